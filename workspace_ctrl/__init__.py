@@ -1,0 +1,1 @@
+"""workspace-ctrl: a Workspace in, a model behind a Gateway out."""

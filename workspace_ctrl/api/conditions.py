@@ -1,0 +1,124 @@
+"""Conditions: their types, and how a new list follows from the old one.
+
+Rules of the Kubernetes API conventions: one condition per type; `lastTransitionTime` moves only when the status value does; every
+condition carries the generation it speaks of. `Reconciling` and `Stalled` follow kstatus: they are absent unless true.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ConditionType(StrEnum):
+    """The condition types that we write, in the order in which they are shown."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    WORKSPACE_SUCCEEDED = "WorkspaceSucceeded"
+    WORKLOAD_ACCEPTED = "WorkloadAccepted"
+    RESOURCE_READY = "ResourceReady"
+    INFERENCE_READY = "InferenceReady"
+    CHART_READY = "ChartReady"
+    ENDPOINT_PICKER_READY = "EndpointPickerReady"
+    ROUTE_READY = "RouteReady"
+    ENDPOINTS_READY = "EndpointsReady"
+    GATEWAY_READY = "GatewayReady"
+
+
+class Status(StrEnum):
+    """The value of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+MESSAGE_LIMIT = 4096
+"""Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One entry of a `status.conditions` list, ours or another controller's."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    observed_generation: int | None = None
+    last_transition_time: str = ""
+
+    @property
+    def is_true(self) -> bool:
+        """Whether the status is True."""
+        return self.status == Status.TRUE
+
+    def speaks_of(self, generation: int) -> bool:
+        """Whether the condition was written for `generation`; one without a generation counts as current (peers' rule)."""
+        return self.observed_generation is None or self.observed_generation >= generation
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the condition as it stands in the object."""
+        return {
+            "type": self.type,
+            "status": self.status,
+            "reason": self.reason or "Unspecified",
+            "message": self.message,
+            "observedGeneration": self.observed_generation or 0,
+            "lastTransitionTime": self.last_transition_time,
+        }
+
+
+def parse_conditions(raw: object) -> tuple[Condition, ...]:
+    """Return the conditions in `raw`, a `status.conditions` list as JSON; entries that are none are left out."""
+    if not isinstance(raw, list):
+        return ()
+    return tuple(_parse(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+
+
+def _parse(entry: Mapping[str, Any]) -> Condition:
+    generation = entry.get("observedGeneration")
+    return Condition(
+        type=entry["type"],
+        status=str(entry.get("status", Status.UNKNOWN)),
+        reason=str(entry.get("reason") or ""),
+        message=str(entry.get("message") or ""),
+        observed_generation=generation if isinstance(generation, int) else None,
+        last_transition_time=str(entry.get("lastTransitionTime") or ""),
+    )
+
+
+def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
+    """Return the condition of that type, or None."""
+    return next((condition for condition in conditions if condition.type == type_), None)
+
+
+def carry_times(old: Iterable[Condition], new: Iterable[Condition], now: datetime) -> tuple[Condition, ...]:
+    """Return `new` with each `lastTransitionTime` kept from `old` where the status did not change, and `now` elsewhere."""
+    before = {condition.type: condition for condition in old}
+    stamp = format_time(now)
+    return tuple(
+        replace(
+            condition,
+            message=shorten(condition.message),
+            last_transition_time=_kept_time(before.get(condition.type), condition) or stamp,
+        )
+        for condition in new
+    )
+
+
+def _kept_time(old: Condition | None, new: Condition) -> str:
+    return old.last_transition_time if old is not None and old.status == new.status else ""
+
+
+def shorten(message: str) -> str:
+    """Return `message`, cut to `MESSAGE_LIMIT` characters."""
+    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
+
+
+def format_time(moment: datetime) -> str:
+    """Return `moment` as Kubernetes writes times: UTC, RFC 3339, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,40 @@
+"""Labels, annotations and other fixed words that objects carry.
+
+The keys with `kaito.sh` are KAITO's and keep their meaning, so that its manifests, dashboards and selectors go on working.
+"""
+
+from typing import Final
+
+GROUP: Final = "kaito.sh"
+KIND: Final = "Workspace"
+PLURAL: Final = "workspaces"
+STORAGE_VERSION: Final = "v1beta1"
+API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
+
+FIELD_MANAGER: Final = "workspace-ctrl"
+FINALIZER: Final = "workspace-ctrl/gateway"
+"""Set only on Workspaces that have gateway objects: their removal has an order that garbage collection does not know."""
+
+POD_LABEL: Final = "kaito.sh/workspace"
+"""On model-server pods, with the Workspace's name; the InferencePool selects by it (KAITO's key)."""
+
+OWNER_LABEL: Final = "workspace-ctrl/workspace"
+"""On every object that exists because of a Workspace, with its name, the chart's objects included. Informers select by it.
+
+It is another key than `POD_LABEL`, because the endpoint picker's objects carry it too and must never match the pool's selector.
+"""
+
+HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
+"""Hash of the fields that we last applied: a restart compares it and writes nothing."""
+
+GATEWAY_LABELS: Final = (
+    "kaito.sh/inference-gateway",
+    "kubeairunway.ai/inference-gateway",
+    "airunway.ai/inference-gateway",
+)
+"""With value "true" on a Gateway: the one to attach Workspaces to."""
+
+POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
+INFERENCE_PORT: Final = 5000
+"""Port of the model server in its pod (KAITO's)."""
+SERVICE_PORT: Final = 80

@@ -1,0 +1,73 @@
+"""Every derived name comes from here: deterministic, and within every limit of every consumer.
+
+Limits: Service and label value 63 characters; Helm release 53; the `inferencepool` chart keeps 40 characters of the release name
+for its `-epp` objects (docs/concepts/names.md).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+WORKSPACE_NAME_PATTERN: Final = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""A DNS label that begins with a letter: the Workspace's Service must be allowed to have the same name (RFC 1035)."""
+WORKSPACE_NAME_RULE: Final = "must be a DNS label of at most 63 characters that begins with a letter, such as workspace-phi-4-mini"
+
+_HELM_RELEASE_LIMIT = 53
+_CHART_KEEPS = 40
+_POOL_SUFFIX = "-inferencepool"
+_PICKER_SUFFIX = "-epp"
+_HASH_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of all objects of one Workspace."""
+
+    workspace: str
+    workload: str
+    service: str
+    source: str
+    """OCIRepository and HelmRelease have the same name."""
+    release: str
+    """Helm's release name, which is also the InferencePool's name."""
+    endpoint_picker: str
+    """Deployment and Service of the endpoint picker, as the chart names them."""
+    route: str
+
+
+def is_valid(workspace: str) -> bool:
+    """Tell whether every object of a Workspace of this name can be named."""
+    return re.fullmatch(WORKSPACE_NAME_PATTERN, workspace) is not None
+
+
+def names(workspace: str) -> Names:
+    """Return the names of all objects of the Workspace called `workspace`."""
+    release = release_name(workspace)
+    return Names(
+        workspace=workspace,
+        workload=workspace,
+        service=workspace,
+        source=release,
+        release=release,
+        endpoint_picker=endpoint_picker_name(release),
+        route=workspace,
+    )
+
+
+def release_name(workspace: str) -> str:
+    """Return the Helm release's name, which OCIRepository, HelmRelease and InferencePool share.
+
+    `<workspace>-inferencepool` while Helm takes it (53 characters): KAITO's users rely on that name, and two of them can never
+    share the 40 characters that the chart keeps. Longer ones are cut to 40 with a hash at the end, so that the chart's cut keeps them apart.
+    """
+    plain = workspace + _POOL_SUFFIX
+    if len(plain) <= _HELM_RELEASE_LIMIT:
+        return plain
+    digest = hashlib.sha256(workspace.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{workspace[: _CHART_KEEPS - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def endpoint_picker_name(release: str) -> str:
+    """Return the name that the `inferencepool` chart gives the endpoint picker of `release` (chart 1.0-1.5: first 40 characters)."""
+    return release[:_CHART_KEEPS] + _PICKER_SUFFIX

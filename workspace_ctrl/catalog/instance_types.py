@@ -1,0 +1,43 @@
+"""Instance types and their GPUs."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.catalog.loading import Row, load
+
+DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
+"""What KAITO v0.7 fills in where a Workspace names none."""
+
+
+class InstanceType(Row):
+    """A kind of node."""
+
+    name: str
+    gpus: int
+    """Number of GPUs of a node."""
+    gpu_memory_gib: float
+    """Memory of all its GPUs together, in GiB."""
+    gpu: str
+    """Name of the GPU, for people."""
+
+
+@cache
+def instance_types() -> Mapping[str, InstanceType]:
+    """Return all instance types by name."""
+    return {entry.name: entry for entry in load("instance_types.yaml", "instance_types", InstanceType)}
+
+
+def find_instance_type(name: str) -> InstanceType:
+    """Return the instance type called `name`.
+
+    Raises:
+        SpecError: there is none; the remedy names the closest one.
+    """
+    known = instance_types()
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    remedy = f"did you mean {close[0]}?" if close else "name one of the catalog's, with its provider's spelling"
+    raise SpecError("resource.instanceType", f"{name!r} is not known", remedy)

@@ -1,0 +1,55 @@
+"""What all manifests share: metadata, ownership, and the hash of what we decide."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from workspace_ctrl.api.labels import API_VERSION, HASH_ANNOTATION, KIND, OWNER_LABEL
+from workspace_ctrl.records.meta import Meta, ObjectRef
+
+Manifest = dict[str, Any]
+
+
+def owned(api_version: str, kind: str, name: str, owner: Meta, body: Mapping[str, Any]) -> Manifest:
+    """Return an object in the owner's namespace that the owner controls, with the hash of all that we decide in it."""
+    manifest: Manifest = {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": owner.ref.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "workspace-ctrl", OWNER_LABEL: owner.ref.name},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": owner.ref.name,
+                    "uid": owner.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        **body,
+    }
+    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: manifest_hash(manifest)}
+    return manifest
+
+
+def manifest_hash(manifest: Mapping[str, Any]) -> str:
+    """Return a hash of the manifest that does not depend on the order of its keys."""
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def applied_hash(manifest: Manifest) -> str:
+    """Return the hash that `owned` put into the manifest."""
+    value: str = manifest["metadata"]["annotations"][HASH_ANNOTATION]
+    return value
+
+
+def ref_of(manifest: Manifest) -> ObjectRef:
+    """Return which object the manifest describes."""
+    metadata = manifest["metadata"]
+    return ObjectRef(manifest["kind"], metadata.get("namespace", ""), metadata["name"])

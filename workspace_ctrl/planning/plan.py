@@ -1,0 +1,148 @@
+"""From a Workspace and what was observed to the next steps.
+
+`plan` is level-triggered: it looks at what is there, not at what happened, and can be asked again at any time. An object that already has
+what we decide yields no step, so a pass over a finished Workspace writes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.workspace import Workspace, parse_workspace
+from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.gateways import choose_parent
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_server import ModelServer, deployment, model_server, service
+from workspace_ctrl.planning.removal import removal_steps
+from workspace_ctrl.planning.route import http_route, path_of
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import Apply, Plan, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings) -> Plan:
+    """Return what to do next for `workspace`, and what was decided on the way."""
+    if workspace.meta.deleting:
+        return Plan(Decisions(), removal_steps(workspace, snapshot))
+    try:
+        spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
+        server = model_server(spec)
+    except SpecError as error:
+        return Plan(Decisions(problems=(Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True),)))
+    return _Planner(workspace, spec, server, snapshot, settings).plan()
+
+
+class _Planner:
+    """One planning of one valid Workspace; gathers steps and problems in the order of the chain."""
+
+    def __init__(
+        self, workspace: WorkspaceRecord, spec: Workspace, server: ModelServer, snapshot: Snapshot, settings: PlanSettings
+    ) -> None:
+        self._workspace = workspace
+        self._owner: Meta = workspace.meta
+        self._spec = spec
+        self._server = server
+        self._snapshot = snapshot
+        self._settings = settings
+        self._names: Names = names(workspace.meta.ref.name)
+        self._steps: list[Step] = []
+        self._problems: list[Problem] = []
+
+    def plan(self) -> Plan:
+        wanted = self._settings.gateway_extension and (self._spec.gateway is None or self._spec.gateway.enabled)
+        decisions = Decisions(
+            gateway_wanted=wanted,
+            names=self._names,
+            model_names=(self._server.preset.name,),
+            node_count=1,
+            sizing=self._server.sizing.explanation,
+        )
+        manifest = deployment(self._owner, self._names, self._spec.resource, self._server, self._settings)
+        kind = self._accepted_kind(manifest)
+        if kind:
+            decisions = replace(decisions, workload_kind=kind)
+            if wanted and not self._workspace.has_finalizer:
+                self._steps.append(SetFinalizer(present=True))
+            self._apply(manifest, self._snapshot.workload, LinkName.WORKLOAD)
+            self._apply(service(self._owner, self._names), self._snapshot.service, LinkName.WORKLOAD)
+            if wanted:
+                decisions = self._plan_gateway(decisions)
+        if not wanted:
+            self._steps.extend(removal_steps(self._workspace, self._snapshot))
+        return Plan(replace(decisions, problems=tuple(self._problems)), tuple(self._steps))
+
+    def _accepted_kind(self, manifest: Manifest) -> str:
+        """Return the kind that the API server gave the workload; empty while it has not accepted it.
+
+        A workload that stands there with our hash was accepted before; so a restart asks nothing.
+        """
+        live, tried, wanted_hash = self._snapshot.workload, self._snapshot.dry_run, applied_hash(manifest)
+        is_ours = live is not None and live.meta.is_controlled_by(self._owner.uid)
+        if live is not None and is_ours and live.meta.applied_hash == wanted_hash:
+            return live.ref.kind
+        if tried is None or tried.manifest_hash != wanted_hash:
+            self._steps.append(TryWorkload(manifest, force=is_ours))
+            return ""
+        if tried.refusal:
+            self._problems.append(Problem(LinkName.WORKLOAD, "DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}"))
+            return ""
+        return tried.kind
+
+    def _plan_gateway(self, decisions: Decisions) -> Decisions:
+        found = choose_parent(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
+        parent = found if isinstance(found, Parent) else None
+        if isinstance(found, Problem):
+            self._problems.append(found)
+        self._problems.extend(self._missing_kinds())
+        if not any(problem.link is LinkName.SOURCE for problem in self._problems):
+            self._apply(flux.oci_repository(self._owner, self._names, self._settings), self._snapshot.source, LinkName.SOURCE)
+            self._plan_release(decisions.workload_kind, parent)
+        if parent is not None and self._snapshot.pool is not None:
+            # Without its pool a route would only answer 500, and say so in its status.
+            self._apply(http_route(self._owner, self._names, parent, self._settings), self._snapshot.route, LinkName.ROUTE)
+        return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
+
+    def _plan_release(self, workload_kind: str, parent: Parent | None) -> None:
+        """Plan the HelmRelease, once both chart and Gateway are known.
+
+        New values must never meet an old chart, and the values depend on the Gateway's class.
+        """
+        source = self._snapshot.source
+        pool_served = "InferencePool" not in self._snapshot.missing_kinds
+        if parent is None or source is None or not source.is_current or not pool_served:
+            return
+        provider = find_profile(parent.controller).chart_provider
+        try:
+            manifest = flux.helm_release(self._owner, self._names, workload_kind, provider, self._settings)
+        except UnknownChartError as error:
+            self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
+            return
+        self._apply(manifest, self._snapshot.release, LinkName.RELEASE)
+
+    def _missing_kinds(self) -> Iterator[Problem]:
+        missing = self._snapshot.missing_kinds
+        flux_kinds = sorted(missing & {"OCIRepository", "HelmRelease"})
+        if flux_kinds:
+            yield Problem(
+                LinkName.SOURCE, "CRDsNotAvailable", f"the cluster does not serve {' and '.join(flux_kinds)}; install Flux"
+            )
+        if "InferencePool" in missing:
+            text = "the cluster does not serve InferencePool; install the Gateway API Inference Extension CRDs"
+            yield Problem(LinkName.POOL, "CRDsNotAvailable", text)
+
+    def _apply(self, manifest: Manifest, observed: object, link: LinkName) -> None:
+        """Add the step that brings `observed` to `manifest`, or the problem that keeps us from touching it."""
+        meta: Meta | None = getattr(observed, "meta", None)
+        if meta is None:
+            self._steps.append(Apply(manifest, link, force=False))
+        elif not meta.is_controlled_by(self._owner.uid):
+            text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
+            self._problems.append(Problem(link, "NotOwned", text))
+        elif not meta.deleting and meta.applied_hash != applied_hash(manifest):
+            self._steps.append(Apply(manifest, link, force=True))

@@ -1,0 +1,155 @@
+"""The status of a Workspace: the links of its chain, summed up.
+
+GatewayReady is True only when every link holds, and False with the first broken link's reason otherwise. There is no way to a True that
+skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux, Argo CD and `kubectl wait` understand them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times
+from workspace_ctrl.api.status import ChartStatus, ConditionModel, GatewayStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.readiness.address import url_of
+from workspace_ctrl.readiness.chart import release_link, source_link
+from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link
+from workspace_ctrl.records.decisions import Decisions, LinkName
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+_DETAILS = {
+    ConditionType.CHART_READY: (LinkName.SOURCE, LinkName.RELEASE),
+    ConditionType.ENDPOINT_PICKER_READY: (LinkName.ENDPOINT_PICKER,),
+    ConditionType.ROUTE_READY: (LinkName.GATEWAY, LinkName.POOL, LinkName.ROUTE),
+    ConditionType.ENDPOINTS_READY: (LinkName.ENDPOINTS,),
+}
+
+
+def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
+    """Return the links from the Workspace to an answered request, in their order; without the gateway side, only the workload's."""
+    accepted = workload_link(decisions)
+    if not decisions.gateway_wanted:
+        return (accepted,)
+    return (
+        accepted,
+        gateway_link(decisions),
+        source_link(decisions, snapshot.source),
+        release_link(decisions, snapshot),
+        endpoint_picker_link(decisions, snapshot),
+        pool_link(decisions, snapshot),
+        route_link(decisions, snapshot),
+        endpoints_link(snapshot),
+    )
+
+
+def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, now: datetime) -> WorkspaceStatus:
+    """Return the status that `workspace` should have; equal to the one it has when nothing changed."""
+    links = chain(snapshot, decisions)
+    generation = workspace.meta.generation
+    conditions = carry_times(workspace.status.condition_tuple(), _conditions(snapshot, decisions, links), now)
+    return WorkspaceStatus(
+        observed_generation=generation,
+        target_node_count=decisions.node_count or None,
+        worker_nodes=sorted({pod.node for pod in snapshot.pods if pod.node}) or None,
+        workload=_workload(snapshot, decisions),
+        gateway=_gateway(snapshot, decisions) if decisions.gateway_wanted else None,
+        conditions=[_model(condition, generation) for condition in conditions],
+    )
+
+
+def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
+    """Return the status of a Workspace that is being deleted: not ready, and what its removal waits for."""
+    uid = workspace.meta.uid
+    records = (snapshot.route, snapshot.release)
+    waits = [str(record.meta.ref) for record in records if record is not None and record.meta.is_controlled_by(uid)]
+    message = f"being deleted; waits for {' and '.join(waits)} to go" if waits else "being deleted"
+    new = [
+        Condition(type_, Status.FALSE, "Deleting", message)
+        for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
+    ]
+    conditions = carry_times(workspace.status.condition_tuple(), new, now)
+    return WorkspaceStatus(
+        observed_generation=workspace.meta.generation,
+        conditions=[_model(condition, workspace.meta.generation) for condition in conditions],
+    )
+
+
+def _conditions(snapshot: Snapshot, decisions: Decisions, links: Sequence[Link]) -> Iterator[Condition]:
+    inference = inference_condition(snapshot, links[0])
+    broken = _first_broken(links)
+    yield from _summary(links[0], inference, broken, decisions)
+    yield _of_link(ConditionType.WORKLOAD_ACCEPTED, links[0])
+    yield resource_condition(snapshot)
+    yield inference
+    if not decisions.gateway_wanted:
+        return
+    for type_, names in _DETAILS.items():
+        members = [link for link in links if link.name in names]
+        yield _of_link(type_, _first_broken(members) or members[-1])
+    yield _gateway_ready(broken, decisions)
+
+
+def _summary(accepted: Link, inference: Condition, broken: Link | None, decisions: Decisions) -> Iterator[Condition]:
+    """Yield Ready and its companions: the model serves, and where a Gateway is wanted, it is reached."""
+    if not accepted.holds or not inference.is_true:
+        reason, message = inference.reason, inference.message
+    elif broken is not None:
+        reason, message = broken.reason, broken.message
+    else:
+        text = "the model answers through the Gateway" if decisions.gateway_wanted else "the model server is ready"
+        yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
+        yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
+        return
+    yield Condition(ConditionType.READY, Status.FALSE, reason, message)
+    if broken is not None and broken.terminal:
+        yield Condition(ConditionType.STALLED, Status.TRUE, broken.reason, broken.message)
+    else:
+        yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
+    yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
+
+
+def _gateway_ready(broken: Link | None, decisions: Decisions) -> Condition:
+    if broken is not None:
+        return Condition(ConditionType.GATEWAY_READY, Status.FALSE, broken.reason, broken.message)
+    gateway = str(decisions.parent.gateway.ref) if decisions.parent else "the Gateway"
+    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", f"the model is reached through {gateway}")
+
+
+def _first_broken(links: Iterable[Link]) -> Link | None:
+    return next((link for link in links if not link.holds), None)
+
+
+def _of_link(type_: ConditionType, link: Link) -> Condition:
+    return Condition(type_, link.status, link.reason, link.message)
+
+
+def _model(condition: Condition, generation: int) -> ConditionModel:
+    return ConditionModel.model_validate({**condition.as_object(), "observedGeneration": generation})
+
+
+def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None:
+    if not decisions.sizing:
+        return None
+    workload = snapshot.workload
+    return WorkloadStatus(
+        kind=decisions.workload_kind or None,
+        name=decisions.names.workload if decisions.names else None,
+        replicas=workload.replicas if workload else None,
+        ready_replicas=workload.ready_replicas if workload else None,
+        sizing=decisions.sizing,
+    )
+
+
+def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
+    parent, source, release = decisions.parent, snapshot.source, snapshot.release
+    chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
+    return GatewayStatus(
+        url=url_of(parent, decisions.path) if parent and snapshot.route else None,
+        model_names=list(decisions.model_names) or None,
+        gateways=[parent.gateway.key] if parent else None,
+        route=snapshot.route.ref.name if snapshot.route else None,
+        pool=snapshot.pool.ref.name if snapshot.pool else None,
+        endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
+        chart=chart,
+    )

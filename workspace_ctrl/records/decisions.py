@@ -1,0 +1,71 @@
+"""What planning decided and readiness reports: the meeting point of the two, which do not know each other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.records.gateways import Gateway
+
+
+class LinkName(StrEnum):
+    """The links of the chain from a Workspace to an answered request, in their order."""
+
+    SPEC = "spec"
+    WORKLOAD = "workload"
+    GATEWAY = "gateway"
+    SOURCE = "source"
+    RELEASE = "release"
+    ENDPOINT_PICKER = "endpointPicker"
+    POOL = "pool"
+    ROUTE = "route"
+    ENDPOINTS = "endpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a link cannot be made."""
+
+    link: LinkName
+    reason: str
+    message: str
+    terminal: bool = False
+    """Whether only a person can help, so that waiting is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The Gateway that a Workspace is attached to."""
+
+    gateway: Gateway
+    section: str
+    """Name of the listener; empty for all that admit the route."""
+    controller: str
+    """controllerName of its class: only that controller's words on the attachment count."""
+    class_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The outcome of planning, beside the steps."""
+
+    gateway_wanted: bool = False
+    names: Names | None = None
+    workload_kind: str = ""
+    """Deployment or StatefulSet, once the API server has accepted the workload."""
+    parent: Parent | None = None
+    path: str = ""
+    """Path prefix of the model on the Gateway."""
+    model_names: tuple[str, ...] = ()
+    node_count: int = 0
+    sizing: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    def problem(self, *links: LinkName) -> Problem | None:
+        """Return the first problem of one of `links`."""
+        return first_problem(self.problems, *links)
+
+
+def first_problem(problems: Iterable[Problem], *links: LinkName) -> Problem | None:
+    """Return the first problem of one of `links`, or None."""
+    return next((problem for problem in problems if problem.link in links), None)

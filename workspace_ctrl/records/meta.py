@@ -1,0 +1,97 @@
+"""What all records share: identity, generation, owner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workspace_ctrl.api.conditions import Condition, find, parse_conditions
+from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Names one object; as text, "Kind namespace/name"."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return the reference as messages quote it."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The part of `metadata` that decisions read."""
+
+    ref: ObjectRef
+    uid: str = ""
+    generation: int = 0
+    deleting: bool = False
+    controller_uid: str = ""
+    """uid of the controlling owner; empty without one."""
+    workspace: str = ""
+    """Value of our owner label."""
+    applied_hash: str = ""
+    """Hash of the fields that we last applied."""
+
+    def is_controlled_by(self, uid: str) -> bool:
+        """Whether the object belongs to the owner with that uid."""
+        return bool(uid) and self.controller_uid == uid
+
+
+def parse_meta(raw: Json, kind: str) -> Meta:
+    """Return the metadata of the object `raw`; list entries do not name their kind, so it is given."""
+    metadata: Json = raw.get("metadata") or {}
+    owners = metadata.get("ownerReferences") or ()
+    return Meta(
+        ref=ObjectRef(kind, metadata.get("namespace") or "", metadata.get("name") or ""),
+        uid=metadata.get("uid") or "",
+        generation=metadata.get("generation") or 0,
+        deleting=bool(metadata.get("deletionTimestamp")),
+        controller_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
+        workspace=(metadata.get("labels") or {}).get(OWNER_LABEL, ""),
+        applied_hash=(metadata.get("annotations") or {}).get(HASH_ANNOTATION, ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioned:
+    """A record with a status that has conditions."""
+
+    meta: Meta
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Which object this is."""
+        return self.meta.ref
+
+    def condition(self, type_: str) -> Condition | None:
+        """Return the condition of that type, or None."""
+        return find(self.conditions, type_)
+
+    def is_true(self, type_: str) -> bool:
+        """Whether the condition of that type is True."""
+        condition = self.condition(type_)
+        return condition is not None and condition.is_true
+
+
+def status_of(raw: Json) -> Json:
+    """Return the status of `raw`, empty where there is none."""
+    status = raw.get("status")
+    return status if isinstance(status, Mapping) else {}
+
+
+def spec_of(raw: Json) -> Json:
+    """Return the spec of `raw`, empty where there is none."""
+    spec = raw.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def conditions_of(raw: Json) -> tuple[Condition, ...]:
+    """Return the conditions in the status of `raw`."""
+    return parse_conditions(status_of(raw).get("conditions"))
