@@ -1,0 +1,29 @@
+"""What an add-on is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from e2e.cluster.catalog import GoFolder
+from e2e.cluster.forms import Form
+from e2e.cluster.installation import Installation
+from e2e.cluster.oci import Image
+
+
+@dataclass(frozen=True)
+class Addon:
+    """A part of the cluster that can be left out.
+
+    `install` runs as soon as the API server is ready and the add-ons in `needs` are installed, in parallel with
+    everything else. The images are imported before it runs.
+    """
+
+    name: str
+    summary: str
+    install: Callable[[Installation], None]
+    needs: tuple[str, ...] = ()
+    folders: tuple[GoFolder, ...] = ()
+    images: tuple[Callable[[], Image], ...] = ()
+    programs: tuple[str, ...] = ()
+    """Programs of the distribution, by the names in `distribution`."""
+
+    forms: frozenset[Form] = frozenset(Form)

@@ -1,0 +1,111 @@
+"""A registry of charts: Debian's docker-registry, filled with the packaged charts of the inference extension.
+
+The filled storage is made once and kept in the cache; a cluster gets a copy.
+"""
+
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from e2e.cluster.addons.base import Addon
+from e2e.cluster.builder import build, output_of
+from e2e.cluster.catalog import FLUX, GWIE, INFERENCE, GoFolder
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.installation import Installation
+from e2e.cluster.places import cache_dir, locked
+from e2e.cluster.program import Program
+from e2e.cluster.settings import free_port
+
+CHART_SOURCES: tuple[GoFolder, ...] = (INFERENCE,)
+"""Folders with an asset `charts`; another version of the chart is another folder with its own go.mod."""
+
+CHARTS = ("inferencepool",)
+ANSWER_SECONDS = 10.0
+
+
+def install(work: Installation) -> None:
+    """Start the registry on a copy of the filled storage."""
+    storage = work.places.data / "registry"
+    shutil.copytree(filled_storage(), storage)
+    config = work.places.config / "registry.yaml"
+    config.write_text(_config(storage, work.settings.registry))
+    work.start(Program.make("registry", "docker-registry", "serve", str(config), env={"OTEL_TRACES_EXPORTER": "none"}))
+
+
+def filled_storage() -> Path:
+    """Return the registry's storage with all charts, made now if it is not in the cache."""
+    versions = "-".join(output_of(folder).root.name for folder in CHART_SOURCES)
+    final = cache_dir() / "charts" / versions
+    with locked("charts"):
+        if not final.is_dir():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+                _fill(Path(scratch))
+                (Path(scratch) / "storage").rename(final)
+    return final
+
+
+def _fill(scratch: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    config = scratch / "config.yaml"
+    config.write_text(_config(scratch / "storage", address))
+    with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as registry:
+        try:
+            _wait_until_served(address, registry)
+            for folder in CHART_SOURCES:
+                for chart in CHARTS:
+                    _push(folder, chart, scratch, address)
+        finally:
+            registry.terminate()
+
+
+def _push(folder: GoFolder, chart: str, scratch: Path, address: str) -> None:
+    version = folder.version(GWIE)
+    charts = scratch / "charts"
+    shutil.copytree(build(folder).asset("charts"), charts)
+    helm = str(build(FLUX).binary("helm"))
+    versions = ["--version", version, "--app-version", version]
+    _run([helm, "package", str(charts / chart), "--dependency-update", *versions, "--destination", str(scratch)])
+    _run([helm, "push", str(scratch / f"{chart}-{version}.tgz"), f"oci://{address}/charts", "--plain-http"])
+    shutil.rmtree(charts)
+
+
+def _wait_until_served(address: str, registry: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()  # noqa: S310 - our own loopback
+        except urllib.error.URLError as error:
+            if registry.poll() is not None or time.monotonic() > deadline:
+                raise ClusterError(f"docker-registry does not answer: {error}") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _config(storage: Path, address: str) -> str:
+    return f"""\
+version: 0.1
+log: {{level: warn, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {storage}}}, delete: {{enabled: true}}}}
+http: {{addr: {address}}}
+"""
+
+
+def _run(command: list[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ClusterError(f"{' '.join(command)}: {result.stderr.strip()}")
+
+
+ADDON = Addon(
+    "registry",
+    "an OCI registry with the chart inferencepool",
+    install,
+    folders=(FLUX, *CHART_SOURCES),
+    programs=("docker-registry",),
+)

@@ -1,0 +1,48 @@
+"""The plane form's node: kwok plays it and its pods, with GPUs."""
+
+import json
+
+from e2e.cluster.addons import gpus
+from e2e.cluster.addons.base import Addon
+from e2e.cluster.catalog import KWOK
+from e2e.cluster.forms import Form
+from e2e.cluster.installation import Installation
+from e2e.cluster.places import INSIDE
+from e2e.cluster.program import Program
+
+RESOURCES = {"cpu": "1000", "memory": "4000Gi", "pods": "5000", gpus.RESOURCE: gpus.GPUS}
+
+
+def install(work: Installation) -> None:
+    """Start kwok and create the node."""
+    kwok = Program.make(
+        "kwok",
+        work.build(KWOK).binary("kwok"),
+        f"--kubeconfig={work.places.kubeconfig('kwok', INSIDE)}",
+        "--manage-all-nodes=true",
+        "--node-ip=127.0.0.1",
+        "--server-address=",
+        env={"HOME": str(work.places.data)},
+    )
+    work.start(kwok)
+    name = work.settings.node_name
+    work.apply(f"/api/v1/nodes/{name}", json.dumps(_node(name)).encode())
+
+
+def _node(name: str) -> dict[str, object]:
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "type": "kwok", **gpus.LABELS}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "status": {"capacity": RESOURCES, "allocatable": RESOURCES},
+    }
+
+
+ADDON = Addon(
+    "simulated-node",
+    "a node that is only played, with GPUs",
+    install,
+    folders=(KWOK,),
+    forms=frozenset({Form.PLANE}),
+)

@@ -1,0 +1,90 @@
+"""The few API calls of a start: faster than a kubectl process each, and safe to use from several threads."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from e2e.cluster.errors import ClusterError
+
+OK = 200
+FIRST_ERROR = 400
+NOT_FOUND = 404
+BUSY = (429, 500, 503)
+FIELD_MANAGER = "local-cluster"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+class NotReachableError(ClusterError):
+    """The API server did not answer, or not yet; trying again is right."""
+
+
+class Api:
+    """A connection pool to the API server, with the rights of the kubeconfig."""
+
+    def __init__(self, kubeconfig: Path, certificate: Path) -> None:
+        config = json.loads(kubeconfig.read_text())
+        self._server: str = config["clusters"][0]["cluster"]["server"]
+        self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+        self._pool = urllib3.PoolManager(ca_certs=str(certificate), retries=False, timeout=10.0, maxsize=16)
+
+    def ready(self) -> bool:
+        """Say whether the API server serves and has finished its start."""
+        try:
+            return self._request("GET", "/readyz").status == OK
+        except NotReachableError:
+            return False
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Return an object or list, None if it is not there."""
+        response = self._request("GET", path)
+        if response.status == NOT_FOUND:
+            return None
+        return self._checked("GET", path, response)
+
+    def patch(self, path: str, change: object) -> dict[str, Any]:
+        """Merge a change into an object."""
+        body = json.dumps(change).encode()
+        return self._checked("PATCH", path, self._request("PATCH", path, body, "application/merge-patch+json"))
+
+    def apply(self, path: str, document: bytes) -> dict[str, Any]:
+        """Apply a YAML or JSON document at its own path."""
+        path = f"{path}?fieldManager={FIELD_MANAGER}&force=true"
+        return self._checked("PATCH", path, self._request("PATCH", path, document, "application/apply-patch+yaml"))
+
+    def apply_crds(self, folder: Path) -> list[str]:
+        """Apply every CRD of a folder as it lies there, without parsing, and return their names."""
+        names = []
+        for file in sorted(folder.glob("*.yaml")):
+            document = file.read_bytes()
+            match = re.search(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", document, re.M)
+            if match:
+                names.append(match[1].decode())
+                self.apply(f"{CRDS}/{names[-1]}", document)
+        return names
+
+    def condition(self, path: str, kind: str) -> bool:
+        """Say whether an object has a condition with status True."""
+        found = self.get(path) or {}
+        conditions = found.get("status", {}).get("conditions", [])
+        return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json"
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {**self._headers, "Content-Type": content_type}
+        try:
+            response = self._pool.request(method, self._server + path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            raise NotReachableError(f"{method} {path}: {error}") from error
+        if response.status in BUSY:
+            raise NotReachableError(f"{method} {path}: {response.data.decode(errors='replace')[:500]}")
+        return response
+
+    def _checked(self, method: str, path: str, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+        if response.status >= FIRST_ERROR:
+            raise ClusterError(f"{method} {path}: {response.status} {response.data.decode(errors='replace')[:500]}")
+        answer: dict[str, Any] = response.json()
+        return answer

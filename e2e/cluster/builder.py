@@ -1,0 +1,122 @@
+"""Builds the Go programs of a folder once per content, showing how far it is.
+
+A build is named by the hash of everything that decides its bytes, so a finished one is never built again, and an
+interrupted one goes on where it was: Go's own cache keeps every compiled package.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster.catalog import Asset, GoFolder
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import cache_dir, locked
+from e2e.cluster.progress import BuildDisplay
+from e2e.cluster.toolchain import go, go_version
+
+GO_SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOGC": "400", "GOWORK": "off"}
+ERROR_LINES = 40
+
+
+@dataclass(frozen=True)
+class Build:
+    """The finished output of a folder."""
+
+    root: Path
+
+    def binary(self, name: str) -> Path:
+        """Return the path of a program."""
+        return self.root / "bin" / name
+
+    def asset(self, name: str) -> Path:
+        """Return the path of a copied folder of a module."""
+        return self.root / "share" / name
+
+
+def fingerprint(go_mod: str, go_sum: str, version: str, ldflags: str, assets: Iterable[Asset] = ()) -> str:
+    """Return the name of a build: the hash of all that its output depends on."""
+    digest = hashlib.sha256()
+    for part in (go_mod, go_sum, version, ldflags, *map(repr, assets)):
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()[:16]
+
+
+def build(folder: GoFolder) -> Build:
+    """Return the folder's build, made now if it is not in the cache. A second caller waits for the first."""
+    finished = output_of(folder)
+    if finished.root.is_dir():
+        return finished
+    with locked(f"build-{folder.name}"):
+        if not finished.root.is_dir():
+            _build_into(folder, finished.root)
+    return finished
+
+
+def output_of(folder: GoFolder) -> Build:
+    """Return where the folder's build lies or will lie."""
+    name = fingerprint(
+        folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), folder.ldflags, folder.assets
+    )
+    return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
+
+
+def is_built(folder: GoFolder) -> bool:
+    """Say whether nothing is left to do for the folder."""
+    return output_of(folder).root.is_dir()
+
+
+def _build_into(folder: GoFolder, final: Path) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{folder.name}-") as scratch:
+        output = Build(Path(scratch) / "build")
+        output.binary("x").parent.mkdir(parents=True)
+        total = len(_go(folder, "list", "-deps", "tool").splitlines())
+        with BuildDisplay(folder.name, total) as display:
+            _compile(folder, output, display)
+        for asset in folder.assets:
+            module = _go(folder, "list", "-m", "-f", "{{.Dir}}", asset.module)
+            shutil.copytree(Path(module) / asset.path, output.asset(asset.name), copy_function=shutil.copyfile)
+        _make_writable(output.root)
+        output.root.rename(final)
+
+
+def _compile(folder: GoFolder, output: Build, display: BuildDisplay) -> None:
+    command = [str(go()), "build", "-v", "-mod=readonly", "-trimpath", "-ldflags", folder.ldflags]
+    command += ["-o", f"{output.binary('x').parent}/", "tool"]
+    said: list[str] = []
+    with subprocess.Popen(
+        command, cwd=folder.path, env=_environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            for line in process.stderr or ():
+                said.append(line.rstrip())
+                display.line(line.strip())
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise ClusterError(f"building {folder.name} failed:\n" + "\n".join(said[-ERROR_LINES:]))
+
+
+def _go(folder: GoFolder, *arguments: str) -> str:
+    result = subprocess.run(
+        [str(go()), *arguments], cwd=folder.path, env=_environment(), capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise ClusterError(f"go {' '.join(arguments)} in {folder.name} failed:\n{result.stderr.strip()}")
+    return result.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, **GO_SETTINGS}
+
+
+def _make_writable(root: Path) -> None:
+    """Lift the module cache's write protection, which copied folders keep and which deleting would stumble over."""
+    for path in (root, *root.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)

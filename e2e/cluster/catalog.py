@@ -1,0 +1,97 @@
+"""What is built from Go modules: one folder per independent set of versions, and what is taken from each.
+
+The versions themselves are in `programs/<folder>/go.mod` and nowhere else.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import PACKAGE
+
+STRIP = "-s -w"
+ISTIO_VERSION = "1.31.0"
+"""The release whose development the Istio module of go.mod belongs to; modules of Istio carry no release tags."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A folder of a Go module (charts, CRDs) that a running cluster needs, copied into the cache at build time."""
+
+    name: str
+    module: str
+    path: str
+
+
+@dataclass(frozen=True)
+class GoFolder:
+    """A folder under `programs` with its own go.mod."""
+
+    name: str
+    assets: tuple[Asset, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where its go.mod lies."""
+        return PACKAGE / "programs" / self.name
+
+    @cached_property
+    def go_mod(self) -> str:
+        """The text of go.mod."""
+        return (self.path / "go.mod").read_text()
+
+    def version(self, module: str) -> str:
+        """Return the version of a required module, with its v."""
+        match = re.search(rf"^(?:require)?\s+{re.escape(module)} (v\S+)", self.go_mod, re.MULTILINE)
+        if match is None:
+            raise ClusterError(f"{self.path}/go.mod does not require {module}")
+        return match[1]
+
+    @property
+    def ldflags(self) -> str:
+        """Return the linker's flags: stripped, and with the version that a release build would report."""
+        if self.name == "kubernetes":
+            version = self.version("k8s.io/kubernetes")
+            return f"{STRIP} {' '.join(_kubernetes_stamp(version))}"
+        if self.name == "istio":
+            stamp = "istio.io/istio/pkg/version"
+            return f"{STRIP} -X {stamp}.buildVersion={ISTIO_VERSION} -X {stamp}.buildStatus=Clean"
+        return STRIP
+
+
+def _kubernetes_stamp(version: str) -> list[str]:
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return [f"-X {package}.{key}={value}" for package in packages for key, value in values.items()]
+
+
+GWIE = "sigs.k8s.io/gateway-api-inference-extension"
+
+KUBERNETES = GoFolder("kubernetes")
+FLUX = GoFolder(
+    "flux",
+    assets=(
+        Asset("source-crds", "github.com/fluxcd/source-controller", "config/crd/bases"),
+        Asset("helm-crds", "github.com/fluxcd/helm-controller", "config/crd/bases"),
+    ),
+)
+INFERENCE = GoFolder(
+    "inference",
+    assets=(Asset("inference-crds", GWIE, "config/crd/bases"), Asset("charts", GWIE, "config/charts")),
+)
+COREDNS = GoFolder("coredns")
+ISTIO = GoFolder(
+    "istio",
+    assets=(
+        Asset("gateway-crds", "sigs.k8s.io/gateway-api", "config/crd/standard"),
+        Asset("istio-base", "istio.io/istio", "manifests/charts/base"),
+        Asset("istio-discovery", "istio.io/istio", "manifests/charts/istio-control/istio-discovery"),
+        Asset("istio-packaging", "istio.io/istio", "tools/packaging/common"),
+    ),
+)
+KWOK = GoFolder("kwok")
+
+FOLDERS = {folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, COREDNS, ISTIO, KWOK)}

@@ -1,0 +1,127 @@
+"""etcd, API server, controller manager and scheduler: their flags and files in both forms."""
+
+import json
+from pathlib import Path
+
+from e2e.cluster import identity
+from e2e.cluster.builder import Build
+from e2e.cluster.forms import Form
+from e2e.cluster.isolation import NODE_IP, SERVICE_CIDR
+from e2e.cluster.places import INSIDE, ClusterPlaces
+from e2e.cluster.program import Program
+from e2e.cluster.settings import Settings
+
+AUDIT_MEGABYTES = 10_000
+"""Large enough that the log is never rotated away under a test that reads it."""
+
+QUIET_NAMESPACES = ("kube-system", "istio-system")
+
+
+def programs(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> list[Program]:
+    """Return the programs of the control plane, in the order in which they are started."""
+    return [
+        _etcd(settings, places, kubernetes),
+        _api_server(settings, places, kubernetes),
+        _controller_manager(places, kubernetes),
+        _scheduler(places, kubernetes),
+    ]
+
+
+def audit_policy() -> dict[str, object]:
+    """Return the policy: one line per finished call of an actor or a product's service account, none of our own."""
+    quiet_groups = [f"system:serviceaccounts:{namespace}" for namespace in QUIET_NAMESPACES]
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
+        "rules": [
+            {"level": "Metadata", "users": list(identity.ACTORS)},
+            {"level": "None", "users": [*identity.PROGRAMS, "system:apiserver", "system:anonymous"]},
+            {"level": "None", "userGroups": [*quiet_groups, "system:unauthenticated"]},
+            {"level": "Metadata"},
+        ],
+    }
+
+
+def _etcd(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Program:
+    client = f"http://127.0.0.1:{settings.ports['etcd']}"
+    peer = f"http://127.0.0.1:{settings.ports['etcd-peer']}"
+    return Program.make(
+        "etcd",
+        kubernetes.binary("server"),
+        f"--data-dir={places.data / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    )
+
+
+def _api_server(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Program:
+    policy = places.config / "audit-policy.yaml"
+    policy.write_text(json.dumps(audit_policy()))
+    return Program.make(
+        "kube-apiserver",
+        kubernetes.binary("kube-apiserver"),
+        f"--etcd-servers=http://127.0.0.1:{settings.ports['etcd']}",
+        f"--secure-port={settings.ports['api']}",
+        *_addresses(settings.form),
+        f"--tls-cert-file={identity.certificate(places)}",
+        f"--tls-private-key-file={identity.key(places)}",
+        f"--token-auth-file={identity.token_file(places)}",
+        "--authorization-mode=RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={identity.certificate(places)}",
+        f"--service-account-signing-key-file={identity.key(places)}",
+        f"--service-cluster-ip-range={SERVICE_CIDR}",
+        "--allow-privileged=true",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={places.audit_log}",
+        f"--audit-log-maxsize={AUDIT_MEGABYTES}",
+        "--profiling=false",
+    )
+
+
+def _addresses(form: Form) -> list[str]:
+    if form is Form.FULL:
+        return ["--bind-address=0.0.0.0", f"--advertise-address={NODE_IP}"]
+    return ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]
+
+
+def _controller_manager(places: ClusterPlaces, kubernetes: Build) -> Program:
+    return Program.make(
+        "kube-controller-manager",
+        kubernetes.binary("kube-controller-manager"),
+        *_client(places, "kube-controller-manager"),
+        f"--service-account-private-key-file={identity.key(places)}",
+        f"--root-ca-file={identity.certificate(places)}",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+        "--profiling=false",
+    )
+
+
+def _scheduler(places: ClusterPlaces, kubernetes: Build) -> Program:
+    return Program.make(
+        "kube-scheduler",
+        kubernetes.binary("kube-scheduler"),
+        *_client(places, "kube-scheduler"),
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+        "--profiling=false",
+    )
+
+
+def _client(places: ClusterPlaces, name: str) -> list[str]:
+    config: Path = places.kubeconfig(name, INSIDE)
+    return [
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]

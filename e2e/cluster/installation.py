@@ -1,0 +1,127 @@
+"""What a step of a start works with: the cluster, its API, and waiting that notices a dead program at once."""
+
+import functools
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from e2e.cluster.api import Api, NotReachableError
+from e2e.cluster.builder import Build, build
+from e2e.cluster.catalog import FLUX, GoFolder
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.forms import Form
+from e2e.cluster.images import archive
+from e2e.cluster.local import LocalCluster
+from e2e.cluster.oci import Image
+from e2e.cluster.places import INSIDE, ClusterPlaces
+from e2e.cluster.program import Program
+from e2e.cluster.progress import Steps
+from e2e.cluster.settings import Settings
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 120.0
+CONTAINERD_NAMESPACE = "k8s.io"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A cluster that is being started or added to."""
+
+    cluster: LocalCluster
+    api: Api
+    steps: Steps
+
+    @property
+    def settings(self) -> Settings:
+        """The cluster's form and ports."""
+        return self.cluster.settings
+
+    @property
+    def places(self) -> ClusterPlaces:
+        """The cluster's paths."""
+        return self.cluster.places
+
+    @property
+    def full(self) -> bool:
+        """Whether pods really run."""
+        return self.cluster.form is Form.FULL
+
+    def build(self, folder: GoFolder) -> Build:
+        """Return a folder's programs and assets."""
+        return build(folder)
+
+    def client_env(self, program: str) -> dict[str, str]:
+        """Return the environment of a program that finds its kubeconfig there."""
+        return {"KUBECONFIG": str(self.places.kubeconfig(program, INSIDE))}
+
+    def start(self, program: Program) -> None:
+        """Start a program under the supervisor."""
+        self.cluster.control.start(program)
+
+    def wait(self, what: str, holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until a condition holds; raise at once if a program of the cluster dies."""
+        deadline = time.monotonic() + seconds
+        last: ClusterError | None = None
+        while True:
+            try:
+                if holds():
+                    return
+                last = None
+            except NotReachableError as error:
+                last = error
+            self.cluster.control.check()
+            if time.monotonic() > deadline:
+                raise ClusterError(f"{what} did not come true within {seconds:.0f} s" + (f": {last}" if last else ""))
+            time.sleep(POLL_SECONDS)
+
+    def wait_condition(self, path: str, kind: str) -> None:
+        """Wait until an object has a condition with status True."""
+        self.wait(f"{path} {kind}", functools.partial(self.api.condition, path, kind))
+
+    def wait_deployment(self, namespace: str, name: str) -> None:
+        """Wait until a Deployment is available."""
+        self.wait_condition(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "Available")
+
+    def wait_node(self) -> None:
+        """Wait until the node is Ready."""
+        self.wait_condition(f"/api/v1/nodes/{self.settings.node_name}", "Ready")
+
+    def apply(self, path: str, document: bytes) -> None:
+        """Apply a document at its path, again while the API server is busy."""
+        self._persist(f"applying {path}", lambda: bool(self.api.apply(path, document)))
+
+    def patch(self, path: str, change: object) -> None:
+        """Merge a change into an object, again while the API server is busy."""
+        self._persist(f"patching {path}", lambda: bool(self.api.patch(path, change)))
+
+    def _persist(self, what: str, act: Callable[[], bool]) -> None:
+        self.wait(what, act)
+
+    def apply_crds(self, build_of: GoFolder, asset: str) -> None:
+        """Apply a folder of CRDs and wait until they are served."""
+        names: list[str] = []
+
+        def act() -> bool:
+            names[:] = self.api.apply_crds(build(build_of).asset(asset))
+            return True
+
+        self._persist(f"applying the CRDs of {asset}", act)
+        for name in names:
+            self.wait_condition(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", "Established")
+
+    def helm(self, *arguments: str) -> None:
+        """Run helm against the cluster."""
+        command = [str(build(FLUX).binary("helm")), f"--kubeconfig={self.cluster.kubeconfig}", *arguments]
+        self._checked(subprocess.run(command, capture_output=True, text=True, check=False))
+
+    def import_image(self, image: Image) -> None:
+        """Make an image known to the node."""
+        with self.steps.step(f"image {image.name.rpartition('/')[2]}"):
+            command = ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "import", str(archive(image))]
+            self._checked(self.cluster.run(command))
+
+    @staticmethod
+    def _checked(result: subprocess.CompletedProcess[str]) -> None:
+        if result.returncode:
+            raise ClusterError(f"{' '.join(result.args)}: {result.stderr.strip()}")

@@ -1,0 +1,147 @@
+"""Container images without a builder: an OCI archive with one layer, made of files that are already here."""
+
+import hashlib
+import io
+import json
+import platform
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the image, from the disk or from text; executable for everybody."""
+
+    path: str
+    source: Path | str
+
+    @property
+    def identity(self) -> str:
+        """What the archive's name is derived from: the text itself, or which version of which file."""
+        if isinstance(self.source, str):
+            return f"{self.path}={self.source}"
+        stat = self.source.stat()
+        return f"{self.path}<{self.source}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image under the exact name that a chart or manifest asks for."""
+
+    name: str
+    files: tuple[FileEntry, ...]
+    entrypoint: tuple[str, ...]
+    links: tuple[tuple[str, str], ...] = ()
+    user: str = "0:0"
+    env: tuple[str, ...] = ("PATH=/usr/local/bin:/usr/bin:/bin",)
+
+    @property
+    def fingerprint(self) -> str:
+        """Name the content, without reading it."""
+        parts = (self.name, *(file.identity for file in self.files), repr(self.links))
+        settings = (repr(self.entrypoint), self.user, repr(self.env))
+        return hashlib.sha256("\n".join(parts + settings).encode()).hexdigest()[:16]
+
+
+def write_archive(image: Image, target: Path) -> None:
+    """Write the image as an OCI archive that `ctr images import` reads. The same input gives the same bytes."""
+    layer = target.with_name(target.name + ".layer")
+    partial = target.with_name(target.name + ".partial")
+    try:
+        _write_layer(image, layer)
+        digest, size = _digest(layer)
+        config = _json(_config(image, digest))
+        manifest = _json(_manifest(config, digest, size))
+        index = _json(_index(image, manifest))
+        with tarfile.open(partial, "w") as archive:
+            _add_bytes(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+            _add_bytes(archive, "index.json", index)
+            for blob in (manifest, config):
+                _add_bytes(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
+            _add_file(archive, f"blobs/sha256/{digest}", layer)
+        partial.rename(target)
+    finally:
+        layer.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+
+
+def _config(image: Image, layer: str) -> dict[str, object]:
+    return {
+        "architecture": ARCHITECTURES[platform.machine()],
+        "os": "linux",
+        "config": {"Entrypoint": image.entrypoint, "User": image.user, "Env": image.env},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
+    }
+
+
+def _manifest(config: bytes, layer: str, size: int) -> dict[str, object]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": _descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": [
+            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{layer}", "size": size}
+        ],
+    }
+
+
+def _index(image: Image, manifest: bytes) -> dict[str, object]:
+    entry = _descriptor("application/vnd.oci.image.manifest.v1+json", manifest)
+    entry["annotations"] = {"io.containerd.image.name": image.name}
+    return {"schemaVersion": 2, "manifests": [entry]}
+
+
+def _descriptor(media_type: str, blob: bytes) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
+
+
+def _write_layer(image: Image, target: Path) -> None:
+    with tarfile.open(target, "w") as tar:
+        for folder in _folders(image):
+            info = tarfile.TarInfo(folder)
+            info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
+            tar.addfile(info)
+        for file in image.files:
+            if isinstance(file.source, str):
+                _add_bytes(tar, file.path.lstrip("/"), file.source.encode())
+            else:
+                _add_file(tar, file.path.lstrip("/"), file.source)
+        for path, destination in image.links:
+            info = tarfile.TarInfo(path.lstrip("/"))
+            info.type, info.linkname = tarfile.SYMTYPE, destination
+            tar.addfile(info)
+
+
+def _folders(image: Image) -> list[str]:
+    paths = [file.path for file in image.files] + [path for path, _ in image.links]
+    parents = {str(parent).lstrip("/") for path in paths for parent in Path(path).parents}
+    return sorted((parents | {"tmp"}) - {""})
+
+
+def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), 0o755
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _add_file(tar: tarfile.TarFile, name: str, source: Path) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = source.stat().st_size, 0o755
+    with source.open("rb") as file:
+        tar.addfile(info, file)
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest(), path.stat().st_size
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

@@ -1,0 +1,113 @@
+"""Where things lie: the cache that outlives clusters, and the folder of one cluster that goes with it."""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+REPOSITORY = PACKAGE.parent.parent
+PYTHON = Path(sys.executable)
+"""Not resolved on purpose: the path is what puts an interpreter into its virtual environment."""
+
+INSIDE = "inside"
+HOST = "host"
+
+
+def cache_dir() -> Path:
+    """Return the folder for built programs, images and clusters; all of it can be deleted at any time."""
+    if chosen := os.environ.get("WORKSPACE_CTRL_CACHE"):
+        return Path(chosen).resolve()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "workspace-ctrl"
+    return Path.home() / ".cache" / "workspace-ctrl"
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the lock `name` among all processes that share the cache."""
+    path = cache_dir() / "locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class ClusterPlaces:
+    """Every path of one cluster. The root goes away with the cluster."""
+
+    name: str
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds everything of this cluster."""
+        return clusters_dir() / self.name
+
+    @property
+    def logs(self) -> Path:
+        """One file per program."""
+        return self.root / "logs"
+
+    @property
+    def settings(self) -> Path:
+        """What was asked for, written before the first process starts."""
+        return self.root / "settings.json"
+
+    @property
+    def keeper(self) -> Path:
+        """The keeper's process ids, written once it serves."""
+        return self.root / "keeper.json"
+
+    @property
+    def addons(self) -> Path:
+        """The installed add-ons."""
+        return self.root / "addons.json"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the supervisor takes orders."""
+        return self.root / "control.sock"
+
+    @property
+    def pki(self) -> Path:
+        """Certificate, key and the actors' tokens."""
+        return self.root / "pki"
+
+    @property
+    def audit_log(self) -> Path:
+        """One JSON line per API call of an actor."""
+        return self.root / "audit.log"
+
+    @property
+    def config(self) -> Path:
+        """Configuration files of the programs."""
+        return self.root / "config"
+
+    @property
+    def data(self) -> Path:
+        """What the programs store: etcd, containerd, kubelet, charts."""
+        return self.root / "data"
+
+    def kubeconfig(self, actor: str, where: str) -> Path:
+        """Return the kubeconfig of an actor, for processes on the host or inside."""
+        return self.root / "kubeconfigs" / f"{where}-{actor}.yaml"
+
+    def log(self, program: str) -> Path:
+        """Return the log file of a program."""
+        return self.logs / f"{program}.log"
+
+
+def clusters_dir() -> Path:
+    """Return the folder with one folder per cluster."""
+    return cache_dir() / "clusters"
+
+
+def cluster_names() -> list[str]:
+    """Return the names of all clusters that have a folder, running or not."""
+    if not clusters_dir().is_dir():
+        return []
+    return sorted(entry.name for entry in clusters_dir().iterdir() if entry.is_dir())

@@ -1,0 +1,94 @@
+"""What a person sees while something takes time: a live bar on a terminal, plain lines everywhere else."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+PLAIN_INTERVAL = 10.0
+SLOWEST_SHOWN = 3
+
+
+class BuildDisplay:
+    """Packages done of a folder's build. The total counts cached packages too, so the end comes early or on time."""
+
+    def __init__(self, folder: str, total: int) -> None:
+        self._folder = folder
+        self._total = total
+        self._done = 0
+        self._started = time.monotonic()
+        self._said = self._started
+        self._bar = _bar() if sys.stderr.isatty() else None
+        self._task = self._bar.add_task(f"build {folder}", total=total, package="") if self._bar else None
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        else:
+            self._say("started")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        seconds = time.monotonic() - self._started
+        if self._bar and self._task is not None:
+            if kind is None:
+                self._bar.update(self._task, completed=self._total, package="")
+            self._bar.stop()
+        else:
+            self._say(f"{'built' if kind is None else 'stopped'} after {seconds:.0f} s")
+
+    def line(self, package: str) -> None:
+        """Count one line of `go build -v`: a package that is being compiled."""
+        self._done += 1
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=min(self._done, self._total), package=package[-40:])
+        elif time.monotonic() - self._said >= PLAIN_INTERVAL:
+            self._say(f"{self._done} of at most {self._total} packages, now {package}")
+
+    def _say(self, text: str) -> None:
+        self._said = time.monotonic()
+        print(f"build {self._folder}: {text}", file=sys.stderr, flush=True)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:18}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[package]}", style="dim"),
+        console=Console(stderr=True),
+    )
+
+
+class Steps:
+    """A line per finished step of a start, with the seconds that it took; usable from several threads."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._took: list[tuple[float, str]] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step and print it when it is through."""
+        begin = time.monotonic()
+        yield
+        end = time.monotonic()
+        with self._lock:
+            self._took.append((end - begin, name))
+            print(f"{end - self._started:6.1f} s  {name} ({end - begin:.1f} s)", flush=True)
+
+    def summary(self) -> str:
+        """Return the total and the slowest steps."""
+        slowest = sorted(self._took, reverse=True)[:SLOWEST_SHOWN]
+        listed = ", ".join(f"{name} {seconds:.1f} s" for seconds, name in slowest)
+        return f"{time.monotonic() - self._started:.1f} s in total; slowest: {listed}"

