@@ -68,7 +68,7 @@ class Api:
     def condition(self, path: str, kind: str) -> bool:
         """Say whether an object has a condition with status True."""
         found = self.get(path) or {}
-        conditions = found.get("status", {}).get("conditions", [])
+        conditions = found.get("status", {}).get("conditions") or []
         return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
     def _request(

@@ -92,6 +92,6 @@ ISTIO = GoFolder(
         Asset("istio-packaging", "istio.io/istio", "tools/packaging/common"),
     ),
 )
-KWOK = GoFolder("kwok")
+KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 
 FOLDERS = {folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, COREDNS, ISTIO, KWOK)}

@@ -10,18 +10,31 @@ from e2e.cluster.installation import Installation
 from e2e.cluster.places import INSIDE
 from e2e.cluster.program import Program
 
+STAGES = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+"""What nodes and pods do by themselves: everything succeeds at once."""
+
 RESOURCES = {"cpu": "1000", "memory": "4000Gi", "pods": "5000", gpus.RESOURCE: gpus.GPUS}
 
 
 def install(work: Installation) -> None:
     """Start kwok and create the node."""
+    stages = work.build(KWOK).asset("stages")
     kwok = Program.make(
         "kwok",
         work.build(KWOK).binary("kwok"),
         f"--kubeconfig={work.places.kubeconfig('kwok', INSIDE)}",
         "--manage-all-nodes=true",
+        *(f"--config={stages / stage}" for stage in STAGES),
         "--node-ip=127.0.0.1",
+        "--cidr=10.64.0.0/12",
         "--server-address=",
+        "--node-lease-duration-seconds=40",
         env={"HOME": str(work.places.data)},
     )
     work.start(kwok)
