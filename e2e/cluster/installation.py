@@ -13,6 +13,7 @@ from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
 from e2e.cluster.images import archive
 from e2e.cluster.local import LocalCluster
+from e2e.cluster.node import CONTAINERD_NAMESPACE
 from e2e.cluster.oci import Image
 from e2e.cluster.places import INSIDE, ClusterPlaces
 from e2e.cluster.program import Program
@@ -21,7 +22,6 @@ from e2e.cluster.settings import Settings
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 120.0
-CONTAINERD_NAMESPACE = "k8s.io"
 
 
 @dataclass(frozen=True)

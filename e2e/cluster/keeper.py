@@ -1,4 +1,4 @@
-"""The host's side of a cluster: `python -m e2e.cluster.keeper NAME`, started once per cluster.
+"""The host's side of a cluster: `python -m e2e.cluster.background keeper NAME`, started once per cluster.
 
 Guarantees:
   * the cluster lives exactly as long as this process and the supervisor both do;
@@ -12,7 +12,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +35,7 @@ def launch(places: ClusterPlaces, lifeline: int) -> None:
     """Start a keeper in the background; it watches the reading end of the pipe `lifeline`."""
     with places.log("keeper").open("ab") as log:
         subprocess.run(
-            [PYTHON, "-m", "e2e.cluster.keeper", places.name],
+            [PYTHON, "-m", "e2e.cluster.background", "keeper", places.name],
             stdin=lifeline,
             stdout=log,
             stderr=log,
@@ -63,7 +62,7 @@ def main(name: str) -> None:
 
 
 def _start_supervisor(settings: Settings) -> subprocess.Popen[bytes]:
-    inner = (str(PYTHON), "-m", "e2e.cluster.supervisor", settings.name, settings.form)
+    inner = (str(PYTHON), "-m", "e2e.cluster.background", "supervisor", settings.name)
     namespaces = NAMESPACES if settings.form is Form.FULL else ()
     return subprocess.Popen([*DIES_WITH_US, *namespaces, *inner], stdin=subprocess.DEVNULL)
 
@@ -110,7 +109,3 @@ async def _until_start_fails(end: asyncio.Event) -> None:
     if await reader.read(1) != CONFIRMED:
         end.set()
     transport.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

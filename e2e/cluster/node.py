@@ -10,10 +10,18 @@ from e2e.cluster.program import Program
 from e2e.cluster.settings import Settings
 
 CNI_PLUGINS = "/usr/lib/cni"
+CONTAINERD_NAMESPACE = "k8s.io"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 """Inside, /run is the cluster's own, so a containerd of the host is neither seen nor disturbed."""
 
-CGROUP_PARENT = "workspace-ctrl"
+CGROUP_PARENT = "k8s.io"
+"""The control group in which containerd puts pods when the kubelet names none, after containerd's own namespace."""
+
+
+def container_ids(places: ClusterPlaces) -> list[str]:
+    """Return the containers that run, or ran when the node died: each is a control group of that name."""
+    folder = places.data / "containerd" / "io.containerd.runtime.v2.task" / CONTAINERD_NAMESPACE
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
 def containerd(places: ClusterPlaces) -> Program:
@@ -98,7 +106,6 @@ def _kubelet_config(places: ClusterPlaces) -> dict[str, object]:
         "clusterDomain": "cluster.local",
         "resolvConf": str(places.config / "no-upstream-dns"),
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{CGROUP_PARENT}/{places.name}",
         "cgroupsPerQOS": False,
         "enforceNodeAllocatable": [],
         "failSwapOn": False,

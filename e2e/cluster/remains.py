@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from e2e.cluster.node import CGROUP_PARENT
+from e2e.cluster import node
 from e2e.cluster.places import ClusterPlaces
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -14,7 +14,7 @@ BUSY_SECONDS = 5.0
 
 def remove(places: ClusterPlaces) -> None:
     """Remove folder and control groups; the processes must be gone."""
-    for group in control_groups(places.name):
+    for group in control_groups(places):
         _remove_group(group)
         with contextlib.suppress(OSError):
             group.parent.rmdir()
@@ -22,10 +22,11 @@ def remove(places: ClusterPlaces) -> None:
         shutil.rmtree(places.root)
 
 
-def control_groups(name: str) -> list[Path]:
-    """Return the cluster's folder in each hierarchy: one with version 2, several with version 1."""
-    candidates = [CGROUPS, *(entry for entry in CGROUPS.iterdir() if entry.is_dir() and not entry.is_symlink())]
-    groups = [root / CGROUP_PARENT / name for root in candidates]
+def control_groups(places: ClusterPlaces) -> list[Path]:
+    """Return the groups of the cluster's containers: one each with version 2, one per hierarchy with version 1."""
+    ids = node.container_ids(places)
+    roots = [CGROUPS, *(entry for entry in CGROUPS.iterdir() if entry.is_dir() and not entry.is_symlink())]
+    groups = [root / node.CGROUP_PARENT / container for root in roots for container in ids]
     return [group for group in groups if group.is_dir()]
 
 

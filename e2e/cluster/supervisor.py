@@ -1,4 +1,4 @@
-"""The process under which all programs of a cluster run: `python -m e2e.cluster.supervisor NAME FORM`.
+"""The process under which all programs of a cluster run: `python -m e2e.cluster.background supervisor NAME`.
 
 Guarantees:
   * it starts and stops programs on request over a Unix socket and knows at any time what became of each;
@@ -13,13 +13,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from typing import Any
 
 from e2e.cluster import isolation, unixsocket
 from e2e.cluster.forms import Form
 from e2e.cluster.places import ClusterPlaces
 from e2e.cluster.program import Program, State
+from e2e.cluster.settings import Settings
 
 LINE_LIMIT = 1 << 20
 STOP_SECONDS = 10.0
@@ -124,13 +124,9 @@ class Supervisor:
             self._ended.notify_all()
 
 
-def main(name: str, form: str) -> None:
+def main(name: str) -> None:
     """Set up the inside and serve."""
     places = ClusterPlaces(name)
-    if Form(form) is Form.FULL:
+    if Settings.load(places).form is Form.FULL:
         isolation.enter(places)
     asyncio.run(Supervisor(places).serve())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
