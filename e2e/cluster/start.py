@@ -155,14 +155,16 @@ def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> Loca
 
 
 def _install(work: Installation, chosen: list[Addon]) -> None:
-    """Install add-ons in parallel, each after those that it needs, and wait for the node."""
+    """Install add-ons in parallel, each after its images and the add-ons that it needs, and wait for the node."""
+    made = list(dict.fromkeys(make for addon in chosen for make in addon.images)) if work.full else []
     done: dict[str, Future[None]] = {}
-    with ThreadPoolExecutor(max_workers=len(chosen) + 1) as pool:
+    with ThreadPoolExecutor(max_workers=len(chosen) + len(made) + 1) as pool:
+        imports = {make: pool.submit(work.import_image, make()) for make in made}
         for addon in chosen:
-            needs = [done[need] for need in addon.needs if need in done]
-            done[addon.name] = pool.submit(_install_one, work, addon, needs)
-        futures = [*done.values(), pool.submit(_wait_node, work)]
-        for future in as_completed(futures):
+            first = [done[need] for need in addon.needs if need in done]
+            first += [imports[make] for make in addon.images if make in imports]
+            done[addon.name] = pool.submit(_install_one, work, addon, first)
+        for future in as_completed([*done.values(), pool.submit(_wait_node, work)]):
             future.result()
     for addon in chosen:
         work.cluster.add_addon(addon.name)
@@ -173,11 +175,8 @@ def _wait_node(work: Installation) -> None:
         work.wait_node()
 
 
-def _install_one(work: Installation, addon: Addon, needs: list[Future[None]]) -> None:
-    if work.full:
-        for make in addon.images:
-            work.import_image(make())
-    for need in needs:
-        need.result()
+def _install_one(work: Installation, addon: Addon, first: list[Future[None]]) -> None:
+    for future in first:
+        future.result()
     with work.steps.step(f"add-on {addon.name}"):
         addon.install(work)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from e2e.cluster.addons import coredns, flux, gateway_api, gpus, istio, registry, simulated_node, vllm
+from e2e.cluster.addons import coredns, flux, gateway_api, gpus, image_only, istio, registry, simulated_node
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
@@ -17,7 +17,8 @@ ADDONS: dict[str, Addon] = {
         istio.ADDON,
         gpus.ADDON,
         simulated_node.ADDON,
-        vllm.ADDON,
+        image_only.ENDPOINT_PICKER,
+        image_only.VLLM,
     )
 }
 ALL = "all"

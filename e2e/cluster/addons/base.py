@@ -13,8 +13,8 @@ from e2e.cluster.oci import Image
 class Addon:
     """A part of the cluster that can be left out.
 
-    `install` runs as soon as the API server is ready and the add-ons in `needs` are installed, in parallel with
-    everything else. The images are imported before it runs.
+    `install` runs as soon as the API server is ready, the images are imported and the add-ons in `needs` are
+    installed, in parallel with everything else.
     """
 
     name: str

@@ -1,8 +1,7 @@
-"""The kinds of Gateway API and its inference extension, and the endpoint picker's image that charts ask for."""
+"""The kinds of Gateway API and of its inference extension."""
 
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import INFERENCE, ISTIO
-from e2e.cluster.images import endpoint_picker
 from e2e.cluster.installation import Installation
 
 
@@ -15,8 +14,7 @@ def install(work: Installation) -> None:
 
 ADDON = Addon(
     "gateway-api",
-    "CRDs of Gateway API and its inference extension, image of the endpoint picker",
+    "CRDs of Gateway API and its inference extension",
     install,
     folders=(ISTIO, INFERENCE),
-    images=(endpoint_picker,),
 )

@@ -1,9 +1,9 @@
-"""The engine's image: pods that ask for vLLM get a simulator that speaks its API."""
+"""Add-ons that are nothing but an image, which pods of charts and tests ask for."""
 
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import INFERENCE
 from e2e.cluster.forms import Form
-from e2e.cluster.images import vllm
+from e2e.cluster.images import endpoint_picker, vllm
 from e2e.cluster.installation import Installation
 
 
@@ -11,7 +11,15 @@ def install(_: Installation) -> None:
     """Nothing but the image is needed."""
 
 
-ADDON = Addon(
+ENDPOINT_PICKER = Addon(
+    "endpoint-picker",
+    "the image that the chart inferencepool asks for",
+    install,
+    folders=(INFERENCE,),
+    images=(endpoint_picker,),
+    forms=frozenset({Form.FULL}),
+)
+VLLM = Addon(
     "vllm",
     "a stand-in for the vLLM image",
     install,
