@@ -59,7 +59,7 @@ class Api:
         names = []
         for file in sorted(folder.glob("*.yaml")):
             document = file.read_bytes()
-            match = re.search(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", document, re.M)
+            match = re.search(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", document, re.MULTILINE)
             if match:
                 names.append(match[1].decode())
                 self.apply(f"{CRDS}/{names[-1]}", document)

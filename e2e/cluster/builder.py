@@ -59,9 +59,7 @@ def build(folder: GoFolder) -> Build:
 
 def output_of(folder: GoFolder) -> Build:
     """Return where the folder's build lies or will lie."""
-    name = fingerprint(
-        folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), folder.ldflags, folder.assets
-    )
+    name = fingerprint(folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), folder.ldflags, folder.assets)
     return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
 
 

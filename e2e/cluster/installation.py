@@ -2,9 +2,10 @@
 
 import functools
 import subprocess
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from e2e.cluster.api import Api, NotReachableError
 from e2e.cluster.builder import Build, build
@@ -31,6 +32,8 @@ class Installation:
     cluster: LocalCluster
     api: Api
     steps: Steps
+    given_up: threading.Event = field(default_factory=threading.Event)
+    """Set when one part has failed, so that the others stop waiting."""
 
     @property
     def settings(self) -> Settings:
@@ -71,9 +74,10 @@ class Installation:
             except NotReachableError as error:
                 last = error
             self.cluster.control.check()
+            if self.given_up.wait(POLL_SECONDS):
+                raise ClusterError(f"given up waiting for {what}")
             if time.monotonic() > deadline:
                 raise ClusterError(f"{what} did not come true within {seconds:.0f} s" + (f": {last}" if last else ""))
-            time.sleep(POLL_SECONDS)
 
     def wait_condition(self, path: str, kind: str) -> None:
         """Wait until an object has a condition with status True."""

@@ -40,6 +40,7 @@ def launch(places: ClusterPlaces, lifeline: int) -> None:
             stdout=log,
             stderr=log,
             cwd=REPOSITORY,
+            start_new_session=True,
             check=True,
         )
 

@@ -102,9 +102,9 @@ class LocalCluster(Cluster):
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the cluster's network and return its output."""
-        stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
-        pipes = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with self.popen(argv, env=env, **pipes) as process:
+        pipe = subprocess.PIPE
+        stdin = subprocess.DEVNULL if input is None else pipe
+        with self.popen(argv, env=env, stdin=stdin, stdout=pipe, stderr=pipe) as process:
             try:
                 out, err = process.communicate(input, timeout)
             except BaseException:
@@ -112,13 +112,11 @@ class LocalCluster(Cluster):
                 raise
         return subprocess.CompletedProcess(list(argv), process.returncode, out, err)
 
-    def popen(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
+    def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start a command in the cluster's network; it dies with the returned process."""
-        options.setdefault("text", True)
         environment = {**os.environ, **self.environment(), **(env or {})}
-        return subprocess.Popen([*self.entry_command(), *argv], env=environment, **options)
+        command = [*self.entry_command(), *argv]
+        return subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, text=True)
 
     def entry_command(self) -> list[str]:
         """Return the beginning of a command line that leads inside; the command ends with its caller."""

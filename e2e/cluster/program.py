@@ -66,6 +66,8 @@ def write_json(path: Path, value: object) -> None:
 
 def tail(path: Path, lines: int = TAIL_LINES) -> str:
     """Return the end of a log."""
-    if not path.exists():
+    try:
+        said = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
         return "(no log)"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) or "(the log is empty)"
+    return "\n".join(said[-lines:]) or "(the log is empty)"

@@ -34,9 +34,7 @@ class BuildDisplay:
             self._say("started")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         seconds = time.monotonic() - self._started
         if self._bar and self._task is not None:
             if kind is None:

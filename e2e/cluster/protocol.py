@@ -4,12 +4,13 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
 
 RUN_SECONDS = 120.0
+Stream = int | IO[Any] | None
 
 
 class Cluster(ABC):
@@ -66,10 +67,8 @@ class Cluster(ABC):
         """Run a command where Services, pods and cluster names are reachable, and return its output."""
 
     @abstractmethod
-    def popen(
-        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
-        """Start a command where Services, pods and cluster names are reachable; `options` are those of Popen."""
+    def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+        """Start a command where Services, pods and cluster names are reachable; streams are those of Popen."""
 
     @abstractmethod
     def logs(self, program: str) -> str:

@@ -4,10 +4,12 @@ Order: builds, images' archives, keeper and supervisor, control plane; then node
 """
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from pathlib import Path
 
 from e2e.cluster import addons as registry
 from e2e.cluster import control_plane, distribution, identity, images, keeper, node
@@ -88,12 +90,11 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
         for program in control_plane.programs(settings, places, kubernetes):
             cluster.control.start(program)
         work = Installation(cluster, Api(cluster.kubeconfig, identity.certificate(places)), steps)
-        pause = ThreadPoolExecutor(1)
-        pausing = pause.submit(work.import_image, images.pause()) if work.full else None
+        if work.full:
+            work.import_image(images.pause())
         with steps.step("API server"):
             work.wait("the API server", work.api.ready)
-        if pausing:
-            pausing.result()
+        if work.full:
             for program in node.programs(settings, places, kubernetes):
                 cluster.control.start(program)
         _install(work, chosen)
@@ -112,7 +113,7 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe:
         try:
-            with steps.step("namespaces and supervisor"):
+            with steps.step("namespaces and supervisor"), _uninterrupted():
                 try:
                     keeper.launch(places, reading)
                 finally:
@@ -122,13 +123,28 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
         except BaseException:
             if is_running(settings.name):
                 LocalCluster.attach(settings.name).end()
+            sweep(settings.name)
             raise
         pipe.write(keeper.CONFIRMED)
 
 
-def _await_keeper(places: ClusterPlaces) -> LocalCluster:
-    import time
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C until it is known which processes would have to be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if came:
+        raise KeyboardInterrupt
 
+
+def _await_keeper(places: ClusterPlaces) -> LocalCluster:
     deadline = time.monotonic() + KEEPER_SECONDS
     log = places.log("keeper")
     said = ""
@@ -164,8 +180,13 @@ def _install(work: Installation, chosen: list[Addon]) -> None:
             first = [done[need] for need in addon.needs if need in done]
             first += [imports[make] for make in addon.images if make in imports]
             done[addon.name] = pool.submit(_install_one, work, addon, first)
-        for future in as_completed([*done.values(), pool.submit(_wait_node, work)]):
-            future.result()
+        try:
+            for future in as_completed([*done.values(), pool.submit(_wait_node, work)]):
+                future.result()
+        except BaseException:
+            work.given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for addon in chosen:
         work.cluster.add_addon(addon.name)
 

@@ -1,0 +1,90 @@
+"""The pytest plugin: clusters as session fixtures, a fresh namespace per test.
+
+Programs are built before the first test, outside every test's time limit. A cluster is started by the first test that
+asks for it and taken down at the end; with WORKSPACE_CTRL_CLUSTER=NAME that running cluster is used and stays.
+"""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster import addons as registry
+from e2e.cluster import external
+from e2e.cluster.errors import ClusterError, NotPossibleError
+from e2e.cluster.forms import Form
+from e2e.cluster.local import LocalCluster
+from e2e.cluster.protocol import Cluster
+from e2e.cluster.start import down, prepare, up
+
+REUSE = "WORKSPACE_CTRL_CLUSTER"
+FORM_OF_FIXTURE = {"cluster": Form.FULL, "plane": Form.PLANE}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the collected tests will need."""
+    if session.config.option.collectonly:
+        return
+    names = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    manager = session.config.pluginmanager.getplugin("capturemanager")
+    with manager.global_and_fixture_disabled() if manager else contextlib.nullcontext():
+        for fixture, form in FORM_OF_FIXTURE.items():
+            if fixture in names and _is_ours_to_start(form):
+                # Whatever is wrong is said again by the fixture, where it counts against the tests that need it.
+                with contextlib.suppress(ClusterError):
+                    prepare(form, registry.choose([registry.ALL], form), install_packages=False)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A cluster whose pods really run, with every add-on."""
+    if external.wanted():
+        yield external.ExternalCluster()
+        return
+    if reused := os.environ.get(REUSE):
+        yield LocalCluster.attach(reused)
+        return
+    yield from _started(Form.FULL)
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[Cluster]:
+    """A control plane with Flux and a simulated node; its pods are only played."""
+    yield from _started(Form.PLANE)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own on `cluster`."""
+    yield from _fresh_namespace(cluster)
+
+
+@pytest.fixture
+def plane_namespace(plane: Cluster) -> Iterator[str]:
+    """A namespace of the test's own on `plane`."""
+    yield from _fresh_namespace(plane)
+
+
+def _is_ours_to_start(form: Form) -> bool:
+    return form is Form.PLANE or not (external.wanted() or os.environ.get(REUSE))
+
+
+def _started(form: Form) -> Iterator[Cluster]:
+    name = f"test-{form}-{os.getpid()}"
+    try:
+        yield up(name, form)
+    except NotPossibleError as error:
+        pytest.skip(str(error))
+    except ClusterError as error:
+        pytest.fail(str(error), pytrace=False)
+    finally:
+        down(name)
+
+
+def _fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
