@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from e2e.cluster.errors import ClusterError, MissingCapabilityError
 from e2e.cluster.forms import Form
-from e2e.cluster.protocol import RUN_SECONDS, Cluster
+from e2e.cluster.protocol import RUN_SECONDS, Cluster, Stream
 
 SWITCH = "WORKSPACE_CTRL_E2E"
 HELPER_IMAGE = os.environ.get("WORKSPACE_CTRL_E2E_IMAGE", "docker.io/library/python:3.11-slim")
@@ -60,11 +60,11 @@ class ExternalCluster(Cluster):
     @property
     def gpu_node_name(self) -> str:
         """The first node that offers GPUs."""
-        for node in json.loads(self.kubectl("get", "nodes", "--output=json"))["items"]:
-            if int(node["status"]["allocatable"].get(GPU, "0")):
-                return str(node["metadata"]["name"])
-        self._refuse("nodes with GPUs")
-        return None
+        nodes = json.loads(self.kubectl("get", "nodes", "--output=json"))["items"]
+        names = [str(node["metadata"]["name"]) for node in nodes if int(node["status"]["allocatable"].get(GPU, "0"))]
+        if not names:
+            self._refuse("nodes with GPUs")
+        return names[0]
 
     def kubeconfig_for(self, actor: str) -> Path:
         """Return the only kubeconfig there is; actors are the same person here."""
@@ -104,7 +104,15 @@ class ExternalCluster(Cluster):
         command = self._exec(argv, env)
         return subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout, check=False)
 
-    def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: Stream = None,
+        stdout: Stream = None,
+        stderr: Stream = None,
+    ) -> subprocess.Popen[str]:
         """Start a command in the helper pod."""
         return subprocess.Popen(self._exec(argv, env), stdin=stdin, stdout=stdout, stderr=stderr, text=True)
 

@@ -17,7 +17,7 @@ from e2e.cluster.forms import Form
 from e2e.cluster.places import HOST, INSIDE, ClusterPlaces
 from e2e.cluster.processes import ProcessId
 from e2e.cluster.program import write_json
-from e2e.cluster.protocol import RUN_SECONDS, Cluster
+from e2e.cluster.protocol import RUN_SECONDS, Cluster, Stream
 from e2e.cluster.settings import Settings
 
 END_SECONDS = 20.0
@@ -112,7 +112,15 @@ class LocalCluster(Cluster):
                 raise
         return subprocess.CompletedProcess(list(argv), process.returncode, out, err)
 
-    def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: Stream = None,
+        stdout: Stream = None,
+        stderr: Stream = None,
+    ) -> subprocess.Popen[str]:
         """Start a command in the cluster's network; it dies with the returned process."""
         environment = {**os.environ, **self.environment(), **(env or {})}
         command = [*self.entry_command(), *argv]

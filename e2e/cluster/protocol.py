@@ -67,7 +67,15 @@ class Cluster(ABC):
         """Run a command where Services, pods and cluster names are reachable, and return its output."""
 
     @abstractmethod
-    def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    def popen(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stdin: Stream = None,
+        stdout: Stream = None,
+        stderr: Stream = None,
+    ) -> subprocess.Popen[str]:
         """Start a command where Services, pods and cluster names are reachable; streams are those of Popen."""
 
     @abstractmethod

@@ -33,7 +33,7 @@ class Supervisor:
         self._specs: dict[str, Program] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._states: dict[str, State] = {}
-        self._ended = asyncio.Condition()
+        self._ended = asyncio.Event()
 
     async def serve(self) -> None:
         """Take orders until told to end."""
@@ -41,7 +41,7 @@ class Supervisor:
         end = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end.set)
-        loop.add_signal_handler(signal.SIGCHLD, lambda: asyncio.ensure_future(self._reap()))
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
         with unixsocket.listening(self._places.control_socket) as listener:
             server = await asyncio.start_unix_server(self._converse, sock=listener, limit=LINE_LIMIT)
             async with server:
@@ -98,11 +98,17 @@ class Supervisor:
             return
         self._states[name] = State.STOPPED
         process.terminate()
-        async with self._ended:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait_for(lambda: process.returncode is not None), STOP_SECONDS)
-                return
-        process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._until_ended(process)
+        if process.returncode is None:
+            process.kill()
+            await self._until_ended(process)
+
+    async def _until_ended(self, process: subprocess.Popen[bytes]) -> None:
+        while process.returncode is None:
+            self._ended.clear()
+            await self._ended.wait()
 
     def _status(self) -> list[dict[str, Any]]:
         return [
@@ -110,7 +116,7 @@ class Supervisor:
             for name, process in self._processes.items()
         ]
 
-    async def _reap(self) -> None:
+    def _reap(self) -> None:
         """Collect every ended child; `Popen` is told of its own, because waiting for any child takes them from it."""
         by_pid = {process.pid: name for name, process in self._processes.items() if process.returncode is None}
         with contextlib.suppress(ChildProcessError):
@@ -120,8 +126,7 @@ class Supervisor:
                     self._processes[name].returncode = os.waitstatus_to_exitcode(status)
                     if self._states[name] is State.RUNNING:
                         self._states[name] = State.DIED
-        async with self._ended:
-            self._ended.notify_all()
+        self._ended.set()
 
 
 def main(name: str) -> None:
