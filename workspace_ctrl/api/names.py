@@ -59,7 +59,7 @@ def release_name(workspace: str) -> str:
     """Return the Helm release's name, which OCIRepository, HelmRelease and InferencePool share.
 
     `<workspace>-inferencepool` while Helm takes it (53 characters): KAITO's users rely on that name, and two of them can never
-    share the 40 characters that the chart keeps. Longer ones are cut to 40 with a hash at the end, so that the chart's cut keeps them apart.
+    share the 40 characters that the chart keeps. Longer ones are cut to 40 with a hash at the end.
     """
     plain = workspace + _POOL_SUFFIX
     if len(plain) <= _HELM_RELEASE_LIMIT:

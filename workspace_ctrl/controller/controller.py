@@ -1,0 +1,115 @@
+"""Informers, queue and workers of one process, from start to graceful stop."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+from workspace_ctrl.controller.cache import Cache, owner_key
+from workspace_ctrl.controller.kinds import WATCHED, WatchedKind
+from workspace_ctrl.controller.reconciler import Reconciler
+from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.kube.store import Key
+
+logger = logging.getLogger(__name__)
+
+
+class Controller:
+    """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._settings = settings
+        self._cache = Cache()
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._informers = [self._informer(client, watched) for watched in WATCHED]
+        self._reconciler = Reconciler(client, self._cache, settings, self._missing_kinds)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then let the passes under way finish.
+
+        Raises:
+            ExceptionGroup: a task ended with an error that is none of the API server's, which is a defect.
+        """
+        async with asyncio.TaskGroup() as group:
+            watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
+            await self._wait_synced(stop)
+            logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
+            working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
+            await stop.wait()
+            for task in watching:
+                task.cancel()
+            await self._drain()
+            for task in working:
+                task.cancel()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every kind has been listed, or is known to be missing."""
+        return all(informer.is_synced for informer in self._informers)
+
+    async def _wait_synced(self, stop: asyncio.Event) -> None:
+        async def all_synced() -> None:
+            for informer in self._informers:
+                await informer.wait_synced()
+
+        tasks = [asyncio.create_task(all_synced()), asyncio.create_task(_wait(stop))]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        """Wait for the passes under way, but no longer than the settings allow."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.stop_seconds):
+                await self._queue.idle()
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._pass(key)
+            finally:
+                self._queue.done(key)
+
+    async def _pass(self, key: Key) -> None:
+        """Make one pass; whatever goes wrong concerns this key alone, which is tried again."""
+        try:
+            again = await self._reconciler.reconcile(key)
+        except ApiError as error:
+            delay = self._queue.retry(key)
+            logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
+        except Exception:  # the one broad net: a defect in one pass must not end the others
+            delay = self._queue.retry(key)
+            logger.exception("Workspace %s/%s: unexpected error; next try in %.1f s", *key, delay)
+        else:
+            self._queue.forget(key)
+            if again is not None:
+                self._queue.add_after(key, again)
+
+    def _informer(self, client: Client, watched: WatchedKind) -> Informer[Any]:
+        source = Source(watched.resource, watched.parse, watched.selector)
+
+        def changed(record: Any) -> None:  # noqa: ANN401
+            key = owner_key(watched, record)
+            if key is not None:
+                self._queue.add(key)
+            elif watched.workspace_of is None:
+                self._add_all()
+
+        return Informer(client, source, self._cache.stores[watched.resource.kind], changed, self._add_all)
+
+    def _add_all(self) -> None:
+        for key in self._cache.workspace_keys():
+            self._queue.add(key)
+
+    def _missing_kinds(self) -> set[str]:
+        return {informer.resource.kind for informer in self._informers if informer.is_missing}
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

@@ -1,0 +1,61 @@
+"""The kinds that we watch: where they are served, how they are read, and which Workspace they belong to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.labels import GROUP, KIND, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
+from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.records import flux, gateways, workloads, workspaces
+from workspace_ctrl.records.meta import Meta
+
+WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
+DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
+SERVICE: Final = Resource("", "v1", "services", "Service")
+POD: Final = Resource("", "v1", "pods", "Pod")
+OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
+HELM_RELEASE: Final = Resource("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease")
+GATEWAY: Final = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
+GATEWAY_CLASS: Final = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
+HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
+
+
+@dataclass(frozen=True)
+class WatchedKind:
+    """One row: a kind, and how we watch it."""
+
+    resource: Resource
+    parse: Callable[[Json, str], Any]
+    selector: str = ""
+    workspace_of: Callable[[Any], str] | None = None
+    """Name of the Workspace that a record belongs to; None for kinds that concern all Workspaces."""
+
+
+def _by_owner_label(record: Any) -> str:  # noqa: ANN401
+    meta: Meta = record.meta
+    return meta.workspace
+
+
+def _by_pod_label(pod: workloads.Pod) -> str:
+    return pod.labels.get(POD_LABEL, "")
+
+
+def _itself(record: workspaces.WorkspaceRecord) -> str:
+    return record.meta.ref.name
+
+
+WATCHED: Final[tuple[WatchedKind, ...]] = (
+    WatchedKind(WORKSPACE, workspaces.parse_workspace_record, workspace_of=_itself),
+    WatchedKind(DEPLOYMENT, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
+    WatchedKind(SERVICE, workloads.parse_service, OWNER_LABEL, _by_owner_label),
+    WatchedKind(POD, workloads.parse_pod, POD_LABEL, _by_pod_label),
+    WatchedKind(OCI_REPOSITORY, flux.parse_oci_repository, OWNER_LABEL, _by_owner_label),
+    WatchedKind(HELM_RELEASE, flux.parse_helm_release, OWNER_LABEL, _by_owner_label),
+    WatchedKind(HTTP_ROUTE, gateways.parse_http_route, OWNER_LABEL, _by_owner_label),
+    WatchedKind(INFERENCE_POOL, gateways.parse_inference_pool, OWNER_LABEL, _by_owner_label),
+    WatchedKind(GATEWAY, gateways.parse_gateway),
+    WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
+)
+
+BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED}

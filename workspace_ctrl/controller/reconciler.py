@@ -1,0 +1,122 @@
+"""One pass over one Workspace: snapshot, plan, steps, status. Nothing in a pass waits for an object to become ready."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.labels import API_VERSION, KIND
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.steps import StepRunner
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ConflictError, NotFoundError
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.steps import Plan, TryWorkload
+from workspace_ctrl.readiness.news import News, news
+from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.records.decisions import Decisions, Problem
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Brings Workspaces to what they ask for, one pass at a time."""
+
+    def __init__(self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]]) -> None:
+        self._client = client
+        self._cache = cache
+        self._settings = settings
+        self._missing_kinds = missing_kinds
+        self._steps = StepRunner(client, cache, settings)
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
+
+        Raises:
+            ApiError: a passing fault; the pass is to be repeated.
+        """
+        workspace = self._cache.workspace(key)
+        if workspace is None:
+            self._memories.pop(key, None)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        now = asyncio.get_running_loop().time()
+        memory.forget_expired(now)
+        decisions = await self._carry_out(workspace, memory)
+        written_in = await self._write_status(key, decisions, memory)
+        retry_at = memory.next_retry()
+        delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
+        return max(min(delays), 0.0) if delays else None
+
+    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> Decisions:
+        """Plan and carry out; where the plan first needs an answer of the API server, plan again with it."""
+        outcome = self._plan(workspace, memory)
+        if any(isinstance(step, TryWorkload) for step in outcome.steps):
+            await self._run(outcome, workspace, memory)
+            outcome = self._plan(workspace, memory)
+        problems = await self._run(outcome, workspace, memory)
+        return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems))
+
+    def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> Plan:
+        return plan(workspace, self._snapshot(workspace.key, memory), self._settings.plan)
+
+    async def _run(self, outcome: Plan, workspace: WorkspaceRecord, memory: Memory) -> list[Problem]:
+        problems = [await self._steps.run(step, workspace, memory) for step in outcome.steps]
+        return [problem for problem in problems if problem is not None]
+
+    def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
+        return self._cache.snapshot(key, memory.dry_run, self._missing_kinds())
+
+    async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
+        """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""
+        workspace = self._cache.workspace(key)
+        if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
+            return None
+        snapshot = self._snapshot(key, memory)
+        moment = datetime.now(UTC)
+        deleting = workspace.meta.deleting
+        wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
+        tidings = news(workspace.status, wanted)
+        clock = asyncio.get_running_loop().time()
+        held_back = memory.status_written_at + self._settings.progress_interval - clock
+        if tidings is News.NONE:
+            return None
+        if tidings is News.PROGRESS and held_back > 0:
+            return held_back
+        await self._send_status(workspace, wanted)
+        memory.status_written_at = clock
+        return None
+
+    async def _send_status(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
+        meta = workspace.meta
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            # The uid makes sure that a new Workspace of the same name never gets the status of the old one.
+            "metadata": {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid},
+            "status": wanted.as_object(),
+        }
+        try:
+            answer = await self._client.apply(WORKSPACE, manifest, force=True, subresource="status")
+        except (NotFoundError, ConflictError):
+            logger.debug("%s is gone", meta.ref)
+            return
+        self._cache.write_through(answer)
+        _log_transition(workspace, wanted)
+
+
+def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
+    old = find(workspace.status.condition_tuple(), ConditionType.READY)
+    new = find(wanted.condition_tuple(), ConditionType.READY)
+    if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
+        logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)

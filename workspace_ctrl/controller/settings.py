@@ -1,0 +1,46 @@
+"""Settings of the process, read once from the command line and its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from workspace_ctrl.planning.settings import PlanSettings
+
+FEATURE_GATES: Final[Mapping[str, bool]] = {"gatewayAPIInferenceExtension": False}
+"""Known feature gates and their defaults."""
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message says which and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of the controller."""
+
+    plan: PlanSettings = field(default_factory=PlanSettings)
+    workers: int = 32
+    """Passes that may be under way at once."""
+    progress_interval: float = 2.0
+    """Seconds between two status writes that only tell of progress; bad news and readiness are written at once."""
+    refusal_interval: float = 30.0
+    """Seconds after which a request that the API server refused is tried again."""
+    stop_seconds: float = 5.0
+    """How long passes under way may take to finish when the process stops."""
+
+
+def parse_feature_gates(text: str) -> dict[str, bool]:
+    """Return the feature gates in `text`, such as "gatewayAPIInferenceExtension=true", with the defaults of those not named.
+
+    Raises:
+        SettingsError: a gate is not known, or its value is neither true nor false.
+    """
+    gates = dict(FEATURE_GATES)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if name not in gates:
+            raise SettingsError(f"feature gate {name!r} is not known; known: {', '.join(gates)}")
+        if value.lower() not in {"true", "false"}:
+            raise SettingsError(f"feature gate {name} needs true or false, not {value!r}")
+        gates[name] = value.lower() == "true"
+    return gates

@@ -1,0 +1,151 @@
+"""Requests to the API server over one shared session: server-side apply, dry-run, delete, list, watch."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from workspace_ctrl.kube.connection import Connection
+from workspace_ctrl.kube.errors import NotFoundError, RetryableError, error_of
+from workspace_ctrl.kube.resources import Json, Resource
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+_SILENCE_SECONDS = 150
+"""A watch that sends nothing for this long is dead: the API server sends bookmarks about once a minute."""
+_ATTEMPTS = 3
+
+Observer = Callable[[str, str, int], None]
+"""Told of each finished request: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
+
+
+class Client:
+    """Requests to one API server, as one field manager."""
+
+    def __init__(self, connection: Connection, field_manager: str, observer: Observer | None = None) -> None:
+        self._connection = connection
+        self._field_manager = field_manager
+        self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
+
+    async def apply(
+        self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
+    ) -> dict[str, Any]:
+        """Apply `manifest` server-side and return the object as it stands then.
+
+        With `force`, fields that others own are taken over; without, they are a conflict. A dry-run passes admission and is not stored.
+
+        Raises:
+            ConflictError: others own fields, or the uid in the manifest is not that of the object.
+            RejectedError: the API server refuses it.
+            RetryableError: it may succeed soon.
+        """
+        metadata = manifest["metadata"]
+        parameters = {"fieldManager": self._field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
+        path = resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
+        body = json.dumps(manifest, separators=(",", ":")).encode()
+        return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
+
+    async def merge_patch(self, resource: Resource, namespace: str, name: str, patch: Json) -> dict[str, Any]:
+        """Merge `patch` into an object and return it as it stands then."""
+        body = json.dumps(patch).encode()
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, json.dumps(options).encode()))
+        except NotFoundError:
+            return
+
+    async def list_page(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> dict[str, Any]:
+        """Return one page of a list."""
+        return await self._once(_Request("list", resource, resource.path(namespace), parameters))
+
+    async def watch(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Yield the events of a watch until the server ends it.
+
+        Raises:
+            GoneError: the resource version is too old.
+            RetryableError: the connection broke or fell silent.
+        """
+        url = self._connection.server + resource.path(namespace)
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=_SILENCE_SECONDS)
+        status = 0
+        try:
+            async with self._connection.session.get(url, params={**parameters, "watch": "true"}, timeout=timeout) as response:
+                status = response.status
+                if not response.ok:
+                    raise error_of(status, await response.read())
+                async for line in _lines(response.content):
+                    yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
+        finally:
+            self._observe("watch", resource.plural, status)
+
+    async def _retrying(self, request: "_Request") -> dict[str, Any]:
+        """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(RetryableError),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.1, max=1),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._once(request)
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _once(self, request: "_Request") -> dict[str, Any]:
+        status = 0
+        try:
+            async with self._connection.session.request(
+                _METHODS[request.verb],
+                self._connection.server + request.path,
+                params=request.parameters,
+                data=request.body,
+                headers={"Content-Type": request.content_type},
+                timeout=_REQUEST_TIMEOUT,
+            ) as response:
+                status = response.status
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RetryableError(f"{request.verb} {request.path}: {error or type(error).__name__}") from error
+        finally:
+            self._observe(request.verb, request.resource.plural, status)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise error_of(status, answer)
+        document: dict[str, Any] = json.loads(answer)
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    verb: str
+    resource: Resource
+    path: str
+    parameters: Mapping[str, str]
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+_METHODS = {"list": "GET", "patch": "PATCH", "delete": "DELETE"}
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield the lines of a stream; unlike the stream's own iterator, whatever their length."""
+    buffer = bytearray()
+    async for chunk in stream.iter_any():
+        buffer += chunk
+        *complete, rest = bytes(buffer).split(b"\n")
+        for line in complete:
+            if line:
+                yield line
+        buffer = bytearray(rest)

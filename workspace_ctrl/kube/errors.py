@@ -1,0 +1,70 @@
+"""What can go wrong with a request, typed once: by what to do about it."""
+
+import json
+from http import HTTPStatus
+
+
+class ApiError(Exception):
+    """The API server's answer was an error, or there was none."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        """The server's own words."""
+        self.status = status
+        """HTTP status; 0 where there was no answer."""
+
+
+class RetryableError(ApiError):
+    """The same request may succeed soon: no connection, too many requests, a server error, rights not synced yet."""
+
+
+class RejectedError(ApiError):
+    """The request itself is wrong or not allowed; repeating it at once is of no use."""
+
+
+class ForbiddenError(RejectedError):
+    """Rights, a quota or an admission policy forbid it."""
+
+
+class ConflictError(RejectedError):
+    """Somebody else owns fields of the object, or it is another object than was meant."""
+
+
+class NotFoundError(ApiError):
+    """The object, or its namespace, is not there."""
+
+
+class KindNotServedError(ApiError):
+    """The API server does not know the kind, because its CRD is not installed."""
+
+
+class GoneError(ApiError):
+    """The resource version is too old to watch from; list anew."""
+
+
+def error_of(status: int, body: bytes) -> ApiError:
+    """Return the typed error of an answer with HTTP `status` and `body`, a Status object or plain text."""
+    message, is_status = _words(status, body)
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(message, status=status) if is_status else KindNotServedError(message, status=status)
+    if status == HTTPStatus.GONE:
+        return GoneError(message, status=status)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+        return RetryableError(message, status=status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return RetryableError(message, status=status)
+    return _REJECTED.get(status, RejectedError)(message, status=status)
+
+
+_REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
+
+
+def _words(status: int, body: bytes) -> tuple[str, bool]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and document.get("kind") == "Status":
+        return str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase), True
+    return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", False

@@ -1,0 +1,173 @@
+"""Keeps a store in step with the API server: list, watch, and list anew when the watch has lost its place.
+
+What kopf's own watch does not give (docs/architecture.md): deletions that happened while a watch was broken are found, because a new list
+is compared with the store; a kind that is not served (its CRD is missing) is asked for again quietly, at the start and at any later time.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError
+from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.store import Key, Store
+
+RecordT = TypeVar("RecordT")
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 500
+_WATCH_SECONDS = (270, 330)
+_RETRY_SECONDS = (0.2, 10.0)
+_NOT_SERVED_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Source(Generic[RecordT]):
+    """What an informer watches, and how it reads it."""
+
+    resource: Resource
+    parse: Callable[[Json, str], RecordT]
+    """Makes a record from an object and its kind."""
+    selector: str = ""
+    """Label selector, applied by the API server."""
+
+
+class Informer(Generic[RecordT]):
+    """Watches one kind into a store and tells of each record that changed."""
+
+    def __init__(
+        self,
+        client: Client,
+        source: Source[RecordT],
+        store: Store[RecordT],
+        changed: Callable[[RecordT], None],
+        served: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._store = store
+        self._changed = changed
+        self._served = served
+        self._failures = 0
+        self._synced = asyncio.Event()
+        self.is_missing = False
+        """Whether the API server does not serve the kind, or does not let us see it."""
+
+    @property
+    def resource(self) -> Resource:
+        """The kind that is watched."""
+        return self._source.resource
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the first list is in the store, or the kind is known to be missing."""
+        return self._synced.is_set()
+
+    async def wait_synced(self) -> None:
+        """Return when the first list is in the store, or the kind is known to be missing."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Watch until cancelled; no error of the API server ends it."""
+        version = ""
+        while True:
+            try:
+                if not version:
+                    version = await self._list()
+                version = await self._watch(version)
+                self._failures = 0
+            except GoneError:
+                version = ""
+            except (KindNotServedError, ForbiddenError) as error:
+                version = ""
+                self._lose(error)
+                await asyncio.sleep(_jittered(_NOT_SERVED_SECONDS))
+            except ApiError as error:
+                self._failures += 1
+                logger.warning("%s: %s; connecting again", self.resource.plural, error)
+                await asyncio.sleep(_jittered(min(_RETRY_SECONDS[0] * 2**self._failures, _RETRY_SECONDS[1])))
+
+    async def _list(self) -> str:
+        """List all objects into the store and return the version to watch from."""
+        parameters = {"limit": str(_PAGE)} | self._selection()
+        listed: dict[Key, tuple[RecordT, int]] = {}
+        while True:
+            page = await self._client.list_page(self.resource, parameters)
+            for item in page.get("items") or ():
+                listed[_key_of(item)] = (self._source.parse(item, self.resource.kind), _version_of(item))
+            token = page["metadata"].get("continue")
+            if not token:
+                break
+            parameters["continue"] = token
+        version: str = page["metadata"]["resourceVersion"]
+        for record in self._store.replace(listed, int(version)):
+            self._changed(record)
+        self._find()
+        return version
+
+    async def _watch(self, version: str) -> str:
+        """Take in events until the server ends the watch, and return the version to go on from."""
+        parameters = {
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
+            **self._selection(),
+        }
+        async for event in self._client.watch(self.resource, parameters):
+            version = self._take(event["type"], event["object"])
+        return version
+
+    def _take(self, type_: str, item: Mapping[str, Any]) -> str:
+        if type_ == "ERROR":
+            error = GoneError if item.get("code") == HTTPStatus.GONE else ApiError
+            raise error(str(item.get("message", item)))
+        version: str = item["metadata"]["resourceVersion"]
+        if type_ == "BOOKMARK":
+            self._store.advance(int(version))
+        elif type_ == "DELETED":
+            gone = self._store.remove(_key_of(item), int(version))
+            if gone is not None:
+                self._changed(gone)
+        else:
+            record = self._source.parse(item, self.resource.kind)
+            if self._store.put(_key_of(item), record, int(version)):
+                self._changed(record)
+        return version
+
+    def _selection(self) -> dict[str, str]:
+        return {"labelSelector": self._source.selector} if self._source.selector else {}
+
+    def _find(self) -> None:
+        was_missing, self.is_missing = self.is_missing, False
+        self._synced.set()
+        if was_missing:
+            logger.info("%s are served now", self.resource.plural)
+            self._served()
+
+    def _lose(self, error: ApiError) -> None:
+        if not self.is_missing:
+            logger.info("%s are not to be had (%s); asking again quietly", self.resource.plural, error)
+            self.is_missing = True
+            for record in self._store.replace({}, self._store.newest):
+                self._changed(record)
+            self._served()
+        self._synced.set()
+
+
+def _key_of(item: Mapping[str, Any]) -> Key:
+    metadata = item["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _version_of(item: Mapping[str, Any]) -> int:
+    return int(item["metadata"]["resourceVersion"])
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311

@@ -1,0 +1,92 @@
+"""The work queue between events and passes."""
+
+import asyncio
+import random
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 60.0
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting to be reconciled.
+
+    Guarantees:
+      * a key is handed to one worker at a time;
+      * a key added while it waits is merged, one added while it is worked on runs once more;
+      * keys come out in the order in which they became due, so a busy key cannot starve others;
+      * every operation is O(1) or O(log n) in the number of waiting keys; nothing polls.
+    """
+
+    def __init__(self) -> None:
+        self._due: asyncio.Queue[K] = asyncio.Queue()
+        self._waiting: set[K] = set()
+        self._active: set[K] = set()
+        self._again: set[K] = set()
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        """Return the number of keys that are due and wait for a worker."""
+        return len(self._waiting)
+
+    def add(self, key: K) -> None:
+        """Make `key` due now."""
+        self._cancel_timer(key)
+        if key in self._active:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._due.put_nowait(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Make `key` due in `seconds`, unless it becomes due before."""
+        timer = self._timers.get(key)
+        loop = asyncio.get_running_loop()
+        if timer is not None and timer.when() <= loop.time() + seconds:
+            return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_later(seconds, self.add, key)
+
+    def retry(self, key: K) -> float:
+        """Make `key` due after a delay that doubles with each failure in a row; return the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, 20), _LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """Note a success: the next failure of `key` waits only briefly."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K:
+        """Wait for the next due key; `done` must follow."""
+        key = await self._due.get()
+        self._waiting.discard(key)
+        self._active.add(key)
+        self._idle.clear()
+        return key
+
+    def done(self, key: K) -> None:
+        """Give `key` back after work on it."""
+        self._active.discard(key)
+        if not self._active:
+            self._idle.set()
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    async def idle(self) -> None:
+        """Wait until no key is being worked on."""
+        await self._idle.wait()
+
+    def _cancel_timer(self, key: K) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()

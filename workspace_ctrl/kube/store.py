@@ -1,0 +1,109 @@
+"""Records of one kind, as the API server last told them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+RecordT = TypeVar("RecordT")
+Key = tuple[str, str]
+"""(namespace, name); the namespace is empty for cluster-wide kinds."""
+
+
+class Store(Generic[RecordT]):
+    """Records of one kind by key, newest version wins.
+
+    Versions are resource versions, which the API server orders per kind. Our own writes are put in at once with the version that the API
+    server answered, so that a pass never decides on what it has itself overtaken; an event that is older than such a write is dropped.
+    """
+
+    def __init__(self, owner_of: Callable[[RecordT], Key | None]) -> None:
+        self._records: dict[Key, tuple[RecordT, int]] = {}
+        self._owner_of = owner_of
+        self._by_owner: dict[Key, set[Key]] = {}
+        self._seen = 0
+        """Newest version that list or watch delivered."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self._records)
+
+    @property
+    def newest(self) -> int:
+        """Newest version of any record, and of any event."""
+        return max([self._seen, *(version for _, version in self._records.values())])
+
+    def get(self, key: Key) -> RecordT | None:
+        """Return the record, or None."""
+        entry = self._records.get(key)
+        return entry[0] if entry else None
+
+    def values(self) -> Iterator[RecordT]:
+        """Yield all records."""
+        return (record for record, _ in self._records.values())
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return all keys."""
+        return tuple(self._records)
+
+    def owned_by(self, owner: Key) -> tuple[RecordT, ...]:
+        """Return the records of one owner, ordered by key."""
+        return tuple(self._records[key][0] for key in sorted(self._by_owner.get(owner, ())))
+
+    def put(self, key: Key, record: RecordT, version: int) -> bool:
+        """Take in an event; return whether it changed the record."""
+        self._seen = max(self._seen, version)
+        return self._set(key, record, version)
+
+    def remove(self, key: Key, version: int) -> RecordT | None:
+        """Take in a deletion; return the record that went, or None where a newer one (created again) stands."""
+        self._seen = max(self._seen, version)
+        entry = self._records.get(key)
+        if entry is None or entry[1] > version:
+            return None
+        self._unset(key)
+        return entry[0]
+
+    def write_through(self, key: Key, record: RecordT, version: int) -> None:
+        """Take in the answer to one of our writes, unless the watch has already gone past it."""
+        if version > self._seen:
+            self._set(key, record, version)
+
+    def advance(self, version: int) -> None:
+        """Note a bookmark: all events up to `version` were delivered."""
+        self._seen = max(self._seen, version)
+
+    def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> list[RecordT]:
+        """Take in a complete list; return the records that changed, came or went since the last event."""
+        self._seen = max(self._seen, version)
+        gone = [key for key, (_, known) in self._records.items() if key not in listed and known <= version]
+        changed = [self._records[key][0] for key in gone]
+        for key in gone:
+            self._unset(key)
+        changed.extend(record for key, (record, newer) in listed.items() if self._set(key, record, newer))
+        return changed
+
+    def _set(self, key: Key, record: RecordT, version: int) -> bool:
+        entry = self._records.get(key)
+        if entry is not None and entry[1] > version:
+            return False
+        self._records[key] = (record, version)
+        if entry is not None and entry[0] == record:
+            return False
+        if entry is not None:
+            self._unindex(key, entry[0])
+        owner = self._owner_of(record)
+        if owner is not None:
+            self._by_owner.setdefault(owner, set()).add(key)
+        return True
+
+    def _unset(self, key: Key) -> None:
+        record, _ = self._records.pop(key)
+        self._unindex(key, record)
+
+    def _unindex(self, key: Key, record: RecordT) -> None:
+        owner = self._owner_of(record)
+        if owner is None:
+            return
+        keys = self._by_owner.get(owner, set())
+        keys.discard(key)
+        if not keys:
+            self._by_owner.pop(owner, None)
