@@ -60,7 +60,10 @@ class Resource(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=_rules(
             (
-                "self.?instanceType == oldSelf.?instanceType",
+                (
+                    "has(self.instanceType) == has(oldSelf.instanceType) && "
+                    "(!has(self.instanceType) || self.instanceType == oldSelf.instanceType)"
+                ),
                 "resource.instanceType cannot be changed; create a new Workspace",
             ),
             ("self.count == oldSelf.count", "resource.count cannot be changed; create a new Workspace"),

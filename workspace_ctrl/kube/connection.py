@@ -52,7 +52,8 @@ def load_configuration(kubeconfig: Path | None, context: str | None) -> Any:  # 
             )
     except (kubernetes.config.ConfigException, OSError) as error:
         remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-        raise ConnectionConfigError(f"no way to the API server is configured: {error}; {remedy}") from error
+        where = f"{kubeconfig}: " if kubeconfig else ""
+        raise ConnectionConfigError(f"no way to the API server is configured: {where}{error}; {remedy}") from error
     return configuration
 
 

@@ -1,0 +1,23 @@
+"""`workspace-ctrl`: the group of commands."""
+
+import click
+
+from workspace_ctrl.cli.crd import crd_command
+from workspace_ctrl.cli.run import run_command
+from workspace_ctrl.cli.status import status_command
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "WORKSPACE_CTRL", "max_content_width": 100}
+)
+@click.version_option(package_name="workspace-ctrl", message="%(version)s")
+def main() -> None:
+    """Serve open models behind one Gateway: a Workspace in, a URL that answers out.
+
+    Shell completion: eval "$(_WORKSPACE_CTRL_COMPLETE=bash_source workspace-ctrl)" (or zsh_source, fish_source).
+    """
+
+
+main.add_command(run_command)
+main.add_command(status_command)
+main.add_command(crd_command)
