@@ -1,6 +1,6 @@
 """The images that pods of the cluster ask for, made from the built programs under the names of the real ones.
 
-Charts and manifests therefore install unchanged. An archive is written once per content; see `oci` for the format.
+Charts and manifests therefore install unchanged. A layout is written once per content; see `oci` for the format.
 """
 
 import functools
@@ -13,7 +13,7 @@ from pathlib import Path
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import GWIE, INFERENCE, ISTIO, ISTIO_VERSION
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.oci import FileEntry, Image, write_archive
+from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
 
 VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
@@ -24,14 +24,14 @@ ISTIO_USER = "1337:1337"
 NONROOT = "65532:65532"
 
 
-def archive(image: Image) -> Path:
-    """Return the image's archive, written now if it is not in the cache."""
-    path = cache_dir() / "images" / f"{image.fingerprint}.tar"
-    if not path.exists():
+def layout(image: Image) -> Path:
+    """Return the image's layout, written now if it is not in the cache."""
+    path = cache_dir() / "images" / image.fingerprint
+    if not path.is_dir():
         with locked("images"):
-            if not path.exists():
+            if not path.is_dir():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_archive(image, path)
+                write_layout(image, path)
     return path
 
 

@@ -12,10 +12,10 @@ from e2e.cluster.builder import Build, build
 from e2e.cluster.catalog import FLUX, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
-from e2e.cluster.images import archive
+from e2e.cluster.images import layout
 from e2e.cluster.local import LocalCluster
 from e2e.cluster.node import CONTAINERD_NAMESPACE
-from e2e.cluster.oci import Image
+from e2e.cluster.oci import Image, publish
 from e2e.cluster.places import INSIDE, ClusterPlaces
 from e2e.cluster.program import Program
 from e2e.cluster.progress import Steps
@@ -120,10 +120,17 @@ class Installation:
         self._checked(subprocess.run(command, capture_output=True, text=True, check=False))
 
     def import_image(self, image: Image) -> None:
-        """Make an image known to the node."""
+        """Make an image known to the node, and to the registry for pods whose policy is to pull always."""
+        source = layout(image)
+        publish(source, image.name, self.places.registry)
         with self.steps.step(f"image {image.name.rpartition('/')[2]}"):
-            command = ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "import", str(archive(image))]
-            self._checked(self.cluster.run(command))
+            tar = ["tar", "--create", f"--directory={source}", "."]
+            with subprocess.Popen(tar, stdout=subprocess.PIPE) as stream:
+                command = ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "import", "-"]
+                pipe = subprocess.PIPE
+                with self.cluster.popen(command, stdin=stream.stdout, stdout=pipe, stderr=pipe) as process:
+                    out, err = process.communicate()
+        self._checked(subprocess.CompletedProcess(command, process.returncode, out, err))
 
     @staticmethod
     def _checked(result: subprocess.CompletedProcess[str]) -> None:

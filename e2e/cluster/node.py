@@ -24,9 +24,10 @@ def container_ids(places: ClusterPlaces) -> list[str]:
     return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
-def containerd(places: ClusterPlaces) -> Program:
+def containerd(settings: Settings, places: ClusterPlaces) -> Program:
     """Return containerd, with its configuration written."""
     _write_cni_config(places)
+    _write_registries(settings, places)
     config = places.config / "containerd.toml"
     config.write_text(_containerd_config(places))
     return Program.make("containerd", "containerd", f"--config={config}", "--log-level=warn")
@@ -74,11 +75,21 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{CNI_PLUGINS}"
   conf_dir = "{places.config / "cni"}"
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{places.config / "registries"}"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
     SystemdCgroup = false
 """
+
+
+def _write_registries(settings: Settings, places: ClusterPlaces) -> None:
+    """Send every pull to the cluster's own registry, whatever registry the image's name says."""
+    folder = places.config / "registries" / "_default"
+    folder.mkdir(parents=True)
+    server = f"http://{settings.registry}"
+    (folder / "hosts.toml").write_text(f'server = "{server}"\n[host."{server}"]\n  capabilities = ["pull", "resolve"]\n')
 
 
 def _write_cni_config(places: ClusterPlaces) -> None:

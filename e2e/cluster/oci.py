@@ -1,10 +1,11 @@
-"""Container images without a builder: an OCI archive with one layer, made of files that are already here."""
+"""Container images without a builder: an OCI layout with one layer, made of files that are already here."""
 
 import hashlib
 import io
 import json
 import platform
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class FileEntry:
 
     @property
     def identity(self) -> str:
-        """What the archive's name is derived from: the text itself, or which version of which file."""
+        """What the layout's name is derived from: the text itself, or which version of which file."""
         if isinstance(self.source, str):
             return f"{self.path}={self.source}"
         stat = self.source.stat()
@@ -47,26 +48,47 @@ class Image:
         return hashlib.sha256("\n".join(parts + settings).encode()).hexdigest()[:16]
 
 
-def write_archive(image: Image, target: Path) -> None:
-    """Write the image as an OCI archive that `ctr images import` reads. The same input gives the same bytes."""
-    layer = target.with_name(target.name + ".layer")
-    partial = target.with_name(target.name + ".partial")
-    try:
+def write_layout(image: Image, target: Path) -> None:
+    """Write the image as an OCI layout: a folder of blobs with an index. The same input gives the same bytes."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".layout-") as scratch:
+        layout = Path(scratch) / "layout"
+        blobs = layout / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
+        layer = layout / "layer"
         _write_layer(image, layer)
         digest, size = _digest(layer)
+        layer.rename(blobs / digest)
         config = _json(_config(image, digest))
         manifest = _json(_manifest(config, digest, size))
-        index = _json(_index(image, manifest))
-        with tarfile.open(partial, "w") as archive:
-            _add_bytes(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-            _add_bytes(archive, "index.json", index)
-            for blob in (manifest, config):
-                _add_bytes(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
-            _add_file(archive, f"blobs/sha256/{digest}", layer)
-        partial.rename(target)
-    finally:
-        layer.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
+        for blob in (config, manifest):
+            (blobs / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
+        (layout / "index.json").write_bytes(_json(_index(image, manifest)))
+        (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+        layout.rename(target)
+
+
+def publish(layout: Path, name: str, storage: Path) -> None:
+    """Put an image into the storage of a docker-registry, as a push of `name` would, by linking its blobs there."""
+    _, _, path = name.partition("/")
+    repository, _, tag = path.rpartition(":")
+    manifest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    root = storage / "docker" / "registry" / "v2"
+    folder = root / "repositories" / repository
+    for blob in (layout / "blobs" / "sha256").iterdir():
+        target = root / "blobs" / "sha256" / blob.name[:2] / blob.name / "data"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.hardlink_to(blob)
+        _write_link(folder / "_layers" / "sha256" / blob.name, f"sha256:{blob.name}")
+    hexadecimal = manifest.removeprefix("sha256:")
+    _write_link(folder / "_manifests" / "revisions" / "sha256" / hexadecimal, manifest)
+    _write_link(folder / "_manifests" / "tags" / tag / "index" / "sha256" / hexadecimal, manifest)
+    _write_link(folder / "_manifests" / "tags" / tag / "current", manifest)
+
+
+def _write_link(folder: Path, digest: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "link").write_text(digest)
 
 
 def _config(image: Image, layer: str) -> dict[str, object]:

@@ -92,6 +92,11 @@ class ClusterPlaces:
         """What the programs store: etcd, containerd, kubelet, charts."""
         return self.root / "data"
 
+    @property
+    def registry(self) -> Path:
+        """The storage of the cluster's registry: charts and images."""
+        return self.data / "registry"
+
     def kubeconfig(self, actor: str, where: str) -> Path:
         """Return the kubeconfig of an actor, for processes on the host or inside."""
         return self.root / "kubeconfigs" / f"{where}-{actor}.yaml"

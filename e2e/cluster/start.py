@@ -1,6 +1,6 @@
 """Starting a cluster: everything that can run beside something else does.
 
-Order: builds, images' archives, keeper and supervisor, control plane; then node, images and add-ons in parallel.
+Order: builds, images, keeper and supervisor, control plane; then node, images and add-ons in parallel.
 """
 
 import os
@@ -71,7 +71,7 @@ def prepare(form: Form, chosen: Iterable[Addon], *, install_packages: bool) -> N
     for folder in dict.fromkeys([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)]):
         build(folder)
     for image in _images(form, chosen):
-        images.archive(image)
+        images.layout(image)
 
 
 def _images(form: Form, chosen: Iterable[Addon]) -> list[Image]:
@@ -86,7 +86,7 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
     with _lifeline(places, settings, steps) as cluster:
         kubernetes = build(KUBERNETES)
         if settings.form is Form.FULL:
-            cluster.control.start(node.containerd(places))
+            cluster.control.start(node.containerd(settings, places))
         for program in control_plane.programs(settings, places, kubernetes):
             cluster.control.start(program)
         work = Installation(cluster, Api(cluster.kubeconfig, identity.certificate(places)), steps)

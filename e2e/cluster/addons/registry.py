@@ -1,6 +1,7 @@
-"""A registry of charts: Debian's docker-registry, filled with the packaged charts of the inference extension.
+"""A registry: Debian's docker-registry, filled with the packaged charts of the inference extension.
 
-The filled storage is made once and kept in the cache; a cluster gets a copy.
+The filled storage is made once and kept in the cache; a cluster gets a copy. It has the images of the other add-ons
+as well, and the node asks it for everything, so pods with `imagePullPolicy: Always` work as they do elsewhere.
 """
 
 import shutil
@@ -29,8 +30,8 @@ ANSWER_SECONDS = 10.0
 
 def install(work: Installation) -> None:
     """Start the registry on a copy of the filled storage."""
-    storage = work.places.data / "registry"
-    shutil.copytree(filled_storage(), storage)
+    storage = work.places.registry
+    shutil.copytree(filled_storage(), storage, dirs_exist_ok=True)
     config = work.places.config / "registry.yaml"
     config.write_text(_config(storage, work.settings.registry))
     work.start(Program.make("registry", "docker-registry", "serve", str(config), env={"OTEL_TRACES_EXPORTER": "none"}))
