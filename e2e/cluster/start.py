@@ -181,7 +181,8 @@ def _install(work: Installation, chosen: list[Addon]) -> None:
             first += [imports[make] for make in addon.images if make in imports]
             done[addon.name] = pool.submit(_install_one, work, addon, first)
         try:
-            for future in as_completed([*done.values(), pool.submit(_wait_node, work)]):
+            node_ready = [pool.submit(_wait_node, work)] if work.full else []
+            for future in as_completed([*done.values(), *node_ready]):
                 future.result()
         except BaseException:
             work.given_up.set()

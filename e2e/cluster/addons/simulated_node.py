@@ -40,6 +40,7 @@ def install(work: Installation) -> None:
     work.start(kwok)
     name = work.settings.node_name
     work.apply(f"/api/v1/nodes/{name}", json.dumps(_node(name)).encode())
+    work.wait_node()
 
 
 def _node(name: str) -> dict[str, object]:

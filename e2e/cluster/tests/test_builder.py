@@ -1,0 +1,57 @@
+"""What names a build, and where versions come from."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import pytest
+
+from e2e.cluster.builder import fingerprint
+from e2e.cluster.catalog import FOLDERS, GWIE, INFERENCE, KUBERNETES, Asset
+from e2e.cluster.errors import ClusterError
+
+INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
+
+
+def name(assets=(), **changed):
+    return fingerprint(**{**INPUTS, **changed}, assets=assets)
+
+
+def test_the_same_input_names_the_same_build():
+    assert name() == name()
+
+
+@pytest.mark.parametrize("changed", INPUTS)
+def test_every_input_changes_the_name(changed):
+    assert name(**{changed: "other"}) != name()
+
+
+def test_a_new_asset_changes_the_name():
+    assert name(assets=[Asset("crds", "example.org/m", "config")]) != name()
+
+
+def test_text_cannot_move_from_one_input_to_the_next():
+    assert name(go_mod="module ", go_sum="asum") != name()
+
+
+@pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
+def test_every_folder_has_tools_and_checksums(folder):
+    assert "\ntool " in folder.go_mod
+    assert (folder.path / "go.sum").stat().st_size
+
+
+@pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
+def test_every_asset_comes_from_a_pinned_module(folder):
+    assert all(folder.version(asset.module).startswith("v") for asset in folder.assets)
+
+
+def test_the_version_stamp_is_that_of_go_mod():
+    version = KUBERNETES.version("k8s.io/kubernetes")
+    assert f"-X k8s.io/component-base/version.gitVersion={version}" in KUBERNETES.ldflags
+
+
+def test_a_module_that_is_not_required_is_named():
+    with pytest.raises(ClusterError, match=r"example\.org/none"):
+        INFERENCE.version("example.org/none")
+
+
+def test_the_chart_version_is_that_of_the_module():
+    assert INFERENCE.version(GWIE) == "v1.5.0"

@@ -1,0 +1,44 @@
+"""Which add-ons a start installs, and which packages it asks for."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import pytest
+
+from e2e.cluster.addons import ADDONS, choose
+from e2e.cluster.distribution import Package, ensure
+from e2e.cluster.errors import ClusterError, MissingPackagesError
+from e2e.cluster.forms import Form
+
+
+def names(*asked, form=Form.FULL):
+    return [addon.name for addon in choose(asked, form)]
+
+
+def test_what_an_addon_needs_comes_before_it():
+    assert names("istio") == ["gateway-api", "istio"]
+
+
+def test_nothing_is_installed_twice():
+    assert names("gateway-api", "istio", "gateway-api") == ["gateway-api", "istio"]
+
+
+@pytest.mark.parametrize("form", Form)
+def test_all_means_all_of_the_form(form):
+    assert set(names("all", form=form)) == {name for name, addon in ADDONS.items() if form in addon.forms}
+
+
+def test_an_unknown_addon_is_refused_with_the_known_ones():
+    with pytest.raises(ClusterError, match="there is no add-on nonsense; there are: flux, registry"):
+        names("nonsense")
+
+
+def test_an_addon_of_the_other_form_is_refused():
+    with pytest.raises(ClusterError, match="istio does not work in the form plane"):
+        names("istio", form=Form.PLANE)
+
+
+def test_missing_packages_are_named_in_one_command(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    packages = [Package("here", "sh"), Package("first", "no-such-program"), Package("second", "/no/such/file")]
+    with pytest.raises(MissingPackagesError, match=r"apt-get install .* first second\n"):
+        ensure(packages, install=False)

@@ -1,0 +1,179 @@
+"""The full form: pods, GPUs, names, charts and gateways are real."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import functools
+import json
+import time
+
+import pytest
+
+SECONDS = 60.0
+VLLM = "docker.io/vllm/vllm-openai:v0.11.2"
+SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+
+
+def eventually(holds, seconds=SECONDS):
+    deadline = time.monotonic() + seconds
+    while not (result := holds()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.2)
+    return result
+
+
+@pytest.fixture
+def apply(cluster, namespace):
+    def run(*objects):
+        for value in objects:
+            cluster.kubectl("apply", "--namespace", namespace, "--filename", "-", input=json.dumps(value))
+
+    return run
+
+
+@pytest.fixture
+def wait_for(cluster, namespace):
+    def run(target, condition):
+        timeout = f"--timeout={SECONDS:.0f}s"
+        cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, timeout)
+
+    return run
+
+
+def pod(name, *command, image=VLLM, **spec):
+    container = {"name": "main", "image": image, "command": list(command), "resources": SMALL, **spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1},
+    }
+
+
+def engine(name, **spec):
+    probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1}
+    return pod(name, "/bin/sh", "-c", "vllm serve some/model --port 8000 --served-model-name m", readinessProbe=probe, **spec)
+
+
+def test_the_node_is_ready_and_says_the_version_of_a_release(cluster):
+    node = json.loads(cluster.kubectl("get", "node", cluster.gpu_node_name, "--output=json"))
+    assert {c["type"]: c["status"] for c in node["status"]["conditions"]}["Ready"] == "True"
+    assert json.loads(cluster.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"].startswith("v1.")
+
+
+def test_a_pod_runs_and_its_log_can_be_read(cluster, namespace, apply, wait_for):
+    apply(pod("speaker", "echo", "from the pod"))
+    wait_for("pod/speaker", "jsonpath={.status.phase}=Succeeded")
+    assert cluster.kubectl("logs", "--namespace", namespace, "speaker") == "from the pod\n"
+
+
+def test_a_pod_gets_gpus_and_one_that_asks_too_much_does_not(cluster, namespace, apply, wait_for):
+    apply(
+        pod("modest", "sleep", "60", resources={"limits": {"nvidia.com/gpu": "2"}}),
+        pod("greedy", "sleep", "60", resources={"limits": {"nvidia.com/gpu": "9"}}),
+    )
+    wait_for("pod/modest", "condition=Ready")
+    waiting = cluster.kubectl("get", "pod", "--namespace", namespace, "greedy", "--output=json")
+    assert "Insufficient nvidia.com/gpu" in json.loads(waiting)["status"]["conditions"][0]["message"]
+
+
+def test_a_pod_that_always_pulls_finds_its_image(apply, wait_for):
+    apply(pod("puller", "true", imagePullPolicy="Always"))
+    wait_for("pod/puller", "jsonpath={.status.phase}=Succeeded")
+
+
+def test_the_engine_answers_behind_a_service_by_name(cluster, namespace, apply, wait_for):
+    ports = [{"port": 80, "targetPort": 8000}]
+    spec = {"selector": {"app": "engine"}, "ports": ports}
+    apply(engine("engine"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "engine"}, "spec": spec})
+    wait_for("pod/engine", "condition=Ready")
+    fetch = ["curl", "--silent", "--max-time", "5", f"http://engine.{namespace}/v1/models"]
+    answer = eventually(lambda: cluster.run(fetch).stdout)
+    assert json.loads(answer)["data"][0]["id"] == "m"
+
+
+def test_pods_reach_each_other_through_a_service(cluster, namespace, apply, wait_for):
+    spec = {"selector": {"app": "engine"}, "ports": [{"port": 80, "targetPort": 8000}]}
+    apply(engine("engine"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "engine"}, "spec": spec})
+    wait_for("pod/engine", "condition=Ready")
+    apply(pod("client", "sh", "-c", "until wget -q -T 2 -O - http://engine/v1/models; do sleep 0.2; done"))
+    wait_for("pod/client", "jsonpath={.status.phase}=Succeeded")
+    assert '"object":"list"' in cluster.kubectl("logs", "--namespace", namespace, "client").replace(" ", "")
+
+
+def chart_objects(cluster):
+    source = {"interval": "10m", "url": cluster.chart_source_url(), "insecure": True, "ref": {"tag": "v1.5.0"}}
+    values = {
+        "inferenceExtension": {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}},
+        "inferencePool": {"modelServers": {"matchLabels": {"app": "engine"}}},
+        "provider": {"name": "istio"},
+    }
+    reference = {"kind": "OCIRepository", "name": "pool"}
+    return [
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "OCIRepository",
+            "metadata": {"name": "pool"},
+            "spec": source,
+        },
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": "pool"},
+            "spec": {"interval": "10m", "chartRef": reference, "values": values},
+        },
+    ]
+
+
+def gateway_objects():
+    annotations = {"networking.istio.io/service-type": "ClusterIP"}
+    listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
+    backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "pool"}
+    api = "gateway.networking.k8s.io/v1"
+    return [
+        {
+            "apiVersion": api,
+            "kind": "Gateway",
+            "metadata": {"name": "gateway", "annotations": annotations},
+            "spec": {"gatewayClassName": "istio", "listeners": listeners},
+        },
+        {
+            "apiVersion": api,
+            "kind": "HTTPRoute",
+            "metadata": {"name": "route"},
+            "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]},
+        },
+    ]
+
+
+def test_a_request_goes_through_gateway_and_endpoint_picker_to_a_pod(cluster, namespace, apply, wait_for):
+    apply(*chart_objects(cluster), *gateway_objects(), engine("engine"))
+    wait_for("helmrelease/pool", "condition=Ready")
+    wait_for("deployment/pool-epp", "condition=Available")
+    wait_for("gateway/gateway", "condition=Programmed")
+    wait_for("pod/engine", "condition=Ready")
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    request = ["curl", "--silent", "--include", "--max-time", "5", "--json", body]
+    ask = functools.partial(cluster.run, [*request, f"http://gateway-istio.{namespace}/v1/chat/completions"])
+    answer = eventually(lambda: (said := ask().stdout).startswith("HTTP/1.1 200") and said)
+    assert "x-inference-pod: engine" in answer
+
+
+def test_the_audit_log_tells_actors_apart(cluster, namespace):
+    cluster.kubectl("get", "pods", "--namespace", namespace, actor="user")
+    calls = [event["requestURI"] for event in cluster.audit_events("user")]
+    assert any(f"/namespaces/{namespace}/pods" in call for call in calls)
+    assert not any(namespace in event["requestURI"] for event in cluster.audit_events("controller"))
+
+
+def test_processes_inside_use_the_api_with_their_own_kubeconfig(cluster):
+    env = {"KUBECONFIG": str(cluster.inside_kubeconfig_for("controller"))}
+    result = cluster.run(["kubectl", "auth", "whoami", "--output=jsonpath={.status.userInfo.username}"], env=env)
+    assert (result.returncode, result.stdout) == (0, "controller")
+
+
+def test_a_stopped_program_can_be_started_again(cluster, namespace):
+    cluster.stop_program("kube-scheduler")
+    cluster.start_program("kube-scheduler")
+    cluster.kubectl("run", "late", "--namespace", namespace, f"--image={VLLM}", "--command", "--", "sleep", "60")
+    timeout = f"--timeout={SECONDS:.0f}s"
+    cluster.kubectl("wait", "--namespace", namespace, "--for=condition=PodScheduled", "pod/late", timeout)
