@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from workspace_ctrl.api.conditions import Condition, parse_conditions
+from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
 from workspace_ctrl.api.workspace import ApiModel
 
+_OUR_TYPES = frozenset(ConditionType)
 _CONDITION_LIST: dict[str, Any] = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["type"],
@@ -78,10 +79,14 @@ class WorkspaceStatus(ApiModel):
 
 
 def parse_status(raw: object) -> WorkspaceStatus:
-    """Return the status in `raw`; one that is not ours, or unreadable, counts as empty and will be written anew."""
+    """Return the status in `raw`, without the conditions of others; an unreadable one counts as empty and will be written anew."""
     if not isinstance(raw, Mapping):
         return WorkspaceStatus()
     try:
-        return WorkspaceStatus.model_validate(dict(raw))
+        status = WorkspaceStatus.model_validate(dict(raw))
     except ValidationError:
         return WorkspaceStatus()
+    if status.conditions is None:
+        return status
+    ours = [condition for condition in status.conditions if condition.type in _OUR_TYPES]
+    return status.model_copy(update={"conditions": ours})

@@ -33,6 +33,12 @@ _CHART = ChartSource()
 @click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP (registries of tests and demos).")
 @click.option("--model-server-image", default=DEFAULT_MODEL_SERVER_IMAGE, show_default=True, help="Image of the model server.")
 @click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds after which a refused request is tried again.")
+@click.option(
+    "--progress-interval",
+    default=5.0,
+    show_default=True,
+    help="Seconds between status writes that only tell of progress; readiness and failures are written at once.",
+)
 @click.option("--liveness", metavar="URL", help="Address to serve liveness on, such as http://0.0.0.0:8080/healthz.")
 @click.option("--metrics-port", default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
@@ -47,6 +53,7 @@ def run_command(  # noqa: PLR0917 - click passes options by name
     chart_insecure: bool,  # noqa: FBT001
     model_server_image: str,
     refusal_interval: float,
+    progress_interval: float,
     liveness: str | None,
     metrics_port: int,
     log_format: str,
@@ -66,7 +73,7 @@ def run_command(  # noqa: PLR0917 - click passes options by name
         chart=chart,
         model_server_image=model_server_image,
     )
-    settings = Settings(plan=plan, refusal_interval=refusal_interval)
+    settings = Settings(plan=plan, refusal_interval=refusal_interval, progress_interval=progress_interval)
     run(configuration_of(kubeconfig, context), settings, liveness=liveness, metrics_port=metrics_port)
 
 

@@ -86,16 +86,27 @@ class Reconciler:
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
-        tidings = news(workspace.status, wanted)
         clock = asyncio.get_running_loop().time()
-        held_back = memory.status_written_at + self._settings.progress_interval - clock
-        if tidings is News.NONE:
-            return None
-        if tidings is News.PROGRESS and held_back > 0:
-            return held_back
+        delay = self._delay(news(workspace.status, wanted), memory, clock)
+        if delay is None or delay > 0:
+            return delay
         await self._send_status(workspace, wanted)
-        memory.status_written_at = clock
+        memory.status_written_at, memory.status_changed_at = clock, None
         return None
+
+    def _delay(self, tidings: News, memory: Memory, clock: float) -> float | None:
+        """Return in how many seconds a status that brings `tidings` is to be written; None for never."""
+        if tidings is News.NONE:
+            memory.status_changed_at = None
+            return None
+        if memory.status_changed_at is None:
+            memory.status_changed_at = clock
+        due = {
+            News.URGENT: clock,
+            News.SOON: memory.status_changed_at + self._settings.settle_interval,
+            News.PROGRESS: memory.status_written_at + self._settings.progress_interval,
+        }[tidings]
+        return max(due - clock, 0.0)
 
     async def _send_status(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
         meta = workspace.meta

@@ -21,8 +21,10 @@ class Settings:
     plan: PlanSettings = field(default_factory=PlanSettings)
     workers: int = 32
     """Passes that may be under way at once."""
-    progress_interval: float = 2.0
-    """Seconds between two status writes that only tell of progress; bad news and readiness are written at once."""
+    progress_interval: float = 5.0
+    """Seconds between two status writes that only tell of progress; readiness and links that break are written at once."""
+    settle_interval: float = 0.5
+    """Seconds for which a link that fails while the chain is being made may mend itself before it is reported."""
     refusal_interval: float = 30.0
     """Seconds after which a request that the API server refused is tried again."""
     stop_seconds: float = 5.0

@@ -39,7 +39,12 @@ def endpoint_picker_link(decisions: Decisions, snapshot: Snapshot) -> Link:
         return Link.true(name, "EndpointPickerRunning", f"{picker.ref} has {picker.ready_replicas} replicas ready")
     if picker.replicas == 0:
         return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0, so nothing picks endpoints")
-    return Link.of_condition(name, picker.ref, picker.condition("Available"), "EndpointPickerNotReady")
+    for type_, bad in (("ReplicaFailure", Status.TRUE), ("Progressing", Status.FALSE)):
+        condition = picker.condition(type_)
+        if condition is not None and condition.status == bad:
+            return Link.broken(name, condition.reason, f"{picker.ref}: {condition.message}")
+    counts = f"{picker.ready_replicas} of {picker.replicas} replicas ready"
+    return Link.waiting(name, "EndpointPickerStarting", f"{picker.ref}: {counts}")
 
 
 def pool_link(decisions: Decisions, snapshot: Snapshot) -> Link:

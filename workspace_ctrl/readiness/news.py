@@ -1,7 +1,8 @@
 """How soon a changed status must be written.
 
-Bad news and the summaries at once; that one more link of a chain holds can wait a moment, because usually the next one follows and one
-write then says both. So a Workspace costs a few status writes, whatever the number of events it took.
+A link that broke and a Workspace that became ready are written at once. A link that fails while the chain is still being made can mend
+itself in the next moment (a Gateway's controller that has not seen the pool yet), and that one more link holds is usually followed by the
+next: these wait a little, and one write then says all. So a Workspace costs two or three status writes, whatever the number of events.
 """
 
 from enum import Enum
@@ -9,7 +10,10 @@ from enum import Enum
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.api.status import WorkspaceStatus
 
-_SUMMARIES = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY, ConditionType.STALLED})
+_FAILURES = frozenset(
+    {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
+)
+"""Links whose False means that something failed; those of the model server are False from the start until it runs."""
 
 
 class News(Enum):
@@ -19,6 +23,8 @@ class News(Enum):
     """Nothing; it is not written."""
     PROGRESS = "progress"
     """It can wait."""
+    SOON = "soon"
+    """It is written if it still holds in a moment."""
     URGENT = "urgent"
     """It is written at once."""
 
@@ -27,23 +33,21 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
     """Return what `new` brings to somebody who knows `old`."""
     if old == new:
         return News.NONE
-    if old.observed_generation != new.observed_generation:
-        return News.URGENT
     before = {condition.type: condition for condition in old.condition_tuple()}
-    after = new.condition_tuple()
-    urgent = before.keys() != {condition.type for condition in after} or any(
-        _is_urgent(before[condition.type], condition) for condition in after if condition.type in before
-    )
-    return News.URGENT if urgent else News.PROGRESS
+    if old.observed_generation != new.observed_generation or ConditionType.READY not in before:
+        return News.URGENT
+    kinds = {_kind(before.get(condition.type), condition) for condition in new.condition_tuple()}
+    return next((kind for kind in (News.URGENT, News.SOON) if kind in kinds), News.PROGRESS)
 
 
-def _is_urgent(old: Condition, new: Condition) -> bool:
-    if old.status == new.status:
-        # Another failure than before; while something is being made, reasons come and go.
-        return new.status == Status.FALSE and old.reason != new.reason and new.type not in _SUMMARIES and new.type in _FAILURES
-    return new.type in _SUMMARIES or new.status == Status.FALSE
-
-
-_FAILURES = frozenset(
-    {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
-)
+def _kind(old: Condition | None, new: Condition) -> News:
+    if old is None:
+        return News.SOON
+    if old.is_true:
+        return News.PROGRESS if new.is_true else News.URGENT
+    if new.type == ConditionType.READY and new.is_true:
+        return News.URGENT
+    if new.type == ConditionType.GATEWAY_READY and new.is_true:
+        return News.SOON
+    changed = (old.status, old.reason) != (new.status, new.reason)
+    return News.SOON if changed and new.status == Status.FALSE and new.type in _FAILURES else News.PROGRESS
