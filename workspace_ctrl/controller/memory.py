@@ -24,8 +24,8 @@ class Memory:
     dry_run_retry_at: float = 0.0
     refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
     status_written_at: float = float("-inf")
-    status_changed_at: float | None = None
-    """When the status first differed from the one that stands in the object; None while it does not."""
+    settling_since: float | None = None
+    """Since when there is something to report unless it mends itself in a moment; None while there is not."""
 
     def forget_expired(self, now: float) -> None:
         """Drop what may be tried again."""

@@ -91,21 +91,24 @@ class Reconciler:
         if delay is None or delay > 0:
             return delay
         await self._send_status(workspace, wanted)
-        memory.status_written_at, memory.status_changed_at = clock, None
+        memory.status_written_at, memory.settling_since = clock, None
         return None
 
     def _delay(self, tidings: News, memory: Memory, clock: float) -> float | None:
         """Return in how many seconds a status that brings `tidings` is to be written; None for never."""
-        if tidings is News.NONE:
-            memory.status_changed_at = None
-            return None
-        if memory.status_changed_at is None:
-            memory.status_changed_at = clock
-        due = {
-            News.URGENT: clock,
-            News.SOON: memory.status_changed_at + self._settings.settle_interval,
-            News.PROGRESS: memory.status_written_at + self._settings.progress_interval,
-        }[tidings]
+        if tidings is not News.SOON:
+            memory.settling_since = None
+        elif memory.settling_since is None:
+            memory.settling_since = clock
+        match tidings:
+            case News.NONE:
+                return None
+            case News.URGENT:
+                return 0.0
+            case News.SOON:
+                due = (memory.settling_since or clock) + self._settings.settle_interval
+            case News.PROGRESS:
+                due = memory.status_written_at + self._settings.progress_interval
         return max(due - clock, 0.0)
 
     async def _send_status(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
