@@ -16,7 +16,11 @@ from e2e.cluster.places import ClusterPlaces
 ACTORS = ("admin", "controller", "user")
 """Whose calls the audit log keeps. All are cluster admins."""
 
+INSTALLER = "local-cluster"
+"""Who installs the add-ons."""
+
 PROGRAMS = (
+    INSTALLER,
     "kube-controller-manager",
     "kube-scheduler",
     "kubelet",

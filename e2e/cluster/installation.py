@@ -12,6 +12,7 @@ from e2e.cluster.builder import Build, build
 from e2e.cluster.catalog import FLUX, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
+from e2e.cluster.identity import INSTALLER, certificate
 from e2e.cluster.images import layout
 from e2e.cluster.local import LocalCluster
 from e2e.cluster.node import CONTAINERD_NAMESPACE
@@ -34,6 +35,11 @@ class Installation:
     steps: Steps
     given_up: threading.Event = field(default_factory=threading.Event)
     """Set when one part has failed, so that the others stop waiting."""
+
+    @classmethod
+    def on(cls, cluster: LocalCluster, steps: Steps) -> "Installation":
+        """Return the means to work on a running cluster."""
+        return cls(cluster, Api(cluster.kubeconfig_for(INSTALLER), certificate(cluster.places)), steps)
 
     @property
     def settings(self) -> Settings:
@@ -116,7 +122,7 @@ class Installation:
 
     def helm(self, *arguments: str) -> None:
         """Run helm against the cluster."""
-        command = [str(build(FLUX).binary("helm")), f"--kubeconfig={self.cluster.kubeconfig}", *arguments]
+        command = [str(build(FLUX).binary("helm")), f"--kubeconfig={self.cluster.kubeconfig_for(INSTALLER)}", *arguments]
         self._checked(subprocess.run(command, capture_output=True, text=True, check=False))
 
     def import_image(self, image: Image) -> None:

@@ -20,7 +20,7 @@ from e2e.cluster import identity, remains
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
 from e2e.cluster.places import HOST, INSIDE, PYTHON, REPOSITORY, ClusterPlaces
-from e2e.cluster.processes import ProcessId, children
+from e2e.cluster.processes import ProcessId, adopt_orphans, await_children, children
 from e2e.cluster.program import write_json
 from e2e.cluster.relay import Relay
 from e2e.cluster.settings import Settings
@@ -50,6 +50,7 @@ def main(name: str) -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
+    adopt_orphans()
     places = ClusterPlaces(name)
     settings = Settings.load(places)
     child = _start_supervisor(settings)
@@ -59,6 +60,7 @@ def main(name: str) -> None:
     finally:
         child.kill()
         child.wait()
+        await_children()
         remains.remove(places)
 
 

@@ -28,12 +28,26 @@ def cache_dir() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock `name` among all processes that share the cache."""
+    """Hold the lock `name` among all processes that share the cache. No file is left of it."""
     path = cache_dir() / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is(path, file.fileno()):
+                continue  # the former holder has removed the file that we waited for
+            try:
+                yield
+            finally:
+                path.unlink()
+            return
+
+
+def _is(path: Path, handle: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(handle).st_ino
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Processes by pid and start time, so that a number that was given out again is never taken for ours."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNET = 0x40000000
 PAGE = os.sysconf("SC_PAGE_SIZE")
 START_TIME_FIELD = 19
@@ -73,6 +75,21 @@ def pid_inside(pid: int) -> int:
 def resident_bytes(pid: int) -> int:
     """Return the memory that a process occupies."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below whose own parent ends, in place of the machine's init."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def await_children() -> None:
+    """Wait until the last child, adopted ones included, has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def join_network(pid: int) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from e2e.cluster import node
@@ -18,8 +19,7 @@ def remove(places: ClusterPlaces) -> None:
         _remove_group(group)
         with contextlib.suppress(OSError):
             group.parent.rmdir()
-    if places.root.exists():
-        shutil.rmtree(places.root)
+    _persist(places.root, lambda: shutil.rmtree(places.root))
 
 
 def control_groups(places: ClusterPlaces) -> list[Path]:
@@ -31,16 +31,17 @@ def control_groups(places: ClusterPlaces) -> list[Path]:
 
 
 def _remove_group(group: Path) -> None:
-    """Remove a group bottom-up; one whose last process is just ending is busy for a moment."""
-    deadline = time.monotonic() + BUSY_SECONDS
     for folder in sorted((entry for entry in (group, *group.rglob("*")) if entry.is_dir()), reverse=True):
-        while True:
-            try:
-                folder.rmdir()
-                break
-            except FileNotFoundError:
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        _persist(folder, folder.rmdir)
+
+
+def _persist(path: Path, remove: Callable[[], None]) -> None:
+    """Remove something, again for a while: one whose last process is just ending is busy for a moment."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while path.exists():
+        try:
+            remove()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from e2e.cluster import addons as registry
 from e2e.cluster import control_plane, distribution, identity, images, keeper, node
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.api import Api
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import KUBERNETES
 from e2e.cluster.errors import ClusterError, NotPossibleError
@@ -89,7 +88,7 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
             cluster.control.start(node.containerd(settings, places))
         for program in control_plane.programs(settings, places, kubernetes):
             cluster.control.start(program)
-        work = Installation(cluster, Api(cluster.kubeconfig, identity.certificate(places)), steps)
+        work = Installation.on(cluster, steps)
         if work.full:
             work.import_image(images.pause())
         with steps.step("API server"):
@@ -165,7 +164,7 @@ def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> Loca
         return cluster
     cluster.control.check()
     steps = Steps()
-    _install(Installation(cluster, Api(cluster.kubeconfig, identity.certificate(cluster.places)), steps), missing)
+    _install(Installation.on(cluster, steps), missing)
     print(f"added {', '.join(addon.name for addon in missing)}: {steps.summary()}", flush=True)
     return cluster
 

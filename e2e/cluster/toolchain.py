@@ -43,7 +43,7 @@ def _packaged_go() -> Path | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     for file in files:
-        if file.name == "go" and file.parent.name == "bin":
+        if file.parts == ("go", "bin", "go"):  # not the wrapper script that pip puts beside python
             return Path(str(file.locate())).resolve()
     return None
 
