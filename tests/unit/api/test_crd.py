@@ -1,0 +1,38 @@
+"""The CRD that the models make."""
+
+from typing import Any
+
+import pytest
+
+from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
+
+
+def _nodes(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    found = [(path, schema)]
+    for name, child in schema.get("properties", {}).items():
+        found += _nodes(child, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            found += _nodes(schema[key], f"{path}[]")
+    return found
+
+
+@pytest.mark.parametrize("version", range(len(SERVED_VERSIONS)))
+def test_the_schema_is_structural(version):
+    for path, node in _nodes(crd()["spec"]["versions"][version]["schema"]["openAPIV3Schema"]):
+        assert "type" in node, path
+        assert not {"$ref", "anyOf", "allOf", "$defs", "title"} & node.keys(), path
+
+
+def test_every_field_is_described():
+    root = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+    bare = [
+        path
+        for path, node in _nodes(root)
+        if path not in {"", ".metadata"} and not path.endswith("[]") and "description" not in node
+    ]
+    assert bare == []
+
+
+def test_one_version_is_stored():
+    assert [entry["name"] for entry in crd()["spec"]["versions"] if entry["storage"]] == ["v1beta1"]

@@ -1,0 +1,61 @@
+"""Names are deterministic and stay within every limit."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workspace_ctrl.api.names import is_valid, names
+
+valid_names = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("workspace", "release", "picker"),
+    [
+        pytest.param(
+            "workspace-phi-4-mini", "workspace-phi-4-mini-inferencepool", "workspace-phi-4-mini-inferencepool-epp", id="short"
+        ),
+        pytest.param(
+            "workspace-mistral-7b-instruct",
+            "workspace-mistral-7b-instruct-inferencepool",
+            "workspace-mistral-7b-instruct-inferencep-epp",
+            id="KAITO's own example, cut by the chart",
+        ),
+        pytest.param("w" * 39, "w" * 39 + "-inferencepool", "w" * 39 + "--epp", id="longest that Helm takes"),
+        pytest.param("w" * 40, "w" * 31 + "-HASH", "w" * 31 + "-HASH-epp", id="too long for Helm: a hash"),
+    ],
+)
+def test_known_names(workspace, release, picker):
+    digest = hashlib.sha256(workspace.encode()).hexdigest()[:8]
+    release, picker = release.replace("HASH", digest), picker.replace("HASH", digest)
+    assert names(workspace).release == release
+    assert names(workspace).endpoint_picker == picker
+
+
+@given(valid_names)
+def test_every_name_is_within_its_limit(workspace):
+    derived = names(workspace)
+    assert is_valid(workspace)
+    assert len(derived.release) <= 53
+    assert len(derived.endpoint_picker) <= 63
+    assert not derived.release.endswith("-")
+
+
+@given(valid_names, valid_names)
+def test_two_workspaces_never_share_an_endpoint_picker(one, other):
+    if one != other:
+        assert names(one).endpoint_picker != names(other).endpoint_picker
+        assert names(one).release != names(other).release
+
+
+@given(st.text(alphabet="ab", min_size=1, max_size=23))
+def test_long_names_with_a_common_beginning_stay_apart(tail):
+    common = "w" * 40
+    assert names(common + tail).endpoint_picker != names(common + tail + "c").endpoint_picker
+
+
+@pytest.mark.parametrize("name", ["", "1st", "Upper", "a.b", "-a", "a-", "a" * 64, "ü"])
+def test_names_that_no_limit_allows(name):
+    assert not is_valid(name)

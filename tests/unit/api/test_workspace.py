@@ -1,0 +1,60 @@
+"""Reading a Workspace: what is accepted, and in which words the rest is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.factories import NAME, quickstart
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import parse_workspace
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=10), children, max_size=3),
+    max_leaves=10,
+)
+
+
+def test_the_quickstart_is_accepted():
+    workspace = parse_workspace(NAME, quickstart())
+    assert workspace.resource.instance_type == "Standard_NC24ads_A100_v4"
+    assert workspace.inference is not None
+    assert workspace.inference.preset is not None
+    assert workspace.inference.preset.name == "phi-4-mini-instruct"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"inference": None}, "a Workspace needs exactly one of inference and tuning", id="neither"),
+        pytest.param({"tuning": {}}, "a Workspace needs exactly one of inference and tuning", id="both"),
+        pytest.param(
+            {"inference": {"preset": {"name": "x"}, "template": {}}},
+            "inference needs exactly one of preset and template; remove the other",
+            id="preset and template",
+        ),
+        pytest.param({"resource": None}, "resource is not valid: Field required", id="no resource"),
+        pytest.param(
+            {"inference": {"preset": {"name": 3}}},
+            "inference.preset.name is not valid: Input should be a valid string",
+            id="wrong type",
+        ),
+    ],
+)
+def test_refusals_name_path_problem_and_remedy(changes, text):
+    with pytest.raises(SpecError) as caught:
+        parse_workspace(NAME, quickstart(**changes))
+    assert str(caught.value) == text
+
+
+def test_a_name_that_no_limit_allows_is_refused():
+    with pytest.raises(SpecError, match=r"metadata\.name must be a DNS label of at most 63 characters"):
+        parse_workspace("a.b", quickstart())
+
+
+@given(st.dictionaries(st.sampled_from(["resource", "inference", "tuning", "gateway"]), json_values))
+def test_whatever_stands_in_a_workspace_it_is_read_or_refused(raw):
+    try:
+        parse_workspace(NAME, raw)
+    except SpecError as error:
+        assert str(error)

@@ -1,0 +1,43 @@
+"""Errors are typed once, by what to do about them."""
+
+import json
+
+import pytest
+
+from workspace_ctrl.kube.errors import (
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    KindNotServedError,
+    NotFoundError,
+    RejectedError,
+    RetryableError,
+    error_of,
+)
+
+
+def status(message):
+    return json.dumps({"kind": "Status", "message": message}).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "type_", "message"),
+    [
+        (400, status("bad"), RejectedError, "bad"),
+        (401, status("who?"), RetryableError, "who?"),
+        (403, status("exceeded quota"), ForbiddenError, "exceeded quota"),
+        (404, status('deployments.apps "x" not found'), NotFoundError, 'deployments.apps "x" not found'),
+        (404, b"404 page not found\n", KindNotServedError, "404 page not found"),
+        (409, status("conflict"), ConflictError, "conflict"),
+        (410, status("too old"), GoneError, "too old"),
+        (422, status("invalid"), RejectedError, "invalid"),
+        (429, status("slow down"), RetryableError, "slow down"),
+        (500, b"", RetryableError, "HTTP 500"),
+        (503, b"\xff\xfe", RetryableError, "��"),
+    ],
+)
+def test_error_of(code, body, type_, message):
+    error = error_of(code, body)
+    assert type(error) is type_
+    assert error.message == message
+    assert error.status == code

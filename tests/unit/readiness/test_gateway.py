@@ -1,0 +1,133 @@
+"""The links at the gateway: whose words count, and of which generation."""
+
+import pytest
+
+from tests.unit.factories import (
+    condition,
+    decisions,
+    deployment,
+    gateway,
+    parent,
+    parent_status,
+    picker,
+    pod,
+    pool,
+    release,
+    route,
+    source,
+)
+from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.records.snapshot import Snapshot
+
+TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
+INSTALLED = {"source": source(), "release": release()}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status", "reason"),
+    [
+        pytest.param((condition("Programmed"),), TRUE, "GatewayProgrammed", id="programmed"),
+        pytest.param((condition("Programmed", generation=0),), UNKNOWN, "GatewayNotProgrammed", id="of an older spec"),
+        pytest.param((condition("Programmed", "False", "AddressNotUsable"),), FALSE, "AddressNotUsable", id="not programmed"),
+        pytest.param((), UNKNOWN, "GatewayNotProgrammed", id="nobody looked"),
+    ],
+)
+def test_gateway_link(conditions, status, reason):
+    link = gateway_link(decisions(parent=parent(gateway=gateway(conditions=conditions))))
+    assert (link.status, link.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("record", "installed", "status", "reason"),
+    [
+        pytest.param(picker(), True, TRUE, "EndpointPickerRunning", id="running"),
+        pytest.param(picker(ready=0), True, UNKNOWN, "EndpointPickerStarting", id="starting, or crashing"),
+        pytest.param(picker(ready=0, replicas=0), True, FALSE, "EndpointPickerScaledToZero", id="scaled to zero"),
+        pytest.param(picker(generation=2), True, UNKNOWN, "EndpointPickerStarting", id="ready, but for an older spec"),
+        pytest.param(
+            picker(ready=0, conditions=(condition("Progressing", "False", "ProgressDeadlineExceeded"),)),
+            True,
+            FALSE,
+            "ProgressDeadlineExceeded",
+            id="given up",
+        ),
+        pytest.param(
+            picker(ready=0, conditions=(condition("ReplicaFailure", "True", "FailedCreate"),)),
+            True,
+            FALSE,
+            "FailedCreate",
+            id="quota",
+        ),
+        pytest.param(None, False, UNKNOWN, "EndpointPickerNotFound", id="not installed yet"),
+        pytest.param(None, True, FALSE, "EndpointPickerNotFound", id="deleted after the installation"),
+    ],
+)
+def test_endpoint_picker_link(record, installed, status, reason):
+    link = endpoint_picker_link(decisions(), Snapshot(endpoint_picker=record, **(INSTALLED if installed else {})))
+    assert (link.status, link.reason) == (status, reason)
+
+
+ATTACHMENTS = [
+    pytest.param((parent_status(),), 1, TRUE, "{}Accepted", id="accepted"),
+    pytest.param((parent_status(),), 2, UNKNOWN, "WaitingForGateway", id="accepted, but an older spec"),
+    pytest.param((parent_status(name="another"),), 1, UNKNOWN, "WaitingForGateway", id="left over from another Gateway"),
+    pytest.param((parent_status(controller="foreign/x"),), 1, UNKNOWN, "WaitingForGateway", id="another controller's words"),
+    pytest.param((parent_status(condition("ResolvedRefs")),), 1, UNKNOWN, "WaitingForGateway", id="half of the words"),
+    pytest.param(
+        (
+            parent_status(
+                condition("Accepted", "False", "NotAllowedByListeners"),
+            ),
+        ),
+        1,
+        FALSE,
+        "{}NotAccepted",
+        id="refused",
+    ),
+    pytest.param(
+        (parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "BackendNotFound")),),
+        1,
+        FALSE,
+        "{}RefsUnresolved",
+        id="unresolved",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parents", "generation", "status", "reason"), ATTACHMENTS)
+def test_route_link(parents, generation, status, reason):
+    link = route_link(decisions(), Snapshot(route=route(*parents, generation=generation)))
+    assert (link.status, link.reason) == (status, reason.format("HTTPRoute"))
+
+
+@pytest.mark.parametrize(("parents", "generation", "status", "reason"), ATTACHMENTS)
+def test_pool_link(parents, generation, status, reason):
+    link = pool_link(decisions(), Snapshot(pool=pool(*parents, generation=generation)))
+    assert (link.status, link.reason) == (status, reason.format("InferencePool"))
+
+
+def test_a_pool_that_was_deleted_after_the_installation_is_broken():
+    assert pool_link(decisions(), Snapshot()).status is UNKNOWN
+    assert pool_link(decisions(), Snapshot(**INSTALLED)).status is FALSE
+
+
+@pytest.mark.parametrize(
+    ("pods", "status"),
+    [
+        pytest.param((pod(),), TRUE, id="one ready"),
+        pytest.param((pod(ready=False), pod(name="b")), TRUE, id="one of two"),
+        pytest.param((pod(ready=False),), FALSE, id="none ready"),
+        pytest.param((), FALSE, id="none there"),
+        pytest.param((pod(labels={"kaito.sh/workspace": "another"}),), FALSE, id="ready, but not in the pool"),
+    ],
+)
+def test_endpoints_link(pods, status):
+    assert endpoints_link(Snapshot(pool=pool(), pods=pods)).status is status
+
+
+def test_endpoints_go_by_the_selector_that_the_pool_really_has():
+    leader = {"kaito.sh/workspace": "w", "apps.kubernetes.io/pod-index": "0"}
+    worker = {**leader, "apps.kubernetes.io/pod-index": "1"}
+    snapshot = Snapshot(pool=pool(selector=leader), pods=(pod(labels=worker),), workload=deployment())
+    assert endpoints_link(snapshot).status is FALSE

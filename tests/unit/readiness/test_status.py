@@ -1,0 +1,173 @@
+"""The status: no way to a True that skips a link."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.factories import (
+    NOW,
+    condition,
+    decisions,
+    deployment,
+    gateway,
+    parent,
+    parent_status,
+    picker,
+    pod,
+    pool,
+    release,
+    route,
+    service,
+    source,
+    workspace,
+)
+from workspace_ctrl.api.conditions import find
+from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.gateways import Listener
+from workspace_ctrl.records.snapshot import Snapshot
+
+READY = Snapshot(
+    workload=deployment(),
+    service=service(),
+    pods=(pod(),),
+    source=source(),
+    release=release(),
+    endpoint_picker=picker(),
+    pool=pool(),
+    route=route(),
+)
+
+
+def conditions(snapshot=READY, decided=None, record=None):
+    return status(record or workspace(), snapshot, decided or decisions(), NOW).condition_tuple()
+
+
+def state(entries, type_):
+    found = find(entries, type_)
+    return (found.status, found.reason) if found else None
+
+
+def test_when_every_link_holds_the_workspace_is_ready():
+    entries = conditions()
+    assert state(entries, "GatewayReady") == ("True", "GatewayConfigured")
+    assert state(entries, "Ready") == ("True", "Ready")
+    assert state(entries, "WorkspaceSucceeded") == ("True", "workspaceSucceeded")
+    assert state(entries, "Reconciling") is None
+    assert state(entries, "Stalled") is None
+    assert all(entry.status == "True" for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "decided", "reason"),
+    [
+        pytest.param(READY, decisions(workload_kind=""), "DryRunPending", id="workload not accepted"),
+        pytest.param(READY, decisions(parent=None), "GatewayNotChosen", id="no gateway"),
+        pytest.param(
+            READY, decisions(parent=parent(gateway=gateway(conditions=()))), "GatewayNotProgrammed", id="gateway not programmed"
+        ),
+        pytest.param(replace(READY, source=None), decisions(), "ChartNotRequested", id="no source"),
+        pytest.param(replace(READY, source=source(generation=2)), decisions(), "FetchingChart", id="source stale"),
+        pytest.param(replace(READY, release=None), decisions(), "ChartNotInstalled", id="no release"),
+        pytest.param(replace(READY, release=release(digest="sha256:old")), decisions(), "ChartInstalling", id="old chart"),
+        pytest.param(replace(READY, release=release(suspended=True)), decisions(), "Paused", id="paused"),
+        pytest.param(replace(READY, endpoint_picker=None), decisions(), "EndpointPickerNotFound", id="picker gone"),
+        pytest.param(replace(READY, endpoint_picker=picker(ready=0)), decisions(), "EndpointPickerStarting", id="picker down"),
+        pytest.param(replace(READY, pool=None), decisions(), "InferencePoolNotFound", id="pool gone"),
+        pytest.param(replace(READY, pool=pool(parent_status(name="x"))), decisions(), "WaitingForGateway", id="pool elsewhere"),
+        pytest.param(replace(READY, route=None), decisions(), "HTTPRouteNotCreated", id="route gone"),
+        pytest.param(replace(READY, route=route(generation=2)), decisions(), "WaitingForGateway", id="route stale"),
+        pytest.param(replace(READY, pods=()), decisions(), "NoReadyEndpoints", id="no pods"),
+        pytest.param(READY, decisions(Problem(LinkName.ROUTE, "NotOwned", "x")), "NotOwned", id="a problem of planning"),
+    ],
+)
+def test_one_broken_link_makes_gateway_ready_false_with_its_reason(snapshot, decided, reason):
+    entries = conditions(snapshot, decided)
+    assert state(entries, "GatewayReady") == ("False", reason)
+    assert state(entries, "Ready")[0] == "False"
+    assert state(entries, "Reconciling")[0] == "True"
+
+
+def test_the_first_broken_link_wins():
+    entries = conditions(replace(READY, source=None, pods=(), route=None))
+    assert state(entries, "GatewayReady") == ("False", "ChartNotRequested")
+    assert state(entries, "EndpointsReady") == ("False", "NoReadyEndpoints")
+
+
+def test_a_terminal_problem_stalls():
+    entries = conditions(Snapshot(), decisions(Problem(LinkName.SPEC, "InvalidSpec", "no", terminal=True), workload_kind=""))
+    assert state(entries, "Stalled") == ("True", "InvalidSpec")
+    assert state(entries, "Reconciling") is None
+    assert state(entries, "WorkspaceSucceeded") == ("False", "InvalidSpec")
+    assert state(entries, "WorkloadAccepted") == ("False", "InvalidSpec")
+
+
+def test_without_the_gateway_side_only_the_model_server_counts():
+    entries = conditions(Snapshot(workload=deployment(), pods=(pod(),)), decisions(gateway_wanted=False))
+    assert state(entries, "Ready") == ("True", "Ready")
+    assert state(entries, "GatewayReady") is None
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        pytest.param(replace(READY, workload=deployment(ready=0)), "ModelServerStarting", id="starting"),
+        pytest.param(
+            replace(READY, workload=deployment(ready=0), pods=(pod(ready=False, trouble="ImagePullBackOff: no such image"),)),
+            "ImagePullBackOff",
+            id="image",
+        ),
+        pytest.param(
+            replace(READY, workload=deployment(ready=0), pods=(pod(ready=False, node="", unschedulable="0/3 nodes"),)),
+            "Unschedulable",
+            id="no node",
+        ),
+        pytest.param(
+            replace(
+                READY, workload=deployment(ready=0, conditions=(condition("ReplicaFailure", "True", "FailedCreate"),)), pods=()
+            ),
+            "FailedCreate",
+            id="quota on pods",
+        ),
+        pytest.param(replace(READY, workload=None), "WorkloadNotCreated", id="no workload"),
+        pytest.param(replace(READY, workload=deployment(generation=2)), "ModelServerStarting", id="old generation"),
+    ],
+)
+def test_inference_ready_falls_with_the_pods_own_reason(snapshot, reason):
+    entries = conditions(snapshot)
+    assert state(entries, "InferenceReady") == ("False", reason)
+    assert state(entries, "Ready") == ("False", reason)
+
+
+def test_the_status_is_stable():
+    first = status(workspace(), READY, decisions(), NOW)
+    again = replace(workspace(), status=first)
+    assert status(again, READY, decisions(), NOW + timedelta(hours=1)) == first
+
+
+@pytest.mark.parametrize(
+    ("listener", "addresses", "url"),
+    [
+        (Listener("h", "HTTP", 80), ("10.0.0.1",), "http://10.0.0.1/default/workspace-phi-4-mini"),
+        (Listener("h", "HTTP", 8080), ("10.0.0.1",), "http://10.0.0.1:8080/default/workspace-phi-4-mini"),
+        (
+            Listener("s", "HTTPS", 443, "models.example.com"),
+            ("10.0.0.1",),
+            "https://models.example.com/default/workspace-phi-4-mini",
+        ),
+        (Listener("s", "HTTPS", 443, "*.example.com"), ("fd00::1",), "https://[fd00::1]/default/workspace-phi-4-mini"),
+        (Listener("h", "HTTP", 80), (), None),
+        (Listener("t", "TCP", 80), ("10.0.0.1",), None),
+    ],
+)
+def test_the_url(listener, addresses, url):
+    decided = decisions(parent=parent(gateway=gateway(listeners=(listener,), addresses=addresses)))
+    assert status(workspace(), READY, decided, NOW).gateway.url == url
+
+
+def test_a_removal_says_what_it_waits_for():
+    record = workspace(deleting=True)
+    entries = removal_status(record, READY, NOW).condition_tuple()
+    assert state(entries, "Ready") == ("False", "Deleting")
+    assert "HTTPRoute default/workspace-phi-4-mini and HelmRelease" in find(entries, "Ready").message
