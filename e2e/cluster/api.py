@@ -13,6 +13,8 @@ OK = 200
 FIRST_ERROR = 400
 NOT_FOUND = 404
 BUSY = (429, 500, 503)
+SEPARATOR = re.compile(rb"^---$", re.MULTILINE)
+CRD_NAME = re.compile(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", re.MULTILINE)
 FIELD_MANAGER = "local-cluster"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -57,10 +59,9 @@ class Api:
     def apply_crds(self, folder: Path) -> list[str]:
         """Apply every CRD of a folder as it lies there, without parsing, and return their names."""
         names = []
-        for file in sorted(folder.glob("*.yaml")):
-            document = file.read_bytes()
-            match = re.search(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", document, re.MULTILINE)
-            if match:
+        documents = (part for file in sorted(folder.glob("*.yaml")) for part in SEPARATOR.split(file.read_bytes()))
+        for document in documents:
+            if match := CRD_NAME.search(document):
                 names.append(match[1].decode())
                 self.apply(f"{CRDS}/{names[-1]}", document)
         return names

@@ -29,6 +29,7 @@ PROGRAMS = (
     "helm-controller",
     "coredns",
     "kwok",
+    "istiod",
 )
 """Programs with a token of their own, whose calls the audit log leaves out."""
 

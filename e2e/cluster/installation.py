@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from e2e.cluster.api import Api, NotReachableError
 from e2e.cluster.builder import Build, build
@@ -108,15 +109,15 @@ class Installation:
     def _persist(self, what: str, act: Callable[[], bool]) -> None:
         self.wait(what, act)
 
-    def apply_crds(self, build_of: GoFolder, asset: str) -> None:
+    def apply_crds(self, folder: Path) -> None:
         """Apply a folder of CRDs and wait until they are served."""
         names: list[str] = []
 
         def act() -> bool:
-            names[:] = self.api.apply_crds(build(build_of).asset(asset))
+            names[:] = self.api.apply_crds(folder)
             return True
 
-        self._persist(f"applying the CRDs of {asset}", act)
+        self._persist(f"applying the CRDs of {folder.name}", act)
         for name in names:
             self.wait_condition(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", "Established")
 

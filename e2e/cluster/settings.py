@@ -10,7 +10,16 @@ from e2e.cluster.forms import Form
 from e2e.cluster.places import ClusterPlaces
 from e2e.cluster.program import write_json
 
-INSIDE_PORTS = {"api": 6443, "etcd": 2379, "etcd-peer": 2380, "registry": 5000, "artifacts": 9790}
+INSIDE_PORTS = {
+    "api": 6443,
+    "etcd": 2379,
+    "etcd-peer": 2380,
+    "registry": 5000,
+    "artifacts": 9790,
+    "istio-http": 8080,
+    "istio-grpc": 15010,
+    "istio-monitoring": 15014,
+}
 """In the full form every cluster has a loopback interface of its own, so the ports are always the same."""
 
 BELOW_EPHEMERAL = range(20000, 30000)

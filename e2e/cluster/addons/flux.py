@@ -11,8 +11,8 @@ QUICK = ("--metrics-addr=0", "--health-addr=0", "--events-addr=", "--min-retry-d
 def install(work: Installation) -> None:
     """Install Flux."""
     with work.steps.step("Flux CRDs"):
-        work.apply_crds(FLUX, "source-crds")
-        work.apply_crds(FLUX, "helm-crds")
+        work.apply_crds(work.build(FLUX).asset("source-crds"))
+        work.apply_crds(work.build(FLUX).asset("helm-crds"))
     for program in (_source_controller(work), _helm_controller(work)):
         work.start(program)
 

@@ -8,8 +8,8 @@ from e2e.cluster.installation import Installation
 def install(work: Installation) -> None:
     """Install both sets of CRDs."""
     with work.steps.step("Gateway API CRDs"):
-        work.apply_crds(ISTIO, "gateway-crds")
-        work.apply_crds(INFERENCE, "inference-crds")
+        work.apply_crds(work.build(ISTIO).asset("gateway-crds"))
+        work.apply_crds(work.build(INFERENCE).asset("inference-crds"))
 
 
 ADDON = Addon(

@@ -33,8 +33,8 @@ def test_an_unknown_addon_is_refused_with_the_known_ones():
 
 
 def test_an_addon_of_the_other_form_is_refused():
-    with pytest.raises(ClusterError, match="istio does not work in the form plane"):
-        names("istio", form=Form.PLANE)
+    with pytest.raises(ClusterError, match="coredns does not work in the form plane"):
+        names("coredns", form=Form.PLANE)
 
 
 def test_missing_packages_are_named_in_one_command(monkeypatch):

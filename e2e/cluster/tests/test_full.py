@@ -4,14 +4,11 @@
 
 import json
 import sys
-import time
 
 import pytest
 
-SECONDS = 60.0
-VLLM = "docker.io/vllm/vllm-openai:v0.11.2"
-SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}}
-
+from e2e.cluster.images import VLLM_IMAGE
+from e2e.cluster.tests.manifests import SECONDS, chart_objects, engine, eventually, gateway_objects, pod, service
 
 REQUEST = """
 import json, sys, urllib.request
@@ -26,14 +23,6 @@ def request(cluster, url, body=""):
     """Ask from inside; return headers and body, nothing unless the answer is a good one."""
     result = cluster.run([sys.executable, "-c", REQUEST, url, body])
     return json.loads(result.stdout) if result.returncode == 0 else None
-
-
-def eventually(holds, seconds=SECONDS):
-    deadline = time.monotonic() + seconds
-    while not (result := holds()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        time.sleep(0.2)
-    return result
 
 
 @pytest.fixture
@@ -52,21 +41,6 @@ def wait_for(cluster, namespace):
         cluster.kubectl("wait", "--namespace", namespace, f"--for={condition}", target, timeout)
 
     return run
-
-
-def pod(name, *command, image=VLLM, **spec):
-    container = {"name": "main", "image": image, "command": list(command), "resources": SMALL, **spec}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1},
-    }
-
-
-def engine(name, **spec):
-    probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1}
-    return pod(name, "/bin/sh", "-c", "vllm serve some/model --port 8000 --served-model-name m", readinessProbe=probe, **spec)
 
 
 def test_the_node_is_ready_and_says_the_version_of_a_release(cluster):
@@ -97,67 +71,19 @@ def test_a_pod_that_always_pulls_finds_its_image(apply, wait_for):
 
 
 def test_the_engine_answers_behind_a_service_by_name(cluster, namespace, apply, wait_for):
-    ports = [{"port": 80, "targetPort": 8000}]
-    spec = {"selector": {"app": "engine"}, "ports": ports}
-    apply(engine("engine"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "engine"}, "spec": spec})
+    apply(engine("engine"), service("engine", "engine"))
     wait_for("pod/engine", "condition=Ready")
     answer = eventually(lambda: request(cluster, f"http://engine.{namespace}/v1/models"))
     assert json.loads(answer["body"])["data"][0]["id"] == "m"
 
 
 def test_pods_reach_each_other_through_a_service(cluster, namespace, apply, wait_for):
-    spec = {"selector": {"app": "engine"}, "ports": [{"port": 80, "targetPort": 8000}]}
-    apply(engine("engine"), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "engine"}, "spec": spec})
+    apply(engine("engine"), service("engine", "engine"))
     wait_for("pod/engine", "condition=Ready")
     ask = r'printf "GET /v1/models HTTP/1.0\r\n\r\n" | nc -w 2 "$ENGINE_SERVICE_HOST" 80 | grep model'
     apply(pod("client", "sh", "-c", f"nslookup engine.{namespace}.svc.cluster.local; until {ask}; do sleep 0.2; done"))
     wait_for("pod/client", "jsonpath={.status.phase}=Succeeded")
     assert "some/model" in cluster.kubectl("logs", "--namespace", namespace, "client")
-
-
-def chart_objects(cluster):
-    source = {"interval": "10m", "url": cluster.chart_source_url(), "insecure": True, "ref": {"tag": "v1.5.0"}}
-    values = {
-        "inferenceExtension": {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}},
-        "inferencePool": {"modelServers": {"matchLabels": {"app": "engine"}}},
-        "provider": {"name": "istio"},
-    }
-    reference = {"kind": "OCIRepository", "name": "pool"}
-    return [
-        {
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
-            "kind": "OCIRepository",
-            "metadata": {"name": "pool"},
-            "spec": source,
-        },
-        {
-            "apiVersion": "helm.toolkit.fluxcd.io/v2",
-            "kind": "HelmRelease",
-            "metadata": {"name": "pool"},
-            "spec": {"interval": "10m", "chartRef": reference, "values": values},
-        },
-    ]
-
-
-def gateway_objects():
-    annotations = {"networking.istio.io/service-type": "ClusterIP"}
-    listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
-    backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "pool"}
-    api = "gateway.networking.k8s.io/v1"
-    return [
-        {
-            "apiVersion": api,
-            "kind": "Gateway",
-            "metadata": {"name": "gateway", "annotations": annotations},
-            "spec": {"gatewayClassName": "istio", "listeners": listeners},
-        },
-        {
-            "apiVersion": api,
-            "kind": "HTTPRoute",
-            "metadata": {"name": "route"},
-            "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]},
-        },
-    ]
 
 
 def test_a_request_goes_through_gateway_and_endpoint_picker_to_a_pod(cluster, namespace, apply, wait_for):
@@ -188,6 +114,6 @@ def test_processes_inside_use_the_api_with_their_own_kubeconfig(cluster):
 def test_a_stopped_program_can_be_started_again(cluster, namespace):
     cluster.stop_program("kube-scheduler")
     cluster.start_program("kube-scheduler")
-    cluster.kubectl("run", "late", "--namespace", namespace, f"--image={VLLM}", "--command", "--", "sleep", "60")
+    cluster.kubectl("run", "late", "--namespace", namespace, f"--image={VLLM_IMAGE}", "--command", "--", "sleep", "60")
     timeout = f"--timeout={SECONDS:.0f}s"
     cluster.kubectl("wait", "--namespace", namespace, "--for=condition=PodScheduled", "pod/late", timeout)

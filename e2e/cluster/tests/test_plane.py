@@ -1,0 +1,46 @@
+"""The plane form: the API, Flux and Istio's judgement are real, pods are played."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import json
+
+import pytest
+
+from e2e.cluster.tests.manifests import SECONDS, chart_objects, engine, eventually, gateway_objects
+
+
+@pytest.fixture
+def get(plane, plane_namespace):
+    return lambda target: json.loads(plane.kubectl("get", target, "--namespace", plane_namespace, "--output=json"))
+
+
+@pytest.fixture
+def applied(plane, plane_namespace):
+    for value in (*chart_objects(plane), *gateway_objects(), engine("engine")):
+        plane.kubectl("apply", "--namespace", plane_namespace, "--filename=-", input=json.dumps(value))
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_chart_is_installed_and_its_route_is_judged(plane, plane_namespace, get):
+    timeout = f"--timeout={SECONDS:.0f}s"
+    for target, condition in (("helmrelease/pool", "Ready"), ("deployment/pool-epp", "Available"), ("pod/engine", "Ready")):
+        plane.kubectl("wait", "--namespace", plane_namespace, f"--for=condition={condition}", target, timeout)
+    parents = eventually(lambda: get("httproute/route")["status"]["parents"])
+    assert {condition["type"]: condition["status"] for condition in parents[0]["conditions"]} == {
+        "Accepted": "True",
+        "ResolvedRefs": "True",
+    }
+
+
+def test_the_simulated_node_has_gpus(plane):
+    node = json.loads(plane.kubectl("get", "node", plane.gpu_node_name, "--output=json"))
+    assert node["status"]["allocatable"]["nvidia.com/gpu"] == "8"
+
+
+def test_processes_inside_are_processes_of_the_host(plane):
+    result = plane.run(["kubectl", "get", "--raw=/readyz"])
+    assert (result.returncode, result.stdout) == (0, "ok")
+
+
+def test_a_command_gets_input_and_environment(plane):
+    assert plane.run(["sh", "-c", 'read line; echo "$line $X"'], input="hello\n", env={"X": "there"}).stdout == "hello there\n"

@@ -1,0 +1,105 @@
+"""The controller as a process of its own, as users run it, against a cluster of e2e/cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from e2e.cluster import Cluster
+
+ACTOR = "controller"
+"""The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
+
+_READS = frozenset({"get", "list", "watch"})
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+
+
+class ControllerProcess:
+    """A running controller; use it as a context manager."""
+
+    def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True) -> None:
+        self._cluster = cluster
+        chart = ("--chart-url", cluster.chart_source_url(), "--chart-insecure")
+        gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
+        self._command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._watching = threading.Event()
+        self._events_before = 0
+        self.log: list[str] = []
+        """Lines of the log so far."""
+
+    def __enter__(self) -> Self:
+        """Start the controller and wait until it watches."""
+        self._events_before = len(self._cluster.audit_events(ACTOR))
+        environment = {**os.environ, "KUBECONFIG": str(self._cluster.kubeconfig_for(ACTOR))}
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if not self._watching.wait(_START_SECONDS) or not self.is_running:
+            self._end(signal.SIGKILL)
+            raise AssertionError("the controller did not start:\n" + "\n".join(self.log))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop the controller; one that had ended by itself is an error."""
+        if not self.is_running and error is None:
+            raise AssertionError("the controller ended by itself:\n" + "\n".join(self.log))
+        self.stop()
+        if error is not None:
+            error.add_note("log of the controller:\n" + "\n".join(self.log[-60:]))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> int:
+        """Stop the controller as the kubelet does and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the controller without giving it a chance to clean up."""
+        self._end(signal.SIGKILL)
+
+    def calls(self) -> Counter[tuple[str, str]]:
+        """Return how often the controller made which call since it was started: (verb, resource or path) → count; watches left out."""
+        events = self._cluster.audit_events(ACTOR)[self._events_before :]
+        return Counter((event["verb"], _target(event)) for event in events if event["verb"] != "watch")
+
+    def writes(self) -> Counter[tuple[str, str]]:
+        """Return the calls that are no reads, dry-runs included."""
+        return Counter({call: count for call, count in self.calls().items() if call[0] not in _READS})
+
+    def _read(self) -> None:
+        assert self._process is not None  # noqa: S101 - set before the thread starts
+        assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
+        for line in self._process.stderr:
+            self.log.append(line.rstrip())
+            if ": watching " in line:
+                self._watching.set()
+        self._watching.set()
+
+    def _end(self, signal_number: signal.Signals) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(signal_number)
+        code = process.wait(_STOP_SECONDS)
+        if self._reader is not None:
+            self._reader.join(_STOP_SECONDS)
+        return code
+
+
+def _target(event: dict[str, Any]) -> str:
+    reference = event.get("objectRef")
+    if not reference:
+        return str(event["requestURI"]).partition("?")[0]
+    parts = [reference["resource"], reference.get("subresource", ""), "dry-run" if "dryRun=All" in event["requestURI"] else ""]
+    return "/".join(part for part in parts if part)

@@ -1,0 +1,90 @@
+"""Workspaces as a user handles them: apply, wait, look."""
+
+import json
+from typing import Any
+
+import yaml
+
+from e2e.cluster import Cluster
+from workspace_ctrl.api.crd import crd
+
+WAIT_SECONDS = 60
+
+
+def apply(cluster: Cluster, namespace: str, *objects: dict[str, Any]) -> str:
+    """Apply objects to a namespace with kubectl, as the user."""
+    return cluster.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump_all(objects), actor="user")
+
+
+def workspace(name: str = "phi", **fields: Any) -> dict[str, Any]:
+    """Return a Workspace of the quickstart's shape; `fields` replace top-level fields, None removes one."""
+    document: dict[str, Any] = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": name},
+        "resource": {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "phi-4-mini"}}},
+        "inference": {"preset": {"name": "phi-4-mini-instruct"}},
+        **fields,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def gateway(name: str = "inference-gateway", class_name: str = "istio") -> dict[str, Any]:
+    """Return a Gateway with one HTTP listener that admits every namespace."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": name, "annotations": {"networking.istio.io/service-type": "ClusterIP"}},
+        "spec": {
+            "gatewayClassName": class_name,
+            "listeners": [{"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": {"from": "All"}}}],
+        },
+    }
+
+
+def behind(name: str, namespace: str) -> dict[str, Any]:
+    """Return the `gateway` field that names a Gateway."""
+    return {"parentRefs": [{"name": name, "namespace": namespace}]}
+
+
+def get(cluster: Cluster, namespace: str, kind: str, name: str) -> dict[str, Any]:
+    """Return an object as JSON."""
+    document: dict[str, Any] = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
+    return document
+
+
+def items(cluster: Cluster, namespace: str, kinds: str, selector: str = "") -> list[dict[str, Any]]:
+    """Return the objects of some kinds as JSON."""
+    selection = ("-l", selector) if selector else ()
+    document = json.loads(cluster.kubectl("get", kinds, "-n", namespace, *selection, "-o", "json"))
+    listed: list[dict[str, Any]] = document["items"]
+    return listed
+
+
+def condition(cluster: Cluster, namespace: str, name: str, type_: str) -> dict[str, Any]:
+    """Return a condition of a Workspace; empty where it is not there."""
+    conditions = get(cluster, namespace, "workspace", name).get("status", {}).get("conditions", [])
+    return next((entry for entry in conditions if entry["type"] == type_), {})
+
+
+def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "GatewayReady", seconds: int = WAIT_SECONDS) -> None:
+    """Wait until a condition of a Workspace is True."""
+    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
+
+
+def wait_reason(cluster: Cluster, namespace: str, name: str, type_: str, reason: str) -> dict[str, Any]:
+    """Wait until a condition of a Workspace has a reason, and return the condition."""
+    path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
+    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={WAIT_SECONDS}s")
+    return condition(cluster, namespace, name, type_)
+
+
+def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
+    """Wait until an object is gone."""
+    cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=delete", f"--timeout={WAIT_SECONDS}s")
+
+
+def install_crd(cluster: Cluster) -> None:
+    """Install the CRD as the README says."""
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(crd()))
+    cluster.kubectl("wait", "crd/workspaces.kaito.sh", "--for=condition=Established", f"--timeout={WAIT_SECONDS}s")
