@@ -51,7 +51,7 @@ def build(folder: GoFolder) -> Build:
     finished = output_of(folder)
     if finished.root.is_dir():
         return finished
-    with locked(f"build-{folder.name}"):
+    with locked(f"build-{folder.name}", busy=f"build {folder.name}: another process builds it, waiting"):
         if not finished.root.is_dir():
             _build_into(folder, finished.root)
     return finished

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 PACKAGE = Path(__file__).resolve().parent
 REPOSITORY = PACKAGE.parent.parent
@@ -27,13 +28,16 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold the lock `name` among all processes that share the cache. No file is left of it."""
+def locked(name: str, *, busy: str = "") -> Iterator[None]:
+    """Hold the lock `name` among all processes that share the cache; say `busy` if another one has it.
+
+    No file is left of it.
+    """
     path = cache_dir() / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _wait_for(file, busy)
             if not _is(path, file.fileno()):
                 continue  # the former holder has removed the file that we waited for
             try:
@@ -41,6 +45,15 @@ def locked(name: str) -> Iterator[None]:
             finally:
                 path.unlink()
             return
+
+
+def _wait_for(file: IO[str], busy: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if busy:
+            print(busy, file=sys.stderr, flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is(path: Path, handle: int) -> bool:

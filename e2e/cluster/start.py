@@ -41,7 +41,7 @@ def up(
     form = Form(form)
     chosen = registry.choose(addons, form)
     prepare(form, chosen, install_packages=install_packages)
-    with locked(f"cluster-{name}"):
+    with locked(f"cluster-{name}", busy=f"cluster {name}: another process starts or ends it, waiting"):
         if is_running(name):
             return _add_missing(LocalCluster.attach(name), form, chosen)
         sweep(name)
@@ -50,7 +50,7 @@ def up(
 
 def down(name: str = DEFAULT_NAME) -> bool:
     """End a cluster and remove everything of it; say whether there was one."""
-    with locked(f"cluster-{name}"):
+    with locked(f"cluster-{name}", busy=f"cluster {name}: another process starts or ends it, waiting"):
         there = ClusterPlaces(name).root.exists()
         if is_running(name):
             LocalCluster.attach(name).end()
@@ -112,7 +112,7 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe:
         try:
-            with steps.step("namespaces and supervisor"), _uninterrupted():
+            with steps.step("supervisor"), _uninterrupted():
                 try:
                     keeper.launch(places, reading)
                 finally:
@@ -158,11 +158,11 @@ def _await_keeper(places: ClusterPlaces) -> LocalCluster:
 def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> LocalCluster:
     if cluster.form is not form:
         raise ClusterError(f"cluster {cluster.name} runs in the form {cluster.form}; take it down first")
+    cluster.control.check()
     missing = [addon for addon in chosen if addon.name not in cluster.addons]
     if not missing:
         print(f"cluster {cluster.name} is up already, with all that was asked for", flush=True)
         return cluster
-    cluster.control.check()
     steps = Steps()
     _install(Installation.on(cluster, steps), missing)
     print(f"added {', '.join(addon.name for addon in missing)}: {steps.summary()}", flush=True)

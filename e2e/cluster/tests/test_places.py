@@ -1,0 +1,72 @@
+"""Locks, sockets and process identities: the small things that everything else stands on."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+
+import os
+import subprocess
+import threading
+
+import pytest
+
+from e2e.cluster import unixsocket
+from e2e.cluster.places import cache_dir, locked
+from e2e.cluster.processes import ProcessId
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKSPACE_CTRL_CACHE", str(tmp_path))
+
+
+def test_a_lock_excludes_others_and_leaves_no_file():
+    order = []
+
+    def second():
+        with locked("x"):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with locked("x"):
+        thread.start()
+        thread.join(0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert not list((cache_dir() / "locks").iterdir())
+
+
+def test_who_waits_for_a_lock_is_told_why(capsys):
+    def second():
+        with locked("x", busy="somebody builds"):
+            pass
+
+    thread = threading.Thread(target=second)
+    with locked("x"):
+        thread.start()
+        thread.join(0.1)
+    thread.join()
+    assert "somebody builds" in capsys.readouterr().err
+
+
+def test_a_socket_works_under_a_path_that_is_too_long_for_the_kernel(tmp_path):
+    path = tmp_path / ("x" * 120) / "socket"
+    path.parent.mkdir()
+    with unixsocket.listening(path) as listener, unixsocket.connected(path, 1.0) as client:
+        served, _ = listener.accept()
+        with served:
+            client.sendall(b"hello")
+            assert served.recv(5) == b"hello"
+
+
+def test_a_process_is_alive_until_it_ends_even_before_it_is_reaped():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        identity = ProcessId.of(process.pid)
+        assert identity.alive
+        identity.kill()
+        assert identity.gone_within(5.0)
+
+
+def test_a_pid_that_was_given_out_again_is_somebody_else():
+    ours = ProcessId.of(os.getpid())
+    assert ours.alive
+    assert not ProcessId(ours.pid, ours.started + 1).alive
