@@ -17,7 +17,7 @@ from e2e.cluster.forms import Form
 from e2e.cluster.protocol import RUN_SECONDS, Cluster, Stream
 
 SWITCH = "WORKSPACE_CTRL_E2E"
-HELPER_IMAGE = os.environ.get("WORKSPACE_CTRL_E2E_IMAGE", "docker.io/library/python:3.11-slim")
+HELPER_IMAGE = "docker.io/library/python:3.11-slim"
 HELPER_NAMESPACE = "workspace-ctrl-e2e"
 HELPER = "helper"
 GPU = "nvidia.com/gpu"
@@ -139,7 +139,8 @@ class ExternalCluster(Cluster):
         if self.kubectl("get", "pod", HELPER, where, "--ignore-not-found", "--output=name"):
             return
         self.kubectl("create", "namespace", HELPER_NAMESPACE, check=False)
-        self.kubectl("run", HELPER, where, f"--image={HELPER_IMAGE}", "--command", "--", "sleep", "infinity")
+        image = os.environ.get("WORKSPACE_CTRL_E2E_IMAGE", HELPER_IMAGE)
+        self.kubectl("run", HELPER, where, f"--image={image}", "--command", "--", "sleep", "infinity")
         self.kubectl("wait", "--for=condition=Ready", f"pod/{HELPER}", where, "--timeout=120s")
 
     def _refuse(self, what: str) -> NoReturn:

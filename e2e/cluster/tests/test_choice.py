@@ -2,6 +2,8 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+import os
+
 import pytest
 
 from e2e.cluster.addons import ADDONS, choose
@@ -35,6 +37,28 @@ def test_an_unknown_addon_is_refused_with_the_known_ones():
 def test_an_addon_of_the_other_form_is_refused():
     with pytest.raises(ClusterError, match="coredns does not work in the form plane"):
         names("coredns", form=Form.PLANE)
+
+
+@pytest.fixture
+def apt_get(tmp_path, monkeypatch):
+    """Put an apt-get in the way that only writes down what it was asked."""
+    asked = tmp_path / "asked"
+    program = tmp_path / "apt-get"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return asked
+
+
+@pytest.mark.parametrize(("install", "ci"), [(True, ""), (False, "true")], ids=["asked for", "root in CI"])
+def test_missing_packages_are_installed_after_an_update(apt_get, monkeypatch, install, ci):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    ensure([Package("first", "no-such-program"), Package("here", "sh")], install=install)
+    update, installed = apt_get.read_text().splitlines()
+    assert update.startswith("update")
+    assert installed.startswith("install")
+    assert installed.endswith(" first")
 
 
 def test_missing_packages_are_named_in_one_command(monkeypatch):
