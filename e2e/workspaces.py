@@ -42,6 +42,23 @@ def gateway(name: str = "inference-gateway", class_name: str = "istio") -> dict[
     }
 
 
+def played_gateway(name: str = "inference-gateway") -> list[dict[str, Any]]:
+    """Return a Gateway with the Service and the endpoint that Istio's proxy would have, for clusters where pods do not run."""
+    service = f"{name}-istio"
+    return [
+        gateway(name),
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service}, "spec": {"ports": [{"name": "http", "port": 80}]}},
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["192.0.2.10"], "conditions": {"ready": True}}],
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        },
+    ]
+
+
 def behind(name: str, namespace: str) -> dict[str, Any]:
     """Return the `gateway` field that names a Gateway."""
     return {"parentRefs": [{"name": name, "namespace": namespace}]}

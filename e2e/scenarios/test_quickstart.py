@@ -1,0 +1,144 @@
+"""The quickstart, for real: from `kubectl apply` to an answer through the gateway, and to nothing left."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e import workspaces
+from e2e.controller import ACTOR, ControllerProcess
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart"
+NAME = "workspace-phi-4-mini"
+FIRST_WAVE = ("deployments", "services", "ocirepositories")
+
+
+@pytest.fixture
+def gateway(serving_cluster, namespace):
+    serving_cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "gateway.yaml"))
+    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    yield
+    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+
+
+def chat(cluster, url, words):
+    """Send a chat completion from inside the cluster; return (HTTP status, pod that served it, answer)."""
+    body = json.dumps({"model": "phi-4-mini-instruct", "messages": [{"role": "user", "content": words}]})
+    out = "\n%{http_code}\n%header{x-inference-pod}"
+    command = ["curl", "--silent", "--show-error", "--max-time", "20", "--header", "content-type: application/json"]
+    result = cluster.run([*command, "--data", body, "--write-out", out, f"{url}/v1/chat/completions"])
+    answer, status, pod = result.stdout.rsplit("\n", 2)
+    content = json.loads(answer)["choices"][0]["message"]["content"] if status == "200" else answer
+    return int(status), pod, content
+
+
+def first_wave_milliseconds(cluster, namespace):
+    """Milliseconds from the Workspace's creation in the API server to the last object of the first wave, by the audit log."""
+    created = [_moment(event) for event in _writes(cluster, "user", "workspaces", namespace)]
+    written = [_moment(event) for plural in FIRST_WAVE for event in _writes(cluster, ACTOR, plural, namespace)[:1]]
+    return (max(written) - created[0]).total_seconds() * 1000
+
+
+def _writes(cluster, user, plural, namespace):
+    return [
+        event
+        for event in cluster.audit_events(user)
+        if event["verb"] in {"create", "patch"}
+        and event.get("objectRef", {}).get("resource") == plural
+        and event["objectRef"].get("namespace") == namespace
+        and "dryRun" not in event["requestURI"]
+    ]
+
+
+def _moment(event):
+    return datetime.fromisoformat(event["stageTimestamp"])
+
+
+def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, gateway, capsys):
+    cluster = serving_cluster
+    with ControllerProcess(cluster) as controller:
+        started = time.monotonic()
+        cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), actor="user")
+        workspaces.wait_ready(cluster, namespace, NAME)
+        seconds = time.monotonic() - started
+        url = workspaces.get(cluster, namespace, "workspace", NAME)["status"]["gateway"]["url"]
+        status, pod, content = chat(cluster, url, "what is a gateway?")
+        with capsys.disabled():
+            print(f"\n  kubectl apply to GatewayReady=True: {seconds:.1f} s")
+            print(f"  creation to first wave written:     {first_wave_milliseconds(cluster, namespace):.0f} ms")
+            print(f"  writes of the controller:           {controller.writes().total()}")
+        assert (status, content) == (200, "what is a gateway?")
+        assert pod in {
+            item["metadata"]["name"] for item in workspaces.items(cluster, namespace, "pod", f"kaito.sh/workspace={NAME}")
+        }
+        assert url.endswith(f"/{namespace}/{NAME}")
+
+        table = cluster.kubectl("get", "helmrelease", f"{NAME}-inferencepool", "-n", namespace)
+        assert "True" in table
+        assert "Helm install succeeded" in table
+
+        cluster.kubectl("delete", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), "--timeout=60s", actor="user")
+        status, _, _ = chat(cluster, url, "still there?")
+        assert status == 404
+        for item in workspaces.items(cluster, namespace, "deployment,service,ocirepository", f"workspace-ctrl/workspace={NAME}"):
+            workspaces.wait_gone(cluster, namespace, item["kind"], item["metadata"]["name"])
+        left = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding,destinationrule"
+        assert workspaces.items(cluster, namespace, left, f"workspace-ctrl/workspace={NAME}") == []
+        assert workspaces.items(cluster, namespace, "secret", "owner=helm") == []
+
+
+def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, gateway):
+    cluster = serving_cluster
+    with ControllerProcess(cluster):
+        both = [workspaces.workspace("one"), workspaces.workspace("two", inference={"preset": {"name": "phi-4"}})]
+        workspaces.apply(cluster, namespace, *both)
+        for document in both:
+            name = document["metadata"]["name"]
+            workspaces.wait_ready(cluster, namespace, name)
+            url = workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"]["url"]
+            listed = cluster.run(["curl", "--silent", "--show-error", "--max-time", "20", f"{url}/v1/models"])
+            assert json.loads(listed.stdout)["data"][0]["id"] == document["inference"]["preset"]["name"]
+
+
+def test_gateway_ready_falls_when_the_endpoint_picker_is_gone_and_rises_when_it_is_back(serving_cluster, namespace, gateway):
+    cluster = serving_cluster
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
+        workspaces.wait_ready(cluster, namespace, "phi")
+        picker = ("deployment/phi-inferencepool-epp", "-n", namespace)
+        cluster.kubectl("scale", *picker, "--replicas=0", actor="user")
+        found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "EndpointPickerScaledToZero")
+        assert found["status"] == "False"
+        cluster.kubectl("scale", *picker, "--replicas=1", actor="user")
+        workspaces.wait_ready(cluster, namespace, "phi")
+
+
+def test_gateway_ready_falls_with_the_last_model_pod(serving_cluster, namespace, gateway):
+    cluster = serving_cluster
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
+        workspaces.wait_ready(cluster, namespace, "phi")
+        cluster.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=0", actor="user")
+        workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "NoReadyEndpoints")
+        cluster.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=1", actor="user")
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+
+
+def test_a_pod_that_no_node_can_take_is_said_in_the_scheduler_s_words(serving_cluster, namespace, gateway):
+    cluster = serving_cluster
+    resource = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "nowhere"}}}
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi", resource=resource))
+        found = workspaces.wait_reason(cluster, namespace, "phi", "ResourceReady", "Unschedulable")
+        assert "0/1 nodes are available" in found["message"]
+
+
+def test_the_example_is_what_the_api_server_stores(serving_cluster, namespace):
+    serving_cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), "--validate=strict")
+    stored = workspaces.get(serving_cluster, namespace, "workspace", NAME)
+    written = yaml.safe_load((EXAMPLE / "workspace.yaml").read_text())
+    assert {**stored["resource"], "count": 1} == {**written["resource"], "count": 1}
+    assert stored["inference"] == written["inference"]

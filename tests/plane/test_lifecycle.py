@@ -1,0 +1,114 @@
+"""From apply to ready to gone, counted through the API server's audit log."""
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+
+CALL_BUDGET = 9
+"""Finalizer, dry-run, workload, Service, OCIRepository, HelmRelease, HTTPRoute and two status writes."""
+COUNT = 5
+EVERY_KIND = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
+
+
+@pytest.fixture
+def behind(gateway, plane_namespace):
+    return workspaces.behind(gateway, plane_namespace)
+
+
+def create(cluster, namespace, behind, count=COUNT):
+    names = [f"phi-{number}" for number in range(count)]
+    workspaces.apply(cluster, namespace, *(workspaces.workspace(name, gateway=behind) for name in names))
+    for name in names:
+        workspaces.wait_ready(cluster, namespace, name, "Ready")
+    return names
+
+
+def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, plane_namespace, behind, capsys):
+    with ControllerProcess(installed) as controller:
+        create(installed, plane_namespace, behind)
+        writes = controller.writes()
+    with capsys.disabled():
+        print(f"\n  API calls of {COUNT} Workspaces from create to ready: {dict(writes)}")
+    assert sum(count for call, count in writes.items() if call != ("patch", "workspaces/status")) == (CALL_BUDGET - 2) * COUNT
+    assert writes["patch", "workspaces/status"] <= 4 * COUNT
+    with ControllerProcess(installed) as restarted:
+        # A Workspace made now shows that the old ones were looked at before it: keys are worked on in order.
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("later", gateway={"enabled": False}))
+        workspaces.wait_ready(installed, plane_namespace, "later", "Ready")
+        calls = restarted.calls()
+    one_workload = {("patch", "deployments/dry-run"): 1, ("patch", "deployments"): 1, ("patch", "services"): 1}
+    assert {call: count for call, count in calls.items() if call[0] == "patch" and call[1] != "workspaces/status"} == one_workload
+    assert calls["patch", "workspaces/status"] <= 3
+    assert all(count == 1 for (verb, _), count in calls.items() if verb == "list")
+
+
+def test_deleting_the_workspace_removes_all_that_came_with_it(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind, 1)
+        assert workspaces.items(installed, plane_namespace, "secret", "owner=helm,name=phi-0-inferencepool") != []
+        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, "--timeout=60s", actor="user")
+        for item in workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi-0"):
+            workspaces.wait_gone(installed, plane_namespace, item["kind"], item["metadata"]["name"])
+        assert workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi-0") == []
+        assert workspaces.items(installed, plane_namespace, "secret", "owner=helm") == []
+
+
+def test_a_suspended_release_leaves_nothing_behind_when_its_workspace_is_deleted(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind, 1)
+        release = ("helmrelease", "phi-0-inferencepool", "-n", plane_namespace)
+        installed.kubectl("patch", *release, "--type=merge", "-p", '{"spec":{"suspend":true}}', actor="user")
+        found = workspaces.wait_reason(installed, plane_namespace, "phi-0", "GatewayReady", "Paused")
+        assert "flux resume helmrelease phi-0-inferencepool" in found["message"]
+        installed.kubectl("delete", "workspace", "phi-0", "-n", plane_namespace, "--timeout=60s", actor="user")
+        assert workspaces.items(installed, plane_namespace, "inferencepool") == []
+        assert workspaces.items(installed, plane_namespace, "secret", "owner=helm") == []
+
+
+def test_flux_objects_have_the_promised_names_and_owner(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind, 1)
+    uid = workspaces.get(installed, plane_namespace, "workspace", "phi-0")["metadata"]["uid"]
+    for kind in ("ocirepository", "helmrelease"):
+        (owner,) = workspaces.get(installed, plane_namespace, kind, "phi-0-inferencepool")["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"], owner["kind"]) == (uid, True, "Workspace")
+    assert "True" in installed.kubectl("get", "helmrelease", "phi-0-inferencepool", "-n", plane_namespace)
+
+
+def test_objects_that_are_deleted_by_hand_come_back(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind, 1)
+        for kind, name in (("service", "phi-0"), ("httproute", "phi-0"), ("helmrelease", "phi-0-inferencepool")):
+            before = workspaces.get(installed, plane_namespace, kind, name)["metadata"]["uid"]
+            installed.kubectl("delete", kind, name, "-n", plane_namespace, actor="user")
+            installed.kubectl("wait", f"{kind}/{name}", "-n", plane_namespace, "--for=create", "--timeout=30s")
+            assert workspaces.get(installed, plane_namespace, kind, name)["metadata"]["uid"] != before
+        workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
+
+
+def test_without_the_gate_only_the_workload_is_made_and_turning_it_off_removes_the_rest(installed, plane_namespace, behind):
+    with ControllerProcess(installed, gate=False):
+        create(installed, plane_namespace, behind, 1)
+        assert workspaces.items(installed, plane_namespace, "ocirepository,helmrelease,httproute") == []
+        assert workspaces.condition(installed, plane_namespace, "phi-0", "GatewayReady") == {}
+    with ControllerProcess(installed):
+        workspaces.wait_ready(installed, plane_namespace, "phi-0")
+    with ControllerProcess(installed, gate=False):
+        for kind, name in (
+            ("httproute", "phi-0"),
+            ("helmrelease", "phi-0-inferencepool"),
+            ("ocirepository", "phi-0-inferencepool"),
+        ):
+            workspaces.wait_gone(installed, plane_namespace, kind, name)
+        installed.kubectl(
+            "wait", "workspace/phi-0", "-n", plane_namespace, "--for=jsonpath={.metadata.finalizers}=", "--timeout=30s", check=False
+        )
+        assert workspaces.items(installed, plane_namespace, "deployment", "workspace-ctrl/workspace=phi-0") != []
+
+
+def test_the_controller_stops_in_an_orderly_way(installed):
+    controller = ControllerProcess(installed)
+    controller.__enter__()
+    assert controller.stop() == 0
+    assert controller.log[-1].endswith(": stopped")
