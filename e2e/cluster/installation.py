@@ -139,7 +139,7 @@ class Installation:
                     out, err = process.communicate()
         self._checked(subprocess.CompletedProcess(command, process.returncode, out, err))
 
-    @staticmethod
-    def _checked(result: subprocess.CompletedProcess[str]) -> None:
+    def _checked(self, result: subprocess.CompletedProcess[str]) -> None:
         if result.returncode:
+            self.cluster.control.check()
             raise ClusterError(f"{' '.join(result.args)}: {result.stderr.strip()}")

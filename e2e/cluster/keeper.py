@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
 from e2e.cluster.places import HOST, INSIDE, PYTHON, REPOSITORY, ClusterPlaces
 from e2e.cluster.processes import ProcessId, adopt_orphans, await_children, children
-from e2e.cluster.program import write_json
+from e2e.cluster.program import tail, write_json
 from e2e.cluster.relay import Relay
 from e2e.cluster.settings import Settings
 
@@ -32,17 +33,23 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 def launch(places: ClusterPlaces, lifeline: int) -> None:
-    """Start a keeper in the background; it watches the reading end of the pipe `lifeline`."""
+    """Start a keeper in the background and wait until it serves.
+
+    It watches the reading end of the pipe `lifeline`. What it has to say about a start that failed comes through its
+    standard output, which it closes once the start is decided.
+    """
     with places.log("keeper").open("ab") as log:
-        subprocess.run(
+        result = subprocess.run(
             [PYTHON, "-m", "e2e.cluster.background", "keeper", places.name],
             stdin=lifeline,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             cwd=REPOSITORY,
             start_new_session=True,
             check=True,
         )
+    if result.stdout:
+        raise ClusterError(result.stdout.decode())
 
 
 def main(name: str) -> None:
@@ -57,6 +64,8 @@ def main(name: str) -> None:
     try:
         supervisor = _supervisor_of(child, places, settings)
         asyncio.run(_keep(settings, places, supervisor))
+    except ClusterError as error:
+        print(f"{error}:\n{tail(places.log('keeper'))}", flush=True)
     finally:
         child.kill()
         child.wait()
@@ -64,10 +73,15 @@ def main(name: str) -> None:
         remains.remove(places)
 
 
+def _say_nothing_more() -> None:
+    """Close the standard output, for whose end the starting process waits."""
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
 def _start_supervisor(settings: Settings) -> subprocess.Popen[bytes]:
     inner = (str(PYTHON), "-m", "e2e.cluster.background", "supervisor", settings.name)
     namespaces = NAMESPACES if settings.form is Form.FULL else ()
-    return subprocess.Popen([*DIES_WITH_US, *namespaces, *inner], stdin=subprocess.DEVNULL)
+    return subprocess.Popen([*DIES_WITH_US, *namespaces, *inner], stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
 def _supervisor_of(child: subprocess.Popen[bytes], places: ClusterPlaces, settings: Settings) -> ProcessId:
@@ -99,6 +113,7 @@ async def _keep(settings: Settings, places: ClusterPlaces, supervisor: ProcessId
         watch = asyncio.ensure_future(_until_start_fails(end))
         identities = {"keeper": ProcessId.of(os.getpid()), "supervisor": supervisor}
         write_json(places.keeper, {name: vars(process) for name, process in identities.items()})
+        _say_nothing_more()
         await end.wait()
         watch.cancel()
 

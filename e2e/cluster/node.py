@@ -1,6 +1,7 @@
 """The node of the full form: containerd, kubelet and kube-proxy, and their configuration."""
 
 import json
+from pathlib import Path
 
 from e2e.cluster import isolation
 from e2e.cluster.builder import Build
@@ -16,6 +17,11 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 
 CGROUP_PARENT = "k8s.io"
 """The control group in which containerd puts pods when the kubelet names none, after containerd's own namespace."""
+
+
+def containerd_serves(pid: int) -> bool:
+    """Say whether containerd listens in the mount namespace of a process."""
+    return Path(f"/proc/{pid}/root{CONTAINERD_SOCKET}").exists()
 
 
 def container_ids(places: ClusterPlaces) -> list[str]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from e2e.cluster.errors import ClusterError
+
 PACKAGE = Path(__file__).resolve().parent
 REPOSITORY = PACKAGE.parent.parent
 PYTHON = Path(sys.executable)
 """Not resolved on purpose: the path is what puts an interpreter into its virtual environment."""
 
+CLUSTER_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 INSIDE = "inside"
 HOST = "host"
 
@@ -68,6 +72,11 @@ class ClusterPlaces:
     """Every path of one cluster. The root goes away with the cluster."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        """Refuse a name that is not that of a folder: the folder will be removed one day."""
+        if not CLUSTER_NAME.fullmatch(self.name):
+            raise ClusterError(f"{self.name!r} cannot name a cluster; use small letters, digits and hyphens")
 
     @property
     def root(self) -> Path:

@@ -6,7 +6,6 @@ Order: builds, images, keeper and supervisor, control plane; then node, images a
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -22,12 +21,10 @@ from e2e.cluster.installation import Installation
 from e2e.cluster.local import LocalCluster, is_running, sweep
 from e2e.cluster.oci import Image
 from e2e.cluster.places import ClusterPlaces, locked
-from e2e.cluster.program import tail
 from e2e.cluster.progress import Steps
 from e2e.cluster.settings import Settings
 
 DEFAULT_NAME = "default"
-KEEPER_SECONDS = 20.0
 
 
 def up(
@@ -90,6 +87,7 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
             cluster.control.start(program)
         work = Installation.on(cluster, steps)
         if work.full:
+            work.wait("containerd", lambda: node.containerd_serves(cluster.supervisor.pid))
             work.import_image(images.pause())
         with steps.step("API server"):
             work.wait("the API server", work.api.ready)
@@ -105,19 +103,16 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
 @contextmanager
 def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterator[LocalCluster]:
     """Hold a new cluster's life until the start has succeeded; whatever ends this process before ends the cluster."""
-    for folder in (places.root, places.logs, places.config, places.data):
-        folder.mkdir(parents=True, mode=0o755)
-    settings.save(places)
-    identity.create(places)
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe:
         try:
             with steps.step("supervisor"), _uninterrupted():
+                _prepare_folder(places, settings)
                 try:
                     keeper.launch(places, reading)
                 finally:
                     os.close(reading)
-                cluster = _await_keeper(places)
+                cluster = LocalCluster.attach(places.name)
             yield cluster
         except BaseException:
             if is_running(settings.name):
@@ -125,6 +120,13 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
             sweep(settings.name)
             raise
         pipe.write(keeper.CONFIRMED)
+
+
+def _prepare_folder(places: ClusterPlaces, settings: Settings) -> None:
+    for folder in (places.root, places.logs, places.config, places.data):
+        folder.mkdir(parents=True)
+    settings.save(places)
+    identity.create(places)
 
 
 @contextmanager
@@ -141,18 +143,6 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
     if came:
         raise KeyboardInterrupt
-
-
-def _await_keeper(places: ClusterPlaces) -> LocalCluster:
-    deadline = time.monotonic() + KEEPER_SECONDS
-    log = places.log("keeper")
-    said = ""
-    while not places.keeper.exists():
-        said = tail(log) if log.exists() else said
-        if not places.root.exists() or time.monotonic() > deadline:
-            raise ClusterError(f"the cluster's keeper did not start:\n{said}")
-        time.sleep(0.02)
-    return LocalCluster.attach(places.name)
 
 
 def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> LocalCluster:

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from e2e.cluster import unixsocket
-from e2e.cluster.places import cache_dir, locked
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import ClusterPlaces, cache_dir, locked
 from e2e.cluster.processes import ProcessId
 
 
@@ -46,6 +47,12 @@ def test_who_waits_for_a_lock_is_told_why(capsys):
         thread.join(0.1)
     thread.join()
     assert "somebody builds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "-a", "A"])
+def test_a_name_that_leads_out_of_the_clusters_folder_is_refused(name):
+    with pytest.raises(ClusterError, match="cannot name a cluster"):
+        ClusterPlaces(name)
 
 
 def test_a_socket_works_under_a_path_that_is_too_long_for_the_kernel(tmp_path):
