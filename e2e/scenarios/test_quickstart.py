@@ -13,6 +13,9 @@ from e2e.controller import ACTOR, ControllerProcess
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart"
 NAME = "workspace-phi-4-mini"
+EVERY_KIND = (
+    "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding,destinationrule"
+)
 FIRST_WAVE = ("deployments", "services", "ocirepositories")
 
 
@@ -20,7 +23,7 @@ FIRST_WAVE = ("deployments", "services", "ocirepositories")
 def gateway(serving_cluster, namespace):
     serving_cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "gateway.yaml"))
     serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield
+    yield f"{namespace}/inference-gateway"
     serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
 
 
@@ -59,7 +62,7 @@ def _moment(event):
 
 def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, gateway, capsys):
     cluster = serving_cluster
-    with ControllerProcess(cluster) as controller:
+    with ControllerProcess(cluster, "--gateway", gateway) as controller:
         started = time.monotonic()
         cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), actor="user")
         workspaces.wait_ready(cluster, namespace, NAME)
@@ -85,14 +88,13 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
         assert status == 404
         for item in workspaces.items(cluster, namespace, "deployment,service,ocirepository", f"workspace-ctrl/workspace={NAME}"):
             workspaces.wait_gone(cluster, namespace, item["kind"], item["metadata"]["name"])
-        left = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding,destinationrule"
-        assert workspaces.items(cluster, namespace, left, f"workspace-ctrl/workspace={NAME}") == []
+        assert workspaces.items(cluster, namespace, EVERY_KIND, f"workspace-ctrl/workspace={NAME}") == []
         assert workspaces.items(cluster, namespace, "secret", "owner=helm") == []
 
 
 def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, gateway):
     cluster = serving_cluster
-    with ControllerProcess(cluster):
+    with ControllerProcess(cluster, "--gateway", gateway):
         both = [workspaces.workspace("one"), workspaces.workspace("two", inference={"preset": {"name": "phi-4"}})]
         workspaces.apply(cluster, namespace, *both)
         for document in both:
@@ -105,7 +107,7 @@ def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, ga
 
 def test_gateway_ready_falls_when_the_endpoint_picker_is_gone_and_rises_when_it_is_back(serving_cluster, namespace, gateway):
     cluster = serving_cluster
-    with ControllerProcess(cluster):
+    with ControllerProcess(cluster, "--gateway", gateway):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
         workspaces.wait_ready(cluster, namespace, "phi")
         picker = ("deployment/phi-inferencepool-epp", "-n", namespace)
@@ -118,7 +120,7 @@ def test_gateway_ready_falls_when_the_endpoint_picker_is_gone_and_rises_when_it_
 
 def test_gateway_ready_falls_with_the_last_model_pod(serving_cluster, namespace, gateway):
     cluster = serving_cluster
-    with ControllerProcess(cluster):
+    with ControllerProcess(cluster, "--gateway", gateway):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
         workspaces.wait_ready(cluster, namespace, "phi")
         cluster.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=0", actor="user")
@@ -130,7 +132,7 @@ def test_gateway_ready_falls_with_the_last_model_pod(serving_cluster, namespace,
 def test_a_pod_that_no_node_can_take_is_said_in_the_scheduler_s_words(serving_cluster, namespace, gateway):
     cluster = serving_cluster
     resource = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "nowhere"}}}
-    with ControllerProcess(cluster):
+    with ControllerProcess(cluster, "--gateway", gateway):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi", resource=resource))
         found = workspaces.wait_reason(cluster, namespace, "phi", "ResourceReady", "Unschedulable")
         assert "0/1 nodes are available" in found["message"]
