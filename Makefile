@@ -3,13 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLUSTER := $(BIN)/python -m e2e.cluster
+CRD := charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml
+TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit generate lock demo demo-shell demo-down cluster-up cluster-down e2e-kind clean
+.PHONY: help setup lint format test test-unit generate lock demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Create .venv with the pinned packages
 
@@ -19,16 +20,45 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lint: setup ## Style, types, import layers, generated files
+lint: setup ## Check style, types, import layers and generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/workspace-ctrl crd | diff -u $(CRD) - || { echo "the CRD is not current; run: make generate"; exit 1; }
 
 format: setup ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lock: ## Refresh the pinned requirements
-	@test -x $(VENV)/bin/pip-compile || $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet pip-tools
-	for set in runtime dev go; do ./requirements/lock $$set; done
+test: setup ## Run all tests that this machine can run; as root on Linux on a real cluster (TESTS=path to choose)
+	$(BIN)/python -m e2e.test $(TESTS)
+
+test-unit: setup ## Run the tests of the pure core (seconds)
+	$(BIN)/pytest tests/unit
+
+generate: setup ## Write the generated files
+	$(BIN)/workspace-ctrl crd > $(CRD)
+
+build: setup ## Build the programs of the local cluster (about 15 minutes once, then cached)
+	$(BIN)/python -m e2e.cluster build --install-packages
+
+demo: setup ## From nothing to a chat completion through a gateway, on this machine
+	@$(BIN)/python -m e2e.demo up
+
+demo-shell: ## A shell in the demo's cluster
+	@$(BIN)/python -m e2e.cluster shell --name demo
+
+demo-down: ## Remove the demo
+	@$(BIN)/python -m e2e.demo down
+
+e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind and kubectl)
+	./e2e/kind/run
+
+lock: ## Pin the newest versions of all packages
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet pip-tools
+	for set in runtime dev go; do ./requirements/lock $$set || exit 1; done
+
+clean: ## Remove the virtual environment and caches of this folder
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, MissingCapabilityError
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
@@ -36,7 +37,8 @@ class ControllerProcess:
 
     def __enter__(self) -> Self:
         """Start the controller and wait until it watches."""
-        self._events_before = len(self._cluster.audit_events(ACTOR))
+        with suppress(MissingCapabilityError):
+            self._events_before = len(self._cluster.audit_events(ACTOR))
         environment = {**os.environ, "KUBECONFIG": str(self._cluster.kubeconfig_for(ACTOR))}
         self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -67,14 +69,21 @@ class ControllerProcess:
         """End the controller without giving it a chance to clean up."""
         self._end(signal.SIGKILL)
 
-    def calls(self) -> Counter[tuple[str, str]]:
-        """Return how often the controller made which call since it was started: (verb, resource or path) → count; watches left out."""
-        events = self._cluster.audit_events(ACTOR)[self._events_before :]
-        return Counter((event["verb"], _target(event)) for event in events if event["verb"] != "watch")
+    def calls(self, namespace: str | None = None) -> Counter[tuple[str, str]]:
+        """Return how often the controller made which call since it was started: (verb, resource or path) → count; watches left out.
 
-    def writes(self) -> Counter[tuple[str, str]]:
-        """Return the calls that are no reads, dry-runs included."""
-        return Counter({call: count for call, count in self.calls().items() if call[0] not in _READS})
+        With `namespace`, only calls on objects of that namespace.
+        """
+        events = self._cluster.audit_events(ACTOR)[self._events_before :]
+        return Counter(
+            (event["verb"], _target(event))
+            for event in events
+            if event["verb"] != "watch" and namespace in {None, event.get("objectRef", {}).get("namespace")}
+        )
+
+    def writes(self, namespace: str) -> Counter[tuple[str, str]]:
+        """Return the calls on objects of a namespace that are no reads, dry-runs included."""
+        return Counter({call: count for call, count in self.calls(namespace).items() if call[0] not in _READS})
 
     def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - set before the thread starts

@@ -34,6 +34,9 @@ GATEWAY_LABELS: Final = (
 )
 """With value "true" on a Gateway: the one to attach Workspaces to."""
 
+GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
+"""The Gateway API's well-known label on what a Gateway's controller makes for a Gateway."""
+
 POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
 INFERENCE_PORT: Final = 5000
 """Port of the model server in its pod (KAITO's)."""

@@ -108,14 +108,19 @@ async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401
 
 async def _follow(client: Client, request: _Request) -> bool:
     console = Console()
+    ready: Json | None = None
     with Live(Text("waiting for the Workspace ..."), console=console, refresh_per_second=4) as live, suppress(TimeoutError):
         async with asyncio.timeout(request.timeout):
             async for item in _changes(client, request):
                 live.update(_chain_view(item), refresh=True)
                 if _is_ready(parse_status(item.get("status"))):
-                    return True
-    console.print(f"not ready after {request.timeout:.0f} s", style="red")
-    return False
+                    ready = item
+                    break
+    if ready is None:
+        console.print(f"not ready after {request.timeout:.0f} s", style="red")
+        return False
+    _print_url(console, ready)
+    return True
 
 
 async def _changes(client: Client, request: _Request) -> AsyncIterator[Mapping[str, Any]]:
@@ -146,6 +151,7 @@ def _print(request: _Request, items: Sequence[Json]) -> None:
     console = Console()
     if request.name:
         console.print(_chain_view(items[0]))
+        _print_url(console, items[0])
     elif items:
         console.print(_list_view(items))
     else:
@@ -165,9 +171,14 @@ def _chain_view(item: Json) -> RenderableType:
             table.add_row(*_row(condition))
     metadata = item["metadata"]
     heading = Text(f"Workspace {metadata['namespace']}/{metadata['name']}", style="bold")
-    url = status.gateway.url if status.gateway else None
-    footer = [Text(f"URL {url}", style="cyan")] if url else []
-    return Group(heading, table if conditions else Text("no status yet: is the controller running?"), *footer)
+    return Group(heading, table if conditions else Text("no status yet: is the controller running?"))
+
+
+def _print_url(console: Console, item: Json) -> None:
+    """Print the URL in one piece, whatever the width of the terminal, so that it can be copied."""
+    status = parse_status(item.get("status"))
+    if status.gateway and status.gateway.url:
+        console.print(f"URL {status.gateway.url}", style="cyan", soft_wrap=True, highlight=False)
 
 
 def _row(condition: Condition) -> tuple[Text, Text, Text]:

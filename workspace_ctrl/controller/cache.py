@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from workspace_ctrl.api.names import names
-from workspace_ctrl.controller.kinds import BY_KIND, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.records.snapshot import DryRun, Snapshot
@@ -15,8 +15,8 @@ class Cache:
     """One store per watched kind."""
 
     def __init__(self) -> None:
-        self.stores: dict[str, Store[Any]] = {watched.resource.kind: Store(_owner_function(watched)) for watched in WATCHED}
-        """Kind → its records."""
+        self.stores: dict[str, Store[Any]] = {watched.store: Store(_owner_function(watched)) for watched in WATCHED}
+        """Name of the store, mostly the kind → its records."""
 
     def workspace(self, key: Key) -> WorkspaceRecord | None:
         """Return the Workspace, or None."""
@@ -47,6 +47,7 @@ class Cache:
             route=get("HTTPRoute", derived.route),
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
+            gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
             missing_kinds=frozenset(missing_kinds),
             dry_run=dry_run,
         )

@@ -101,7 +101,7 @@ class Controller:
             elif watched.workspace_of is None:
                 self._add_all()
 
-        return Informer(client, source, self._cache.stores[watched.resource.kind], changed, self._add_all)
+        return Informer(client, source, self._cache.stores[watched.store], changed, self._add_all)
 
     def _add_all(self) -> None:
         for key in self._cache.workspace_keys():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import GROUP, KIND, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
+from workspace_ctrl.api.labels import GATEWAY_NAME_LABEL, GROUP, KIND, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.records import flux, gateways, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
@@ -21,6 +21,10 @@ HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "H
 INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
 
 
+GATEWAY_PROXY: Final = "GatewayProxy"
+"""Name of the store of Gateways' own Deployments."""
+
+
 @dataclass(frozen=True)
 class WatchedKind:
     """One row: a kind, and how we watch it."""
@@ -30,6 +34,13 @@ class WatchedKind:
     selector: str = ""
     workspace_of: Callable[[Any], str] | None = None
     """Name of the Workspace that a record belongs to; None for kinds that concern all Workspaces."""
+    name: str = ""
+    """Name of the records' store, where one kind is watched for two reasons; the kind otherwise."""
+
+    @property
+    def store(self) -> str:
+        """Name of the records' store."""
+        return self.name or self.resource.kind
 
 
 def _by_owner_label(record: Any) -> str:  # noqa: ANN401
@@ -56,6 +67,7 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(INFERENCE_POOL, gateways.parse_inference_pool, OWNER_LABEL, _by_owner_label),
     WatchedKind(GATEWAY, gateways.parse_gateway),
     WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
+    WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
 )
 
-BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED}
+BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}

@@ -11,8 +11,12 @@ from workspace_ctrl.records.gateways import Attached
 from workspace_ctrl.records.snapshot import Snapshot
 
 
-def gateway_link(decisions: Decisions) -> Link:
-    """Return whether there is one Gateway to attach to, and its data plane is programmed."""
+def gateway_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+    """Return whether there is one Gateway to attach to, and its data plane is programmed and runs.
+
+    Istio says Programmed before its proxy runs, and goes on saying so when the proxy is gone; so where the Gateway's controller has made a
+    Deployment for it, one of its replicas must be ready.
+    """
     problem = decisions.problem(LinkName.GATEWAY)
     if problem is not None:
         return Link.of_problem(problem)
@@ -21,6 +25,9 @@ def gateway_link(decisions: Decisions) -> Link:
     gateway = decisions.parent.gateway
     programmed = gateway.condition("Programmed")
     if programmed is not None and programmed.is_true and programmed.speaks_of(gateway.meta.generation):
+        proxies = [proxy.workload for proxy in snapshot.gateway_proxies if proxy.serves(gateway.ref)]
+        if proxies and not any(proxy.ready_replicas for proxy in proxies):
+            return Link.broken(LinkName.GATEWAY, "GatewayProxyNotReady", f"{proxies[0].ref} of {gateway.ref} has no ready replica")
         return Link.true(LinkName.GATEWAY, "GatewayProgrammed", f"{gateway.ref} of class {gateway.class_name} is programmed")
     return Link.of_condition(LinkName.GATEWAY, gateway.ref, programmed, "GatewayNotProgrammed")
 

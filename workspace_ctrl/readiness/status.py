@@ -33,7 +33,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
         return (accepted,)
     return (
         accepted,
-        gateway_link(decisions),
+        gateway_link(decisions, snapshot),
         source_link(decisions, snapshot.source),
         release_link(decisions, snapshot),
         endpoint_picker_link(decisions, snapshot),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.api.conditions import Condition, find, parse_conditions
-from workspace_ctrl.api.labels import GATEWAY_LABELS
+from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
 from workspace_ctrl.records.meta import (
     Conditioned,
     Json,
@@ -15,6 +15,7 @@ from workspace_ctrl.records.meta import (
     spec_of,
     status_of,
 )
+from workspace_ctrl.records.workloads import Workload, parse_workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,30 @@ def _parse_listener(entry: Json) -> Listener:
         port=entry.get("port") or 0,
         hostname=entry.get("hostname") or "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayProxy:
+    """A Deployment that a Gateway's controller made for it, named by the Gateway API's well-known label (GEP-1762)."""
+
+    workload: Workload
+    gateway: str
+    """Name of the Gateway, which is in the same namespace."""
+
+    @property
+    def meta(self) -> Meta:
+        """Metadata of the Deployment."""
+        return self.workload.meta
+
+    def serves(self, gateway: ObjectRef) -> bool:
+        """Whether this is the data plane of `gateway`."""
+        return (self.meta.ref.namespace, self.gateway) == (gateway.namespace, gateway.name)
+
+
+def parse_gateway_proxy(raw: Json, kind: str) -> GatewayProxy:
+    """Return the record of a Gateway's Deployment."""
+    labels = raw.get("metadata", {}).get("labels") or {}
+    return GatewayProxy(workload=parse_workload(raw, kind), gateway=labels.get(GATEWAY_NAME_LABEL, ""))
 
 
 @dataclass(frozen=True, slots=True)

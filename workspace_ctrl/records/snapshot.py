@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool
+from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
 from workspace_ctrl.records.workloads import Pod, Service, Workload
 
 
@@ -33,6 +33,7 @@ class Snapshot:
     route: HTTPRoute | None = None
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
+    gateway_proxies: tuple[GatewayProxy, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is not installed."""
     dry_run: DryRun | None = None

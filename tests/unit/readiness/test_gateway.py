@@ -18,6 +18,7 @@ from tests.unit.factories import (
 )
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
@@ -34,8 +35,21 @@ INSTALLED = {"source": source(), "release": release()}
     ],
 )
 def test_gateway_link(conditions, status, reason):
-    link = gateway_link(decisions(parent=parent(gateway=gateway(conditions=conditions))))
+    link = gateway_link(decisions(parent=parent(gateway=gateway(conditions=conditions))), Snapshot())
     assert (link.status, link.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "status"),
+    [
+        pytest.param((), TRUE, id="none of its own: nothing to look at"),
+        pytest.param((GatewayProxy(deployment(), "inference-gateway"),), TRUE, id="runs"),
+        pytest.param((GatewayProxy(deployment(ready=0), "inference-gateway"),), FALSE, id="does not run, though programmed"),
+        pytest.param((GatewayProxy(deployment(ready=0), "another"),), TRUE, id="another Gateway's"),
+    ],
+)
+def test_a_gateway_whose_proxy_does_not_run_is_broken(proxies, status):
+    assert gateway_link(decisions(), Snapshot(gateway_proxies=proxies)).status is status
 
 
 @pytest.mark.parametrize(
