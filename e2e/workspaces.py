@@ -13,7 +13,7 @@ WAIT_SECONDS = 60
 
 def apply(cluster: Cluster, namespace: str, *objects: dict[str, Any]) -> str:
     """Apply objects to a namespace with kubectl, as the user."""
-    return cluster.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump_all(objects), actor="user")
+    return cluster.kubectl("apply", "-n", namespace, "-f", "-", input="\n---\n".join(map(json.dumps, objects)), actor="user")
 
 
 def workspace(name: str = "phi", **fields: Any) -> dict[str, Any]:

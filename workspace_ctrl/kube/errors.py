@@ -45,7 +45,7 @@ class GoneError(ApiError):
 
 def error_of(status: int, body: bytes) -> ApiError:
     """Return the typed error of an answer with HTTP `status` and `body`, a Status object or plain text."""
-    message, is_status = _words(status, body)
+    message, causes, is_status = _words(status, body)
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(message, status=status) if is_status else KindNotServedError(message, status=status)
     if status == HTTPStatus.GONE:
@@ -54,17 +54,22 @@ def error_of(status: int, body: bytes) -> ApiError:
         return RetryableError(message, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return RetryableError(message, status=status)
+    if "metadata.uid" in causes:  # an apply that names a uid is refused as invalid where the object has another one
+        return ConflictError(message, status=status)
     return _REJECTED.get(status, RejectedError)(message, status=status)
 
 
 _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
 
 
-def _words(status: int, body: bytes) -> tuple[str, bool]:
+def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
+    """Return the message, the fields that caused the error, and whether the answer was a Status object."""
     try:
         document = json.loads(body)
     except ValueError:
         document = None
     if isinstance(document, dict) and document.get("kind") == "Status":
-        return str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase), True
-    return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", False
+        causes = (document.get("details") or {}).get("causes") or ()
+        words = str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase)
+        return words, frozenset(cause.get("field", "") for cause in causes), True
+    return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", frozenset(), False

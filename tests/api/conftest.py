@@ -1,0 +1,26 @@
+"""A client of the control plane, under a name of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from e2e import workspaces
+from e2e.cluster import Cluster
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import load_configuration, open_connection
+
+
+@pytest.fixture(scope="session")
+def installed(plane: Cluster) -> Cluster:
+    """The control plane with the Workspace's CRD."""
+    workspaces.install_crd(plane)
+    return plane
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(plane: Cluster) -> AsyncIterator[Client]:
+    """A client with the field manager `tester`."""
+    connection = open_connection(load_configuration(plane.kubeconfig, None))
+    yield Client(connection, "tester")
+    await connection.close()
