@@ -25,7 +25,9 @@ class ControllerProcess:
 
     def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True) -> None:
         self._cluster = cluster
-        chart = ("--chart-url", cluster.chart_source_url(), "--chart-insecure")
+        chart = (
+            ("--chart-insecure",) if "--chart-url" in arguments else ("--chart-url", cluster.chart_source_url(), "--chart-insecure")
+        )
         gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
         self._command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
         self._process: subprocess.Popen[str] | None = None
