@@ -55,6 +55,8 @@ class GoFolder:
         if self.name == "kubernetes":
             version = self.version("k8s.io/kubernetes")
             return f"{STRIP} {' '.join(_kubernetes_stamp(version))}"
+        if self.name == "flux":
+            return f"{STRIP} -X helm.sh/helm/v4/internal/version.version={self.version('helm.sh/helm/v4')}"
         if self.name == "istio":
             stamp = "istio.io/istio/pkg/version"
             return f"{STRIP} -X {stamp}.buildVersion={ISTIO_VERSION} -X {stamp}.buildStatus=Clean"
