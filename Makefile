@@ -52,8 +52,8 @@ demo-shell: ## A shell in the demo's cluster
 demo-down: ## Remove the demo
 	@$(BIN)/python -m e2e.demo down
 
-e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind and kubectl)
-	./e2e/kind/run
+e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind, flux)
+	$(BIN)/python -m e2e.kind
 
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

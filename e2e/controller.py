@@ -20,14 +20,18 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
 
+def chart_options(cluster: Cluster) -> tuple[str, ...]:
+    """Return the options that name the cluster's chart; a registry on loopback speaks plain HTTP."""
+    url = cluster.chart_source_url()
+    return ("--chart-url", url, *(["--chart-insecure"] if url.startswith("oci://127.0.0.1:") else []))
+
+
 class ControllerProcess:
     """A running controller; use it as a context manager."""
 
     def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True) -> None:
         self._cluster = cluster
-        chart = (
-            ("--chart-insecure",) if "--chart-url" in arguments else ("--chart-url", cluster.chart_source_url(), "--chart-insecure")
-        )
+        chart = () if "--chart-url" in arguments else chart_options(cluster)
         gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
         self._command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
         self._process: subprocess.Popen[str] | None = None

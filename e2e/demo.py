@@ -15,6 +15,7 @@ from e2e.chat import chat
 from e2e.cluster import Cluster, ClusterError, down, up
 from e2e.cluster.places import cache_dir
 from e2e.cluster.processes import ProcessId
+from e2e.controller import chart_options
 
 CLUSTER = "demo"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart"
@@ -93,7 +94,7 @@ def _start_controller(cluster: Cluster) -> Path:
     """Start the controller anew, so that a second demo shows the code as it is now."""
     _stop_controller()
     command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", "gatewayAPIInferenceExtension=true"]
-    command += ["--chart-url", cluster.chart_source_url(), "--chart-insecure", "--progress-interval", "0.5"]
+    command += [*chart_options(cluster), "--progress-interval", "0.5"]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig_for("controller"))}
     _log().parent.mkdir(parents=True, exist_ok=True)
     with _log().open("w") as log:

@@ -19,7 +19,7 @@ def bare(plane):
 
 
 def test_crds_that_arrive_later_are_picked_up(bare):
-    with ControllerProcess(bare, "--chart-url", "oci://127.0.0.1:1/charts/inferencepool") as controller:
+    with ControllerProcess(bare, "--chart-insecure", "--chart-url", "oci://127.0.0.1:1/charts/inferencepool") as controller:
         workspaces.install_crd(bare)
         workspaces.apply(bare, "default", workspaces.workspace("phi"))
         found = workspaces.wait_reason(bare, "default", "phi", "GatewayReady", "CRDsNotAvailable")
