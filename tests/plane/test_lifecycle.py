@@ -1,5 +1,7 @@
 """From apply to ready to gone, counted through the API server's audit log."""
 
+import time
+
 import pytest
 
 from e2e import workspaces
@@ -14,6 +16,13 @@ EVERY_KIND = "deployment,service,ocirepository,helmrelease,httproute,inferencepo
 @pytest.fixture
 def behind(gateway, plane_namespace):
     return workspaces.behind(gateway, plane_namespace)
+
+
+def wait_for_api(cluster):
+    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    while cluster.kubectl("get", "--raw", "/readyz", check=False) != "ok":
+        assert time.monotonic() < deadline, "the API server did not come back"
+        time.sleep(0.2)
 
 
 def create(cluster, namespace, behind, count=COUNT):
@@ -108,6 +117,18 @@ def test_without_the_gate_only_the_workload_is_made_and_turning_it_off_removes_t
             "wait", "workspace/phi-0", "-n", plane_namespace, "--for=jsonpath={.metadata.finalizers}=", "--timeout=30s", check=False
         )
         assert workspaces.items(installed, plane_namespace, "deployment", "workspace-ctrl/workspace=phi-0") != []
+
+
+def test_an_api_server_that_goes_and_comes_back_is_survived(installed, plane_namespace, behind):
+    with ControllerProcess(installed) as controller:
+        create(installed, plane_namespace, behind, 1)
+        installed.stop_program("kube-apiserver")
+        installed.start_program("kube-apiserver")
+        wait_for_api(installed)
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("after", gateway=behind))
+        workspaces.wait_ready(installed, plane_namespace, "after", "Ready")
+        workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
+        assert controller.is_running
 
 
 def test_the_controller_stops_in_an_orderly_way(installed):

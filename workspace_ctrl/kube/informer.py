@@ -55,6 +55,8 @@ class Informer(Generic[RecordT]):
         self._changed = changed
         self._served = served
         self._failures = 0
+        self._version = ""
+        """Resource version to watch from; empty where a new list is needed."""
         self._synced = asyncio.Event()
         self.is_missing = False
         """Whether the API server does not serve the kind, or does not let us see it."""
@@ -75,17 +77,16 @@ class Informer(Generic[RecordT]):
 
     async def run(self) -> None:
         """Watch until cancelled; no error of the API server ends it."""
-        version = ""
         while True:
             try:
-                if not version:
-                    version = await self._list()
-                version = await self._watch(version)
+                if not self._version:
+                    await self._list()
+                await self._watch()
                 self._failures = 0
             except GoneError:
-                version = ""
+                self._version = ""
             except (KindNotServedError, ForbiddenError) as error:
-                version = ""
+                self._version = ""
                 self._lose(error)
                 await asyncio.sleep(_jittered(_NOT_SERVED_SECONDS))
             except ApiError as error:
@@ -93,8 +94,8 @@ class Informer(Generic[RecordT]):
                 logger.warning("%s: %s; connecting again", self.resource.plural, error)
                 await asyncio.sleep(_jittered(min(_RETRY_SECONDS[0] * 2**self._failures, _RETRY_SECONDS[1])))
 
-    async def _list(self) -> str:
-        """List all objects into the store and return the version to watch from."""
+    async def _list(self) -> None:
+        """List all objects into the store."""
         parameters = {"limit": str(_PAGE)} | self._selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
@@ -105,40 +106,38 @@ class Informer(Generic[RecordT]):
             if not token:
                 break
             parameters["continue"] = token
-        version: str = page["metadata"]["resourceVersion"]
-        for record in self._store.replace(listed, int(version)):
+        self._version = page["metadata"]["resourceVersion"]
+        for record in self._store.replace(listed, int(self._version)):
             self._changed(record)
         self._find()
-        return version
 
-    async def _watch(self, version: str) -> str:
-        """Take in events until the server ends the watch, and return the version to go on from."""
+    async def _watch(self) -> None:
+        """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event."""
         parameters = {
-            "resourceVersion": version,
+            "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
             **self._selection(),
         }
         async for event in self._client.watch(self.resource, parameters):
-            version = self._take(event["type"], event["object"])
-        return version
+            self._take(event["type"], event["object"])
 
-    def _take(self, type_: str, item: Mapping[str, Any]) -> str:
+    def _take(self, type_: str, item: Mapping[str, Any]) -> None:
         if type_ == "ERROR":
             error = GoneError if item.get("code") == HTTPStatus.GONE else ApiError
             raise error(str(item.get("message", item)))
-        version: str = item["metadata"]["resourceVersion"]
+        self._version = item["metadata"]["resourceVersion"]
+        version = int(self._version)
         if type_ == "BOOKMARK":
-            self._store.advance(int(version))
+            self._store.advance(version)
         elif type_ == "DELETED":
-            gone = self._store.remove(_key_of(item), int(version))
+            gone = self._store.remove(_key_of(item), version)
             if gone is not None:
                 self._changed(gone)
         else:
             record = self._source.parse(item, self.resource.kind)
-            if self._store.put(_key_of(item), record, int(version)):
+            if self._store.put(_key_of(item), record, version):
                 self._changed(record)
-        return version
 
     def _selection(self) -> dict[str, str]:
         return {"labelSelector": self._source.selector} if self._source.selector else {}
