@@ -1,11 +1,10 @@
 """Instance types and their GPUs."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.loading import Row, load
+from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 """What KAITO v0.7 fills in where a Workspace names none."""
@@ -38,6 +37,5 @@ def find_instance_type(name: str) -> InstanceType:
     known = instance_types()
     if name in known:
         return known[name]
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    remedy = f"did you mean {close[0]}?" if close else "name one of the catalog's, with its provider's spelling"
+    remedy = suggestion(name, known, "name one of the catalog's, with its provider's spelling")
     raise SpecError("resource.instanceType", f"{name!r} is not known", remedy)

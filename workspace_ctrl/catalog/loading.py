@@ -1,5 +1,7 @@
 """Reads the catalog's data files into typed rows."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import resources
 from typing import TypeVar
 
@@ -13,6 +15,13 @@ class Row(BaseModel):
     """One row of a data file: frozen, and unknown keys are an error, because they are misspelt ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the remedy for an unknown `name`: the closest of `known`, or `otherwise` where none is close."""
+    spelling = {entry.lower(): entry for entry in known}
+    close = get_close_matches(name.lower(), spelling, n=1, cutoff=0.5)
+    return f"did you mean {spelling[close[0]]}?" if close else otherwise
 
 
 def load(file: str, key: str, row: type[RowT]) -> tuple[RowT, ...]:

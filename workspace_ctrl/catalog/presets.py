@@ -1,11 +1,10 @@
 """Models that a Workspace can name."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.loading import Row, load
+from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 
 class PresetModel(Row):
@@ -46,6 +45,5 @@ def find_preset(name: str) -> PresetModel:
     known = presets()
     if name in known:
         return known[name]
-    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    remedy = f"did you mean {close[0]}?" if close else f"known presets: {', '.join(sorted(known))}"
+    remedy = suggestion(name, known, f"known presets: {', '.join(sorted(known))}")
     raise SpecError("inference.preset.name", f"{name!r} is not known", remedy)

@@ -37,7 +37,8 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
             await self._wait_synced(stop)
-            logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
+            if self.is_synced:
+                logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
             for task in watching:

@@ -82,7 +82,6 @@ class Informer(Generic[RecordT]):
                 if not self._version:
                     await self._list()
                 await self._watch()
-                self._failures = 0
             except GoneError:
                 self._version = ""
             except (KindNotServedError, ForbiddenError) as error:
@@ -91,7 +90,8 @@ class Informer(Generic[RecordT]):
                 await asyncio.sleep(_jittered(_NOT_SERVED_SECONDS))
             except ApiError as error:
                 self._failures += 1
-                logger.warning("%s: %s; connecting again", self.resource.plural, error)
+                level = logging.WARNING if self._failures == 1 else logging.DEBUG
+                logger.log(level, "%s; trying again until it succeeds", error)
                 await asyncio.sleep(_jittered(min(_RETRY_SECONDS[0] * 2**self._failures, _RETRY_SECONDS[1])))
 
     async def _list(self) -> None:
@@ -106,6 +106,7 @@ class Informer(Generic[RecordT]):
             if not token:
                 break
             parameters["continue"] = token
+        self._recover()
         self._version = page["metadata"]["resourceVersion"]
         for record in self._store.replace(listed, int(self._version)):
             self._changed(record)
@@ -126,6 +127,7 @@ class Informer(Generic[RecordT]):
         if type_ == "ERROR":
             error = GoneError if item.get("code") == HTTPStatus.GONE else ApiError
             raise error(str(item.get("message", item)))
+        self._recover()
         self._version = item["metadata"]["resourceVersion"]
         version = int(self._version)
         if type_ == "BOOKMARK":
@@ -141,6 +143,11 @@ class Informer(Generic[RecordT]):
 
     def _selection(self) -> dict[str, str]:
         return {"labelSelector": self._source.selector} if self._source.selector else {}
+
+    def _recover(self) -> None:
+        if self._failures:
+            logger.info("%s are watched again", self.resource.plural)
+            self._failures = 0
 
     def _find(self) -> None:
         was_missing, self.is_missing = self.is_missing, False
