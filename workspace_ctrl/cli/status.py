@@ -188,9 +188,10 @@ def _row(condition: Condition) -> tuple[Text, Text, Text]:
 
 
 def _list_view(items: Sequence[Json]) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("NAMESPACE", "NAME", "READY", "REASON", "URL"):
-        table.add_column(heading, overflow="fold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    for heading in ("NAMESPACE", "NAME", "READY", "REASON"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("URL", no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
     for item in items:
         status = parse_status(item.get("status"))
         ready = find(status.condition_tuple(), ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
