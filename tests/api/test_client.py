@@ -102,5 +102,5 @@ async def test_no_server_is_a_passing_error_and_each_request_is_counted(plane):
     absent = Client(Connection("https://127.0.0.1:1", connection.session), "tester", lambda *request: seen.append(request))
     with pytest.raises(RetryableError):
         await absent.apply(SERVICE, service("default"), force=True)
-    assert seen == [("patch", "services", 0)] * 3
+    assert seen == [("patch", "services", 0)] * 4
     await connection.close()

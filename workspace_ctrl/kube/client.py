@@ -19,7 +19,7 @@ MERGE = "application/merge-patch+json"
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _SILENCE_SECONDS = 150
 """A watch that sends nothing for this long is dead: the API server sends bookmarks about once a minute."""
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 
 Observer = Callable[[str, str, int], None]
 """Told of each finished request: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
@@ -67,7 +67,7 @@ class Client:
 
     async def list_page(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> dict[str, Any]:
         """Return one page of a list."""
-        return await self._once(_Request("list", resource, resource.path(namespace), parameters))
+        return await self._retrying(_Request("list", resource, resource.path(namespace), parameters))
 
     async def watch(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> AsyncIterator[dict[str, Any]]:
         """Yield the events of a watch until the server ends it.
@@ -96,7 +96,7 @@ class Client:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(RetryableError),
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.1, max=1),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
             reraise=True,
         ):
             with attempt:

@@ -1,0 +1,45 @@
+"""The command line: exit codes, and sentences with a way out."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.main import main
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def run(*arguments, **environment):
+    return CliRunner().invoke(main, arguments, env={"KUBECONFIG": "/nowhere", **environment})
+
+
+def test_the_crd_in_the_repository_is_the_one_that_is_printed():
+    printed = run("crd").output
+    assert yaml.safe_load(printed) == crd()
+    assert (REPOSITORY / "charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml").read_text() == printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param(("run", "--feature-gates", "magic=true"), 2, "feature gate 'magic' is not known", id="gate"),
+        pytest.param(("run", "--chart-version", "v9.0.0"), 2, "values of chart inferencepool v9.0.0 are not known", id="chart"),
+        pytest.param(("run", "--gateway", "only-a-name"), 2, "--gateway needs NAMESPACE/NAME", id="gateway"),
+        pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),
+        pytest.param(("status",), 1, "set KUBECONFIG or --kubeconfig", id="no kubeconfig for status"),
+        pytest.param(("status", "--watch"), 2, "--watch needs the name of one Workspace", id="watch what"),
+        pytest.param(("stauts",), 2, "No such command", id="no such command"),
+    ],
+)
+def test_wrong_use_is_answered_with_a_sentence_and_an_exit_code(arguments, code, words):
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_help_names_the_commands():
+    assert all(command in run("--help").output for command in ("run", "status", "crd"))
