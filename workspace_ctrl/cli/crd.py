@@ -1,9 +1,9 @@
 """`workspace-ctrl crd`: prints the CustomResourceDefinition."""
 
 import click
-import yaml
 
 from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.printing import to_yaml
 
 
 @click.command("crd")
@@ -13,4 +13,4 @@ def crd_command() -> None:
     \b
     Install it with: workspace-ctrl crd | kubectl apply --server-side -f -
     """  # noqa: D301 - \b keeps click from wrapping the example
-    click.echo(yaml.safe_dump(crd(), sort_keys=False, width=120), nl=False)
+    click.echo(to_yaml(crd()), nl=False)

@@ -3,6 +3,8 @@
 import click
 
 from workspace_ctrl.cli.crd import crd_command
+from workspace_ctrl.cli.plan import plan_command
+from workspace_ctrl.cli.presets import presets_command
 from workspace_ctrl.cli.run import run_command
 from workspace_ctrl.cli.status import status_command
 
@@ -20,4 +22,6 @@ def main() -> None:
 
 main.add_command(run_command)
 main.add_command(status_command)
+main.add_command(plan_command)
+main.add_command(presets_command)
 main.add_command(crd_command)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -19,6 +18,7 @@ from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.labels import FIELD_MANAGER, GROUP, KIND, PLURAL, STORAGE_VERSION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
+from workspace_ctrl.cli.printing import to_yaml
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, GoneError, KindNotServedError
@@ -144,9 +144,7 @@ def _is_ready(status: WorkspaceStatus) -> bool:
 def _print(request: _Request, items: Sequence[Json]) -> None:
     if request.output != "table":
         document: Any = items[0] if request.name else {"apiVersion": "v1", "kind": "List", "items": list(items)}
-        click.echo(
-            json.dumps(document, indent=2) if request.output == "json" else yaml.safe_dump(document, sort_keys=False), nl=True
-        )
+        click.echo(json.dumps(document, indent=2) if request.output == "json" else to_yaml(document).rstrip())
         return
     console = Console()
     if request.name:

@@ -19,7 +19,7 @@ def choose_parent(namespace: str, spec: GatewaySpec | None, default: GatewayChoi
     """Return the Gateway for a Workspace in `namespace`, or why there is none."""
     if "Gateway" in snapshot.missing_kinds or "HTTPRoute" in snapshot.missing_kinds:
         return _problem("CRDsNotAvailable", "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs")
-    choice = _named(namespace, spec) or default
+    choice = named_gateway(namespace, spec) or default
     found = _find(choice, snapshot.gateways) if choice else _discover(snapshot.gateways)
     if isinstance(found, Problem):
         return found
@@ -30,7 +30,8 @@ def choose_parent(namespace: str, spec: GatewaySpec | None, default: GatewayChoi
     return Parent(gateway=found, section=choice.section if choice else "", controller=controller, class_title=profile.title)
 
 
-def _named(namespace: str, spec: GatewaySpec | None) -> GatewayChoice | None:
+def named_gateway(namespace: str, spec: GatewaySpec | None) -> GatewayChoice | None:
+    """Return the Gateway that a Workspace in `namespace` names, or None."""
     if spec is None or not spec.parent_refs:
         return None
     first = spec.parent_refs[0]
