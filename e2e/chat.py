@@ -8,14 +8,17 @@ from e2e.cluster import Cluster
 
 _SEND = """
 import json, sys, urllib.error, urllib.request
-url, body = sys.argv[1], sys.argv[2] or None
+url, body, count = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
 request = urllib.request.Request(url, data=body and body.encode(), headers={"Content-Type": "application/json"})
-try:
-    answer = urllib.request.urlopen(request, timeout=30)
-except urllib.error.HTTPError as error:
-    answer = error
-text = answer.read().decode(errors="replace")
-print(json.dumps({"status": answer.status, "pod": answer.headers.get("x-inference-pod") or "", "text": text}))
+answers = []
+for _ in range(count):
+    try:
+        answer = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    text = answer.read().decode(errors="replace")
+    answers.append({"status": answer.status, "pod": answer.headers.get("x-inference-pod") or "", "text": text})
+print(json.dumps(answers))
 """
 
 
@@ -43,16 +46,29 @@ def chat(cluster: Cluster, url: str, model: str, words: str) -> Answer:
     Raises:
         AssertionError: there was no answer at all.
     """
-    return send(cluster, f"{url}/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": words}]})
+    return chats(cluster, url, model, words, 1)[0]
 
 
-def send(cluster: Cluster, url: str, document: Any = None) -> Answer:
-    """Post `document` to `url`, or get it where there is none.
+def chats(cluster: Cluster, url: str, model: str, words: str, count: int) -> list[Answer]:
+    """Ask the model behind `url` several times, one request after the other.
 
     Raises:
         AssertionError: there was no answer at all.
     """
-    result = cluster.run(["python3", "-c", _SEND, url, json.dumps(document) if document else ""])
+    return _send(cluster, f"{url}/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": words}]}, count)
+
+
+def fetch(cluster: Cluster, url: str) -> Answer:
+    """Get `url`.
+
+    Raises:
+        AssertionError: there was no answer at all.
+    """
+    return _send(cluster, url, None, 1)[0]
+
+
+def _send(cluster: Cluster, url: str, document: Any, count: int) -> list[Answer]:
+    result = cluster.run(["python3", "-c", _SEND, url, json.dumps(document) if document else "", str(count)])
     if result.returncode:
         raise AssertionError(f"no answer from {url}: {result.stderr.strip().splitlines()[-1]}")
-    return Answer(**json.loads(result.stdout))
+    return [Answer(**entry) for entry in json.loads(result.stdout)]

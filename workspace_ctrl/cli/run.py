@@ -23,7 +23,7 @@ from workspace_ctrl.controller.shell import run
     "--progress-interval",
     default=5.0,
     show_default=True,
-    help="Seconds between status writes that only tell of progress; readiness and failures are written at once.",
+    help="Seconds between status writes that only tell of progress; links that break are written at once.",
 )
 @click.option("--liveness", metavar="URL", help="Address to serve liveness on, such as http://0.0.0.0:8080/healthz.")
 @click.option("--metrics-port", default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")

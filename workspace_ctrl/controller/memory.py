@@ -24,8 +24,9 @@ class Memory:
     dry_run_retry_at: float = 0.0
     refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
     status_written_at: float = float("-inf")
-    settling_since: float | None = None
-    """Since when there is something to report unless it mends itself in a moment; None while there is not."""
+    settling: frozenset[tuple[str, str, str]] = frozenset()
+    """Conditions that are told when they still hold in a moment."""
+    settling_since: float = 0.0
 
     def forget_expired(self, now: float) -> None:
         """Drop what may be tried again."""

@@ -19,7 +19,7 @@ from workspace_ctrl.kube.errors import ConflictError, NotFoundError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import Plan, TryWorkload
-from workspace_ctrl.readiness.news import News, news
+from workspace_ctrl.readiness.news import News, Urgency, news
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import Decisions, Problem
 from workspace_ctrl.records.snapshot import Snapshot
@@ -91,23 +91,21 @@ class Reconciler:
         if delay is None or delay > 0:
             return delay
         await self._send_status(workspace, wanted)
-        memory.status_written_at, memory.settling_since = clock, None
+        memory.status_written_at = clock
         return None
 
     def _delay(self, tidings: News, memory: Memory, clock: float) -> float | None:
         """Return in how many seconds a status that brings `tidings` is to be written; None for never."""
-        if tidings is not News.SOON:
-            memory.settling_since = None
-        elif memory.settling_since is None:
-            memory.settling_since = clock
-        match tidings:
-            case News.NONE:
+        if tidings.settling != memory.settling:
+            memory.settling, memory.settling_since = tidings.settling, clock
+        match tidings.urgency:
+            case Urgency.NEVER:
                 return None
-            case News.URGENT:
+            case Urgency.NOW:
                 return 0.0
-            case News.SOON:
-                due = (memory.settling_since or clock) + self._settings.settle_interval
-            case News.PROGRESS:
+            case Urgency.SETTLED:
+                due = memory.settling_since + self._settings.settle_interval
+            case Urgency.LATER:
                 due = memory.status_written_at + self._settings.progress_interval
         return max(due - clock, 0.0)
 

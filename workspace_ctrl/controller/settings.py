@@ -22,9 +22,9 @@ class Settings:
     workers: int = 32
     """Passes that may be under way at once."""
     progress_interval: float = 5.0
-    """Seconds between two status writes that only tell of progress; readiness and links that break are written at once."""
+    """Seconds between two status writes that only tell of progress; links that break are written at once."""
     settle_interval: float = 0.5
-    """Seconds for which a link that fails while the chain is being made may mend itself before it is reported."""
+    """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
     refusal_interval: float = 30.0
     """Seconds after which a request that the API server refused is tried again."""
     stop_seconds: float = 5.0

@@ -1,10 +1,12 @@
 """How soon a changed status must be written.
 
-A link that broke and a Workspace that became ready are written at once. A link that fails while the chain is still being made can mend
-itself in the next moment (a Gateway's controller that has not seen the pool yet), and that one more link holds is usually followed by the
-next: these wait a little, and one write then says all. So a Workspace costs two or three status writes, whatever the number of events.
+A link that broke is told at once. That a Workspace is ready, and that a link fails while the chain is still being made, is told when it
+still holds a moment later: objects say that they are ready a little before requests are answered (an endpoint picker sees a pod some 100 ms
+after the API server does), and a Gateway's controller that has not seen the pool yet reports a failure that mends itself. Mere progress
+can wait longer. So a Workspace costs two or three status writes, and a True is never hasty.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
@@ -16,38 +18,48 @@ _FAILURES = frozenset(
 """Links whose False means that something failed; those of the model server are False from the start until it runs."""
 
 
-class News(Enum):
-    """What a new status brings."""
+class Urgency(Enum):
+    """When a new status is to be written."""
 
-    NONE = "none"
-    """Nothing; it is not written."""
-    PROGRESS = "progress"
-    """It can wait."""
-    SOON = "soon"
-    """It is written if it still holds in a moment."""
-    URGENT = "urgent"
-    """It is written at once."""
+    NEVER = "never"
+    """It says nothing new."""
+    LATER = "later"
+    """It only tells of progress."""
+    SETTLED = "settled"
+    """When it still holds in a moment."""
+    NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a new status brings to somebody who knows the old one."""
+
+    urgency: Urgency
+    settling: frozenset[tuple[str, str, str]] = frozenset()
+    """(type, status, reason) of the conditions that must hold for a moment before they are told."""
 
 
 def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
     """Return what `new` brings to somebody who knows `old`."""
     if old == new:
-        return News.NONE
+        return News(Urgency.NEVER)
     before = {condition.type: condition for condition in old.condition_tuple()}
+    after = new.condition_tuple()
     if old.observed_generation != new.observed_generation or ConditionType.READY not in before:
-        return News.URGENT
-    kinds = {_kind(before.get(condition.type), condition) for condition in new.condition_tuple()}
-    return next((kind for kind in (News.URGENT, News.SOON) if kind in kinds), News.PROGRESS)
+        return News(Urgency.NOW)
+    urgencies = [(_urgency(before.get(condition.type), condition), condition) for condition in after]
+    if any(urgency is Urgency.NOW for urgency, _ in urgencies):
+        return News(Urgency.NOW)
+    settling = frozenset((entry.type, entry.status, entry.reason) for urgency, entry in urgencies if urgency is Urgency.SETTLED)
+    return News(Urgency.SETTLED if settling else Urgency.LATER, settling)
 
 
-def _kind(old: Condition | None, new: Condition) -> News:
+def _urgency(old: Condition | None, new: Condition) -> Urgency:
     if old is None:
-        return News.SOON
+        return Urgency.SETTLED
     if old.is_true:
-        return News.PROGRESS if new.is_true else News.URGENT
-    if new.type == ConditionType.READY and new.is_true:
-        return News.URGENT
-    if new.type == ConditionType.GATEWAY_READY and new.is_true:
-        return News.SOON
+        return Urgency.LATER if new.is_true else Urgency.NOW
+    if new.is_true and new.type in {ConditionType.READY, ConditionType.GATEWAY_READY}:
+        return Urgency.SETTLED
     changed = (old.status, old.reason) != (new.status, new.reason)
-    return News.SOON if changed and new.status == Status.FALSE and new.type in _FAILURES else News.PROGRESS
+    return Urgency.SETTLED if changed and new.status == Status.FALSE and new.type in _FAILURES else Urgency.LATER

@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.readiness.news import News, news
+from workspace_ctrl.readiness.news import Urgency, news
 
 
 def made(generation=1, **conditions):
@@ -17,19 +17,26 @@ def made(generation=1, **conditions):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param(made(), made(), News.NONE, id="nothing new"),
-        pytest.param(WorkspaceStatus(), made(), News.URGENT, id="the first status"),
-        pytest.param(made(), made(generation=2), News.URGENT, id="a new spec"),
-        pytest.param(made(), made(Ready="True Ready"), News.URGENT, id="ready"),
-        pytest.param(made(ChartReady="True A"), made(ChartReady="Unknown B"), News.URGENT, id="a link that broke"),
-        pytest.param(made(GatewayReady="True A"), made(GatewayReady="False B"), News.URGENT, id="not gateway-ready any more"),
-        pytest.param(made(GatewayReady="False A"), made(GatewayReady="True B"), News.SOON, id="gateway-ready, not all ready"),
-        pytest.param(made(ChartReady="Unknown A"), made(ChartReady="False B"), News.SOON, id="a link that fails"),
-        pytest.param(made(ChartReady="False A"), made(ChartReady="False B"), News.SOON, id="fails otherwise"),
-        pytest.param(made(), made(ChartReady="Unknown A"), News.SOON, id="a new condition"),
-        pytest.param(made(ChartReady="Unknown A"), made(ChartReady="True B"), News.PROGRESS, id="one more link holds"),
-        pytest.param(made(InferenceReady="False A"), made(InferenceReady="False B"), News.PROGRESS, id="starting, otherwise"),
+        pytest.param(made(), made(), Urgency.NEVER, id="nothing new"),
+        pytest.param(WorkspaceStatus(), made(), Urgency.NOW, id="the first status"),
+        pytest.param(made(), made(generation=2), Urgency.NOW, id="a new spec"),
+        pytest.param(made(), made(Ready="True Ready"), Urgency.SETTLED, id="ready"),
+        pytest.param(made(ChartReady="True A"), made(ChartReady="Unknown B"), Urgency.NOW, id="a link that broke"),
+        pytest.param(made(GatewayReady="True A"), made(GatewayReady="False B"), Urgency.NOW, id="not gateway-ready any more"),
+        pytest.param(made(GatewayReady="False A"), made(GatewayReady="True B"), Urgency.SETTLED, id="gateway-ready, not all ready"),
+        pytest.param(made(ChartReady="Unknown A"), made(ChartReady="False B"), Urgency.SETTLED, id="a link that fails"),
+        pytest.param(made(ChartReady="False A"), made(ChartReady="False B"), Urgency.SETTLED, id="fails otherwise"),
+        pytest.param(made(), made(ChartReady="Unknown A"), Urgency.SETTLED, id="a new condition"),
+        pytest.param(made(ChartReady="Unknown A"), made(ChartReady="True B"), Urgency.LATER, id="one more link holds"),
+        pytest.param(made(InferenceReady="False A"), made(InferenceReady="False B"), Urgency.LATER, id="starting, otherwise"),
     ],
 )
 def test_news(old, new, expected):
-    assert news(old, new) is expected
+    assert news(old, new).urgency is expected
+
+
+def test_what_must_settle_is_named_so_that_another_change_starts_anew():
+    first = news(made(RouteReady="Unknown A"), made(RouteReady="False B"))
+    second = news(made(RouteReady="Unknown A", GatewayReady="False A"), made(RouteReady="True C", GatewayReady="True D"))
+    assert first.settling == {("RouteReady", "False", "B")}
+    assert second.settling == {("GatewayReady", "True", "D")}
