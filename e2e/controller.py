@@ -20,7 +20,14 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
 
-def chart_options(cluster: Cluster) -> tuple[str, ...]:
+def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
+    """Return the controller's command line for a cluster, with the chart that the cluster has unless `arguments` name another."""
+    gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
+    chart = () if "--chart-url" in arguments else _chart_options(cluster)
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
+
+
+def _chart_options(cluster: Cluster) -> tuple[str, ...]:
     """Return the options that name the cluster's chart; a registry on loopback speaks plain HTTP."""
     url = cluster.chart_source_url()
     return ("--chart-url", url, *(["--chart-insecure"] if url.startswith("oci://127.0.0.1:") else []))
@@ -31,9 +38,7 @@ class ControllerProcess:
 
     def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True) -> None:
         self._cluster = cluster
-        chart = () if "--chart-url" in arguments else chart_options(cluster)
-        gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
-        self._command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
+        self._command = command(cluster, *arguments, gate=gate)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._watching = threading.Event()
@@ -70,10 +75,6 @@ class ControllerProcess:
     def stop(self) -> int:
         """Stop the controller as the kubelet does and return its exit code."""
         return self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the controller without giving it a chance to clean up."""
-        self._end(signal.SIGKILL)
 
     def calls(self, namespace: str | None = None) -> Counter[tuple[str, str]]:
         """Return how often the controller made which call since it was started: (verb, resource or path) → count; watches left out.

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from e2e.chat import chat
 from e2e.cluster import Cluster, ClusterError, down, up
 from e2e.cluster.places import cache_dir
 from e2e.cluster.processes import ProcessId
-from e2e.controller import chart_options
+from e2e.controller import command
 
 CLUSTER = "demo"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart"
@@ -74,7 +76,7 @@ def _show(cluster: Cluster) -> None:
     _step("A chat completion through the gateway")
     console.print(request, style="dim", soft_wrap=True)
     answer = chat(cluster, url, MODEL, QUESTION)
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != HTTPStatus.OK:
         raise AssertionError(f"the gateway answered {answer.status}: {answer.text}")
     console.print(f"[green]{answer.status}[/] from pod {answer.pod}: [bold]{answer.content}[/]")
     console.print("[dim](the stand-in for vLLM repeats the question; a real one needs a GPU)[/]")
@@ -93,16 +95,19 @@ def _run(cluster: Cluster, *arguments: str) -> None:
 def _start_controller(cluster: Cluster) -> Path:
     """Start the controller anew, so that a second demo shows the code as it is now."""
     _stop_controller()
-    command = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", "gatewayAPIInferenceExtension=true"]
-    command += [*chart_options(cluster), "--progress-interval", "0.5"]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig_for("controller"))}
     _log().parent.mkdir(parents=True, exist_ok=True)
     with _log().open("w") as log:
         process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, close_fds=True
+            command(cluster, "--progress-interval", "0.5"),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
         )
-    identity = ProcessId.of(process.pid)
-    _identity().write_text(json.dumps({"pid": identity.pid, "started": identity.started}))
+    _identity().write_text(json.dumps(vars(ProcessId.of(process.pid))))
     return _log()
 
 
@@ -112,7 +117,7 @@ def _stop_controller() -> bool:
         return False
     identity = ProcessId.from_json(json.loads(_identity().read_text()))
     if identity.alive:
-        os.kill(identity.pid, 15)
+        os.kill(identity.pid, signal.SIGTERM)
         if not identity.gone_within(10):
             identity.kill()
     _identity().unlink()

@@ -63,11 +63,6 @@ def output_of(folder: GoFolder) -> Build:
     return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
 
 
-def is_built(folder: GoFolder) -> bool:
-    """Say whether nothing is left to do for the folder."""
-    return output_of(folder).root.is_dir()
-
-
 def _build_into(folder: GoFolder, final: Path) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{folder.name}-") as scratch:

@@ -108,39 +108,24 @@ def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, ga
             assert listed["data"][0]["id"] == document["inference"]["preset"]["name"]
 
 
-def test_gateway_ready_falls_when_the_endpoint_picker_is_gone_and_rises_when_it_is_back(serving_cluster, namespace, gateway):
+@pytest.mark.parametrize(
+    ("deployment", "reason"),
+    [
+        pytest.param("phi-inferencepool-epp", "EndpointPickerScaledToZero", id="endpoint picker"),
+        pytest.param("phi", "NoReadyEndpoints", id="last model pod"),
+        pytest.param("inference-gateway-istio", "GatewayProxyNotReady", id="the Gateway's proxy"),
+    ],
+)
+def test_gateway_ready_falls_with_each_part_and_rises_when_it_is_back(serving_cluster, namespace, gateway, deployment, reason):
     cluster = serving_cluster
     with ControllerProcess(cluster, "--gateway", gateway):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
         workspaces.wait_ready(cluster, namespace, "phi")
-        picker = ("deployment/phi-inferencepool-epp", "-n", namespace)
-        cluster.kubectl("scale", *picker, "--replicas=0", actor="user")
-        found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "EndpointPickerScaledToZero")
-        assert found["status"] == "False"
-        cluster.kubectl("scale", *picker, "--replicas=1", actor="user")
+        cluster.kubectl("scale", f"deployment/{deployment}", "-n", namespace, "--replicas=0", actor="user")
+        assert workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", reason)["status"] == "False"
+        cluster.kubectl("scale", f"deployment/{deployment}", "-n", namespace, "--replicas=1", actor="user")
         workspaces.wait_ready(cluster, namespace, "phi")
-
-
-def test_gateway_ready_falls_with_the_last_model_pod(serving_cluster, namespace, gateway):
-    cluster = serving_cluster
-    with ControllerProcess(cluster, "--gateway", gateway):
-        workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
-        workspaces.wait_ready(cluster, namespace, "phi")
-        cluster.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=0", actor="user")
-        workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "NoReadyEndpoints")
-        cluster.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=1", actor="user")
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
-
-
-def test_gateway_ready_falls_with_the_gateway_s_proxy(serving_cluster, namespace, gateway):
-    cluster = serving_cluster
-    with ControllerProcess(cluster, "--gateway", gateway):
-        workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
-        workspaces.wait_ready(cluster, namespace, "phi")
-        cluster.kubectl("scale", "deployment/inference-gateway-istio", "-n", namespace, "--replicas=0", actor="user")
-        workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "GatewayProxyNotReady")
-        cluster.kubectl("scale", "deployment/inference-gateway-istio", "-n", namespace, "--replicas=1", actor="user")
-        workspaces.wait_ready(cluster, namespace, "phi")
 
 
 def test_a_pod_that_no_node_can_take_is_said_in_the_scheduler_s_words(serving_cluster, namespace, gateway):

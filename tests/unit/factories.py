@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.api.labels import OWNER_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.records.decisions import Decisions, Parent, Problem
@@ -198,8 +198,3 @@ def decisions(*problems: Problem, **fields: Any) -> Decisions:
         },
         problems=problems,
     )
-
-
-def owned_labels() -> dict[str, str]:
-    """Labels of an object of the quickstart."""
-    return {OWNER_LABEL: NAME}

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,14 @@ _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", 
 @click.option("--watch", "-w", is_flag=True, help="Follow the changes until the Workspace is ready.")
 @click.option("--timeout", default=600.0, show_default=True, help="Longest time to watch, in seconds.")
 @click.option("--output", "-o", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format.")
-def status_command(  # noqa: PLR0917 - click passes options by name
+def status_command(
+    *,
     name: str | None,
     kubeconfig: Path | None,
     context: str | None,
     namespace: str,
-    all_namespaces: bool,  # noqa: FBT001
-    watch: bool,  # noqa: FBT001
+    all_namespaces: bool,
+    watch: bool,
     timeout: float,
     output: str,
 ) -> None:
@@ -79,15 +81,22 @@ def status_command(  # noqa: PLR0917 - click passes options by name
     sys.exit(0 if ready else 1)
 
 
+@dataclass(frozen=True)
 class _Request:
     """What to show."""
 
-    def __init__(self, namespace: str, name: str, output: str, timeout: float) -> None:
-        self.namespace = namespace
-        self.name = name
-        self.output = output
-        self.timeout = timeout
-        self.selection = {"fieldSelector": f"metadata.name={name}"} if name else {}
+    namespace: str
+    """Empty for all."""
+    name: str
+    """Empty for all Workspaces of the namespace."""
+    output: str
+    timeout: float
+    """Seconds to watch; 0 to look once."""
+
+    @property
+    def selection(self) -> dict[str, str]:
+        """Parameters of a list or watch."""
+        return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
 
 
 async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401

@@ -7,15 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from workspace_ctrl.api.conditions import ConditionType, find
-from workspace_ctrl.api.labels import API_VERSION, KIND
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import WORKSPACE
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ConflictError, NotFoundError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import Plan, TryWorkload
@@ -32,7 +29,6 @@ class Reconciler:
     """Brings Workspaces to what they ask for, one pass at a time."""
 
     def __init__(self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]]) -> None:
-        self._client = client
         self._cache = cache
         self._settings = settings
         self._missing_kinds = missing_kinds
@@ -90,7 +86,8 @@ class Reconciler:
         delay = self._delay(news(workspace.status, wanted), memory, clock)
         if delay is None or delay > 0:
             return delay
-        await self._send_status(workspace, wanted)
+        if await self._steps.write_status(workspace, wanted):
+            _log_transition(workspace, wanted)
         memory.status_written_at = clock
         return None
 
@@ -108,23 +105,6 @@ class Reconciler:
             case Urgency.LATER:
                 due = memory.status_written_at + self._settings.progress_interval
         return max(due - clock, 0.0)
-
-    async def _send_status(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
-        meta = workspace.meta
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            # The uid makes sure that a new Workspace of the same name never gets the status of the old one.
-            "metadata": {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid},
-            "status": wanted.as_object(),
-        }
-        try:
-            answer = await self._client.apply(WORKSPACE, manifest, force=True, subresource="status")
-        except (NotFoundError, ConflictError):
-            logger.debug("%s is gone", meta.ref)
-            return
-        self._cache.write_through(answer)
-        _log_transition(workspace, wanted)
 
 
 def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:

@@ -1,18 +1,20 @@
-"""Carries out the steps of a plan."""
+"""Carries out the steps of a plan, and writes the status: all writes of the controller are here."""
 
 import asyncio
 import logging
 
 from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND
+from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.kinds import BY_KIND, HELM_RELEASE, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError, RejectedError
-from workspace_ctrl.planning.manifests import applied_hash, ref_of
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, Resume, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.snapshot import DryRun
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -75,24 +77,32 @@ class StepRunner:
         self._cache.write_through(answer)
         return None
 
+    async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> bool:
+        """Write the status of a Workspace; return whether the Workspace was still there."""
+        manifest = _identity(workspace.meta) | {"status": status.as_object()}
+        return await self._apply_to_workspace(workspace, manifest, "status")
+
     async def _set_finalizer(self, workspace: WorkspaceRecord, *, present: bool) -> None:
         """Apply our finalizer, or nothing in its place; finalizers of others are not ours to send."""
-        meta = workspace.meta
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {
-                "name": meta.ref.name,
-                "namespace": meta.ref.namespace,
-                "uid": meta.uid,
-                "finalizers": [FINALIZER] if present else [],
-            },
-        }
+        manifest = _identity(workspace.meta)
+        manifest["metadata"]["finalizers"] = [FINALIZER] if present else []
+        await self._apply_to_workspace(workspace, manifest)
+
+    async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> bool:
         try:
-            self._cache.write_through(await self._client.apply(WORKSPACE, manifest, force=True))
+            answer = await self._client.apply(WORKSPACE, manifest, force=True, subresource=subresource)
         except (NotFoundError, ConflictError):
             # The Workspace is gone, or is another one of that name: its deletion event is on its way.
-            logger.debug("%s is gone", meta.ref)
+            logger.debug("%s is gone", workspace.meta.ref)
+            return False
+        self._cache.write_through(answer)
+        return True
 
     def _retry_at(self) -> float:
         return asyncio.get_running_loop().time() + self._settings.refusal_interval
+
+
+def _identity(meta: Meta) -> Manifest:
+    """Return the beginning of what is applied to a Workspace; the uid keeps it from a new Workspace of the same name."""
+    metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}

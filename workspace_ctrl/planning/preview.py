@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import names
@@ -14,7 +15,7 @@ from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
 from workspace_ctrl.planning.steps import Apply, TryWorkload
 from workspace_ctrl.records.decisions import Decisions, LinkName
-from workspace_ctrl.records.flux import OCIRepository, parse_oci_repository
+from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.snapshot import DryRun, Snapshot
@@ -75,7 +76,12 @@ def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
     derived = names(name)
     choice = _named_gateway(workspace) or settings.gateway or GatewayChoice(namespace, "inference-gateway")
     return Snapshot(
-        source=_fetched(Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID)),
+        source=OCIRepository(
+            Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID),
+            conditions=(Condition("Ready", Status.TRUE),),
+            observed_generation=0,
+            revision=settings.chart.version,
+        ),
         pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, derived.release))),
         gateways=(Gateway(Meta(ObjectRef("Gateway", choice.namespace, choice.name)), class_name=_CLASS),),
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
@@ -88,12 +94,3 @@ def _named_gateway(workspace: WorkspaceRecord) -> GatewayChoice | None:
     except SpecError:
         return None  # planning says what is wrong
     return named_gateway(workspace.key[0], spec)
-
-
-def _fetched(meta: Meta) -> OCIRepository:
-    status = {
-        "observedGeneration": 0,
-        "artifact": {"revision": "v0@sha256:0"},
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }
-    return replace(parse_oci_repository({"status": status}, "OCIRepository"), meta=meta)

@@ -23,44 +23,40 @@ def resource_condition(snapshot: Snapshot) -> Condition:
     placed = [pod for pod in pods if pod.node]
     if pods and len(placed) == len(pods):
         nodes = ", ".join(sorted({pod.node for pod in placed}))
-        return _condition(ConditionType.RESOURCE_READY, Status.TRUE, "workspaceResourceStatusSuccess", f"pods run on {nodes}")
+        return Condition(ConditionType.RESOURCE_READY, Status.TRUE, "workspaceResourceStatusSuccess", f"pods run on {nodes}")
     stuck = next((pod for pod in pods if pod.unschedulable), None)
     if stuck is not None:
         text = f"{stuck.meta.ref}: {stuck.unschedulable}"
-        return _condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
-    return _condition(ConditionType.RESOURCE_READY, Status.FALSE, "WaitingForNodes", "no pod has a node yet")
+        return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
+    return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "WaitingForNodes", "no pod has a node yet")
 
 
 def inference_condition(snapshot: Snapshot, accepted: Link) -> Condition:
     """Return InferenceReady: all replicas of the model server are ready; it falls when they are not any more."""
     if not accepted.holds:
-        return _condition(ConditionType.INFERENCE_READY, Status.FALSE, accepted.reason, accepted.message)
+        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, accepted.reason, accepted.message)
     workload = snapshot.workload
     if workload is None:
-        return _condition(ConditionType.INFERENCE_READY, Status.FALSE, "WorkloadNotCreated", "the workload is not there yet")
+        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, "WorkloadNotCreated", "the workload is not there yet")
     if workload.is_ready:
         text = f"{workload.ref} has {workload.ready_replicas} of {workload.replicas} replicas ready"
-        return _condition(ConditionType.INFERENCE_READY, Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
+        return Condition(ConditionType.INFERENCE_READY, Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
     return _not_ready(snapshot)
 
 
 def _not_ready(snapshot: Snapshot) -> Condition:
     troubled = next((pod for pod in snapshot.pods if pod.trouble or pod.unschedulable), None)
     if troubled is not None:
-        return _condition(ConditionType.INFERENCE_READY, Status.FALSE, *_trouble(troubled))
+        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, *_trouble(troubled))
     workload = snapshot.workload
     failure = workload.condition("ReplicaFailure") if workload is not None else None
     if workload is not None and failure is not None and failure.is_true:
-        return _condition(ConditionType.INFERENCE_READY, Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
+        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
     counts = f"{workload.ready_replicas} of {workload.replicas}" if workload is not None else "0"
-    return _condition(ConditionType.INFERENCE_READY, Status.FALSE, "ModelServerStarting", f"{counts} replicas ready")
+    return Condition(ConditionType.INFERENCE_READY, Status.FALSE, "ModelServerStarting", f"{counts} replicas ready")
 
 
 def _trouble(pod: Pod) -> tuple[str, str]:
     if pod.unschedulable:
         return "Unschedulable", f"{pod.meta.ref}: {pod.unschedulable}"
     return pod.trouble.partition(":")[0], f"{pod.meta.ref}: {pod.trouble}"
-
-
-def _condition(type_: ConditionType, status: Status, reason: str, message: str) -> Condition:
-    return Condition(type_, status, reason, message)
