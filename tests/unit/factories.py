@@ -13,7 +13,8 @@ from workspace_ctrl.records.decisions import Decisions, Parent, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, Listener, ParentStatus
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.workloads import Pod, Service, Workload
+from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.workloads import Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)

@@ -27,6 +27,17 @@ It is another key than `POD_LABEL`, because the endpoint picker's objects carry 
 HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
 
+NODE_GPUS_ANNOTATION: Final = "workspace-ctrl/node-gpus"
+"""On a workload: the GPUs of a node for which it was sized, where nodes' labels told them. A node that comes or goes later does not
+change the size of a running model."""
+
+RUNTIME_ANNOTATION: Final = "kaito.sh/runtime"
+"""On a Workspace: KAITO's choice between vllm and transformers."""
+LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
+"""On a Workspace, with value "True": its Service is of type LoadBalancer (KAITO's)."""
+BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
+"""On a Workspace: serve the model although sizing says that it does not fit (KAITO's)."""
+
 GATEWAY_LABELS: Final = (
     "kaito.sh/inference-gateway",
     "kubeairunway.ai/inference-gateway",
@@ -41,3 +52,5 @@ POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
 INFERENCE_PORT: Final = 5000
 """Port of the model server in its pod (KAITO's)."""
 SERVICE_PORT: Final = 80
+RAY_PORT: Final = 6379
+RAY_DASHBOARD_PORT: Final = 8265

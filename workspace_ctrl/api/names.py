@@ -17,7 +17,13 @@ _HELM_RELEASE_LIMIT = 53
 _CHART_KEEPS = 40
 _POOL_SUFFIX = "-inferencepool"
 _PICKER_SUFFIX = "-epp"
+_HEADLESS_SUFFIX = "-headless"
+_DNS_LABEL_LIMIT = 63
 _HASH_LENGTH = 8
+
+STATEFUL_SET_NAME_LIMIT: Final = 52
+"""Its pods carry the label controller-revision-hash: the name, a dash and ten characters, at most 63 in all."""
+CLAIM_SUFFIX: Final = "-weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,10 @@ class Names:
     workspace: str
     workload: str
     service: str
+    headless_service: str
+    """Names the single pods of a StatefulSet."""
+    weights_claim: str
+    """PersistentVolumeClaim for the weights of a Deployment."""
     source: str
     """OCIRepository and HelmRelease have the same name."""
     release: str
@@ -48,6 +58,8 @@ def names(workspace: str) -> Names:
         workspace=workspace,
         workload=workspace,
         service=workspace,
+        headless_service=headless_service_name(workspace),
+        weights_claim=workspace + CLAIM_SUFFIX,
         source=release,
         release=release,
         endpoint_picker=endpoint_picker_name(release),
@@ -66,6 +78,16 @@ def release_name(workspace: str) -> str:
         return plain
     digest = hashlib.sha256(workspace.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{workspace[: _CHART_KEEPS - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def headless_service_name(workspace: str) -> str:
+    """Return the name of the Service that names single pods: `<workspace>-headless` (KAITO's), with a hash where that is too long."""
+    plain = workspace + _HEADLESS_SUFFIX
+    if len(plain) <= _DNS_LABEL_LIMIT:
+        return plain
+    digest = hashlib.sha256(workspace.encode()).hexdigest()[:_HASH_LENGTH]
+    kept = _DNS_LABEL_LIMIT - len(_HEADLESS_SUFFIX) - _HASH_LENGTH - 1
+    return f"{workspace[:kept].rstrip('-')}-{digest}{_HEADLESS_SUFFIX}"
 
 
 def endpoint_picker_name(release: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from workspace_ctrl.api.base import ApiModel
 from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
-from workspace_ctrl.api.workspace import ApiModel
 
 _OUR_TYPES = frozenset(ConditionType)
 _CONDITION_LIST: dict[str, Any] = {

@@ -7,50 +7,44 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, ValidationError
 
+from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
-
-_PRESERVE: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-
-
-def _rules(*rules: tuple[str, str]) -> dict[str, Any]:
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
-
-
-class ApiModel(BaseModel):
-    """Base of all API models: frozen, camelCase outside, unknown fields left to the API server's schema."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
 
 class LabelSelectorRequirement(ApiModel):
     """One expression of a label selector."""
 
     key: str = Field(max_length=316, description="Label key that the selector applies to.")
-    operator: str = Field(description="Relationship of the key to the values; only In is used.")
-    values: list[str] | None = Field(default=None, max_length=64, description="Values for In.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="Relationship of the key to the values.")
+    values: list[str] | None = Field(default=None, max_length=64, description="Values for In and NotIn.")
 
 
 class LabelSelector(ApiModel):
-    """Selects nodes by their labels."""
+    """Selects objects by their labels."""
 
     match_labels: dict[str, str] | None = Field(default=None, description="Labels that a node must have, with these values.")
     match_expressions: list[LabelSelectorRequirement] | None = Field(
-        default=None, max_length=32, description="Requirements that a node must meet; operator In."
+        default=None, max_length=32, description="Requirements that a node must meet."
     )
 
 
 class Resource(ApiModel):
     """The nodes that serve the model."""
 
-    count: int = Field(default=1, ge=1, description="Number of nodes; used where the model's size is not known.")
+    count: int = Field(
+        default=1,
+        ge=1,
+        description="Number of nodes: of pods with a template, and where the size of model or GPUs is not known; otherwise computed.",
+    )
     instance_type: str | None = Field(
         default=None,
         max_length=128,
-        description="Instance type of the nodes, such as Standard_NC24ads_A100_v4; the model is sized for it.",
+        description="Instance type of the nodes, such as Standard_NC24ads_A100_v4; the model is sized for it. Without one, for the GPUs "
+        "that the labels of the matching nodes tell (nvidia.com/gpu.product, .memory, .count).",
     )
     label_selector: LabelSelector = Field(description="Labels of the nodes that may serve the model.")
     preferred_nodes: list[str] | None = Field(
@@ -58,7 +52,7 @@ class Resource(ApiModel):
     )
 
     model_config = ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             (
                 (
                     "has(self.instanceType) == has(oldSelf.instanceType) && "
@@ -67,75 +61,7 @@ class Resource(ApiModel):
                 "resource.instanceType cannot be changed; create a new Workspace",
             ),
             ("self.count == oldSelf.count", "resource.count cannot be changed; create a new Workspace"),
-        )
-    )
-
-
-class PresetOptions(ApiModel):
-    """Options of a preset."""
-
-    image: str | None = Field(default=None, description="Deprecated and ignored.")
-    image_pull_secrets: list[str] | None = Field(default=None, description="Deprecated and ignored.")
-    model_access_secret: str | None = Field(
-        default=None,
-        max_length=253,
-        description="Secret with key HF_TOKEN, for models that Hugging Face serves to registered users only.",
-    )
-
-
-class Preset(ApiModel):
-    """A model of the catalog."""
-
-    name: str = Field(max_length=256, description="Name in the catalog, such as phi-4-mini-instruct.")
-    access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated and ignored.")
-    preset_options: PresetOptions | None = Field(default=None, description="Options of the preset.")
-
-    model_config = ConfigDict(
-        json_schema_extra=_rules(("self.name == oldSelf.name", "inference.preset.name cannot be changed; create a new Workspace"))
-    )
-
-
-class AdapterSource(ApiModel):
-    """Where an adapter's weights come from."""
-
-    name: str = Field(max_length=253, description="Name of the adapter, unique in the Workspace.")
-    image: str | None = Field(default=None, description="Image that holds the weights.")
-    image_pull_secrets: list[str] | None = Field(default=None, description="Secrets to pull the image with.")
-    urls: list[str] | None = Field(default=None, description="Addresses to fetch the weights from.")
-    volume_source: dict[str, Any] | None = Field(
-        default=None, description="Volume that holds the weights.", json_schema_extra=_PRESERVE
-    )
-
-
-class Adapter(ApiModel):
-    """A LoRA adapter."""
-
-    source: AdapterSource = Field(description="Where the weights come from.")
-    strength: str | None = Field(default=None, description="Weight of the adapter, a decimal number.")
-
-
-class Inference(ApiModel):
-    """The model to serve."""
-
-    preset: Preset | None = Field(default=None, description="A model of the catalog.")
-    template: dict[str, Any] | None = Field(
-        default=None, description="Pod template of a model server of your own.", json_schema_extra=_PRESERVE
-    )
-    config: str | None = Field(
-        default=None,
-        max_length=253,
-        description="ConfigMap with key inference_config.yaml: further settings of the model server.",
-    )
-    adapters: list[Adapter] | None = Field(
-        default=None, max_length=10, description="LoRA adapters, at most 10, each with its own name."
-    )
-
-    model_config = ConfigDict(
-        json_schema_extra=_rules(
-            (
-                "has(self.preset) != has(self.template)",
-                "inference needs exactly one of preset and template; remove the other",
-            ),
+            ("self.labelSelector == oldSelf.labelSelector", "resource.labelSelector cannot be changed; create a new Workspace"),
         )
     )
 
@@ -162,21 +88,38 @@ class GatewaySpec(ApiModel):
     )
 
 
+class Tuning(ApiModel):
+    """Fine-tuning, as KAITO knows it: accepted by the schema, so that its manifests are stored; not run here."""
+
+    preset: dict[str, Any] | None = Field(default=None, description="Model to tune.", json_schema_extra=PRESERVE)
+    method: str | None = Field(default=None, max_length=32, description="lora or qlora.")
+    config: str | None = Field(default=None, max_length=253, description="ConfigMap with settings of the tuning.")
+    input: dict[str, Any] | None = Field(default=None, description="Training data.", json_schema_extra=PRESERVE)
+    output: dict[str, Any] | None = Field(default=None, description="Where the result goes.", json_schema_extra=PRESERVE)
+
+
 class Workspace(ApiModel):
     """A model to serve: on which nodes, from which model, behind which Gateway."""
 
-    resource: Resource = Field(description="The nodes that serve the model.")
+    resource: Resource | None = Field(default=None, description="The nodes that serve the model; not used with workloadRef.")
     inference: Inference | None = Field(default=None, description="The model to serve.")
-    tuning: dict[str, Any] | None = Field(
+    tuning: Tuning | None = Field(
         default=None,
         description="Fine-tuning, as KAITO knows it. Accepted by the schema; this controller does not run it and says so in the status.",
-        json_schema_extra=_PRESERVE,
     )
     gateway: GatewaySpec | None = Field(default=None, description="How the model is reached from outside.")
 
     model_config = ConfigDict(
-        json_schema_extra=_rules(
+        json_schema_extra=rules(
             ("has(self.inference) != has(self.tuning)", "a Workspace needs exactly one of inference and tuning"),
+            (
+                "has(self.inference) == has(oldSelf.inference)",
+                "a Workspace cannot change between inference and tuning; create a new Workspace",
+            ),
+            (
+                "has(self.resource) || (has(self.inference) && has(self.inference.workloadRef))",
+                "resource is missing; name the nodes with resource.labelSelector",
+            ),
             (f"self.metadata.name.matches('{WORKSPACE_NAME_PATTERN}')", f"metadata.name {WORKSPACE_NAME_RULE}"),
         )
     )
@@ -196,9 +139,33 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         workspace = Workspace.model_validate(dict(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(".".join(str(part) for part in first["loc"]), f"is not valid: {first['msg']}") from None
+        raise SpecError(_path(first["loc"]), f"is not valid: {first['msg']}") from None
     if (workspace.inference is None) == (workspace.tuning is None):
         raise SpecError("", "a Workspace needs exactly one of inference and tuning")
-    if workspace.inference is not None and (workspace.inference.preset is None) == (workspace.inference.template is None):
-        raise SpecError("inference", "needs exactly one of preset and template", "remove the other")
+    if workspace.inference is not None:
+        _check_inference(workspace.inference, has_resource=workspace.resource is not None)
     return workspace
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return a field's path as people write it, such as `inference.adapters[0].source.name`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+
+
+def _check_inference(inference: Inference, *, has_resource: bool) -> None:
+    if len(inference.sources) != 1:
+        raise SpecError("inference", "needs exactly one of preset, template and workloadRef", "remove the others")
+    if not has_resource and inference.workload_ref is None:
+        raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
+    names = [adapter.source.name for adapter in inference.adapters or ()]
+    if len(set(names)) != len(names):
+        raise SpecError("inference.adapters", "need names of their own", "rename one of those that share a name")
+    if inference.weights_volume is not None and inference.preset is None:
+        raise SpecError("inference.weightsVolume", "belongs to a preset", "remove it, and mount a volume in the template")
+    reference = inference.workload_ref
+    if reference is None:
+        return
+    if (reference.kind is None) != (reference.name is None):
+        raise SpecError("inference.workloadRef", "needs kind and name together")
+    if reference.kind is None and not (reference.selector and reference.target_port):
+        raise SpecError("inference.workloadRef", "needs kind and name of an object, or selector and targetPort")

@@ -21,6 +21,12 @@ class InstanceType(Row):
     gpu: str
     """Name of the GPU, for people."""
 
+    @property
+    def node_gpus(self):
+        from workspace_ctrl.catalog.gpus import NodeGpus
+
+        return NodeGpus(name=self.gpu, count=self.gpus, memory_gib=self.gpu_memory_gib / self.gpus)
+
 
 @cache
 def instance_types() -> Mapping[str, InstanceType]:

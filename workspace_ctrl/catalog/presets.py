@@ -26,6 +26,7 @@ class PresetModel(Row):
     """Whether the model can be split over nodes."""
     gated: bool = False
     """Whether its download needs a Hugging Face token."""
+    lora: bool = True
     flags: tuple[str, ...] = ()
     """Further flags of `vllm serve`."""
 
@@ -36,7 +37,7 @@ def presets() -> Mapping[str, PresetModel]:
     return {preset.name: preset for preset in load("presets.yaml", "presets", PresetModel)}
 
 
-def find_preset(name: str) -> PresetModel:
+def find_preset(name: str, size: object = None) -> PresetModel:
     """Return the preset called `name`.
 
     Raises:

@@ -1,14 +1,14 @@
 """`workspace-ctrl plan`: what a Workspace would become, without a cluster."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO, Unpack
 
 import click
-import yaml
 from rich.console import Console
 from rich.tree import Tree
 
+from workspace_ctrl.api.documents import DocumentError, parse_documents
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
@@ -30,11 +30,12 @@ def plan_command(*, filename: TextIO, output: str, **installation: Unpack[Instal
         installation["feature_gates"] = "gatewayAPIInferenceExtension=true"
     settings = plan_settings(installation)
     refused = False
-    for raw in _workspaces(filename):
+    objects = _objects(filename)
+    for raw in _workspaces(objects, filename.name):
         metadata = raw.get("metadata")
         name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
         try:
-            planned = preview(raw, settings)
+            planned = preview(raw, objects, settings)
         except SpecError as error:
             click.echo(f"Workspace {name} is refused: {error}", err=True)
             refused = True
@@ -46,15 +47,19 @@ def plan_command(*, filename: TextIO, output: str, **installation: Unpack[Instal
     sys.exit(2 if refused else 0)
 
 
-def _workspaces(file: TextIO) -> Iterator[dict[str, Any]]:
-    """Yield the Workspaces in a YAML file; other objects (a Gateway, a ConfigMap) are passed over."""
+def _objects(file: TextIO) -> list[dict[str, Any]]:
     try:
-        documents = [document for document in yaml.safe_load_all(file) if isinstance(document, dict)]
-    except yaml.YAMLError as error:
-        raise click.UsageError(f"{file.name} is not YAML: {error}") from None
-    found = [document for document in documents if document.get("kind") == KIND]
+        documents = parse_documents(file.read())
+    except (DocumentError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file.name} {error}") from None
+    return [document for document in documents if isinstance(document, dict)]
+
+
+def _workspaces(objects: Sequence[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    """Yield the Workspaces; other objects are passed over, except that a Workspace may name them."""
+    found = [document for document in objects if document.get("kind") == KIND]
     if not found:
-        raise click.UsageError(f"there is no Workspace in {file.name}")
+        raise click.UsageError(f"there is no Workspace in {name}")
     yield from found
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
-from workspace_ctrl.records.snapshot import DryRun, Snapshot
+from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -27,7 +29,7 @@ class Cache:
         """Return the keys of all Workspaces."""
         return self.stores[WORKSPACE.kind].keys()
 
-    def snapshot(self, key: Key, dry_run: DryRun | None, missing_kinds: Iterable[str]) -> Snapshot:
+    def snapshot(self, key: Key, memory: Memory, referenced: Referenced, missing_kinds: Iterable[str]) -> Snapshot:
         """Return what is there of the Workspace `key` now."""
         namespace, workspace = key
         derived = names(workspace)
@@ -36,10 +38,15 @@ class Cache:
         def get(kind: str, name: str) -> Any:  # noqa: ANN401
             return stores[kind].get((namespace, name))
 
+        own = [get(kind, derived.workload) for kind in ("Deployment", "StatefulSet")]
         return Snapshot(
-            workload=get("Deployment", derived.workload),
-            service=get("Service", derived.service),
-            pods=stores["Pod"].owned_by(key),
+            workloads=tuple(workload for workload in own if workload is not None),
+            services=stores["Service"].owned_by(key),
+            claims=stores["PersistentVolumeClaim"].owned_by(key),
+            reference=referenced.workload,
+            reference_trouble=referenced.trouble,
+            config_map=get("ConfigMap", memory.interests.config),
+            pods=(*stores["Pod"].owned_by(key), *referenced.pods),
             source=get("OCIRepository", derived.source),
             release=get("HelmRelease", derived.source),
             endpoint_picker=get("Deployment", derived.endpoint_picker),
@@ -48,8 +55,10 @@ class Cache:
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
             gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
+            nodes=tuple(stores["Node"].values()) if memory.interests.nodes else (),
             missing_kinds=frozenset(missing_kinds),
-            dry_run=dry_run,
+            answers=memory.answers,
+            tolerated=memory.tolerated,
         )
 
     def write_through(self, answer: Json) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from workspace_ctrl.controller.cache import Cache, owner_key
 from workspace_ctrl.controller.kinds import WATCHED, WatchedKind
 from workspace_ctrl.controller.reconciler import Reconciler
+from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
@@ -26,7 +27,8 @@ class Controller:
         self._cache = Cache()
         self._queue: WorkQueue[Key] = WorkQueue()
         self._informers = [self._informer(client, watched) for watched in WATCHED]
-        self._reconciler = Reconciler(client, self._cache, settings, self._missing_kinds)
+        self._references = References(client, self._queue.add)
+        self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then let the passes under way finish.
@@ -44,6 +46,7 @@ class Controller:
             for task in watching:
                 task.cancel()
             await self._drain()
+            await self._references.close()
             for task in working:
                 task.cancel()
 
@@ -99,6 +102,9 @@ class Controller:
             key = owner_key(watched, record)
             if key is not None:
                 self._queue.add(key)
+            elif watched.on_interest:
+                for interested in self._reconciler.interested_in(record.meta.ref):
+                    self._queue.add(interested)
             elif watched.workspace_of is None:
                 self._add_all()
 

@@ -6,11 +6,15 @@ from typing import Any, Final
 
 from workspace_ctrl.api.labels import GATEWAY_NAME_LABEL, GROUP, KIND, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.records import flux, gateways, workloads, workspaces
+from workspace_ctrl.records import cluster, flux, gateways, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
 
 WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
 DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
+STATEFUL_SET: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
+CLAIM: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAP: Final = Resource("", "v1", "configmaps", "ConfigMap")
+NODE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 SERVICE: Final = Resource("", "v1", "services", "Service")
 POD: Final = Resource("", "v1", "pods", "Pod")
 OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
@@ -33,9 +37,13 @@ class WatchedKind:
     parse: Callable[[Json, str], Any]
     selector: str = ""
     workspace_of: Callable[[Any], str] | None = None
-    """Name of the Workspace that a record belongs to; None for kinds that concern all Workspaces."""
+    """Name of the Workspace that a record belongs to; None for kinds that concern several."""
     name: str = ""
     """Name of the records' store, where one kind is watched for two reasons; the kind otherwise."""
+    on_interest: bool = False
+    """Whether a change concerns only those Workspaces whose plan has asked for it; otherwise, without `workspace_of`, all."""
+    metadata_only: bool = False
+    """Whether content and status stay on the API server."""
 
     @property
     def store(self) -> str:
@@ -48,7 +56,7 @@ def _by_owner_label(record: Any) -> str:  # noqa: ANN401
     return meta.workspace
 
 
-def _by_pod_label(pod: workloads.Pod) -> str:
+def _by_pod_label(pod: pods.Pod) -> str:
     return pod.labels.get(POD_LABEL, "")
 
 
@@ -59,14 +67,18 @@ def _itself(record: workspaces.WorkspaceRecord) -> str:
 WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(WORKSPACE, workspaces.parse_workspace_record, workspace_of=_itself),
     WatchedKind(DEPLOYMENT, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
+    WatchedKind(STATEFUL_SET, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
+    WatchedKind(CLAIM, workloads.parse_persistent_volume_claim, OWNER_LABEL, _by_owner_label, metadata_only=True),
     WatchedKind(SERVICE, workloads.parse_service, OWNER_LABEL, _by_owner_label),
-    WatchedKind(POD, workloads.parse_pod, POD_LABEL, _by_pod_label),
+    WatchedKind(POD, pods.parse_pod, POD_LABEL, _by_pod_label),
     WatchedKind(OCI_REPOSITORY, flux.parse_oci_repository, OWNER_LABEL, _by_owner_label),
     WatchedKind(HELM_RELEASE, flux.parse_helm_release, OWNER_LABEL, _by_owner_label),
     WatchedKind(HTTP_ROUTE, gateways.parse_http_route, OWNER_LABEL, _by_owner_label),
     WatchedKind(INFERENCE_POOL, gateways.parse_inference_pool, OWNER_LABEL, _by_owner_label),
     WatchedKind(GATEWAY, gateways.parse_gateway),
     WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
+    WatchedKind(CONFIG_MAP, cluster.parse_config_map, on_interest=True, metadata_only=True),
+    WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
 )
 

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.snapshot import DryRun
+from workspace_ctrl.records.ownership import Fields
+
+_LONGEST_REPAIR_DELAY = 300.0
+_REPAIRS_FORGOTTEN_AFTER = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +22,51 @@ class Refusal:
 
 
 @dataclass(slots=True)
+class Repairs:
+    """How often an object was brought back to what we applied."""
+
+    count: int = 0
+    last: float = float("-inf")
+
+    def next_at(self) -> float:
+        """Return when the next repair may be: at once the first time, then after 1 s, 2 s, ... 5 min, so that nobody is fought hard."""
+        return self.last + min(2.0**self.count, _LONGEST_REPAIR_DELAY) if self.count else self.last
+
+    def note(self, now: float) -> None:
+        """Note a repair."""
+        self.count = 0 if now - self.last > _REPAIRS_FORGOTTEN_AFTER else self.count + 1
+        self.last = now
+
+
+@dataclass(slots=True)
 class Memory:
     """What one process remembers of one Workspace. Times are those of the event loop's clock, in seconds."""
 
+    interests: Interests = field(default_factory=Interests)
+    """Objects of others on which the newest plan depends."""
     dry_run: DryRun | None = None
+    config: ConfigContent | None = None
+    scale: ScaleSelector | None = None
     dry_run_retry_at: float = 0.0
     refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
+    repairs: dict[ObjectRef, Repairs] = field(default_factory=dict)
+    repair_due_at: float | None = None
+    """When a repair that was put off is due."""
+    tolerated: dict[ObjectRef, Fields] = field(default_factory=dict)
+    """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")
     settling: frozenset[tuple[str, str, str]] = frozenset()
     """Conditions that are told when they still hold in a moment."""
     settling_since: float = 0.0
 
+    @property
+    def answers(self) -> Answers:
+        """What the API server answered to the plan's questions."""
+        return Answers(self.dry_run, self.config, self.scale)
+
     def forget_expired(self, now: float) -> None:
         """Drop what may be tried again."""
+        self.repair_due_at = None
         if self.dry_run is not None and self.dry_run.refusal and now >= self.dry_run_retry_at:
             self.dry_run = None
         self.refusals = {ref: refusal for ref, refusal in self.refusals.items() if now < refusal.retry_at}
@@ -39,4 +76,6 @@ class Memory:
         times = [refusal.retry_at for refusal in self.refusals.values()]
         if self.dry_run is not None and self.dry_run.refusal:
             times.append(self.dry_run_retry_at)
+        if self.repair_due_at is not None:
+            times.append(self.repair_due_at)
         return min(times, default=None)

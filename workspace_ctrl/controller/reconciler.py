@@ -9,31 +9,45 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.steps import Plan, TryWorkload
+from workspace_ctrl.planning.steps import Plan
 from workspace_ctrl.readiness.news import News, Urgency, news
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import Decisions, Problem
+from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
+_MOST_QUESTIONS = 6
+"""A plan can learn of a reference, of its pods, of a scale selector, of a ConfigMap and of a dry-run, one after the other."""
+
 
 class Reconciler:
     """Brings Workspaces to what they ask for, one pass at a time."""
 
-    def __init__(self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]]) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, references: References, settings: Settings, missing_kinds: Callable[[], set[str]]
+    ) -> None:
         self._cache = cache
+        self._references = references
         self._settings = settings
         self._missing_kinds = missing_kinds
-        self._steps = StepRunner(client, cache, settings)
+        self._steps = StepRunner(client, cache, references, settings)
+        self._interests = InterestIndex()
         self._memories: dict[Key, Memory] = {}
+
+    def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
+        """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
+        return self._interests.interested_in(ref)
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -44,21 +58,37 @@ class Reconciler:
         workspace = self._cache.workspace(key)
         if workspace is None:
             self._memories.pop(key, None)
+            self._references.forget(key)
+            self._interests.forget(key)
             return None
         memory = self._memories.setdefault(key, Memory())
         now = asyncio.get_running_loop().time()
         memory.forget_expired(now)
         decisions = await self._carry_out(workspace, memory)
+        if decisions is None:
+            return None
         written_in = await self._write_status(key, decisions, memory)
         retry_at = memory.next_retry()
         delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
 
-    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> Decisions:
-        """Plan and carry out; where the plan first needs an answer of the API server, plan again with it."""
+    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> Decisions | None:
+        """Plan and carry out; where the plan first needs an answer of the API server, plan again with it.
+
+        Return None where the plan depends on objects that are not watched yet: their first list brings the Workspace back.
+        """
         outcome = self._plan(workspace, memory)
-        if any(isinstance(step, TryWorkload) for step in outcome.steps):
-            await self._run(outcome, workspace, memory)
+        for _ in range(_MOST_QUESTIONS):
+            if outcome.interests != memory.interests:
+                memory.interests = outcome.interests
+                self._interests.set(workspace.key, outcome.interests)
+                self._references.follow(workspace.key, outcome.interests)
+            elif outcome.asks:
+                await self._run(outcome, workspace, memory)
+            else:
+                break
+            if not self._references.is_synced(workspace.key):
+                return None
             outcome = self._plan(workspace, memory)
         problems = await self._run(outcome, workspace, memory)
         return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems))
@@ -71,7 +101,7 @@ class Reconciler:
         return [problem for problem in problems if problem is not None]
 
     def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
-        return self._cache.snapshot(key, memory.dry_run, self._missing_kinds())
+        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds())
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""

@@ -10,7 +10,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.errors import NotFoundError, RetryableError, error_of
+from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, error_of
 from workspace_ctrl.kube.resources import Json, Resource
 
 APPLY = "application/apply-patch+yaml"
@@ -64,6 +64,28 @@ class Client:
             await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, json.dumps(options).encode()))
         except NotFoundError:
             return
+
+    async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
+        """Return an object, or a subresource of it.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        return await self._retrying(_Request("get", resource, resource.path(namespace, name, subresource), {}))
+
+    async def find_resource(self, api_version: str, kind: str) -> Resource:
+        """Return where the API server serves `kind`.
+
+        Raises:
+            KindNotServedError: it does not.
+        """
+        group, _, version = api_version.rpartition("/")
+        discovery = Resource(group, version, "", kind, namespaced=False)
+        document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
+        for entry in document.get("resources") or ():
+            if entry["kind"] == kind and "/" not in entry["name"]:
+                return Resource(group, version, entry["name"], kind, namespaced=entry["namespaced"])
+        raise KindNotServedError(f"the API server does not serve {kind} of {api_version}")
 
     async def list_page(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> dict[str, Any]:
         """Return one page of a list."""
@@ -136,7 +158,7 @@ class _Request:
     content_type: str = "application/json"
 
 
-_METHODS = {"list": "GET", "patch": "PATCH", "delete": "DELETE"}
+_METHODS = {"list": "GET", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

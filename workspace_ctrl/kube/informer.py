@@ -36,6 +36,10 @@ class Source(Generic[RecordT]):
     """Makes a record from an object and its kind."""
     selector: str = ""
     """Label selector, applied by the API server."""
+    field_selector: str = ""
+    """Field selector, such as `metadata.name=x`, applied by the API server."""
+    namespace: str = ""
+    """Only objects of this namespace; empty for all."""
 
 
 class Informer(Generic[RecordT]):
@@ -99,7 +103,7 @@ class Informer(Generic[RecordT]):
         parameters = {"limit": str(_PAGE)} | self._selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
-            page = await self._client.list_page(self.resource, parameters)
+            page = await self._client.list_page(self.resource, parameters, self._source.namespace)
             for item in page.get("items") or ():
                 listed[_key_of(item)] = (self._source.parse(item, self.resource.kind), _version_of(item))
             token = page["metadata"].get("continue")
@@ -120,7 +124,7 @@ class Informer(Generic[RecordT]):
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
             **self._selection(),
         }
-        async for event in self._client.watch(self.resource, parameters):
+        async for event in self._client.watch(self.resource, parameters, self._source.namespace):
             self._take(event["type"], event["object"])
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
@@ -142,7 +146,8 @@ class Informer(Generic[RecordT]):
                 self._changed(record)
 
     def _selection(self) -> dict[str, str]:
-        return {"labelSelector": self._source.selector} if self._source.selector else {}
+        selectors = {"labelSelector": self._source.selector, "fieldSelector": self._source.field_selector}
+        return {name: selector for name, selector in selectors.items() if selector}
 
     def _recover(self) -> None:
         if self._failures:

@@ -4,9 +4,11 @@ We send only the fields that we decide. `suspend` and everything that the API se
 and an apply that changes nothing stays one. Settings and their reasons: docs/concepts/flux.md.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from workspace_ctrl.api.labels import INFERENCE_PORT, OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.planning.manifests import Manifest, owned
@@ -14,6 +16,17 @@ from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.records.meta import Meta
 
 _CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolValues:
+    """What the chart must know of the model server and of the Gateway."""
+
+    selector: Mapping[str, str]
+    """Labels of the pods that answer requests."""
+    port: int
+    provider: str
+    """The chart's `provider.name`, which follows from the Gateway's class."""
 
 
 def oci_repository(owner: Meta, names: Names, settings: PlanSettings) -> Manifest:
@@ -31,10 +44,8 @@ def oci_repository(owner: Meta, names: Names, settings: PlanSettings) -> Manifes
     return owned("source.toolkit.fluxcd.io/v1", "OCIRepository", names.source, owner, {"spec": spec})
 
 
-def helm_release(owner: Meta, names: Names, workload_kind: str, provider: str, settings: PlanSettings) -> Manifest:
-    """Return the HelmRelease of the chart, for model servers of `workload_kind`.
-
-    `provider` is the chart's `provider.name`, which follows from the Gateway's class.
+def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSettings) -> Manifest:
+    """Return the HelmRelease of the chart, for the model servers of `pool`.
 
     Raises:
         UnknownChartError: the layout of the chart's values is not known.
@@ -53,7 +64,7 @@ def helm_release(owner: Meta, names: Names, workload_kind: str, provider: str, s
         "uninstall": {"deletionPropagation": "background"},
         "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
         "commonMetadata": {"labels": {OWNER_LABEL: names.workspace}},
-        "values": _values(names, workload_kind, provider, settings),
+        "values": _values(names, pool, settings),
     }
     return owned("helm.toolkit.fluxcd.io/v2", "HelmRelease", names.source, owner, {"spec": spec})
 
@@ -66,15 +77,15 @@ def pool_selector(workspace: str, workload_kind: str) -> dict[str, str]:
     return selector
 
 
-def _values(names: Names, workload_kind: str, provider: str, settings: PlanSettings) -> dict[str, Any]:
+def _values(names: Names, pool: PoolValues, settings: PlanSettings) -> dict[str, Any]:
     layout = find_layout(settings.chart.chart, settings.chart.version)
     return layout.values_for(
         {
-            "match_labels": pool_selector(names.workspace, workload_kind),
-            "target_ports": [{"number": INFERENCE_PORT}],
+            "match_labels": dict(pool.selector),
+            "target_ports": [{"number": pool.port}],
             "resources": dict(settings.picker_resources),
             "failure_mode": "FailOpen",
-            "provider": provider,
+            "provider": pool.provider,
             "metrics_secret": f"{names.endpoint_picker}-metrics",
             "image_pull_policy": "IfNotPresent",
         }

@@ -11,7 +11,9 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 Manifest = dict[str, Any]
 
 
-def owned(api_version: str, kind: str, name: str, owner: Meta, body: Mapping[str, Any]) -> Manifest:
+def owned(
+    api_version: str, kind: str, name: str, owner: Meta, body: Mapping[str, Any], *, annotations: Mapping[str, str] | None = None
+) -> Manifest:
     """Return an object in the owner's namespace that the owner controls, with the hash of all that we decide in it."""
     manifest: Manifest = {
         "apiVersion": api_version,
@@ -33,7 +35,9 @@ def owned(api_version: str, kind: str, name: str, owner: Meta, body: Mapping[str
         },
         **body,
     }
-    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: manifest_hash(manifest)}
+    # The hash covers the annotations, and is one of them.
+    hashed = manifest_hash({**manifest, "annotations": annotations})
+    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: hashed, **(annotations or {})}
     return manifest
 
 

@@ -1,172 +1,227 @@
-"""The model server: a Deployment of vLLM for a preset on one node, and its Service."""
+"""What a Workspace asks to be served: by a preset, by a pod template, or by pods that somebody else deploys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL, SERVICE_PORT
-from workspace_ctrl.api.names import Names
-from workspace_ctrl.api.workspace import Inference, Preset, Resource, Workspace
-from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type
+from workspace_ctrl.api.inference import Adapter, Inference, Preset
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
+from workspace_ctrl.api.names import names
+from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.catalog.presets import PresetModel, find_preset
-from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.engine_config import CONFIG_KEY, EngineConfig, parse_engine_config
+from workspace_ctrl.planning.flux import pool_selector
+from workspace_ctrl.planning.hardware import node_gpus, reads_nodes
+from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.planning.preset_pods import PresetServer
+from workspace_ctrl.planning.preset_workload import weights_claim, workload
+from workspace_ctrl.planning.services import headless_service, service
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.sizing import GPU_MEMORY_UTILIZATION, Sizing, size
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.planning.sizing import Sizing, Wanted, size, unsized
+from workspace_ctrl.planning.steps import Interests, ReadConfig, UnresolvedError
+from workspace_ctrl.planning.template_workload import template_port, template_workload
+from workspace_ctrl.planning.workload_ref import referenced_pods
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
-_WEIGHTS = "/workspace/weights"
-_NOT_YET = "is not supported by this version of workspace-ctrl"
+_PRESET = "inference.preset"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """What a Workspace asks to be served, checked and sized."""
+    """The model server, as objects, and as facts for the gateway side."""
 
-    preset: PresetModel
-    sizing: Sizing
-    token_secret: str
-    """Secret with key HF_TOKEN; empty where none is needed."""
+    port: int
+    """Port in its pods."""
+    workload: Manifest | None = None
+    """What makes the pods, where that is ours."""
+    others: tuple[Manifest, ...] = ()
+    """Services and claims that go with the workload."""
+    reference: ObjectRef | None = None
+    """What makes the pods, where that is somebody else's."""
+    kind: str = ""
+    """Kind of the reference."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the pods of a reference; for our own they follow from the kind that the API server accepts."""
+    model_names: tuple[str, ...] = ()
+    node_count: int = 0
+    sizing: str = ""
+    """Explanation of the size, for people."""
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """All objects of ours, the workload first."""
+        return self.others if self.workload is None else (self.workload, *self.others)
 
 
-def model_server(workspace: Workspace) -> ModelServer:
-    """Return what `workspace` asks to be served.
+def interests(spec: Workspace) -> Interests:
+    """Return the objects of others on which the model server of `spec` depends."""
+    inference = spec.inference
+    if inference is None:
+        return Interests()
+    reference = inference.workload_ref
+    return Interests(
+        config=(inference.config or "") if inference.preset else "",
+        nodes=inference.preset is not None and spec.resource is not None and reads_nodes(spec.resource),
+        reference=reference if reference is not None and reference.kind else None,
+        pods=(reference.selector or {}) if reference is not None else {},
+    )
+
+
+def model_server(record: WorkspaceRecord, spec: Workspace, snapshot: Snapshot, settings: PlanSettings) -> ModelServer:
+    """Return what `spec` asks to be served.
 
     Raises:
         SpecError: the model is not known or does not fit, or a field is not supported.
+        UnresolvedError: something must be asked first, or is not there (yet).
     """
-    preset_spec = _supported_preset(workspace)
-    preset = find_preset(preset_spec.name)
-    node = find_instance_type(workspace.resource.instance_type or DEFAULT_INSTANCE_TYPE)
-    secret = (preset_spec.preset_options.model_access_secret if preset_spec.preset_options else None) or ""
-    if preset.gated and not secret:
+    inference = spec.inference
+    if inference is None:
+        raise SpecError("tuning", "is not run by workspace-ctrl", "use KAITO for fine-tuning and serve the result here")
+    runtime = record.annotations.get(RUNTIME_ANNOTATION, "vllm")
+    if runtime == "transformers":
         raise SpecError(
-            "inference.preset.presetOptions.modelAccessSecret",
-            f"is missing, and Hugging Face serves {preset.model} to registered users only",
+            f"metadata.annotations[{RUNTIME_ANNOTATION}]", "asks for transformers, and models are served by vLLM", "remove it"
+        )
+    if inference.workload_ref is not None:
+        return _reference(record, inference, snapshot)
+    if spec.resource is None:  # parse_workspace has refused it; the type does not know
+        raise SpecError("resource", "is missing")
+    if inference.template is not None:
+        return _template(record, spec.resource, inference.template, snapshot)
+    if inference.preset is None:
+        raise SpecError("inference", "needs exactly one of preset, template and workloadRef")
+    return _preset(_PresetRequest(record, spec.resource, inference, inference.preset, snapshot), settings)
+
+
+def _reference(record: WorkspaceRecord, inference: Inference, snapshot: Snapshot) -> ModelServer:
+    reference = inference.workload_ref
+    assert reference is not None  # noqa: S101 - the caller has looked
+    pods = referenced_pods(reference, record.meta.ref.namespace, snapshot)
+    kind = reference.kind or "Pod"
+    return ModelServer(
+        port=pods.port,
+        reference=ObjectRef(kind, record.meta.ref.namespace, reference.name or ""),
+        kind=kind,
+        selector=pods.selector,
+    )
+
+
+def _template(record: WorkspaceRecord, resource: Resource, template: Mapping[str, Any], snapshot: Snapshot) -> ModelServer:
+    owner, derived = record.meta, names(record.meta.ref.name)
+    live = snapshot.workload("Deployment")
+    scaled = live is not None and live.scaled_by_others
+    port = template_port(template)
+    selector = pool_selector(derived.workspace, "Deployment")
+    return ModelServer(
+        port=port,
+        workload=template_workload(owner, derived, resource, template, scaled_by_others=scaled),
+        others=(service(owner, derived, selector, port=port, public=_is_public(record)),),
+        node_count=resource.count,
+        sizing="a pod template of the user's",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PresetRequest:
+    """A preset that is asked for."""
+
+    record: WorkspaceRecord
+    resource: Resource
+    inference: Inference
+    preset: Preset
+    snapshot: Snapshot
+
+
+def _preset(request: _PresetRequest, settings: PlanSettings) -> ModelServer:
+    owner, derived = request.record.meta, names(request.record.meta.ref.name)
+    model = find_preset(request.preset.name, request.preset.size)
+    _check_access(request.preset, model)
+    _check_adapters(request.inference.adapters or [], model)
+    config = _config(request.inference.config, request.record.meta.ref.namespace, request.snapshot)
+    sizing, remembered = _size(request, model, config)
+    server = PresetServer(
+        owner=owner.ref,
+        names=derived,
+        resource=request.resource,
+        inference=request.inference,
+        model=model,
+        sizing=sizing,
+        config=config,
+        image=settings.model_server_image,
+    )
+    manifest = workload(owner, server, remembered)
+    selector = pool_selector(derived.workspace, manifest["kind"])
+    claim = weights_claim(owner, server)
+    return ModelServer(
+        port=INFERENCE_PORT,
+        workload=manifest,
+        others=(
+            *([claim] if claim is not None else []),
+            *([headless_service(owner, derived)] if server.is_multi_node else []),
+            service(owner, derived, selector, public=_is_public(request.record)),
+        ),
+        model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
+        node_count=sizing.nodes,
+        sizing=sizing.explanation,
+    )
+
+
+def _size(request: _PresetRequest, model: PresetModel, config: EngineConfig) -> tuple[Sizing, str]:
+    """Return the size, and the GPUs of nodes to write down where nodes' labels decided it."""
+    resource = request.resource
+    found = node_gpus(resource, request.snapshot)
+    wanted = Wanted(max_model_len=config.max_model_len, nodes=resource.count)
+    if found.gpus is None:
+        return unsized(model, wanted), ""
+    try:
+        return size(model, found.gpus, wanted), found.remembered
+    except SpecError:
+        if BYPASS_ANNOTATION not in request.record.annotations:
+            raise
+        return unsized(model, wanted, found.gpus), found.remembered
+
+
+def _check_access(preset: Preset, model: PresetModel) -> None:
+    secret = preset.preset_options.model_access_secret if preset.preset_options else None
+    if model.gated and not secret:
+        raise SpecError(
+            f"{_PRESET}.presetOptions.modelAccessSecret",
+            f"is missing, and Hugging Face serves {model.model} to registered users only",
             "create a Secret with your token under the key HF_TOKEN and name it here",
         )
-    return ModelServer(preset=preset, sizing=size(preset, node), token_secret=secret)
 
 
-def _supported_preset(workspace: Workspace) -> Preset:
-    if workspace.inference is None:
-        raise SpecError("tuning", _NOT_YET, "use KAITO for fine-tuning and serve the result here")
-    inference: Inference = workspace.inference
-    if inference.preset is None:
-        raise SpecError("inference.template", _NOT_YET, "use inference.preset")
-    for field in ("config", "adapters"):
-        if getattr(inference, field):
-            raise SpecError(f"inference.{field}", _NOT_YET, "remove it")
-    return inference.preset
+def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
+    if adapters and not model.lora:
+        raise SpecError("inference.adapters", f"cannot be used: vLLM has no LoRA for {model.name}", "remove them")
+    for index, adapter in enumerate(adapters):
+        path = f"inference.adapters[{index}]"
+        if adapter.strength is not None:
+            raise SpecError(f"{path}.strength", "cannot be set: vLLM applies an adapter as it is", "remove it")
+        if adapter.source.urls:
+            raise SpecError(f"{path}.source.urls", "is not supported", "put the adapter into an image or a volume")
+        if (adapter.source.image is None) == (adapter.source.volume_source is None):
+            raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
 
 
-def deployment(owner: Meta, names: Names, resource: Resource, server: ModelServer, settings: PlanSettings) -> Manifest:
-    """Return the Deployment of the model server.
-
-    `replicas` is left out, so that whoever scales it keeps what they set; the API server's default is 1.
-    """
-    pod_labels = {POD_LABEL: names.workspace}
-    body = {
-        "spec": {
-            "selector": {"matchLabels": pod_labels},
-            # A second replica would need a second set of GPUs for the time of a rollout.
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
-            "template": {"metadata": {"labels": pod_labels}, "spec": _pod_spec(names, resource, server, settings)},
-        }
-    }
-    return owned("apps/v1", "Deployment", names.workload, owner, body)
+def _config(name: str | None, namespace: str, snapshot: Snapshot) -> EngineConfig:
+    if not name:
+        return EngineConfig()
+    ref = ObjectRef("ConfigMap", namespace, name)
+    live, read = snapshot.config_map, snapshot.answers.config
+    if live is None:
+        text = f"{ref}, which inference.config names, is not there; create it, and it is picked up"
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
+    if read is None or (read.name, read.version) != (name, live.version):
+        raise UnresolvedError(step=ReadConfig(ref, live.version))
+    if read.text is None:
+        raise SpecError("inference.config", f"names {ref}, which has no key {CONFIG_KEY}", "add it, with flags under the key vllm")
+    return parse_engine_config(read.text)
 
 
-def service(owner: Meta, names: Names) -> Manifest:
-    """Return the Service of the model server, for clients inside the cluster that need no Gateway."""
-    body = {
-        "spec": {
-            "selector": {POD_LABEL: names.workspace},
-            "ports": [{"name": "http", "protocol": "TCP", "port": SERVICE_PORT, "targetPort": INFERENCE_PORT}],
-        }
-    }
-    return owned("v1", "Service", names.service, owner, body)
-
-
-def _pod_spec(names: Names, resource: Resource, server: ModelServer, settings: PlanSettings) -> Mapping[str, Any]:
-    container: dict[str, Any] = {
-        "name": names.workspace,
-        "image": settings.model_server_image,
-        "command": _command(server),
-        "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}],
-        "env": [
-            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-            {"name": "HF_HOME", "value": _WEIGHTS},
-            *_token(server.token_secret),
-        ],
-        "resources": {key: {"nvidia.com/gpu": str(server.sizing.gpus)} for key in ("requests", "limits")},
-        # Loading a large model takes many minutes; only then do the other probes begin.
-        "startupProbe": _probe(period=2, failures=1800),
-        "readinessProbe": _probe(period=5, failures=2),
-        "livenessProbe": _probe(period=10, failures=6),
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "volumeMounts": [{"name": "dshm", "mountPath": "/dev/shm"}, {"name": "weights", "mountPath": _WEIGHTS}],  # noqa: S108
-    }
-    return {
-        "containers": [container],
-        "volumes": [{"name": "dshm", "emptyDir": {"medium": "Memory"}}, {"name": "weights", "emptyDir": {}}],
-        "affinity": {"nodeAffinity": _node_affinity(resource)},
-        "tolerations": [
-            {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-            {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
-        ],
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-    }
-
-
-def _command(server: ModelServer) -> list[str]:
-    return [
-        "vllm",
-        "serve",
-        server.preset.model,
-        f"--served-model-name={server.preset.name}",
-        f"--port={INFERENCE_PORT}",
-        f"--download-dir={_WEIGHTS}",
-        f"--gpu-memory-utilization={GPU_MEMORY_UTILIZATION}",
-        f"--tensor-parallel-size={server.sizing.gpus}",
-        f"--max-model-len={server.sizing.max_model_len}",
-        *server.preset.flags,
-    ]
-
-
-def _token(secret: str) -> list[dict[str, Any]]:
-    return [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": "HF_TOKEN"}}}] if secret else []
-
-
-def _probe(*, period: int, failures: int) -> dict[str, Any]:
-    return {
-        "httpGet": {"path": "/health", "port": INFERENCE_PORT},
-        "periodSeconds": period,
-        "timeoutSeconds": 5,
-        "failureThreshold": failures,
-    }
-
-
-def _node_affinity(resource: Resource) -> dict[str, Any]:
-    """Require the selector's labels, and the instance type unless the user's own nodes are named."""
-    selector = resource.label_selector
-    expressions = [
-        {"key": key, "operator": "In", "values": [value]} for key, value in sorted((selector.match_labels or {}).items())
-    ]
-    expressions += [
-        {"key": entry.key, "operator": entry.operator, "values": list(entry.values or ())}
-        for entry in selector.match_expressions or ()
-    ]
-    if resource.instance_type and not resource.preferred_nodes:
-        expressions.append({"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [resource.instance_type]})
-    affinity: dict[str, Any] = {}
-    if expressions:
-        affinity["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": [{"matchExpressions": expressions}]}
-    if resource.preferred_nodes:
-        names = [{"key": "metadata.name", "operator": "In", "values": [name]} for name in resource.preferred_nodes]
-        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = [
-            {"weight": 100, "preference": {"matchFields": [field]}} for field in names
-        ]
-    return affinity
+def _is_public(record: WorkspaceRecord) -> bool:
+    return record.annotations.get(LOAD_BALANCER_ANNOTATION) == "True"

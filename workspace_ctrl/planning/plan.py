@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.names import Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace, parse_workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.gateways import choose_parent
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.model_server import ModelServer, deployment, model_server, service
+from workspace_ctrl.planning.model_server import ModelServer, interests, model_server
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.route import http_route, path_of
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Apply, Plan, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Delete, Interests, Plan, SetFinalizer, Step, TryWorkload, UnresolvedError
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.snapshot import Snapshot
@@ -30,12 +31,26 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings)
     """Return what to do next for `workspace`, and what was decided on the way."""
     if workspace.meta.deleting:
         return Plan(Decisions(), removal_steps(workspace, snapshot))
+    watched, wanted = Interests(), settings.gateway_extension
     try:
         spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
-        server = model_server(spec)
+        watched, wanted = interests(spec), wanted and (spec.gateway is None or spec.gateway.enabled)
+        server = model_server(workspace, spec, snapshot, settings)
+        watched = replace(watched, pods=server.selector)
     except SpecError as error:
-        return Plan(Decisions(problems=(Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True),)))
-    return _Planner(workspace, spec, server, snapshot, settings).plan()
+        problem = Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True)
+        return Plan(_unmade(workspace, problem, wanted=wanted), interests=watched)
+    except UnresolvedError as error:
+        return Plan(_unmade(workspace, error.problem, wanted=wanted), (error.step,) if error.step else (), watched)
+    return replace(_Planner(workspace, spec, server, snapshot, settings).plan(wanted=wanted), interests=watched)
+
+
+def _unmade(workspace: WorkspaceRecord, problem: Problem | None, *, wanted: bool) -> Decisions:
+    """Return the decisions for a Workspace whose workload cannot be made (yet)."""
+    name = workspace.meta.ref.name
+    return Decisions(
+        gateway_wanted=wanted, names=names(name) if is_valid(name) else None, problems=(problem,) if problem is not None else ()
+    )
 
 
 class _Planner:
@@ -54,40 +69,50 @@ class _Planner:
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
 
-    def plan(self) -> Plan:
-        wanted = self._settings.gateway_extension and (self._spec.gateway is None or self._spec.gateway.enabled)
+    def plan(self, *, wanted: bool) -> Plan:
         decisions = Decisions(
             gateway_wanted=wanted,
             names=self._names,
-            model_names=(self._server.preset.name,),
-            node_count=1,
-            sizing=self._server.sizing.explanation,
+            model_names=self._server.model_names,
+            node_count=self._server.node_count,
+            sizing=self._server.sizing,
+            reference=self._server.reference,
         )
-        manifest = deployment(self._owner, self._names, self._spec.resource, self._server, self._settings)
-        kind = self._accepted_kind(manifest)
+        manifest = self._server.workload
+        kind = self._server.kind if manifest is None else self._accepted_kind(manifest)
         if kind:
             decisions = replace(decisions, workload_kind=kind)
             if wanted and not self._workspace.has_finalizer:
                 self._steps.append(SetFinalizer(present=True))
-            self._apply(manifest, self._snapshot.workload, LinkName.WORKLOAD)
-            self._apply(service(self._owner, self._names), self._snapshot.service, LinkName.WORKLOAD)
+            for wanted_manifest in self._server.manifests:
+                self._apply(wanted_manifest, LinkName.WORKLOAD)
+            self._remove_stale()
             if wanted:
                 decisions = self._plan_gateway(decisions)
         if not wanted:
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         return Plan(replace(decisions, problems=tuple(self._problems)), tuple(self._steps))
 
+    def _remove_stale(self) -> None:
+        """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
+        wanted = {ref_of(manifest) for manifest in self._server.manifests}
+        workloads, services = self._snapshot.workloads, self._snapshot.services
+        for meta in (*(record.meta for record in workloads), *(record.meta for record in services)):
+            if meta.is_controlled_by(self._owner.uid) and meta.ref not in wanted and not meta.deleting:
+                self._steps.append(Delete(meta.ref, meta.uid))
+
     def _accepted_kind(self, manifest: Manifest) -> str:
         """Return the kind that the API server gave the workload; empty while it has not accepted it.
 
         A workload that stands there with our hash was accepted before; so a restart asks nothing.
         """
-        live, tried, wanted_hash = self._snapshot.workload, self._snapshot.dry_run, applied_hash(manifest)
-        is_ours = live is not None and live.meta.is_controlled_by(self._owner.uid)
-        if live is not None and is_ours and live.meta.applied_hash == wanted_hash:
+        live, tried = self._snapshot.workload(manifest["kind"]), self._snapshot.answers.dry_run
+        wanted_hash = applied_hash(manifest)
+        is_own = live is not None and live.meta.is_controlled_by(self._owner.uid)
+        if live is not None and is_own and live.meta.applied_hash == wanted_hash:
             return live.ref.kind
         if tried is None or tried.manifest_hash != wanted_hash:
-            self._steps.append(TryWorkload(manifest, force=is_ours))
+            self._steps.append(TryWorkload(manifest, force=is_own))
             return ""
         if tried.refusal:
             self._problems.append(Problem(LinkName.WORKLOAD, "DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}"))
@@ -101,11 +126,11 @@ class _Planner:
             self._problems.append(found)
         self._problems.extend(self._missing_kinds())
         if not any(problem.link is LinkName.SOURCE for problem in self._problems):
-            self._apply(flux.oci_repository(self._owner, self._names, self._settings), self._snapshot.source, LinkName.SOURCE)
+            self._apply(flux.oci_repository(self._owner, self._names, self._settings), LinkName.SOURCE)
             self._plan_release(decisions.workload_kind, parent)
         if parent is not None and self._snapshot.pool is not None:
             # Without its pool a route would only answer 500, and say so in its status.
-            self._apply(http_route(self._owner, self._names, parent, self._settings), self._snapshot.route, LinkName.ROUTE)
+            self._apply(http_route(self._owner, self._names, parent, self._settings), LinkName.ROUTE)
         return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
 
     def _plan_release(self, workload_kind: str, parent: Parent | None) -> None:
@@ -117,13 +142,17 @@ class _Planner:
         pool_served = "InferencePool" not in self._snapshot.missing_kinds
         if parent is None or source is None or not source.is_current or not pool_served:
             return
-        provider = find_profile(parent.controller).chart_provider
+        pool = flux.PoolValues(
+            selector=self._server.selector or flux.pool_selector(self._names.workspace, workload_kind),
+            port=self._server.port,
+            provider=find_profile(parent.controller).chart_provider,
+        )
         try:
-            manifest = flux.helm_release(self._owner, self._names, workload_kind, provider, self._settings)
+            manifest = flux.helm_release(self._owner, self._names, pool, self._settings)
         except UnknownChartError as error:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
-        self._apply(manifest, self._snapshot.release, LinkName.RELEASE)
+        self._apply(manifest, LinkName.RELEASE)
 
     def _missing_kinds(self) -> Iterator[Problem]:
         missing = self._snapshot.missing_kinds
@@ -136,13 +165,18 @@ class _Planner:
             text = "the cluster does not serve InferencePool; install the Gateway API Inference Extension CRDs"
             yield Problem(LinkName.POOL, "CRDsNotAvailable", text)
 
-    def _apply(self, manifest: Manifest, observed: object, link: LinkName) -> None:
-        """Add the step that brings `observed` to `manifest`, or the problem that keeps us from touching it."""
-        meta: Meta | None = getattr(observed, "meta", None)
+    def _apply(self, manifest: Manifest, link: LinkName) -> None:
+        """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it."""
+        ref = ref_of(manifest)
+        meta = self._snapshot.meta_of(ref)
         if meta is None:
             self._steps.append(Apply(manifest, link, force=False))
         elif not meta.is_controlled_by(self._owner.uid):
             text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
             self._problems.append(Problem(link, "NotOwned", text))
-        elif not meta.deleting and meta.applied_hash != applied_hash(manifest):
+        elif meta.deleting:
+            return
+        elif meta.applied_hash != applied_hash(manifest):
             self._steps.append(Apply(manifest, link, force=True))
+        elif not is_ours(manifest, meta.owned) and self._snapshot.tolerated.get(ref) != meta.owned:
+            self._steps.append(Apply(manifest, link, force=True, repairs=True))

@@ -1,6 +1,6 @@
 """What a Workspace would become, without a cluster: the same planning, in a world in which all goes well."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,19 +9,25 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.gateways import named_gateway
 from workspace_ctrl.planning.manifests import Manifest, applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
-from workspace_ctrl.planning.steps import Apply, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Interests, ReadConfig, ReadScale, Step, TryWorkload
+from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
+from workspace_ctrl.records.cluster import ConfigMap, parse_node
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.snapshot import DryRun, Snapshot
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 _UID = "00000000-0000-0000-0000-000000000000"
+_VERSION = "1"
+_MOST_QUESTIONS = 6
 _CLASS = "istio"
 _CONTROLLER = "istio.io/gateway-controller"
 
@@ -36,23 +42,68 @@ class Preview:
     """What a cluster would have to confirm."""
 
 
-def preview(raw: Mapping[str, Any], settings: PlanSettings) -> Preview:
-    """Return what the Workspace `raw` would become.
+def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
+    """Return what the Workspace `raw` would become in a cluster that has the objects `others`, such as its ConfigMap.
 
     Raises:
         SpecError: it would be refused.
     """
     workspace = _record(raw)
     world = _world(workspace, settings)
-    asked = plan(workspace, world, settings)
-    for problem in asked.decisions.problems:
-        if problem.link is LinkName.SPEC:
+    outcome = plan(workspace, world, settings)
+    world = _with_others(world, outcome.interests, workspace, others)
+    for _ in range(_MOST_QUESTIONS):
+        outcome = plan(workspace, world, settings)
+        if not outcome.asks:
+            break
+        for step in outcome.steps:
+            world = replace(world, answers=_answered(world.answers, step, others))
+    for problem in outcome.decisions.problems:
+        if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
             raise SpecError("", problem.message)
-    tried = next(step.manifest for step in asked.steps if isinstance(step, TryWorkload))
-    accepted = replace(world, dry_run=DryRun(applied_hash(tried), kind=tried["kind"]))
-    outcome = plan(workspace, accepted, settings)
     manifests = tuple(step.manifest for step in outcome.steps if isinstance(step, Apply))
     return Preview(manifests, outcome.decisions, _assumptions(outcome.decisions))
+
+
+def _with_others(
+    world: Snapshot, interests: Interests, workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]
+) -> Snapshot:
+    """Return the world with those of `others` on which the plan depends."""
+    namespace = workspace.key[0]
+    config = _find(others, "ConfigMap", interests.config, namespace)
+    reference = interests.reference
+    referenced = _find(others, reference.kind or "", reference.name or "", namespace) if reference else None
+    return replace(
+        world,
+        config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
+        reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
+        reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the same file",
+        nodes=tuple(parse_node(entry, "Node") for entry in others if entry.get("kind") == "Node") if interests.nodes else (),
+    )
+
+
+def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: str) -> Mapping[str, Any] | None:
+    for entry in others:
+        metadata = entry.get("metadata")
+        if entry.get("kind") != kind or not isinstance(metadata, Mapping):
+            continue
+        if (str(metadata.get("namespace") or "default"), metadata.get("name")) == (namespace, name):
+            return entry
+    return None
+
+
+def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]]) -> Answers:
+    """Return the answers with what the API server would say to the question `step`."""
+    match step:
+        case TryWorkload(manifest):
+            return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
+        case ReadConfig(ref, version):
+            found = _find(others, "ConfigMap", ref.name, ref.namespace) or {}
+            text = (found.get("data") or {}).get(CONFIG_KEY)
+            return replace(answers, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
+        case ReadScale(_, uid):
+            return replace(answers, scale=ScaleSelector(uid))
+    return answers
 
 
 def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
@@ -64,7 +115,7 @@ def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
 
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
-    said = [f"the API server accepts the workload as {decisions.workload_kind}"]
+    said = [] if decisions.reference else [f"the API server accepts the workload as {decisions.workload_kind}"]
     if decisions.parent is not None:
         said.append(f"{decisions.parent.gateway.ref} is there, and its GatewayClass is {decisions.parent.class_title}'s")
     return tuple(said)

@@ -1,9 +1,11 @@
 """The steps that a plan is made of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.decisions import Decisions, LinkName
+from workspace_ctrl.records.decisions import Decisions, LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 
 
@@ -17,6 +19,23 @@ class TryWorkload:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """Read the content of the ConfigMap that the Workspace names; the plan goes on with it."""
+
+    ref: ObjectRef
+    version: str
+    """Resource version that the watch told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadScale:
+    """Read the scale subresource of the object that the Workspace names; the plan goes on with its selector."""
+
+    ref: ObjectRef
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """Apply a manifest."""
 
@@ -26,6 +45,8 @@ class Apply:
     force: bool
     """Whether fields that others changed are taken back. Never on an object that was not seen to be ours: a foreign one of the same
     name then answers with a conflict instead of being overwritten."""
+    repairs: bool = False
+    """Whether it only takes back what others changed; somebody who goes on changing it is not fought at full speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +71,31 @@ class SetFinalizer:
     present: bool
 
 
-Step = TryWorkload | Apply | Delete | Resume | SetFinalizer
+Question = TryWorkload | ReadConfig | ReadScale
+"""A step whose answer planning needs in order to go on."""
+Step = Question | Apply | Delete | Resume | SetFinalizer
+
+
+@dataclass(frozen=True)
+class UnresolvedError(Exception):
+    """Planning cannot go on: something must be asked first, or is not there (yet)."""
+
+    step: Question | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """Objects of others on which the plan depends: their changes make another pass due."""
+
+    config: str = ""
+    """Name of a ConfigMap in the Workspace's namespace."""
+    nodes: bool = False
+    """Whether nodes' labels may change the plan."""
+    reference: WorkloadRef | None = None
+    """The object that `inference.workloadRef` names."""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    """Labels of pods that do not carry ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +104,9 @@ class Plan:
 
     decisions: Decisions
     steps: tuple[Step, ...] = ()
+    interests: Interests = field(default_factory=Interests)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the plan goes on once its questions are answered."""
+        return any(isinstance(step, TryWorkload | ReadConfig | ReadScale) for step in self.steps)

@@ -13,7 +13,7 @@ from workspace_ctrl.readiness.address import url_of
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link
+from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -76,7 +76,7 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
 
 
 def _conditions(snapshot: Snapshot, decisions: Decisions, links: Sequence[Link]) -> Iterator[Condition]:
-    inference = inference_condition(snapshot, links[0])
+    inference = inference_condition(snapshot, decisions, links[0])
     broken = _first_broken(links)
     yield from _summary(links[0], inference, broken, decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, links[0])
@@ -129,15 +129,16 @@ def _model(condition: Condition, generation: int) -> ConditionModel:
 
 
 def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None:
-    if not decisions.sizing:
+    if not decisions.sizing and decisions.reference is None:
         return None
-    workload = snapshot.workload
+    workload = workload_of(snapshot, decisions)
+    own_name = decisions.names.workload if decisions.names else None
     return WorkloadStatus(
         kind=decisions.workload_kind or None,
-        name=decisions.names.workload if decisions.names else None,
+        name=(decisions.reference.name or None) if decisions.reference else own_name,
         replicas=workload.replicas if workload else None,
         ready_replicas=workload.ready_replicas if workload else None,
-        sizing=decisions.sizing,
+        sizing=decisions.sizing or None,
     )
 
 

@@ -1,10 +1,15 @@
 """The model server: accepted, on a node, and ready."""
 
+from typing import Final
+
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.snapshot import Snapshot
-from workspace_ctrl.records.workloads import Pod
+from workspace_ctrl.records.workloads import Workload
+
+_COUNTING_KINDS: Final = frozenset({"Deployment", "StatefulSet"})
+"""Kinds whose status tells whether all replicas of the newest spec are ready; of others, the pods themselves are asked."""
 
 
 def workload_link(decisions: Decisions) -> Link:
@@ -14,6 +19,9 @@ def workload_link(decisions: Decisions) -> Link:
         return Link.of_problem(problem)
     if not decisions.workload_kind:
         return Link.waiting(LinkName.WORKLOAD, "DryRunPending", "the API server has not been asked yet")
+    if decisions.reference is not None:
+        pods = str(decisions.reference) if decisions.reference.name else "the pods of workloadRef.selector"
+        return Link.true(LinkName.WORKLOAD, "Referenced", f"{pods} serve the model; they are not ours")
     return Link.true(LinkName.WORKLOAD, "Accepted", f"accepted by the API server as {decisions.workload_kind}; {decisions.sizing}")
 
 
@@ -24,39 +32,63 @@ def resource_condition(snapshot: Snapshot) -> Condition:
     if pods and len(placed) == len(pods):
         nodes = ", ".join(sorted({pod.node for pod in placed}))
         return Condition(ConditionType.RESOURCE_READY, Status.TRUE, "workspaceResourceStatusSuccess", f"pods run on {nodes}")
-    stuck = next((pod for pod in pods if pod.unschedulable), None)
-    if stuck is not None:
-        text = f"{stuck.meta.ref}: {stuck.unschedulable}"
-        return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
+    for pod in pods:
+        if pod.trouble is not None and pod.trouble.reason == "Unschedulable":
+            text = f"{pod.meta.ref}: {pod.trouble.message}"
+            return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
     return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "WaitingForNodes", "no pod has a node yet")
 
 
-def inference_condition(snapshot: Snapshot, accepted: Link) -> Condition:
+def inference_condition(snapshot: Snapshot, decisions: Decisions, accepted: Link) -> Condition:
     """Return InferenceReady: all replicas of the model server are ready; it falls when they are not any more."""
     if not accepted.holds:
-        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, accepted.reason, accepted.message)
-    workload = snapshot.workload
+        return _inference(Status.FALSE, accepted.reason, accepted.message)
+    workload = workload_of(snapshot, decisions)
     if workload is None:
-        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, "WorkloadNotCreated", "the workload is not there yet")
+        return _by_pods(snapshot) if decisions.reference else _inference(Status.FALSE, "WorkloadNotCreated", "it is not there yet")
     if workload.is_ready:
         text = f"{workload.ref} has {workload.ready_replicas} of {workload.replicas} replicas ready"
-        return Condition(ConditionType.INFERENCE_READY, Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
-    return _not_ready(snapshot)
+        return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
+    return _not_ready(snapshot, workload)
 
 
-def _not_ready(snapshot: Snapshot) -> Condition:
-    troubled = next((pod for pod in snapshot.pods if pod.trouble or pod.unschedulable), None)
+def workload_of(snapshot: Snapshot, decisions: Decisions) -> Workload | None:
+    """Return the Deployment or StatefulSet that makes the pods, ours or somebody else's; None where another kind does."""
+    if decisions.reference is None:
+        return snapshot.workload(decisions.workload_kind)
+    if snapshot.reference is None or decisions.workload_kind not in _COUNTING_KINDS:
+        return None
+    return snapshot.reference.workload
+
+
+def _by_pods(snapshot: Snapshot) -> Condition:
+    ready = sum(pod.ready for pod in snapshot.pods)
+    counts = f"{ready} of {len(snapshot.pods)} pods ready"
+    if snapshot.pods and ready == len(snapshot.pods):
+        return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", counts)
+    return _trouble(snapshot) or _inference(Status.FALSE, "ModelServerStarting" if snapshot.pods else "NoPods", counts)
+
+
+def _not_ready(snapshot: Snapshot, workload: Workload) -> Condition:
+    troubled = _trouble(snapshot)
     if troubled is not None:
-        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, *_trouble(troubled))
-    workload = snapshot.workload
-    failure = workload.condition("ReplicaFailure") if workload is not None else None
-    if workload is not None and failure is not None and failure.is_true:
-        return Condition(ConditionType.INFERENCE_READY, Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
-    counts = f"{workload.ready_replicas} of {workload.replicas}" if workload is not None else "0"
-    return Condition(ConditionType.INFERENCE_READY, Status.FALSE, "ModelServerStarting", f"{counts} replicas ready")
+        return troubled
+    if workload.replicas == 0:
+        return _inference(Status.FALSE, "ScaledToZero", f"{workload.ref} is scaled to 0")
+    failure = workload.condition("ReplicaFailure")
+    if failure is not None and failure.is_true:
+        return _inference(Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
+    counts = f"{workload.ref}: {workload.ready_replicas} of {workload.replicas} replicas ready"
+    return _inference(Status.FALSE, "ModelServerStarting", counts)
 
 
-def _trouble(pod: Pod) -> tuple[str, str]:
-    if pod.unschedulable:
-        return "Unschedulable", f"{pod.meta.ref}: {pod.unschedulable}"
-    return pod.trouble.partition(":")[0], f"{pod.meta.ref}: {pod.trouble}"
+def _trouble(snapshot: Snapshot) -> Condition | None:
+    """Return what is wrong with the first pod that does not get on, in the words of kubelet or scheduler."""
+    for pod in snapshot.pods:
+        if pod.trouble is not None:
+            return _inference(Status.FALSE, pod.trouble.reason, f"{pod.meta.ref}: {pod.trouble.message}")
+    return None
+
+
+def _inference(status: Status, reason: str, message: str) -> Condition:
+    return Condition(ConditionType.INFERENCE_READY, status, reason, message)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.meta import ObjectRef
 
 
 class LinkName(StrEnum):
@@ -52,7 +53,9 @@ class Decisions:
     gateway_wanted: bool = False
     names: Names | None = None
     workload_kind: str = ""
-    """Deployment or StatefulSet, once the API server has accepted the workload."""
+    """Deployment or StatefulSet, once the API server has accepted the workload; the kind of somebody else's object."""
+    reference: ObjectRef | None = None
+    """Somebody else's object that makes the pods; its name is empty where only labels tell them."""
     parent: Parent | None = None
     path: str = ""
     """Path prefix of the model on the Gateway."""

@@ -1,11 +1,12 @@
 """What all records share: identity, generation, owner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.conditions import Condition, find, parse_conditions
 from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
 
 Json = Mapping[str, Any]
 
@@ -37,6 +38,8 @@ class Meta:
     """Value of our owner label."""
     applied_hash: str = ""
     """Hash of the fields that we last applied."""
+    owned: Fields = field(default_factory=lambda: NO_FIELDS)
+    """The fields that we own; empty on objects that we did not apply."""
 
     def is_controlled_by(self, uid: str) -> bool:
         """Whether the object belongs to the owner with that uid."""
@@ -47,6 +50,7 @@ def parse_meta(raw: Json, kind: str) -> Meta:
     """Return the metadata of the object `raw`; list entries do not name their kind, so it is given."""
     metadata: Json = raw.get("metadata") or {}
     owners = metadata.get("ownerReferences") or ()
+    applied = (metadata.get("annotations") or {}).get(HASH_ANNOTATION, "")
     return Meta(
         ref=ObjectRef(kind, metadata.get("namespace") or "", metadata.get("name") or ""),
         uid=metadata.get("uid") or "",
@@ -54,7 +58,8 @@ def parse_meta(raw: Json, kind: str) -> Meta:
         deleting=bool(metadata.get("deletionTimestamp")),
         controller_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
         workspace=(metadata.get("labels") or {}).get(OWNER_LABEL, ""),
-        applied_hash=(metadata.get("annotations") or {}).get(HASH_ANNOTATION, ""),
+        applied_hash=applied,
+        owned=owned_fields(metadata) if applied else NO_FIELDS,
     )
 
 

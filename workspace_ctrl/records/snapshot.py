@@ -1,30 +1,32 @@
 """All that one pass over a Workspace looks at, frozen at one moment."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from workspace_ctrl.records.answers import Answers
+from workspace_ctrl.records.cluster import ConfigMap, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
-from workspace_ctrl.records.workloads import Pod, Service, Workload
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """The API server's answer to a dry-run of the workload."""
-
-    manifest_hash: str
-    """Hash of the manifest that was tried."""
-    kind: str = ""
-    """Kind of the accepted object."""
-    refusal: str = ""
-    """The server's words; empty when it accepted."""
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.ownership import Fields
+from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The observed objects of one Workspace, and the cluster's Gateways; None where an object is not there."""
+    """The observed objects of one Workspace, and the cluster's Gateways and nodes; None where an object is not there."""
 
-    workload: Workload | None = None
-    service: Service | None = None
+    workloads: tuple[Workload, ...] = ()
+    """Deployment and StatefulSet of the Workspace's name."""
+    services: tuple[Service, ...] = ()
+    claims: tuple[PersistentVolumeClaim, ...] = ()
+    reference: ReferencedWorkload | None = None
+    """The object that `inference.workloadRef` names."""
+    reference_trouble: str = ""
+    """Why its kind cannot be watched; empty while it can."""
+    config_map: ConfigMap | None = None
+    """The ConfigMap that `inference.config` names."""
     pods: tuple[Pod, ...] = ()
     source: OCIRepository | None = None
     release: HelmRelease | None = None
@@ -34,11 +36,26 @@ class Snapshot:
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
+    nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is not installed."""
-    dry_run: DryRun | None = None
-    """The newest answer; it may speak of an older manifest."""
+    answers: Answers = field(default_factory=Answers)
+    tolerated: Mapping[ObjectRef, Fields] = field(default_factory=dict)
+    """Objects that did not become ours altogether when we applied them, and the fields of them that did: others insist on the rest."""
 
     def controller_of(self, gateway: Gateway) -> str | None:
         """Return the controllerName of a Gateway's class, or None when the class is not there."""
         return next((entry.controller for entry in self.gateway_classes if entry.meta.ref.name == gateway.class_name), None)
+
+    def workload(self, kind: str) -> Workload | None:
+        """Return the Workspace's own workload of that kind, or None."""
+        return next((workload for workload in self.workloads if workload.ref.kind == kind), None)
+
+    def meta_of(self, ref: ObjectRef) -> Meta | None:
+        """Return the metadata of one of the Workspace's objects, or None where it is not there."""
+        return next((meta for meta in self._metas() if meta.ref == ref), None)
+
+    def _metas(self) -> Iterator[Meta]:
+        for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route):
+            if record is not None:
+                yield record.meta

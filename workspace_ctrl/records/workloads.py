@@ -1,10 +1,11 @@
-"""Deployments, StatefulSets, Services and pods."""
+"""Deployments and StatefulSets, ours and those of others; Services and claims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workspace_ctrl.api.conditions import find, parse_conditions
+from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
+from workspace_ctrl.records.ownership import owned_by_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,10 @@ class Workload(Conditioned):
     replicas: int = 1
     updated_replicas: int = 0
     ready_replicas: int = 0
+    scaled_by_others: bool = False
+    """Whether another manager, such as an autoscaler, has set the number of replicas."""
+    node_gpus: str = ""
+    """The GPUs of nodes for which the model was sized, where that was read from nodes' labels."""
 
     @property
     def is_current(self) -> bool:
@@ -30,14 +35,15 @@ class Workload(Conditioned):
 def parse_workload(raw: Json, kind: str) -> Workload:
     """Return the record of a Deployment or StatefulSet."""
     status = status_of(raw)
-    replicas = spec_of(raw).get("replicas")
     return Workload(
         meta=parse_meta(raw, kind),
         conditions=conditions_of(raw),
-        observed_generation=status.get("observedGeneration") or 0,
-        replicas=1 if replicas is None else replicas,
-        updated_replicas=status.get("updatedReplicas") or 0,
-        ready_replicas=status.get("readyReplicas") or 0,
+        observed_generation=_number(status.get("observedGeneration")),
+        replicas=_number(spec_of(raw).get("replicas"), 1),
+        updated_replicas=_number(status.get("updatedReplicas")),
+        ready_replicas=_number(status.get("readyReplicas")),
+        scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
+        node_gpus=((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""),
     )
 
 
@@ -54,53 +60,73 @@ def parse_service(raw: Json, kind: str) -> Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
-    """A model-server pod, and why it is not ready."""
+class PersistentVolumeClaim:
+    """A claim for the weights; only its being there matters."""
 
     meta: Meta
-    labels: Mapping[str, str] = field(default_factory=dict)
-    node: str = ""
-    ready: bool = False
-    unschedulable: str = ""
-    """The scheduler's words, while it finds no node."""
-    trouble: str = ""
-    """Reason of a container that waits or failed, such as "ImagePullBackOff: ..."; empty while all goes well."""
-
-    def matches(self, selector: Mapping[str, str]) -> bool:
-        """Whether the pod has all labels of a non-empty `selector`."""
-        return bool(selector) and all(self.labels.get(key) == value for key, value in selector.items())
 
 
-_HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
+def parse_persistent_volume_claim(raw: Json, kind: str) -> PersistentVolumeClaim:
+    """Return the record of a PersistentVolumeClaim."""
+    return PersistentVolumeClaim(meta=parse_meta(raw, kind))
 
 
-def parse_pod(raw: Json, kind: str) -> Pod:
-    """Return the record of a pod."""
-    status = status_of(raw)
-    conditions = parse_conditions(status.get("conditions"))
-    ready = find(conditions, "Ready")
-    scheduled = find(conditions, "PodScheduled")
-    meta = parse_meta(raw, kind)
-    return Pod(
-        meta=meta,
-        labels=dict(raw.get("metadata", {}).get("labels") or {}),
-        node=spec_of(raw).get("nodeName") or "",
-        ready=ready is not None and ready.is_true and not meta.deleting,
-        unschedulable=scheduled.message if scheduled is not None and scheduled.reason == "Unschedulable" else "",
-        trouble=_trouble(status),
+@dataclass(frozen=True, slots=True)
+class ReferencedWorkload:
+    """Somebody else's object that makes pods: of any kind with a pod template, or with a scale subresource."""
+
+    workload: Workload
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of its pods; empty where the object itself does not tell."""
+    port: int | None = None
+    """Port of its containers called http, else the first; None where there is none."""
+
+    @property
+    def meta(self) -> Meta:
+        """Metadata of the object."""
+        return self.workload.meta
+
+
+def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
+    """Return the record of somebody else's workload."""
+    spec = spec_of(raw)
+    template = _mapping(spec.get("template"))
+    return ReferencedWorkload(
+        workload=parse_workload(raw, kind), selector=_selector(spec.get("selector"), template), port=http_port(template)
     )
 
 
-def _trouble(status: Json) -> str:
-    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    for entry in entries:
-        waiting = (entry.get("state") or {}).get("waiting") or {}
-        reason = waiting.get("reason") or ""
-        if reason and reason not in _HARMLESS_WAITING:
-            return f"{reason}: {waiting.get('message') or _last_exit(entry)}".rstrip(": ")
-    return ""
+def _selector(selector: object, template: Json) -> dict[str, str]:
+    """Return labels that select the pods: the selector's, or where it is more than labels, those of the template."""
+    if _mapping(selector).get("matchExpressions"):
+        return _labels(_mapping(template.get("metadata")).get("labels"))
+    return _labels(_mapping(selector).get("matchLabels"))
 
 
-def _last_exit(entry: Json) -> str:
-    ended = (entry.get("lastState") or {}).get("terminated") or {}
-    return f"{ended.get('reason', 'exited')} with exit code {ended.get('exitCode')}" if ended else ""
+def _labels(value: object) -> dict[str, str]:
+    return {key: label for key, label in _mapping(value).items() if isinstance(label, str)}
+
+
+def http_port(template: Json) -> int | None:
+    """Return the port of a pod template's containers that is called http, else the first one, else None."""
+    containers = _mappings(_mapping(template.get("spec")).get("containers"))
+    ports = [port for container in containers for port in _mappings(container.get("ports"))]
+    numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
+    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int), None)
+
+
+def _http_first(port: tuple[object, object]) -> bool:
+    return port[0] != "http"
+
+
+def _mapping(value: object) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[Json]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _number(value: object, otherwise: int = 0) -> int:
+    """Return a count of an object whose schema nobody has promised."""
+    return value if type(value) is int else otherwise

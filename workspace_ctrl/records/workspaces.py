@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workspace_ctrl.api.labels import FINALIZER
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 _SPEC_FIELDS = ("resource", "inference", "tuning", "gateway")
+_ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class WorkspaceRecord:
     spec: bytes
     status: WorkspaceStatus = field(default_factory=WorkspaceStatus)
     has_finalizer: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Those annotations that change what is served."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -38,9 +41,11 @@ class WorkspaceRecord:
 
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
+    annotations = (raw.get("metadata") or {}).get("annotations") or {}
     return WorkspaceRecord(
         meta=parse_meta(raw, kind),
         spec=json.dumps({name: raw[name] for name in _SPEC_FIELDS if name in raw}, separators=(",", ":")).encode(),
         status=parse_status(status_of(raw)),
         has_finalizer=FINALIZER in (raw.get("metadata", {}).get("finalizers") or ()),
+        annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations},
     )

@@ -30,10 +30,10 @@ def test_the_quickstart_is_accepted():
         pytest.param({"tuning": {}}, "a Workspace needs exactly one of inference and tuning", id="both"),
         pytest.param(
             {"inference": {"preset": {"name": "x"}, "template": {}}},
-            "inference needs exactly one of preset and template; remove the other",
+            "inference needs exactly one of preset, template and workloadRef; remove the others",
             id="preset and template",
         ),
-        pytest.param({"resource": None}, "resource is not valid: Field required", id="no resource"),
+        pytest.param({"resource": None}, "resource is missing; name the nodes with resource.labelSelector", id="no resource"),
         pytest.param(
             {"inference": {"preset": {"name": 3}}},
             "inference.preset.name is not valid: Input should be a valid string",

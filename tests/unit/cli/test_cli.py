@@ -62,7 +62,9 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
     ("text", "words"),
     [
         pytest.param(
-            "kind: Workspace\nmetadata: {name: w}\n", "Workspace w is refused: resource is not valid: Field required", id="refused"
+            "kind: Workspace\nmetadata: {name: w}\n",
+            "Workspace w is refused: a Workspace needs exactly one of inference and tuning",
+            id="refused",
         ),
         pytest.param("kind: Workspace\n", "is refused: metadata.name must be a DNS label", id="no name"),
         pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata is not an object", id="strange metadata"),

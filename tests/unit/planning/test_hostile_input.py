@@ -7,7 +7,8 @@ from tests.unit.factories import NOW, SETTINGS, gateway, gateway_class, pod, poo
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.readiness.status import status
-from workspace_ctrl.records.snapshot import DryRun, Snapshot
+from workspace_ctrl.records.answers import Answers, DryRun
+from workspace_ctrl.records.snapshot import Snapshot
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
@@ -50,7 +51,7 @@ worlds = st.builds(
     gateways=st.sampled_from([(), (gateway(),), (gateway(), gateway("other"))]),
     gateway_classes=st.sampled_from([(), (gateway_class(),)]),
     missing_kinds=st.frozensets(st.sampled_from(["Gateway", "HTTPRoute", "HelmRelease", "OCIRepository", "InferencePool"])),
-    dry_run=st.sampled_from([None, DryRun("x", kind="Deployment")]),
+    answers=st.sampled_from([Answers(), Answers(DryRun("x", kind="Deployment"))]),
 )
 
 

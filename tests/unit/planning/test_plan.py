@@ -23,9 +23,10 @@ from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, Resume, SetFinalizer, TryWorkload
+from workspace_ctrl.records.answers import Answers, DryRun
 from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.snapshot import DryRun, Snapshot
+from workspace_ctrl.records.snapshot import Snapshot
 
 GATEWAYS = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),)}
 
@@ -58,16 +59,16 @@ def manifests(snapshot=None, record=None, settings=SETTINGS):
 
 def with_accepted(snapshot, record=None, settings=SETTINGS):
     """The snapshot with the API server's yes to the workload."""
-    first = plan(record or workspace(), replace(snapshot, dry_run=None, workload=None), settings).steps[0]
-    return replace(snapshot, dry_run=DryRun(applied_hash(first.manifest), kind="Deployment"))
+    first = plan(record or workspace(), replace(snapshot, answers=Answers(), workloads=()), settings).steps[0]
+    return replace(snapshot, answers=Answers(DryRun(applied_hash(first.manifest), kind=first.manifest["kind"])))
 
 
 def finished():
     """A world in which all is done."""
     hashes = {kind: applied_hash(manifest) for kind, manifest in manifests().items()}
     return Snapshot(
-        workload=deployment(hash_=hashes["Deployment"]),
-        service=service(hash_=hashes["Service"]),
+        workloads=(deployment(hash_=hashes["Deployment"]),),
+        services=(service(hash_=hashes["Service"]),),
         source=source(hash_=hashes["OCIRepository"]),
         release=release(hash_=hashes["HelmRelease"]),
         route=route(hash_=hashes["HTTPRoute"]),
@@ -99,7 +100,7 @@ def test_a_finished_workspace_yields_no_step():
 
 
 def test_a_deleted_object_is_created_again():
-    assert words(plan(workspace(), replace(finished(), service=None), SETTINGS)) == ["create Service"]
+    assert words(plan(workspace(), replace(finished(), services=()), SETTINGS)) == ["create Service"]
     assert words(plan(workspace(), replace(finished(), source=None), SETTINGS)) == ["create OCIRepository"]
 
 
@@ -110,7 +111,7 @@ def test_a_changed_decision_is_forced_on_what_is_ours():
 
 def test_a_refused_workload_creates_nothing():
     accepted = with_accepted(Snapshot(**GATEWAYS))
-    refused = replace(accepted, dry_run=replace(accepted.dry_run, kind="", refusal="exceeded quota: small"))
+    refused = replace(accepted, answers=Answers(replace(accepted.answers.dry_run, kind="", refusal="exceeded quota: small")))
     outcome = plan(workspace(finalizer=False), refused, SETTINGS)
     assert outcome.steps == ()
     (problem,) = outcome.decisions.problems
@@ -119,19 +120,19 @@ def test_a_refused_workload_creates_nothing():
 
 
 def test_an_answer_to_an_older_manifest_is_asked_again():
-    stale = Snapshot(dry_run=DryRun("another", refusal="no"), **GATEWAYS)
+    stale = Snapshot(answers=Answers(DryRun("another", refusal="no")), **GATEWAYS)
     assert words(plan(workspace(), stale, SETTINGS)) == ["try Deployment"]
 
 
 @pytest.mark.parametrize(
     ("kind", "field", "record"),
     [
-        ("Deployment", "workload", deployment(owner="somebody", hash_="x")),
-        ("Service", "service", replace(service(), meta=Meta(ObjectRef("Service", "default", NAME), controller_uid=""))),
+        ("Deployment", "workloads", deployment(owner="somebody", hash_="x")),
+        ("Service", "services", replace(service(), meta=Meta(ObjectRef("Service", "default", NAME), controller_uid=""))),
     ],
 )
 def test_what_is_not_ours_is_never_touched(kind, field, record):
-    world = with_accepted(replace(finished(), **{field: record}))
+    world = with_accepted(replace(finished(), **{field: (record,)}))
     outcome = plan(workspace(), world, SETTINGS)
     assert not [step for step in outcome.steps if isinstance(step, Apply) and step.manifest["kind"] == kind]
     assert [(problem.reason, problem.link) for problem in outcome.decisions.problems] == [("NotOwned", LinkName.WORKLOAD)]
@@ -141,11 +142,11 @@ def test_what_is_not_ours_is_never_touched(kind, field, record):
     ("changes", "words_"),
     [
         pytest.param({"inference": {"preset": {"name": "phi4-mini"}}}, "did you mean phi-4-mini-instruct?", id="unknown preset"),
-        pytest.param({"inference": {"template": {"spec": {}}}}, "inference.template is not supported", id="template"),
-        pytest.param({"inference": None, "tuning": {}}, "tuning is not supported", id="tuning"),
+        pytest.param({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs", id="template"),
+        pytest.param({"inference": None, "tuning": {}}, "tuning is not run by workspace-ctrl", id="tuning"),
         pytest.param(
             {"inference": {"preset": {"name": "phi-4"}, "adapters": [{"source": {"name": "a"}}]}},
-            "inference.adapters is not",
+            "inference.adapters[0].source needs exactly one of image and volumeSource",
             id="adapters",
         ),
         pytest.param(
@@ -153,7 +154,11 @@ def test_what_is_not_ours_is_never_touched(kind, field, record):
             "modelAccessSecret is missing, and Hugging Face",
             id="no token",
         ),
-        pytest.param({"inference": {"preset": {"name": "phi-4"}, "template": {}}}, "exactly one of preset and template", id="both"),
+        pytest.param(
+            {"inference": {"preset": {"name": "phi-4"}, "template": {}}},
+            "exactly one of preset, template and workloadRef",
+            id="both",
+        ),
     ],
 )
 def test_an_invalid_spec_is_said_and_changes_nothing(changes, words_):

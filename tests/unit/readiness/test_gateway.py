@@ -143,5 +143,5 @@ def test_endpoints_link(pods, status):
 def test_endpoints_go_by_the_selector_that_the_pool_really_has():
     leader = {"kaito.sh/workspace": "w", "apps.kubernetes.io/pod-index": "0"}
     worker = {**leader, "apps.kubernetes.io/pod-index": "1"}
-    snapshot = Snapshot(pool=pool(selector=leader), pods=(pod(labels=worker),), workload=deployment())
+    snapshot = Snapshot(pool=pool(selector=leader), pods=(pod(labels=worker),), workloads=(deployment(),))
     assert endpoints_link(snapshot).status is FALSE

@@ -26,11 +26,12 @@ from workspace_ctrl.api.conditions import find
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import Listener
+from workspace_ctrl.records.pods import Trouble
 from workspace_ctrl.records.snapshot import Snapshot
 
 READY = Snapshot(
-    workload=deployment(),
-    service=service(),
+    workloads=(deployment(),),
+    services=(service(),),
     pods=(pod(),),
     source=source(),
     release=release(),
@@ -104,7 +105,7 @@ def test_a_terminal_problem_stalls():
 
 
 def test_without_the_gateway_side_only_the_model_server_counts():
-    entries = conditions(Snapshot(workload=deployment(), pods=(pod(),)), decisions(gateway_wanted=False))
+    entries = conditions(Snapshot(workloads=(deployment(),), pods=(pod(),)), decisions(gateway_wanted=False))
     assert state(entries, "Ready") == ("True", "Ready")
     assert state(entries, "GatewayReady") is None
 
@@ -112,26 +113,34 @@ def test_without_the_gateway_side_only_the_model_server_counts():
 @pytest.mark.parametrize(
     ("snapshot", "reason"),
     [
-        pytest.param(replace(READY, workload=deployment(ready=0)), "ModelServerStarting", id="starting"),
+        pytest.param(replace(READY, workloads=(deployment(ready=0),)), "ModelServerStarting", id="starting"),
         pytest.param(
-            replace(READY, workload=deployment(ready=0), pods=(pod(ready=False, trouble="ImagePullBackOff: no such image"),)),
-            "ImagePullBackOff",
+            replace(
+                READY,
+                workloads=(deployment(ready=0),),
+                pods=(pod(ready=False, trouble=Trouble("ImagePullError", "no such image")),),
+            ),
+            "ImagePullError",
             id="image",
         ),
         pytest.param(
-            replace(READY, workload=deployment(ready=0), pods=(pod(ready=False, node="", unschedulable="0/3 nodes"),)),
+            replace(
+                READY,
+                workloads=(deployment(ready=0),),
+                pods=(pod(ready=False, node="", trouble=Trouble("Unschedulable", "0/3 nodes")),),
+            ),
             "Unschedulable",
             id="no node",
         ),
         pytest.param(
             replace(
-                READY, workload=deployment(ready=0, conditions=(condition("ReplicaFailure", "True", "FailedCreate"),)), pods=()
+                READY, workloads=(deployment(ready=0, conditions=(condition("ReplicaFailure", "True", "FailedCreate"),)),), pods=()
             ),
             "FailedCreate",
             id="quota on pods",
         ),
-        pytest.param(replace(READY, workload=None), "WorkloadNotCreated", id="no workload"),
-        pytest.param(replace(READY, workload=deployment(generation=2)), "ModelServerStarting", id="old generation"),
+        pytest.param(replace(READY, workloads=()), "WorkloadNotCreated", id="no workload"),
+        pytest.param(replace(READY, workloads=(deployment(generation=2),)), "ModelServerStarting", id="old generation"),
     ],
 )
 def test_inference_ready_falls_with_the_pods_own_reason(snapshot, reason):

@@ -8,7 +8,8 @@ from tests.unit.factories import quickstart
 from workspace_ctrl.controller.kinds import WATCHED
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_gateway, parse_http_route
-from workspace_ctrl.records.workloads import parse_pod, parse_workload
+from workspace_ctrl.records.pods import Trouble, parse_pod
+from workspace_ctrl.records.workloads import parse_workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
 
 
@@ -22,41 +23,66 @@ def test_half_made_objects_are_read(watched, raw):
     assert watched.parse(raw, watched.resource.kind).meta.ref.name == "x"
 
 
+def container(name: str = "vllm", **fields: Any) -> dict[str, Any]:
+    return {"containerStatuses": [{"name": name, **fields}]}
+
+
+def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
+
+
 @pytest.mark.parametrize(
-    ("status", "trouble", "unschedulable"),
+    ("status", "trouble"),
     [
-        pytest.param({}, "", "", id="nothing yet"),
-        pytest.param({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, "", "", id="on its way"),
+        pytest.param({}, None, id="nothing yet"),
+        pytest.param(container(state={"waiting": {"reason": "ContainerCreating"}}), None, id="on its way"),
+        pytest.param(container(state=ended(0, "Completed")), None, id="ended well"),
         pytest.param(
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]},
-            "ImagePullBackOff: no such image",
-            "",
+            container(state={"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}),
+            Trouble("ImagePullError", "container vllm: ImagePullBackOff: no such image"),
             id="image",
         ),
         pytest.param(
-            {
-                "containerStatuses": [
-                    {
-                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                        "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137}},
-                    }
-                ]
-            },
-            "CrashLoopBackOff: OOMKilled with exit code 137",
-            "",
+            container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(137, "OOMKilled"), restartCount=3),
+            Trouble(
+                "ContainerOOMKilled", "container vllm was killed, because it used more memory than its limit, restarted 3 times"
+            ),
             id="out of memory",
         ),
         pytest.param(
+            container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(2, message="loading\nno such model\n")),
+            Trouble("ContainerCrashLoopBackOff", "container vllm ended with exit code 2; its last words: no such model"),
+            id="crash loop",
+        ),
+        pytest.param(
+            container(state={"running": {}}, lastState=ended(1), restartCount=2),
+            Trouble("ContainerFailed", "container vllm ended with exit code 1, restarted 2 times"),
+            id="runs again, and is not ready",
+        ),
+        pytest.param(
+            container(state={"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}}),
+            Trouble("CreateContainerConfigError", 'container vllm: secret "hf" not found'),
+            id="missing Secret",
+        ),
+        pytest.param(
             {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]},
-            "",
-            "0/1 nodes",
+            Trouble("Unschedulable", "0/1 nodes"),
             id="no node",
+        ),
+        pytest.param(
+            {"phase": "Failed", "reason": "Evicted", "message": "low on disk"}, Trouble("PodEvicted", "low on disk"), id="evicted"
         ),
     ],
 )
-def test_a_pod_says_why_it_is_not_ready(status, trouble, unschedulable):
+def test_a_pod_says_why_it_is_not_ready(status, trouble):
     pod = parse_pod(named(status=status), "Pod")
-    assert (pod.trouble, pod.unschedulable, pod.ready) == (trouble, unschedulable, False)
+    assert (pod.trouble, pod.ready) == (trouble, False)
+
+
+def test_a_ready_pod_has_no_trouble():
+    crashed_before = container(state={"running": {}}, lastState=ended(1), restartCount=2)
+    pod = parse_pod(named(status={**crashed_before, "conditions": [{"type": "Ready", "status": "True"}]}), "Pod")
+    assert (pod.trouble, pod.ready) == (None, True)
 
 
 def test_a_workload_is_ready_when_all_replicas_of_the_newest_spec_are():

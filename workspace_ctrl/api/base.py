@@ -1,0 +1,20 @@
+"""What all API models share: how they are read, and how their rules get into the CRD."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+PRESERVE: Final[dict[str, Any]] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+"""Schema of a field whose inside belongs to another API, such as a pod template: the API server checks it where it is used."""
+
+
+def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """Return the schema extension for CEL rules, each with the message for those who break it."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+
+class ApiModel(BaseModel):
+    """Base of all API models: frozen, camelCase outside, unknown fields left to the API server's schema."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")

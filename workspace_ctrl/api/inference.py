@@ -1,0 +1,218 @@
+"""`inference`: the model to serve, from the catalog, from a pod template, or by pods that somebody else deploys."""
+
+import re
+from typing import Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
+
+QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(Mi|Gi|Ti|M|G|T)$"
+_BYTES = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "M": 10**6, "G": 10**9, "T": 10**12}
+_GIB = 2**30
+
+_NAME_LIMIT = 253
+"""Longest name of an object (DNS subdomain, RFC 1123)."""
+_SECRETS_LIMIT = 16
+
+
+class ModelSize(ApiModel):
+    """What sizing must know of a model that is not in the catalog; the figures are in the model's `config.json`."""
+
+    weights: str = Field(
+        max_length=32,
+        pattern=QUANTITY_PATTERN,
+        description="Size of the weights, such as 15Gi: the sum of the model's safetensors files.",
+    )
+    kv_bytes_per_token: int | None = Field(
+        default=None,
+        ge=1,
+        description="Bytes of KV cache for one token: 2 x layers x KV heads x head size x 2 bytes. Without it, only the weights are "
+        "checked, with a fifth on top, and vLLM chooses the longest context itself.",
+    )
+    context_length: int | None = Field(default=None, ge=1, description="Longest context that the model was made for, in tokens.")
+    attention_heads: int | None = Field(
+        default=None, ge=1, description="Attention heads; the number of GPUs that share a layer must divide it."
+    )
+
+    @property
+    def weights_gib(self) -> float:
+        """Size of the weights in GiB."""
+        number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]+)", self.weights).groups()  # type: ignore[union-attr]
+        return float(number) * _BYTES[unit] / _GIB
+
+
+class PresetOptions(ApiModel):
+    """Options of a preset."""
+
+    image: str | None = Field(default=None, description="Deprecated and ignored.")
+    image_pull_secrets: list[str] | None = Field(
+        default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the model server's image is pulled."
+    )
+    model_access_secret: str | None = Field(
+        default=None,
+        max_length=_NAME_LIMIT,
+        description="Secret with key HF_TOKEN, for models that Hugging Face serves to registered users only.",
+    )
+
+
+class Preset(ApiModel):
+    """A model of the catalog, or any other of Hugging Face with its size."""
+
+    name: str = Field(
+        max_length=256,
+        description="Name in the catalog, such as phi-4-mini-instruct (`workspace-ctrl presets` lists them), or the id of a model at "
+        "Hugging Face, such as org/model; one that is not in the catalog needs `size`.",
+    )
+    access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated and ignored.")
+    preset_options: PresetOptions | None = Field(default=None, description="Options of the preset.")
+    size: ModelSize | None = Field(default=None, description="Size of a model that is not in the catalog.")
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("self.name == oldSelf.name", "inference.preset.name cannot be changed; create a new Workspace"))
+    )
+
+
+class AdapterSource(ApiModel):
+    """Where an adapter's weights come from: exactly one of image and volumeSource."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=_NAME_LIMIT,
+        pattern="^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+        description="Name of the adapter, unique in the Workspace; requests name it as their model.",
+    )
+    image: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="OCI image with the adapter in its folder /data (mounted; needs Kubernetes 1.35).",
+    )
+    image_pull_secrets: list[str] | None = Field(
+        default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the image is pulled."
+    )
+    urls: list[str] | None = Field(
+        default=None, max_length=64, description="Not supported; put the adapter into an image or a volume."
+    )
+    volume_source: dict[str, Any] | None = Field(
+        default=None, description="Volume with the adapter, as in a pod's `volumes` (without name).", json_schema_extra=PRESERVE
+    )
+
+
+class Adapter(ApiModel):
+    """A LoRA adapter."""
+
+    source: AdapterSource = Field(description="Where the weights come from.")
+    strength: str | None = Field(default=None, max_length=32, description="Not supported by vLLM; leave it out.")
+
+
+class WeightsVolume(ApiModel):
+    """A volume that keeps the downloaded weights, so that a new pod does not download them again."""
+
+    claim_name: str | None = Field(
+        default=None, max_length=_NAME_LIMIT, description="A PersistentVolumeClaim that is there; several Workspaces may share it."
+    )
+    storage_class_name: str | None = Field(
+        default=None,
+        max_length=_NAME_LIMIT,
+        description="Without claimName: class of the claim that is made. Default: the cluster's.",
+    )
+    size: str | None = Field(
+        default=None,
+        max_length=32,
+        pattern=QUANTITY_PATTERN,
+        description="Without claimName: size of the claim. Default: what the weights need, with a fifth on top.",
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.claimName) || !(has(self.storageClassName) || has(self.size))",
+                "inference.weightsVolume takes either claimName, or storageClassName and size; remove the other",
+            ),
+        )
+    )
+
+
+class WorkloadRef(ApiModel):
+    """Pods that somebody else deploys; only the gateway side of them is made here."""
+
+    api_version: str = Field(
+        default="apps/v1", max_length=253, description="API version of the object, such as leaderworkerset.x-k8s.io/v1."
+    )
+    kind: str | None = Field(
+        default=None,
+        max_length=63,
+        description="Kind of the object: Deployment, StatefulSet, or any kind with a pod template or a scale subresource.",
+    )
+    name: str | None = Field(default=None, max_length=_NAME_LIMIT, description="Name of the object, in the Workspace's namespace.")
+    selector: dict[str, str] | None = Field(
+        default=None,
+        max_length=16,
+        description="Labels of the pods. Default: the object's own selector. It may stand alone, for pods without such an object.",
+    )
+    target_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of the model server in its pods. Default: the container port called http, else the first one.",
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("has(self.kind) == has(self.name)", "inference.workloadRef needs kind and name together"),
+            (
+                "has(self.kind) || (has(self.selector) && size(self.selector) > 0 && has(self.targetPort))",
+                "inference.workloadRef needs kind and name of an object, or selector and targetPort",
+            ),
+        )
+    )
+
+
+class Inference(ApiModel):
+    """The model to serve: exactly one of preset, template and workloadRef."""
+
+    preset: Preset | None = Field(default=None, description="A model of the catalog, or any other of Hugging Face.")
+    template: dict[str, Any] | None = Field(
+        default=None, description="Pod template of a model server of your own.", json_schema_extra=PRESERVE
+    )
+    workload_ref: WorkloadRef | None = Field(
+        default=None, description="Pods that somebody else deploys, such as a Deployment of llama.cpp; they are never written to."
+    )
+    config: str | None = Field(
+        default=None,
+        max_length=_NAME_LIMIT,
+        description="ConfigMap with key inference_config.yaml; its `vllm` entries become flags of a preset's model server.",
+    )
+    adapters: list[Adapter] | None = Field(
+        default=None, max_length=10, description="LoRA adapters, at most 10, each with its own name."
+    )
+    weights_volume: WeightsVolume | None = Field(
+        default=None, description="Keeps the weights of a preset on a volume. Default: downloaded anew for each pod."
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.preset), has(self.template), has(self.workloadRef)].filter(given, given).size() == 1",
+                "inference needs exactly one of preset, template and workloadRef; remove the others",
+            ),
+            (
+                "has(self.preset) || !has(self.weightsVolume)",
+                "inference.weightsVolume belongs to a preset; remove it, and mount a volume in the template",
+            ),
+            (
+                "!has(self.adapters) || self.adapters.all(one, self.adapters.exists_one(other, other.source.name == one.source.name))",
+                "inference.adapters need names of their own; rename one of those that share a name",
+            ),
+            (
+                "has(self.preset) == has(oldSelf.preset) && has(self.template) == has(oldSelf.template)",
+                "inference cannot change between preset, template and workloadRef; create a new Workspace",
+            ),
+        )
+    )
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the given fields that say what to serve; a valid spec has exactly one."""
+        given = {"preset": self.preset, "template": self.template, "workloadRef": self.workload_ref}
+        return [name for name, value in given.items() if value is not None]

@@ -1,0 +1,39 @@
+"""Which Workspaces depend on which objects of others."""
+
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.meta import ObjectRef
+
+_ANY_NODE = ObjectRef("Node", "", "")
+
+
+class InterestIndex:
+    """From an object of others to the Workspaces whose plan depends on it; each operation is O(1)."""
+
+    def __init__(self) -> None:
+        self._interests: dict[Key, Interests] = {}
+        self._interested: dict[ObjectRef, set[Key]] = {}
+
+    def set(self, key: Key, interests: Interests) -> None:
+        """Note that the Workspace `key` depends on `interests`, and on nothing else."""
+        self.forget(key)
+        self._interests[key] = interests
+        for ref in _refs(key, interests):
+            self._interested.setdefault(ref, set()).add(key)
+
+    def forget(self, key: Key) -> None:
+        """Note that the Workspace `key` depends on nothing."""
+        for ref in _refs(key, self._interests.pop(key, Interests())):
+            keys = self._interested[ref]
+            keys.discard(key)
+            if not keys:
+                del self._interested[ref]
+
+    def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
+        """Return the Workspaces that depend on the ConfigMap `ref`, or on any node where `ref` is one."""
+        return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
+
+
+def _refs(key: Key, interests: Interests) -> list[ObjectRef]:
+    config = [ObjectRef("ConfigMap", key[0], interests.config)] if interests.config else []
+    return config + ([_ANY_NODE] if interests.nodes else [])

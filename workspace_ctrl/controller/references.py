@@ -1,0 +1,179 @@
+"""Watches of what single Workspaces name: somebody else's workload, and its pods.
+
+Each is a watch of one object, or of one label selector, so a Workspace with `workloadRef` costs two watches and nothing for objects that
+nobody names; rights can be given kind by kind.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.controller.kinds import POD
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Referenced:
+    """What is known of the things that one Workspace names."""
+
+    workload: ReferencedWorkload | None = None
+    pods: tuple[Pod, ...] = ()
+    trouble: str = ""
+    """Why the workload's kind cannot be watched; empty while it can."""
+
+
+_NOTHING = Referenced()
+
+
+@dataclass
+class _Watch:
+    """One watch of one Workspace."""
+
+    task: asyncio.Task[None] | None = None
+    store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
+    resource: Resource | None = None
+    trouble: str = ""
+    is_synced: bool = False
+
+
+@dataclass
+class _Watches:
+    interests: Interests
+    workload: _Watch | None = None
+    pods: _Watch | None = None
+
+    def all(self) -> tuple[_Watch, ...]:
+        return tuple(watch for watch in (self.workload, self.pods) if watch is not None)
+
+
+class References:
+    """The watches of all Workspaces that name things of others."""
+
+    def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
+        self._client = client
+        self._changed = changed
+        self._watches: dict[Key, _Watches] = {}
+
+    def follow(self, key: Key, interests: Interests) -> None:
+        """Watch what `interests` of the Workspace `key` names, and nothing else."""
+        old = self._watches.get(key)
+        if old is None and interests.reference is None and not interests.pods:
+            return
+        if old is not None and (old.interests.reference, old.interests.pods) == (interests.reference, interests.pods):
+            return
+        new = _Watches(interests)
+        if old is not None and old.interests.reference == interests.reference:
+            new.workload = old.workload
+        elif interests.reference is not None:
+            new.workload = self._watch_workload(key, interests.reference)
+        if old is not None and old.interests.pods == interests.pods:
+            new.pods = old.pods
+        elif interests.pods:
+            new.pods = self._watch_pods(key, interests.pods)
+        _cancel(watch for watch in (old.all() if old is not None else ()) if watch not in new.all())
+        self._watches[key] = new
+
+    def forget(self, key: Key) -> None:
+        """Stop all watches of the Workspace `key`."""
+        watches = self._watches.pop(key, None)
+        _cancel(watches.all() if watches is not None else ())
+
+    def is_synced(self, key: Key) -> bool:
+        """Whether all that the Workspace `key` names has been listed, or is known not to be readable."""
+        watches = self._watches.get(key)
+        return watches is None or all(watch.is_synced for watch in watches.all())
+
+    def of(self, key: Key) -> Referenced:
+        """Return what is known of the things that the Workspace `key` names."""
+        watches = self._watches.get(key)
+        if watches is None:
+            return _NOTHING
+        workload, pods = watches.workload, watches.pods
+        return Referenced(
+            workload=next(workload.store.values(), None) if workload is not None else None,
+            pods=tuple(pods.store.values()) if pods is not None else (),
+            trouble=workload.trouble if workload is not None else "",
+        )
+
+    def resource_of(self, key: Key) -> Resource | None:
+        """Return where the kind of the Workspace's reference is served, once that is known."""
+        watches = self._watches.get(key)
+        return watches.workload.resource if watches is not None and watches.workload is not None else None
+
+    async def close(self) -> None:
+        """Stop all watches."""
+        tasks = [watch.task for watches in self._watches.values() for watch in watches.all() if watch.task is not None]
+        for key in list(self._watches):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
+        watch = _Watch()
+        watch.task = asyncio.create_task(self._run_workload(key, reference, watch), name=f"watch {reference.kind} of {key}")
+        watch.task.add_done_callback(_report)
+        return watch
+
+    def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
+        watch = _Watch(resource=POD)
+        selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+        source = Source(POD, parse_pod, selector, namespace=key[0])
+        watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch pods of {key}")
+        watch.task.add_done_callback(_report)
+        return watch
+
+    async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch) -> None:
+        """Find out where the kind is served, then watch the object; both are tried again until they succeed."""
+        while watch.resource is None:
+            try:
+                watch.resource = await self._client.find_resource(reference.api_version, reference.kind or "")
+            except ApiError as error:
+                watch.trouble, watch.is_synced = str(error), True
+                self._changed(key)
+                await asyncio.sleep(_RETRY_SECONDS)
+        watch.trouble = ""
+        source = Source(
+            watch.resource, parse_referenced_workload, namespace=key[0], field_selector=f"metadata.name={reference.name}"
+        )
+        await self._run(key, source, watch)
+
+    async def _run(self, key: Key, source: Source[Any], watch: _Watch) -> None:
+        def changed(_record: object) -> None:
+            self._changed(key)
+
+        def served() -> None:
+            watch.trouble = (
+                f"{source.resource.plural} of {source.resource.api_version} cannot be watched" if informer.is_missing else ""
+            )
+            self._changed(key)
+
+        informer = Informer(self._client, source, watch.store, changed, served)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(informer.run())
+            await informer.wait_synced()
+            watch.is_synced = True
+            self._changed(key)
+
+
+def _cancel(watches: Any) -> None:  # noqa: ANN401
+    for watch in watches:
+        if watch.task is not None:
+            watch.task.cancel()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())

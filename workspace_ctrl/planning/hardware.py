@@ -1,0 +1,67 @@
+"""The GPUs for which a model is sized: those of an instance type, or those that the labels of the user's own nodes tell."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
+from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
+from workspace_ctrl.planning.nodes import selects
+from workspace_ctrl.records.cluster import Node
+from workspace_ctrl.records.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGpus:
+    """The GPUs of one node."""
+
+    gpus: NodeGpus | None
+    """None where nothing tells them."""
+    remembered: str = ""
+    """To be written on the workload, where nodes' labels told them."""
+
+
+def reads_nodes(resource: Resource) -> bool:
+    """Whether nodes' labels are asked: no instance type of the catalog is named, or the user names nodes."""
+    return bool(resource.preferred_nodes) or resource.instance_type not in instance_types()
+
+
+def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
+    """Return the GPUs of one node for `resource`; of several different nodes, those with the least memory.
+
+    Raises:
+        SpecError: the instance type is not known, and no node tells its GPUs.
+    """
+    if reads_nodes(resource):
+        remembered = next((workload.node_gpus for workload in snapshot.workloads if workload.node_gpus), "")
+        if remembered:
+            # What a node's label said when the workload was made: nodes that come and go do not change a running model.
+            return FoundGpus(_parse(remembered), remembered)
+        labelled = min(_labelled(resource, snapshot), key=lambda gpus: gpus.memory_gib, default=None)
+        if labelled is not None:
+            return FoundGpus(labelled, _format(labelled))
+    return FoundGpus(find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE).node_gpus)
+
+
+def _labelled(resource: Resource, snapshot: Snapshot) -> Iterator[NodeGpus]:
+    for node in snapshot.nodes:
+        gpus = gpus_from_labels(node.labels) if _is_meant(resource, node) else None
+        if gpus is not None:
+            yield gpus
+
+
+def _is_meant(resource: Resource, node: Node) -> bool:
+    by_name = not resource.preferred_nodes or node.meta.ref.name in resource.preferred_nodes
+    return by_name and selects(resource.label_selector, node.labels)
+
+
+def _format(gpus: NodeGpus) -> str:
+    return json.dumps(gpus.model_dump(), sort_keys=True)
+
+
+def _parse(text: str) -> NodeGpus | None:
+    try:
+        return NodeGpus.model_validate_json(text)
+    except ValueError:
+        return None

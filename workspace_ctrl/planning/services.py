@@ -1,0 +1,37 @@
+"""Services of the model server, for clients inside the cluster that need no Gateway."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL, RAY_DASHBOARD_PORT, RAY_PORT, SERVICE_PORT
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.records.meta import Meta
+
+
+def service(
+    owner: Meta, names: Names, selector: Mapping[str, str], *, port: int = INFERENCE_PORT, public: bool = False
+) -> Manifest:
+    """Return the Service of the pods that answer requests; `public` gives it an address outside of the cluster."""
+    spec: dict[str, Any] = {
+        "selector": dict(selector),
+        "ports": [{"name": "http", "protocol": "TCP", "port": SERVICE_PORT, "targetPort": port}],
+    }
+    if public:
+        spec["type"] = "LoadBalancer"
+    return owned("v1", "Service", names.service, owner, {"spec": spec})
+
+
+def headless_service(owner: Meta, names: Names) -> Manifest:
+    """Return the Service that gives each pod of a StatefulSet a name of its own.
+
+    The names must be there before the pods are ready: they find each other by them in order to become ready.
+    """
+    ports = [("ray", RAY_PORT), ("dashboard", RAY_DASHBOARD_PORT)]
+    spec = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": {POD_LABEL: names.workspace},
+        "ports": [{"name": name, "protocol": "TCP", "port": port, "targetPort": port} for name, port in ports],
+    }
+    return owned("v1", "Service", names.headless_service, owner, {"spec": spec})

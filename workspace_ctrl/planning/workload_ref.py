@@ -1,0 +1,53 @@
+"""Pods that somebody else deploys: which they are, and on which port they answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workloads import ReferencedWorkload
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedPods:
+    """The pods of a `workloadRef`."""
+
+    selector: Mapping[str, str]
+    port: int
+
+
+def referenced_pods(reference: WorkloadRef, namespace: str, snapshot: Snapshot) -> ReferencedPods:
+    """Return which pods `reference` means.
+
+    Raises:
+        UnresolvedError: the object is not there, or does not tell which pods are its own, or on which port they answer.
+    """
+    found = snapshot.reference
+    if reference.kind is None or reference.name is None:
+        return ReferencedPods(dict(reference.selector or {}), reference.target_port or 0)
+    ref = ObjectRef(reference.kind, namespace, reference.name)
+    if found is None:
+        if snapshot.reference_trouble:
+            raise _unresolved("WorkloadNotReadable", f"{ref} cannot be read: {snapshot.reference_trouble}")
+        raise _unresolved("WorkloadNotFound", f"{ref} of {reference.api_version}, which inference.workloadRef names, is not there")
+    port = reference.target_port or found.port
+    if port is None:
+        raise _unresolved("PortUnknown", f"{ref} has no container port; set inference.workloadRef.targetPort")
+    return ReferencedPods(reference.selector or found.selector or _scale_selector(found, snapshot), port)
+
+
+def _scale_selector(found: ReferencedWorkload, snapshot: Snapshot) -> Mapping[str, str]:
+    scale = snapshot.answers.scale
+    if scale is None or scale.uid != found.meta.uid:
+        raise UnresolvedError(step=ReadScale(found.meta.ref, found.meta.uid))
+    if not scale.labels:
+        text = f"{found.meta.ref} tells by neither spec.selector nor a scale subresource which pods are its own"
+        raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
+    return scale.labels
+
+
+def _unresolved(reason: str, message: str) -> UnresolvedError:
+    return UnresolvedError(problem=Problem(LinkName.WORKLOAD, reason, message))

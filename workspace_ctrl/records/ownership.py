@@ -1,0 +1,57 @@
+"""Which fields of an object are ours: what server-side apply keeps in `metadata.managedFields`.
+
+When somebody edits a field that we applied, the API server takes it off our entry; so an edit is seen without keeping the object's content.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from workspace_ctrl.api.labels import FIELD_MANAGER
+
+Fields = Mapping[str, Any]
+"""A tree as in `fieldsV1`: `f:name` a field, `k:{...}` an item of a list by its keys, `v:...` a value of a set; an empty tree is a leaf."""
+
+NO_FIELDS: Fields = {}
+
+
+def owned_fields(metadata: Mapping[str, Any]) -> Fields:
+    """Return the tree of the fields that we own by apply, without owner references (they are read by themselves).
+
+    Objects of one shape share one tree, so that thousands of them take no memory of their own.
+    """
+    entry = next((entry for entry in _entries(metadata) if entry.get("manager") == FIELD_MANAGER and _is_apply(entry)), None)
+    if entry is None:
+        return NO_FIELDS
+    fields = dict(entry.get("fieldsV1") or {})
+    about = {key: value for key, value in (fields.get("f:metadata") or {}).items() if key != "f:ownerReferences"}
+    return _shared(json.dumps(fields | {"f:metadata": about}, sort_keys=True))
+
+
+def owned_by_others(metadata: Mapping[str, Any], *path: str) -> bool:
+    """Whether another manager owns the field at `path`, such as ("spec", "replicas")."""
+    others = (entry for entry in _entries(metadata) if entry.get("manager") != FIELD_MANAGER)
+    return any(_has(entry.get("fieldsV1") or {}, path) for entry in others)
+
+
+def _entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from metadata.get("managedFields") or ()
+
+
+def _is_apply(entry: Mapping[str, Any]) -> bool:
+    return entry.get("operation") == "Apply" and not entry.get("subresource")
+
+
+def _has(fields: Fields, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if f"f:{name}" not in fields:
+            return False
+        fields = fields[f"f:{name}"]
+    return True
+
+
+@lru_cache(maxsize=4096)
+def _shared(text: str) -> Fields:
+    fields: Fields = json.loads(text)
+    return fields

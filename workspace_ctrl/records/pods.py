@@ -1,0 +1,91 @@
+"""Model-server pods, and why they are not ready."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from workspace_ctrl.api.conditions import find, parse_conditions
+from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
+
+_HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
+_IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
+)
+_OOM_KILLED: Final = "OOMKilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a pod does not get on: one word for programs, and the words of kubelet or scheduler."""
+
+    reason: str
+    """As KAITO names it: Unschedulable, PodEvicted, ImagePullError, ContainerOOMKilled, ContainerCrashLoopBackOff, ContainerFailed; or
+    the kubelet's own reason."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A model-server pod."""
+
+    meta: Meta
+    labels: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
+    ready: bool = False
+    trouble: Trouble | None = None
+    """None while all goes well."""
+
+    def matches(self, selector: Mapping[str, str]) -> bool:
+        """Whether the pod has all labels of a non-empty `selector`."""
+        return bool(selector) and all(self.labels.get(key) == value for key, value in selector.items())
+
+
+def parse_pod(raw: Json, kind: str) -> Pod:
+    """Return the record of a pod."""
+    status = status_of(raw)
+    meta = parse_meta(raw, kind)
+    ready = find(parse_conditions(status.get("conditions")), "Ready")
+    is_ready = ready is not None and ready.is_true and not meta.deleting
+    return Pod(
+        meta=meta,
+        labels=dict(raw.get("metadata", {}).get("labels") or {}),
+        node=spec_of(raw).get("nodeName") or "",
+        ready=is_ready,
+        trouble=None if is_ready else next(_troubles(status), None),
+    )
+
+
+def _troubles(status: Json) -> Iterator[Trouble]:
+    scheduled = find(parse_conditions(status.get("conditions")), "PodScheduled")
+    if scheduled is not None and scheduled.reason == "Unschedulable":
+        yield Trouble("Unschedulable", scheduled.message)
+    if status.get("phase") == "Failed":
+        reason = status.get("reason") or "Failed"
+        yield Trouble("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
+    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        yield from _container_troubles(entry)
+
+
+def _container_troubles(entry: Json) -> Iterator[Trouble]:
+    """Yield what is wrong with a container; one that runs again after a crash is still in trouble until its pod is ready."""
+    container, state = entry.get("name", ""), entry.get("state") or {}
+    waiting = state.get("waiting") or {}
+    reason, words = waiting.get("reason") or "", waiting.get("message") or ""
+    if reason in _IMAGE_REASONS:
+        yield Trouble("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
+        return
+    ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
+    if ended.get("exitCode"):
+        yield _crash(container, ended, entry.get("restartCount") or 0, backing_off=reason == "CrashLoopBackOff")
+    elif reason and reason not in _HARMLESS_WAITING:
+        yield Trouble(reason, f"container {container}: {words}".rstrip(": "))
+
+
+def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> Trouble:
+    code, lines = ended["exitCode"], (ended.get("message") or "").strip().splitlines()
+    times = f", restarted {restarts} times" if restarts > 1 else ""
+    said = f"; its last words: {lines[-1].strip()[:300]}" if lines else ""
+    message = f"container {container} ended with exit code {code}{times}{said}"
+    if ended.get("reason") == _OOM_KILLED:
+        return Trouble("ContainerOOMKilled", f"container {container} was killed, because it used more memory than its limit{times}")
+    return Trouble("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)
