@@ -78,6 +78,12 @@ def items(cluster: Cluster, namespace: str, kinds: str, selector: str = "") -> l
     return listed
 
 
+def command_of(cluster: Cluster, namespace: str, kind: str, name: str) -> list[str]:
+    """Return the command of the first container of a workload."""
+    command: list[str] = get(cluster, namespace, kind, name)["spec"]["template"]["spec"]["containers"][0]["command"]
+    return command
+
+
 def condition(cluster: Cluster, namespace: str, name: str, type_: str) -> dict[str, Any]:
     """Return a condition of a Workspace; empty where it is not there."""
     conditions = get(cluster, namespace, "workspace", name).get("status", {}).get("conditions", [])

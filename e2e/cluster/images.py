@@ -90,6 +90,7 @@ def vllm() -> Image:
             FileEntry("/usr/local/bin/llm-d-inference-sim", build(INFERENCE).binary("llm-d-inference-sim")),
             FileEntry("/usr/local/bin/vllm", PACKAGE / "standins" / "vllm.sh"),
             FileEntry("/usr/local/bin/ray", PACKAGE / "standins" / "ray.sh"),
+            FileEntry("/usr/local/bin/curl", PACKAGE / "standins" / "curl.sh"),
         ),
         links=tuple((f"/bin/{applet}", "busybox") for applet in _applets()),
         entrypoint=("vllm", "serve"),

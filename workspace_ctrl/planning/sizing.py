@@ -29,7 +29,7 @@ def size(model, node, wanted):
         weights = model.weights_gib * 1.02 / gpus / nodes
         cache = usable - weights - 2.3
         tokens = int(cache * 2**30 / (model.kv_bytes_per_token / gpus / nodes))
-        length = min(model.context_limit, tokens) // 256 * 256
+        length = min(model.context_limit, tokens, wanted.max_model_len or 10**9) // 256 * 256
         if length >= min(2048, model.context_limit):
             return Sizing(nodes, gpus, gpus, nodes, length, f"{nodes} x {node.name}")
         if not model.distributed:

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Stands in for curl in probes: fetches the last argument, and fails as curl --fail does. A static busybox cannot look
+# names up in the C library, so the name is asked for in the cluster's domain, and the request goes to an address.
+for url; do :; done
+address=${url#http://}
+path=/${address#*/}
+address=${address%%/*}
+host=${address%:*}
+if [ "$host" = localhost ]; then
+    ip=127.0.0.1
+else
+    ip=$(nslookup "$host.cluster.local" 2> /dev/null | sed -n '/^Name:/,$ s/^Address: *//p' | head -n 1)
+fi
+[ -n "$ip" ] || exit 6
+printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$path" "$host" | nc -w 4 "$ip" "${address##*:}" | head -n 1 | grep -q ' 200 '
