@@ -45,7 +45,10 @@ def model_server(workspace: Workspace) -> ModelServer:
             f"is missing, and Hugging Face serves {preset.model} to registered users only",
             "create a Secret with your token under the key HF_TOKEN and name it here",
         )
-    return ModelServer(preset=preset, sizing=size(preset, node), token_secret=secret)
+    sizing = size(preset, node)
+    if sizing.nodes > 1:
+        raise SpecError("resource.instanceType", f"asks for {sizing.explanation}, but more than one node {_NOT_YET}")
+    return ModelServer(preset=preset, sizing=sizing, token_secret=secret)
 
 
 def _supported_preset(workspace: Workspace) -> Preset:
@@ -130,9 +133,10 @@ def _command(server: ModelServer) -> list[str]:
         f"--port={INFERENCE_PORT}",
         f"--download-dir={_WEIGHTS}",
         f"--gpu-memory-utilization={GPU_MEMORY_UTILIZATION}",
-        f"--tensor-parallel-size={server.sizing.gpus}",
-        f"--max-model-len={server.sizing.max_model_len}",
+        f"--tensor-parallel-size={server.sizing.tensor_parallel_size}",
+        *([f"--max-model-len={server.sizing.max_model_len}"] if server.sizing.max_model_len else []),
         *server.preset.flags,
+        *server.sizing.flags,
     ]
 
 
