@@ -139,7 +139,7 @@ def _context(model: PresetModel, placement: _Placement, wanted: Wanted) -> int |
     limit = wanted.max_model_len or model.context_limit
     if limit is None or (model.kv_bytes_per_token is None and wanted.max_model_len is None):
         return None
-    return max(placement.most_tokens(limit), _shortest_context(model, wanted))
+    return placement.most_tokens(limit)
 
 
 def _tensor_parallel_size(model: PresetModel, gpus: int) -> int:

@@ -58,6 +58,27 @@ def test_the_explanation_says_it_all_in_one_line():
     )
 
 
+@pytest.mark.parametrize(
+    ("preset", "node", "nodes", "gpus", "length"),
+    [
+        pytest.param("kimi-k2-instruct", "p5.48xlarge", 2, 8, 75008, id="61 layers on 2 nodes; every rank holds the whole cache"),
+        pytest.param("llama-3.1-8b-instruct", "Standard_NC6s_v3", 2, 1, 57344, id="32 layers on 2 nodes"),
+        pytest.param("mixtral-8x22b-instruct", "a2-highgpu-1g", 10, 1, 65536, id="56 layers on 10 nodes: 6 on the fullest"),
+        pytest.param("phi-4-mini-instruct", "g4dn.12xlarge", 1, 4, 131072, id="8 KV heads on 4 GPUs"),
+        pytest.param("gemma-3-4b-instruct", "g5.48xlarge", 1, 8, 131072, id="4 KV heads on 8 GPUs"),
+    ],
+)
+def test_known_sizes_on_several_nodes_and_gpus(preset, node, nodes, gpus, length):
+    sizing = sized(preset, node)
+    assert (sizing.nodes, sizing.gpus, sizing.max_model_len) == (nodes, gpus, length)
+
+
+def test_there_are_never_more_nodes_than_layers():
+    two_layers = custom_model("o/m", ModelSize(weights_gib=300, layers=2, kv_bytes_per_token=1000))
+    with pytest.raises(SpecError, match=r"on each of 2 x 1 GPU\(s\), weights take 153.0 and"):
+        size(two_layers, SOME.model_copy(update={"gpus": 1}))
+
+
 def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
     sizing = sized("deepseek-r1-0528", "Standard_ND96isr_H100_v5")
     assert (sizing.tensor_parallel_size, sizing.pipeline_parallel_size) == (sizing.gpus, sizing.nodes) == (8, 2)
@@ -176,7 +197,11 @@ figures = st.fixed_dictionaries(
         "min_compute_capability": st.sampled_from([8.0, 9.0]),
     },
 )
-models = figures.map(lambda known: PresetModel(name="m", model="o/m", **known))
+models = figures.map(lambda known: PresetModel(name="m", model="o/m", **known)) | st.builds(
+    lambda preset, gib: preset.model_copy(update={"weights_gib": gib, "distributed": True}),
+    st.sampled_from(list(presets().values())),
+    st.floats(1, 1000),
+)
 nodes = st.builds(
     NodeGpus,
     name=st.just("n"),
