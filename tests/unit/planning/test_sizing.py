@@ -104,6 +104,7 @@ def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
         pytest.param(
             "deepseek-v3.2", "Standard_NC4_A2", "needs 9.0 or newer; choose nodes with more GPU memory", id="nothing here"
         ),
+        pytest.param("qwen3-30b-a3b", "g2-standard-4", "the smallest that it fits on is a3-highgpu-1g", id="79.65 GiB, not 2 x 40"),
         pytest.param("falcon-7b", "Standard_NK12", "falcon-7b: of 6.3 GiB usable on each of 1 GPU(s)", id="cannot be split"),
     ],
 )
