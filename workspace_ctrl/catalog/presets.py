@@ -17,6 +17,7 @@ _Count = Annotated[int, Field(gt=0, le=10_000)]
 _Tokens = Annotated[int, Field(gt=0, le=10**9)]
 _Bytes = Annotated[int, Field(gt=0, le=10**9)]
 _HUGGING_FACE_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_SAME_BUT_FOR_A_LETTER = 0.97
 _NAME = "inference.preset.name"
 
 
@@ -122,7 +123,8 @@ def custom_model(name: str, size: ModelSize | None) -> PresetModel:
     if not _HUGGING_FACE_ID.fullmatch(name):
         raise SpecError(_NAME, f"{name!r} is not a Hugging Face id", "write it as organization/model")
     if size is None:
-        remedy = "give its size in inference.preset.presetOptions.size (weightsGib at least), or name a model of the catalog"
+        otherwise = "give its size in inference.preset.presetOptions.size (weightsGib at least), or name a model of the catalog"
+        remedy = suggestion(name, _presets_by_any_name(), otherwise, cutoff=_SAME_BUT_FOR_A_LETTER)
         raise SpecError(_NAME, f"{name!r} is not in the catalog, so its size is not known", remedy)
     figures = size.model_dump(exclude={"kv_bytes_per_token"})
     return PresetModel(name=name, model=name, distributed=True, stated_kv_bytes_per_token=size.kv_bytes_per_token, **figures)

@@ -83,6 +83,10 @@ def test_a_preset_is_found_by_all_its_names(preset):
     assert all(find_preset(name) is preset for name in (preset.name, preset.model, *preset.aliases))
 
 
+def test_a_preset_is_served_under_its_own_name_whichever_it_was_asked_by():
+    assert find_preset("gemma-3-27b-it").name == find_preset("google/gemma-3-27b-it").name == "gemma-3-27b-instruct"
+
+
 def test_names_are_unique():
     names = [name for preset in presets().values() for name in (preset.name, preset.model, *preset.aliases)]
     assert len(names) == len(set(names)) > 2 * 60
@@ -119,6 +123,9 @@ def test_flags_are_long_options_that_the_controller_does_not_set_itself(preset):
         ("Phi-4-Mini-Instruct", "inference.preset.name 'Phi-4-Mini-Instruct' is not known; did you mean phi-4-mini-instruct?"),
         ("!!!", "inference.preset.name '!!!' is not known; `workspace-ctrl presets` lists the models"),
         ("some-lab/Model", "'some-lab/Model' is not in the catalog, so its size is not known; give its size in"),
+        ("llama3", "did you mean llama-3.1-8b-instruct?"),
+        ("deepseek-r1", "did you mean deepseek-r1-0528?"),
+        ("qwen/qwen3-8b", "did you mean Qwen/Qwen3-8B?"),
         ("--port=1/x", "'--port=1/x' is not a Hugging Face id; write it as organization/model"),
         ("a/b/c", "is not a Hugging Face id"),
     ],
