@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 
-QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(Mi|Gi|Ti|M|G|T)$"
+QUANTITY_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(Mi|Gi|Ti|M|G|T)$"
 _BYTES = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "M": 10**6, "G": 10**9, "T": 10**12}
 _GIB = 2**30
 
@@ -17,7 +17,7 @@ _SECRETS_LIMIT = 16
 
 
 class ModelSize(ApiModel):
-    """What sizing must know of a model that is not in the catalog; the figures are in the model's `config.json`."""
+    """What sizing must know of a model that is not in the catalog; the figures stand in the model's `config.json`."""
 
     weights: str = Field(
         max_length=32,
@@ -25,15 +25,22 @@ class ModelSize(ApiModel):
         description="Size of the weights, such as 15Gi: the sum of the model's safetensors files.",
     )
     kv_bytes_per_token: int | None = Field(
+        default=None, ge=1, le=10**9, description="Bytes of KV cache for one token. Default: what layers, kvHeads and headDim make."
+    )
+    context_limit: int | None = Field(
         default=None,
         ge=1,
-        description="Bytes of KV cache for one token: 2 x layers x KV heads x head size x 2 bytes. Without it, only the weights are "
-        "checked, with a fifth on top, and vLLM chooses the longest context itself.",
+        le=10**9,
+        description="Longest context that the model was made for, in tokens (max_position_embeddings).",
     )
-    context_length: int | None = Field(default=None, ge=1, description="Longest context that the model was made for, in tokens.")
+    layers: int | None = Field(default=None, ge=1, le=10_000, description="Layers (num_hidden_layers).")
     attention_heads: int | None = Field(
-        default=None, ge=1, description="Attention heads; the number of GPUs that share a layer must divide it."
+        default=None, ge=1, le=10_000, description="Attention heads (num_attention_heads); the GPUs of a node must divide them."
     )
+    kv_heads: int | None = Field(
+        default=None, ge=1, le=10_000, description="Heads of keys and values (num_key_value_heads); 1 for latent attention."
+    )
+    head_dim: int | None = Field(default=None, ge=1, le=10_000, description="Width of a head (head_dim).")
 
     @property
     def weights_gib(self) -> float:

@@ -1,37 +1,39 @@
-"""Instance types and their GPUs."""
+"""Instance types of the providers."""
 
 from collections.abc import Mapping
 from functools import cache
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.catalog.gpus import NodeGpus, gpus
 from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 """What KAITO v0.7 fills in where a Workspace names none."""
 
 
-class InstanceType(Row):
+class InstanceType(NodeGpus):
     """A kind of node."""
 
+    provider: str
+    """azure, arc, aws or gcp."""
+
+
+class _InstanceTypeRow(Row):
     name: str
-    gpus: int
-    """Number of GPUs of a node."""
-    gpu_memory_gib: float
-    """Memory of all its GPUs together, in GiB."""
+    provider: str
     gpu: str
-    """Name of the GPU, for people."""
-
-    @property
-    def node_gpus(self):
-        from workspace_ctrl.catalog.gpus import NodeGpus
-
-        return NodeGpus(name=self.gpu, count=self.gpus, memory_gib=self.gpu_memory_gib / self.gpus)
+    gpus: int
 
 
 @cache
 def instance_types() -> Mapping[str, InstanceType]:
     """Return all instance types by name."""
-    return {entry.name: entry for entry in load("instance_types.yaml", "instance_types", InstanceType)}
+    return {row.name: _instance_type(row) for row in load("instance_types.yaml", "instance_types", _InstanceTypeRow)}
+
+
+def _instance_type(row: _InstanceTypeRow) -> InstanceType:
+    gpu = gpus()[row.gpu]
+    return InstanceType(gpu_memory_gib=gpu.memory_gib, compute_capability=gpu.compute_capability, **row.model_dump())
 
 
 def find_instance_type(name: str) -> InstanceType:
@@ -43,5 +45,5 @@ def find_instance_type(name: str) -> InstanceType:
     known = instance_types()
     if name in known:
         return known[name]
-    remedy = suggestion(name, known, "name one of the catalog's, with its provider's spelling")
+    remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists those that are")
     raise SpecError("resource.instanceType", f"{name!r} is not known", remedy)

@@ -8,6 +8,8 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+_TELLING = 4
+"""Letters from which on the beginning of a name tells something."""
 RowT = TypeVar("RowT", bound="Row")
 
 
@@ -17,11 +19,20 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Return the remedy for an unknown `name`: the closest of `known`, or `otherwise` where none is close."""
-    spelling = {entry.lower(): entry for entry in known}
-    close = get_close_matches(name.lower(), spelling, n=1, cutoff=0.5)
+def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
+    """Return the remedy for an unknown `name`: the first of `known` that begins so, else the closest one, else `otherwise`.
+
+    Only letters and digits count. `cutoff` says how close is close: 1 is the same, 0 anything.
+    """
+    spelling = {_letters(entry): entry for entry in reversed(list(known))}  # of two alike, the first
+    asked = _letters(name)
+    longer = [key for key in reversed(spelling) if len(asked) >= _TELLING and key.startswith(asked)]
+    close = longer or get_close_matches(asked, spelling, n=1, cutoff=cutoff)
     return f"did you mean {spelling[close[0]]}?" if close else otherwise
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def load(file: str, key: str, row: type[RowT]) -> tuple[RowT, ...]:

@@ -1,39 +1,94 @@
-"""`workspace-ctrl presets`: the models that a Workspace can name."""
+"""`workspace-ctrl presets`: the models and instance types that a Workspace can name."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.catalog.instance_types import InstanceType, find_instance_type, instance_types
 from workspace_ctrl.catalog.presets import PresetModel, find_preset, presets
+from workspace_ctrl.cli.printing import to_yaml
+
+_Entries: TypeAlias = Sequence[PresetModel | InstanceType]
+_PRESET_COLUMNS = ("NAME", "PARAMS", "GIB", "CONTEXT", "GATED", "HUGGING FACE")
+_INSTANCE_TYPE_COLUMNS = ("NAME", "PROVIDER", "GPUS", "GIB", "CAPABILITY", "GPU")
+_NUMBERS = {"PARAMS", "GIB", "CONTEXT", "GPUS", "CAPABILITY"}
 
 
 @click.command("presets")
 @click.argument("name", required=False)
-def presets_command(name: str | None) -> None:
-    """List the models that a Workspace can name, or show the one called NAME."""
-    if name is None:
-        Console().print(_table())
-        return
+@click.option("--instance-types", "of_nodes", is_flag=True, help="Instance types and their GPUs instead of models.")
+@click.option("--output", "-o", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format.")
+def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
+    """List the models that a Workspace can name.
+
+    With NAME, show all that is known of the one with that name, or list those that have it in their name.
+    Exit code: 0; 2 when nothing has that name.
+    """
     try:
-        preset = find_preset(name)
+        found = _instance_types(name) if of_nodes else _presets(name)
     except SpecError as error:
         raise click.UsageError(str(error)) from None
-    for field, value in preset.model_dump().items():
-        click.echo(f"{field}: {' '.join(value) if isinstance(value, tuple) else value}")
+    fields = [_fields(entry) for entry in found]
+    if output == "json":
+        click.echo(json.dumps(fields, indent=2))
+    elif output == "yaml" or (name and len(found) == 1):
+        click.echo(to_yaml(*fields), nl=False)
+    else:
+        Console().print(_table(found, _INSTANCE_TYPE_COLUMNS if of_nodes else _PRESET_COLUMNS))
 
 
-def _table() -> Table:
+def _presets(name: str | None) -> _Entries:
+    """Return the preset called `name`, else those that have it in their name or Hugging Face id."""
+    try:
+        return [find_preset(name)] if name else list(presets().values())
+    except SpecError:
+        matching = [preset for preset in presets().values() if _has(name, preset.name, preset.model)]
+        if not matching:
+            raise
+        return matching
+
+
+def _instance_types(name: str | None) -> _Entries:
+    """Return the instance type called `name`, else those that have it in their name, their GPU's or their provider's."""
+    try:
+        return [find_instance_type(name)] if name else list(instance_types().values())
+    except SpecError:
+        matching = [node for node in instance_types().values() if _has(name, node.name, node.gpu, node.provider)]
+        if not matching:
+            raise
+        return matching
+
+
+def _has(part: str | None, *texts: str) -> bool:
+    return any((part or "").lower() in text.lower() for text in texts)
+
+
+def _fields(entry: PresetModel | InstanceType) -> Mapping[str, Any]:
+    """Return what is known of it, with what follows from that."""
+    known = entry.model_dump(mode="json", exclude_none=True)
+    if isinstance(entry, PresetModel):
+        return {**known, "kv_bytes_per_token": entry.kv_bytes_per_token}
+    return {**known, "memory_gib": round(entry.memory_gib, 2)}
+
+
+def _table(entries: _Entries, columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    table.add_column("NAME", no_wrap=True)
-    table.add_column("GIB", no_wrap=True, justify="right")
-    table.add_column("CONTEXT", no_wrap=True, justify="right")
-    table.add_column("GATED", no_wrap=True)
-    table.add_column("HUGGING FACE", no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
-    for preset in presets().values():
-        table.add_row(*_row(preset))
+    for heading in columns[:-1]:
+        table.add_column(heading, no_wrap=True, justify="right" if heading in _NUMBERS else "left")
+    table.add_column(columns[-1], no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
+    for entry in entries:
+        table.add_row(*_row(entry))
     return table
 
 
-def _row(preset: PresetModel) -> tuple[str, ...]:
-    return preset.name, f"{preset.weights_gib:g}", str(preset.context_limit), "yes" if preset.gated else "", preset.model
+def _row(entry: PresetModel | InstanceType) -> tuple[str, ...]:
+    if isinstance(entry, InstanceType):
+        return entry.name, entry.provider, str(entry.gpus), f"{entry.memory_gib:.0f}", str(entry.compute_capability), entry.gpu
+    billions = entry.parameters_billion or 0
+    parameters = f"{billions:.2g}B" if billions < 10 else f"{billions:.0f}B"  # noqa: PLR2004 - two digits are enough
+    return entry.name, parameters, f"{entry.weights_gib:.1f}", str(entry.context_limit), "yes" if entry.gated else "", entry.model

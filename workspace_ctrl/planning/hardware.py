@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
@@ -16,8 +18,7 @@ from workspace_ctrl.records.snapshot import Snapshot
 class FoundGpus:
     """The GPUs of one node."""
 
-    gpus: NodeGpus | None
-    """None where nothing tells them."""
+    gpus: NodeGpus
     remembered: str = ""
     """To be written on the workload, where nodes' labels told them."""
 
@@ -35,13 +36,14 @@ def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
     """
     if reads_nodes(resource):
         remembered = next((workload.node_gpus for workload in snapshot.workloads if workload.node_gpus), "")
-        if remembered:
-            # What a node's label said when the workload was made: nodes that come and go do not change a running model.
-            return FoundGpus(_parse(remembered), remembered)
+        parsed = _parse(remembered)
+        if parsed is not None:
+            # What nodes said when the workload was made: those that come and go do not change a running model.
+            return FoundGpus(parsed, remembered)
         labelled = min(_labelled(resource, snapshot), key=lambda gpus: gpus.memory_gib, default=None)
         if labelled is not None:
             return FoundGpus(labelled, _format(labelled))
-    return FoundGpus(find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE).node_gpus)
+    return FoundGpus(find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE))
 
 
 def _labelled(resource: Resource, snapshot: Snapshot) -> Iterator[NodeGpus]:
@@ -61,7 +63,8 @@ def _format(gpus: NodeGpus) -> str:
 
 
 def _parse(text: str) -> NodeGpus | None:
+    """Return the GPUs that were written down; what somebody else wrote there is looked over."""
     try:
-        return NodeGpus.model_validate_json(text)
-    except ValueError:
+        return NodeGpus.model_validate_json(text) if text else None
+    except ValidationError:
         return None

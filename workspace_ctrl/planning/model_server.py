@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource, Workspace
-from workspace_ctrl.catalog.presets import PresetModel, find_preset
+from workspace_ctrl.catalog.presets import ModelSize, PresetModel, find_preset
 from workspace_ctrl.planning.engine_config import CONFIG_KEY, EngineConfig, parse_engine_config
 from workspace_ctrl.planning.flux import pool_selector
 from workspace_ctrl.planning.hardware import node_gpus, reads_nodes
@@ -18,9 +20,10 @@ from workspace_ctrl.planning.preset_pods import PresetServer
 from workspace_ctrl.planning.preset_workload import weights_claim, workload
 from workspace_ctrl.planning.services import headless_service, service
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.sizing import Sizing, Wanted, size, unsized
+from workspace_ctrl.planning.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.steps import Interests, ReadConfig, UnresolvedError
 from workspace_ctrl.planning.template_workload import template_port, template_workload
+from workspace_ctrl.planning.vllm import check_version
 from workspace_ctrl.planning.workload_ref import referenced_pods
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
@@ -138,7 +141,8 @@ class _PresetRequest:
 
 def _preset(request: _PresetRequest, settings: PlanSettings) -> ModelServer:
     owner, derived = request.record.meta, names(request.record.meta.ref.name)
-    model = find_preset(request.preset.name, request.preset.size)
+    model = find_preset(request.preset.name, _size_of(request.preset))
+    check_version(model, settings.model_server_image)
     _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request.inference.config, request.record.meta.ref.namespace, request.snapshot)
@@ -174,15 +178,28 @@ def _size(request: _PresetRequest, model: PresetModel, config: EngineConfig) -> 
     """Return the size, and the GPUs of nodes to write down where nodes' labels decided it."""
     resource = request.resource
     found = node_gpus(resource, request.snapshot)
-    wanted = Wanted(max_model_len=config.max_model_len, nodes=resource.count)
-    if found.gpus is None:
-        return unsized(model, wanted), ""
     try:
-        return size(model, found.gpus, wanted), found.remembered
+        return size(model, found.gpus, Wanted(config.max_model_len, resource.count)), found.remembered
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unsized(model, wanted, found.gpus), found.remembered
+        return unchecked(model, found.gpus, resource.count), found.remembered
+
+
+def _size_of(preset: Preset) -> ModelSize | None:
+    """Return the size that the user gives.
+
+    Raises:
+        SpecError: the figures cannot be those of a model.
+    """
+    if preset.size is None:
+        return None
+    figures = preset.size.model_dump(exclude={"weights"}, exclude_none=True)
+    try:
+        return ModelSize(weights_gib=preset.size.weights_gib, **figures)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SpecError(f"{_PRESET}.size", f"is not valid: {first['loc'][0]}: {first['msg']}") from None
 
 
 def _check_access(preset: Preset, model: PresetModel) -> None:

@@ -1,8 +1,10 @@
 """How vLLM is started: its flags, and the command of a pod on one node or on several."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import INFERENCE_PORT, RAY_PORT
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.engine_config import EngineConfig
@@ -33,9 +35,25 @@ LEADER_LIVES: Final = ("/bin/sh", "-c", f'[ "$POD_INDEX" != 0 ] || {_HEALTH % "l
 """Probe of every pod of several: only the leader can hang; a worker ends with it."""
 
 
+def check_version(model: PresetModel, image: str) -> None:
+    """Refuse a model that needs a newer vLLM than `image` has, as far as its tag tells.
+
+    Raises:
+        SpecError: the image is too old.
+    """
+    tag = re.search(r":v?(\d+(?:\.\d+)+)$", image)
+    if model.min_vllm is not None and tag is not None and _version(tag[1]) < _version(model.min_vllm):
+        problem = f"needs vLLM {model.min_vllm} or newer, and model servers run {image}"
+        raise SpecError("inference.preset.name", f"{model.name} {problem}", "have --model-server-image set to a newer one")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
 def serve_command(model: PresetModel, sizing: Sizing, config: EngineConfig, adapters: Sequence[str]) -> list[str]:
     """Return the command of each pod; `adapters` are the names of the LoRA adapters."""
-    command = ["vllm", "serve", model.model, *_flags(model, sizing, adapters), *model.flags, *config.flags]
+    command = ["vllm", "serve", model.model, *_flags(model, sizing, adapters), *model.flags, *sizing.flags, *config.flags]
     return ["/bin/sh", "-c", _MULTI_NODE, *command] if sizing.nodes > 1 else command
 
 

@@ -315,3 +315,38 @@ def test_a_node_that_comes_later_does_not_change_a_running_model():
     live = Workload(Meta(ObjectRef("Deployment", "default", "workspace-phi-4-mini")), node_gpus=remembered)
     later = serve(Snapshot(nodes=(node("small", 24 * 1024),), workloads=(live,)), resource=OWN_NODES)
     assert later.workload == first.workload
+
+
+def test_a_model_that_is_newer_than_the_image_is_refused():
+    with pytest.raises(SpecError, match=r"needs vLLM 0\.13\.0 or newer.*v0\.11\.2"):
+        serve(inference={"preset": {"name": "deepseek-v3.2"}}, resource={**OWN_NODES, "instanceType": "Standard_ND96isr_H200_v5"})
+
+
+def test_any_model_of_hugging_face_is_served_by_its_size():
+    size = {"weights": "14.2Gi", "contextLimit": 32768, "layers": 32, "attentionHeads": 32, "kvHeads": 8, "headDim": 128}
+    server = serve(inference={"preset": {"name": "some-lab/Some-Model-7B", "size": size}})
+    command = container(server)["command"]
+    assert command[2] == "some-lab/Some-Model-7B"
+    assert {"--served-model-name=some-lab/Some-Model-7B", "--max-model-len=32768"} <= set(command)
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [
+        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, so its size is not known", id="no size"),
+        pytest.param({"name": "some-lab/x", "size": {"weights": "999999999Ti"}}, "inference.preset.size is not valid", id="absurd"),
+    ],
+)
+def test_a_model_without_a_usable_size_is_refused(preset, said):
+    with pytest.raises(SpecError) as caught:
+        serve(inference={"preset": preset})
+    assert said in str(caught.value)
+
+
+def test_the_user_may_know_better_than_the_arithmetic():
+    changes = {"resource": {**OWN_NODES, "instanceType": "Standard_NC4as_T4_v3"}, "inference": {"preset": {"name": "phi-4"}}}
+    with pytest.raises(SpecError, match="is too small"):
+        serve(**changes)
+    server = serve(annotations={"kaito.sh/bypass-resource-checks": "True"}, **changes)
+    assert not any(word.startswith("--max-model-len") for word in container(server)["command"])
+    assert "--dtype=float16" in container(server)["command"]
