@@ -16,6 +16,11 @@ def apply(cluster: Cluster, namespace: str, *objects: dict[str, Any]) -> str:
     return cluster.kubectl("apply", "-n", namespace, "-f", "-", input="\n---\n".join(map(json.dumps, objects)), actor="user")
 
 
+def apply_server_side(cluster: Cluster, namespace: str, document: dict[str, Any]) -> str:
+    """Apply an object that is too large for the annotation that kubectl keeps otherwise."""
+    return cluster.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", input=json.dumps(document), actor="user")
+
+
 def workspace(name: str = "phi", **fields: Any) -> dict[str, Any]:
     """Return a Workspace of the quickstart's shape; `fields` replace top-level fields, None removes one."""
     document: dict[str, Any] = {

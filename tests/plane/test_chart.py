@@ -7,7 +7,7 @@ from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
 from tests.unit.factories import SETTINGS, derived, workspace
 from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.planning.flux import helm_release
+from workspace_ctrl.planning.flux import PoolValues, helm_release, pool_selector
 
 VERSION = SETTINGS.chart.version
 
@@ -27,7 +27,8 @@ async def chart(plane, tmp_path_factory):
 async def objects(chart):
     """Kind → the one rendered object of that kind."""
     client, loaded = chart
-    values = helm_release(workspace().meta, derived(), "StatefulSet", "istio", SETTINGS)["spec"]["values"]
+    pool = PoolValues(pool_selector(derived().workspace, "StatefulSet"), port=5000, provider="istio")
+    values = helm_release(workspace().meta, derived(), pool, SETTINGS)["spec"]["values"]
     rendered = await client.template_resources(loaded, derived().release, values, namespace="default")
     return {entry["kind"]: entry for entry in rendered if entry}
 

@@ -81,11 +81,15 @@ class Client:
         """
         group, _, version = api_version.rpartition("/")
         discovery = Resource(group, version, "", kind, namespaced=False)
-        document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
+        missing = f"the API server does not serve {kind} of {api_version}"
+        try:
+            document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
+        except KindNotServedError:
+            raise KindNotServedError(missing) from None
         for entry in document.get("resources") or ():
             if entry["kind"] == kind and "/" not in entry["name"]:
                 return Resource(group, version, entry["name"], kind, namespaced=entry["namespaced"])
-        raise KindNotServedError(f"the API server does not serve {kind} of {api_version}")
+        raise KindNotServedError(missing)
 
     async def list_page(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> dict[str, Any]:
         """Return one page of a list."""

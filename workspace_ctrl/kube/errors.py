@@ -53,11 +53,15 @@ def error_of(status: int, body: bytes) -> ApiError:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
         return RetryableError(message, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return RetryableError(message, status=status)
+        error = RejectedError if any(words in message for words in _REJECTED_AS_500) else RetryableError
+        return error(message, status=status)
     if "metadata.uid" in causes:  # an apply that names a uid is refused as invalid where the object has another one
         return ConflictError(message, status=status)
     return _REJECTED.get(status, RejectedError)(message, status=status)
 
+
+_REJECTED_AS_500 = ("failed to create typed patch object", "etcdserver: request is too large")
+"""Faults of the request that the API server answers as its own: an apply with fields of a wrong type, an object too large to store."""
 
 _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
 
@@ -71,5 +75,11 @@ def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
     if isinstance(document, dict) and document.get("kind") == "Status":
         causes = (document.get("details") or {}).get("causes") or ()
         words = str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase)
-        return words, frozenset(cause.get("field", "") for cause in causes), True
+        return _in_one_line(words), frozenset(cause.get("field", "") for cause in causes), True
     return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", frozenset(), False
+
+
+def _in_one_line(message: str) -> str:
+    """Return a message of several lines as one; the API server lists errors in any order, which would look like news."""
+    head, *rest = message.splitlines() or [""]
+    return " ".join([head, "; ".join(sorted(line.strip() for line in rest))]).strip()

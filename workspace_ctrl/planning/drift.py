@@ -6,13 +6,13 @@ containers that are injected, defaults) is theirs and stays.
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
 
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.ownership import Fields
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
+_VALUES = "values"
+"""The part of a HelmRelease that has no schema."""
 
 
 def is_ours(manifest: Manifest, owned: Fields) -> bool:
@@ -20,31 +20,61 @@ def is_ours(manifest: Manifest, owned: Fields) -> bool:
     metadata = manifest["metadata"]
     about = {name: metadata[name] for name in ("labels", "annotations") if metadata.get(name)}
     body = {name: value for name, value in manifest.items() if name not in _IDENTITY}
-    return _holds({"metadata": about, **body}, owned)
+    return _holds({"metadata": about, **body}, owned) and _values_hold(manifest, owned)
+
+
+def _values_hold(manifest: Manifest, owned: Fields) -> bool:
+    """Whether the chart's values are ours down to the last one.
+
+    In a schema, an object can be owned as a whole, without its fields; where there is none, it has lost them to somebody else.
+    """
+    if manifest["kind"] != "HelmRelease" or not owned:
+        return True
+    fields = owned.get("f:spec", {}).get(f"f:{_VALUES}", {})
+    return _leaves_hold(manifest["spec"].get(_VALUES), fields)
+
+
+def _leaves_hold(value: object, fields: Fields) -> bool:
+    if not isinstance(value, Mapping):
+        return True
+    return all(
+        f"f:{name}" in fields and _leaves_hold(item, fields[f"f:{name}"]) for name, item in value.items() if item is not None
+    )
 
 
 def _holds(value: object, fields: Fields) -> bool:
-    if not fields:  # a leaf: the field is owned as a whole
+    if not fields:  # owned as a whole, by the schema
         return True
     if isinstance(value, Mapping):
         return all(f"f:{name}" in fields and _holds(item, fields[f"f:{name}"]) for name, item in value.items() if item is not None)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return all(_item_holds(item, fields) for item in value)
+        return _items_hold(value, fields)
     return True
 
 
-def _item_holds(item: object, fields: Fields) -> bool:
-    """Whether a list's item is ours; where the list has keys, the API server may have added their defaults."""
-    for mark, inside in fields.items():
-        if mark.startswith("v:") and _decode(mark) == item:
-            return True
-        if mark.startswith("k:") and isinstance(item, Mapping):
-            keys: Mapping[str, Any] = _decode(mark)
-            if all(item.get(name, wanted) == wanted for name, wanted in keys.items()):
-                return _holds(item, inside)
-    return False
+def _items_hold(items: Sequence[object], fields: Fields) -> bool:
+    """Whether the items of a list are ours; where the list has keys, the API server may have added their defaults.
+
+    Lists can be long, so items are looked up by the keys that they have, not compared with each other.
+    """
+    values = {mark for mark in fields if mark.startswith("v:")}
+    keyed = [(json.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    names = sorted({name for keys, _ in keyed for name in keys})
+    indexes: dict[tuple[str, ...], dict[str, Fields]] = {}
+    for item in items:
+        if not isinstance(item, Mapping):
+            if f"v:{_text(item)}" not in values:
+                return False
+            continue
+        given = tuple(name for name in names if name in item)
+        index = indexes.get(given)
+        if index is None:
+            index = indexes[given] = {_text([keys.get(name) for name in given]): inside for keys, inside in keyed}
+        inside = index.get(_text([item[name] for name in given]))
+        if inside is None or not _holds(item, inside):
+            return False
+    return True
 
 
-@lru_cache(maxsize=4096)
-def _decode(mark: str) -> Any:  # noqa: ANN401
-    return json.loads(mark[2:])
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -33,6 +33,13 @@ def status(message):
         (422, status("invalid"), RejectedError, "invalid"),
         (429, status("slow down"), RetryableError, "slow down"),
         (500, b"", RetryableError, "HTTP 500"),
+        (
+            500,
+            status("failed to create typed patch object: errors:\n  .b: is no number\n  .a: is no text"),
+            RejectedError,
+            "failed to create typed patch object: errors: .a: is no text; .b: is no number",
+        ),
+        (500, status("etcdserver: request is too large"), RejectedError, "etcdserver: request is too large"),
         (503, b"\xff\xfe", RetryableError, "��"),
     ],
 )

@@ -91,6 +91,33 @@ def test_what_others_add_is_theirs():
     assert is_ours(MANIFEST, fields)
 
 
+def test_a_list_of_many_thousands_is_judged_item_by_item():
+    names = [f"v{number}" for number in range(20_000)]
+    manifest = {**MANIFEST, "spec": {"volumes": [{"name": name} for name in names]}}
+    volumes = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}} for name in names}
+    assert is_ours(manifest, {**OWNED, "f:spec": {"f:volumes": volumes}})
+    del volumes['k:{"name":"v19999"}']
+    assert not is_ours(manifest, {**OWNED, "f:spec": {"f:volumes": volumes}})
+
+
+def test_values_of_a_set_are_items():
+    manifest = {**MANIFEST, "spec": {"finalizers": ["a", "b"]}}
+    assert is_ours(manifest, {**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}})
+    assert not is_ours(manifest, {**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}}}})
+
+
+def test_a_chart_value_that_somebody_took_is_seen_although_its_parent_is_still_ours():
+    release = {
+        "apiVersion": "v2",
+        "kind": "HelmRelease",
+        "metadata": {"name": "x"},
+        "spec": {"values": {"provider": {"name": "istio"}}},
+    }
+    fields = {"f:metadata": {}, "f:spec": {"f:values": {"f:provider": {".": {}, "f:name": {}}}}}
+    assert is_ours(release, fields)
+    assert not is_ours(release, {**fields, "f:spec": {"f:values": {"f:provider": {}}}})
+
+
 ENTRIES = [
     {"manager": "workspace-ctrl", "operation": "Apply", "fieldsV1": OWNED | {"f:metadata": {"f:ownerReferences": {"k:{}": {}}}}},
     {"manager": "workspace-ctrl", "operation": "Apply", "subresource": "status", "fieldsV1": {"f:status": {}}},
