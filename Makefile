@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRD := charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml
 TESTS ?=
+N ?= 200
+BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit generate lock demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit generate lock bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ demo-down: ## Remove the demo
 
 e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind, flux)
 	$(BIN)/python -m e2e.kind
+
+bench: setup ## Measure the controller with N=200 Workspaces at once on a cluster of its own (BENCH="--broken 50 --write" for more)
+	$(BIN)/python -m e2e.bench --workspaces $(N) $(BENCH)
 
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -72,6 +72,13 @@ class ControllerProcess:
         """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+        if self._process is None:
+            raise RuntimeError("the controller was not started")
+        return self._process.pid
+
     def stop(self) -> int:
         """Stop the controller as the kubelet does and return its exit code."""
         return self._end(signal.SIGTERM)

@@ -35,16 +35,17 @@ def owned(
         },
         **body,
     }
-    # The hash covers the annotations, and is one of them.
-    hashed = manifest_hash({**manifest, "annotations": annotations})
-    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: hashed, **(annotations or {})}
+    if annotations:
+        manifest["metadata"]["annotations"] = dict(annotations)
+    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: manifest_hash(manifest), **(annotations or {})}
     return manifest
 
 
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
     """Return a hash of the manifest that does not depend on the order of its keys."""
+    # A letter in front, because YAML takes some hexadecimal numbers, such as 1e5, for numbers.
     canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return "h" + hashlib.sha256(canonical.encode()).hexdigest()[:15]
 
 
 def applied_hash(manifest: Manifest) -> str:
