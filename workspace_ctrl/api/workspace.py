@@ -4,6 +4,7 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 `resource`, `inference`, `tuning` and `gateway` stand at the top.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,6 +14,9 @@ from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
+
+_LONGEST_KEY = 64
+"""Of a user's key in a message, in characters."""
 
 
 class LabelSelectorRequirement(ApiModel):
@@ -148,8 +152,12 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """Return a field's path as people write it, such as `inference.adapters[0].source.name`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+    """Return a field's path as people write it, such as `inference.adapters[0].source.name`; a user's own keys are quoted."""
+    return "".join(map(_step, location)).removeprefix(".")
+
+
+def _step(part: int | str) -> str:
+    return f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{json.dumps(part)[:_LONGEST_KEY]}]"
 
 
 def _check_inference(inference: Inference, *, has_resource: bool) -> None:

@@ -5,15 +5,39 @@ from hypothesis import strategies as st
 
 from tests.unit.factories import NOW, SETTINGS, gateway, gateway_class, pod, pool, quickstart, release, route, source, workspace
 from workspace_ctrl.api.conditions import find
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.planning.engine_config import parse_engine_config
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.readiness.status import status
 from workspace_ctrl.records.answers import Answers, DryRun
 from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workloads import parse_referenced_workload
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=12), children, max_size=4),
     max_leaves=12,
+)
+pod_spec = st.fixed_dictionaries(
+    {
+        "containers": st.lists(st.fixed_dictionaries({"name": st.text(max_size=9)}, optional={"ports": anything}), max_size=2)
+        | anything
+    },
+    optional={"affinity": st.fixed_dictionaries({}, optional={"nodeAffinity": anything}) | anything, "tolerations": anything},
+)
+template = st.fixed_dictionaries(
+    {}, optional={"spec": pod_spec | anything, "metadata": st.fixed_dictionaries({"labels": anything}) | anything}
+)
+small_texts = st.sampled_from(["phi-4", "falcon-40b", "nope", "org/model", "Deployment", ""]) | st.text(max_size=20)
+preset = st.fixed_dictionaries(
+    {"name": small_texts},
+    optional={
+        "size": st.fixed_dictionaries({"weights": st.sampled_from(["15Gi", "0Gi", "1e9Gi", "9999999Ti"]) | anything}) | anything,
+        "presetOptions": anything,
+    },
+)
+workload_ref = st.fixed_dictionaries(
+    {}, optional={"kind": small_texts, "name": small_texts, "selector": anything, "targetPort": st.integers(-1, 99_999) | anything}
 )
 near_misses = st.fixed_dictionaries(
     {},
@@ -30,10 +54,12 @@ near_misses = st.fixed_dictionaries(
         "inference": st.fixed_dictionaries(
             {},
             optional={
-                "preset": st.fixed_dictionaries({"name": st.sampled_from(["phi-4", "falcon-40b", "nope"]) | st.text(max_size=20)})
-                | anything,
-                "template": anything,
-                "adapters": anything,
+                "preset": preset | anything,
+                "template": template | anything,
+                "workloadRef": workload_ref | anything,
+                "config": small_texts | anything,
+                "weightsVolume": anything,
+                "adapters": st.lists(st.fixed_dictionaries({"source": st.fixed_dictionaries({"name": small_texts})})) | anything,
             },
         )
         | anything,
@@ -52,6 +78,7 @@ worlds = st.builds(
     gateway_classes=st.sampled_from([(), (gateway_class(),)]),
     missing_kinds=st.frozensets(st.sampled_from(["Gateway", "HTTPRoute", "HelmRelease", "OCIRepository", "InferencePool"])),
     answers=st.sampled_from([Answers(), Answers(DryRun("x", kind="Deployment"))]),
+    reference=st.sampled_from([None, parse_referenced_workload({"metadata": {"name": "x", "uid": "u"}, "spec": {}}, "Deployment")]),
 )
 
 
@@ -70,6 +97,34 @@ def test_every_spec_in_every_world_ends_in_steps_or_in_a_condition(fields, world
             for entry in conditions
             if entry.type.endswith(("ChartReady", "RouteReady", "PickerReady", "EndpointsReady"))
         )
+
+
+only_templates = st.fixed_dictionaries({"inference": st.fixed_dictionaries({"template": template})})
+only_references = st.fixed_dictionaries({"inference": st.fixed_dictionaries({"workloadRef": workload_ref})})
+configs = st.text(max_size=60) | st.dictionaries(st.text(max_size=9), anything, max_size=3).map(
+    lambda entries: str({"vllm": entries})
+)
+
+
+@given(fields=only_templates | only_references, world=worlds)
+def test_templates_and_references_of_any_shape_end_in_steps_or_in_a_condition(fields, world):
+    outcome = plan(workspace({**quickstart(), **fields}), world, SETTINGS)
+    assert outcome.steps or outcome.decisions.problems
+
+
+@given(text=configs)
+def test_a_config_map_of_any_content_is_read_or_refused(text):
+    try:
+        config = parse_engine_config(text)
+    except SpecError as error:
+        assert error.path == "inference.config"
+    else:
+        assert all(isinstance(flag, str) for flag in config.flags)
+
+
+@given(raw=anything)
+def test_an_object_of_any_shape_is_read_as_somebody_else_s_workload(raw):
+    parse_referenced_workload({"metadata": {"name": "x"}, "spec": raw, "status": raw}, "Thing")
 
 
 @given(fields=near_misses)
