@@ -27,7 +27,7 @@ class Controller:
         self._cache = Cache()
         self._queue: WorkQueue[Key] = WorkQueue()
         self._informers = [self._informer(client, watched) for watched in WATCHED]
-        self._references = References(client, self._queue.add)
+        self._references = References(client, self._add)
         self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -101,18 +101,26 @@ class Controller:
         def changed(record: Any) -> None:  # noqa: ANN401
             key = owner_key(watched, record)
             if key is not None:
-                self._queue.add(key)
+                self._add(key)
             elif watched.on_interest:
                 for interested in self._reconciler.interested_in(record.meta.ref):
-                    self._queue.add(interested)
+                    self._add(interested)
             elif watched.workspace_of is None:
                 self._add_all()
 
         return Informer(client, source, self._cache.stores[watched.store], changed, self._add_all)
 
+    def _add(self, key: Key) -> None:
+        """Make a pass over `key` due, at once or after its rest."""
+        rest = self._reconciler.rest(key)
+        if rest > 0:
+            self._queue.add_after(key, rest)
+        else:
+            self._queue.add(key)
+
     def _add_all(self) -> None:
         for key in self._cache.workspace_keys():
-            self._queue.add(key)
+            self._add(key)
 
     def _missing_kinds(self) -> set[str]:
         return {informer.resource.kind for informer in self._informers if informer.is_missing}

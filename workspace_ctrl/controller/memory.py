@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from workspace_ctrl.planning.prepared import Prepared
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.ownership import Fields
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _LONGEST_REPAIR_DELAY = 300.0
 _REPAIRS_FORGOTTEN_AFTER = 600.0
@@ -44,6 +46,8 @@ class Memory:
 
     interests: Interests = field(default_factory=Interests)
     """Objects of others on which the newest plan depends."""
+    prepared: Prepared | None = None
+    """The costly part of the newest plan, while the Workspace is not ready."""
     dry_run: DryRun | None = None
     config: ConfigContent | None = None
     scale: ScaleSelector | None = None
@@ -58,6 +62,18 @@ class Memory:
     settling: frozenset[tuple[str, str, str]] = frozenset()
     """Conditions that are told when they still hold in a moment."""
     settling_since: float = 0.0
+    passed_at: float = float("-inf")
+    """When the newest pass ended."""
+    seen: tuple[int, bool] | None = None
+    """Generation of the Workspace, and whether it was being deleted, in that pass."""
+
+    def pass_ended(self, now: float, workspace: WorkspaceRecord) -> None:
+        """Note that a pass over `workspace` has ended."""
+        self.passed_at, self.seen = now, _version(workspace)
+
+    def has_seen(self, workspace: WorkspaceRecord) -> bool:
+        """Whether a pass has looked at what the user wants now."""
+        return self.seen == _version(workspace)
 
     @property
     def answers(self) -> Answers:
@@ -79,3 +95,7 @@ class Memory:
         if self.repair_due_at is not None:
             times.append(self.repair_due_at)
         return min(times, default=None)
+
+
+def _version(workspace: WorkspaceRecord) -> tuple[int, bool]:
+    return workspace.meta.generation, workspace.meta.deleting

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import References
@@ -17,7 +18,7 @@ from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.steps import Plan
+from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.readiness.news import News, Urgency, news
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import Decisions, Problem
@@ -43,6 +44,7 @@ class Reconciler:
         self._missing_kinds = missing_kinds
         self._steps = StepRunner(client, cache, references, settings)
         self._interests = InterestIndex()
+        self._crowd = Crowd()
         self._memories: dict[Key, Memory] = {}
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
@@ -58,6 +60,7 @@ class Reconciler:
         workspace = self._cache.workspace(key)
         if workspace is None:
             self._memories.pop(key, None)
+            self._crowd.leave(key)
             self._references.forget(key)
             self._interests.forget(key)
             return None
@@ -65,12 +68,29 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         memory.forget_expired(now)
         decisions = await self._carry_out(workspace, memory)
+        memory.pass_ended(asyncio.get_running_loop().time(), workspace)
         if decisions is None:
             return None
+        self._note_readiness(workspace, memory)
         written_in = await self._write_status(key, decisions, memory)
         retry_at = memory.next_retry()
         delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
+
+    def rest(self, key: Key) -> float:
+        """Return for how many seconds the next pass over `key` may wait for further events; 0 where its user has changed it."""
+        workspace, memory = self._cache.workspace(key), self._memories.get(key)
+        if workspace is None or memory is None or not memory.has_seen(workspace):
+            return 0.0
+        interval = self._settings.pass_interval * self._crowd.share
+        return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
+
+    def _note_readiness(self, workspace: WorkspaceRecord, memory: Memory) -> None:
+        if _is_ready(workspace):
+            self._crowd.leave(workspace.key)
+            memory.prepared = None  # its next event may be days away
+        else:
+            self._crowd.join(workspace.key)
 
     async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> Decisions | None:
         """Plan and carry out; where the plan first needs an answer of the API server, plan again with it.
@@ -94,7 +114,9 @@ class Reconciler:
         return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems))
 
     def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> Plan:
-        return plan(workspace, self._snapshot(workspace.key, memory), self._settings.plan)
+        outcome = plan(workspace, self._snapshot(workspace.key, memory), self._settings.plan, memory.prepared)
+        memory.prepared = outcome.prepared
+        return outcome
 
     async def _run(self, outcome: Plan, workspace: WorkspaceRecord, memory: Memory) -> list[Problem]:
         problems = [await self._steps.run(step, workspace, memory) for step in outcome.steps]
@@ -133,7 +155,7 @@ class Reconciler:
             case Urgency.SETTLED:
                 due = memory.settling_since + self._settings.settle_interval
             case Urgency.LATER:
-                due = memory.status_written_at + self._settings.progress_interval
+                due = memory.status_written_at + self._settings.progress_interval * self._crowd.factor
         return max(due - clock, 0.0)
 
 
@@ -142,3 +164,8 @@ def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None
     new = find(wanted.condition_tuple(), ConditionType.READY)
     if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
+
+
+def _is_ready(workspace: WorkspaceRecord) -> bool:
+    ready = find(workspace.status.condition_tuple(), ConditionType.READY)
+    return ready is not None and ready.is_true

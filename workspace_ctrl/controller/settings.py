@@ -22,7 +22,9 @@ class Settings:
     workers: int = 32
     """Passes that may be under way at once."""
     progress_interval: float = 5.0
-    """Seconds between two status writes that only tell of progress; links that break are written at once."""
+    """Seconds between two status writes that only tell of progress, longer where many are on their way; what breaks is told at once."""
+    pass_interval: float = 0.3
+    """Seconds between two passes over one Workspace, where many are on their way; events in between are taken together."""
     settle_interval: float = 0.5
     """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
     refusal_interval: float = 30.0

@@ -7,60 +7,64 @@ what we decide yields no step, so a pass over a finished Workspace writes nothin
 from collections.abc import Iterator
 from dataclasses import replace
 
-from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import Names, is_valid, names
-from workspace_ctrl.api.workspace import Workspace, parse_workspace
+from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning import flux
-from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.gateways import choose_parent
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.model_server import ModelServer, interests, model_server
+from workspace_ctrl.planning.model_server import ModelServer
+from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.route import http_route, path_of
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, Interests, Plan, SetFinalizer, Step, TryWorkload, UnresolvedError
+from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
-def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings) -> Plan:
-    """Return what to do next for `workspace`, and what was decided on the way."""
+def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: Prepared | None = None) -> Plan:
+    """Return what to do next for `workspace`, and what was decided on the way.
+
+    `known` is the `prepared` of an earlier plan, and saves its making where it still holds.
+    """
     if workspace.meta.deleting:
         return Plan(Decisions(), removal_steps(workspace, snapshot))
-    watched, wanted = Interests(), settings.gateway_extension
-    try:
-        spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
-        watched, wanted = interests(spec), wanted and (spec.gateway is None or spec.gateway.enabled)
-        server = model_server(workspace, spec, snapshot, settings)
-        watched = replace(watched, pods=server.selector)
-    except SpecError as error:
-        problem = Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True)
-        return Plan(_unmade(workspace, problem, wanted=wanted), interests=watched)
-    except UnresolvedError as error:
-        return Plan(_unmade(workspace, error.problem, wanted=wanted), (error.step,) if error.step else (), watched)
-    return replace(_Planner(workspace, spec, server, snapshot, settings).plan(wanted=wanted), interests=watched)
+    prepared = prepare(workspace, snapshot, settings, known)
+    if prepared.server is None or prepared.spec is None:
+        steps = (prepared.question,) if prepared.question is not None else ()
+        return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared)
+    return _Planner(workspace, prepared, prepared.spec, prepared.server, snapshot, settings).plan()
 
 
-def _unmade(workspace: WorkspaceRecord, problem: Problem | None, *, wanted: bool) -> Decisions:
+def _unmade(workspace: WorkspaceRecord, prepared: Prepared) -> Decisions:
     """Return the decisions for a Workspace whose workload cannot be made (yet)."""
     name = workspace.meta.ref.name
     return Decisions(
-        gateway_wanted=wanted, names=names(name) if is_valid(name) else None, problems=(problem,) if problem is not None else ()
+        gateway_wanted=prepared.gateway_wanted,
+        names=names(name) if is_valid(name) else None,
+        problems=(prepared.problem,) if prepared.problem is not None else (),
     )
 
 
 class _Planner:
     """One planning of one valid Workspace; gathers steps and problems in the order of the chain."""
 
-    def __init__(
-        self, workspace: WorkspaceRecord, spec: Workspace, server: ModelServer, snapshot: Snapshot, settings: PlanSettings
+    def __init__(  # noqa: PLR0917 - all that planning looks at
+        self,
+        workspace: WorkspaceRecord,
+        prepared: Prepared,
+        spec: Workspace,
+        server: ModelServer,
+        snapshot: Snapshot,
+        settings: PlanSettings,
     ) -> None:
         self._workspace = workspace
         self._owner: Meta = workspace.meta
+        self._prepared = prepared
         self._spec = spec
         self._server = server
         self._snapshot = snapshot
@@ -69,7 +73,8 @@ class _Planner:
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
 
-    def plan(self, *, wanted: bool) -> Plan:
+    def plan(self) -> Plan:
+        wanted = self._prepared.gateway_wanted
         decisions = Decisions(
             gateway_wanted=wanted,
             names=self._names,
@@ -91,7 +96,8 @@ class _Planner:
                 decisions = self._plan_gateway(decisions)
         if not wanted:
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
-        return Plan(replace(decisions, problems=tuple(self._problems)), tuple(self._steps))
+        decisions = replace(decisions, problems=tuple(self._problems))
+        return Plan(decisions, tuple(self._steps), self._prepared.interests, self._prepared)
 
     def _remove_stale(self) -> None:
         """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
@@ -126,11 +132,14 @@ class _Planner:
             self._problems.append(found)
         self._problems.extend(self._missing_kinds())
         if not any(problem.link is LinkName.SOURCE for problem in self._problems):
-            self._apply(flux.oci_repository(self._owner, self._names, self._settings), LinkName.SOURCE)
+            source = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, self._settings))
+            self._apply(source, LinkName.SOURCE)
             self._plan_release(decisions.workload_kind, parent)
         if parent is not None and self._snapshot.pool is not None:
             # Without its pool a route would only answer 500, and say so in its status.
-            self._apply(http_route(self._owner, self._names, parent, self._settings), LinkName.ROUTE)
+            key = ("route", parent.gateway.ref, parent.section)
+            route = self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parent, self._settings))
+            self._apply(route, LinkName.ROUTE)
         return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
 
     def _plan_release(self, workload_kind: str, parent: Parent | None) -> None:
@@ -147,8 +156,9 @@ class _Planner:
             port=self._server.port,
             provider=find_profile(parent.controller).chart_provider,
         )
+        key = ("release", workload_kind, pool.provider)
         try:
-            manifest = flux.helm_release(self._owner, self._names, pool, self._settings)
+            manifest = self._prepared.manifest(key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings))
         except UnknownChartError as error:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
@@ -178,5 +188,5 @@ class _Planner:
             return
         elif meta.applied_hash != applied_hash(manifest):
             self._steps.append(Apply(manifest, link, force=True))
-        elif not is_ours(manifest, meta.owned) and self._snapshot.tolerated.get(ref) != meta.owned:
+        elif not self._prepared.is_ours(manifest, meta) and self._snapshot.tolerated.get(ref) != meta.owned:
             self._steps.append(Apply(manifest, link, force=True, repairs=True))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.decisions import Decisions, LinkName, Problem
+from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 
 
@@ -96,17 +96,3 @@ class Interests:
     """The object that `inference.workloadRef` names."""
     pods: Mapping[str, str] = field(default_factory=dict)
     """Labels of pods that do not carry ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do now, in order, and what was decided."""
-
-    decisions: Decisions
-    steps: tuple[Step, ...] = ()
-    interests: Interests = field(default_factory=Interests)
-
-    @property
-    def asks(self) -> bool:
-        """Whether the plan goes on once its questions are answered."""
-        return any(isinstance(step, TryWorkload | ReadConfig | ReadScale) for step in self.steps)

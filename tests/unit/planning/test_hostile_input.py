@@ -99,6 +99,13 @@ def test_every_spec_in_every_world_ends_in_steps_or_in_a_condition(fields, world
         )
 
 
+@given(fields=near_misses, before=worlds, world=worlds)
+def test_what_an_earlier_plan_prepared_changes_nothing(fields, before, world):
+    record = workspace({**quickstart(), **fields})
+    known = plan(record, before, SETTINGS).prepared
+    assert plan(record, world, SETTINGS, known) == plan(record, world, SETTINGS)
+
+
 only_templates = st.fixed_dictionaries({"inference": st.fixed_dictionaries({"template": template})})
 only_references = st.fixed_dictionaries({"inference": st.fixed_dictionaries({"workloadRef": workload_ref})})
 configs = st.text(max_size=60) | st.dictionaries(st.text(max_size=9), anything, max_size=3).map(

@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, gateway, gateway_class, pool, quickstart, source, workspace
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.steps import Apply, Plan, ReadScale
+from workspace_ctrl.planning.prepared import Plan
+from workspace_ctrl.planning.steps import Apply, ReadScale
 from workspace_ctrl.records.answers import Answers, ScaleSelector
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
