@@ -25,8 +25,12 @@ class ApiModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_whole_numbers(cls, given: object) -> object:
-        """Take 3.0 for 3: to JSON, and so to the API server, they are the same number."""
+    def _read_as_the_server(cls, given: object) -> object:
+        """Take 3.0 for 3, and null for a field that is not given, as the API server does."""
         if not isinstance(given, Mapping):
             return given
-        return {key: int(value) if isinstance(value, float) and value.is_integer() else value for key, value in given.items()}
+        return {key: _whole(value) for key, value in given.items() if value is not None}
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
