@@ -38,12 +38,15 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     wrong = {
         "unknown": ({"inference": {"preset": {"name": "phi4-mini"}}}, "did you mean phi-4-mini-instruct?"),
         "small": (
-            {"inference": {"preset": {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "hf"}}}},
-            "too small",
+            {
+                "resource": {"instanceType": "Standard_NV36ads_A10_v5", "labelSelector": {}},
+                "inference": {"preset": {"name": "phi-4"}},
+            },
+            "Standard_NV36ads_A10_v5 is too small for phi-4",
         ),
         "gated": ({"inference": {"preset": {"name": "llama-3.1-8b-instruct"}}}, "create a Secret with your token"),
-        "template": ({"inference": {"template": {"spec": {}}}}, "inference.template is not supported"),
-        "tuning": ({"inference": None, "tuning": {"method": "lora"}}, "tuning is not supported"),
+        "template": ({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs at least one container"),
+        "tuning": ({"inference": None, "tuning": {"method": "lora"}}, "tuning is not run by workspace-ctrl"),
     }
     with ControllerProcess(installed):
         objects = [workspaces.workspace(name, gateway=behind, **fields) for name, (fields, _) in wrong.items()]
@@ -63,7 +66,7 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     [
         pytest.param(
             workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}}),
-            "inference needs exactly one of preset and template; remove the other",
+            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
             id="preset and template",
         ),
         pytest.param(
@@ -85,7 +88,7 @@ def test_the_same_rules_hold_for_workspaces_that_were_stored_without_them(lenien
         both = workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}})
         workspaces.apply(lenient_crd, plane_namespace, both, workspaces.workspace("dotted.name"), workspaces.workspace("w" * 64))
         expected = {
-            "both": "exactly one of preset and template",
+            "both": "exactly one of preset, template and workloadRef",
             "dotted.name": "must be a DNS label",
             "w" * 64: "must be a DNS label",
         }

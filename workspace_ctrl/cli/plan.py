@@ -109,7 +109,7 @@ def _print_yaml(planned: Sequence[_Planned]) -> None:
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences stand for those that the cluster will give the Workspaces.")
     for text in (*_assumptions(planned), *_problems(planned)):
-        click.echo(f"# {text}")
+        click.echo(f"# {' '.join(text.split())}")  # a name with a line break must not end the comment
 
 
 def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
 
 def _print_trees(planned: Sequence[_Planned]) -> None:
     # A line is broken for a person only, not for the program behind a pipe.
-    console = Console() if Console().is_terminal else Console(width=_UNBROKEN)
+    console = Console(width=None if sys.stdout.isatty() else _UNBROKEN)
     for entry in planned:
         console.print(_tree(entry))
     for text in _assumptions(planned):

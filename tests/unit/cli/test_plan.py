@@ -88,6 +88,14 @@ def test_yaml_says_what_is_assumed_in_comments():
     assert result.stderr == ""
 
 
+def test_a_name_with_a_line_break_does_not_end_the_comment():
+    text = document("one", PHI).replace("---", 'gateway: {parentRefs: [{name: "a\\nkind: Pod"}]}')
+    result = plan(text, "-o", "yaml")
+    assert result.exit_code == 0
+    assert "Pod" not in [entry["kind"] for entry in yaml.safe_load_all(result.stdout)]
+    assert "# assumed for Workspace one: Gateway default/a kind: Pod is there" in result.stdout
+
+
 def test_of_several_workspaces_the_refused_one_is_named_and_the_others_are_shown():
     text = document("one", PHI) + document("two", "preset: {name: phi4}") + document("three", PHI)
     result = plan(text, "-o", "yaml")
