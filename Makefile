@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CRD := charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml
+REFERENCE := docs/reference/workspace.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -28,6 +29,7 @@ lint: setup ## Check style, types, import layers and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/workspace-ctrl crd | diff -u $(CRD) - || { echo "the CRD is not current; run: make generate"; exit 1; }
+	$(BIN)/workspace-ctrl crd -o markdown | diff -u $(REFERENCE) - || { echo "the reference is not current; run: make generate"; exit 1; }
 
 format: setup ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix-only .
@@ -41,6 +43,7 @@ test-unit: setup ## Run the tests of the pure core (seconds)
 
 generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)
+	$(BIN)/workspace-ctrl crd -o markdown > $(REFERENCE)
 
 build: setup ## Build the programs of the local cluster (about 15 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages

@@ -8,7 +8,7 @@ import pytest_asyncio
 from e2e import workspaces
 from e2e.cluster import Cluster
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import load_configuration, open_connection
+from workspace_ctrl.kube.connection import Connection, load_configuration, open_connection
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,14 @@ def installed(plane: Cluster) -> Cluster:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def client(plane: Cluster) -> AsyncIterator[Client]:
+async def connection(plane: Cluster) -> AsyncIterator[Connection]:
+    """A connection to the control plane."""
+    opened = open_connection(load_configuration(plane.kubeconfig, None))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(connection: Connection) -> Client:
     """A client with the field manager `tester`."""
-    connection = open_connection(load_configuration(plane.kubeconfig, None))
-    yield Client(connection, "tester")
-    await connection.close()
+    return Client(connection, "tester")

@@ -14,7 +14,6 @@ QUOTA = {
     "metadata": {"name": "no-deployments"},
     "spec": {"hard": {"count/deployments.apps": "0"}},
 }
-SMALL = {"instanceType": "Standard_NV36ads_A10_v5"}
 
 
 @pytest.fixture
@@ -39,11 +38,14 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     wrong = {
         "unknown": ({"inference": {"preset": {"name": "phi4-mini"}}}, "did you mean phi-4-mini-instruct?"),
         "small": (
-            {"inference": {"preset": {"name": "phi-4"}}, "resource": {**SMALL, "labelSelector": {}}},
-            "too small",
+            {
+                "resource": {"instanceType": "Standard_NV36ads_A10_v5", "labelSelector": {}},
+                "inference": {"preset": {"name": "phi-4"}},
+            },
+            "Standard_NV36ads_A10_v5 is too small for phi-4",
         ),
         "gated": ({"inference": {"preset": {"name": "llama-3.1-8b-instruct"}}}, "create a Secret with your token"),
-        "template": ({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs"),
+        "template": ({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs at least one container"),
         "tuning": ({"inference": None, "tuning": {"method": "lora"}}, "tuning is not run by workspace-ctrl"),
     }
     with ControllerProcess(installed):
@@ -64,7 +66,7 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     [
         pytest.param(
             workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}}),
-            "inference needs exactly one of preset, template and workloadRef; remove the others",
+            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
             id="preset and template",
         ),
         pytest.param(

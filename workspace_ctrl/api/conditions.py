@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class ConditionType(StrEnum):
@@ -26,6 +26,23 @@ class ConditionType(StrEnum):
     ROUTE_READY = "RouteReady"
     ENDPOINTS_READY = "EndpointsReady"
     GATEWAY_READY = "GatewayReady"
+
+
+MEANINGS: Final[Mapping[ConditionType, str]] = {
+    ConditionType.READY: "The model is served and, where a Gateway is wanted, reached through it; what Flux and Argo CD wait for.",
+    ConditionType.RECONCILING: "There only while it is True: on the way to Ready, which needs no person.",
+    ConditionType.STALLED: "There only while it is True: waiting is of no use, a person has to change something.",
+    ConditionType.WORKSPACE_SUCCEEDED: "KAITO's summary, as Ready; its reason is InvalidSpec where the Workspace is refused.",
+    ConditionType.WORKLOAD_ACCEPTED: "The API server accepted the workload in a dry-run, or somebody else's workload was found.",
+    ConditionType.RESOURCE_READY: "Pods of the model server run on nodes.",
+    ConditionType.INFERENCE_READY: "The pods of the model server are ready, as many as are wanted.",
+    ConditionType.CHART_READY: "Flux fetched the chart and installed it with the newest values.",
+    ConditionType.ENDPOINT_PICKER_READY: "The endpoint picker's Deployment has all its replicas ready.",
+    ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller accepted HTTPRoute and InferencePool.",
+    ConditionType.ENDPOINTS_READY: "At least one ready pod matches the selector of the InferencePool.",
+    ConditionType.GATEWAY_READY: "Every link from the Workspace to an answered request holds; else the first broken one's reason.",
+}
+"""What it says when a condition of the type is True."""
 
 
 class Status(StrEnum):

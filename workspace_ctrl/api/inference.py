@@ -33,14 +33,22 @@ class ModelSize(ApiModel):
         le=10**9,
         description="Longest context that the model was made for, in tokens (max_position_embeddings).",
     )
-    layers: int | None = Field(default=None, ge=1, le=10_000, description="Layers (num_hidden_layers).")
+    layers: int | None = Field(
+        default=None, ge=1, le=10_000, description="Number of layers (num_hidden_layers); pipeline stages are made of them."
+    )
     attention_heads: int | None = Field(
-        default=None, ge=1, le=10_000, description="Attention heads (num_attention_heads); the GPUs of a node must divide them."
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Number of attention heads (num_attention_heads); the GPUs of a node must divide them.",
     )
     kv_heads: int | None = Field(
-        default=None, ge=1, le=10_000, description="Heads of keys and values (num_key_value_heads); 1 for latent attention."
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Number of heads of keys and values (num_key_value_heads); 1 for latent attention.",
     )
-    head_dim: int | None = Field(default=None, ge=1, le=10_000, description="Width of a head (head_dim).")
+    head_dim: int | None = Field(default=None, ge=1, le=10_000, description="Width of an attention head (head_dim).")
 
     @property
     def weights_gib(self) -> float:
@@ -50,9 +58,11 @@ class ModelSize(ApiModel):
 
 
 class PresetOptions(ApiModel):
-    """Options of a preset."""
+    """How a preset is fetched."""
 
-    image: str | None = Field(default=None, description="Deprecated and ignored.")
+    image: str | None = Field(
+        default=None, description="Deprecated by KAITO, and ignored: the installation chooses the model server's image."
+    )
     image_pull_secrets: list[str] | None = Field(
         default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the model server's image is pulled."
     )
@@ -71,9 +81,9 @@ class Preset(ApiModel):
         description="Name in the catalog, such as phi-4-mini-instruct (`workspace-ctrl presets` lists them), or the id of a model at "
         "Hugging Face, such as org/model; one that is not in the catalog needs `size`.",
     )
-    access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated and ignored.")
-    preset_options: PresetOptions | None = Field(default=None, description="Options of the preset.")
-    size: ModelSize | None = Field(default=None, description="Size of a model that is not in the catalog.")
+    access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated by KAITO, and ignored.")
+    preset_options: PresetOptions | None = Field(default=None, description="How the preset is fetched.")
+    size: ModelSize | None = Field(default=None, description="What sizing must know of a model that is not in the catalog.")
 
     model_config = ConfigDict(
         json_schema_extra=rules(("self.name == oldSelf.name", "inference.preset.name cannot be changed; create a new Workspace"))
@@ -97,9 +107,7 @@ class AdapterSource(ApiModel):
     image_pull_secrets: list[str] | None = Field(
         default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the image is pulled."
     )
-    urls: list[str] | None = Field(
-        default=None, max_length=64, description="Not supported; put the adapter into an image or a volume."
-    )
+    urls: list[str] | None = Field(default=None, max_length=64, description="Refused: put the adapter into an image or a volume.")
     volume_source: dict[str, Any] | None = Field(
         default=None, description="Volume with the adapter, as in a pod's `volumes` (without name).", json_schema_extra=PRESERVE
     )
@@ -108,8 +116,10 @@ class AdapterSource(ApiModel):
 class Adapter(ApiModel):
     """A LoRA adapter."""
 
-    source: AdapterSource = Field(description="Where the weights come from.")
-    strength: str | None = Field(default=None, max_length=32, description="Not supported by vLLM; leave it out.")
+    source: AdapterSource = Field(description="Where the adapter's weights come from.")
+    strength: str | None = Field(
+        default=None, max_length=32, description="Refused: vLLM applies an adapter as it is; leave it out."
+    )
 
 
 class WeightsVolume(ApiModel):
@@ -166,10 +176,13 @@ class WorkloadRef(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("has(self.kind) == has(self.name)", "inference.workloadRef needs kind and name together"),
+            (
+                "has(self.kind) == has(self.name)",
+                "inference.workloadRef needs kind and name together; add the one that is missing",
+            ),
             (
                 "has(self.kind) || (has(self.selector) && size(self.selector) > 0 && has(self.targetPort))",
-                "inference.workloadRef needs kind and name of an object, or selector and targetPort",
+                "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort",
             ),
         )
     )
@@ -180,7 +193,9 @@ class Inference(ApiModel):
 
     preset: Preset | None = Field(default=None, description="A model of the catalog, or any other of Hugging Face.")
     template: dict[str, Any] | None = Field(
-        default=None, description="Pod template of a model server of your own.", json_schema_extra=PRESERVE
+        default=None,
+        description="Pod template of a model server of your own; node affinity, tolerations and a label are added to it.",
+        json_schema_extra=PRESERVE,
     )
     workload_ref: WorkloadRef | None = Field(
         default=None, description="Pods that somebody else deploys, such as a Deployment of llama.cpp; they are never written to."
@@ -201,7 +216,7 @@ class Inference(ApiModel):
         json_schema_extra=rules(
             (
                 "[has(self.preset), has(self.template), has(self.workloadRef)].filter(given, given).size() == 1",
-                "inference needs exactly one of preset, template and workloadRef; remove the others",
+                "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
             ),
             (
                 "has(self.preset) || !has(self.weightsVolume)",

@@ -3,6 +3,7 @@
 The keys with `kaito.sh` are KAITO's and keep their meaning, so that its manifests, dashboards and selectors go on working.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 GROUP: Final = "kaito.sh"
@@ -37,6 +38,13 @@ LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
 """On a Workspace, with value "True": its Service is of type LoadBalancer (KAITO's)."""
 BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
 """On a Workspace: serve the model although sizing says that it does not fit (KAITO's)."""
+
+USER_ANNOTATIONS: Final[Mapping[str, str]] = {
+    RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm`, the default; `transformers` is refused.",
+    LOAD_BALANCER_ANNOTATION: 'With value `"True"`: the Service of the model server is of type LoadBalancer.',
+    BYPASS_ANNOTATION: "With any value: the model is served although sizing says that it does not fit.",
+}
+"""What users may put on a Workspace."""
 
 GATEWAY_LABELS: Final = (
     "kaito.sh/inference-gateway",

@@ -11,7 +11,9 @@ from typing import Final
 
 WORKSPACE_NAME_PATTERN: Final = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 """A DNS label that begins with a letter: the Workspace's Service must be allowed to have the same name (RFC 1035)."""
-WORKSPACE_NAME_RULE: Final = "must be a DNS label of at most 63 characters that begins with a letter, such as workspace-phi-4-mini"
+WORKSPACE_NAME_RULE: Final = (
+    "must be a DNS label of at most 63 characters that begins with a letter; choose one such as workspace-phi-4-mini"
+)
 
 _HELM_RELEASE_LIMIT = 53
 _CHART_KEEPS = 40

@@ -18,8 +18,11 @@ _CONDITION_LIST: dict[str, Any] = {
 class ConditionModel(ApiModel):
     """A condition, as the Kubernetes API conventions define it."""
 
-    type: str = Field(max_length=316, description="Type of the condition.")
-    status: str = Field(json_schema_extra={"enum": ["True", "False", "Unknown"]}, description="True, False or Unknown.")
+    type: str = Field(max_length=316, description="Type of the condition, such as GatewayReady.")
+    status: str = Field(
+        json_schema_extra={"enum": ["True", "False", "Unknown"]},
+        description="True, False, or Unknown while it is still being found out.",
+    )
     reason: str = Field(max_length=1024, description="One word that programs can act on.")
     message: str = Field(max_length=32768, description="One sentence for people.")
     observed_generation: int = Field(default=0, ge=0, description="Generation of the Workspace that the condition speaks of.")
@@ -30,17 +33,17 @@ class WorkloadStatus(ApiModel):
     """The model server."""
 
     kind: str | None = Field(default=None, description="Deployment or StatefulSet, as the API server classified it in a dry-run.")
-    name: str | None = Field(default=None, description="Name of the workload.")
-    replicas: int | None = Field(default=None, description="Replicas that are wanted.")
-    ready_replicas: int | None = Field(default=None, description="Replicas that are ready.")
-    sizing: str | None = Field(default=None, description="How the model was sized for the nodes.")
+    name: str | None = Field(default=None, description="Name of the Deployment, StatefulSet or referenced object.")
+    replicas: int | None = Field(default=None, description="Number of pods that are wanted.")
+    ready_replicas: int | None = Field(default=None, description="Number of pods that are ready.")
+    sizing: str | None = Field(default=None, description="How the model was sized for the nodes, with the arithmetic.")
 
 
 class ChartStatus(ApiModel):
     """The installed chart."""
 
-    version: str | None = Field(default=None, description="Version of the chart.")
-    digest: str | None = Field(default=None, description="Digest of the chart's artifact.")
+    version: str | None = Field(default=None, description="Version of the chart that Flux fetched.")
+    digest: str | None = Field(default=None, description="Digest of the fetched chart in its registry.")
 
 
 class GatewayStatus(ApiModel):
@@ -49,8 +52,8 @@ class GatewayStatus(ApiModel):
     url: str | None = Field(default=None, description="Address of the model; /v1/chat/completions follows it.")
     model_names: list[str] | None = Field(default=None, description="Names to put into a request's model field.")
     gateways: list[str] | None = Field(default=None, description="Gateways that the route is attached to, as namespace/name.")
-    route: str | None = Field(default=None, description="Name of the HTTPRoute.")
-    pool: str | None = Field(default=None, description="Name of the InferencePool.")
+    route: str | None = Field(default=None, description="Name of the HTTPRoute that leads to the model.")
+    pool: str | None = Field(default=None, description="Name of the InferencePool that the route leads to.")
     endpoint_picker: str | None = Field(default=None, description="Name of the endpoint picker's Deployment.")
     chart: ChartStatus | None = Field(default=None, description="The chart that installs pool and endpoint picker.")
 
@@ -59,10 +62,10 @@ class WorkspaceStatus(ApiModel):
     """What the controller observed."""
 
     observed_generation: int | None = Field(default=None, description="Generation of the Workspace that the status speaks of.")
-    target_node_count: int | None = Field(default=None, description="Nodes that the model needs.")
-    worker_nodes: list[str] | None = Field(default=None, description="Nodes that run the model server.")
-    workload: WorkloadStatus | None = Field(default=None, description="The model server.")
-    gateway: GatewayStatus | None = Field(default=None, description="How the model is reached.")
+    target_node_count: int | None = Field(default=None, description="Number of nodes that the model needs.")
+    worker_nodes: list[str] | None = Field(default=None, description="Names of the nodes that run pods of the model server.")
+    workload: WorkloadStatus | None = Field(default=None, description="The model server, or what somebody else deploys.")
+    gateway: GatewayStatus | None = Field(default=None, description="How the model is reached, and by which objects.")
     conditions: list[ConditionModel] | None = Field(
         default=None, description="The links of the chain and their summaries.", json_schema_extra=_CONDITION_LIST
     )

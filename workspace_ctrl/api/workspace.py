@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Inference
+from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 
 _LONGEST_KEY = 64
@@ -23,7 +23,7 @@ class LabelSelectorRequirement(ApiModel):
     """One expression of a label selector."""
 
     key: str = Field(max_length=316, description="Label key that the selector applies to.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="Relationship of the key to the values.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How the label relates to the values.")
     values: list[str] | None = Field(default=None, max_length=64, description="Values for In and NotIn.")
 
 
@@ -32,7 +32,7 @@ class LabelSelector(ApiModel):
 
     match_labels: dict[str, str] | None = Field(default=None, description="Labels that a node must have, with these values.")
     match_expressions: list[LabelSelectorRequirement] | None = Field(
-        default=None, max_length=32, description="Requirements that a node must meet."
+        default=None, max_length=32, description="Requirements on labels that a node must meet, all of them."
     )
 
 
@@ -42,6 +42,7 @@ class Resource(ApiModel):
     count: int = Field(
         default=1,
         ge=1,
+        le=10_000,
         description="Number of nodes: of pods with a template, and where the size of model or GPUs is not known; otherwise computed.",
     )
     instance_type: str | None = Field(
@@ -83,7 +84,9 @@ class ParentRef(ApiModel):
 class GatewaySpec(ApiModel):
     """How the model is reached from outside."""
 
-    enabled: bool = Field(default=True, description="Whether the model is attached to a Gateway at all.")
+    enabled: bool = Field(
+        default=True, description="Whether the model is attached to a Gateway at all; `false` leaves the model server alone."
+    )
     parent_refs: list[ParentRef] | None = Field(
         default=None,
         max_length=1,
@@ -95,18 +98,22 @@ class GatewaySpec(ApiModel):
 class Tuning(ApiModel):
     """Fine-tuning, as KAITO knows it: accepted by the schema, so that its manifests are stored; not run here."""
 
-    preset: dict[str, Any] | None = Field(default=None, description="Model to tune.", json_schema_extra=PRESERVE)
-    method: str | None = Field(default=None, max_length=32, description="lora or qlora.")
+    preset: dict[str, Any] | None = Field(default=None, description="The model to tune.", json_schema_extra=PRESERVE)
+    method: str | None = Field(default=None, max_length=32, description="Method of tuning: lora or qlora.")
     config: str | None = Field(default=None, max_length=253, description="ConfigMap with settings of the tuning.")
-    input: dict[str, Any] | None = Field(default=None, description="Training data.", json_schema_extra=PRESERVE)
-    output: dict[str, Any] | None = Field(default=None, description="Where the result goes.", json_schema_extra=PRESERVE)
+    input: dict[str, Any] | None = Field(
+        default=None, description="Where the training data is read from.", json_schema_extra=PRESERVE
+    )
+    output: dict[str, Any] | None = Field(default=None, description="Where the result is written to.", json_schema_extra=PRESERVE)
 
 
 class Workspace(ApiModel):
     """A model to serve: on which nodes, from which model, behind which Gateway."""
 
     resource: Resource | None = Field(default=None, description="The nodes that serve the model; not used with workloadRef.")
-    inference: Inference | None = Field(default=None, description="The model to serve.")
+    inference: Inference | None = Field(
+        default=None, description="The model to serve: by a preset, by a pod template, or by pods of somebody else."
+    )
     tuning: Tuning | None = Field(
         default=None,
         description="Fine-tuning, as KAITO knows it. Accepted by the schema; this controller does not run it and says so in the status.",
@@ -115,7 +122,10 @@ class Workspace(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("has(self.inference) != has(self.tuning)", "a Workspace needs exactly one of inference and tuning"),
+            (
+                "has(self.inference) != has(self.tuning)",
+                "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning",
+            ),
             (
                 "has(self.inference) == has(oldSelf.inference)",
                 "a Workspace cannot change between inference and tuning; create a new Workspace",
@@ -145,9 +155,11 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SpecError(_path(first["loc"]), f"is not valid: {first['msg']}") from None
     if (workspace.inference is None) == (workspace.tuning is None):
-        raise SpecError("", "a Workspace needs exactly one of inference and tuning")
+        raise SpecError("", "a Workspace needs exactly one of inference and tuning", "add inference, or remove tuning")
     if workspace.inference is not None:
-        _check_inference(workspace.inference, has_resource=workspace.resource is not None)
+        _check_inference(workspace.inference)
+    if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
+        raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
     return workspace
 
 
@@ -160,20 +172,26 @@ def _step(part: int | str) -> str:
     return f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{json.dumps(part)[:_LONGEST_KEY]}]"
 
 
-def _check_inference(inference: Inference, *, has_resource: bool) -> None:
+def _check_inference(inference: Inference) -> None:
     if len(inference.sources) != 1:
-        raise SpecError("inference", "needs exactly one of preset, template and workloadRef", "remove the others")
-    if not has_resource and inference.workload_ref is None:
-        raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
+        problem = "needs exactly one of preset, template and workloadRef"
+        raise SpecError("inference", problem, "give one, and remove the others")
     names = [adapter.source.name for adapter in inference.adapters or ()]
     if len(set(names)) != len(names):
         raise SpecError("inference.adapters", "need names of their own", "rename one of those that share a name")
-    if inference.weights_volume is not None and inference.preset is None:
-        raise SpecError("inference.weightsVolume", "belongs to a preset", "remove it, and mount a volume in the template")
-    reference = inference.workload_ref
-    if reference is None:
-        return
+    volume, path = inference.weights_volume, "inference.weightsVolume"
+    if volume is not None and inference.preset is None:
+        raise SpecError(path, "belongs to a preset", "remove it, and mount a volume in the template")
+    if volume is not None and volume.claim_name is not None and (volume.storage_class_name, volume.size) != (None, None):
+        raise SpecError(path, "takes either claimName, or storageClassName and size", "remove the other")
+    if inference.workload_ref is not None:
+        _check_workload_ref(inference.workload_ref)
+
+
+def _check_workload_ref(reference: WorkloadRef) -> None:
+    path = "inference.workloadRef"
     if (reference.kind is None) != (reference.name is None):
-        raise SpecError("inference.workloadRef", "needs kind and name together")
+        raise SpecError(path, "needs kind and name together", "add the one that is missing")
     if reference.kind is None and not (reference.selector and reference.target_port):
-        raise SpecError("inference.workloadRef", "needs kind and name of an object, or selector and targetPort")
+        remedy = "give kind and name of an object, or selector and targetPort"
+        raise SpecError(path, "does not say which pods", remedy)

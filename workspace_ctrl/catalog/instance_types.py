@@ -1,5 +1,6 @@
 """Instance types of the providers."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -9,6 +10,10 @@ from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 """What KAITO v0.7 fills in where a Workspace names none."""
+
+_PATH = "resource.instanceType"
+_PLACEHOLDER = re.compile(r"[<>]")
+"""What examples write where users are to write their own."""
 
 
 class InstanceType(NodeGpus):
@@ -45,5 +50,10 @@ def find_instance_type(name: str) -> InstanceType:
     known = instance_types()
     if name in known:
         return known[name]
+    if _PLACEHOLDER.search(name):
+        remedy = (
+            "put the instance type of your nodes there, or leave it out where their labels (nvidia.com/gpu.product) tell the GPUs"
+        )
+        raise SpecError(_PATH, f"{name!r} is a placeholder", remedy)
     remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists those that are")
-    raise SpecError("resource.instanceType", f"{name!r} is not known", remedy)
+    raise SpecError(_PATH, f"{name!r} is not known", remedy)

@@ -1,16 +1,25 @@
-"""`workspace-ctrl crd`: prints the CustomResourceDefinition."""
+"""`workspace-ctrl crd`: prints the CustomResourceDefinition, or its reference page."""
 
 import click
 
 from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.reference import reference
 from workspace_ctrl.cli.printing import to_yaml
 
 
 @click.command("crd")
-def crd_command() -> None:
+@click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["yaml", "markdown"]),
+    default="yaml",
+    show_default=True,
+    help="The CRD itself, or the reference of its fields.",
+)
+def crd_command(*, output: str) -> None:
     """Print the CustomResourceDefinition of the Workspace.
 
     \b
     Install it with: workspace-ctrl crd | kubectl apply --server-side -f -
     """  # noqa: D301 - \b keeps click from wrapping the example
-    click.echo(to_yaml(crd()), nl=False)
+    click.echo(to_yaml(crd()) if output == "yaml" else reference(), nl=False)

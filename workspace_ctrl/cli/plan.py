@@ -1,77 +1,143 @@
-"""`workspace-ctrl plan`: what a Workspace would become, without a cluster."""
+"""`workspace-ctrl plan`: what Workspaces would become, without a cluster."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, TextIO, Unpack
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TextIO, Unpack
 
 import click
 from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree
 
 from workspace_ctrl.api.documents import DocumentError, parse_documents
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
+from workspace_ctrl.cli.facts import facts
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.printing import to_yaml
 from workspace_ctrl.planning.manifests import ref_of
 from workspace_ctrl.planning.preview import Preview, preview
+from workspace_ctrl.planning.settings import PlanSettings
+
+_UNBROKEN: Final = 10_000
+"""Characters; longer than any line."""
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One Workspace and what it would become."""
+
+    title: str
+    preview: Preview
 
 
 @click.command("plan")
-@click.option("--filename", "-f", type=click.File(), required=True, help="File with Workspaces, or - for standard input.")
+@click.option(
+    "--filename",
+    "-f",
+    "files",
+    type=click.File(),
+    required=True,
+    multiple=True,
+    help="File with Workspaces and the objects that they name (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
+)
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
-def plan_command(*, filename: TextIO, output: str, **installation: Unpack[InstallationOptions]) -> None:
-    """Show every object that a Workspace would become, in the order of creation.
+def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack[InstallationOptions]) -> None:
+    """Show every object that Workspaces would become, in the order of creation.
 
-    Needs no cluster, and changes nothing. Exit code: 0; 2 when a Workspace is refused, or there is none.
+    Needs no cluster, and changes nothing. What only a cluster can tell is assumed, and said at the end.
+    Exit code: 0; 2 when a Workspace is refused, or there is none.
     """
     if not installation["feature_gates"]:
         installation["feature_gates"] = "gatewayAPIInferenceExtension=true"
     settings = plan_settings(installation)
-    refused = False
-    objects = _objects(filename)
-    for raw in _workspaces(objects, filename.name):
-        metadata = raw.get("metadata")
-        name = str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
-        try:
-            planned = preview(raw, objects, settings)
-        except SpecError as error:
-            click.echo(f"Workspace {name} is refused: {error}", err=True)
-            refused = True
-            continue
-        if output == "yaml":
-            click.echo(to_yaml(*planned.manifests), nl=False)
-        else:
-            Console().print(_tree(name, planned))
-    sys.exit(2 if refused else 0)
+    objects = [document for file in files for document in _objects(file)]
+    workspaces = [document for document in objects if document.get("kind") == KIND]
+    if not workspaces:
+        raise click.UsageError(f"there is no Workspace in {', '.join(file.name for file in files)}")
+    planned = list(_plan(workspaces, objects, settings))
+    if output == "yaml":
+        _print_yaml(planned)
+    else:
+        _print_trees(planned)
+    sys.exit(2 if len(planned) < len(workspaces) else 0)
 
 
-def _objects(file: TextIO) -> list[dict[str, Any]]:
+def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
+    """Yield the objects in `file`; those of a List one by one."""
     try:
         documents = parse_documents(file.read())
     except (DocumentError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file.name} {error}") from None
-    return [document for document in documents if isinstance(document, dict)]
+    for document in documents:
+        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
+        for entry in items if isinstance(items, list) else [document]:
+            if isinstance(entry, dict):
+                yield entry
 
 
-def _workspaces(objects: Sequence[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
-    """Yield the Workspaces; other objects are passed over, except that a Workspace may name them."""
-    found = [document for document in objects if document.get("kind") == KIND]
-    if not found:
-        raise click.UsageError(f"there is no Workspace in {name}")
-    yield from found
+def _plan(
+    workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
+) -> Iterator[_Planned]:
+    """Yield those of the Workspaces that are not refused, and say why the others are."""
+    for raw in workspaces:
+        title = f"{KIND} {_name(raw)}"
+        try:
+            yield _Planned(title, preview(raw, objects, settings))
+        except SpecError as error:
+            click.secho(f"{title} is refused: {error}", err=True, fg="red")
 
 
-def _tree(name: str, planned: Preview) -> Tree:
-    decisions = planned.decisions
-    tree = Tree(f"[bold]Workspace {name}[/]: {decisions.sizing}")
-    for manifest in planned.manifests:
-        tree.add(f"{ref_of(manifest)}")
+def _name(raw: Mapping[str, Any]) -> str:
+    metadata = raw.get("metadata")
+    parts = [metadata.get("namespace"), metadata.get("name")] if isinstance(metadata, Mapping) else []
+    return "/".join(str(part) for part in parts if part) or "without a name"
+
+
+def _assumptions(planned: Sequence[_Planned]) -> Iterator[str]:
+    for entry in planned:
+        for assumption in entry.preview.assumptions:
+            yield f"assumed for {entry.title}: {assumption}"
+
+
+def _print_yaml(planned: Sequence[_Planned]) -> None:
+    """Print the objects so that they can be applied: all else are comments."""
+    manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
+    if manifests:
+        click.echo(to_yaml(*manifests), nl=False)
+        click.echo("# The uids in ownerReferences stand for those that the cluster will give the Workspaces.")
+    for text in (*_assumptions(planned), *_problems(planned)):
+        click.echo(f"# {' '.join(text.split())}")  # a name with a line break must not end the comment
+
+
+def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
+    for entry in planned:
+        for problem in entry.preview.decisions.problems:
+            yield f"{entry.title}: {problem.reason}: {problem.message}"
+
+
+def _print_trees(planned: Sequence[_Planned]) -> None:
+    # A line is broken for a person only, not for the program behind a pipe.
+    console = Console(width=None if sys.stdout.isatty() else _UNBROKEN)
+    for entry in planned:
+        console.print(_tree(entry))
+    for text in _assumptions(planned):
+        click.secho(text, err=True, dim=True)
+
+
+def _tree(planned: _Planned) -> Tree:
+    decisions = planned.preview.decisions
+    tree = Tree(_line(planned.title, decisions.sizing, "bold"))
+    for manifest in planned.preview.manifests:
+        branch = tree.add(Text(str(ref_of(manifest)), "cyan"))
+        for name, value in facts(manifest):
+            branch.add(_line(name, value, "dim"))
     for problem in decisions.problems:
-        tree.add(f"[red]{problem.reason}[/]: {problem.message}")
-    if decisions.path:
-        tree.add(f"path on the Gateway: {decisions.path}")
-    for assumption in planned.assumptions:
-        tree.add(f"[dim]assumed: {assumption}[/]")
+        tree.add(_line(problem.reason, problem.message, "red"))
     return tree
+
+
+def _line(name: str, value: str, style: str) -> Text:
+    return Text.assemble((name, style), f": {value}" if value else "")

@@ -1,6 +1,6 @@
 """What a Workspace would become, without a cluster: the same planning, in a world in which all goes well."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Interests, ReadConfig, ReadScale, Step, TryWorkload
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
-from workspace_ctrl.records.cluster import ConfigMap, parse_node
+from workspace_ctrl.records.cluster import ConfigMap, Node, parse_node
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, InferencePool
@@ -78,8 +78,18 @@ def _with_others(
         config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
         reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the same file",
-        nodes=tuple(parse_node(entry, "Node") for entry in others if entry.get("kind") == "Node") if interests.nodes else (),
+        nodes=tuple(_nodes(others)) if interests.nodes else (),
     )
+
+
+def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
+    """Yield the nodes among `others`; of one whose metadata is no object nothing can be known."""
+    for entry in others:
+        metadata = entry.get("metadata")
+        if entry.get("kind") == "Node" and isinstance(metadata, Mapping):
+            labels = metadata.get("labels")
+            named = {"name": str(metadata.get("name") or ""), "labels": labels if isinstance(labels, Mapping) else {}}
+            yield parse_node({"metadata": named}, "Node")
 
 
 def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: str) -> Mapping[str, Any] | None:
@@ -99,7 +109,8 @@ def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]])
             return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
         case ReadConfig(ref, version):
             found = _find(others, "ConfigMap", ref.name, ref.namespace) or {}
-            text = (found.get("data") or {}).get(CONFIG_KEY)
+            data = found.get("data")
+            text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
             return replace(answers, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
         case ReadScale(_, uid):
             return replace(answers, scale=ScaleSelector(uid))

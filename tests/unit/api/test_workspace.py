@@ -26,11 +26,17 @@ def test_the_quickstart_is_accepted():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        pytest.param({"inference": None}, "a Workspace needs exactly one of inference and tuning", id="neither"),
-        pytest.param({"tuning": {}}, "a Workspace needs exactly one of inference and tuning", id="both"),
+        pytest.param(
+            {"inference": None},
+            "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning",
+            id="neither",
+        ),
+        pytest.param(
+            {"tuning": {}}, "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning", id="both"
+        ),
         pytest.param(
             {"inference": {"preset": {"name": "x"}, "template": {}}},
-            "inference needs exactly one of preset, template and workloadRef; remove the others",
+            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
             id="preset and template",
         ),
         pytest.param({"resource": None}, "resource is missing; name the nodes with resource.labelSelector", id="no resource"),

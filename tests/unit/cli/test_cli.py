@@ -41,45 +41,6 @@ def test_wrong_use_is_answered_with_a_sentence_and_an_exit_code(arguments, code,
     assert "Traceback" not in result.output
 
 
-QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
-
-
-def test_plan_prints_every_object_in_order_without_a_cluster():
-    result = run("plan", "-f", QUICKSTART, "-o", "yaml")
-    assert result.exit_code == 0
-    kinds = [document["kind"] for document in yaml.safe_load_all(result.output)]
-    assert kinds == ["Deployment", "Service", "OCIRepository", "HelmRelease", "HTTPRoute"]
-    assert "&id" not in result.output
-    assert "assumed: the API server accepts the workload as Deployment" in run("plan", "-f", QUICKSTART).output
-
-
-def test_plan_with_the_gate_off_shows_the_workload_only():
-    result = run("plan", "-f", QUICKSTART, "-o", "yaml", "--feature-gates", "gatewayAPIInferenceExtension=false")
-    assert [document["kind"] for document in yaml.safe_load_all(result.output)] == ["Deployment", "Service"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        pytest.param(
-            "kind: Workspace\nmetadata: {name: w}\n",
-            "Workspace w is refused: a Workspace needs exactly one of inference and tuning",
-            id="refused",
-        ),
-        pytest.param("kind: Workspace\n", "is refused: metadata.name must be a DNS label", id="no name"),
-        pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata is not an object", id="strange metadata"),
-        pytest.param(
-            "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
-        ),
-        pytest.param("kind: Gateway\n", "there is no Workspace in <stdin>", id="none"),
-        pytest.param("a: [", "is not YAML", id="not YAML"),
-    ],
-)
-def test_plan_says_what_is_wrong_and_exits_with_2(text, words):
-    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
-    assert (result.exit_code, words in result.output) == (2, True), result.output
-
-
 def test_presets_lists_the_catalog_and_shows_one():
     assert "phi-4-mini-instruct" in run("presets").output
     assert "model: microsoft/phi-4\n" in run("presets", "phi-4").output

@@ -1,0 +1,21 @@
+"""Manifests in the shapes of KAITO's examples, and what is expected of each."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parent
+EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "expected.yaml").read_text())
+"""By folder and name of the file."""
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    """Return the objects in a file."""
+    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text()))
+
+
+def workspace_of(name: str) -> dict[str, Any]:
+    """Return the Workspace in a file."""
+    (found,) = (document for document in documents(name) if document["kind"] == "Workspace")
+    return found

@@ -1,0 +1,46 @@
+"""The reference page: nothing of the CRD is missing, and all of it is explained."""
+
+import pytest
+
+from tests.unit.api.test_crd import _nodes
+from tests.unit.cli.test_cli import REPOSITORY, run
+from workspace_ctrl.api.conditions import MEANINGS, ConditionType
+from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, GATEWAY_LABELS, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
+from workspace_ctrl.api.reference import reference
+
+SCHEMA = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+NODES = [(path.removeprefix("."), node) for path, node in _nodes(SCHEMA) if path and not path.endswith("[]")]
+
+
+def _row(path):
+    return next((line for line in reference().splitlines() if line.startswith(f"| `{path}` |")), "")
+
+
+def test_the_page_in_the_repository_is_the_one_that_is_printed():
+    printed = run("crd", "-o", "markdown").output
+    assert printed == reference()
+    assert (REPOSITORY / "docs/reference/workspace.md").read_text() == printed
+
+
+@pytest.mark.parametrize(("path", "node"), [pytest.param(path, node, id=path) for path, node in NODES])
+def test_every_field_has_a_row_with_its_limits(path, node):
+    row = _row(path)
+    assert " ".join(node.get("description", "As in").split()) in row
+    limits = [node[key] for key in ("minimum", "maximum", "maxLength", "maxItems", "maxProperties") if key in node]
+    for limit in [*limits, *node.get("enum", ())]:
+        assert str(limit) in row
+
+
+def test_every_rule_is_there_at_the_field_that_it_names():
+    messages = [rule["message"] for _, node in [("", SCHEMA), *NODES] for rule in node.get("x-kubernetes-validations", ())]
+    assert len(messages) > 10
+    for message in messages:
+        path, _, rest = message.partition(" ")
+        assert rest in _row(path) or f"- {message}\n" in reference(), message
+
+
+def test_every_condition_annotation_and_label_is_explained():
+    assert set(MEANINGS) == set(ConditionType)
+    for word in (*ConditionType, RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, *GATEWAY_LABELS):
+        assert f"| `{word}` |" in reference()

@@ -1,0 +1,38 @@
+"""The rules of the CRD, in the words in which the API server refuses: where, what is wrong, and a way out."""
+
+import pytest
+
+from tests.unit.api.test_crd import _nodes
+from workspace_ctrl.api.crd import crd
+
+NODES = _nodes(crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"])
+PATHS = {path.removeprefix(".") for path, _ in NODES} | {"metadata.name"}
+
+MESSAGES = [
+    "a Workspace cannot change between inference and tuning; create a new Workspace",
+    "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning",
+    "inference cannot change between preset, template and workloadRef; create a new Workspace",
+    "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
+    "inference.adapters need names of their own; rename one of those that share a name",
+    "inference.preset.name cannot be changed; create a new Workspace",
+    "inference.weightsVolume belongs to a preset; remove it, and mount a volume in the template",
+    "inference.weightsVolume takes either claimName, or storageClassName and size; remove the other",
+    "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort",
+    "inference.workloadRef needs kind and name together; add the one that is missing",
+    "metadata.name must be a DNS label of at most 63 characters that begins with a letter; choose one such as workspace-phi-4-mini",
+    "resource is missing; name the nodes with resource.labelSelector",
+    "resource.count cannot be changed; create a new Workspace",
+    "resource.instanceType cannot be changed; create a new Workspace",
+    "resource.labelSelector cannot be changed; create a new Workspace",
+]
+
+
+def test_these_are_the_messages():
+    assert sorted(rule["message"] for _, node in NODES for rule in node.get("x-kubernetes-validations", ())) == MESSAGES
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_each_message_begins_with_the_place_and_ends_with_a_way_out(message):
+    problem, _, remedy = message.partition("; ")
+    assert problem.startswith("a Workspace ") or problem.split()[0] in PATHS
+    assert remedy

@@ -1,0 +1,157 @@
+"""`workspace-ctrl plan`: every object with what matters of it, what was assumed, and why a Workspace is refused."""
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from tests.unit.cli.test_cli import REPOSITORY, run
+from workspace_ctrl.cli.main import main
+
+QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
+
+
+def test_plan_prints_every_object_in_order_without_a_cluster():
+    result = run("plan", "-f", QUICKSTART, "-o", "yaml")
+    assert result.exit_code == 0
+    kinds = [document["kind"] for document in yaml.safe_load_all(result.output)]
+    assert kinds == ["Deployment", "Service", "OCIRepository", "HelmRelease", "HTTPRoute"]
+    assert "&id" not in result.output
+
+
+def test_plan_with_the_gate_off_shows_the_workload_only():
+    result = run("plan", "-f", QUICKSTART, "-o", "yaml", "--feature-gates", "gatewayAPIInferenceExtension=false")
+    assert [document["kind"] for document in yaml.safe_load_all(result.output)] == ["Deployment", "Service"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(
+            "kind: Workspace\nmetadata: {name: w}\n",
+            "Workspace w is refused: a Workspace needs exactly one of inference and tuning",
+            id="refused",
+        ),
+        pytest.param("kind: Workspace\n", "is refused: metadata.name must be a DNS label", id="no name"),
+        pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata is not an object", id="strange metadata"),
+        pytest.param(
+            "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
+        ),
+        pytest.param("kind: Gateway\n", "there is no Workspace in <stdin>", id="none"),
+        pytest.param("a: [", "is not YAML", id="not YAML"),
+    ],
+)
+def test_plan_says_what_is_wrong_and_exits_with_2(text, words):
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
+    assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+def document(name, inference):
+    """Return a Workspace as YAML; `inference` are the entries of its field."""
+    return f"""
+apiVersion: kaito.sh/v1beta1
+kind: Workspace
+metadata: {{name: {name}}}
+resource: {{labelSelector: {{matchLabels: {{apps: phi}}}}}}
+inference: {{{inference}}}
+---
+"""
+
+
+PHI = "preset: {name: phi-4-mini-instruct}"
+
+
+def plan(text, *arguments):
+    return CliRunner().invoke(main, ["plan", "-f", "-", *arguments], input=text)
+
+
+def test_the_tree_shows_what_matters_of_each_object_and_the_assumptions_apart():
+    result = run("plan", "-f", QUICKSTART)
+    for line in (
+        "Workspace workspace-phi-4-mini: 1 x Standard_NC24ads_A100_v4: 7.3 GiB weights and 57.6 GiB KV cache",
+        "pods: 1",
+        "image: docker.io/vllm/vllm-openai:",
+        "GPUs of a pod: 1",
+        "ports: 80 to 5000",
+        "nodes: apps=phi-4-mini, node.kubernetes.io/instance-type=Standard_NC24ads_A100_v4",
+        "pool selects pods: kaito.sh/workspace=workspace-phi-4-mini",
+        "Gateway: default/inference-gateway",
+        "path: /default/workspace-phi-4-mini",
+    ):
+        assert line in result.stdout
+    assert "assumed" not in result.stdout
+    assert "the API server accepts the workload as Deployment" in result.stderr
+
+
+def test_yaml_says_what_is_assumed_in_comments():
+    result = run("plan", "-f", QUICKSTART, "-o", "yaml")
+    assert "# assumed for Workspace workspace-phi-4-mini: the API server accepts the workload as Deployment" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_name_with_a_line_break_does_not_end_the_comment():
+    text = document("one", PHI).replace("---", 'gateway: {parentRefs: [{name: "a\\nkind: Pod"}]}')
+    result = plan(text, "-o", "yaml")
+    assert result.exit_code == 0
+    assert "Pod" not in [entry["kind"] for entry in yaml.safe_load_all(result.stdout)]
+    assert "# assumed for Workspace one: Gateway default/a kind: Pod is there" in result.stdout
+
+
+def test_of_several_workspaces_the_refused_one_is_named_and_the_others_are_shown():
+    text = document("one", PHI) + document("two", "preset: {name: phi4}") + document("three", PHI)
+    result = plan(text, "-o", "yaml")
+    assert result.exit_code == 2
+    assert result.stderr == "Workspace two is refused: inference.preset.name 'phi4' is not known; did you mean phi-4?\n"
+    workloads = [entry["metadata"]["name"] for entry in yaml.safe_load_all(result.stdout) if entry["kind"] == "Deployment"]
+    assert workloads == ["one", "three"]
+
+
+def test_several_files_are_one_world(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("kind: ConfigMap\nmetadata: {name: my}\ndata: {inference_config.yaml: 'vllm: {max-model-len: 4096}'}\n")
+    result = plan(document("one", PHI + ", config: my"), "-f", str(config))
+    assert (result.exit_code, "context 4096 tokens" in result.output) == (0, True), result.output
+    alone = plan(document("one", PHI + ", config: my"))
+    assert (alone.exit_code, "ConfigMap default/my, which inference.config names, is not there" in alone.output) == (2, True)
+
+
+def test_nodes_in_a_list_tell_their_gpus():
+    node = {"kind": "Node", "metadata": {"name": "n", "labels": {"apps": "phi", "nvidia.com/gpu.product": "NVIDIA-L4"}}}
+    text = document("one", PHI) + yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [node]})
+    assert "1 x node with NVIDIA-L4" in plan(text).output
+
+
+def test_a_referenced_deployment_stands_beside_its_workspace():
+    text = document("own", "workloadRef: {kind: Deployment, name: llama}")
+    container = {"name": "llama", "ports": [{"containerPort": 8080}]}
+    spec = {"selector": {"matchLabels": {"app": "llama"}}, "template": {"spec": {"containers": [container]}}}
+    deployment = {"kind": "Deployment", "metadata": {"name": "llama"}, "spec": spec}
+    result = plan(text + yaml.safe_dump(deployment))
+    assert "pool selects pods: app=llama" in result.stdout
+    assert "port of the pods: 8080" in result.stdout
+    assert plan(text).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "kind: Node\nmetadata: [1]",
+        "kind: Node\nmetadata: {name: n, labels: [1]}",
+        "kind: Node\nmetadata: {name: n, labels: {apps: phi, nvidia.com/gpu.product: NVIDIA-L4, nvidia.com/gpu.count: 3}}",
+        "kind: ConfigMap\nmetadata: {name: my}\ndata: [1]",
+        "kind: ConfigMap\nmetadata: {name: [1]}",
+        "kind: List\nitems: 1",
+        "- 1",
+    ],
+)
+def test_strange_objects_beside_it_end_in_a_sentence(other):
+    result = plan(document("one", PHI + ", config: my") + other)
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert "Workspace one is refused: " in result.output
+
+
+def test_strange_pod_templates_are_shown_as_they_are():
+    container = "{name: a, ports: [1, {containerPort: 80}], resources: [1]}"
+    affinity = "{nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [1]}]}}}"
+    result = plan(document("own", f"template: {{spec: {{containers: [{container}], affinity: {affinity}}}}}"))
+    assert (result.exit_code, "ports: 80" in result.stdout) == (0, True), result.output

@@ -1,0 +1,154 @@
+"""The reference page of the Workspace, docs/reference/workspace.md, generated from the CRD."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workspace_ctrl.api.conditions import MEANINGS
+from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
+from workspace_ctrl.api.labels import GATEWAY_LABELS, GROUP, STORAGE_VERSION, USER_ANNOTATIONS
+
+_INTRODUCTION = f"""\
+# The Workspace, field by field
+
+Generated from the models in `workspace_ctrl/api` by `make generate`; the same texts answer `kubectl explain workspace`.
+
+- **Versions**: `{GROUP}/{STORAGE_VERSION}` is stored; {{others}} is served too, with the same schema. Short names: `wk`, `wks`.
+- **KAITO's**: `resource`, `inference` with `preset`, `template`, `config` and `adapters`, `tuning`, and the conditions
+  `ResourceReady`, `InferenceReady` and `WorkspaceSucceeded`. As in KAITO there is no `spec`; its manifests apply unchanged.
+- **Ours**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `gateway`, the rest of the status, and that
+  `resource.instanceType` has no default, so that a model can be sized for the labels of your own nodes.
+- **Checked where**: what stands under RULES, the API server checks when a Workspace is applied. What only the catalog or the cluster can
+  tell, such as the name of a model or whether it fits, is reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object in the schema, with the fields that it has."""
+
+    path: str
+    schema: Mapping[str, Any]
+
+    def fields(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Yield path, name and schema of each field."""
+        for name, schema in self.schema["properties"].items():
+            yield f"{self.path}.{name}".removeprefix("."), name, schema
+
+
+def reference() -> str:
+    """Return the page as Markdown."""
+    stored = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+    objects = list(_objects("", stored))
+    paths = {path for entry in objects for path, _, _ in entry.fields()}
+    rules = _rules_by_path([entry.schema for entry in objects], paths)
+    others = " and ".join(f"`{GROUP}/{name}`" for name in SERVED_VERSIONS if name != STORAGE_VERSION)
+    sections = [_INTRODUCTION.format(others=others), *(_section(entry, rules) for entry in objects), *_fixed_words()]
+    return "\n".join(sections)
+
+
+def _objects(path: str, schema: Mapping[str, Any]) -> Iterator[_Object]:
+    """Yield the object at `path` and, after it, those inside it."""
+    if "properties" not in schema:
+        return
+    entry = _Object(path, schema)
+    yield entry
+    for child_path, _, child in entry.fields():
+        yield from _objects(child_path, child)
+        if isinstance(child.get("items"), Mapping):
+            yield from _objects(f"{child_path}[]", child["items"])
+
+
+def _rules_by_path(schemas: Sequence[Mapping[str, Any]], paths: set[str]) -> Mapping[str, list[str]]:
+    """Return the messages of the rules by the field with which they begin, without it; those of no field under the empty path."""
+    found: dict[str, list[str]] = {}
+    for schema in schemas:
+        for rule in schema.get("x-kubernetes-validations", ()):
+            path, _, rest = rule["message"].partition(" ")
+            key, text = (path, rest) if path in paths else ("", rule["message"])
+            found.setdefault(key, []).append(text)
+    return found
+
+
+def _section(entry: _Object, rules: Mapping[str, list[str]]) -> str:
+    required = entry.schema.get("required", ())
+    rows = [
+        (
+            f"`{path}`",
+            _type(schema),
+            _default(schema),
+            "<br>".join(_limits(schema, rules.get(path, ()), required=name in required)),
+            _text(schema),
+        )
+        for path, name, schema in entry.fields()
+    ]
+    own = "".join(f"- {text}\n" for text in rules[""]) + "\n" if not entry.path else ""
+    return f"## {entry.path or 'Workspace'}\n\n{_text(entry.schema)}\n\n{own}" + _table(
+        ("FIELD", "TYPE", "DEFAULT", "RULES", "DESCRIPTION"), rows
+    )
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'])}"
+    values = schema.get("additionalProperties")
+    if isinstance(values, Mapping):
+        return f"map of {_type(values)}"
+    return str(schema["type"])
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    return (
+        f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`"
+        if "default" in schema
+        else ""
+    )
+
+
+def _limits(schema: Mapping[str, Any], messages: Sequence[str], *, required: bool) -> Iterator[str]:
+    if required:
+        yield "required"
+    if "enum" in schema:
+        yield "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
+    yield from _range(schema)
+    if schema.get("minLength"):
+        yield "not empty"
+    for key, unit in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "items")):
+        if key in schema:
+            yield f"at most {schema[key]} {unit if schema[key] > 1 else unit.removesuffix('s')}"
+    if "pattern" in schema:
+        yield f"matches `{schema['pattern']}`"
+    if "format" in schema:
+        yield f"a {schema['format']}"
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        yield "its inside is checked where it is used"
+    yield from messages
+
+
+def _range(schema: Mapping[str, Any]) -> Iterator[str]:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        yield f"{least} to {most}"
+    elif least is not None:
+        yield f"at least {least}"
+    elif most is not None:
+        yield f"at most {most}"
+
+
+def _text(schema: Mapping[str, Any]) -> str:
+    return " ".join(str(schema.get("description", "As in every Kubernetes object.")).split())
+
+
+def _fixed_words() -> Iterator[str]:
+    """Yield the sections on conditions, annotations and labels."""
+    meanings = [(f"`{type_}`", text) for type_, text in MEANINGS.items()]
+    yield "## Conditions\n\nIn the order in which they are shown.\n\n" + _table(("TYPE", "TRUE MEANS"), meanings)
+    annotations = [(f"`{key}`", "Workspace", text) for key, text in USER_ANNOTATIONS.items()]
+    text = 'With value `"true"`: Workspaces that name no Gateway are attached to this one.'
+    labels = [(f"`{key}`", "Gateway", text) for key in GATEWAY_LABELS]
+    yield "## Annotations and labels that you may set\n\n" + _table(("KEY", "ON", "MEANING"), [*annotations, *labels])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

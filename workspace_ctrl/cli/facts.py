@@ -1,0 +1,97 @@
+"""What a person wants to know of a planned object, in a few words."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+Facts: TypeAlias = Iterator[tuple[str, str]]
+_Json: TypeAlias = Mapping[str, Any]
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def facts(manifest: _Json) -> Facts:
+    """Yield name and value of what matters in `manifest`, one of the objects that planning makes."""
+    describe = _FACTS.get(manifest["kind"])
+    if describe is not None:
+        yield from describe(manifest["spec"])
+
+
+def _workload(spec: _Json) -> Facts:
+    yield "pods", str(spec.get("replicas", 1))
+    pod = spec["template"]["spec"]
+    for container in pod["containers"]:
+        yield "image", str(container.get("image", ""))
+        gpus = _at(container, "resources", "limits").get("nvidia.com/gpu")
+        if gpus is not None:
+            yield "GPUs of a pod", str(gpus)
+        ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]
+        if ports:
+            yield "ports", ", ".join(ports)
+    terms = _mappings(_at(pod, "affinity", "nodeAffinity", _REQUIRED).get("nodeSelectorTerms"))
+    nodes = " or ".join(", ".join(map(_requirement, _mappings(term.get("matchExpressions")))) for term in terms)
+    if nodes:
+        yield "nodes", nodes
+
+
+def _requirement(entry: _Json) -> str:
+    key, operator, values = entry.get("key"), entry.get("operator"), entry.get("values")
+    listed = [str(value) for value in values] if isinstance(values, list) else []
+    if operator == "In" and len(listed) == 1:
+        return f"{key}={listed[0]}"
+    return f"{key} {operator} {'|'.join(listed)}".rstrip()
+
+
+def _at(value: object, *keys: str) -> _Json:
+    """Return the object at a path in a pod template, whose inside a user wrote; an empty one where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[_Json]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _service(spec: _Json) -> Facts:
+    kind = "headless" if spec.get("clusterIP") == "None" else spec.get("type", "")
+    if kind:
+        yield "type", kind
+    yield "ports", ", ".join(f"{port['port']} to {port.get('targetPort', port['port'])}" for port in spec["ports"])
+    yield "selects pods", _labels(spec["selector"])
+
+
+def _claim(spec: _Json) -> Facts:
+    yield "size", str(spec["resources"]["requests"]["storage"])
+    yield "storage class", str(spec.get("storageClassName") or "the cluster's default")
+
+
+def _source(spec: _Json) -> Facts:
+    yield "chart", f"{spec['url']}:{spec['ref'].get('tag', '')}"
+
+
+def _release(spec: _Json) -> Facts:
+    pool = spec["values"]["inferencePool"]
+    yield "pool selects pods", _labels(pool["modelServers"]["matchLabels"])
+    yield "port of the pods", ", ".join(str(port["number"]) for port in pool["targetPorts"])
+
+
+def _route(spec: _Json) -> Facts:
+    for parent in spec["parentRefs"]:
+        listener = f", listener {parent['sectionName']}" if "sectionName" in parent else ""
+        yield "Gateway", f"{parent['namespace']}/{parent['name']}{listener}"
+    for rule in spec["rules"]:
+        yield "path", ", ".join(match["path"]["value"] for match in rule["matches"])
+
+
+def _labels(selector: _Json) -> str:
+    return ", ".join(f"{key}={value}" for key, value in selector.items())
+
+
+_FACTS: Mapping[str, Callable[[_Json], Facts]] = {
+    "Deployment": _workload,
+    "StatefulSet": _workload,
+    "Service": _service,
+    "PersistentVolumeClaim": _claim,
+    "OCIRepository": _source,
+    "HelmRelease": _release,
+    "HTTPRoute": _route,
+}
