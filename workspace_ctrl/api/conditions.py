@@ -5,10 +5,13 @@ condition carries the generation it speaks of. `Reconciling` and `Stalled` follo
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 
 class ConditionType(StrEnum):
@@ -53,6 +56,8 @@ class Status(StrEnum):
     UNKNOWN = "Unknown"
 
 
+UNSPECIFIED: Final = "Unspecified"
+"""Reason of a condition whose maker gave none; the API conventions demand one."""
 MESSAGE_LIMIT = 4096
 """Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
 
@@ -61,12 +66,26 @@ MESSAGE_LIMIT = 4096
 class Condition:
     """One entry of a `status.conditions` list, ours or another controller's."""
 
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-    observed_generation: int | None = None
-    last_transition_time: str = ""
+    __pydantic_config__ = ConfigDict(
+        alias_generator=to_camel, json_schema_extra={"required": ["type", "status", "reason", "message", "lastTransitionTime"]}
+    )
+
+    type: Annotated[str, Field(max_length=316, description="Type of the condition, such as GatewayReady.")]
+    status: Annotated[
+        str,
+        Field(
+            json_schema_extra={"enum": ["True", "False", "Unknown"]},
+            description="True, False, or Unknown while it is still being found out.",
+        ),
+    ]
+    reason: Annotated[str, Field(max_length=1024, description="One word that programs can act on.")] = ""
+    message: Annotated[str, Field(max_length=32768, description="One sentence for people.")] = ""
+    observed_generation: Annotated[
+        int | None, Field(ge=0, description="Generation of the Workspace that the condition speaks of.")
+    ] = None
+    last_transition_time: Annotated[
+        str, Field(json_schema_extra={"format": "date-time"}, description="When the status last changed.")
+    ] = ""
 
     @property
     def is_true(self) -> bool:
@@ -82,7 +101,7 @@ class Condition:
         return {
             "type": self.type,
             "status": self.status,
-            "reason": self.reason or "Unspecified",
+            "reason": self.reason or UNSPECIFIED,
             "message": self.message,
             "observedGeneration": self.observed_generation or 0,
             "lastTransitionTime": self.last_transition_time,
@@ -113,15 +132,21 @@ def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
     return next((condition for condition in conditions if condition.type == type_), None)
 
 
-def carry_times(old: Iterable[Condition], new: Iterable[Condition], now: datetime) -> tuple[Condition, ...]:
-    """Return `new` with each `lastTransitionTime` kept from `old` where the status did not change, and `now` elsewhere."""
+def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: int, now: datetime) -> tuple[Condition, ...]:
+    """Return `new` as conditions that speak of `generation`.
+
+    Each `lastTransitionTime` is kept from `old` where the status did not change, and `now` elsewhere.
+    """
     before = {condition.type: condition for condition in old}
     stamp = format_time(now)
     return tuple(
-        replace(
-            condition,
-            message=shorten(condition.message),
-            last_transition_time=_kept_time(before.get(condition.type), condition) or stamp,
+        Condition(
+            condition.type,
+            condition.status,
+            condition.reason or UNSPECIFIED,
+            shorten(condition.message),
+            generation,
+            _kept_time(before.get(condition.type), condition) or stamp,
         )
         for condition in new
     )

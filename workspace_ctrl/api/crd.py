@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, STORAGE_VERSION
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
@@ -43,7 +45,7 @@ def _version(name: str) -> dict[str, Any]:
         "kind": {"type": "string", "description": "Workspace."},
         "metadata": {"type": "object"},
         **schema["properties"],
-        "status": structural_schema(WorkspaceStatus.model_json_schema(by_alias=True)),
+        "status": _without_defaults(structural_schema(TypeAdapter(WorkspaceStatus).json_schema(by_alias=True))),
     }
     return {
         "name": name,
@@ -96,6 +98,14 @@ def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         return result
 
     return convert(schema)
+
+
+def _without_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a status: nobody fills in what was not observed."""
+    children = {name: _without_defaults(child) for name, child in schema.get("properties", {}).items()}
+    result = {key: value for key, value in schema.items() if key != "default"}
+    result |= {"properties": children} if children else {}
+    return result | ({"items": _without_defaults(schema["items"])} if "items" in schema else {})
 
 
 def _resolved(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

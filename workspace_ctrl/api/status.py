@@ -1,95 +1,140 @@
-"""The status of a Workspace as typed models: what the controller writes, and part of the CRD."""
+"""The status of a Workspace: what the controller writes, and part of the CRD.
+
+Plain dataclasses, because a status is made in every pass and read from every event; the CRD's schema is generated from their annotations.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.base import ApiModel
 from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
 
+PartT = TypeVar("PartT")
+
 _OUR_TYPES = frozenset(ConditionType)
+_IN_CAMEL_CASE: Final = ConfigDict(alias_generator=to_camel)
 _CONDITION_LIST: dict[str, Any] = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["type"],
 }
 
 
-class ConditionModel(ApiModel):
-    """A condition, as the Kubernetes API conventions define it."""
-
-    type: str = Field(max_length=316, description="Type of the condition, such as GatewayReady.")
-    status: str = Field(
-        json_schema_extra={"enum": ["True", "False", "Unknown"]},
-        description="True, False, or Unknown while it is still being found out.",
-    )
-    reason: str = Field(max_length=1024, description="One word that programs can act on.")
-    message: str = Field(max_length=32768, description="One sentence for people.")
-    observed_generation: int = Field(default=0, ge=0, description="Generation of the Workspace that the condition speaks of.")
-    last_transition_time: str = Field(json_schema_extra={"format": "date-time"}, description="When the status last changed.")
-
-
-class WorkloadStatus(ApiModel):
+@dataclass(frozen=True, slots=True)
+class WorkloadStatus:
     """The model server."""
 
-    kind: str | None = Field(default=None, description="Deployment or StatefulSet, as the API server classified it in a dry-run.")
-    name: str | None = Field(default=None, description="Name of the Deployment, StatefulSet or referenced object.")
-    replicas: int | None = Field(default=None, description="Number of pods that are wanted.")
-    ready_replicas: int | None = Field(default=None, description="Number of pods that are ready.")
-    sizing: str | None = Field(default=None, description="How the model was sized for the nodes, with the arithmetic.")
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    kind: Annotated[
+        str | None,
+        Field(description="Deployment or StatefulSet, as the API server classified it in a dry-run; or somebody else's kind."),
+    ] = None
+    name: Annotated[str | None, Field(description="Name of the Deployment, StatefulSet or referenced object.")] = None
+    replicas: Annotated[int | None, Field(description="Number of pods that are wanted.")] = None
+    ready_replicas: Annotated[int | None, Field(description="Number of pods that are ready.")] = None
+    sizing: Annotated[str | None, Field(description="How the model was sized for the nodes, with the arithmetic.")] = None
 
 
-class ChartStatus(ApiModel):
+@dataclass(frozen=True, slots=True)
+class ChartStatus:
     """The installed chart."""
 
-    version: str | None = Field(default=None, description="Version of the chart that Flux fetched.")
-    digest: str | None = Field(default=None, description="Digest of the fetched chart in its registry.")
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    version: Annotated[str | None, Field(description="Version of the chart that Flux fetched.")] = None
+    digest: Annotated[str | None, Field(description="Digest of the fetched chart in its registry.")] = None
 
 
-class GatewayStatus(ApiModel):
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
     """How the model is reached, and by which objects."""
 
-    url: str | None = Field(default=None, description="Address of the model; /v1/chat/completions follows it.")
-    model_names: list[str] | None = Field(default=None, description="Names to put into a request's model field.")
-    gateways: list[str] | None = Field(default=None, description="Gateways that the route is attached to, as namespace/name.")
-    route: str | None = Field(default=None, description="Name of the HTTPRoute that leads to the model.")
-    pool: str | None = Field(default=None, description="Name of the InferencePool that the route leads to.")
-    endpoint_picker: str | None = Field(default=None, description="Name of the endpoint picker's Deployment.")
-    chart: ChartStatus | None = Field(default=None, description="The chart that installs pool and endpoint picker.")
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    url: Annotated[str | None, Field(description="Address of the model; /v1/chat/completions follows it.")] = None
+    model_names: Annotated[tuple[str, ...], Field(description="Names to put into a request's model field.")] = ()
+    gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
+    route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
+    pool: Annotated[str | None, Field(description="Name of the InferencePool that the route leads to.")] = None
+    endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
+    chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
 
 
-class WorkspaceStatus(ApiModel):
+@dataclass(frozen=True, slots=True)
+class WorkspaceStatus:
     """What the controller observed."""
 
-    observed_generation: int | None = Field(default=None, description="Generation of the Workspace that the status speaks of.")
-    target_node_count: int | None = Field(default=None, description="Number of nodes that the model needs.")
-    worker_nodes: list[str] | None = Field(default=None, description="Names of the nodes that run pods of the model server.")
-    workload: WorkloadStatus | None = Field(default=None, description="The model server, or what somebody else deploys.")
-    gateway: GatewayStatus | None = Field(default=None, description="How the model is reached, and by which objects.")
-    conditions: list[ConditionModel] | None = Field(
-        default=None, description="The links of the chain and their summaries.", json_schema_extra=_CONDITION_LIST
-    )
+    __pydantic_config__ = _IN_CAMEL_CASE
 
-    model_config = ConfigDict(extra="ignore")
+    observed_generation: Annotated[int | None, Field(description="Generation of the Workspace that the status speaks of.")] = None
+    target_node_count: Annotated[int | None, Field(description="Number of nodes that the model needs.")] = None
+    worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes that run pods of the model server.")] = ()
+    workload: Annotated[WorkloadStatus | None, Field(description="The model server, or what somebody else deploys.")] = None
+    gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and by which objects.")] = None
+    conditions: Annotated[
+        tuple[Condition, ...], Field(description="The links of the chain and their summaries.", json_schema_extra=_CONDITION_LIST)
+    ] = ()
 
     def as_object(self) -> dict[str, Any]:
         """Return the status as it stands in the object; what is not known is left out."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-    def condition_tuple(self) -> tuple[Condition, ...]:
-        """Return the conditions as plain records."""
-        return parse_conditions(self.as_object().get("conditions"))
+        document: dict[str, Any] = _plain(self)
+        return document
 
 
 def parse_status(raw: object) -> WorkspaceStatus:
-    """Return the status in `raw`, without the conditions of others; an unreadable one counts as empty and will be written anew."""
+    """Return the status in `raw`, without the conditions of others; what is unreadable is left out, and will be written anew."""
     if not isinstance(raw, Mapping):
         return WorkspaceStatus()
-    try:
-        status = WorkspaceStatus.model_validate(dict(raw))
-    except ValidationError:
-        return WorkspaceStatus()
-    if status.conditions is None:
-        return status
-    ours = [condition for condition in status.conditions if condition.type in _OUR_TYPES]
-    return status.model_copy(update={"conditions": ours})
+    gateway = raw.get("gateway")
+    return WorkspaceStatus(
+        observed_generation=raw.get("observedGeneration"),
+        target_node_count=raw.get("targetNodeCount"),
+        worker_nodes=_texts(raw.get("workerNodes")),
+        workload=_part(WorkloadStatus, raw.get("workload")),
+        gateway=_gateway(gateway) if isinstance(gateway, Mapping) else None,
+        conditions=tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
+    )
+
+
+def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
+    return GatewayStatus(
+        url=raw.get("url"),
+        model_names=_texts(raw.get("modelNames")),
+        gateways=_texts(raw.get("gateways")),
+        route=raw.get("route"),
+        pool=raw.get("pool"),
+        endpoint_picker=raw.get("endpointPicker"),
+        chart=_part(ChartStatus, raw.get("chart")),
+    )
+
+
+def _part(type_: type[PartT], raw: object) -> PartT | None:
+    """Return a part of the status whose fields are all plain values."""
+    if not isinstance(raw, Mapping):
+        return None
+    return type_(**{name: raw.get(alias) for name, alias in _ALIASES[type_]})
+
+
+def _texts(raw: object) -> tuple[str, ...]:
+    return tuple(raw) if isinstance(raw, list) else ()
+
+
+_ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
+    type_: tuple((entry.name, to_camel(entry.name)) for entry in fields(type_))
+    for type_ in (WorkloadStatus, ChartStatus, GatewayStatus, WorkspaceStatus)
+}
+"""Part of the status → its fields: name here, name in the object."""
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, str | int):
+        return value
+    if isinstance(value, Condition):
+        return value.as_object()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    named = ((alias, getattr(value, name)) for name, alias in _ALIASES[type(value)])
+    return {alias: _plain(item) for alias, item in named if item not in (None, ())}

@@ -146,7 +146,7 @@ async def _changes(client: Client, request: _Request) -> AsyncIterator[Mapping[s
 
 
 def _is_ready(status: WorkspaceStatus) -> bool:
-    ready = find(status.condition_tuple(), ConditionType.READY)
+    ready = find(status.conditions, ConditionType.READY)
     return ready is not None and ready.is_true
 
 
@@ -167,7 +167,7 @@ def _print(request: _Request, items: Sequence[Json]) -> None:
 
 def _chain_view(item: Json) -> RenderableType:
     status = parse_status(item.get("status"))
-    conditions = status.condition_tuple()
+    conditions = status.conditions
     table = Table.grid(padding=(0, 1))
     table.add_column()
     table.add_column(no_wrap=True)
@@ -201,7 +201,7 @@ def _list_view(items: Sequence[Json]) -> RenderableType:
     table.add_column("URL", no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
     for item in items:
         status = parse_status(item.get("status"))
-        ready = find(status.condition_tuple(), ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
+        ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
         style = _MARKS.get(ready.status, ("", "yellow"))[1]
         url = (status.gateway.url if status.gateway else None) or ""
         metadata = item["metadata"]

@@ -160,12 +160,12 @@ class Reconciler:
 
 
 def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
-    old = find(workspace.status.condition_tuple(), ConditionType.READY)
-    new = find(wanted.condition_tuple(), ConditionType.READY)
+    old = find(workspace.status.conditions, ConditionType.READY)
+    new = find(wanted.conditions, ConditionType.READY)
     if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
 
 
 def _is_ready(workspace: WorkspaceRecord) -> bool:
-    ready = find(workspace.status.condition_tuple(), ConditionType.READY)
+    ready = find(workspace.status.conditions, ConditionType.READY)
     return ready is not None and ready.is_true

@@ -43,8 +43,8 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
     """Return what `new` brings to somebody who knows `old`."""
     if old == new:
         return News(Urgency.NEVER)
-    before = {condition.type: condition for condition in old.condition_tuple()}
-    after = new.condition_tuple()
+    before = {condition.type: condition for condition in old.conditions}
+    after = new.conditions
     if old.observed_generation != new.observed_generation or ConditionType.READY not in before:
         return News(Urgency.NOW)
     urgencies = [(_urgency(before.get(condition.type), condition), condition) for condition in after]

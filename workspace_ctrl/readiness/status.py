@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times
-from workspace_ctrl.api.status import ChartStatus, ConditionModel, GatewayStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.readiness.address import url_of
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
@@ -47,14 +47,14 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     """Return the status that `workspace` should have; equal to the one it has when nothing changed."""
     links = chain(snapshot, decisions)
     generation = workspace.meta.generation
-    conditions = carry_times(workspace.status.condition_tuple(), _conditions(snapshot, decisions, links), now)
+    conditions = carry_times(workspace.status.conditions, _conditions(snapshot, decisions, links), generation, now)
     return WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
-        worker_nodes=sorted({pod.node for pod in snapshot.pods if pod.node}) or None,
+        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions) if decisions.gateway_wanted else None,
-        conditions=[_model(condition, generation) for condition in conditions],
+        conditions=conditions,
     )
 
 
@@ -68,10 +68,9 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
         Condition(type_, Status.FALSE, "Deleting", message)
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
     ]
-    conditions = carry_times(workspace.status.condition_tuple(), new, now)
+    generation = workspace.meta.generation
     return WorkspaceStatus(
-        observed_generation=workspace.meta.generation,
-        conditions=[_model(condition, workspace.meta.generation) for condition in conditions],
+        observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
     )
 
 
@@ -124,10 +123,6 @@ def _of_link(type_: ConditionType, link: Link) -> Condition:
     return Condition(type_, link.status, link.reason, link.message)
 
 
-def _model(condition: Condition, generation: int) -> ConditionModel:
-    return ConditionModel.model_validate({**condition.as_object(), "observedGeneration": generation})
-
-
 def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None:
     if not decisions.sizing and decisions.reference is None:
         return None
@@ -147,8 +142,8 @@ def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
     chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
     return GatewayStatus(
         url=url_of(parent, decisions.path) if parent and snapshot.route else None,
-        model_names=list(decisions.model_names) or None,
-        gateways=[parent.gateway.key] if parent else None,
+        model_names=decisions.model_names,
+        gateways=(parent.gateway.key,) if parent else (),
         route=snapshot.route.ref.name if snapshot.route else None,
         pool=snapshot.pool.ref.name if snapshot.pool else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,

@@ -7,20 +7,20 @@ from workspace_ctrl.api.conditions import MESSAGE_LIMIT, carry_times, format_tim
 
 
 def test_the_transition_time_stays_while_the_status_does():
-    (first,) = carry_times([], [condition("Ready", "False")], NOW)
-    (second,) = carry_times([first], [condition("Ready", "False", reason="Other", message="other")], NOW + timedelta(hours=1))
+    (first,) = carry_times([], [condition("Ready", "False")], 3, NOW)
+    (second,) = carry_times([first], [condition("Ready", "False", reason="Other", message="other")], 3, NOW + timedelta(hours=1))
     assert second.last_transition_time == first.last_transition_time == format_time(NOW)
     assert second.reason == "Other"
 
 
 def test_the_transition_time_moves_with_the_status():
-    (first,) = carry_times([], [condition("Ready", "False")], NOW)
-    (second,) = carry_times([first], [condition("Ready", "True")], NOW + timedelta(hours=1))
+    (first,) = carry_times([], [condition("Ready", "False")], 3, NOW)
+    (second,) = carry_times([first], [condition("Ready", "True")], 3, NOW + timedelta(hours=1))
     assert second.last_transition_time == "2026-11-21T13:00:00Z"
 
 
 def test_long_messages_are_cut():
-    (cut,) = carry_times([], [condition("Ready", message="x" * 100_000)], NOW)
+    (cut,) = carry_times([], [condition("Ready", message="x" * 100_000)], 3, NOW)
     assert len(cut.message) == MESSAGE_LIMIT
     assert cut.message.endswith("...")
 

@@ -86,7 +86,7 @@ worlds = st.builds(
 def test_every_spec_in_every_world_ends_in_steps_or_in_a_condition(fields, world):
     record = workspace({**quickstart(), **fields})
     outcome = plan(record, world, SETTINGS)
-    conditions = status(record, world, outcome.decisions, NOW).condition_tuple()
+    conditions = status(record, world, outcome.decisions, NOW).conditions
     ready = find(conditions, "Ready")
     assert ready is not None
     assert outcome.steps or outcome.decisions.problems or ready.message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.readiness.news import Urgency, news
 
 
@@ -11,7 +11,7 @@ def made(generation=1, **conditions):
         {"type": type_, "status": text.split()[0], "reason": text.split()[1], "message": "", "lastTransitionTime": "t"}
         for type_, text in {"Ready": "False X", **conditions}.items()
     ]
-    return WorkspaceStatus.model_validate({"observedGeneration": generation, "conditions": entries})
+    return parse_status({"observedGeneration": generation, "conditions": entries})
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ READY = Snapshot(
 
 
 def conditions(snapshot=READY, decided=None, record=None):
-    return status(record or workspace(), snapshot, decided or decisions(), NOW).condition_tuple()
+    return status(record or workspace(), snapshot, decided or decisions(), NOW).conditions
 
 
 def state(entries, type_):
@@ -177,6 +177,6 @@ def test_the_url(listener, addresses, url):
 
 def test_a_removal_says_what_it_waits_for():
     record = workspace(deleting=True)
-    entries = removal_status(record, READY, NOW).condition_tuple()
+    entries = removal_status(record, READY, NOW).conditions
     assert state(entries, "Ready") == ("False", "Deleting")
     assert "HTTPRoute default/workspace-phi-4-mini and HelmRelease" in find(entries, "Ready").message

@@ -124,4 +124,4 @@ def test_conditions_of_other_controllers_are_not_ours_to_compare():
             "conditions": [{"type": "NodeClaimReady", "status": "True", "reason": "r", "message": "", "lastTransitionTime": ""}]
         }
     )
-    assert parse_workspace_record(raw, "Workspace").status.conditions == []
+    assert parse_workspace_record(raw, "Workspace").status.conditions == ()
