@@ -1,0 +1,62 @@
+"""What a preset's options become on the API server."""
+
+import json
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+
+MODEL = {"name": "phi-4-mini-instruct"}
+
+
+def test_adapters_are_accepted_as_volumes(installed, plane_namespace):
+    sources = [
+        {"name": "sql", "image": "registry.example/sql:1"},
+        {"name": "chat", "volumeSource": {"configMap": {"name": "chat"}}},
+    ]
+    inference = {"preset": MODEL, "adapters": [{"source": source} for source in sources]}
+    with ControllerProcess(installed, gate=False):
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", inference=inference))
+        workspaces.wait_reason(installed, plane_namespace, "phi", "WorkloadAccepted", "Accepted")
+        spec = workspaces.get(installed, plane_namespace, "deployment", "phi")["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    assert volumes["adapter-0"]["image"]["reference"] == "registry.example/sql:1"
+    assert volumes["adapter-1"]["configMap"]["name"] == "chat"
+
+
+def test_a_claim_for_the_weights_is_made_once_and_goes_with_the_workspace(installed, plane_namespace):
+    inference = {"preset": MODEL, "weightsVolume": {"size": "10Gi"}}
+    with ControllerProcess(installed, gate=False) as controller:
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", inference=inference))
+        workspaces.wait_reason(installed, plane_namespace, "phi", "WorkloadAccepted", "Accepted")
+        installed.kubectl("wait", "pvc/phi-weights", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        claim = workspaces.get(installed, plane_namespace, "pvc", "phi-weights")
+        assert claim["spec"]["resources"]["requests"]["storage"] == "10Gi"
+        assert claim["metadata"]["ownerReferences"][0]["kind"] == "Workspace"
+        assert controller.writes(plane_namespace)["patch", "persistentvolumeclaims"] == 1
+
+
+def test_own_nodes_are_sized_by_their_labels(installed, plane_namespace):
+    """A node's labels decide when the workload is made; later ones do not change it."""
+    (node,) = (item["metadata"]["name"] for item in json.loads(installed.kubectl("get", "nodes", "-o", "json"))["items"])
+    resource = {"labelSelector": {"matchLabels": {"own": "gpu"}}}
+    labels = {"own": "gpu", "nvidia.com/gpu.product": "NVIDIA-L40S", "nvidia.com/gpu.memory": "46068", "nvidia.com/gpu.count": "1"}
+
+    def label(**changes: str | None) -> None:
+        document = {"metadata": {"labels": {**dict.fromkeys(labels), **changes}}}
+        installed.kubectl("patch", "node", node, "--type=merge", "-p", json.dumps(document))
+
+    with ControllerProcess(installed, gate=False):
+        label(**labels)
+        try:
+            workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", resource=resource))
+            workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+            status = workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]
+            assert "NVIDIA-L40S" in status["workload"]["sizing"]
+            command = workspaces.command_of(installed, plane_namespace, "deployment", "phi")
+            label(**{**labels, "nvidia.com/gpu.memory": "24000"})
+            workspaces.apply(installed, plane_namespace, workspaces.workspace("later", resource=resource))
+            workspaces.wait_ready(installed, plane_namespace, "later", "Ready")
+            assert workspaces.command_of(installed, plane_namespace, "deployment", "phi") == command
+            assert workspaces.command_of(installed, plane_namespace, "deployment", "later") != command
+        finally:
+            label()
