@@ -44,6 +44,8 @@ class Repairs:
 class Memory:
     """What one process remembers of one Workspace. Times are those of the event loop's clock, in seconds."""
 
+    began_at: float = float("-inf")
+    """When the Workspace was first seen."""
     interests: Interests = field(default_factory=Interests)
     """Objects of others on which the newest plan depends."""
     prepared: Prepared | None = None

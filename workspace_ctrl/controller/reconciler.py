@@ -64,8 +64,8 @@ class Reconciler:
             self._references.forget(key)
             self._interests.forget(key)
             return None
-        memory = self._memories.setdefault(key, Memory())
         now = asyncio.get_running_loop().time()
+        memory = self._memories.setdefault(key, Memory(began_at=now))
         memory.forget_expired(now)
         decisions = await self._carry_out(workspace, memory)
         memory.pass_ended(asyncio.get_running_loop().time(), workspace)
@@ -152,6 +152,8 @@ class Reconciler:
                 return None
             case Urgency.NOW:
                 return 0.0
+            case Urgency.FIRST:
+                due = memory.began_at + self._settings.first_status_interval * (self._crowd.factor - 1)
             case Urgency.SETTLED:
                 due = memory.settling_since + self._settings.settle_interval
             case Urgency.LATER:

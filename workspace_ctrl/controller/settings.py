@@ -25,6 +25,8 @@ class Settings:
     """Seconds between two status writes that only tell of progress, longer where many are on their way; what breaks is told at once."""
     pass_interval: float = 0.3
     """Seconds between two passes over one Workspace, where many are on their way; events in between are taken together."""
+    first_status_interval: float = 1.0
+    """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
     settle_interval: float = 0.5
     """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
     refusal_interval: float = 30.0

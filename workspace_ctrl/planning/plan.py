@@ -87,8 +87,6 @@ class _Planner:
         kind = self._server.kind if manifest is None else self._accepted_kind(manifest)
         if kind:
             decisions = replace(decisions, workload_kind=kind)
-            if wanted and not self._workspace.has_finalizer:
-                self._steps.append(SetFinalizer(present=True))
             for wanted_manifest in self._server.manifests:
                 self._apply(wanted_manifest, LinkName.WORKLOAD)
             self._remove_stale()
@@ -162,6 +160,9 @@ class _Planner:
         except UnknownChartError as error:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
+        if not self._workspace.has_finalizer:
+            # Before this object, the API server can collect everything by owner; this one has to be removed in order.
+            self._steps.append(SetFinalizer(present=True))
         self._apply(manifest, LinkName.RELEASE)
 
     def _missing_kinds(self) -> Iterator[Problem]:

@@ -23,6 +23,8 @@ class Urgency(Enum):
 
     NEVER = "never"
     """It says nothing new."""
+    FIRST = "first"
+    """It is the first one; where many Workspaces come at once, their objects go before."""
     LATER = "later"
     """It only tells of progress."""
     SETTLED = "settled"
@@ -45,7 +47,9 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
         return News(Urgency.NEVER)
     before = {condition.type: condition for condition in old.conditions}
     after = new.conditions
-    if old.observed_generation != new.observed_generation or ConditionType.READY not in before:
+    if ConditionType.READY not in before:
+        return News(Urgency.NOW if any(entry.type == ConditionType.STALLED for entry in after) else Urgency.FIRST)
+    if old.observed_generation != new.observed_generation:
         return News(Urgency.NOW)
     urgencies = [(_urgency(before.get(condition.type), condition), condition) for condition in after]
     if any(urgency is Urgency.NOW for urgency, _ in urgencies):

@@ -84,12 +84,13 @@ def test_first_the_api_server_is_asked_and_nothing_else_happens():
 
 def test_then_the_first_wave_is_created_at_once():
     outcome = plan(workspace(finalizer=False), with_accepted(Snapshot(**GATEWAYS)), SETTINGS)
-    assert words(outcome) == ["add finalizer", "create Deployment", "create Service", "create OCIRepository"]
+    assert words(outcome) == ["create Deployment", "create Service", "create OCIRepository"]
     assert outcome.decisions.workload_kind == "Deployment"
 
 
 def test_the_release_follows_the_chart_and_the_route_the_pool():
     world = replace(finished(), release=None, route=None, pool=None)
+    assert words(plan(workspace(finalizer=False), world, SETTINGS)) == ["add finalizer", "create HelmRelease"]
     assert words(plan(workspace(), world, SETTINGS)) == ["create HelmRelease"]
     assert words(plan(workspace(), replace(world, source=source(observed=0, hash_=world.source.meta.applied_hash)), SETTINGS)) == []
     assert words(plan(workspace(), replace(finished(), route=None), SETTINGS)) == ["create HTTPRoute"]

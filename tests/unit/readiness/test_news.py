@@ -18,7 +18,8 @@ def made(generation=1, **conditions):
     ("old", "new", "expected"),
     [
         pytest.param(made(), made(), Urgency.NEVER, id="nothing new"),
-        pytest.param(WorkspaceStatus(), made(), Urgency.NOW, id="the first status"),
+        pytest.param(WorkspaceStatus(), made(), Urgency.FIRST, id="the first status"),
+        pytest.param(WorkspaceStatus(), made(Stalled="True X"), Urgency.NOW, id="the first status says that a person must act"),
         pytest.param(made(), made(generation=2), Urgency.NOW, id="a new spec"),
         pytest.param(made(), made(Ready="True Ready"), Urgency.SETTLED, id="ready"),
         pytest.param(made(ChartReady="True A"), made(ChartReady="Unknown B"), Urgency.NOW, id="a link that broke"),
