@@ -5,9 +5,10 @@ condition carries the generation it speaks of. `Reconciling` and `Stalled` follo
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from sys import intern
 from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field
@@ -115,15 +116,33 @@ def parse_conditions(raw: object) -> tuple[Condition, ...]:
     return tuple(_parse(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
 
 
+def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
+    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not True.
+
+    There are some twenty of them for each Workspace, so words that recur are kept once.
+    """
+    if not isinstance(raw, list):
+        return ()
+    return tuple(_parse_brief(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+
+
 def _parse(entry: Mapping[str, Any]) -> Condition:
-    generation = entry.get("observedGeneration")
-    return Condition(
-        type=entry["type"],
-        status=str(entry.get("status", Status.UNKNOWN)),
-        reason=str(entry.get("reason") or ""),
+    return replace(
+        _parse_brief(entry),
         message=str(entry.get("message") or ""),
-        observed_generation=generation if isinstance(generation, int) else None,
         last_transition_time=str(entry.get("lastTransitionTime") or ""),
+    )
+
+
+def _parse_brief(entry: Mapping[str, Any]) -> Condition:
+    generation = entry.get("observedGeneration")
+    status = intern(str(entry.get("status", Status.UNKNOWN)))
+    return Condition(
+        type=intern(str(entry["type"])),
+        status=status,
+        reason=intern(str(entry.get("reason") or "")),
+        message="" if status == Status.TRUE else str(entry.get("message") or ""),
+        observed_generation=generation if isinstance(generation, int) else None,
     )
 
 

@@ -25,6 +25,9 @@ OWNER_LABEL: Final = "workspace-ctrl/workspace"
 It is another key than `POD_LABEL`, because the endpoint picker's objects carry it too and must never match the pool's selector.
 """
 
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+"""Kubernetes' label; with our name on what we apply ourselves, with Helm's on what the chart makes."""
+
 HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
 

@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import GATEWAY_NAME_LABEL, GROUP, KIND, OWNER_LABEL, PLURAL, POD_LABEL, STORAGE_VERSION
+from workspace_ctrl.api.labels import (
+    FIELD_MANAGER,
+    GATEWAY_NAME_LABEL,
+    GROUP,
+    KIND,
+    MANAGED_BY_LABEL,
+    OWNER_LABEL,
+    PLURAL,
+    POD_LABEL,
+    STORAGE_VERSION,
+)
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.records import cluster, flux, gateways, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
@@ -25,6 +35,8 @@ HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "H
 INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
 
 
+OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
+"""Selects what we apply ourselves, without what the chart makes."""
 GATEWAY_PROXY: Final = "GatewayProxy"
 """Name of the store of Gateways' own Deployments."""
 
@@ -69,7 +81,7 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(DEPLOYMENT, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
     WatchedKind(STATEFUL_SET, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
     WatchedKind(CLAIM, workloads.parse_persistent_volume_claim, OWNER_LABEL, _by_owner_label, metadata_only=True),
-    WatchedKind(SERVICE, workloads.parse_service, OWNER_LABEL, _by_owner_label),
+    WatchedKind(SERVICE, workloads.parse_service, OURS, _by_owner_label),
     WatchedKind(POD, pods.parse_pod, POD_LABEL, _by_pod_label),
     WatchedKind(OCI_REPOSITORY, flux.parse_oci_repository, OWNER_LABEL, _by_owner_label),
     WatchedKind(HELM_RELEASE, flux.parse_helm_release, OWNER_LABEL, _by_owner_label),
@@ -77,7 +89,7 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(INFERENCE_POOL, gateways.parse_inference_pool, OWNER_LABEL, _by_owner_label),
     WatchedKind(GATEWAY, gateways.parse_gateway),
     WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
-    WatchedKind(CONFIG_MAP, cluster.parse_config_map, on_interest=True, metadata_only=True),
+    WatchedKind(CONFIG_MAP, cluster.parse_config_map, f"!{OWNER_LABEL}", on_interest=True, metadata_only=True),
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
 )

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from workspace_ctrl.api.labels import API_VERSION, HASH_ANNOTATION, KIND, OWNER_LABEL
+from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
 Manifest = dict[str, Any]
@@ -21,7 +21,7 @@ def owned(
         "metadata": {
             "name": name,
             "namespace": owner.ref.namespace,
-            "labels": {"app.kubernetes.io/managed-by": "workspace-ctrl", OWNER_LABEL: owner.ref.name},
+            "labels": {MANAGED_BY_LABEL: FIELD_MANAGER, OWNER_LABEL: owner.ref.name},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 
-from workspace_ctrl.api.conditions import Condition, find, parse_conditions
+from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
 from workspace_ctrl.records.meta import (
     Conditioned,
@@ -125,10 +126,14 @@ def _parse_parents(raw: Json, namespace: str) -> tuple[ParentStatus, ...]:
 def _parse_parent(entry: Json, namespace: str) -> ParentStatus:
     reference = entry.get("parentRef") or {}
     return ParentStatus(
-        parent=ObjectRef(reference.get("kind") or "Gateway", reference.get("namespace") or namespace, reference.get("name") or ""),
-        section=reference.get("sectionName") or "",
-        controller=entry.get("controllerName") or "",
-        conditions=parse_conditions(entry.get("conditions")),
+        parent=ObjectRef(
+            intern(reference.get("kind") or "Gateway"),
+            intern(reference.get("namespace") or namespace),
+            intern(reference.get("name") or ""),
+        ),
+        section=intern(reference.get("sectionName") or ""),
+        controller=intern(entry.get("controllerName") or ""),
+        conditions=parse_brief_conditions(entry.get("conditions")),
     )
 
 
@@ -174,4 +179,8 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
     """Return the record of an InferencePool."""
     meta = parse_meta(raw, kind)
     selector = (spec_of(raw).get("selector") or {}).get("matchLabels") or {}
-    return InferencePool(meta=meta, parents=_parse_parents(raw, meta.ref.namespace), selector=dict(selector))
+    return InferencePool(
+        meta=meta,
+        parents=_parse_parents(raw, meta.ref.namespace),
+        selector={intern(key): intern(value) for key, value in selector.items()},
+    )

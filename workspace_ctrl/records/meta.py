@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
-from workspace_ctrl.api.conditions import Condition, find, parse_conditions
+from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
 
@@ -47,17 +48,20 @@ class Meta:
 
 
 def parse_meta(raw: Json, kind: str) -> Meta:
-    """Return the metadata of the object `raw`; list entries do not name their kind, so it is given."""
+    """Return the metadata of the object `raw`; list entries do not name their kind, so it is given.
+
+    A Workspace's objects share names and owner, so these words are kept once.
+    """
     metadata: Json = raw.get("metadata") or {}
     owners = metadata.get("ownerReferences") or ()
     applied = (metadata.get("annotations") or {}).get(HASH_ANNOTATION, "")
     return Meta(
-        ref=ObjectRef(kind, metadata.get("namespace") or "", metadata.get("name") or ""),
+        ref=ObjectRef(kind, intern(metadata.get("namespace") or ""), intern(metadata.get("name") or "")),
         uid=metadata.get("uid") or "",
         generation=metadata.get("generation") or 0,
         deleting=bool(metadata.get("deletionTimestamp")),
-        controller_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
-        workspace=(metadata.get("labels") or {}).get(OWNER_LABEL, ""),
+        controller_uid=intern(next((owner.get("uid", "") for owner in owners if owner.get("controller")), "")),
+        workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),
         applied_hash=applied,
         owned=owned_fields(metadata) if applied else NO_FIELDS,
     )
@@ -99,4 +103,4 @@ def spec_of(raw: Json) -> Json:
 
 def conditions_of(raw: Json) -> tuple[Condition, ...]:
     """Return the conditions in the status of `raw`."""
-    return parse_conditions(status_of(raw).get("conditions"))
+    return parse_brief_conditions(status_of(raw).get("conditions"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
@@ -48,8 +49,8 @@ def parse_pod(raw: Json, kind: str) -> Pod:
     is_ready = ready is not None and ready.is_true and not meta.deleting
     return Pod(
         meta=meta,
-        labels=dict(raw.get("metadata", {}).get("labels") or {}),
-        node=spec_of(raw).get("nodeName") or "",
+        labels={intern(key): intern(value) for key, value in (raw.get("metadata", {}).get("labels") or {}).items()},
+        node=intern(spec_of(raw).get("nodeName") or ""),
         ready=is_ready,
         trouble=None if is_ready else next(_troubles(status), None),
     )

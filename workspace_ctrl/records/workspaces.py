@@ -1,8 +1,10 @@
 """The Workspace as it lies in the cache."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
@@ -17,13 +19,13 @@ _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION)
 class WorkspaceRecord:
     """A Workspace: identity, what it asks for, and the status that stands in it.
 
-    The spec is kept as JSON text, a tenth of the size of the parsed models, and parsed in each pass; so a spec that cannot be parsed is a
-    matter of the pass that reports it, not of the cache.
+    Spec and status are kept as JSON text, the latter packed: a tenth of the size of the parsed models. They are parsed when a pass needs
+    them, so a spec that cannot be parsed is a matter of the pass that reports it, not of the cache.
     """
 
     meta: Meta
     spec: bytes
-    status: WorkspaceStatus = field(default_factory=WorkspaceStatus)
+    stored_status: bytes = b""
     has_finalizer: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those annotations that change what is served."""
@@ -32,6 +34,11 @@ class WorkspaceRecord:
     def key(self) -> tuple[str, str]:
         """(namespace, name)."""
         return self.meta.ref.namespace, self.meta.ref.name
+
+    @property
+    def status(self) -> WorkspaceStatus:
+        """The status that stands in the Workspace, without the conditions of others."""
+        return _status(self.stored_status)
 
     def fields(self) -> Mapping[str, Any]:
         """Return the top-level fields that make up the spec."""
@@ -45,7 +52,18 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     return WorkspaceRecord(
         meta=parse_meta(raw, kind),
         spec=json.dumps({name: raw[name] for name in _SPEC_FIELDS if name in raw}, separators=(",", ":")).encode(),
-        status=parse_status(status_of(raw)),
+        stored_status=pack_status(status_of(raw)),
         has_finalizer=FINALIZER in (raw.get("metadata", {}).get("finalizers") or ()),
         annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations},
     )
+
+
+def pack_status(status: Json) -> bytes:
+    """Return a status, given as JSON, as it is kept."""
+    return zlib.compress(json.dumps(status, separators=(",", ":")).encode(), level=1)
+
+
+@lru_cache(maxsize=1024)
+def _status(stored: bytes) -> WorkspaceStatus:
+    """Return the status in `stored`; a pass asks for it several times."""
+    return parse_status(json.loads(zlib.decompress(stored)) if stored else {})

@@ -28,6 +28,7 @@ from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import Listener
 from workspace_ctrl.records.pods import Trouble
 from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import pack_status
 
 READY = Snapshot(
     workloads=(deployment(),),
@@ -151,7 +152,7 @@ def test_inference_ready_falls_with_the_pods_own_reason(snapshot, reason):
 
 def test_the_status_is_stable():
     first = status(workspace(), READY, decisions(), NOW)
-    again = replace(workspace(), status=first)
+    again = replace(workspace(), stored_status=pack_status(first.as_object()))
     assert status(again, READY, decisions(), NOW + timedelta(hours=1)) == first
 
 
