@@ -1,7 +1,7 @@
 """YAML that other people wrote, read with bounds: a few lines with anchors can stand for billions of values, or for themselves."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import yaml
 
@@ -11,24 +11,33 @@ _DEEPEST: Final = 100
 
 
 class DocumentError(Exception):
-    """The text is not YAML, or stands for more than an API server would store."""
+    """The text is not YAML, stands for more than an API server would store, or holds what JSON does not know."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates the text that they are, as kubectl does."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def parse_documents(text: str) -> list[Any]:
     """Return the documents in `text`.
 
     Raises:
-        DocumentError: it is no YAML, or too much of it.
+        DocumentError: it is no YAML, too much of it, or more than JSON.
     """
     try:
-        documents = list(yaml.safe_load_all(text))
+        documents = list(yaml.load_all(text, Loader=_Loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = getattr(error, "problem", None) or type(error).__name__
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise DocumentError(f"is not YAML: {problem}{where}") from None
     _count(documents, _MOST_VALUES, 0)
-    return documents
+    return [_as_json(document) for document in documents]
 
 
 def _count(value: object, left: int, depth: int) -> int:
@@ -40,3 +49,23 @@ def _count(value: object, left: int, depth: int) -> int:
     for child in children:
         left = _count(child, left, depth + 1)
     return left
+
+
+def _as_json(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        return {_key(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise DocumentError(f"holds a value of type {type(value).__name__}, which JSON does not know; write it as text")
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return str(key).lower()
+    if isinstance(key, int | float):
+        return str(key)
+    raise DocumentError(f"has a key of type {type(key).__name__}; write it as text")

@@ -96,7 +96,7 @@ class Controller:
                 self._queue.add_after(key, again)
 
     def _informer(self, client: Client, watched: WatchedKind) -> Informer[Any]:
-        source = Source(watched.resource, watched.parse, watched.selector)
+        source = Source(watched.resource, watched.parse, watched.selector, metadata_only=watched.metadata_only)
 
         def changed(record: Any) -> None:  # noqa: ANN401
             key = owner_key(watched, record)

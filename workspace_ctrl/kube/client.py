@@ -1,12 +1,12 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, delete, list, watch."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
@@ -15,6 +15,7 @@ from workspace_ctrl.kube.resources import Json, Resource
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+_JSON = "application/json"
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _SILENCE_SECONDS = 150
@@ -48,12 +49,12 @@ class Client:
         metadata = manifest["metadata"]
         parameters = {"fieldManager": self._field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
-        body = json.dumps(manifest, separators=(",", ":")).encode()
+        body = orjson.dumps(manifest)
         return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
 
     async def merge_patch(self, resource: Resource, namespace: str, name: str, patch: Json) -> dict[str, Any]:
         """Merge `patch` into an object and return it as it stands then."""
-        body = json.dumps(patch).encode()
+        body = orjson.dumps(patch)
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
 
@@ -61,7 +62,7 @@ class Client:
         """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
-            await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, json.dumps(options).encode()))
+            await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, orjson.dumps(options)))
         except NotFoundError:
             return
 
@@ -91,12 +92,17 @@ class Client:
                 return Resource(group, version, entry["name"], kind, namespaced=entry["namespaced"])
         raise KindNotServedError(missing)
 
-    async def list_page(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> dict[str, Any]:
-        """Return one page of a list."""
-        return await self._retrying(_Request("list", resource, resource.path(namespace), parameters))
+    async def list_page(
+        self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+    ) -> dict[str, Any]:
+        """Return one page of a list; with `metadata_only`, the items are no more than that."""
+        accept = _accept("PartialObjectMetadataList") if metadata_only else _JSON
+        return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
 
-    async def watch(self, resource: Resource, parameters: Mapping[str, str], namespace: str = "") -> AsyncIterator[dict[str, Any]]:
-        """Yield the events of a watch until the server ends it.
+    async def watch(
+        self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the events of a watch until the server ends it; with `metadata_only`, their objects are no more than that.
 
         Raises:
             GoneError: the resource version is too old.
@@ -106,12 +112,14 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=_SILENCE_SECONDS)
         status = 0
         try:
-            async with self._connection.session.get(url, params={**parameters, "watch": "true"}, timeout=timeout) as response:
+            headers = {"Accept": _accept("PartialObjectMetadata") if metadata_only else _JSON}
+            parameters = {**parameters, "watch": "true"}
+            async with self._connection.session.get(url, params=parameters, headers=headers, timeout=timeout) as response:
                 status = response.status
                 if not response.ok:
                     raise error_of(status, await response.read())
                 async for line in _lines(response.content):
-                    yield json.loads(line)
+                    yield orjson.loads(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
         finally:
@@ -137,7 +145,7 @@ class Client:
                 self._connection.server + request.path,
                 params=request.parameters,
                 data=request.body,
-                headers={"Content-Type": request.content_type},
+                headers={"Content-Type": request.content_type, "Accept": request.accept},
                 timeout=_REQUEST_TIMEOUT,
             ) as response:
                 status = response.status
@@ -148,7 +156,7 @@ class Client:
             self._observe(request.verb, request.resource.plural, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise error_of(status, answer)
-        document: dict[str, Any] = json.loads(answer)
+        document: dict[str, Any] = orjson.loads(answer)
         return document
 
 
@@ -159,10 +167,16 @@ class _Request:
     path: str
     parameters: Mapping[str, str]
     body: bytes | None = None
-    content_type: str = "application/json"
+    content_type: str = _JSON
+    accept: str = _JSON
 
 
 _METHODS = {"list": "GET", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
+
+
+def _accept(kind: str) -> str:
+    """Return the media type for objects without content and status."""
+    return f"{_JSON};as={kind};g=meta.k8s.io;v=v1"
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

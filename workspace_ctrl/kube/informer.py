@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from sys import intern
 from typing import Any, Generic, TypeVar
 
 from workspace_ctrl.kube.client import Client
@@ -21,7 +22,8 @@ RecordT = TypeVar("RecordT")
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 500
+_PAGE = 100
+"""Objects in a page of a list: whole pages are in memory at once, and with them their decoded objects."""
 _WATCH_SECONDS = (270, 330)
 _RETRY_SECONDS = (0.2, 10.0)
 _NOT_SERVED_SECONDS = 5.0
@@ -40,6 +42,8 @@ class Source(Generic[RecordT]):
     """Field selector, such as `metadata.name=x`, applied by the API server."""
     namespace: str = ""
     """Only objects of this namespace; empty for all."""
+    metadata_only: bool = False
+    """Whether content and status stay on the API server."""
 
 
 class Informer(Generic[RecordT]):
@@ -103,7 +107,9 @@ class Informer(Generic[RecordT]):
         parameters = {"limit": str(_PAGE)} | self._selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
-            page = await self._client.list_page(self.resource, parameters, self._source.namespace)
+            page = await self._client.list_page(
+                self.resource, parameters, self._source.namespace, metadata_only=self._source.metadata_only
+            )
             for item in page.get("items") or ():
                 listed[_key_of(item)] = (self._source.parse(item, self.resource.kind), _version_of(item))
             token = page["metadata"].get("continue")
@@ -124,7 +130,8 @@ class Informer(Generic[RecordT]):
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
             **self._selection(),
         }
-        async for event in self._client.watch(self.resource, parameters, self._source.namespace):
+        source = self._source
+        async for event in self._client.watch(self.resource, parameters, source.namespace, metadata_only=source.metadata_only):
             self._take(event["type"], event["object"])
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
@@ -140,7 +147,7 @@ class Informer(Generic[RecordT]):
             gone = self._store.remove(_key_of(item), version)
             if gone is not None:
                 self._changed(gone)
-        else:
+        elif self._store.is_newer(_key_of(item), version):  # our own writes come back as events
             record = self._source.parse(item, self.resource.kind)
             if self._store.put(_key_of(item), record, version):
                 self._changed(record)
@@ -173,7 +180,7 @@ class Informer(Generic[RecordT]):
 
 def _key_of(item: Mapping[str, Any]) -> Key:
     metadata = item["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
+    return intern(metadata.get("namespace", "")), intern(metadata["name"])
 
 
 def _version_of(item: Mapping[str, Any]) -> int:

@@ -18,7 +18,8 @@ class Store(Generic[RecordT]):
     def __init__(self, owner_of: Callable[[RecordT], Key | None]) -> None:
         self._records: dict[Key, tuple[RecordT, int]] = {}
         self._owner_of = owner_of
-        self._by_owner: dict[Key, set[Key]] = {}
+        self._by_owner: dict[Key, tuple[Key, ...]] = {}
+        """Owner → keys of its records, in order; an owner has few, and a tuple is the smallest home for them."""
         self._seen = 0
         """Newest version that list or watch delivered."""
 
@@ -46,7 +47,13 @@ class Store(Generic[RecordT]):
 
     def owned_by(self, owner: Key) -> tuple[RecordT, ...]:
         """Return the records of one owner, ordered by key."""
-        return tuple(self._records[key][0] for key in sorted(self._by_owner.get(owner, ())))
+        return tuple(self._records[key][0] for key in self._by_owner.get(owner, ()))
+
+    def is_newer(self, key: Key, version: int) -> bool:
+        """Whether an event of `version` tells more than is known; note that it was delivered."""
+        self._seen = max(self._seen, version)
+        entry = self._records.get(key)
+        return entry is None or entry[1] < version
 
     def put(self, key: Key, record: RecordT, version: int) -> bool:
         """Take in an event; return whether it changed the record."""
@@ -92,7 +99,8 @@ class Store(Generic[RecordT]):
             self._unindex(key, entry[0])
         owner = self._owner_of(record)
         if owner is not None:
-            self._by_owner.setdefault(owner, set()).add(key)
+            keys = self._by_owner.get(owner, ())
+            self._by_owner[owner] = tuple(sorted({*keys, key}))
         return True
 
     def _unset(self, key: Key) -> None:
@@ -103,7 +111,8 @@ class Store(Generic[RecordT]):
         owner = self._owner_of(record)
         if owner is None:
             return
-        keys = self._by_owner.get(owner, set())
-        keys.discard(key)
-        if not keys:
+        keys = tuple(other for other in self._by_owner.get(owner, ()) if other != key)
+        if keys:
+            self._by_owner[owner] = keys
+        else:
             self._by_owner.pop(owner, None)

@@ -3,10 +3,11 @@
 When somebody edits a field that we applied, the API server takes it off our entry; so an edit is seen without keeping the object's content.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 
@@ -26,7 +27,7 @@ def owned_fields(metadata: Mapping[str, Any]) -> Fields:
         return NO_FIELDS
     fields = dict(entry.get("fieldsV1") or {})
     about = {key: value for key, value in (fields.get("f:metadata") or {}).items() if key != "f:ownerReferences"}
-    return _shared(json.dumps(fields | {"f:metadata": about}, sort_keys=True))
+    return _shared(orjson.dumps(fields | {"f:metadata": about}, option=orjson.OPT_SORT_KEYS))
 
 
 def owned_by_others(metadata: Mapping[str, Any], *path: str) -> bool:
@@ -52,6 +53,6 @@ def _has(fields: Fields, path: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _shared(text: str) -> Fields:
-    fields: Fields = json.loads(text)
+def _shared(text: bytes) -> Fields:
+    fields: Fields = orjson.loads(text)
     return fields

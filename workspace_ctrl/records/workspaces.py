@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
@@ -60,10 +62,10 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
 
 def pack_status(status: Json) -> bytes:
     """Return a status, given as JSON, as it is kept."""
-    return zlib.compress(json.dumps(status, separators=(",", ":")).encode(), level=1)
+    return zlib.compress(orjson.dumps(status), level=1)
 
 
 @lru_cache(maxsize=1024)
 def _status(stored: bytes) -> WorkspaceStatus:
     """Return the status in `stored`; a pass asks for it several times."""
-    return parse_status(json.loads(zlib.decompress(stored)) if stored else {})
+    return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {})

@@ -155,3 +155,21 @@ def test_strange_pod_templates_are_shown_as_they_are():
     affinity = "{nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [1]}]}}}"
     result = plan(document("own", f"template: {{spec: {{containers: [{container}], affinity: {affinity}}}}}"))
     assert (result.exit_code, "ports: 80" in result.stdout) == (0, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        pytest.param(
+            "resource: {count: 99999999999999999999999, labelSelector: {}}", "resource.count", id="a number beyond all limits"
+        ),
+        pytest.param("resource: {instanceType: !!binary aGk=, labelSelector: {}}", "which JSON does not know", id="bytes"),
+        pytest.param("resource: {? [a] : 2, labelSelector: {}}", "is not YAML", id="a list as a key"),
+        pytest.param("resource: {instanceType: 2026-01-01, labelSelector: {}}", "'2026-01-01' is not known", id="a date"),
+    ],
+)
+def test_yaml_that_no_api_server_takes_is_refused_in_a_sentence(field, words):
+    text = f"kind: Workspace\nmetadata: {{name: a}}\n{field}\ninference: {{preset: {{name: phi-4}}}}\n"
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+    assert words in result.output

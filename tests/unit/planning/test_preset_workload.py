@@ -148,6 +148,10 @@ def test_flags_of_the_config_map_come_last_so_that_the_user_s_word_counts():
     assert command[-3:] == ["--swap-space=4", "--enforce-eager", "--no-enable-prefix-caching"]
 
 
+def test_a_date_is_text():
+    assert container(with_config("vllm: {seed-date: 2026-01-01}"))["command"][-1] == "--seed-date=2026-01-01"
+
+
 def test_lists_and_mappings_become_one_flag_each():
     text = "vllm: {middleware: [a, b], hf-overrides: {rope: {factor: 2}}, limit-mm-per-prompt: {image: 4}}"
     command = container(with_config(text))["command"]
@@ -173,8 +177,7 @@ def test_the_user_s_context_length_takes_part_in_sizing():
         pytest.param("a: [", "is not YAML", id="no YAML"),
         pytest.param("vllm: {'--x y': 1}", "is not the name of a flag", id="no flag"),
         pytest.param("vllm: {max-model-len: many}", "whole number of tokens", id="no number"),
-        pytest.param("vllm: {a: !!binary aGk=}", "neither text, number", id="bytes"),
-        pytest.param("vllm: {a: 2026-01-01}", "neither text, number", id="date"),
+        pytest.param("vllm: {a: !!binary aGk=}", "which JSON does not know", id="bytes"),
         pytest.param("a: &a [*a]\nvllm: {x: *a}", "stands for more than", id="an anchor in itself"),
         pytest.param(None, "has no key inference_config.yaml", id="no such key"),
     ],
