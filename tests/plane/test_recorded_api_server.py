@@ -61,7 +61,8 @@ async def test_lists_have_the_shape_of_the_real_ones(real, watched):
     assert {key: value for key, value in shape(answer).items() if key != "items"} == {
         key: value for key, value in shape(expected).items() if key != "items"
     }
-    assert set(shape(answer["items"])) == set(shape(expected["items"]))
+    # Every shape that the real one has; of kinds that are not made for a Workspace the recording may have more.
+    assert set(shape(expected["items"])) <= set(shape(answer["items"]))
     per_workspace = watched.workspace_of is not None
     assert len(answer["items"]) == len(expected["items"]) * (COUNT if per_workspace else 1)
 

@@ -1,7 +1,7 @@
 """YAML that other people wrote, read with bounds: a few lines with anchors can stand for billions of values, or for themselves."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import yaml
 
@@ -17,7 +17,7 @@ class DocumentError(Exception):
 class _Loader(yaml.SafeLoader):
     """Leaves dates the text that they are, as kubectl does."""
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
