@@ -15,7 +15,6 @@ import aiohttp
 import kubernetes.client
 import kubernetes.config
 
-_MAX_CONNECTIONS = 64
 _TOKEN_AGE_SECONDS = 30.0
 """How long a token is used before it is read again; a projected token is replaced long before it expires."""
 
@@ -59,10 +58,11 @@ def load_configuration(kubeconfig: Path | None, context: str | None) -> Any:  # 
 
 def open_connection(configuration: Any) -> Connection:  # noqa: ANN401
     """Return a connection by a `kubernetes` Configuration; call it inside the event loop that will use it."""
-    connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_ssl_context(configuration))
+    # The client bounds its requests itself: a limit here would let watches, which hold a connection each, starve them.
+    connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration))
     session = aiohttp.ClientSession(
         connector=connector,
-        middlewares=[_Authorization(lambda: _authorization_of(configuration))],
+        middlewares=[_ServerName(configuration.tls_server_name or ""), _Authorization(lambda: _authorization_of(configuration))],
         headers={"User-Agent": "workspace-ctrl"},
         proxy=configuration.proxy or None,
         auto_decompress=True,
@@ -90,6 +90,18 @@ def _authorization_of(configuration: Any) -> str:  # noqa: ANN401
     if configuration.username:
         return str(configuration.get_basic_auth_token())
     return ""
+
+
+class _ServerName:
+    """Client middleware that has the server's certificate checked for the name that the kubeconfig gives (`tls-server-name`)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if self._name:
+            request.server_hostname = self._name
+        return await handler(request)
 
 
 class _Authorization:
