@@ -69,13 +69,19 @@ class Watched:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def proxied(plane, tmp_path):
-    """A proxy that can misbehave, and a client through it whose watches may be silent for a second."""
+async def misbehaving(plane, tmp_path):
+    """A proxy that can misbehave, and a connection through it."""
     async with faults.serving(plane.kubeconfig) as proxy:
-        kubeconfig = faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path)
-        connection = open_connection(load_configuration(kubeconfig, None))
-        yield proxy, Client(connection, "tester", silence_seconds=1)
+        connection = open_connection(load_configuration(faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path), None))
+        yield proxy, connection
         await connection.close()
+
+
+@pytest.fixture
+def proxied(misbehaving):
+    """A proxy that can misbehave, and a client through it."""
+    proxy, connection = misbehaving
+    return proxy, Client(connection, "tester")
 
 
 @pytest.fixture
@@ -83,8 +89,8 @@ def kubectl(plane, plane_namespace):
     return lambda *arguments, **options: plane.kubectl(*arguments, "-n", plane_namespace, **options)
 
 
-async def test_it_tells_of_creation_change_and_deletion(client, kubectl):
-    async with Watched(client, CONFIG_MAP) as watched:
+async def test_it_tells_of_creation_change_and_deletion(client, kubectl, plane_namespace):
+    async with Watched(client, CONFIG_MAP, namespace=plane_namespace) as watched:
         kubectl("create", "configmap", "one", "--from-literal=a=1")
         assert await watched.next("one") == "one{'a': '1'}"
         kubectl("patch", "configmap", "one", "--patch", '{"data":{"a":"2"}}')
@@ -163,8 +169,9 @@ async def test_after_410_a_new_list_tells_of_what_went_meanwhile(proxied, kubect
     kubectl("create", "configmap", "gone")
     proxy.rule = lambda call: faults.Answer(422) if call.is_streamed_list and not streams else None
     async with Watched(client, CONFIG_MAP, namespace=plane_namespace) as watched:
-        assert await watched.next("gone") == "gone"
-        proxy.mute_watches()
+        kubectl("create", "configmap", "watched")
+        await watched.next("watched")
+        assert proxy.mute_watches() == 1
         kubectl("delete", "configmap", "gone")
         proxy.expire_watches()
         assert await asyncio.wait_for(watched.restarts.get(), 30) == "expired"
@@ -185,8 +192,9 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(proxied, kubectl, plane_
     assert {call.is_watch for call in proxy.calls} == {True}
 
 
-async def test_a_watch_that_falls_silent_is_noticed(proxied, kubectl, plane_namespace):
-    proxy, client = proxied
+async def test_a_watch_that_falls_silent_is_noticed(misbehaving, kubectl, plane_namespace):
+    proxy, connection = misbehaving
+    client = Client(connection, "tester", silence_seconds=1)
     async with Watched(client, CONFIG_MAP, namespace=plane_namespace) as watched:
         proxy.mute_watches()
         kubectl("create", "configmap", "unheard")
