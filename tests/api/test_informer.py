@@ -226,19 +226,3 @@ async def test_only_metadata_is_sent_where_nothing_else_is_read(client, kubectl,
         frozenset({"metadata"}),
         frozenset({"apiVersion", "kind", "metadata"}),
     }
-
-
-async def test_one_store_takes_several_namespaces(client, plane, kubectl, plane_namespace):
-    other = f"{plane_namespace}-other"
-    plane.kubectl("create", "namespace", other)
-    store = Store(lambda _record: None, by_namespace=True)
-    async with (
-        Watched(client, CONFIG_MAP, store, namespace=plane_namespace) as here,
-        Watched(client, CONFIG_MAP, store, namespace=other) as there,
-    ):
-        kubectl("create", "configmap", "one")
-        assert await here.next("one") == "one"
-        plane.kubectl("create", "configmap", "two", "-n", other)
-        assert await there.next("two") == "two"
-        assert {(plane_namespace, "one"), (other, "two")} <= set(store.keys())
-    plane.kubectl("delete", "namespace", other, "--wait=false")

@@ -11,7 +11,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.errors import FencedError, NotFoundError, RetryableError, error_of
+from workspace_ctrl.kube.errors import NotFoundError, RetryableError, error_of
 from workspace_ctrl.kube.resources import Json, Resource
 
 APPLY = "application/apply-patch+yaml"
@@ -45,14 +45,11 @@ class Client:
         field_manager: str,
         observer: Observer | None = None,
         *,
-        may_write: Callable[[], bool] = lambda: True,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """Make a client; `may_write` is asked before each write is sent, so that a process that is no longer the leader sends none."""
         self._connection = connection
         self._field_manager = field_manager
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
-        self._may_write = may_write
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
 
@@ -71,12 +68,14 @@ class Client:
         metadata = manifest["metadata"]
         parameters = {"fieldManager": self._field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
-        return await self._retrying(_Request("patch", resource, path, parameters, _body(manifest), APPLY))
+        body = json.dumps(manifest, separators=(",", ":")).encode()
+        return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
 
     async def merge_patch(self, resource: Resource, namespace: str, name: str, patch: Json) -> dict[str, Any]:
         """Merge `patch` into an object and return it as it stands then."""
-        path = resource.path(namespace, name)
-        return await self._retrying(_Request("patch", resource, path, self._as_manager(), _body(patch), MERGE))
+        body = json.dumps(patch).encode()
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
@@ -85,25 +84,6 @@ class Client:
             await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, json.dumps(options).encode()))
         except NotFoundError:
             return
-
-    async def create(self, resource: Resource, manifest: Json) -> dict[str, Any]:
-        """Create an object and return it; sent once, as a repetition could meet its own success.
-
-        Raises:
-            ConflictError: there is one of that name.
-        """
-        path = resource.path(manifest["metadata"].get("namespace", ""))
-        return await self._once(_Request("create", resource, path, self._as_manager(), _body(manifest)))
-
-    async def replace(self, resource: Resource, manifest: Json) -> dict[str, Any]:
-        """Replace the object at the resource version that `manifest` names and return it; sent once, like `create`.
-
-        Raises:
-            ConflictError: the object has changed since.
-        """
-        metadata = manifest["metadata"]
-        path = resource.path(metadata.get("namespace", ""), metadata["name"])
-        return await self._once(_Request("update", resource, path, self._as_manager(), _body(manifest)))
 
     async def list_page(
         self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
@@ -139,9 +119,6 @@ class Client:
                 self._observe("watch", resource.plural, status)
             raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
 
-    def _as_manager(self) -> dict[str, str]:
-        return {"fieldManager": self._field_manager}
-
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
         async for attempt in AsyncRetrying(
@@ -153,8 +130,6 @@ class Client:
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
         async with self._in_flight:
-            if request.verb not in _READS and not self._may_write():
-                raise FencedError(f"{request.verb} {request.path} was not sent: this process is not the leader any more")
             return await self._send(request)
 
     async def _send(self, request: "_Request") -> dict[str, Any]:
@@ -191,8 +166,7 @@ class _Request:
     accept: str = JSON
 
 
-_METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
-_READS = frozenset({"list", "get"})
+_METHODS = {"list": "GET", "patch": "PATCH", "delete": "DELETE"}
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 
@@ -204,10 +178,6 @@ def _wait(state: RetryCallState) -> float:
     """Return the seconds until the next attempt: at least what the API server asked for, and some more, so that not all come at once."""
     error = state.outcome.exception() if state.outcome is not None else None
     return _BACKOFF(state) + (error.retry_after if isinstance(error, RetryableError) else 0.0)
-
-
-def _body(manifest: Json) -> bytes:
-    return json.dumps(manifest, separators=(",", ":")).encode()
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

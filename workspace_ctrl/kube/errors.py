@@ -9,25 +9,18 @@ from types import MappingProxyType
 class ApiError(Exception):
     """The API server's answer was an error, or there was none."""
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.message = message
         """The server's own words."""
         self.status = status
         """HTTP status; 0 where there was no answer."""
-
-
-class RetryableError(ApiError):
-    """The same request may succeed soon: no connection, too many requests, a server error, rights not synced yet."""
-
-    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
-        super().__init__(message, status=status)
         self.retry_after = retry_after
         """Seconds for which the API server asks to be left alone; 0 where it does not."""
 
 
-class FencedError(ApiError):
-    """The request was not sent, because this process may not write any more."""
+class RetryableError(ApiError):
+    """The same request may succeed soon: no connection, too many requests, a server error, rights not synced yet."""
 
 
 class RejectedError(ApiError):

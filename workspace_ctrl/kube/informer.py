@@ -205,7 +205,7 @@ class Informer(Generic[RecordT]):
     def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: str) -> None:
         self._recover()
         self._version = version
-        for record in self._store.replace(listed, int(version), self._source.namespace):
+        for record in self._store.replace(listed, int(version)):
             self._changed(record)
         self._find()
 
@@ -215,7 +215,7 @@ class Informer(Generic[RecordT]):
         self._version = item["metadata"]["resourceVersion"]
         version = int(self._version)
         if type_ == "BOOKMARK":
-            self._store.advance(version, self._source.namespace)
+            self._store.advance(version)
         elif type_ == "DELETED":
             gone = self._store.remove(_key_of(item), version)
             if gone is not None:
@@ -233,8 +233,7 @@ class Informer(Generic[RecordT]):
         self._failures += 1
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         logger.log(level, "%s; trying again until it succeeds", error)
-        asked = error.retry_after if isinstance(error, RetryableError) else 0.0
-        return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), asked)
+        return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
 
     def _recover(self) -> None:
         if self._failures:
@@ -252,7 +251,7 @@ class Informer(Generic[RecordT]):
         if not self.is_missing:
             logger.info("%s are not to be had (%s); asking again quietly", self.resource.plural, error)
             self.is_missing = True
-            for record in self._store.clear(self._source.namespace):
+            for record in self._store.replace({}, self._store.newest):
                 self._changed(record)
             self._served()
         self._synced.set()

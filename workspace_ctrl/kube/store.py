@@ -13,21 +13,23 @@ class Store(Generic[RecordT]):
 
     Versions are resource versions, which the API server orders per kind. Our own writes are put in at once with the version that the API
     server answered, so that a pass never decides on what it has itself overtaken; an event that is older than such a write is dropped.
-
-    One informer fills it; or, with `by_namespace`, one for each namespace, each of which has a progress of its own.
     """
 
-    def __init__(self, owner_of: Callable[[RecordT], Key | None], *, by_namespace: bool = False) -> None:
+    def __init__(self, owner_of: Callable[[RecordT], Key | None]) -> None:
         self._records: dict[Key, tuple[RecordT, int]] = {}
         self._owner_of = owner_of
         self._by_owner: dict[Key, set[Key]] = {}
-        self._by_namespace = by_namespace
-        self._seen: dict[str, int] = {}
-        """Scope (a namespace, or "" for all) → newest version that list or watch delivered."""
+        self._seen = 0
+        """Newest version that list or watch delivered."""
 
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self._records)
+
+    @property
+    def newest(self) -> int:
+        """Newest version of any record, and of any event."""
+        return max([self._seen, *(version for _, version in self._records.values())])
 
     def get(self, key: Key) -> RecordT | None:
         """Return the record, or None."""
@@ -48,12 +50,12 @@ class Store(Generic[RecordT]):
 
     def put(self, key: Key, record: RecordT, version: int) -> bool:
         """Take in an event; return whether it changed the record."""
-        self.advance(version, self._scope(key))
+        self._seen = max(self._seen, version)
         return self._set(key, record, version)
 
     def remove(self, key: Key, version: int) -> RecordT | None:
         """Take in a deletion; return the record that went, or None where a newer one (created again) stands."""
-        self.advance(version, self._scope(key))
+        self._seen = max(self._seen, version)
         entry = self._records.get(key)
         if entry is None or entry[1] > version:
             return None
@@ -62,37 +64,22 @@ class Store(Generic[RecordT]):
 
     def write_through(self, key: Key, record: RecordT, version: int) -> None:
         """Take in the answer to one of our writes, unless the watch has already gone past it."""
-        if version > self._seen.get(self._scope(key), 0):
+        if version > self._seen:
             self._set(key, record, version)
 
-    def advance(self, version: int, namespace: str = "") -> None:
-        """Note a bookmark: all events up to `version` were delivered, of `namespace` or (without one) of all."""
-        scope = namespace if self._by_namespace else ""
-        self._seen[scope] = max(self._seen.get(scope, 0), version)
+    def advance(self, version: int) -> None:
+        """Note a bookmark: all events up to `version` were delivered."""
+        self._seen = max(self._seen, version)
 
-    def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int, namespace: str = "") -> list[RecordT]:
-        """Take in a complete list, of `namespace` or of all; return the records that changed, came or went since the last event."""
-        scope = namespace if self._by_namespace else ""
-        self.advance(version, scope)
-        known = self._records.items()
-        gone = [key for key, (_, newer) in known if key not in listed and newer <= version and self._scope(key) == scope]
+    def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> list[RecordT]:
+        """Take in a complete list; return the records that changed, came or went since the last event."""
+        self._seen = max(self._seen, version)
+        gone = [key for key, (_, known) in self._records.items() if key not in listed and known <= version]
         changed = [self._records[key][0] for key in gone]
         for key in gone:
             self._unset(key)
         changed.extend(record for key, (record, newer) in listed.items() if self._set(key, record, newer))
         return changed
-
-    def clear(self, namespace: str = "") -> list[RecordT]:
-        """Drop the records of `namespace`, or all, because the kind is not served any more; return them."""
-        scope = namespace if self._by_namespace else ""
-        gone = [key for key in self._records if self._scope(key) == scope]
-        records = [self._records[key][0] for key in gone]
-        for key in gone:
-            self._unset(key)
-        return records
-
-    def _scope(self, key: Key) -> str:
-        return key[0] if self._by_namespace else ""
 
     def _set(self, key: Key, record: RecordT, version: int) -> bool:
         entry = self._records.get(key)

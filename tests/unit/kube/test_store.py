@@ -69,16 +69,3 @@ def test_in_any_order_the_newest_stays(versions):
         records.put(A, f"o/{version}", version)
     assert records.get(A) == "o/7"
     assert len(records) == 1
-
-
-def test_each_namespace_has_a_progress_of_its_own():
-    records = Store[str](lambda _record: None, by_namespace=True)
-    here, there = ("here", "a"), ("there", "a")
-    records.put(there, "there/1", 1)
-    records.put(here, "here/9", 9)
-    records.write_through(there, "there/5", 5)
-    assert records.get(there) == "there/5"
-    assert records.replace({}, 20, "here") == ["here/9"]
-    assert records.keys() == (there,)
-    assert records.clear("there") == ["there/5"]
-    assert len(records) == 0
