@@ -99,6 +99,11 @@ class ControllerProcess:
         """Return the calls on objects of a namespace that are no reads, dry-runs included."""
         return Counter({call: count for call, count in self.calls(namespace).items() if call[0] not in _READS})
 
+    def streamed_lists(self) -> Counter[str]:
+        """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch."""
+        events = self._cluster.audit_events(ACTOR)[self._events_before :]
+        return Counter(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
+
     def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - set before the thread starts
         assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for

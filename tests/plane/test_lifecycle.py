@@ -50,9 +50,10 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
     one_workload = {("patch", "deployments/dry-run"): 1, ("patch", "deployments"): 1, ("patch", "services"): 1}
     assert writes.pop(("patch", "workspaces/status")) <= 3
     assert writes == one_workload
-    lists = {target: count for (verb, target), count in calls.items() if verb == "list"}
-    assert lists.pop("deployments") == 2  # workloads, and the proxies of Gateways
-    assert set(lists.values()) == {1}
+    assert [target for verb, target in calls if verb == "list"] == []
+    streamed = restarted.streamed_lists()
+    assert streamed.pop("deployments") == 2  # workloads, and the proxies of Gateways
+    assert set(streamed.values()) == {1}
 
 
 def test_deleting_the_workspace_removes_all_that_came_with_it(installed, plane_namespace, behind):

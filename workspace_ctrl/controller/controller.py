@@ -85,7 +85,7 @@ class Controller:
         try:
             again = await self._reconciler.reconcile(key)
         except ApiError as error:
-            delay = self._queue.retry(key)
+            delay = self._queue.retry(key, error.retry_after)
             logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
         except Exception:  # the one broad net: a defect in one pass must not end the others
             delay = self._queue.retry(key)

@@ -1,13 +1,14 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, delete, list, watch."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import orjson
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, error_of
@@ -15,24 +16,42 @@ from workspace_ctrl.kube.resources import Json, Resource
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-_JSON = "application/json"
+JSON = "application/json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
-_SILENCE_SECONDS = 150
+SILENCE_SECONDS = 150.0
 """A watch that sends nothing for this long is dead: the API server sends bookmarks about once a minute."""
 _ATTEMPTS = 4
+_IN_FLIGHT = 32
+"""More requests at once make an API server no faster, and cost the client more than they bring."""
+_LONGEST_WAIT = 5.0
+"""Seconds for which a worker waits at most when the API server asks for patience; longer waits belong to the work queue."""
 
 Observer = Callable[[str, str, int], None]
-"""Told of each finished request: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
+"""Told of each request that was answered or failed: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
 
 
 class Client:
-    """Requests to one API server, as one field manager."""
+    """Requests to one API server, as one field manager.
 
-    def __init__(self, connection: Connection, field_manager: str, observer: Observer | None = None) -> None:
+    At most 32 requests are in flight; watches do not count, so neither ever waits for the other.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        field_manager: str,
+        observer: Observer | None = None,
+        *,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         self._connection = connection
         self._field_manager = field_manager
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
+        self._silence_seconds = silence_seconds
+        self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
 
     async def apply(
         self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
@@ -95,49 +114,51 @@ class Client:
     async def list_page(
         self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """Return one page of a list; with `metadata_only`, the items are no more than that."""
-        accept = _accept("PartialObjectMetadataList") if metadata_only else _JSON
+        """Return one page of a list; with `metadata_only`, of the objects' metadata."""
+        accept = METADATA_LIST if metadata_only else JSON
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
 
     async def watch(
         self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the events of a watch until the server ends it; with `metadata_only`, their objects are no more than that.
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the events of a watch until the server ends it; with `metadata_only`, their objects are metadata alone.
 
         Raises:
             GoneError: the resource version is too old.
             RetryableError: the connection broke or fell silent.
         """
         url = self._connection.server + resource.path(namespace)
-        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=_SILENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=self._silence_seconds)
+        headers = {"Accept": METADATA if metadata_only else JSON}
+        asked = {**parameters, "watch": "true"}
         status = 0
         try:
-            headers = {"Accept": _accept("PartialObjectMetadata") if metadata_only else _JSON}
-            parameters = {**parameters, "watch": "true"}
-            async with self._connection.session.get(url, params=parameters, headers=headers, timeout=timeout) as response:
+            async with self._connection.session.get(url, params=asked, headers=headers, timeout=timeout) as response:
                 status = response.status
+                self._observe("watch", resource.plural, status)
                 if not response.ok:
-                    raise error_of(status, await response.read())
+                    raise error_of(status, await response.read(), response.headers)
                 async for line in _lines(response.content):
                     yield orjson.loads(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if not status:
+                self._observe("watch", resource.plural, status)
             raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
-        finally:
-            self._observe("watch", resource.plural, status)
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(RetryableError),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            reraise=True,
+            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(_ATTEMPTS), wait=_wait, reraise=True
         ):
             with attempt:
                 return await self._once(request)
         raise AssertionError("tenacity either returns or raises")
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
+        async with self._in_flight:
+            return await self._send(request)
+
+    async def _send(self, request: "_Request") -> dict[str, Any]:
         status = 0
         try:
             async with self._connection.session.request(
@@ -148,14 +169,14 @@ class Client:
                 headers={"Content-Type": request.content_type, "Accept": request.accept},
                 timeout=_REQUEST_TIMEOUT,
             ) as response:
-                status = response.status
+                status, headers = response.status, response.headers
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryableError(f"{request.verb} {request.path}: {error or type(error).__name__}") from error
         finally:
             self._observe(request.verb, request.resource.plural, status)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise error_of(status, answer)
+            raise error_of(status, answer, headers)
         document: dict[str, Any] = orjson.loads(answer)
         return document
 
@@ -167,16 +188,22 @@ class _Request:
     path: str
     parameters: Mapping[str, str]
     body: bytes | None = None
-    content_type: str = _JSON
-    accept: str = _JSON
+    content_type: str = JSON
+    accept: str = JSON
 
 
 _METHODS = {"list": "GET", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
+_BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 
-def _accept(kind: str) -> str:
-    """Return the media type for objects without content and status."""
-    return f"{_JSON};as={kind};g=meta.k8s.io;v=v1"
+def _is_worth_waiting(error: BaseException) -> bool:
+    return isinstance(error, RetryableError) and error.retry_after <= _LONGEST_WAIT
+
+
+def _wait(state: RetryCallState) -> float:
+    """Return the seconds until the next attempt: at least what the API server asked for, and some more, so that not all come at once."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return _BACKOFF(state) + (error.retry_after if isinstance(error, RetryableError) else 0.0)
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

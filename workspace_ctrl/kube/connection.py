@@ -5,9 +5,11 @@ shared aiohttp session, which costs a fraction of its client (docs/performance.m
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ import aiohttp
 import kubernetes.client
 import kubernetes.config
 
-_MAX_CONNECTIONS = 64
+logger = logging.getLogger(__name__)
+
 _TOKEN_AGE_SECONDS = 30.0
 """How long a token is used before it is read again; a projected token is replaced long before it expires."""
+_REFUSED_SECONDS = 5.0
+"""After a refusal everything is read anew, but no more often than this: it may run an exec plugin."""
 
 
 class ConnectionConfigError(Exception):
@@ -36,33 +41,75 @@ class Connection:
         await self.session.close()
 
 
-def load_configuration(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN401
-    """Return the `kubernetes` package's Configuration: the given kubeconfig, else the environment's, else the pod's.
+class Access:
+    """Where the API server is and who we are, as a kubeconfig or the pod's ServiceAccount says it."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+        """Read it.
+
+        Raises:
+            ConnectionConfigError: there is none, or it cannot be read.
+        """
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self.configuration = self._load()
+
+    def authorization(self) -> str:
+        """Return the Authorization header, empty without one; the `kubernetes` package renews tokens that it knows to be old."""
+        configuration = self.configuration
+        header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
+        if header:
+            scheme, _, token = str(header).strip().rpartition(" ")
+            return f"{(scheme or 'Bearer').capitalize()} {token}"
+        if configuration.username:
+            return str(configuration.get_basic_auth_token())
+        return ""
+
+    def authorization_anew(self) -> str:
+        """Read everything again, token files and exec plugins included, and return the Authorization header.
+
+        Where that fails the last one stays, as files are replaced at any time.
+        """
+        try:
+            self.configuration = self._load()
+        except ConnectionConfigError as error:
+            logger.warning("%s", error)
+        return self.authorization()
+
+    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
+        configuration = kubernetes.client.Configuration()
+        kubeconfig = self._kubeconfig
+        try:
+            if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
+                kubernetes.config.load_incluster_config(client_configuration=configuration)
+            else:
+                kubernetes.config.load_kube_config(
+                    config_file=str(kubeconfig) if kubeconfig else None, context=self._context, client_configuration=configuration
+                )
+        except (kubernetes.config.ConfigException, OSError) as error:
+            remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
+            where = f"{kubeconfig}: " if kubeconfig else ""
+            raise ConnectionConfigError(f"no way to the API server is configured: {where}{error}; {remedy}") from error
+        return configuration
+
+
+def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
+    """Return how to reach the API server: by the given kubeconfig, else the environment's, else the pod's ServiceAccount.
 
     Raises:
         ConnectionConfigError: there is none, or it cannot be read.
     """
-    configuration = kubernetes.client.Configuration()
-    try:
-        if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
-            kubernetes.config.load_incluster_config(client_configuration=configuration)
-        else:
-            kubernetes.config.load_kube_config(
-                config_file=str(kubeconfig) if kubeconfig else None, context=context, client_configuration=configuration
-            )
-    except (kubernetes.config.ConfigException, OSError) as error:
-        remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-        where = f"{kubeconfig}: " if kubeconfig else ""
-        raise ConnectionConfigError(f"no way to the API server is configured: {where}{error}; {remedy}") from error
-    return configuration
+    return Access(kubeconfig, context)
 
 
-def open_connection(configuration: Any) -> Connection:  # noqa: ANN401
-    """Return a connection by a `kubernetes` Configuration; call it inside the event loop that will use it."""
-    connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=_ssl_context(configuration))
+def open_connection(access: Access) -> Connection:
+    """Return a connection; call it inside the event loop that will use it."""
+    configuration = access.configuration
+    # The client bounds its requests itself: a limit here would let watches, which hold a connection each, starve them.
+    connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration))
     session = aiohttp.ClientSession(
         connector=connector,
-        middlewares=[_Authorization(lambda: _authorization_of(configuration))],
+        middlewares=[_ServerName(configuration.tls_server_name or ""), _Authorization(access)],
         headers={"User-Agent": "workspace-ctrl"},
         proxy=configuration.proxy or None,
         auto_decompress=True,
@@ -82,35 +129,55 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401
     return context
 
 
-def _authorization_of(configuration: Any) -> str:  # noqa: ANN401
-    header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
-    if header:
-        scheme, _, token = str(header).rpartition(" ")
-        return f"{(scheme or 'Bearer').capitalize()} {token}"
-    if configuration.username:
-        return str(configuration.get_basic_auth_token())
-    return ""
+class _ServerName:
+    """Client middleware that has the server's certificate checked for the name that the kubeconfig gives (`tls-server-name`)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if self._name:
+            request.server_hostname = self._name
+        return await handler(request)
 
 
 class _Authorization:
-    """Client middleware that adds the Authorization header, reading the token anew when it is old.
+    """Client middleware that adds the Authorization header, reading it again when it is old, and at once when it was refused.
 
-    Reading may run an exec plugin, so it happens in a thread.
+    Reading may run an exec plugin, so it happens in a thread. Ages are those of the event loop's clock, which nobody sets.
     """
 
-    def __init__(self, read: Callable[[], str]) -> None:
-        self._read = read
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._header = ""
-        self._expires = 0.0
+        self._expires = float("-inf")
+        self._read_anew_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= self._expires:
+        if self._is_old():
             async with self._lock:
-                if loop.time() >= self._expires:
-                    self._header = await asyncio.to_thread(self._read)
-                    self._expires = loop.time() + _TOKEN_AGE_SECONDS
-        if self._header:
-            request.headers["Authorization"] = self._header
-        return await handler(request)
+                if self._is_old():
+                    await self._read(self._access.authorization)
+        sent = self._header
+        if sent:
+            request.headers["Authorization"] = sent
+        response = await handler(request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            await self._refused(sent)
+        return response
+
+    async def _refused(self, sent: str) -> None:
+        """Read everything anew, unless that has happened since `sent` was sent, or a moment ago; the request is repeated by its caller."""
+        now = asyncio.get_running_loop().time()
+        async with self._lock:
+            if self._header == sent and now >= self._read_anew_at + _REFUSED_SECONDS:
+                self._read_anew_at = now
+                await self._read(self._access.authorization_anew)
+
+    async def _read(self, read: Callable[[], str]) -> None:
+        self._header = await asyncio.to_thread(read)
+        self._expires = asyncio.get_running_loop().time() + _TOKEN_AGE_SECONDS
+
+    def _is_old(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._expires

@@ -1,18 +1,22 @@
 """What can go wrong with a request, typed once: by what to do about it."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 
 class ApiError(Exception):
     """The API server's answer was an error, or there was none."""
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.message = message
         """The server's own words."""
         self.status = status
         """HTTP status; 0 where there was no answer."""
+        self.retry_after = retry_after
+        """Seconds for which the API server asks to be left alone; 0 where it does not."""
 
 
 class RetryableError(ApiError):
@@ -43,21 +47,26 @@ class GoneError(ApiError):
     """The resource version is too old to watch from; list anew."""
 
 
-def error_of(status: int, body: bytes) -> ApiError:
-    """Return the typed error of an answer with HTTP `status` and `body`, a Status object or plain text."""
+def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> ApiError:
+    """Return the typed error of an answer with HTTP `status`, `body` (a Status object or plain text) and `headers`."""
     message, causes, is_status = _words(status, body)
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(message, status=status) if is_status else KindNotServedError(message, status=status)
     if status == HTTPStatus.GONE:
         return GoneError(message, status=status)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
-        return RetryableError(message, status=status)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        error = RejectedError if any(words in message for words in _REJECTED_AS_500) else RetryableError
-        return error(message, status=status)
+        return RetryableError(message, status=status, retry_after=_retry_after(headers))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not any(words in message for words in _REJECTED_AS_500):
+        return RetryableError(message, status=status, retry_after=_retry_after(headers))
     if "metadata.uid" in causes:  # an apply that names a uid is refused as invalid where the object has another one
         return ConflictError(message, status=status)
     return _REJECTED.get(status, RejectedError)(message, status=status)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the Retry-After header in seconds; 0 where there is none, or a date, which the API server never sends."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else 0.0
 
 
 _REJECTED_AS_500 = ("failed to create typed patch object", "etcdserver: request is too large")

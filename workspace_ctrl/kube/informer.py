@@ -2,31 +2,41 @@
 
 What kopf's own watch does not give (docs/architecture.md): deletions that happened while a watch was broken are found, because a new list
 is compared with the store; a kind that is not served (its CRD is missing) is asked for again quietly, at the start and at any later time.
+
+The first list comes as the beginning of the watch where the API server can do that (`sendInitialEvents`, Kubernetes 1.32 and later), which
+is one request and no large answer on either side; elsewhere it is read in pages.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from sys import intern
 from typing import Any, Generic, TypeVar
 
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError
+from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError, RejectedError, RetryableError
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.kube.store import Key, Store
 
 RecordT = TypeVar("RecordT")
+Event = Mapping[str, Any]
 
 logger = logging.getLogger(__name__)
 
 _PAGE = 100
 """Objects in a page of a list: whole pages are in memory at once, and with them their decoded objects."""
 _WATCH_SECONDS = (270, 330)
+_SHORTEST_WATCH = 1.0
+"""A watch that the server ends sooner than this, in seconds, was not served but turned away."""
 _RETRY_SECONDS = (0.2, 10.0)
+_RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
+_END_OF_LIST = "k8s.io/initial-events-end"
+_NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,16 @@ class Source(Generic[RecordT]):
     namespace: str = ""
     """Only objects of this namespace; empty for all."""
     metadata_only: bool = False
-    """Whether content and status stay on the API server."""
+    """Whether only the objects' metadata is sent: for kinds whose objects may be large and are not read."""
+
+    def selection(self) -> dict[str, str]:
+        """Return the request's parameters that select."""
+        selectors = {"labelSelector": self.selector, "fieldSelector": self.field_selector}
+        return {name: selector for name, selector in selectors.items() if selector}
+
+
+class _NotStreamedError(Exception):
+    """The server did not send the list at the beginning of the watch."""
 
 
 class Informer(Generic[RecordT]):
@@ -56,15 +75,24 @@ class Informer(Generic[RecordT]):
         store: Store[RecordT],
         changed: Callable[[RecordT], None],
         served: Callable[[], None],
+        *,
+        restarted: Callable[[str], None] = lambda _cause: None,
     ) -> None:
+        """Make an informer.
+
+        `changed` is told of each record that came, changed or went; `served` of a kind that came or went; `restarted` of each watch that
+        has to be started again, with the cause in one word: ended, broken, expired or missing.
+        """
         self._client = client
         self._source = source
         self._store = store
         self._changed = changed
         self._served = served
+        self._restarted = restarted
         self._failures = 0
         self._version = ""
         """Resource version to watch from; empty where a new list is needed."""
+        self._can_stream = True
         self._synced = asyncio.Event()
         self.is_missing = False
         """Whether the API server does not serve the kind, or does not let us see it."""
@@ -87,57 +115,104 @@ class Informer(Generic[RecordT]):
         """Watch until cancelled; no error of the API server ends it."""
         while True:
             try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
+                await self._list_and_watch()
+                cause, pause = "ended", 0.0
+            except _NotStreamedError:
+                self._can_stream = False
+                continue
             except GoneError:
                 self._version = ""
+                cause, pause = "expired", _RELIST_SECONDS
             except (KindNotServedError, ForbiddenError) as error:
                 self._version = ""
                 self._lose(error)
-                await asyncio.sleep(_jittered(_NOT_SERVED_SECONDS))
+                cause, pause = "missing", _NOT_SERVED_SECONDS
             except ApiError as error:
-                self._failures += 1
-                level = logging.WARNING if self._failures == 1 else logging.DEBUG
-                logger.log(level, "%s; trying again until it succeeds", error)
-                await asyncio.sleep(_jittered(min(_RETRY_SECONDS[0] * 2**self._failures, _RETRY_SECONDS[1])))
+                cause, pause = "broken", self._fail(error)
+            self._restarted(cause)
+            await asyncio.sleep(_jittered(pause))
 
-    async def _list(self) -> None:
-        """List all objects into the store."""
-        parameters = {"limit": str(_PAGE)} | self._selection()
+    async def _list_and_watch(self) -> None:
+        if not self._version and self._can_stream:
+            await self._watch(is_list=True)
+            return
+        if not self._version:
+            await self._list_pages()
+        await self._watch()
+
+    async def _list_pages(self) -> None:
+        """List all objects into the store, page by page."""
+        source = self._source
+        parameters = {"limit": str(_PAGE)} | source.selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
-            page = await self._client.list_page(
-                self.resource, parameters, self._source.namespace, metadata_only=self._source.metadata_only
-            )
+            page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
             for item in page.get("items") or ():
-                listed[_key_of(item)] = (self._source.parse(item, self.resource.kind), _version_of(item))
+                listed[_key_of(item)] = self._record(item)
             token = page["metadata"].get("continue")
             if not token:
                 break
             parameters["continue"] = token
-        self._recover()
-        self._version = page["metadata"]["resourceVersion"]
-        for record in self._store.replace(listed, int(self._version)):
-            self._changed(record)
-        self._find()
+        self._take_list(listed, page["metadata"]["resourceVersion"])
 
-    async def _watch(self) -> None:
-        """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event."""
+    async def _watch(self, *, is_list: bool = False) -> None:
+        """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event.
+
+        With `is_list`, the watch begins with all objects there are.
+        """
         parameters = {
             "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
-            **self._selection(),
+            **self._source.selection(),
         }
+        if is_list:
+            parameters |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         source = self._source
-        async for event in self._client.watch(self.resource, parameters, source.namespace, metadata_only=source.metadata_only):
-            self._take(event["type"], event["object"])
+        started = asyncio.get_running_loop().time()
+        stream = self._client.watch(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+        async with aclosing(stream) as events:
+            if is_list:
+                await self._take_initial_events(events)
+            async for event in events:
+                self._take(event["type"], event["object"])
+        if asyncio.get_running_loop().time() - started < _SHORTEST_WATCH:
+            raise RetryableError(f"watch of {self.resource.plural} was ended at once")
+
+    async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
+        """Take in the list at the beginning of a watch.
+
+        Raises:
+            _NotStreamedError: the server does not know of such lists, or did not finish it.
+        """
+        listed: dict[Key, tuple[RecordT, int]] = {}
+        try:
+            async for event in events:
+                type_, item = event["type"], event["object"]
+                _raise_error(type_, item)
+                if type_ == "BOOKMARK":
+                    if _END_OF_LIST not in (item["metadata"].get("annotations") or {}):
+                        break
+                    self._take_list(listed, item["metadata"]["resourceVersion"])
+                    return
+                if type_ == "DELETED":
+                    listed.pop(_key_of(item), None)
+                else:
+                    listed[_key_of(item)] = self._record(item)
+        except RejectedError as error:
+            if error.status not in _NO_STREAMING:
+                raise
+        raise _NotStreamedError
+
+    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: str) -> None:
+        self._recover()
+        self._version = version
+        for record in self._store.replace(listed, int(version)):
+            self._changed(record)
+        self._find()
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
-        if type_ == "ERROR":
-            error = GoneError if item.get("code") == HTTPStatus.GONE else ApiError
-            raise error(str(item.get("message", item)))
+        _raise_error(type_, item)
         self._recover()
         self._version = item["metadata"]["resourceVersion"]
         version = int(self._version)
@@ -148,13 +223,19 @@ class Informer(Generic[RecordT]):
             if gone is not None:
                 self._changed(gone)
         elif self._store.is_newer(_key_of(item), version):  # our own writes come back as events
-            record = self._source.parse(item, self.resource.kind)
+            record, version = self._record(item)
             if self._store.put(_key_of(item), record, version):
                 self._changed(record)
 
-    def _selection(self) -> dict[str, str]:
-        selectors = {"labelSelector": self._source.selector, "fieldSelector": self._source.field_selector}
-        return {name: selector for name, selector in selectors.items() if selector}
+    def _record(self, item: Mapping[str, Any]) -> tuple[RecordT, int]:
+        return self._source.parse(item, self.resource.kind), int(item["metadata"]["resourceVersion"])
+
+    def _fail(self, error: ApiError) -> float:
+        """Tell of the first failure in a row; return in how many seconds to try again."""
+        self._failures += 1
+        level = logging.WARNING if self._failures == 1 else logging.DEBUG
+        logger.log(level, "%s; trying again until it succeeds", error)
+        return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
 
     def _recover(self) -> None:
         if self._failures:
@@ -178,14 +259,17 @@ class Informer(Generic[RecordT]):
         self._synced.set()
 
 
+def _raise_error(type_: str, item: Mapping[str, Any]) -> None:
+    if type_ == "ERROR":
+        error = GoneError if item.get("code") == HTTPStatus.GONE else RetryableError
+        raise error(str(item.get("message", item)))
+
+
 def _key_of(item: Mapping[str, Any]) -> Key:
     metadata = item["metadata"]
     return intern(metadata.get("namespace", "")), intern(metadata["name"])
 
 
-def _version_of(item: Mapping[str, Any]) -> int:
-    return int(item["metadata"]["resourceVersion"])
-
-
 def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.8, 1.2)  # noqa: S311
+    """Return `seconds`, made so different each time that many watches which broke together do not come back together."""
+    return seconds * random.uniform(0.5, 1.5)  # noqa: S311

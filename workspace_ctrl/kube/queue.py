@@ -23,7 +23,8 @@ class WorkQueue(Generic[K]):
 
     def __init__(self) -> None:
         self._due: asyncio.Queue[K] = asyncio.Queue()
-        self._waiting: set[K] = set()
+        self._waiting: dict[K, float] = {}
+        """Key → when it became due; oldest first, which is the order of the queue."""
         self._active: set[K] = set()
         self._again: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -35,13 +36,28 @@ class WorkQueue(Generic[K]):
         """Return the number of keys that are due and wait for a worker."""
         return len(self._waiting)
 
+    def oldest_age(self) -> float:
+        """Return for how many seconds the first key has been waiting for a worker; 0 where none waits."""
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    @property
+    def active(self) -> int:
+        """Number of keys that are being worked on."""
+        return len(self._active)
+
+    @property
+    def failing(self) -> int:
+        """Number of keys whose last pass failed."""
+        return len(self._failures)
+
     def add(self, key: K) -> None:
         """Make `key` due now."""
         self._cancel_timer(key)
         if key in self._active:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = asyncio.get_running_loop().time()
             self._due.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -53,11 +69,12 @@ class WorkQueue(Generic[K]):
         self._cancel_timer(key)
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
-    def retry(self, key: K) -> float:
-        """Make `key` due after a delay that doubles with each failure in a row; return the delay in seconds."""
+    def retry(self, key: K, at_least: float = 0.0) -> float:
+        """Make `key` due after a delay that doubles with each failure in a row; return the delay in seconds, at least `at_least`."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, 20), _LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311
+        delay = max(delay, at_least)
         self.add_after(key, delay)
         return delay
 
@@ -68,7 +85,7 @@ class WorkQueue(Generic[K]):
     async def get(self) -> K:
         """Wait for the next due key; `done` must follow."""
         key = await self._due.get()
-        self._waiting.discard(key)
+        self._waiting.pop(key, None)
         self._active.add(key)
         self._idle.clear()
         return key

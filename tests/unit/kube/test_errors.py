@@ -48,3 +48,10 @@ def test_error_of(code, body, type_, message):
     assert type(error) is type_
     assert error.message == message
     assert error.status == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, 0), ({"Retry-After": "7"}, 7), ({"Retry-After": "Sat, 21 Nov 2026 08:00:00 GMT"}, 0)]
+)
+def test_the_wait_that_the_server_asks_for_is_kept(headers, seconds):
+    assert error_of(429, status("slow down"), headers).retry_after == seconds

@@ -1,9 +1,10 @@
 """The work queue's guarantees, one by one, and all of them under random use."""
 
 import asyncio
+import sys
 
-from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from workspace_ctrl.kube.queue import WorkQueue
 
@@ -84,25 +85,113 @@ async def test_idle_waits_for_the_work_under_way():
     await waiting
 
 
-@given(st.lists(st.tuples(st.sampled_from(["add", "get", "done"]), st.integers(0, 3)), max_size=60))
-def test_whatever_happens_no_key_is_lost_or_worked_on_twice(actions):
-    async def play():
-        queue: WorkQueue[int] = WorkQueue()
-        active: set[int] = set()
-        owed: set[int] = set()
-        for action, key in actions:
-            if action == "add":
-                queue.add(key)
-                owed.add(key)
-            elif action == "get" and len(queue):
-                taken = await queue.get()
-                assert taken not in active
-                active.add(taken)
-                owed.discard(taken)
-            elif action == "done" and active:
-                queue.done(active.pop())
-        while active:
-            queue.done(active.pop())
-        assert set(await due(queue)) == owed
+async def test_the_age_is_that_of_the_key_which_waits_longest():
+    queue: WorkQueue[str] = WorkQueue()
+    assert queue.oldest_age() == 0
+    queue.add("a")
+    before = queue.oldest_age()
+    queue.add("b")
+    queue.add("a")
+    assert queue.oldest_age() >= before
+    assert (len(queue), queue.active) == (2, 0)
+    assert await queue.get() == "a"
+    assert (len(queue), queue.active) == (1, 1)
 
-    asyncio.run(play())
+
+async def test_a_delay_that_the_server_asked_for_is_kept():
+    queue: WorkQueue[str] = WorkQueue()
+    assert queue.retry("a", at_least=7.0) == 7.0
+    assert queue.failing == 1
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """All operations in any order, beside a model that keeps only what is owed to whom."""
+
+    keys = st.integers(0, 4)
+
+    def __init__(self):
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.queue: WorkQueue[int] = self.on_loop(WorkQueue)
+        self.active: set[int] = set()
+        self.waiting: list[int] = []
+        self.again: set[int] = set()
+
+    def teardown(self):
+        self.runner.close()
+
+    def on_loop(self, function, *arguments):
+        async def call():
+            return function(*arguments)
+
+        return self.runner.run(call())
+
+    @rule(key=keys)
+    def add(self, key):
+        self.on_loop(self.queue.add, key)
+        if key in self.active:
+            self.again.add(key)
+        elif key not in self.waiting:
+            self.waiting.append(key)
+
+    @rule(key=keys, seconds=st.sampled_from([60.0, 3600.0]))
+    def add_after(self, key, seconds):
+        self.on_loop(self.queue.add_after, key, seconds)
+
+    @rule(key=keys)
+    def fail_and_retry(self, key):
+        assert self.on_loop(self.queue.retry, key, 60.0) >= 60
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def get(self):
+        key = self.runner.run(self.queue.get())
+        assert key == self.waiting.pop(0), "keys come out in the order in which they became due"
+        assert key not in self.active, "one worker at a time"
+        self.active.add(key)
+
+    @precondition(lambda self: self.active)
+    @rule(data=st.data())
+    def done(self, data):
+        key = data.draw(st.sampled_from(sorted(self.active)))
+        self.on_loop(self.queue.done, key)
+        self.active.discard(key)
+        if key in self.again:
+            self.again.discard(key)
+            self.waiting.append(key)
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self):
+        assert len(self.queue) == len(self.waiting)
+        assert self.queue.active == len(self.active)
+        age = self.on_loop(self.queue.oldest_age)
+        assert age >= 0
+        assert bool(self.waiting) or age == 0
+
+
+TestQueueMachine = QueueMachine.TestCase
+
+
+def test_an_operation_costs_the_same_however_many_keys_wait():
+    """Counted in bytecode calls, not in time: the cost of adding the last of many keys is that of adding the first."""
+
+    async def calls_of_one_more(waiting):
+        queue: WorkQueue[int] = WorkQueue()
+        for key in range(waiting):
+            queue.add(key)
+        calls = 0
+
+        def count(_frame, event, _argument):
+            nonlocal calls
+            calls += event in {"call", "c_call"}
+
+        sys.setprofile(count)
+        try:
+            queue.add(waiting)
+            key = await queue.get()
+            queue.done(key)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert asyncio.run(calls_of_one_more(10_000)) == asyncio.run(calls_of_one_more(1))
