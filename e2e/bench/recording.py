@@ -121,7 +121,15 @@ def bring_about(cluster: Cluster) -> None:
 
 def record(cluster: Cluster) -> Lists:
     """Return what the API server answers to the controller's lists."""
-    return {watched.store: json.loads(cluster.kubectl("get", "--raw", path_of(watched))) for watched in WATCHED}
+    return {watched.store: answer_of(cluster, watched) for watched in WATCHED}
+
+
+def answer_of(cluster: Cluster, watched: WatchedKind) -> dict[str, Any]:
+    """Return what the API server answers to one list; of kinds that are watched without content, the metadata."""
+    document: dict[str, Any] = json.loads(cluster.kubectl("get", "--raw", path_of(watched)))
+    if watched.metadata_only:
+        document["items"] = [{"metadata": item["metadata"]} for item in document["items"]]
+    return document
 
 
 def path_of(watched: WatchedKind) -> str:
