@@ -1,4 +1,4 @@
-"""Requests to the API server over one shared session: server-side apply, dry-run, delete, list, watch."""
+"""Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,14 +24,20 @@ _ATTEMPTS = 4
 Observer = Callable[[str, str, int], None]
 """Told of each finished request: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
 
+Fence = Callable[[], None]
+"""Asked before each write goes out; raises an ApiError where this process may not write."""
+
 
 class Client:
     """Requests to one API server, as one field manager."""
 
-    def __init__(self, connection: Connection, field_manager: str, observer: Observer | None = None) -> None:
+    def __init__(
+        self, connection: Connection, field_manager: str, observer: Observer | None = None, fence: Fence | None = None
+    ) -> None:
         self._connection = connection
         self._field_manager = field_manager
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
+        self._fence: Fence = fence or (lambda: None)
 
     async def apply(
         self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
@@ -56,6 +62,28 @@ class Client:
         body = json.dumps(patch).encode()
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
+
+    async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
+        """Create an object and return it as it stands then.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        path = resource.path(document["metadata"].get("namespace", ""))
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("create", resource, path, parameters, json.dumps(document).encode()))
+
+    async def replace(self, resource: Resource, document: Json) -> dict[str, Any]:
+        """Replace an object by `document`, whose resource version says which state was read, and return it as it stands then.
+
+        Raises:
+            ConflictError: somebody else has changed it since.
+            NotFoundError: it is not there.
+        """
+        metadata = document["metadata"]
+        path = resource.path(metadata.get("namespace", ""), metadata["name"])
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("update", resource, path, parameters, json.dumps(document).encode()))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
@@ -130,6 +158,8 @@ class Client:
         raise AssertionError("tenacity either returns or raises")
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
+        if request.verb in _WRITES:
+            self._fence()
         status = 0
         try:
             async with self._connection.session.request(
@@ -162,7 +192,8 @@ class _Request:
     content_type: str = "application/json"
 
 
-_METHODS = {"list": "GET", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
+_METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_WRITES = frozenset({"create", "update", "patch", "delete"})
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
