@@ -65,8 +65,8 @@ async def until(holds):
 
 async def test_create_and_replace_conflict_with_whoever_was_faster(client, plane_namespace):
     document = {"metadata": {"namespace": plane_namespace, "name": "it"}, "spec": {"holderIdentity": "a"}}
-    with pytest.raises(NotFoundError):
-        await client.replace(LEASE, document)
+    with pytest.raises((NotFoundError, ConflictError)):
+        await client.replace(LEASE, document | {"metadata": document["metadata"] | {"resourceVersion": "1"}})
     made = await client.create(LEASE, document)
     with pytest.raises(ConflictError, match="already exists"):
         await client.create(LEASE, document)

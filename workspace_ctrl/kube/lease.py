@@ -182,7 +182,7 @@ class LeaseLock:
                     wait = await self._look_again()
                 if self.holder not in {"", told}:
                     told = self.holder
-                    logger.info("standing by, watching %s of %s", self.title, told)
+                    logger.info("watching %s of %s, standing by", self.title, told)
                 await _wait(news, wait)
             watching.cancel()
 
