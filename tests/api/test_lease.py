@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from workspace_ctrl.controller.kinds import CONFIG_MAP
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import load_configuration, open_connection
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError
@@ -65,14 +66,13 @@ async def until(holds):
 
 async def test_create_and_replace_conflict_with_whoever_was_faster(client, plane_namespace):
     document = {"metadata": {"namespace": plane_namespace, "name": "it"}, "spec": {"holderIdentity": "a"}}
-    with pytest.raises((NotFoundError, ConflictError)):
-        await client.replace(LEASE, document | {"metadata": document["metadata"] | {"resourceVersion": "1"}})
+    with pytest.raises(NotFoundError):
+        await client.replace(CONFIG_MAP, {"metadata": document["metadata"]})
     made = await client.create(LEASE, document)
     with pytest.raises(ConflictError, match="already exists"):
         await client.create(LEASE, document)
-    await client.replace(LEASE, made)
-    made["spec"]["holderIdentity"] = "b"
-    await client.replace(LEASE, made | {"metadata": made["metadata"] | {"resourceVersion": None}})
+    changed = await client.replace(LEASE, made | {"spec": {"holderIdentity": "b"}})
+    assert changed["spec"]["holderIdentity"] == "b"
     with pytest.raises(ConflictError, match="has been modified"):
         await client.replace(LEASE, made)
 

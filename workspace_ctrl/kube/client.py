@@ -78,7 +78,7 @@ class Client:
 
         Raises:
             ConflictError: somebody else has changed it since.
-            NotFoundError: it is not there.
+            NotFoundError: it is not there; of some kinds, Leases among them, it is created then.
         """
         metadata = document["metadata"]
         path = resource.path(metadata.get("namespace", ""), metadata["name"])
