@@ -11,13 +11,21 @@ import click
 
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.shell import run
+
+_PORT = click.IntRange(0, 65535)
+
+
+class _Options(InstallationOptions, ReplicaOptions):
+    """All options that are read elsewhere."""
 
 
 @click.command("run")
 @connection_options
 @installation_options
+@replica_options
 @click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds after which a refused request is tried again.")
 @click.option(
     "--progress-interval",
@@ -25,8 +33,8 @@ from workspace_ctrl.controller.shell import run
     show_default=True,
     help="Seconds between status writes that only tell of progress; links that break are written at once.",
 )
-@click.option("--liveness", metavar="URL", help="Address to serve liveness on, such as http://0.0.0.0:8080/healthz.")
-@click.option("--metrics-port", default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
+@click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
+@click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
 @click.option("--verbose", "-v", is_flag=True, help="Log more.")
 def run_command(
@@ -35,16 +43,22 @@ def run_command(
     context: str | None,
     refusal_interval: float,
     progress_interval: float,
-    liveness: str | None,
+    health_port: int,
     metrics_port: int,
     log_format: str,
     verbose: bool,
-    **installation: Unpack[InstallationOptions],
+    **options: Unpack[_Options],
 ) -> None:
     """Run the controller until a signal ends it."""
     _set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
-    settings = Settings(plan=plan_settings(installation), refusal_interval=refusal_interval, progress_interval=progress_interval)
-    run(configuration_of(kubeconfig, context), settings, liveness=liveness, metrics_port=metrics_port)
+    settings = Settings(
+        plan=plan_settings(options),
+        scope=scope_of(options),
+        election=election_of(options),
+        refusal_interval=refusal_interval,
+        progress_interval=progress_interval,
+    )
+    run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
 
 
 class _JsonFormatter(logging.Formatter):

@@ -7,6 +7,7 @@ from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import Referenced
+from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.records.snapshot import Snapshot
@@ -16,8 +17,10 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 class Cache:
     """One store per watched kind."""
 
-    def __init__(self) -> None:
-        self.stores: dict[str, Store[Any]] = {watched.store: Store(_owner_function(watched)) for watched in WATCHED}
+    def __init__(self, namespaces_of: Callable[[WatchedKind], tuple[str, ...]] = lambda _watched: ()) -> None:
+        self.stores: dict[str, Store[Any] | PartitionedStore[Any]] = {
+            watched.store: _store(watched, namespaces_of(watched)) for watched in WATCHED
+        }
         """Name of the store, mostly the kind → its records."""
 
     def workspace(self, key: Key) -> WorkspaceRecord | None:
@@ -68,6 +71,11 @@ class Cache:
         key = metadata.get("namespace", ""), metadata["name"]
         record = watched.parse(answer, watched.resource.kind)
         self.stores[watched.resource.kind].write_through(key, record, int(metadata["resourceVersion"]))
+
+
+def _store(watched: WatchedKind, namespaces: tuple[str, ...]) -> Store[Any] | PartitionedStore[Any]:
+    owner_of = _owner_function(watched)
+    return PartitionedStore(owner_of, namespaces) if namespaces else Store(owner_of)
 
 
 def owner_key(watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from workspace_ctrl.controller.cache import Cache, owner_key
-from workspace_ctrl.controller.kinds import WATCHED, WatchedKind
+from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.queue import WorkQueue
-from workspace_ctrl.kube.store import Key
+from workspace_ctrl.kube.store import Key, Store
 
 logger = logging.getLogger(__name__)
 
@@ -22,20 +24,29 @@ logger = logging.getLogger(__name__)
 class Controller:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings, *, shut: frozenset[str] = frozenset()) -> None:
         self._settings = settings
-        self._cache = Cache()
+        self._cache = Cache(partial(settings.scope.watched_in, shut=shut))
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._informers = [self._informer(client, watched) for watched in WATCHED]
+        self._stopping = False
+        self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
         self._references = References(client, self._add)
         self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then let the passes under way finish.
 
+        Cancelling it stops all passes at once.
+
         Raises:
             ExceptionGroup: a task ended with an error that is none of the API server's, which is a defect.
         """
+        try:
+            await self._run(stop)
+        finally:
+            await self._references.close()
+
+    async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
             await self._wait_synced(stop)
@@ -43,17 +54,22 @@ class Controller:
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
+            self._stopping = True
             for task in watching:
                 task.cancel()
             await self._drain()
-            await self._references.close()
             for task in working:
                 task.cancel()
 
     @property
     def is_synced(self) -> bool:
         """Whether every kind has been listed, or is known to be missing."""
-        return all(informer.is_synced for informer in self._informers)
+        return not self.unsynced_kinds
+
+    @property
+    def unsynced_kinds(self) -> tuple[str, ...]:
+        """The kinds that were not listed yet, in order."""
+        return tuple(sorted({informer.resource.kind for informer in self._informers if not informer.is_synced}))
 
     async def _wait_synced(self, stop: asyncio.Event) -> None:
         async def all_synced() -> None:
@@ -76,7 +92,8 @@ class Controller:
         while True:
             key = await self._queue.get()
             try:
-                await self._pass(key)
+                if not self._stopping:
+                    await self._pass(key)
             finally:
                 self._queue.done(key)
 
@@ -95,8 +112,14 @@ class Controller:
             if again is not None:
                 self._queue.add_after(key, again)
 
-    def _informer(self, client: Client, watched: WatchedKind) -> Informer[Any]:
-        source = Source(watched.resource, watched.parse, watched.selector, metadata_only=watched.metadata_only)
+    def _informers_of(self, client: Client, watched: WatchedKind) -> list[Informer[Any]]:
+        store = self._cache.stores[watched.store]
+        parts = store.parts if isinstance(store, PartitionedStore) else {"": store}
+        return [self._informer(client, watched, namespace, part) for namespace, part in parts.items()]
+
+    def _informer(self, client: Client, watched: WatchedKind, namespace: str, store: Store[Any]) -> Informer[Any]:
+        selector = self._settings.scope.selector if watched.resource is WORKSPACE else watched.selector
+        source = Source(watched.resource, watched.parse, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: Any) -> None:  # noqa: ANN401
             key = owner_key(watched, record)
@@ -105,10 +128,10 @@ class Controller:
             elif watched.on_interest:
                 for interested in self._reconciler.interested_in(record.meta.ref):
                     self._add(interested)
-            elif watched.workspace_of is None:
+            elif watched.concerns_all:
                 self._add_all()
 
-        return Informer(client, source, self._cache.stores[watched.store], changed, self._add_all)
+        return Informer(client, source, store, changed, self._add_all)
 
     def _add(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its rest."""
@@ -123,7 +146,9 @@ class Controller:
             self._add(key)
 
     def _missing_kinds(self) -> set[str]:
-        return {informer.resource.kind for informer in self._informers if informer.is_missing}
+        """Return the kinds that cannot be had anywhere; where only one namespace is shut, a write to it says so."""
+        had = {informer.resource.kind for informer in self._informers if not informer.is_missing}
+        return {informer.resource.kind for informer in self._informers} - had
 
 
 async def _wait(event: asyncio.Event) -> None:

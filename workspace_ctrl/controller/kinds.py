@@ -62,6 +62,11 @@ class WatchedKind:
         """Name of the records' store."""
         return self.name or self.resource.kind
 
+    @property
+    def concerns_all(self) -> bool:
+        """Whether a change concerns all Workspaces."""
+        return self.workspace_of is None and not self.on_interest
+
 
 def _by_owner_label(record: Any) -> str:  # noqa: ANN401
     meta: Meta = record.meta

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from workspace_ctrl.controller.scope import Scope
 from workspace_ctrl.planning.settings import PlanSettings
 
 FEATURE_GATES: Final[Mapping[str, bool]] = {"gatewayAPIInferenceExtension": False}
@@ -15,10 +16,21 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderElection:
+    """The Lease by which one of several replicas leads."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the controller."""
 
     plan: PlanSettings = field(default_factory=PlanSettings)
+    scope: Scope = field(default_factory=Scope)
+    election: LeaderElection | None = None
+    """None where this process is the only one of its scope."""
     workers: int = 32
     """Passes that may be under way at once."""
     progress_interval: float = 5.0

@@ -1,24 +1,34 @@
-"""kopf as the process shell: signals, login, start-up, clean-up and liveness.
+"""kopf as the process shell: login, start-up and clean-up order.
 
-kopf's handlers stay out of the data path: all kinds, Workspaces included, come through our informers, because kopf's watches never report
-a deletion that happened while they were broken, and end the process when a CRD is missing (docs/architecture.md).
+kopf's handlers stay out of the data path: all kinds, Workspaces included, come through our own informers, because kopf's watches never
+report a deletion that happened while they were broken, and end the process when a CRD is missing (docs/architecture.md). Signals are
+taken by us and handed to kopf as its stop flag, once it has started: kopf's own handlers fail on the second signal, and a stop in the
+middle of its start leaves out the clean-up.
 """
 
 import asyncio
 import logging
+import signal
+import socket
+import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import kopf
 from prometheus_client import Counter, start_http_server
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
-from workspace_ctrl.controller.controller import Controller
+from workspace_ctrl.controller.election import Replica
+from workspace_ctrl.controller.health import PortError, serve_health
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
+from workspace_ctrl.kube.lease import LeaseLock
 
 logger = logging.getLogger(__name__)
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that stop the process in an orderly way."""
 
 _REQUESTS = Counter("workspace_ctrl_api_requests", "Requests to the API server.", ["verb", "resource", "code"])
 
@@ -34,73 +44,145 @@ class _EndlessBackoff:
 
 
 class Shell:
-    """The process around one `Controller`."""
+    """The process around one `Replica`."""
 
-    def __init__(self, configuration: Any, settings: Settings) -> None:  # noqa: ANN401
+    def __init__(self, configuration: Any, settings: Settings, health_port: int) -> None:  # noqa: ANN401
         self._configuration = configuration
         self._settings = settings
-        self._connection: Connection | None = None
+        self._health_port = health_port
         self._stop = asyncio.Event()
-        self._controller: Controller | None = None
+        self._kopf_started = asyncio.Event()
+        self._kopf_stop = asyncio.Event()
+        self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
+        self.failed = False
+        """Whether the controller ended by itself."""
 
-    def registry(self) -> kopf.OperatorRegistry:
-        """Return the handlers by which kopf runs the shell."""
-        registry = kopf.OperatorRegistry()
-        kopf.on.startup(registry=registry)(self.start)
-        kopf.on.login(registry=registry)(self.log_in)
-        kopf.on.cleanup(registry=registry)(self.stop)
-        kopf.on.probe(id="synced", registry=registry)(self.probe)
-        return registry
-
-    async def start(self, settings: kopf.OperatorSettings, **_: object) -> None:
-        """Start the controller."""
-        settings.posting.enabled = False
-        settings.scanning.disabled = True
-        settings.peering.standalone = True
-        settings.networking.error_backoffs = _EndlessBackoff()
+    async def serve(self) -> None:
+        """Run until a signal, or the end of the controller, ends it."""
+        self._take_signals()
+        logger.info("starting")
         self._connection = open_connection(self._configuration)
-        client = Client(self._connection, FIELD_MANAGER, _count)
-        self._controller = Controller(client, self._settings)
-        self._running = asyncio.create_task(self._controller.run(self._stop), name="controller")
-        self._running.add_done_callback(self._ended)
-
-    async def log_in(self, **_: object) -> kopf.AiohttpSession:
-        """Give kopf our own session."""
-        connection = self._connection or open_connection(self._configuration)
-        return kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.session)
-
-    async def stop(self, **_: object) -> None:
-        """Stop the controller; passes under way finish."""
-        self._stop.set()
-        if self._running is not None:
-            await self._running
-        if self._connection is not None:
+        handing_over = asyncio.create_task(self._hand_over(), name="stop")
+        ours = asyncio.all_tasks()
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=self._registry(),
+                settings=_kopf_settings(),
+                clusterwide=True,
+                standalone=True,
+                ready_flag=self._kopf_started,
+                stop_flag=self._kopf_stop,
+            )
+            self._take_signals()  # from kopf, which has just taken them
+            await kopf.run_tasks(tasks, ignored=ours)
+        finally:
+            handing_over.cancel()
             await self._connection.close()
         logger.info("stopped")
 
-    async def probe(self, **_: object) -> bool:
-        """Tell the liveness endpoint whether the caches are filled."""
-        return self._controller is not None and self._controller.is_synced
+    def stop(self, number: signal.Signals | None = None) -> None:
+        """Begin to stop; once begun, further signals change nothing."""
+        if not self._stop.is_set():
+            logger.info("stopping, because of %s", number.name if number is not None else "the error above")
+        self._stop.set()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.stop, number)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.startup(registry=registry)(self._start)
+        kopf.on.login(registry=registry)(self._log_in)
+        kopf.on.cleanup(registry=registry)(self._clean_up)
+        return registry
+
+    async def _hand_over(self) -> None:
+        await self._kopf_started.wait()
+        await self._stop.wait()
+        self._kopf_stop.set()
+
+    async def _start(self, **_: object) -> None:
+        """Start the controller."""
+        self._running = asyncio.create_task(self._run(self._connected()), name="controller")
+        self._running.add_done_callback(self._ended)
+
+    async def _log_in(self, **_: object) -> kopf.AiohttpSession:
+        """Give kopf our own session."""
+        connection = self._connected()
+        return kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.session)
+
+    async def _clean_up(self, **_: object) -> None:
+        """Wait until passes under way are finished and the Lease is given back."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+
+    async def _run(self, connection: Connection) -> None:
+        lock = _lock(connection, self._settings)
+        client = Client(connection, FIELD_MANAGER, _count, fence=lock.check if lock is not None else None)
+        replica = Replica(client, self._settings, lock)
+        working = asyncio.create_task(replica.run(self._stop), name="replica")
+        try:
+            async with serve_health(self._health_port, working, replica.readiness):
+                await working
+        finally:
+            working.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._stop.is_set() or task.cancelled():
+        error = None if task.cancelled() else task.exception()
+        if error is None and self._stop.is_set():
             return
         # A controller that stands still must not look alive: end the process, loudly, and let the kubelet start it anew.
-        logger.critical("the controller ended by itself", exc_info=task.exception())
+        self.failed = True
+        if isinstance(error, PortError):
+            logger.critical("%s", error)
+        else:
+            logger.critical("the controller ended by itself", exc_info=error)
+        self.stop()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise RuntimeError("serve() opens the connection before kopf runs a handler")
+        return self._connection
+
+
+def run(configuration: Any, settings: Settings, *, health_port: int, metrics_port: int) -> None:  # noqa: ANN401
+    """Run the controller until a signal ends it.
+
+    Raises:
+        SystemExit: the controller ended by itself; exit code 1.
+    """
+    if metrics_port:
+        start_http_server(metrics_port)
+    shell = asyncio.run(_serve(configuration, settings, health_port))
+    if shell.failed:
         raise SystemExit(1)
 
 
-def run(configuration: Any, settings: Settings, *, liveness: str | None, metrics_port: int) -> None:  # noqa: ANN401
-    """Run the controller until a signal ends it."""
-    if metrics_port:
-        start_http_server(metrics_port)
-    asyncio.run(_serve(configuration, settings, liveness))
+async def _serve(configuration: Any, settings: Settings, health_port: int) -> Shell:  # noqa: ANN401
+    shell = Shell(configuration, settings, health_port)
+    await shell.serve()
+    return shell
 
 
-async def _serve(configuration: Any, settings: Settings, liveness: str | None) -> None:  # noqa: ANN401
-    shell = Shell(configuration, settings)
-    await kopf.operator(registry=shell.registry(), clusterwide=True, standalone=True, liveness_endpoint=liveness)
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.networking.error_backoffs = _EndlessBackoff()
+    return settings
+
+
+def _lock(connection: Connection, settings: Settings) -> LeaseLock | None:
+    election = settings.election
+    if election is None:
+        return None
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    name = settings.scope.lease_name(election.name)
+    return LeaseLock(Client(connection, FIELD_MANAGER, _count), namespace=election.namespace, name=name, identity=identity)
 
 
 def _count(verb: str, plural: str, status: int) -> None:

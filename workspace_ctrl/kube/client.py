@@ -1,4 +1,4 @@
-"""Requests to the API server over one shared session: server-side apply, dry-run, delete, list, watch."""
+"""Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -32,6 +32,9 @@ _LONGEST_WAIT = 5.0
 Observer = Callable[[str, str, int], None]
 """Told of each request that was answered or failed: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
 
+Fence = Callable[[], None]
+"""Asked before each write goes out; raises an ApiError where this process may not write."""
+
 
 class Client:
     """Requests to one API server, as one field manager.
@@ -45,6 +48,7 @@ class Client:
         field_manager: str,
         observer: Observer | None = None,
         *,
+        fence: Fence | None = None,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._connection = connection
@@ -52,6 +56,7 @@ class Client:
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
+        self._fence: Fence = fence or (lambda: None)
 
     async def apply(
         self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
@@ -76,6 +81,28 @@ class Client:
         body = orjson.dumps(patch)
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
+
+    async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
+        """Create an object and return it as it stands then.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        path = resource.path(document["metadata"].get("namespace", ""))
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("create", resource, path, parameters, orjson.dumps(document)))
+
+    async def replace(self, resource: Resource, document: Json) -> dict[str, Any]:
+        """Replace an object by `document`, whose resource version says which state was read, and return it as it stands then.
+
+        Raises:
+            ConflictError: somebody else has changed it since.
+            NotFoundError: it is not there; of some kinds, Leases among them, it is created then.
+        """
+        metadata = document["metadata"]
+        path = resource.path(metadata.get("namespace", ""), metadata["name"])
+        parameters = {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("update", resource, path, parameters, orjson.dumps(document)))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
@@ -156,6 +183,8 @@ class Client:
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
         async with self._in_flight:
+            if request.verb in _WRITES:
+                self._fence()
             return await self._send(request)
 
     async def _send(self, request: "_Request") -> dict[str, Any]:
@@ -192,7 +221,8 @@ class _Request:
     accept: str = JSON
 
 
-_METHODS = {"list": "GET", "get": "GET", "patch": "PATCH", "delete": "DELETE"}
+_METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_WRITES = frozenset({"create", "update", "patch", "delete"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 

@@ -1,0 +1,112 @@
+"""One replica: it works while it leads, which without an election is always.
+
+A replica that has lost its Lease goes back to standby instead of ending: everything that works is a task and can be cancelled, and an API
+server that is away for seconds takes the Lease from every leader, which should not send their pods into the kubelet's back-off.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from workspace_ctrl.controller.controller import Controller
+from workspace_ctrl.controller.health import Readiness
+from workspace_ctrl.controller.scope import find_shut
+from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.kube.lease import LeaseLock
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 2.0
+
+
+class Replica:
+    """Runs a `Controller`, a new one for each time that this process leads."""
+
+    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None) -> None:
+        self._client = client
+        self._settings = settings
+        self._lock = lock
+        self._controller: Controller | None = None
+        self._stopping = False
+
+    def readiness(self) -> Readiness:
+        """Return whether this replica does what it is there for: reconcile, or stand by."""
+        if self._stopping:
+            return Readiness(ready=False, text="stopping")
+        if self._lock is not None and not self._lock.is_held:
+            holder = self._lock.holder or "nobody"
+            return Readiness(ready=True, text=f"standing by: {self._lock.title} is held by {holder}")
+        if self._controller is None:
+            return Readiness(ready=False, text="starting")
+        if waiting := self._controller.unsynced_kinds:
+            return Readiness(ready=False, text=f"syncing: {', '.join(waiting)} not listed yet")
+        leading = f", leading by {self._lock.title}" if self._lock is not None else ""
+        return Readiness(ready=True, text=f"synced{leading}")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set.
+
+        Raises:
+            ExceptionGroup: a task ended by itself, which is a defect.
+        """
+        stopping = asyncio.create_task(self._note(stop), name="stop")
+        try:
+            if self._lock is None:
+                await self._work(stop)
+            else:
+                await self._take_turns(self._lock, stop)
+        finally:
+            stopping.cancel()
+
+    async def _note(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+
+    async def _take_turns(self, lock: LeaseLock, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await _first(lock.acquire, stop.wait)
+            if lock.is_held:
+                logger.info("leading by %s as %s", lock.title, lock.identity)
+                try:
+                    await _first(lambda: self._work(stop), lock.hold)
+                finally:
+                    await lock.release()
+                if not stop.is_set():
+                    logger.warning("%s is lost; all passes were stopped, standing by", lock.title)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        """Reconcile until `stop` is set and the passes under way are finished."""
+        try:
+            await _first(self._set_up, stop.wait)
+            if self._controller is not None:
+                await self._controller.run(stop)
+        finally:
+            self._controller = None
+
+    async def _set_up(self) -> None:
+        while self._controller is None:
+            try:
+                shut = await find_shut(self._client, self._settings.scope)
+            except ApiError as error:
+                logger.warning("%s; trying again until it succeeds", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._controller = Controller(self._client, self._settings, shut=shut)
+
+
+async def _first(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Run all at once until one is done, then cancel the others and wait for them; an error of any is raised."""
+    tasks = [asyncio.create_task(function()) for function in functions]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            task.result()

@@ -1,0 +1,60 @@
+"""What the kubelet asks: does the process live (/healthz), and does it do what it is there for (/readyz)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+
+
+class PortError(Exception):
+    """The port cannot be listened on; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """An answer of /readyz."""
+
+    ready: bool
+    text: str
+
+
+@asynccontextmanager
+async def serve_health(port: int, running: "asyncio.Task[None]", readiness: Callable[[], Readiness]) -> AsyncIterator[None]:
+    """Serve /healthz and /readyz on all addresses while the context lasts; on none where `port` is 0.
+
+    /healthz answers 200 while the task `running` lives; that the answer comes at all shows that the event loop turns.
+
+    Raises:
+        PortError: the port is taken, or not ours to take.
+    """
+    if not port:
+        yield
+        return
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return _answer(not running.done(), "the controller ended" if running.done() else "ok")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        now = readiness()
+        return _answer(now.ready, now.text)
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise PortError(f"--health-port {port}: {error.strerror or error}; choose another port, or 0 for none") from error
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _answer(good: bool, text: str) -> web.Response:  # noqa: FBT001
+    return web.Response(status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, text=f"{text}\n")
