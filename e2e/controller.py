@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,8 +37,10 @@ def _chart_options(cluster: Cluster) -> tuple[str, ...]:
 class ControllerProcess:
     """A running controller; use it as a context manager."""
 
-    def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True) -> None:
+    def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True, kubeconfig: Path | None = None) -> None:
+        """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given."""
         self._cluster = cluster
+        self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
         self._command = command(cluster, *arguments, gate=gate)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -50,7 +53,7 @@ class ControllerProcess:
         """Start the controller and wait until it watches."""
         with suppress(MissingCapabilityError):
             self._events_before = len(self._cluster.audit_events(ACTOR))
-        environment = {**os.environ, "KUBECONFIG": str(self._cluster.kubeconfig_for(ACTOR))}
+        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
         self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -29,6 +29,10 @@ class Control:
         """Stop a program and wait until it is gone."""
         self._order(do="stop", name=name)
 
+    def kill(self, name: str) -> None:
+        """End a program at once, as if it had crashed, and wait until it is gone."""
+        self._order(do="kill", name=name)
+
     def status(self) -> list[ProgramStatus]:
         """Return what became of each program."""
         return [ProgramStatus.from_json(entry) for entry in self._order(do="status")["programs"]]

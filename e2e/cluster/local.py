@@ -150,6 +150,10 @@ class LocalCluster(Cluster):
         """Stop a program."""
         self.control.stop(name)
 
+    def kill_program(self, name: str) -> None:
+        """End a program at once, as if it had crashed."""
+        self.control.kill(name)
+
     def start_program(self, name: str) -> None:
         """Start a program again."""
         self.control.restart(name)

@@ -69,6 +69,8 @@ class Supervisor:
                 self._start(self._specs[order["name"]])
             case "stop":
                 await self._stop(order["name"])
+            case "kill":
+                await self._kill(order["name"])
             case "status":
                 pass
             case unknown:
@@ -104,6 +106,12 @@ class Supervisor:
         if process.returncode is None:
             process.kill()
             await self._until_ended(process)
+
+    async def _kill(self, name: str) -> None:
+        if self._states[name] is State.RUNNING:
+            self._states[name] = State.STOPPED
+            self._processes[name].kill()
+            await self._until_ended(self._processes[name])
 
     async def _until_ended(self, process: subprocess.Popen[bytes]) -> None:
         while process.returncode is None:

@@ -1,0 +1,60 @@
+"""What must hold after any fault: all converged, nothing doubled, nothing left over, no status lost, and silence."""
+
+from collections import Counter
+
+from e2e import workspaces
+from workspace_ctrl.api.labels import OWNER_LABEL
+
+KINDS = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
+READY_SECONDS = 240
+STATUS_WRITES = 4
+"""At most so many tell how one Workspace becomes ready."""
+
+
+def create(cluster, namespace, behind, count):
+    """Create Workspaces and return their names."""
+    names = [f"phi-{number}" for number in range(count)]
+    workspaces.apply(cluster, namespace, *(workspaces.workspace(name, gateway=behind) for name in names))
+    return names
+
+
+def wait_all_ready(cluster, namespace, names):
+    """Wait until all are Ready, GatewayReady included."""
+    every = [f"workspace/{name}" for name in names]
+    cluster.kubectl("wait", *every, "-n", namespace, "--for=condition=GatewayReady", f"--timeout={READY_SECONDS}s")
+    cluster.kubectl("wait", *every, "-n", namespace, "--for=condition=Ready", f"--timeout={READY_SECONDS}s")
+
+
+def assert_whole(cluster, namespace, names):
+    """Every Workspace has the same objects, once; no object belongs to no Workspace; every status is complete and current."""
+    objects: dict[str, Counter[str]] = {}
+    for item in workspaces.items(cluster, namespace, KINDS, OWNER_LABEL):
+        objects.setdefault(item["metadata"]["labels"][OWNER_LABEL], Counter())[item["kind"]] += 1
+    assert sorted(objects) == sorted(names)
+    assert len({frozenset(kinds.items()) for kinds in objects.values()}) == 1, objects
+    kinds = objects[names[0]]
+    assert [kinds[kind] for kind in ("OCIRepository", "HelmRelease", "HTTPRoute", "InferencePool")] == [1, 1, 1, 1]
+    for item in workspaces.items(cluster, namespace, "workspaces"):
+        status, generation = item["status"], item["metadata"]["generation"]
+        assert status["observedGeneration"] == generation
+        assert {entry["observedGeneration"] for entry in status["conditions"]} == {generation}
+        assert {entry["status"] for entry in status["conditions"]} == {"True"}, status["conditions"]
+        assert status["gateway"]["url"].endswith(f"/{namespace}/{item['metadata']['name']}")
+
+
+def assert_quiet(cluster, namespace, controller):
+    """Between two Workspaces that become ready, the controller calls only for the second one.
+
+    Keys are worked on in order, so what was still to be done for the others is done before the first one is ready.
+    """
+    _make_plain(cluster, namespace, "first-marker")
+    before = controller.calls()
+    _make_plain(cluster, namespace, "second-marker")
+    between = controller.calls() - before
+    assert between.pop(("patch", "workspaces/status")) <= STATUS_WRITES
+    assert between == {("patch", "deployments/dry-run"): 1, ("patch", "deployments"): 1, ("patch", "services"): 1}
+
+
+def _make_plain(cluster, namespace, name):
+    workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway={"enabled": False}))
+    workspaces.wait_ready(cluster, namespace, name, "Ready")

@@ -1,0 +1,43 @@
+"""A control plane with real Flux whose API server is reached through a proxy that misbehaves on request."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e import workspaces
+from e2e.cluster import Cluster
+from e2e.controller import ACTOR
+from tests.faults import proxy as faults
+from tests.plane.conftest import gateway
+
+__all__ = ["gateway"]
+
+_ROOM = {"nvidia.com/gpu": "1000", "pods": "5000", "cpu": "1000"}
+
+
+@pytest.fixture(scope="session")
+def installed(plane: Cluster) -> Cluster:
+    """The control plane with the Workspace's CRD, and a node that has room for many of them."""
+    workspaces.install_crd(plane)
+    patch = json.dumps({"status": {"capacity": _ROOM, "allocatable": _ROOM}})
+    plane.kubectl("patch", "node", plane.gpu_node_name, "--subresource=status", "--type=merge", "--patch", patch)
+    return plane
+
+
+@pytest.fixture
+def behind(gateway: str, plane_namespace: str) -> dict:
+    return workspaces.behind(gateway, plane_namespace)
+
+
+@pytest.fixture
+def proxy(plane: Cluster) -> Iterator[faults.FaultProxy]:
+    with faults.in_thread(plane.kubeconfig) as serving:
+        yield serving
+
+
+@pytest.fixture
+def through_proxy(proxy: faults.FaultProxy, plane: Cluster, tmp_path: Path) -> Path:
+    """The controller's kubeconfig, through the proxy."""
+    return faults.kubeconfig_through(proxy, plane.kubeconfig_for(ACTOR), tmp_path)

@@ -1,0 +1,95 @@
+"""Processes that are killed while Workspaces are made: the API server, and the controller itself, again and again."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess, command
+from tests.faults import aftermath
+from tests.faults import proxy as faults
+
+SEED = 20261121
+
+
+def wait_for_api(cluster):
+    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    while cluster.kubectl("get", "--raw", "/readyz", check=False) != "ok":
+        assert time.monotonic() < deadline, "the API server did not come back"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(900)
+def test_the_api_server_crashes_in_the_middle_of_100_creations(installed, plane_namespace, behind, proxy, through_proxy):
+    in_the_middle = threading.Event()
+
+    def rule(call):
+        if call.is_write and sum(earlier.is_write for earlier in proxy.calls) == 250:
+            in_the_middle.set()
+
+    proxy.rule = rule
+    names = aftermath.create(installed, plane_namespace, behind, 100)
+    with ControllerProcess(installed, kubeconfig=through_proxy) as controller:
+        assert in_the_middle.wait(300)
+        installed.kill_program("kube-apiserver")
+        installed.start_program("kube-apiserver")
+        wait_for_api(installed)
+        aftermath.wait_all_ready(installed, plane_namespace, names)
+        aftermath.assert_whole(installed, plane_namespace, names)
+        aftermath.assert_quiet(installed, plane_namespace, controller)
+        assert controller.is_running
+    assert not [line for line in controller.log if "Traceback" in line]
+
+
+class Executioner:
+    """A rule that kills the controller at a write of its life; the API server still carries out every second of those writes."""
+
+    def __init__(self, seed):
+        self._random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._pid = 0
+        self._writes_left = 0
+        self.writes = 0
+
+    def choose(self, pid):
+        """Let the process live for a few writes."""
+        self._pid, self._writes_left = pid, self._random.randint(1, 4)
+
+    def __call__(self, call):
+        if not call.is_write or not self._pid:
+            return None
+        self.writes += 1
+        self._writes_left -= 1
+        if self._writes_left:
+            return None
+        os.kill(self._pid, signal.SIGKILL)
+        self._pid = 0
+        return faults.Reset(after=self._random.random() < 0.5)
+
+
+@pytest.mark.timeout(900)
+def test_the_controller_crashes_50_times_during_20_creations(
+    installed, plane_namespace, behind, proxy, through_proxy, tmp_path, capsys
+):
+    proxy.rule = executioner = Executioner(SEED)
+    names = aftermath.create(installed, plane_namespace, behind, 20)
+    environment = {**os.environ, "KUBECONFIG": str(through_proxy)}
+    for life in range(50):
+        with (tmp_path / f"life-{life}.log").open("w") as log:
+            process = subprocess.Popen(command(installed), stderr=log, env=environment)
+            executioner.choose(process.pid)
+            try:
+                assert process.wait(120) == -signal.SIGKILL, (tmp_path / f"life-{life}.log").read_text()
+            finally:
+                process.kill()
+                process.wait()
+    with capsys.disabled():
+        print(f"\n  seed {SEED}: killed 50 times, at {executioner.writes} writes in all")
+    with ControllerProcess(installed, kubeconfig=through_proxy) as controller:
+        aftermath.wait_all_ready(installed, plane_namespace, names)
+        aftermath.assert_whole(installed, plane_namespace, names)
+        aftermath.assert_quiet(installed, plane_namespace, controller)
