@@ -8,6 +8,7 @@ from typing import Any
 
 from workspace_ctrl.controller.cache import Cache, owner_key
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.observer import Observer
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
@@ -24,14 +25,15 @@ logger = logging.getLogger(__name__)
 class Controller:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
-    def __init__(self, client: Client, settings: Settings, *, shut: frozenset[str] = frozenset()) -> None:
+    def __init__(self, client: Client, settings: Settings, observer: Observer, *, shut: frozenset[str] = frozenset()) -> None:
         self._settings = settings
+        self._observer = observer
         self._cache = Cache(partial(settings.scope.watched_in, shut=shut))
         self._queue: WorkQueue[Key] = WorkQueue()
         self._stopping = False
         self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
         self._references = References(client, self._add)
-        self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds)
+        self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds, observer=observer)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then let the passes under way finish.
@@ -47,6 +49,7 @@ class Controller:
             await self._references.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
+        self._observer.started(self._queue.__len__, self._queue.oldest_age)
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
             await self._wait_synced(stop)
@@ -99,18 +102,25 @@ class Controller:
 
     async def _pass(self, key: Key) -> None:
         """Make one pass; whatever goes wrong concerns this key alone, which is tried again."""
+        began = asyncio.get_running_loop().time()
+        result = await self._try_pass(key)
+        self._observer.pass_ended(result, asyncio.get_running_loop().time() - began)
+
+    async def _try_pass(self, key: Key) -> str:
         try:
             again = await self._reconciler.reconcile(key)
         except ApiError as error:
             delay = self._queue.retry(key, error.retry_after)
             logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
+            return "retry"
         except Exception:  # the one broad net: a defect in one pass must not end the others
             delay = self._queue.retry(key)
             logger.exception("Workspace %s/%s: unexpected error; next try in %.1f s", *key, delay)
-        else:
-            self._queue.forget(key)
-            if again is not None:
-                self._queue.add_after(key, again)
+            return "defect"
+        self._queue.forget(key)
+        if again is not None:
+            self._queue.add_after(key, again)
+        return "success"
 
     def _informers_of(self, client: Client, watched: WatchedKind) -> list[Informer[Any]]:
         store = self._cache.stores[watched.store]
@@ -131,7 +141,8 @@ class Controller:
             elif watched.concerns_all:
                 self._add_all()
 
-        return Informer(client, source, store, changed, self._add_all)
+        restarted = partial(self._observer.watch_restarted, watched.resource.plural)
+        return Informer(client, source, store, changed, self._add_all, restarted=restarted)
 
     def _add(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its rest."""

@@ -12,6 +12,7 @@ from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.observer import Observer
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
@@ -36,12 +37,20 @@ class Reconciler:
     """Brings Workspaces to what they ask for, one pass at a time."""
 
     def __init__(
-        self, client: Client, cache: Cache, references: References, settings: Settings, missing_kinds: Callable[[], set[str]]
+        self,
+        client: Client,
+        cache: Cache,
+        references: References,
+        settings: Settings,
+        missing_kinds: Callable[[], set[str]],
+        *,
+        observer: Observer,
     ) -> None:
         self._cache = cache
         self._references = references
         self._settings = settings
         self._missing_kinds = missing_kinds
+        self._observer = observer
         self._steps = StepRunner(client, cache, references, settings)
         self._interests = InterestIndex()
         self._crowd = Crowd()
@@ -61,6 +70,7 @@ class Reconciler:
         if workspace is None:
             self._memories.pop(key, None)
             self._crowd.leave(key)
+            self._observer.workspace_gone(key)
             self._references.forget(key)
             self._interests.forget(key)
             return None
@@ -134,12 +144,14 @@ class Reconciler:
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
+        self._observer.status_seen(key, wanted)
         clock = asyncio.get_running_loop().time()
         delay = self._delay(news(workspace.status, wanted), memory, clock)
         if delay is None or delay > 0:
             return delay
         if await self._steps.write_status(workspace, wanted):
             _log_transition(workspace, wanted)
+            self._observer.status_written(workspace, wanted)
         memory.status_written_at = clock
         return None
 

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import kopf
-from prometheus_client import Counter, start_http_server
+from prometheus_client import start_http_server
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.controller.election import Replica
 from workspace_ctrl.controller.health import PortError, serve_health
+from workspace_ctrl.controller.metrics import Metrics, count_request, measure_loop_lag
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that stop the process in an orderly way."""
-
-_REQUESTS = Counter("workspace_ctrl_api_requests", "Requests to the API server.", ["verb", "resource", "code"])
 
 
 class _EndlessBackoff:
@@ -121,13 +120,15 @@ class Shell:
 
     async def _run(self, connection: Connection) -> None:
         lock = _lock(connection, self._settings)
-        client = Client(connection, FIELD_MANAGER, _count, fence=lock.check if lock is not None else None)
-        replica = Replica(client, self._settings, lock)
+        client = Client(connection, FIELD_MANAGER, count_request, fence=lock.check if lock is not None else None)
+        replica = Replica(client, self._settings, lock, Metrics())
         working = asyncio.create_task(replica.run(self._stop), name="replica")
+        lag = asyncio.create_task(measure_loop_lag(), name="event-loop lag")
         try:
             async with serve_health(self._health_port, working, replica.readiness):
                 await working
         finally:
+            lag.cancel()
             working.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -182,8 +183,4 @@ def _lock(connection: Connection, settings: Settings) -> LeaseLock | None:
         return None
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     name = settings.scope.lease_name(election.name)
-    return LeaseLock(Client(connection, FIELD_MANAGER, _count), namespace=election.namespace, name=name, identity=identity)
-
-
-def _count(verb: str, plural: str, status: int) -> None:
-    _REQUESTS.labels(verb, plural, str(status)).inc()
+    return LeaseLock(Client(connection, FIELD_MANAGER, count_request), namespace=election.namespace, name=name, identity=identity)
