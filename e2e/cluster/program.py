@@ -26,11 +26,15 @@ class Program:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    restarts: bool = False
+    """Whether it is started again when it dies, as a kubelet would do with its pod."""
 
     @classmethod
-    def make(cls, name: str, command: Path | str, *flags: str, env: Mapping[str, str] | None = None) -> "Program":
+    def make(
+        cls, name: str, command: Path | str, *flags: str, env: Mapping[str, str] | None = None, restarts: bool = False
+    ) -> "Program":
         """Return a program from its command and flags."""
-        return cls(name, (os.fspath(command), *flags), env or {})
+        return cls(name, (os.fspath(command), *flags), env or {}, restarts)
 
     def to_json(self) -> dict[str, Any]:
         """Return the program as the control socket carries it."""
@@ -39,7 +43,7 @@ class Program:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Program":
         """Read what `to_json` wrote."""
-        return cls(value["name"], tuple(value["argv"]), value["env"])
+        return cls(value["name"], tuple(value["argv"]), value["env"], value["restarts"])
 
 
 @dataclass(frozen=True)

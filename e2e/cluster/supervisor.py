@@ -22,6 +22,7 @@ from e2e.cluster.program import Program, State
 from e2e.cluster.settings import Settings
 
 LINE_LIMIT = 1 << 20
+RESTART_SECONDS = 1.0
 STOP_SECONDS = 10.0
 
 
@@ -94,6 +95,11 @@ class Supervisor:
         self._processes[program.name] = process
         self._states[program.name] = State.RUNNING
 
+    def _died(self, program: Program) -> None:
+        self._states[program.name] = State.STOPPED if program.restarts else State.DIED
+        if program.restarts:
+            asyncio.get_running_loop().call_later(RESTART_SECONDS, self._start, program)
+
     async def _stop(self, name: str) -> None:
         process = self._processes[name]
         if self._states[name] is not State.RUNNING:
@@ -133,7 +139,7 @@ class Supervisor:
                 if name := by_pid.get(pid):
                     self._processes[name].returncode = os.waitstatus_to_exitcode(status)
                     if self._states[name] is State.RUNNING:
-                        self._states[name] = State.DIED
+                        self._died(self._specs[name])
         self._ended.set()
 
 

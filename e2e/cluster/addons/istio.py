@@ -80,6 +80,7 @@ def _process(work: Installation) -> Program:
         "--secureGRPCAddr=",
         "--ctrlz_port=0",
         env={**SWITCHES, **OUT_OF_CLUSTER},
+        restarts=True,  # with many routes made at once, Istio 1.31 ends with "concurrent map writes" now and then
     )
 
 

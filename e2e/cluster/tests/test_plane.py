@@ -3,6 +3,8 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -35,6 +37,16 @@ def test_a_chart_is_installed_and_its_route_is_judged(plane, plane_namespace, ge
 def test_the_simulated_node_has_gpus(plane):
     node = json.loads(plane.kubectl("get", "node", plane.gpu_node_name, "--output=json"))
     assert node["status"]["allocatable"]["nvidia.com/gpu"] == "8"
+
+
+def test_istio_s_judge_is_started_again_when_it_dies(plane):
+    def judge():
+        return next(program for program in plane.control.status() if program.name == "istiod")
+
+    before = judge()
+    os.kill(before.pid, signal.SIGKILL)
+    after = eventually(lambda: program if (program := judge()).pid != before.pid else None)
+    assert after.state == "running"
 
 
 def test_processes_inside_are_processes_of_the_host(plane):
