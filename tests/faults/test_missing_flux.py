@@ -1,0 +1,37 @@
+"""Flux's CRDs are deleted under running Workspaces, and come back."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from tests.faults import aftermath
+
+CRDS = ("helmreleases.helm.toolkit.fluxcd.io", "ocirepositories.source.toolkit.fluxcd.io")
+
+
+def as_applied(crd):
+    metadata = {key: crd["metadata"][key] for key in ("name", "labels", "annotations") if key in crd["metadata"]}
+    return {"apiVersion": crd["apiVersion"], "kind": crd["kind"], "metadata": metadata, "spec": crd["spec"]}
+
+
+@pytest.mark.timeout(600)
+def test_crds_of_flux_go_and_come_back(installed, plane_namespace, behind):
+    saved = [as_applied(json.loads(installed.kubectl("get", "crd", name, "-o", "json"))) for name in CRDS]
+    with ControllerProcess(installed) as controller:
+        names = aftermath.create(installed, plane_namespace, behind, 3)
+        aftermath.wait_all_ready(installed, plane_namespace, names)
+        try:
+            installed.kubectl("delete", "crd", *CRDS, "--timeout=60s")
+            for name in names:
+                found = workspaces.wait_reason(installed, plane_namespace, name, "GatewayReady", "CRDsNotAvailable")
+                assert (found["status"], found["message"].endswith("install Flux")) == ("False", True)
+        finally:
+            for crd in saved:
+                installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(crd))
+                installed.kubectl("wait", f"crd/{crd['metadata']['name']}", "--for=condition=Established", "--timeout=30s")
+        aftermath.wait_all_ready(installed, plane_namespace, names)
+        aftermath.assert_whole(installed, plane_namespace, names)
+        aftermath.assert_quiet(installed, plane_namespace, controller)
+        assert controller.is_running

@@ -1,0 +1,29 @@
+"""A restart on many ready Workspaces costs a watch per kind, and nothing else."""
+
+import pytest
+
+from e2e.controller import ControllerProcess
+from tests.faults import aftermath
+
+COUNT = 50
+
+
+@pytest.mark.timeout(600)
+def test_a_restart_on_50_ready_workspaces_lists_each_kind_once_and_writes_nothing(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        names = aftermath.create(installed, plane_namespace, behind, COUNT)
+        aftermath.wait_all_ready(installed, plane_namespace, names)
+    with ControllerProcess(installed) as restarted:
+        # The markers show that the 50 were looked at before them, and are all that was written for.
+        aftermath.assert_quiet(installed, plane_namespace, restarted)
+        calls = restarted.calls()
+    assert calls["patch", "workspaces/status"] <= 2 * aftermath.STATUS_WRITES
+    assert {call for call in calls if call[0] not in {"get", "patch"}} == set(), "no list, no deletion"
+    assert {call: count for call, count in calls.items() if call[0] == "patch" and call[1] != "workspaces/status"} == {
+        ("patch", "deployments/dry-run"): 2,
+        ("patch", "deployments"): 2,
+        ("patch", "services"): 2,
+    }
+    streamed = restarted.streamed_lists()
+    assert streamed.pop("deployments") == 2  # workloads, and the proxies of Gateways
+    assert set(streamed.values()) == {1}
