@@ -13,6 +13,7 @@ from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import References
+from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
@@ -36,12 +37,20 @@ class Reconciler:
     """Brings Workspaces to what they ask for, one pass at a time."""
 
     def __init__(
-        self, client: Client, cache: Cache, references: References, settings: Settings, missing_kinds: Callable[[], set[str]]
+        self,
+        client: Client,
+        cache: Cache,
+        references: References,
+        settings: Settings,
+        *,
+        missing_kinds: Callable[[], set[str]],
+        status_written: Callable[[StatusChange], None],
     ) -> None:
         self._cache = cache
         self._references = references
         self._settings = settings
         self._missing_kinds = missing_kinds
+        self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
         self._interests = InterestIndex()
         self._crowd = Crowd()
@@ -138,8 +147,10 @@ class Reconciler:
         delay = self._delay(news(workspace.status, wanted), memory, clock)
         if delay is None or delay > 0:
             return delay
-        if await self._steps.write_status(workspace, wanted):
+        answer = await self._steps.write_status(workspace, wanted)
+        if answer is not None:
             _log_transition(workspace, wanted)
+            self._status_written(status_change(workspace, wanted, answer, moment))
         memory.status_written_at = clock
         return None
 
