@@ -1,69 +1,85 @@
-"""What Prometheus is told, scraped from the process."""
+"""What Prometheus sees of a running controller."""
 
+import json
 import socket
+import time
 import urllib.request
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
 
+PREFIX = "workspace_ctrl_"
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def scrape(port):
-    """(name, labels) → value of all samples of ours."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        families = text_string_to_metric_families(answer.read().decode())
-    return {
-        (sample.name.removeprefix("workspace_ctrl_"), tuple(sorted(sample.labels.items()))): sample.value
-        for family in families
-        if family.name.startswith("workspace_ctrl_")
+    """The samples as (name, labels) → value, and the text."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        text = response.read().decode()
+    samples = {
+        (sample.name.removeprefix(PREFIX), frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+    return samples, text
 
 
 def value(samples, name, **labels):
-    return samples.get((name, tuple(sorted(labels.items()))), 0)
+    return samples.get((name, frozenset(labels.items())))
 
 
-def test_a_workspace_is_counted_from_its_creation_to_its_end(installed, plane_namespace, gateway):
-    port = free_port()
-    with ControllerProcess(installed, "--metrics-port", str(port)):
-        document = workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace))
-        before = scrape(port)
-        workspaces.apply(installed, plane_namespace, document)
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
-        ready = scrape(port)
+def wait_for(port, expected, name, **labels):
+    """Wait until a metric has a value."""
+    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    while (found := value(scrape(port)[0], name, **labels)) != expected:
+        assert time.monotonic() < deadline, f"{name} is {found}, not {expected}"
+        time.sleep(0.1)
 
-        def grown(name, **labels):
-            return value(ready, name, **labels) - value(before, name, **labels)
 
-        assert grown("workspaces", condition="GatewayReady", status="True") == 1
-        for stage in ("workload_accepted", "inference_ready", "chart_ready", "gateway_ready"):
-            assert grown("stage_seconds_count", stage=stage) == 1
-        assert grown("reconcile_total", result="success") == grown("reconcile_seconds_count") > 0
-        assert value(ready, "reconcile_total", result="defect") == 0
-        assert grown("api_requests_total", verb="patch", resource="helmreleases", code="201") == 1
-        assert value(ready, "event_loop_lag_seconds_count") > 0
-        assert value(ready, "workqueue_depth") == 0
-        assert not any(plane_namespace in str(labels) for _, labels in ready)
+def test_metrics_follow_a_workspace(installed, plane_namespace, gateway, port):
+    namespace = plane_namespace
+    with ControllerProcess(installed, "--namespace", namespace, "--metrics-port", str(port)):
+        workspaces.apply(installed, namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, namespace)))
+        workspaces.wait_ready(installed, namespace, "phi", "Ready")
+        wait_for(port, 1, "stage_seconds_count", stage="gateway_ready")
+        samples, text = scrape(port)
+        assert value(samples, "workspaces", condition="GatewayReady", status="True") == 1
+        assert value(samples, "reconcile_total", result="success") > 0
+        assert value(samples, "reconcile_time_seconds_count") >= value(samples, "reconcile_total", result="success")
+        assert value(samples, "reconcile_total", result="panic") == 0
+        assert value(samples, "api_requests_total", verb="patch", resource="services", code="201") == 1
+        assert value(samples, "workqueue_depth") is not None
+        assert value(samples, "event_loop_lag_seconds_count") > 0
+        for stage in ("workload_accepted", "inference_ready", "chart_ready"):
+            assert value(samples, "stage_seconds_sum", stage=stage) <= value(samples, "stage_seconds_sum", stage="gateway_ready")
+        assert value(samples, "gateway_ready_flaps_total") == 0
+        assert namespace not in text
+        assert '"phi' not in text
+        release = ("helmrelease", "phi-inferencepool", "-n", namespace, "--type=merge")
+        installed.kubectl("patch", *release, "-p", json.dumps({"spec": {"suspend": True}}), actor="user")
+        wait_for(port, 1, "workspaces_not_ready", reason="Paused")
+        wait_for(port, 1, "gateway_ready_flaps_total")
+        installed.kubectl("patch", *release, "-p", json.dumps({"spec": {"suspend": False}}), actor="user")
+        wait_for(port, None, "workspaces_not_ready", reason="Paused")
+        installed.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        wait_for(port, None, "workspaces", condition="GatewayReady", status="True")
+        assert value(scrape(port)[0], "gateway_ready_flaps_total") == 1
 
-        installed.kubectl("scale", "deployment/phi-inferencepool-epp", "-n", plane_namespace, "--replicas=0", actor="user")
-        workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "EndpointPickerScaledToZero")
-        assert value(scrape(port), "gateway_ready_flaps_total") - value(ready, "gateway_ready_flaps_total") == 1
-        assert value(scrape(port), "workspaces_not_ready", reason="EndpointPickerScaledToZero") == 1
 
-        installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
-        # A Workspace made now shows that the deletion was looked at before it.
-        workspaces.apply(installed, plane_namespace, workspaces.workspace("later", gateway={"enabled": False}))
-        workspaces.wait_ready(installed, plane_namespace, "later", "Ready")
-        gone = scrape(port)
-        assert value(gone, "workspaces", condition="GatewayReady", status="False") == value(
-            before, "workspaces", condition="GatewayReady", status="False"
-        )
-        assert value(gone, "workspaces_not_ready", reason="EndpointPickerScaledToZero") == 0
+def test_a_port_that_is_taken_is_told_in_a_sentence(installed, port):
+    with socket.socket() as taken:
+        taken.bind(("", port))
+        taken.listen()
+        controller = ControllerProcess(installed, "--metrics-port", str(port))
+        with pytest.raises(AssertionError, match=f"--metrics-port {port}: .*choose another port, or 0 for none"):
+            controller.__enter__()
+    assert not any("Traceback" in line for line in controller.log)

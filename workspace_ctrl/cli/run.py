@@ -33,6 +33,7 @@ class _Options(InstallationOptions, ReplicaOptions):
     show_default=True,
     help="Seconds between status writes that only tell of progress; links that break are written at once.",
 )
+@click.option("--events/--no-events", default=True, show_default=True, help="Tell of transitions by events on the Workspace.")
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
@@ -43,6 +44,7 @@ def run_command(
     context: str | None,
     refusal_interval: float,
     progress_interval: float,
+    events: bool,
     health_port: int,
     metrics_port: int,
     log_format: str,
@@ -57,6 +59,7 @@ def run_command(
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
+        events=events,
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
 

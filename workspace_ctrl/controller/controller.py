@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from workspace_ctrl.controller.cache import Cache, owner_key
+from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
-from workspace_ctrl.controller.observer import Observer
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
+from workspace_ctrl.controller.reports import NoReports, Reports, Result, StatusChange
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
@@ -25,15 +26,25 @@ logger = logging.getLogger(__name__)
 class Controller:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
-    def __init__(self, client: Client, settings: Settings, observer: Observer, *, shut: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, *, shut: frozenset[str] = frozenset(), reports: Reports | None = None
+    ) -> None:
         self._settings = settings
-        self._observer = observer
         self._cache = Cache(partial(settings.scope.watched_in, shut=shut))
         self._queue: WorkQueue[Key] = WorkQueue()
         self._stopping = False
+        self._reports: Reports = reports or NoReports()
+        self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
         self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
         self._references = References(client, self._add)
-        self._reconciler = Reconciler(client, self._cache, self._references, settings, self._missing_kinds, observer=observer)
+        self._reconciler = Reconciler(
+            client,
+            self._cache,
+            self._references,
+            settings,
+            missing_kinds=self._missing_kinds,
+            status_written=self._status_written,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then let the passes under way finish.
@@ -44,17 +55,19 @@ class Controller:
             ExceptionGroup: a task ended with an error that is none of the API server's, which is a defect.
         """
         try:
+            self._reports.started(self._queue, self._cache)
             await self._run(stop)
         finally:
+            self._reports.stopped()
             await self._references.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
-        self._observer.started(self._queue.__len__, self._queue.oldest_age)
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
             await self._wait_synced(stop)
             if self.is_synced:
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
+            recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
             self._stopping = True
@@ -63,6 +76,9 @@ class Controller:
             await self._drain()
             for task in working:
                 task.cancel()
+            if self._recorder is not None and recording is not None:
+                await self._recorder.flush()
+                recording.cancel()
 
     @property
     def is_synced(self) -> bool:
@@ -102,25 +118,26 @@ class Controller:
 
     async def _pass(self, key: Key) -> None:
         """Make one pass; whatever goes wrong concerns this key alone, which is tried again."""
-        began = asyncio.get_running_loop().time()
-        result = await self._try_pass(key)
-        self._observer.pass_ended(result, asyncio.get_running_loop().time() - began)
-
-    async def _try_pass(self, key: Key) -> str:
+        began, result = asyncio.get_running_loop().time(), Result.SUCCESS
         try:
             again = await self._reconciler.reconcile(key)
         except ApiError as error:
-            delay = self._queue.retry(key, error.retry_after)
+            result, delay = Result.ERROR, self._queue.retry(key, error.retry_after)
             logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
-            return "retry"
         except Exception:  # the one broad net: a defect in one pass must not end the others
-            delay = self._queue.retry(key)
+            result, delay = Result.PANIC, self._queue.retry(key)
             logger.exception("Workspace %s/%s: unexpected error; next try in %.1f s", *key, delay)
-            return "defect"
-        self._queue.forget(key)
-        if again is not None:
-            self._queue.add_after(key, again)
-        return "success"
+        else:
+            self._queue.forget(key)
+            if again is not None:
+                result = Result.REQUEUE_AFTER
+                self._queue.add_after(key, again)
+        self._reports.pass_ended(result, asyncio.get_running_loop().time() - began)
+
+    def _status_written(self, change: StatusChange) -> None:
+        self._reports.status_written(change)
+        if self._recorder is not None:
+            self._recorder.status_written(change)
 
     def _informers_of(self, client: Client, watched: WatchedKind) -> list[Informer[Any]]:
         store = self._cache.stores[watched.store]
@@ -141,7 +158,7 @@ class Controller:
             elif watched.concerns_all:
                 self._add_all()
 
-        restarted = partial(self._observer.watch_restarted, watched.resource.plural)
+        restarted = partial(self._reports.watch_restarted, watched.resource.plural)
         return Informer(client, source, store, changed, self._add_all, restarted=restarted)
 
     def _add(self, key: Key) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from workspace_ctrl.controller.controller import Controller
 from workspace_ctrl.controller.health import Readiness
-from workspace_ctrl.controller.observer import Observer
+from workspace_ctrl.controller.reports import Reports
 from workspace_ctrl.controller.scope import find_shut
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
@@ -27,11 +27,11 @@ _RETRY_SECONDS = 2.0
 class Replica:
     """Runs a `Controller`, a new one for each time that this process leads."""
 
-    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, observer: Observer | None = None) -> None:
+    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, reports: Reports | None = None) -> None:
+        self._reports = reports
         self._client = client
         self._settings = settings
         self._lock = lock
-        self._observer = observer or Observer()
         self._controller: Controller | None = None
         self._stopping = False
 
@@ -97,7 +97,7 @@ class Replica:
                 logger.warning("%s; trying again until it succeeds", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._controller = Controller(self._client, self._settings, self._observer, shut=shut)
+                self._controller = Controller(self._client, self._settings, shut=shut, reports=self._reports)
 
 
 async def _first(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:

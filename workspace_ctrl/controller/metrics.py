@@ -1,153 +1,200 @@
-"""What the process tells Prometheus (docs/metrics.md). No label names a Workspace, so the number of series is bounded."""
+"""Prometheus metrics of the process, with the names that controller-runtime and client-go gave such things (docs/metrics.md).
+
+No label ever holds a namespace or name of a Workspace: what is counted of Workspaces is counted when the metrics are scraped, in the
+thread that answers, so passes pay nothing for it.
+"""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections import Counter as Tally
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status
+from workspace_ctrl.api.conditions import ConditionType, Status, find
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.controller.observer import Observer
+from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.reports import Drop, Result, StatusChange
+from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
-_PREFIX = "workspace_ctrl_"
-_LAG_INTERVAL = 0.1
+_PREFIX: Final = "workspace_ctrl_"
+_PASS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_STAGE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+_LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+_LAG_SECONDS: Final = 0.1
 _STAGES: Final = {
     ConditionType.WORKLOAD_ACCEPTED: "workload_accepted",
     ConditionType.INFERENCE_READY: "inference_ready",
     ConditionType.CHART_READY: "chart_ready",
     ConditionType.GATEWAY_READY: "gateway_ready",
 }
-_COUNTED: Final = (ConditionType.READY, ConditionType.INFERENCE_READY, ConditionType.GATEWAY_READY)
-
-REQUESTS = Counter(_PREFIX + "api_requests", "Requests to the API server.", ["verb", "resource", "code"])
-PASSES = Counter(_PREFIX + "reconcile", "Passes over a Workspace.", ["result"])
-PASS_SECONDS = Histogram(
-    _PREFIX + "reconcile_seconds", "Duration of a pass.", buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30, float("inf"))
-)
-QUEUE_DEPTH = Gauge(_PREFIX + "workqueue_depth", "Workspaces that are due and wait for a worker.")
-QUEUE_AGE = Gauge(_PREFIX + "workqueue_oldest_age_seconds", "For how long the first of them has waited.")
-WATCH_RESTARTS = Counter(_PREFIX + "watch_restarts", "Watches that had to be started again.", ["resource", "cause"])
-WORKSPACES = Gauge(_PREFIX + "workspaces", "Workspaces by condition and its status.", ["condition", "status"])
-NOT_READY = Gauge(_PREFIX + "workspaces_not_ready", "Workspaces that are not ready, by the reason.", ["reason"])
-STAGE_SECONDS = Histogram(
-    _PREFIX + "stage_seconds",
-    "Time from a Workspace's creation until a condition was True for the first time.",
-    ["stage"],
-    buckets=(1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, float("inf")),
-)
-FLAPS = Counter(_PREFIX + "gateway_ready_flaps", "How often GatewayReady went from True to something else.")
-LOOP_LAG = Histogram(
-    _PREFIX + "event_loop_lag_seconds",
-    "How much later than asked for the event loop wakes a task.",
-    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, float("inf")),
-)
-
-_State = tuple[tuple[tuple[str, str], ...], str]
-"""((condition, status), ...) and the reason for not being ready, empty where it is."""
+_MOST_ON_THEIR_WAY: Final = 20_000
+_MOST_REASONS: Final = 50
+"""Reasons can come from objects of others, so their number is limited."""
+OTHER: Final = "Other"
+"""Reason under which the rarest reasons are counted together."""
+NO_STATUS: Final = "StatusNotWritten"
+"""Reason of Workspaces that have no status yet."""
 
 
-def count_request(verb: str, plural: str, status: int) -> None:
-    """Count a request to the API server; `status` is 0 where there was no answer."""
-    REQUESTS.labels(verb, plural, str(status)).inc()
+class Metrics:
+    """The metrics of one process; it is told what happens, as `Reports` says, and of each request."""
 
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(_PREFIX + name, text, labels, registry=registry)
 
-async def measure_loop_lag() -> None:
-    """Measure until cancelled how late the event loop is."""
-    loop = asyncio.get_running_loop()
-    while True:
-        due = loop.time() + _LAG_INTERVAL
-        await asyncio.sleep(_LAG_INTERVAL)
-        LOOP_LAG.observe(max(loop.time() - due, 0.0))
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(_PREFIX + name, text, labels, buckets=buckets, registry=registry)
 
+        self._requests = counter("api_requests", "Requests to the API server.", "verb", "resource", "code")
+        self._restarts = counter("watch_restarts", "Watches that had to be started again.", "resource", "cause")
+        self._passes = counter("reconcile", "Passes over Workspaces.", "result")
+        self._retries = counter("workqueue_retries", "Passes that are tried again because they failed.")
+        self._seconds = histogram("reconcile_time_seconds", "How long a pass takes.", _PASS_BUCKETS)
+        self._stages = histogram("stage_seconds", "From a Workspace's creation to a stage.", _STAGE_BUCKETS, "stage")
+        self._flaps = counter("gateway_ready_flaps", "Times that GatewayReady was lost.")
+        self._drops = counter("events_dropped", "Events that were not written.", "cause")
+        self._lag = histogram("event_loop_lag_seconds", "How late the event loop wakes a sleeper.", _LAG_BUCKETS)
+        self._on_their_way: dict[str, frozenset[str]] = {}
+        """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
+        self._view = _View()
+        registry.register(self._view)
+        for result in Result:
+            self._passes.labels(result)
+        for drop in Drop:
+            self._drops.labels(drop)
 
-class Metrics(Observer):
-    """Counts what the controllers of this process do."""
+    def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
+        """Look at `queue` and `cache` when the metrics are scraped."""
+        self._view.watched = queue, cache
 
-    def __init__(self) -> None:
-        self._states: dict[Key, _State] = {}
-        self._reached: dict[Key, set[str]] = {}
-        """Stages that were told of Workspaces that are not gateway-ready yet: a stage counts once, whatever happens later."""
-        self._since = time.time()
+    def stopped(self) -> None:
+        """Look at them no longer."""
+        self._view.watched = None
 
-    def started(self, depth: Callable[[], int], oldest: Callable[[], float]) -> None:
-        """Read the queue when Prometheus asks."""
-        QUEUE_DEPTH.set_function(depth)
-        QUEUE_AGE.set_function(oldest)
-
-    def pass_ended(self, result: str, seconds: float) -> None:
+    def pass_ended(self, result: Result, seconds: float) -> None:
         """Count a pass."""
-        PASSES.labels(result).inc()
-        PASS_SECONDS.observe(seconds)
+        self._passes.labels(result).inc()
+        self._seconds.observe(seconds)
+        if result in {Result.ERROR, Result.PANIC}:
+            self._retries.inc()
+
+    def status_written(self, change: StatusChange) -> None:
+        """Count the stages that a Workspace has reached, and the loss of its GatewayReady."""
+        old, new = _true_types(change.workspace.status), _true_types(change.status)
+        if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
+            self._flaps.inc()
+        self._count_stages(change, new)
 
     def watch_restarted(self, plural: str, cause: str) -> None:
-        """Count a watch that was started again."""
-        WATCH_RESTARTS.labels(plural, cause).inc()
+        """Count a watch that has to be started again."""
+        self._restarts.labels(plural, cause).inc()
 
-    def status_seen(self, key: Key, status: WorkspaceStatus) -> None:
-        """Count the Workspace under its conditions, and no longer under earlier ones."""
-        self._count(key, _state(status))
+    def event_dropped(self, cause: Drop) -> None:
+        """Count an event that was not written."""
+        self._drops.labels(cause).inc()
 
-    def workspace_gone(self, key: Key) -> None:
-        """Count the Workspace no longer."""
-        self._count(key, None)
-        self._reached.pop(key, None)
+    def requested(self, verb: str, plural: str, status: int) -> None:
+        """Count a request to the API server that was answered with `status`, or 0 for not."""
+        self._requests.labels(verb, plural, str(status)).inc()
 
-    def status_written(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> None:
-        """Note stages that were reached, and readiness that was lost."""
-        before, after = _by_type(workspace.status), _by_type(status)
-        if _is_true(before, ConditionType.GATEWAY_READY) and not _is_true(after, ConditionType.GATEWAY_READY):
-            if not workspace.meta.deleting:
-                FLAPS.inc()
+    async def measure_lag(self) -> None:
+        """Measure until cancelled how busy the event loop is: by how much it wakes a sleeper too late."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SECONDS
+            await asyncio.sleep(_LAG_SECONDS)
+            self._lag.observe(max(loop.time() - due, 0.0))
+
+    def _count_stages(self, change: StatusChange, true_types: frozenset[str]) -> None:
+        """Count each stage once, of Workspaces that were seen from their first status on; after a restart nobody knows what was before."""
+        uid = change.workspace.meta.uid
+        if find(change.workspace.status.conditions, ConditionType.READY) is None:
+            self._on_their_way[uid] = frozenset(_STAGES)
+        missing = self._on_their_way.pop(uid, None)
+        if missing is None:
             return
-        created = _seconds(workspace.created)
-        if created < self._since or _is_true(before, ConditionType.GATEWAY_READY):
-            return  # it was there before this process, or has been through all stages
-        reached = self._reached.setdefault(workspace.key, set())
-        for type_, stage in _STAGES.items():
-            if stage not in reached and _is_true(after, type_):
-                reached.add(stage)
-                STAGE_SECONDS.labels(stage).observe(max(time.time() - created, 0.0))
+        for type_ in missing & true_types:
+            self._stages.labels(_STAGES[ConditionType(type_)]).observe(change.age)
+        if ConditionType.READY not in true_types and not change.workspace.meta.deleting:
+            self._on_their_way[uid] = missing - true_types
+            if len(self._on_their_way) > _MOST_ON_THEIR_WAY:
+                del self._on_their_way[next(iter(self._on_their_way))]
 
-    def _count(self, key: Key, state: _State | None) -> None:
-        old = self._states.get(key)
-        if old == state:
+
+_Summary = tuple[tuple[tuple[str, str], ...], str]
+"""((type, status) of each condition, reason why the Workspace is not ready or "")."""
+
+
+class _View(Collector):
+    """Counts what is there when it is asked, in any thread: it only copies, and copying a dict's keys is one step."""
+
+    def __init__(self) -> None:
+        self.watched: tuple[WorkQueue[Key], Cache] | None = None
+        self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
+        """What the last scrape saw: a status that has not changed is not read again."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges; none while no controller works."""
+        watched = self.watched
+        if watched is None:
             return
-        for changed, step in ((old, -1), (state, 1)):
-            if changed is None:
+        queue, cache = watched
+        yield GaugeMetricFamily(f"{_PREFIX}workqueue_depth", "Workspaces that wait for a pass.", value=len(queue))
+        age = queue.oldest_age()
+        yield GaugeMetricFamily(f"{_PREFIX}workqueue_oldest_age_seconds", "How long the first of them has been waiting.", value=age)
+        yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Passes under way.", value=queue.active)
+        yield from _workspaces(self._tally(cache))
+
+    def _tally(self, cache: Cache) -> Tally[_Summary]:
+        summaries: dict[Key, tuple[bytes, _Summary]] = {}
+        shared: dict[_Summary, _Summary] = {}
+        for key in cache.workspace_keys():
+            workspace = cache.workspace(key)
+            if workspace is None:
                 continue
-            for labels in changed[0]:
-                WORKSPACES.labels(*labels).inc(step)
-            if changed[1]:
-                NOT_READY.labels(changed[1]).inc(step)
-        if state is None:
-            self._states.pop(key, None)
-        else:
-            self._states[key] = state
+            known = self._summaries.get(key)
+            if known is None or known[0] != workspace.stored_status:
+                known = workspace.stored_status, _summary(workspace)
+            summaries[key] = known[0], shared.setdefault(known[1], known[1])
+        self._summaries = summaries
+        return Tally(summary for _, summary in summaries.values())
 
 
-def _state(status: WorkspaceStatus) -> _State:
-    conditions = _by_type(status)
-    counted = tuple((type_.value, conditions[type_].status) for type_ in _COUNTED if type_ in conditions)
-    ready = conditions.get(ConditionType.READY)
-    return counted, ready.reason if ready is not None and not ready.is_true else ""
+def _workspaces(tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:
+    """Yield the gauges that count Workspaces, given how many share a summary."""
+    conditions: Tally[tuple[str, str]] = Tally()
+    reasons: Tally[str] = Tally()
+    for (entries, reason), count in tally.items():
+        conditions.update(dict.fromkeys(entries, count))
+        if reason:
+            reasons[reason] += count
+    family = GaugeMetricFamily(f"{_PREFIX}workspaces", "Workspaces by condition.", labels=["condition", "status"])
+    for labels, count in sorted(conditions.items()):
+        family.add_metric(labels, count)
+    yield family
+    family = GaugeMetricFamily(f"{_PREFIX}workspaces_not_ready", "Workspaces that are not ready.", labels=["reason"])
+    most = dict(reasons.most_common(_MOST_REASONS))
+    if len(reasons) > len(most):
+        most[OTHER] = most.get(OTHER, 0) + reasons.total() - sum(most.values())
+    for reason, count in sorted(most.items()):
+        family.add_metric([reason], count)
+    yield family
 
 
-def _by_type(status: WorkspaceStatus) -> Mapping[str, Condition]:
-    return {condition.type: condition for condition in status.conditions}
+def _summary(workspace: WorkspaceRecord) -> _Summary:
+    status = workspace.status
+    ready = find(status.conditions, ConditionType.READY)
+    if ready is None:
+        return ((ConditionType.READY.value, Status.UNKNOWN.value),), NO_STATUS
+    entries = tuple((condition.type, condition.status) for condition in status.conditions)
+    return entries, "" if ready.is_true else ready.reason
 
 
-def _is_true(conditions: Mapping[str, Condition], type_: ConditionType) -> bool:
-    return type_ in conditions and conditions[type_].status == Status.TRUE
-
-
-def _seconds(created: str) -> float:
-    """Return a creation time as seconds since the epoch; 0 where there is none."""
-    try:
-        return datetime.strptime(created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return 0.0
+def _true_types(status: WorkspaceStatus) -> frozenset[str]:
+    return frozenset(condition.type for condition in status.conditions if condition.is_true)

@@ -12,8 +12,8 @@ from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
-from workspace_ctrl.controller.observer import Observer
 from workspace_ctrl.controller.references import References
+from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
@@ -42,15 +42,15 @@ class Reconciler:
         cache: Cache,
         references: References,
         settings: Settings,
-        missing_kinds: Callable[[], set[str]],
         *,
-        observer: Observer,
+        missing_kinds: Callable[[], set[str]],
+        status_written: Callable[[StatusChange], None],
     ) -> None:
         self._cache = cache
         self._references = references
         self._settings = settings
         self._missing_kinds = missing_kinds
-        self._observer = observer
+        self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
         self._interests = InterestIndex()
         self._crowd = Crowd()
@@ -70,7 +70,6 @@ class Reconciler:
         if workspace is None:
             self._memories.pop(key, None)
             self._crowd.leave(key)
-            self._observer.workspace_gone(key)
             self._references.forget(key)
             self._interests.forget(key)
             return None
@@ -144,14 +143,14 @@ class Reconciler:
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
-        self._observer.status_seen(key, wanted)
         clock = asyncio.get_running_loop().time()
         delay = self._delay(news(workspace.status, wanted), memory, clock)
         if delay is None or delay > 0:
             return delay
-        if await self._steps.write_status(workspace, wanted):
+        answer = await self._steps.write_status(workspace, wanted)
+        if answer is not None:
             _log_transition(workspace, wanted)
-            self._observer.status_written(workspace, wanted)
+            self._status_written(status_change(workspace, wanted, answer, moment))
         memory.status_written_at = clock
         return None
 

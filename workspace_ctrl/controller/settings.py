@@ -41,6 +41,8 @@ class Settings:
     """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
     settle_interval: float = 0.5
     """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
+    events: bool = True
+    """Whether transitions are told by events on the Workspace."""
     refusal_interval: float = 30.0
     """Seconds after which a request that the API server refused is tried again."""
     stop_seconds: float = 5.0

@@ -20,7 +20,7 @@ from prometheus_client import start_http_server
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.controller.election import Replica
 from workspace_ctrl.controller.health import PortError, serve_health
-from workspace_ctrl.controller.metrics import Metrics, count_request, measure_loop_lag
+from workspace_ctrl.controller.metrics import Metrics
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
@@ -45,7 +45,8 @@ class _EndlessBackoff:
 class Shell:
     """The process around one `Replica`."""
 
-    def __init__(self, configuration: Any, settings: Settings, health_port: int) -> None:  # noqa: ANN401
+    def __init__(self, configuration: Any, settings: Settings, health_port: int, metrics: Metrics) -> None:  # noqa: ANN401
+        self._metrics = metrics
         self._configuration = configuration
         self._settings = settings
         self._health_port = health_port
@@ -119,17 +120,17 @@ class Shell:
             await asyncio.wait([self._running])
 
     async def _run(self, connection: Connection) -> None:
-        lock = _lock(connection, self._settings)
-        client = Client(connection, FIELD_MANAGER, count_request, fence=lock.check if lock is not None else None)
-        replica = Replica(client, self._settings, lock, Metrics())
+        lock = _lock(connection, self._settings, self._metrics)
+        client = Client(connection, FIELD_MANAGER, self._metrics.requested, fence=lock.check if lock is not None else None)
+        replica = Replica(client, self._settings, lock, self._metrics)
         working = asyncio.create_task(replica.run(self._stop), name="replica")
-        lag = asyncio.create_task(measure_loop_lag(), name="event-loop lag")
+        measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
         try:
             async with serve_health(self._health_port, working, replica.readiness):
                 await working
         finally:
-            lag.cancel()
             working.cancel()
+            measuring.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -156,16 +157,24 @@ def run(configuration: Any, settings: Settings, *, health_port: int, metrics_por
         SystemExit: the controller ended by itself; exit code 1.
     """
     if metrics_port:
-        start_http_server(metrics_port)
+        _serve_metrics(metrics_port)
     shell = asyncio.run(_serve(configuration, settings, health_port))
     if shell.failed:
         raise SystemExit(1)
 
 
 async def _serve(configuration: Any, settings: Settings, health_port: int) -> Shell:  # noqa: ANN401
-    shell = Shell(configuration, settings, health_port)
+    shell = Shell(configuration, settings, health_port, Metrics())
     await shell.serve()
     return shell
+
+
+def _serve_metrics(port: int) -> None:
+    try:
+        start_http_server(port)
+    except OSError as error:
+        logger.critical("--metrics-port %d: %s; choose another port, or 0 for none", port, error.strerror or error)
+        raise SystemExit(1) from None
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
@@ -177,10 +186,11 @@ def _kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _lock(connection: Connection, settings: Settings) -> LeaseLock | None:
+def _lock(connection: Connection, settings: Settings, metrics: Metrics) -> LeaseLock | None:
     election = settings.election
     if election is None:
         return None
     identity = f"{socket.gethostname()}_{uuid.uuid4()}"
     name = settings.scope.lease_name(election.name)
-    return LeaseLock(Client(connection, FIELD_MANAGER, count_request), namespace=election.namespace, name=name, identity=identity)
+    client = Client(connection, FIELD_MANAGER, metrics.requested)
+    return LeaseLock(client, namespace=election.namespace, name=name, identity=identity)

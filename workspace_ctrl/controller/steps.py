@@ -18,7 +18,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, ReadConfig, ReadScale, Resume, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.answers import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
-from workspace_ctrl.records.meta import Meta, ObjectRef, parse_meta
+from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
@@ -119,8 +119,8 @@ class StepRunner:
         logger.info("%s was changed by somebody else; bringing back what we decide", ref)
         return True
 
-    async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> bool:
-        """Write the status of a Workspace; return whether the Workspace was still there."""
+    async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        """Write the status of a Workspace; return the Workspace as it stands then, or None where it was gone."""
         manifest = _identity(workspace.meta) | {"status": status.as_object()}
         return await self._apply_to_workspace(workspace, manifest, "status")
 
@@ -130,15 +130,15 @@ class StepRunner:
         manifest["metadata"]["finalizers"] = [FINALIZER] if present else []
         await self._apply_to_workspace(workspace, manifest)
 
-    async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> bool:
+    async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> Json | None:
         try:
             answer = await self._client.apply(WORKSPACE, manifest, force=True, subresource=subresource)
         except (NotFoundError, ConflictError):
             # The Workspace is gone, or is another one of that name: its deletion event is on its way.
             logger.debug("%s is gone", workspace.meta.ref)
-            return False
+            return None
         self._cache.write_through(answer)
-        return True
+        return answer
 
     def _retry_at(self) -> float:
         return asyncio.get_running_loop().time() + self._settings.refusal_interval

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -37,9 +38,9 @@ class WorkQueue(Generic[K]):
         return len(self._waiting)
 
     def oldest_age(self) -> float:
-        """Return for how many seconds the first key has been waiting for a worker; 0 where none waits."""
-        since = next(iter(self._waiting.values()), None)
-        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+        """Return for how many seconds the first key has been waiting for a worker; 0 where none waits. Any thread may ask."""
+        since = next(iter(tuple(self._waiting.values())), None)
+        return 0.0 if since is None else time.monotonic() - since
 
     @property
     def active(self) -> int:
@@ -57,7 +58,7 @@ class WorkQueue(Generic[K]):
         if key in self._active:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting[key] = asyncio.get_running_loop().time()
+            self._waiting[key] = time.monotonic()
             self._due.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:

@@ -29,8 +29,6 @@ class WorkspaceRecord:
     spec: bytes
     stored_status: bytes = b""
     has_finalizer: bool = False
-    created: str = ""
-    """Creation time, as Kubernetes writes times."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those annotations that change what is served."""
 
@@ -57,7 +55,6 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         meta=parse_meta(raw, kind),
         spec=json.dumps({name: raw[name] for name in _SPEC_FIELDS if name in raw}, separators=(",", ":")).encode(),
         stored_status=pack_status(status_of(raw)),
-        created=(raw.get("metadata") or {}).get("creationTimestamp") or "",
         has_finalizer=FINALIZER in (raw.get("metadata", {}).get("finalizers") or ()),
         annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations},
     )

@@ -1,7 +1,9 @@
 """The work queue's guarantees, one by one, and all of them under random use."""
 
 import asyncio
+import math
 import sys
+from collections import Counter
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -104,18 +106,30 @@ async def test_a_delay_that_the_server_asked_for_is_kept():
     assert queue.failing == 1
 
 
+class VirtualTime(asyncio.SelectorEventLoop):
+    """An event loop whose clock moves only when it is told to."""
+
+    now = 1000.0
+
+    def time(self):
+        return self.now
+
+
 class QueueMachine(RuleBasedStateMachine):
-    """All operations in any order, beside a model that keeps only what is owed to whom."""
+    """All operations in any order, beside a model that keeps only what is owed to whom, and at which time to whom."""
 
     keys = st.integers(0, 4)
 
     def __init__(self):
         super().__init__()
-        self.runner = asyncio.Runner()
+        self.loop = VirtualTime()
+        self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
         self.queue: WorkQueue[int] = self.on_loop(WorkQueue)
         self.active: set[int] = set()
         self.waiting: list[int] = []
         self.again: set[int] = set()
+        self.due_at: dict[int, float] = {}
+        self.failures: Counter[int] = Counter()
 
     def teardown(self):
         self.runner.close()
@@ -124,23 +138,47 @@ class QueueMachine(RuleBasedStateMachine):
         async def call():
             return function(*arguments)
 
+        self.loop.now += 0.001  # no two operations at one moment
         return self.runner.run(call())
 
-    @rule(key=keys)
-    def add(self, key):
-        self.on_loop(self.queue.add, key)
+    def becomes_due(self, key):
+        self.due_at.pop(key, None)
         if key in self.active:
             self.again.add(key)
         elif key not in self.waiting:
             self.waiting.append(key)
 
-    @rule(key=keys, seconds=st.sampled_from([60.0, 3600.0]))
+    @rule(key=keys)
+    def add(self, key):
+        self.on_loop(self.queue.add, key)
+        self.becomes_due(key)
+
+    @rule(key=keys, seconds=st.sampled_from([1.0, 30.0, 3600.0]))
     def add_after(self, key, seconds):
         self.on_loop(self.queue.add_after, key, seconds)
+        self.due_at[key] = min(self.due_at.get(key, math.inf), self.loop.now + seconds)
+
+    @rule(key=keys, at_least=st.sampled_from([0.0, 90.0]))
+    def fail(self, key, at_least):
+        delay = self.on_loop(self.queue.retry, key, at_least)
+        grown = min(0.1 * 2.0 ** self.failures[key], 60.0)
+        assert max(at_least, grown * 0.8) <= delay <= max(at_least, grown * 1.2), "it doubles with each failure in a row"
+        self.failures[key] += 1
+        self.due_at[key] = min(self.due_at.get(key, math.inf), self.loop.now + delay)
 
     @rule(key=keys)
-    def fail_and_retry(self, key):
-        assert self.on_loop(self.queue.retry, key, 60.0) >= 60
+    def succeed(self, key):
+        self.on_loop(self.queue.forget, key)
+        del self.failures[key]
+
+    @precondition(lambda self: self.due_at)
+    @rule(seconds=st.sampled_from([0.05, 2.0, 100.0]))
+    def time_passes(self, seconds):
+        self.loop.now += seconds
+        self.runner.run(asyncio.sleep(0))
+        for key in sorted(self.due_at, key=self.due_at.__getitem__):
+            if self.due_at[key] <= self.loop.now:
+                self.becomes_due(key)
 
     @precondition(lambda self: self.waiting)
     @rule()
@@ -158,13 +196,14 @@ class QueueMachine(RuleBasedStateMachine):
         self.active.discard(key)
         if key in self.again:
             self.again.discard(key)
-            self.waiting.append(key)
+            self.becomes_due(key)
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
         assert len(self.queue) == len(self.waiting)
         assert self.queue.active == len(self.active)
-        age = self.on_loop(self.queue.oldest_age)
+        assert self.queue.failing == len(self.failures)
+        age = self.queue.oldest_age()
         assert age >= 0
         assert bool(self.waiting) or age == 0
 

@@ -1,0 +1,150 @@
+"""Events (`events.k8s.io/v1`) as client-go writes them: repeats become a series, and nobody gets more than a burst of them."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+from workspace_ctrl.kube.resources import Resource
+
+EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
+
+SERIES_SECONDS: Final = 600.0
+"""An event that comes again within this time is the same one, once more."""
+BURST: Final = 25
+"""Events about one object at once (client-go's `defaultSpamBurst`)."""
+REFILL_SECONDS: Final = 300.0
+"""After that time one more is allowed (client-go's `defaultSpamQPS`, 1/300)."""
+MOST_KEPT: Final = 4096
+"""Objects and series that are remembered (client-go's `maxLruCacheEntries`)."""
+
+_NOTE_BYTES: Final = 1024
+_WORD_CHARACTERS: Final = 128
+"""Longest reason, and longest name of a reporting instance, that the API server accepts."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Regarding:
+    """The object that an event is about."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an object."""
+
+    regarding: Regarding
+    is_warning: bool
+    reason: str
+    note: str
+    moment: datetime
+
+    @property
+    def identity(self) -> Hashable:
+        """What two events of one series share: all but their words and time, as in client-go."""
+        return self.regarding, self.is_warning, self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """An event as it stands on the API server."""
+
+    name: str
+    count: int
+    seen_at: float
+    """When it last happened, by the event loop's clock."""
+
+    def again(self, now: float) -> "Series":
+        """Return the series after one more of its events."""
+        return replace(self, count=self.count + 1, seen_at=now)
+
+
+class Recent(Generic[K, V]):
+    """The values that were kept last."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
+        self._values: dict[K, V] = {}
+
+    def __len__(self) -> int:
+        """Return the number of values."""
+        return len(self._values)
+
+    def get(self, key: K) -> V | None:
+        """Return the value, or None."""
+        return self._values.get(key)
+
+    def keep(self, key: K, value: V) -> None:
+        """Keep a value, in place of the one that was kept for the longest time where there are too many."""
+        self._values.pop(key, None)
+        self._values[key] = value
+        if len(self._values) > self._most:
+            del self._values[next(iter(self._values))]
+
+
+class Limits:
+    """A token bucket for each object."""
+
+    def __init__(self) -> None:
+        self._tokens: Recent[str, tuple[float, float]] = Recent()
+
+    def allow(self, uid: str, now: float) -> bool:
+        """Whether one more event about the object may be written at `now`; it counts when it may."""
+        tokens, since = self._tokens.get(uid) or (float(BURST), now)
+        tokens = min(tokens + (now - since) / REFILL_SECONDS, float(BURST))
+        allowed = tokens >= 1
+        self._tokens.keep(uid, (tokens - 1 if allowed else tokens, now))
+        return allowed
+
+
+def event_name(event: Event) -> str:
+    """Return a name for a new event: the object's and the moment in hexadecimal, as client-go names them."""
+    moment = int(event.moment.timestamp() * 1_000_000)
+    return f"{event.regarding.name[:200].rstrip('-.')}.{moment:x}"
+
+
+def event_manifest(event: Event, name: str, controller: str, instance: str) -> dict[str, Any]:
+    """Return the object of an event, reported by `controller`, of which `instance` runs."""
+    regarding = event.regarding
+    return {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.kind,
+        "metadata": {"name": name, "namespace": regarding.namespace},
+        "eventTime": _micro_time(event.moment),
+        "reportingController": controller,
+        "reportingInstance": instance[:_WORD_CHARACTERS],
+        "action": "Reconcile",
+        "type": "Warning" if event.is_warning else "Normal",
+        "reason": event.reason[:_WORD_CHARACTERS],
+        "note": shortened(event.note),
+        "regarding": {
+            "apiVersion": regarding.api_version,
+            "kind": regarding.kind,
+            "namespace": regarding.namespace,
+            "name": regarding.name,
+            "uid": regarding.uid,
+        },
+    }
+
+
+def series_patch(series: Series, moment: datetime) -> dict[str, Any]:
+    """Return the patch by which an event becomes a series that was last seen at `moment`."""
+    return {"series": {"count": series.count, "lastObservedTime": _micro_time(moment)}}
+
+
+def shortened(note: str) -> str:
+    """Return `note`, cut to the 1024 bytes that the API server accepts."""
+    encoded = note.encode()
+    return note if len(encoded) <= _NOTE_BYTES else encoded[: _NOTE_BYTES - 3].decode(errors="ignore") + "..."
+
+
+def _micro_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,63 @@
+"""Which changes of Ready are worth an event.
+
+That a Workspace became ready, that it is not any more, and that something failed on its way; not that it is on its way, which the status
+tells, and not that it is being deleted, which somebody has asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, find
+from workspace_ctrl.api.status import WorkspaceStatus
+
+_FAILING_WHEN_FALSE: Final = (
+    ConditionType.WORKLOAD_ACCEPTED,
+    ConditionType.CHART_READY,
+    ConditionType.ENDPOINT_PICKER_READY,
+    ConditionType.ROUTE_READY,
+)
+"""Links that are Unknown while they are being made, and False when that failed."""
+_STARTING: Final = frozenset({"WorkloadNotCreated", "ModelServerStarting", "NoPods", "ScaledToZero"})
+"""Reasons of InferenceReady that are no failure."""
+_DELETING: Final = "Deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of Ready."""
+
+    reason: str
+    message: str
+    is_failure: bool
+
+
+def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
+    """Return what to tell somebody who knows `old` of Ready in `new`, or None."""
+    before, after = find(old.conditions, ConditionType.READY), find(new.conditions, ConditionType.READY)
+    if after is None or after.reason == _DELETING:
+        return None
+    if before is not None and (before.status, before.reason) == (after.status, after.reason):
+        return None
+    if after.is_true:
+        return None if before is not None and before.is_true else Transition(after.reason, after.message, is_failure=False)
+    failed = _has_failed(after, new)
+    if failed:
+        return Transition(after.reason, after.message, is_failure=True)
+    if before is None or not before.is_true:
+        return None
+    asked_for = old.observed_generation != new.observed_generation
+    return Transition(after.reason, after.message, is_failure=not asked_for)
+
+
+def _has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
+    """Whether the link that Ready quotes has failed, and is not just being made."""
+    if find(status.conditions, ConditionType.STALLED) is not None:
+        return True
+    links = [find(status.conditions, type_) for type_ in _FAILING_WHEN_FALSE]
+    if any(link is not None and link.status == Status.FALSE and link.reason == ready.reason for link in links):
+        return True
+    accepted, inference = (
+        find(status.conditions, type_) for type_ in (ConditionType.WORKLOAD_ACCEPTED, ConditionType.INFERENCE_READY)
+    )
+    runs_on = accepted is not None and accepted.is_true and inference is not None and not inference.is_true
+    return runs_on and ready.reason not in _STARTING
