@@ -19,11 +19,24 @@ _ROOM = {"nvidia.com/gpu": "1000", "pods": "5000", "cpu": "1000"}
 
 @pytest.fixture(scope="session")
 def installed(plane: Cluster) -> Cluster:
-    """The control plane with the Workspace's CRD, and a node that has room for many of them."""
+    """The control plane with the Workspace's CRD."""
     workspaces.install_crd(plane)
-    patch = json.dumps({"status": {"capacity": _ROOM, "allocatable": _ROOM}})
-    plane.kubectl("patch", "node", plane.gpu_node_name, "--subresource=status", "--type=merge", "--patch", patch)
     return plane
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _room(plane: Cluster) -> Iterator[None]:
+    """Room for many Workspaces on the node."""
+    node = json.loads(plane.kubectl("get", "node", plane.gpu_node_name, "--output=json"))
+    before = {field: {name: node["status"][field][name] for name in _ROOM} for field in ("capacity", "allocatable")}
+    _set_status(plane, {"capacity": _ROOM, "allocatable": _ROOM})
+    yield
+    _set_status(plane, before)
+
+
+def _set_status(plane: Cluster, status: dict[str, dict[str, str]]) -> None:
+    patch = json.dumps({"status": status})
+    plane.kubectl("patch", "node", plane.gpu_node_name, "--subresource=status", "--type=merge", "--patch", patch)
 
 
 @pytest.fixture

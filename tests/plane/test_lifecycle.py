@@ -37,6 +37,7 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
     with ControllerProcess(installed) as controller:
         create(installed, plane_namespace, behind)
         writes = controller.writes(plane_namespace)
+    assert COUNT <= controller.calls(plane_namespace)["patch", "events"] <= 2 * COUNT
     with capsys.disabled():
         print(f"\n  API calls of {COUNT} Workspaces from create to ready: {dict(writes)}")
     assert sum(count for call, count in writes.items() if call != ("patch", "workspaces/status")) == (CALL_BUDGET - 2) * COUNT

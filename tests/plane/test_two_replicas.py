@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,12 +27,24 @@ class Replica(ControllerProcess):
     def __init__(self, cluster, *arguments, actor="controller"):
         super().__init__(cluster, *arguments)
         self.actor = actor
+        self._since = datetime.now(UTC).isoformat(timespec="microseconds")
         self._command += ["--kubeconfig", str(cluster.kubeconfig_for(actor))]
 
     def audited(self):
-        """All finished calls on objects by this process's actor and program; kopf looks at the API's groups once, at its start."""
-        events = self._cluster.audit_events(self.actor)
-        return [event for event in events if event.get("userAgent") == "workspace-ctrl" and "objectRef" in event]
+        """All finished calls on objects by this process; kopf looks at the API's groups once, at its start."""
+        return [
+            event
+            for event in self._cluster.audit_events(self.actor)
+            if event["requestReceivedTimestamp"] >= self._since and event.get("userAgent") == "workspace-ctrl" and "objectRef" in event
+        ]
+
+    def watched(self):
+        """The (resource, namespace) of its watches that have ended; only then does the audit log have them."""
+        return {
+            (event["objectRef"]["resource"], event["objectRef"].get("namespace"))
+            for event in self.audited()
+            if event["verb"] == "watch"
+        }
 
     def __exit__(self, kind, error, trace):
         """End it, also where the test has already done so."""
@@ -235,14 +248,9 @@ def test_only_the_chosen_namespaces_are_watched(installed, plane_namespace, make
             workspaces.apply(installed, f"{plane_namespace}-other", elsewhere)
             make("phi")
             ready("phi")
-        # A watch stands in the audit log when it has ended; the lists come with the watches.
-        watched = {
-            (event["objectRef"]["resource"], event["objectRef"].get("namespace"))
-            for event in replica.audited()[-200:]
-            if event["verb"] == "watch"
-        }
-        assert {("workspaces", plane_namespace), ("workspaces", f"{plane_namespace}-more"), ("gateways", None)} <= watched
-        assert ("workspaces", None) not in watched
+        expected = {("workspaces", plane_namespace), ("workspaces", f"{plane_namespace}-more"), ("gateways", None)}
+        until(lambda: expected <= replica.watched(), "the watches' ends in the audit log")
+        assert ("workspaces", None) not in replica.watched()
         assert workspaces.get(installed, f"{plane_namespace}-other", "workspace", "elsewhere").get("status") is None
     finally:
         installed.kubectl("delete", "namespace", f"{plane_namespace}-other", "--wait=false")

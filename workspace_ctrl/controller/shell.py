@@ -131,6 +131,7 @@ class Shell:
         finally:
             working.cancel()
             measuring.cancel()
+            await asyncio.gather(working, measuring, return_exceptions=True)  # the connection is closed next
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
