@@ -35,7 +35,9 @@ class Replica(ControllerProcess):
         return [
             event
             for event in self._cluster.audit_events(self.actor)
-            if event["requestReceivedTimestamp"] >= self._since and event.get("userAgent") == "workspace-ctrl" and "objectRef" in event
+            if event["requestReceivedTimestamp"] >= self._since
+            and event.get("userAgent") == "workspace-ctrl"
+            and "objectRef" in event
         ]
 
     def watched(self):
