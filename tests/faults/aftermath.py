@@ -52,6 +52,7 @@ def assert_quiet(cluster, namespace, controller):
     _make_plain(cluster, namespace, "second-marker")
     between = controller.calls() - before
     assert between.pop(("patch", "workspaces/status")) <= STATUS_WRITES
+    assert between.pop(("patch", "events"), 0) <= STATUS_WRITES
     assert between == {("patch", "deployments/dry-run"): 1, ("patch", "deployments"): 1, ("patch", "services"): 1}
 
 

@@ -18,10 +18,11 @@ class GatewayClassProfile(Row):
 
 
 @cache
-def _profiles() -> Mapping[str, GatewayClassProfile]:
+def gateway_classes() -> Mapping[str, GatewayClassProfile]:
+    """Return all profiles by controllerName."""
     return {profile.controller: profile for profile in load("gateway_classes.yaml", "gateway_classes", GatewayClassProfile)}
 
 
 def find_profile(controller: str | None) -> GatewayClassProfile:
     """Return the profile for a controllerName; an unknown one, or None, gets standard behaviour."""
-    return _profiles().get(controller or "") or GatewayClassProfile(controller=controller or "", title="unknown class")
+    return gateway_classes().get(controller or "") or GatewayClassProfile(controller=controller or "", title="unknown class")

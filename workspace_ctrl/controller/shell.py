@@ -18,6 +18,7 @@ import kopf
 from prometheus_client import start_http_server
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
+from workspace_ctrl.catalog.preloading import preload
 from workspace_ctrl.controller.election import Replica
 from workspace_ctrl.controller.health import PortError, serve_health
 from workspace_ctrl.controller.metrics import Metrics
@@ -159,6 +160,7 @@ def run(configuration: Any, settings: Settings, *, health_port: int, metrics_por
     """
     if metrics_port:
         _serve_metrics(metrics_port)
+    preload()
     shell = asyncio.run(_serve(configuration, settings, health_port))
     if shell.failed:
         raise SystemExit(1)

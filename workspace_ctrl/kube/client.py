@@ -174,12 +174,24 @@ class Client:
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
-        async for attempt in AsyncRetrying(
+        try:
+            return await self._once(request)
+        except RetryableError as error:
+            return await self._again(request, error)
+
+    async def _again(self, request: "_Request", error: RetryableError) -> dict[str, Any]:
+        """Send a request whose first attempt ended with `error` again; the rule costs as much as a request, so only these pay for it."""
+        failed: list[RetryableError] = [error]
+
+        async def attempt() -> dict[str, Any]:
+            if failed:
+                raise failed.pop()
+            return await self._once(request)
+
+        retrying = AsyncRetrying(
             retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(_ATTEMPTS), wait=_wait, reraise=True
-        ):
-            with attempt:
-                return await self._once(request)
-        raise AssertionError("tenacity either returns or raises")
+        )
+        return await retrying(attempt)
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
         async with self._in_flight:
