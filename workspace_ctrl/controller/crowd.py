@@ -1,7 +1,5 @@
 """How many Workspaces are on their way: the more, the less each of them may cost."""
 
-import math
-
 from workspace_ctrl.kube.store import Key
 
 _FEW = 10
@@ -28,6 +26,6 @@ class Crowd:
         return max(len(self._keys) / _FEW, 1.0)
 
     @property
-    def patience(self) -> float:
-        """How long events about one may gather: 0 for nobody, 1 for ten, 10 for a thousand, each of whom waits for long anyway."""
-        return min(len(self._keys) / _FEW, math.sqrt(self.factor))
+    def share(self) -> float:
+        """How far the crowd is from being nobody, 0 to 1."""
+        return min(len(self._keys) / _FEW, 1.0)

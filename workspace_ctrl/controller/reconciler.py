@@ -91,7 +91,7 @@ class Reconciler:
         workspace, memory = self._cache.workspace(key), self._memories.get(key)
         if workspace is None or memory is None or not memory.has_seen(workspace):
             return 0.0
-        interval = self._settings.pass_interval * self._crowd.patience
+        interval = self._settings.pass_interval * self._crowd.share
         return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
 
     def _note_readiness(self, workspace: WorkspaceRecord, memory: Memory) -> None:

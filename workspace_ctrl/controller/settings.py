@@ -36,7 +36,7 @@ class Settings:
     progress_interval: float = 5.0
     """Seconds between two status writes that only tell of progress, longer where many are on their way; what breaks is told at once."""
     pass_interval: float = 0.3
-    """Seconds between two passes over one Workspace where ten are on their way, more with more; events in between are taken together."""
+    """Seconds between two passes over one Workspace, where many are on their way; events in between are taken together."""
     first_status_interval: float = 1.0
     """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
     settle_interval: float = 0.5
