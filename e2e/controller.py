@@ -89,13 +89,13 @@ class ControllerProcess:
     def calls(self, namespace: str | None = None) -> Counter[tuple[str, str]]:
         """Return how often the controller made which call since it was started: (verb, resource or path) → count; watches left out.
 
-        With `namespace`, only calls on objects of that namespace.
+        With `namespace`, only calls on objects of that namespace; empty means those on no namespace.
         """
         events = self._cluster.audit_events(ACTOR)[self._events_before :]
         return Counter(
             (event["verb"], _target(event))
             for event in events
-            if event["verb"] != "watch" and namespace in {None, event.get("objectRef", {}).get("namespace")}
+            if event["verb"] != "watch" and namespace in {None, event.get("objectRef", {}).get("namespace", "")}
         )
 
     def writes(self, namespace: str) -> Counter[tuple[str, str]]:

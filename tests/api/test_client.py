@@ -1,5 +1,7 @@
 """The client against a real API server: what it sends, and which error comes back as which type."""
 
+import json
+
 import pytest
 
 from workspace_ctrl.controller.kinds import DEPLOYMENT, SERVICE
@@ -9,6 +11,7 @@ from workspace_ctrl.kube.errors import (
     ConflictError,
     ForbiddenError,
     KindNotServedError,
+    NamespaceTerminatingError,
     NotFoundError,
     RejectedError,
     RetryableError,
@@ -79,6 +82,18 @@ async def test_a_quota_is_forbidden(client, plane, plane_namespace):
     plane.kubectl("wait", "resourcequota/none", "-n", plane_namespace, "--for=jsonpath={.status.used}", "--timeout=30s")
     with pytest.raises(ForbiddenError, match="exceeded quota: none"):
         await client.apply(SERVICE, service(plane_namespace), force=True, dry_run=True)
+
+
+async def test_a_namespace_that_is_being_deleted_takes_nothing_new(client, plane):
+    held = {"name": "held", "namespace": "test-going", "finalizers": ["example.com/hold"]}
+    plane.kubectl("create", "namespace", "test-going")
+    try:
+        plane.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held}))
+        plane.kubectl("delete", "namespace", "test-going", "--wait=false")
+        with pytest.raises(NamespaceTerminatingError, match="being terminated"):
+            await client.apply(SERVICE, service("test-going"), force=False)
+    finally:
+        plane.kubectl("patch", "configmap", "held", "-n", "test-going", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
 
 
 async def test_a_missing_namespace_is_not_found_and_a_missing_kind_is_not_served(client):

@@ -5,23 +5,15 @@ import random
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 
-from e2e import workspaces
 from e2e.controller import ControllerProcess, command
+from e2e.waiting import until
 from tests.faults import aftermath
 from tests.faults import proxy as faults
 
 SEED = 20261121
-
-
-def wait_for_api(cluster):
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
-    while cluster.kubectl("get", "--raw", "/readyz", check=False) != "ok":
-        assert time.monotonic() < deadline, "the API server did not come back"
-        time.sleep(0.2)
 
 
 @pytest.mark.timeout(900)
@@ -38,7 +30,7 @@ def test_the_api_server_crashes_in_the_middle_of_100_creations(installed, plane_
         assert in_the_middle.wait(300)
         installed.kill_program("kube-apiserver")
         installed.start_program("kube-apiserver")
-        wait_for_api(installed)
+        until(lambda: installed.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server to come back")
         aftermath.wait_all_ready(installed, plane_namespace, names)
         aftermath.assert_whole(installed, plane_namespace, names)
         aftermath.assert_quiet(installed, plane_namespace, controller)

@@ -1,11 +1,10 @@
 """From apply to ready to gone, counted through the API server's audit log."""
 
-import time
-
 import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 CALL_BUDGET = 9
 """Finalizer, dry-run, workload, Service, OCIRepository, HelmRelease, HTTPRoute and two status writes."""
@@ -16,13 +15,6 @@ EVERY_KIND = "deployment,service,ocirepository,helmrelease,httproute,inferencepo
 @pytest.fixture
 def behind(gateway, plane_namespace):
     return workspaces.behind(gateway, plane_namespace)
-
-
-def wait_for_api(cluster):
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
-    while cluster.kubectl("get", "--raw", "/readyz", check=False) != "ok":
-        assert time.monotonic() < deadline, "the API server did not come back"
-        time.sleep(0.2)
 
 
 def create(cluster, namespace, behind, count=COUNT):
@@ -126,7 +118,7 @@ def test_an_api_server_that_goes_and_comes_back_is_survived(installed, plane_nam
         create(installed, plane_namespace, behind, 1)
         installed.stop_program("kube-apiserver")
         installed.start_program("kube-apiserver")
-        wait_for_api(installed)
+        until(lambda: installed.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server to come back")
         workspaces.apply(installed, plane_namespace, workspaces.workspace("after", gateway=behind))
         workspaces.wait_ready(installed, plane_namespace, "after", "Ready")
         workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")

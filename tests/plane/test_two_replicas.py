@@ -14,6 +14,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 from workspace_ctrl.kube.lease import LeaseTimes
 
 WAIT = workspaces.WAIT_SECONDS
@@ -78,13 +79,6 @@ class Replica(ControllerProcess):
     def wait_for(self, words):
         """Wait until the log has these words."""
         until(lambda: any(words in line for line in self.log), f"{words!r} in the log")
-
-
-def until(holds, what):
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 @pytest.fixture

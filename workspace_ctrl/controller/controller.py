@@ -14,7 +14,7 @@ from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import NoReports, Reports, Result, StatusChange
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.queue import WorkQueue
@@ -121,6 +121,9 @@ class Controller:
         began, result = asyncio.get_running_loop().time(), Result.SUCCESS
         try:
             again = await self._reconciler.reconcile(key)
+        except NamespaceTerminatingError as error:
+            logger.debug("Workspace %s/%s: %s", *key, error)  # it is deleted as well in a moment
+            self._queue.add_after(key, self._settings.refusal_interval)
         except ApiError as error:
             result, delay = Result.ERROR, self._queue.retry(key, error.retry_after)
             logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)

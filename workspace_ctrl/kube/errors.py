@@ -43,6 +43,10 @@ class KindNotServedError(ApiError):
     """The API server does not know the kind, because its CRD is not installed."""
 
 
+class NamespaceTerminatingError(ApiError):
+    """The namespace is being deleted, and with it all there is in it; nothing new can be made there."""
+
+
 class GoneError(ApiError):
     """The resource version is too old to watch from; list anew."""
 
@@ -50,17 +54,22 @@ class GoneError(ApiError):
 def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> ApiError:
     """Return the typed error of an answer with HTTP `status`, `body` (a Status object or plain text) and `headers`."""
     message, causes, is_status = _words(status, body)
-    if status == HTTPStatus.NOT_FOUND:
-        return NotFoundError(message, status=status) if is_status else KindNotServedError(message, status=status)
-    if status == HTTPStatus.GONE:
-        return GoneError(message, status=status)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
-        return RetryableError(message, status=status, retry_after=_retry_after(headers))
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not any(words in message for words in _REJECTED_AS_500):
-        return RetryableError(message, status=status, retry_after=_retry_after(headers))
-    if "metadata.uid" in causes:  # an apply that names a uid is refused as invalid where the object has another one
-        return ConflictError(message, status=status)
-    return _REJECTED.get(status, RejectedError)(message, status=status)
+    rules: tuple[tuple[bool, type[ApiError]], ...] = (
+        (status == HTTPStatus.NOT_FOUND, NotFoundError if is_status else KindNotServedError),
+        (status == HTTPStatus.GONE, GoneError),
+        (_is_passing(status, message), RetryableError),
+        ("NamespaceTerminating" in causes, NamespaceTerminatingError),
+        # An apply that names a uid is refused as invalid where the object has another one.
+        ("metadata.uid" in causes, ConflictError),
+    )
+    type_ = next((type_ for holds, type_ in rules if holds), _REJECTED.get(status, RejectedError))
+    return type_(message, status=status, retry_after=_retry_after(headers) if type_ is RetryableError else 0.0)
+
+
+def _is_passing(status: int, message: str) -> bool:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return not any(words in message for words in _REJECTED_AS_500)
+    return status in _PASSING or (status == HTTPStatus.FORBIDDEN and _CRD_GOING in message)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
@@ -69,14 +78,18 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return float(value) if value.isascii() and value.isdigit() else 0.0
 
 
+_PASSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _REJECTED_AS_500 = ("failed to create typed patch object", "etcdserver: request is too large")
 """Faults of the request that the API server answers as its own: an apply with fields of a wrong type, an object too large to store."""
+
+_CRD_GOING = "create not allowed while custom resource definition is terminating"
+"""For a moment, when a CRD is deleted; then the kind is gone, or was created again."""
 
 _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
 
 
 def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
-    """Return the message, the fields that caused the error, and whether the answer was a Status object."""
+    """Return the message, the fields and reasons that caused the error, and whether the answer was a Status object."""
     try:
         document = json.loads(body)
     except ValueError:
@@ -84,7 +97,7 @@ def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
     if isinstance(document, dict) and document.get("kind") == "Status":
         causes = (document.get("details") or {}).get("causes") or ()
         words = str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase)
-        return _in_one_line(words), frozenset(cause.get("field", "") for cause in causes), True
+        return _in_one_line(words), frozenset(cause.get(word, "") for cause in causes for word in ("field", "reason")), True
     return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", frozenset(), False
 
 

@@ -15,6 +15,8 @@ from workspace_ctrl.kube.errors import (
     error_of,
 )
 
+CRD_GOING = "x is forbidden: create not allowed while custom resource definition is terminating"
+
 
 def status(message):
     return json.dumps({"kind": "Status", "message": message}).encode()
@@ -26,6 +28,12 @@ def status(message):
         (400, status("bad"), RejectedError, "bad"),
         (401, status("who?"), RetryableError, "who?"),
         (403, status("exceeded quota"), ForbiddenError, "exceeded quota"),
+        (
+            403,
+            status("x is forbidden: create not allowed while custom resource definition is terminating"),
+            RetryableError,
+            "x is forbidden: create not allowed while custom resource definition is terminating",
+        ),
         (404, status('deployments.apps "x" not found'), NotFoundError, 'deployments.apps "x" not found'),
         (404, b"404 page not found\n", KindNotServedError, "404 page not found"),
         (409, status("conflict"), ConflictError, "conflict"),

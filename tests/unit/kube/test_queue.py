@@ -124,12 +124,12 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = VirtualTime()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
-        self.queue: WorkQueue[int] = self.on_loop(WorkQueue)
         self.active: set[int] = set()
         self.waiting: list[int] = []
         self.again: set[int] = set()
         self.due_at: dict[int, float] = {}
         self.failures: Counter[int] = Counter()
+        self.queue: WorkQueue[int] = self.on_loop(WorkQueue)
 
     def teardown(self):
         self.runner.close()
@@ -138,8 +138,15 @@ class QueueMachine(RuleBasedStateMachine):
         async def call():
             return function(*arguments)
 
-        self.loop.now += 0.001  # no two operations at one moment
+        self.move_clock(0.001)  # no two operations at one moment
         return self.runner.run(call())
+
+    def move_clock(self, seconds):
+        self.loop.now += seconds
+        self.runner.run(asyncio.sleep(0))
+        for key in sorted(self.due_at, key=self.due_at.__getitem__):
+            if self.due_at[key] <= self.loop.now:
+                self.becomes_due(key)
 
     def becomes_due(self, key):
         self.due_at.pop(key, None)
@@ -174,11 +181,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.due_at)
     @rule(seconds=st.sampled_from([0.05, 2.0, 100.0]))
     def time_passes(self, seconds):
-        self.loop.now += seconds
-        self.runner.run(asyncio.sleep(0))
-        for key in sorted(self.due_at, key=self.due_at.__getitem__):
-            if self.due_at[key] <= self.loop.now:
-                self.becomes_due(key)
+        self.move_clock(seconds)
 
     @precondition(lambda self: self.waiting)
     @rule()
