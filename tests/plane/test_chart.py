@@ -66,7 +66,7 @@ async def test_the_endpoint_picker_has_the_name_and_the_resources_that_we_count_
     deployment = objects["Deployment"]
     assert deployment["metadata"]["name"] == derived().endpoint_picker == objects["Service"]["metadata"]["name"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["resources"] == SETTINGS.picker_resources
+    assert container["resources"] == SETTINGS.picker.resources
     assert container["imagePullPolicy"] == "IfNotPresent"
 
 

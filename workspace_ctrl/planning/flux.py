@@ -83,7 +83,7 @@ def _values(names: Names, pool: PoolValues, settings: PlanSettings) -> dict[str,
         {
             "match_labels": dict(pool.selector),
             "target_ports": [{"number": pool.port}],
-            "resources": dict(settings.picker_resources),
+            "resources": dict(settings.picker.resources),
             "failure_mode": "FailOpen",
             "provider": pool.provider,
             "metrics_secret": f"{names.endpoint_picker}-metrics",
