@@ -7,7 +7,8 @@ from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
 from tests.unit.factories import SETTINGS, derived, workspace
 from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.planning.flux import PoolValues, helm_release, pool_selector
+from workspace_ctrl.planning.chart_values import PoolValues
+from workspace_ctrl.planning.flux import helm_release, pool_selector
 
 VERSION = SETTINGS.chart.version
 
@@ -28,7 +29,9 @@ async def objects(chart):
     """Kind → the one rendered object of that kind."""
     client, loaded = chart
     pool = PoolValues(pool_selector(derived().workspace, "StatefulSet"), port=5000, provider="istio")
-    values = helm_release(workspace().meta, derived(), pool, SETTINGS)["spec"]["values"]
+    values = helm_release(workspace().meta, derived(), pool, chart=SETTINGS.chart, gateway=None, settings=SETTINGS)["spec"][
+        "values"
+    ]
     rendered = await client.template_resources(loaded, derived().release, values, namespace="default")
     return {entry["kind"]: entry for entry in rendered if entry}
 

@@ -13,6 +13,7 @@ from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
+from workspace_ctrl.api.picker import Chart, EndpointPicker, Pool
 
 
 class LabelSelectorRequirement(ApiModel):
@@ -88,6 +89,17 @@ class GatewaySpec(ApiModel):
         max_length=1,
         description="The Gateway to attach to. Default: the controller's setting, else the Gateway labelled "
         "kaito.sh/inference-gateway=true, else the only one in the cluster.",
+    )
+    pool: Pool | None = Field(default=None, description="The InferencePool.")
+    endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
+    chart: Chart | None = Field(
+        default=None, description="The chart that installs pool and endpoint picker. Default: the controller's setting."
+    )
+    service_account_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        description="ServiceAccount in the Workspace's namespace with whose rights Flux installs the chart; default: Flux's own.",
     )
 
 

@@ -7,9 +7,11 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.controller.settings import SettingsError, parse_feature_gates
 from workspace_ctrl.controller.settings_file import SettingsFile, parse_settings_file
+from workspace_ctrl.planning.chart_values import check_installed
 from workspace_ctrl.planning.settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -80,13 +82,18 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
     file = read_settings_file(options["config"])
     settings = file.plan_settings()
     given = file.feature_gates.gateway_extension
-    return replace(
+    merged = replace(
         settings,
         gateway_extension=_gate(options["feature_gates"], gateway_extension if given is None else given),
         gateway=_parse_gateway(options["gateway"]) if options["gateway"] else settings.gateway,
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
         model_server_image=options["model_server_image"] or settings.model_server_image,
     )
+    try:
+        check_installed(merged)
+    except SpecError as error:
+        raise click.UsageError(f"{options['config']}: {error}") from None
+    return merged
 
 
 def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden

@@ -146,11 +146,18 @@ class EndpointPickerSettings(Stanza):
     replicas: int = Field(default=1, ge=1, le=100)
     values: dict[str, Any] = Field(default_factory=dict)
     allowed_values: list[_ValuePath] = Field(default_factory=list)
+    allow_values_from: bool = False
 
     def settings(self) -> PickerSettings:
         """Return what planning knows of it."""
         kept = {"resources": self.resources} if self.resources is not None else {}
-        return PickerSettings(replicas=self.replicas, values=self.values, allowed_values=tuple(self.allowed_values), **kept)
+        return PickerSettings(
+            replicas=self.replicas,
+            values=self.values,
+            allowed_values=tuple(self.allowed_values),
+            allow_values_from=self.allow_values_from,
+            **kept,
+        )
 
 
 class ModelServerSettings(Stanza):

@@ -67,6 +67,8 @@ class PickerSettings:
     """Values of the chart, as the chart lays them out."""
     allowed_values: tuple[str, ...] = ()
     """Dotted paths of values that Workspaces may set besides those that every Workspace may."""
+    allow_values_from: bool = False
+    """Whether Workspaces may name ConfigMaps and Secrets with values, whose content nobody checks."""
 
 
 @dataclass(frozen=True, slots=True)

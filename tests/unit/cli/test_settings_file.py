@@ -120,6 +120,36 @@ def test_options_go_before_the_file(written):
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
+        pytest.param(
+            "endpointPicker: {allowedValues: [inferencePool.targetPorts]}",
+            "which the controller decides",
+            id="ports for Workspaces",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferencePool: {modelServers: {matchLabels: {a: b}}}}}",
+            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is decided by the controller",
+            id="selector",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {image: {hub: registry.example}}}}",
+            "endpointPicker.values.inferenceExtension.image.hub is not read by this version of the chart; write",
+            id="key of an older chart",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {flags: {secure-serving: false}}}}",
+            "sets secure-serving to False, which the chart passes as two arguments",
+            id="boolean flag",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {flags: [{name: v, value: 1}]}}}",
+            "endpointPicker.values.inferenceExtension.flags must be a mapping",
+            id="flags of an older chart",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferencePool: {modelServerType: sglang}}}",
+            "makes the endpoint picker of this version end at its start; leave it out, and label the pods",
+            id="engine",
+        ),
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
         pytest.param("[1]", "is not valid", id="a list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),

@@ -52,8 +52,15 @@ def _word(step):
 
 def manifests(snapshot=None, record=None, settings=SETTINGS):
     """Kind → manifest of all objects that would be applied to a world that has everything but our hashes."""
-    full = snapshot or Snapshot(source=source(), pool=pool(), **GATEWAYS)
-    outcome = plan(record or workspace(), with_accepted(full, record, settings), settings)
+    full = with_accepted(snapshot or Snapshot(source=source(), pool=pool(), **GATEWAYS), record, settings)
+    first = applied(plan(record or workspace(), full, settings))
+    if "OCIRepository" in first:
+        full = replace(full, source=source(hash_=applied_hash(first["OCIRepository"])))
+    return {**first, **applied(plan(record or workspace(), full, settings))}
+
+
+def applied(outcome):
+    """Kind → manifest of what the outcome applies."""
     return {step.manifest["kind"]: step.manifest for step in outcome.steps if isinstance(step, Apply)}
 
 
