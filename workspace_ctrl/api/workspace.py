@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.inference import Inference, WorkloadRef
+from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.picker import Chart, EndpointPicker, Pool
 
@@ -194,3 +195,6 @@ def _check_workload_ref(reference: WorkloadRef) -> None:
     if reference.kind is None and not (reference.selector and reference.target_port):
         remedy = "give kind and name of an object, or selector and targetPort"
         raise SpecError(path, "does not say which pods", remedy)
+    wrong = wrong_label(reference.selector or {})
+    if wrong:
+        raise SpecError(f"{path}.selector", f"has {wrong!r}, which is no label", "write labels that the pods have")

@@ -4,12 +4,12 @@ Later ones go before earlier ones: our defaults, the installation's values, the 
 ports, names. Flux may install the chart with the rights of an administrator, so a Workspace sets only what cannot become another object.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
 from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
@@ -33,8 +33,6 @@ PROTECTED: Final = (
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _PICKER_PORT = 9002
-_LABEL_KEY = r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 _CLUSTER_ROLE_PART = 40
 """Characters that the charts keep of release and namespace in the name of a ClusterRole."""
 _CLUSTER_ROLE_LIMIT = 84
@@ -163,10 +161,10 @@ def _protected(names: Names, pool: PoolValues) -> dict[str, Any]:
 
 
 def _check_selector(selector: Mapping[str, str]) -> None:
-    for key, value in selector.items():
-        if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
-            problem = f"has {f'{key}={value}'[:64]!r}, which is no label"
-            raise SpecError("inference.workloadRef.selector", problem, "write labels that the pods have")
+    """Refuse what is no label: the chart writes keys without quotes, and a scale subresource may say anything."""
+    wrong = wrong_label(selector)
+    if wrong:
+        raise SpecError("inference.workloadRef.selector", f"has {wrong!r}, which is no label", "write labels that the pods have")
 
 
 def _check_asked(layout: ChartLayout, asked: EndpointPicker, pool: PoolValues) -> None:
