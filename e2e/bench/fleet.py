@@ -43,7 +43,7 @@ class Fleet:
 
     def objects(self, chart: ChartSource) -> list[Manifest]:
         """Return what the Workspaces would become, without their owners, in the order of creation."""
-        settings = PlanSettings(gateway_extension=True, chart=chart)
+        settings = PlanSettings(gateway_extension=True, charts=(chart,))
         return [_disowned(manifest) for raw in self.workspaces() for manifest in preview(raw, (), settings).manifests]
 
 

@@ -68,10 +68,12 @@ def _build_into(folder: GoFolder, final: Path) -> None:
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{folder.name}-") as scratch:
         output = Build(Path(scratch) / "build")
         output.binary("x").parent.mkdir(parents=True)
-        total = len(_go(folder, "list", "-deps", "tool").splitlines())
-        with BuildDisplay(folder.name, total) as display:
-            _compile(folder, output, display)
+        if folder.has_programs:
+            total = len(_go(folder, "list", "-deps", "tool").splitlines())
+            with BuildDisplay(folder.name, total) as display:
+                _compile(folder, output, display)
         for asset in folder.assets:
+            _go(folder, "mod", "download", asset.module)
             module = _go(folder, "list", "-m", "-f", "{{.Dir}}", asset.module)
             shutil.copytree(Path(module) / asset.path, output.asset(asset.name), copy_function=shutil.copyfile)
         _make_writable(output.root)

@@ -42,6 +42,11 @@ class GoFolder:
         """The text of go.mod."""
         return (self.path / "go.mod").read_text()
 
+    @property
+    def has_programs(self) -> bool:
+        """Whether anything is compiled; otherwise only folders of modules are taken."""
+        return re.search(r"^tool\b", self.go_mod, re.MULTILINE) is not None
+
     def version(self, module: str) -> str:
         """Return the version of a required module, with its v."""
         match = re.search(rf"^(?:require)?\s+{re.escape(module)} (v\S+)", self.go_mod, re.MULTILINE)
@@ -84,6 +89,11 @@ INFERENCE = GoFolder(
     "inference",
     assets=(Asset("inference-crds", GWIE, "config/crd/bases"), Asset("charts", GWIE, "config/charts")),
 )
+CHARTS_OF_OLD = tuple(
+    GoFolder(f"charts-{version}", assets=(Asset("charts", GWIE, "config/charts"),))
+    for version in ("1.0.0", "1.0.1", "1.1.0", "1.2.1", "1.3.1", "1.4.0")
+)
+"""Earlier versions of the chart `inferencepool`; their endpoint pickers are not built."""
 COREDNS = GoFolder("coredns")
 ISTIO = GoFolder(
     "istio",
@@ -96,4 +106,4 @@ ISTIO = GoFolder(
 )
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 
-FOLDERS = {folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, COREDNS, ISTIO, KWOK)}
+FOLDERS = {folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, COREDNS, ISTIO, KWOK)}

@@ -1,74 +1,72 @@
-"""What we send to the real chart, rendered by the real Helm: selector, port, names and labels are those that we count on."""
+"""`workspace-ctrl chart check` on the real charts, rendered by the real Helm: every layout of the catalog is that of its chart."""
 
-import pyhelm3
+import json
+
 import pytest
+from click.testing import CliRunner
 
 from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
-from tests.unit.factories import SETTINGS, derived, workspace
-from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.planning.flux import PoolValues, helm_release, pool_selector
+from workspace_ctrl.catalog.charts import chart_layouts, find_layout
+from workspace_ctrl.cli.main import main
 
-VERSION = SETTINGS.chart.version
+VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
+HELM = ("--helm", str(output_of(FLUX).binary("helm")))
 
 
-@pytest.fixture(scope="session")
-async def chart(plane, tmp_path_factory):
-    """The chart of the registry, as pyhelm3 sees it."""
-    folder = tmp_path_factory.mktemp("chart")
-    pull = ["helm", "pull", plane.chart_source_url(), "--version", VERSION, "--plain-http", "--destination", str(folder)]
+def check(*arguments):
+    """Run the command; return its exit code and what it printed, as JSON."""
+    result = CliRunner().invoke(main, ["chart", "check", *arguments, *HELM, "-o", "json"])
+    assert result.exit_code in {0, 1}, result.output
+    return result.exit_code, json.loads(result.stdout)
+
+
+def broken(report):
+    return [entry["name"] for entry in report["checks"] if not entry["holds"]]
+
+
+def fetch(plane, version, folder):
+    """Return the packed chart of that version, out of the cluster's registry."""
+    pull = ["helm", "pull", plane.chart_source_url(), "--version", version, "--plain-http", "--destination", str(folder)]
     result = plane.run(pull)
     assert result.returncode == 0, result.stderr
-    client = pyhelm3.Client(executable=str(output_of(FLUX).binary("helm")))
-    return client, await client.get_chart(folder / f"inferencepool-{VERSION}.tgz")
+    return str(folder / f"inferencepool-{version}.tgz")
 
 
-@pytest.fixture(scope="session")
-async def objects(chart):
-    """Kind → the one rendered object of that kind."""
-    client, loaded = chart
-    pool = PoolValues(pool_selector(derived().workspace, "StatefulSet"), port=5000, provider="istio")
-    values = helm_release(workspace().meta, derived(), pool, SETTINGS)["spec"]["values"]
-    rendered = await client.template_resources(loaded, derived().release, values, namespace="default")
-    return {entry["kind"]: entry for entry in rendered if entry}
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_layout_is_that_of_its_chart(plane, version):
+    code, report = check(plane.chart_source_url(), "--version", version, "--insecure")
+    assert (code, broken(report), report["holds"]) == (0, [], True)
+    assert (report["chart"], report["version"]) == ("inferencepool", version)
+    assert len(report["checks"]) > 30
 
 
-async def test_every_place_of_the_layout_is_in_the_chart(chart):
-    _, loaded = chart
-    assert _missing(await loaded.values(), find_layout("inferencepool", VERSION).values.values()) == []
+def test_every_layout_of_the_chart_is_compared_with_one():
+    compared = {find_layout("inferencepool", version).versions for version in VERSIONS}
+    assert compared == {layout.versions for layout in chart_layouts() if layout.name == "inferencepool" and not layout.refused}
 
 
-def _missing(defaults, paths):
-    # Absent from the chart's own values on purpose: the selector, which must be given, and what the library chart documents only.
-    known_absent = {"inferencePool.modelServers.matchLabels"}
-    absent = []
-    for path in paths:
-        tree = defaults
-        for part in path.split("."):
-            tree = tree.get(part, {}) if isinstance(tree, dict) else {}
-        if tree in ({}, None) and path not in known_absent:
-            absent.append(path)
-    return absent
+def test_the_chart_that_is_refused_shows_why(plane):
+    code, report = check(plane.chart_source_url(), "--version", "v1.0.0", "--insecure")
+    assert (code, "namespaces share no ClusterRole" in broken(report)) == (1, True)
+    assert "same name in every namespace" in report["refused"]
 
 
-async def test_the_pool_selects_our_pods_at_our_port(objects):
-    pool = objects["InferencePool"]
-    assert pool["metadata"]["name"] == derived().release
-    assert pool["spec"]["selector"]["matchLabels"] == {
-        "kaito.sh/workspace": "workspace-phi-4-mini",
-        "apps.kubernetes.io/pod-index": "0",
-    }
-    assert pool["spec"]["targetPorts"] == [{"number": 5000}]
-    assert pool["spec"]["endpointPickerRef"]["failureMode"] == "FailOpen"
+def test_a_chart_that_is_not_as_its_version_says_is_found_out(plane, tmp_path):
+    code, report = check(fetch(plane, "v1.5.0", tmp_path), "--version", "v1.4.0")
+    assert code == 1
+    assert {"its image is ours", "it leaves appProtocol to its CRD"} <= set(broken(report))
+    assert "inferenceExtension.image.hub is among the chart's values" in broken(report)
 
 
-async def test_the_endpoint_picker_has_the_name_and_the_resources_that_we_count_on(objects):
-    deployment = objects["Deployment"]
-    assert deployment["metadata"]["name"] == derived().endpoint_picker == objects["Service"]["metadata"]["name"]
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["resources"] == SETTINGS.picker_resources
-    assert container["imagePullPolicy"] == "IfNotPresent"
+def test_a_chart_that_is_not_there_is_said_in_helms_words(plane):
+    result = CliRunner().invoke(
+        main, ["chart", "check", plane.chart_source_url("nothing"), "--version", "v1.5.0", "--insecure", *HELM]
+    )
+    assert (result.exit_code, "Helm says: " in result.output) == (1, True), result.output
 
 
-async def test_istio_gets_its_destination_rule(objects):
-    assert objects["DestinationRule"]["metadata"]["name"] == derived().endpoint_picker
+def test_the_table_tells_each_check(plane):
+    result = CliRunner().invoke(main, ["chart", "check", plane.chart_source_url(), "--version", "v1.5.0", "--insecure", *HELM])
+    assert "✔ it selects our pods\n" in result.output
+    assert "✘" not in result.output

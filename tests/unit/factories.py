@@ -8,6 +8,8 @@ from typing import Any
 from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.planning.flux import oci_repository
+from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.records.decisions import Decisions, Parent, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
@@ -115,6 +117,11 @@ def source(*, generation: int = 1, observed: int = 1, digest: str = DIGEST, hash
         revision=f"v1.5.0@{digest}" if digest else "",
         **fields,
     )
+
+
+def fetched_source() -> OCIRepository:
+    """An OCIRepository that has fetched what the quickstart asks for now."""
+    return source(hash_=applied_hash(oci_repository(workspace().meta, derived(), SETTINGS.chart)))
 
 
 def release(*, generation: int = 1, observed: int = 1, digest: str = DIGEST, hash_: str = "", **fields: Any) -> HelmRelease:

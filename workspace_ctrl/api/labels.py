@@ -3,8 +3,12 @@
 The keys with `kaito.sh` are KAITO's and keep their meaning, so that its manifests, dashboards and selectors go on working.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
+
+_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_PREFIX = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/"
 
 GROUP: Final = "kaito.sh"
 KIND: Final = "Workspace"
@@ -65,3 +69,11 @@ INFERENCE_PORT: Final = 5000
 SERVICE_PORT: Final = 80
 RAY_PORT: Final = 6379
 RAY_DASHBOARD_PORT: Final = 8265
+
+
+def wrong_label(labels: Mapping[str, str]) -> str:
+    """Return the first of `labels` that Kubernetes does not take, as key=value, cut to 64 characters; empty where it takes all."""
+    for key, value in labels.items():
+        if not re.fullmatch(f"({_PREFIX})?{_NAME}", key) or not re.fullmatch(f"({_NAME})?", value):
+            return f"{key}={value}"[:64]
+    return ""

@@ -4,19 +4,17 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 `resource`, `inference`, `tuning` and `gateway` stand at the top.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
-from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.inference import Inference, WorkloadRef
+from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
-
-_LONGEST_KEY = 64
-"""Of a user's key in a message, in characters."""
+from workspace_ctrl.api.picker import Chart, EndpointPicker, Pool
 
 
 class LabelSelectorRequirement(ApiModel):
@@ -93,6 +91,17 @@ class GatewaySpec(ApiModel):
         description="The Gateway to attach to. Default: the controller's setting, else the Gateway labelled "
         "kaito.sh/inference-gateway=true, else the only one in the cluster.",
     )
+    pool: Pool | None = Field(default=None, description="The InferencePool.")
+    endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
+    chart: Chart | None = Field(
+        default=None, description="The chart that installs pool and endpoint picker. Default: the controller's setting."
+    )
+    service_account_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        description="ServiceAccount in the Workspace's namespace with whose rights Flux installs the chart; default: Flux's own.",
+    )
 
 
 class Tuning(ApiModel):
@@ -153,7 +162,7 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         workspace = Workspace.model_validate(dict(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(_path(first["loc"]), f"is not valid: {first['msg']}") from None
+        raise SpecError(field_path(first["loc"]), f"is not valid: {first['msg']}") from None
     if (workspace.inference is None) == (workspace.tuning is None):
         raise SpecError("", "a Workspace needs exactly one of inference and tuning", "add inference, or remove tuning")
     if workspace.inference is not None:
@@ -161,15 +170,6 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
     return workspace
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """Return a field's path as people write it, such as `inference.adapters[0].source.name`; a user's own keys are quoted."""
-    return "".join(map(_step, location)).removeprefix(".")
-
-
-def _step(part: int | str) -> str:
-    return f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{json.dumps(part)[:_LONGEST_KEY]}]"
 
 
 def _check_inference(inference: Inference) -> None:
@@ -195,3 +195,6 @@ def _check_workload_ref(reference: WorkloadRef) -> None:
     if reference.kind is None and not (reference.selector and reference.target_port):
         remedy = "give kind and name of an object, or selector and targetPort"
         raise SpecError(path, "does not say which pods", remedy)
+    wrong = wrong_label(reference.selector or {})
+    if wrong:
+        raise SpecError(f"{path}.selector", f"has {wrong!r}, which is no label", "write labels that the pods have")

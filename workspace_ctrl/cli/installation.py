@@ -1,46 +1,52 @@
 """Options that say what the installation decides; `run` and `plan` share them."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import click
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.controller.settings import SettingsError, parse_feature_gates
+from workspace_ctrl.controller.settings_file import SettingsFile, parse_settings_file
+from workspace_ctrl.planning.chart_values import check_installed
 from workspace_ctrl.planning.settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 _CHART = ChartSource()
+_STANZAS = ", ".join(field.alias or name for name, field in SettingsFile.model_fields.items())
 _OPTIONS = (
     click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"YAML file with settings ({_STANZAS}); the options below go before it.",
+    ),
+    click.option(
         "--feature-gates",
-        default="",
         metavar="GATE=BOOL,...",
         help="Features to switch on or off: gatewayAPIInferenceExtension (default: false).",
     ),
     click.option("--gateway", metavar="NAMESPACE/NAME[/LISTENER]", help="Gateway of all Workspaces that name none."),
-    click.option(
-        "--chart-url",
-        default=_CHART.url,
-        show_default=True,
-        help="OCI address of the chart that installs pool and endpoint picker.",
-    ),
-    click.option("--chart-version", default=_CHART.version, show_default=True, help="Its version."),
+    click.option("--chart-url", help=f"OCI address of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
+    click.option("--chart-version", help=f"Its version.  [default: {_CHART.version}]"),
     click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP (registries of tests and demos)."),
-    click.option("--model-server-image", default=DEFAULT_MODEL_SERVER_IMAGE, show_default=True, help="Image of the model server."),
+    click.option("--model-server-image", help=f"Image of the model server.  [default: {DEFAULT_MODEL_SERVER_IMAGE}]"),
 )
 
 
 class InstallationOptions(TypedDict):
     """The values of `installation_options`, as click passes them."""
 
-    feature_gates: str
+    config: Path | None
+    feature_gates: str | None
     gateway: str | None
-    chart_url: str
-    chart_version: str
+    chart_url: str | None
+    chart_version: str | None
     chart_insecure: bool
-    model_server_image: str
+    model_server_image: str | None
 
 
 def installation_options(function: FunctionT) -> FunctionT:
@@ -50,24 +56,62 @@ def installation_options(function: FunctionT) -> FunctionT:
     return function
 
 
-def plan_settings(options: InstallationOptions) -> PlanSettings:
-    """Return the settings that the options make.
+def read_settings_file(path: Path | None) -> SettingsFile:
+    """Return the settings in the file, or the defaults where there is none.
+
+    Raises:
+        click.UsageError: it cannot be read, or a setting cannot be used; exit code 2.
+    """
+    if path is None:
+        return SettingsFile()
+    try:
+        return parse_settings_file(path.read_text(encoding="utf-8"))
+    except SettingsError as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise click.UsageError(f"{path} cannot be read: {reason}") from None
+
+
+def plan_settings(options: InstallationOptions, *, gateway_extension: bool = False) -> PlanSettings:
+    """Return the settings that file and options make; `gateway_extension` is the gate's default.
 
     Raises:
         click.UsageError: one of them cannot be used; exit code 2.
     """
-    chart = ChartSource(url=options["chart_url"], version=options["chart_version"], insecure=options["chart_insecure"])
-    try:
-        gates = parse_feature_gates(options["feature_gates"])
-        find_layout(chart.chart, chart.version)
-    except (SettingsError, UnknownChartError) as error:
-        raise click.UsageError(str(error)) from None
-    return PlanSettings(
-        gateway_extension=gates["gatewayAPIInferenceExtension"],
-        gateway=_parse_gateway(options["gateway"]) if options["gateway"] else None,
-        chart=chart,
-        model_server_image=options["model_server_image"],
+    file = read_settings_file(options["config"])
+    settings = file.plan_settings()
+    given = file.feature_gates.gateway_extension
+    merged = replace(
+        settings,
+        gateway_extension=_gate(options["feature_gates"], gateway_extension if given is None else given),
+        gateway=_parse_gateway(options["gateway"]) if options["gateway"] else settings.gateway,
+        charts=(_chart(options, settings.chart), *settings.charts[1:]),
+        model_server_image=options["model_server_image"] or settings.model_server_image,
     )
+    try:
+        check_installed(merged)
+    except SpecError as error:
+        raise click.UsageError(f"{options['config']}: {error}") from None
+    return merged
+
+
+def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden
+    try:
+        return parse_feature_gates(text)["gatewayAPIInferenceExtension"] if text else default
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
+    """Return the default chart; another address or version is not that of the file's digest."""
+    url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
+    digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
+    try:
+        find_layout(url.rpartition("/")[2], version)
+    except UnknownChartError as error:
+        raise click.UsageError(str(error)) from None
+    return replace(chart, url=url, version=version, digest=digest, insecure=options["chart_insecure"] or chart.insecure)
 
 
 def _parse_gateway(text: str) -> GatewayChoice:

@@ -2,6 +2,7 @@
 
 import click
 
+from workspace_ctrl.cli.chart import chart_command
 from workspace_ctrl.cli.crd import crd_command
 from workspace_ctrl.cli.plan import plan_command
 from workspace_ctrl.cli.presets import presets_command
@@ -23,5 +24,6 @@ def main() -> None:
 main.add_command(run_command)
 main.add_command(status_command)
 main.add_command(plan_command)
+main.add_command(chart_command)
 main.add_command(presets_command)
 main.add_command(crd_command)

@@ -50,9 +50,7 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     Needs no cluster, and changes nothing. What only a cluster can tell is assumed, and said at the end.
     Exit code: 0; 2 when a Workspace is refused, or there is none.
     """
-    if not installation["feature_gates"]:
-        installation["feature_gates"] = "gatewayAPIInferenceExtension=true"
-    settings = plan_settings(installation)
+    settings = plan_settings(installation, gateway_extension=True)
     objects = [document for file in files for document in _objects(file)]
     workspaces = [document for document in objects if document.get("kind") == KIND]
     if not workspaces:

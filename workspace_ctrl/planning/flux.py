@@ -4,55 +4,59 @@ We send only the fields that we decide. `suspend` and everything that the API se
 and an apply that changes nothing stays one. Settings and their reasons: docs/concepts/flux.md.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.picker import EndpointPicker, ValuesReference
+from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.charts import find_layout
+from workspace_ctrl.planning.chart_values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.records.meta import Meta
 
 _CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 
-@dataclass(frozen=True, slots=True)
-class PoolValues:
-    """What the chart must know of the model server and of the Gateway."""
-
-    selector: Mapping[str, str]
-    """Labels of the pods that answer requests."""
-    port: int
-    provider: str
-    """The chart's `provider.name`, which follows from the Gateway's class."""
-
-
-def oci_repository(owner: Meta, names: Names, settings: PlanSettings) -> Manifest:
+def oci_repository(owner: Meta, names: Names, chart: ChartSource) -> Manifest:
     """Return the OCIRepository of the chart."""
     spec: dict[str, Any] = {
-        "url": settings.chart.url,
-        "ref": {"tag": settings.chart.version},
-        "interval": "10m",
+        "url": chart.url,
+        "ref": {"digest": chart.digest} if chart.digest else {"tag": chart.version},
+        # A pinned chart never changes; a tag that was moved is found by one HEAD request each time.
+        "interval": "1h" if chart.digest else "10m",
         "timeout": "60s",
         # The stored file is then the registry's, byte for byte; otherwise Flux packs it anew and may leave files out.
         "layerSelector": {"mediaType": _CHART_LAYER, "operation": "copy"},
     }
-    if settings.chart.insecure:
+    if chart.insecure:
         spec["insecure"] = True
+    if chart.secret:
+        spec["secretRef"] = {"name": chart.secret}
+    if chart.cert_secret:
+        spec["certSecretRef"] = {"name": chart.cert_secret}
+    if chart.verification:
+        keys = {"secretRef": {"name": chart.verification.secret}} if chart.verification.secret else {}
+        spec["verify"] = {"provider": chart.verification.provider, **keys}
     return owned("source.toolkit.fluxcd.io/v1", "OCIRepository", names.source, owner, {"spec": spec})
 
 
-def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSettings) -> Manifest:
+def helm_release(
+    owner: Meta, names: Names, pool: PoolValues, *, chart: ChartSource, gateway: GatewaySpec | None, settings: PlanSettings
+) -> Manifest:
     """Return the HelmRelease of the chart, for the model servers of `pool`.
 
     Raises:
         UnknownChartError: the layout of the chart's values is not known.
+        SpecError: the Workspace sets values that it may not, or that the chart does not take.
     """
     # A failed attempt is tried again for ever; Flux's default is to give up after one, a slow image pull included. Readiness of the
     # endpoint picker is watched by ourselves, so that no worker of Flux is held by a waiting installation.
     action = {"disableWait": True, "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}}
+    picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
+    layout = find_layout(chart.chart, chart.version)
     spec = {
         "chartRef": {"kind": "OCIRepository", "name": names.source},
         "releaseName": names.release,
@@ -64,9 +68,26 @@ def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSett
         "uninstall": {"deletionPropagation": "background"},
         "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
         "commonMetadata": {"labels": {OWNER_LABEL: names.workspace}},
-        "values": _values(names, pool, settings),
+        "values": chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker),
     }
+    if gateway is not None and gateway.service_account_name:
+        spec["serviceAccountName"] = gateway.service_account_name
+    if picker.values_from:
+        if not settings.picker.allow_values_from:
+            remedy = "use gateway.endpointPicker.values; the installation allows it with endpointPicker.allowValuesFrom"
+            raise SpecError("gateway.endpointPicker.valuesFrom", "is not for a Workspace to set", remedy)
+        spec["valuesFrom"] = [_values_reference(reference) for reference in picker.values_from]
     return owned("helm.toolkit.fluxcd.io/v2", "HelmRelease", names.source, owner, {"spec": spec})
+
+
+def _values_reference(reference: ValuesReference) -> dict[str, Any]:
+    """Return the reference for Flux; without a targetPath, whose values would go before ours."""
+    entry: dict[str, Any] = {"kind": reference.kind, "name": reference.name}
+    if reference.values_key is not None:
+        entry["valuesKey"] = reference.values_key
+    if reference.optional is not None:
+        entry["optional"] = reference.optional
+    return entry
 
 
 def pool_selector(workspace: str, workload_kind: str) -> dict[str, str]:
@@ -75,18 +96,3 @@ def pool_selector(workspace: str, workload_kind: str) -> dict[str, str]:
     if workload_kind == "StatefulSet":
         selector[POD_INDEX_LABEL] = "0"
     return selector
-
-
-def _values(names: Names, pool: PoolValues, settings: PlanSettings) -> dict[str, Any]:
-    layout = find_layout(settings.chart.chart, settings.chart.version)
-    return layout.values_for(
-        {
-            "match_labels": dict(pool.selector),
-            "target_ports": [{"number": pool.port}],
-            "resources": dict(settings.picker_resources),
-            "failure_mode": "FailOpen",
-            "provider": pool.provider,
-            "metrics_secret": f"{names.endpoint_picker}-metrics",
-            "image_pull_policy": "IfNotPresent",
-        }
-    )

@@ -7,18 +7,21 @@ what we decide yields no step, so a pass over a finished Workspace writes nothin
 from collections.abc import Iterator
 from dataclasses import replace
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.chart_source import choose_chart
+from workspace_ctrl.planning.chart_values import PoolValues
 from workspace_ctrl.planning.gateways import choose_parent
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.route import http_route, path_of
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.meta import Meta
@@ -130,9 +133,7 @@ class _Planner:
             self._problems.append(found)
         self._problems.extend(self._missing_kinds())
         if not any(problem.link is LinkName.SOURCE for problem in self._problems):
-            source = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, self._settings))
-            self._apply(source, LinkName.SOURCE)
-            self._plan_release(decisions.workload_kind, parent)
+            self._plan_chart(decisions.workload_kind, parent)
         if parent is not None and self._snapshot.pool is not None:
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", parent.gateway.ref, parent.section)
@@ -140,25 +141,43 @@ class _Planner:
             self._apply(route, LinkName.ROUTE)
         return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
 
-    def _plan_release(self, workload_kind: str, parent: Parent | None) -> None:
+    def _plan_chart(self, workload_kind: str, parent: Parent | None) -> None:
+        gateway = self._spec.gateway
+        try:
+            chart = choose_chart(gateway.chart if gateway else None, self._settings)
+        except SpecError as error:
+            self._problems.append(Problem(LinkName.SOURCE, "ChartNotAllowed", str(error), terminal=True))
+            return
+        except UnknownChartError as error:
+            self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
+            return
+        manifest = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, chart))
+        if self._apply(manifest, LinkName.SOURCE):
+            self._plan_release(workload_kind, parent, chart)
+
+    def _plan_release(self, workload_kind: str, parent: Parent | None, chart: ChartSource) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.
 
         New values must never meet an old chart, and the values depend on the Gateway's class.
         """
-        source = self._snapshot.source
+        source, gateway = self._snapshot.source, self._spec.gateway
         pool_served = "InferencePool" not in self._snapshot.missing_kinds
         if parent is None or source is None or not source.is_current or not pool_served:
             return
-        pool = flux.PoolValues(
+        pool = PoolValues(
             selector=self._server.selector or flux.pool_selector(self._names.workspace, workload_kind),
             port=self._server.port,
             provider=find_profile(parent.controller).chart_provider,
+            failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
         )
         key = ("release", workload_kind, pool.provider)
         try:
-            manifest = self._prepared.manifest(key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings))
-        except UnknownChartError as error:
-            self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
+            manifest = self._prepared.manifest(
+                key,
+                lambda: flux.helm_release(self._owner, self._names, pool, chart=chart, gateway=gateway, settings=self._settings),
+            )
+        except SpecError as error:
+            self._problems.append(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))
             return
         if not self._workspace.has_finalizer:
             # Before this object, the API server can collect everything by owner; this one has to be removed in order.
@@ -176,8 +195,11 @@ class _Planner:
             text = "the cluster does not serve InferencePool; install the Gateway API Inference Extension CRDs"
             yield Problem(LinkName.POOL, "CRDsNotAvailable", text)
 
-    def _apply(self, manifest: Manifest, link: LinkName) -> None:
-        """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it."""
+    def _apply(self, manifest: Manifest, link: LinkName) -> bool:
+        """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it.
+
+        Return whether the object is there and as `manifest` has it.
+        """
         ref = ref_of(manifest)
         meta = self._snapshot.meta_of(ref)
         if meta is None:
@@ -186,8 +208,11 @@ class _Planner:
             text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
             self._problems.append(Problem(link, "NotOwned", text))
         elif meta.deleting:
-            return
+            return False
         elif meta.applied_hash != applied_hash(manifest):
             self._steps.append(Apply(manifest, link, force=True))
         elif not self._prepared.is_ours(manifest, meta) and self._snapshot.tolerated.get(ref) != meta.owned:
             self._steps.append(Apply(manifest, link, force=True, repairs=True))
+        else:
+            return True
+        return False

@@ -11,8 +11,9 @@ from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import parse_workspace
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.gateways import named_gateway
-from workspace_ctrl.planning.manifests import Manifest, applied_hash
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Interests, ReadConfig, ReadScale, Step, TryWorkload
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
@@ -61,8 +62,24 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     for problem in outcome.decisions.problems:
         if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
             raise SpecError("", problem.message)
-    manifests = tuple(step.manifest for step in outcome.steps if isinstance(step, Apply))
-    return Preview(manifests, outcome.decisions, _assumptions(outcome.decisions))
+    # The release follows the fetched chart.
+    after = plan(workspace, _with_fetched_chart(world, outcome), settings)
+    return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
+
+
+def _with_fetched_chart(world: Snapshot, outcome: Plan) -> Snapshot:
+    """Return the world in which Flux has fetched the chart that `outcome` asks for."""
+    asked = next((step.manifest for step in outcome.steps if isinstance(step, Apply) and step.link is LinkName.SOURCE), None)
+    if asked is None or world.source is None:
+        return world
+    return replace(world, source=replace(world.source, meta=replace(world.source.meta, applied_hash=applied_hash(asked))))
+
+
+def _manifests(*outcomes: Plan) -> tuple[Manifest, ...]:
+    """Return what the outcomes apply, each object once, in the order of the chain."""
+    applied = {ref_of(step.manifest): step for outcome in outcomes for step in outcome.steps if isinstance(step, Apply)}
+    chain = list(LinkName)
+    return tuple(step.manifest for step in sorted(applied.values(), key=lambda step: chain.index(step.link)))
 
 
 def _with_others(

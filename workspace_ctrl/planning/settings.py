@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
@@ -12,14 +13,33 @@ DEFAULT_PICKER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "250m", "memo
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """How Flux checks the signature of a chart."""
+
+    provider: str
+    """cosign or notation."""
+    secret: str = ""
+    """Secret with the keys, in the Workspace's namespace; cosign works without one, with Sigstore's public service."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChartSource:
     """Where the chart that installs pool and endpoint picker comes from."""
 
+    name: str = "default"
+    """By which Workspaces choose it."""
     url: str = "oci://registry.k8s.io/gateway-api-inference-extension/charts/inferencepool"
     version: str = "v1.5.0"
     """Tag in the registry; it also chooses the layout of the values."""
+    digest: str = ""
+    """`sha256:...` of the manifest, where the chart is pinned: then the tag is not asked for."""
     insecure: bool = False
     """Plain HTTP, for registries of tests and demos."""
+    secret: str = ""
+    """Secret of type kubernetes.io/dockerconfigjson, in the Workspace's namespace, by which Flux logs in."""
+    cert_secret: str = ""
+    """Secret with ca.crt, or tls.crt and tls.key, in the Workspace's namespace."""
+    verification: Verification | None = None
 
     @property
     def chart(self) -> str:
@@ -37,6 +57,21 @@ class GatewayChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class PickerSettings:
+    """What the installation decides of every endpoint picker."""
+
+    resources: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_PICKER_RESOURCES)
+    """Resources of its container, as in a pod."""
+    replicas: int = 1
+    values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Values of the chart, as the chart lays them out."""
+    allowed_values: tuple[str, ...] = ()
+    """Dotted paths of values that Workspaces may set besides those that every Workspace may."""
+    allow_values_from: bool = False
+    """Whether Workspaces may name ConfigMaps and Secrets with values, whose content nobody checks."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's decisions."""
 
@@ -44,9 +79,14 @@ class PlanSettings:
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
     gateway: GatewayChoice | None = None
     """The Gateway of all Workspaces that name none."""
-    chart: ChartSource = field(default_factory=ChartSource)
-    picker_resources: Mapping[str, Any] = field(default_factory=lambda: DEFAULT_PICKER_RESOURCES)
-    """Resources of the endpoint picker's container, as in a pod."""
+    charts: tuple[ChartSource, ...] = (ChartSource(),)
+    """The first is that of all Workspaces that name none."""
+    picker: PickerSettings = field(default_factory=PickerSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     request_timeout: str = "300s"
     """Longest answer through the Gateway; without one, some classes cut answers off after 15 s."""
+
+    @property
+    def chart(self) -> ChartSource:
+        """The chart of all Workspaces that name none."""
+        return self.charts[0]

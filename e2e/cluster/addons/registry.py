@@ -14,14 +14,14 @@ from pathlib import Path
 
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.builder import build, output_of
-from e2e.cluster.catalog import FLUX, GWIE, INFERENCE, GoFolder
+from e2e.cluster.catalog import CHARTS_OF_OLD, FLUX, GWIE, INFERENCE, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.installation import Installation
 from e2e.cluster.places import cache_dir, locked
 from e2e.cluster.program import Program
 from e2e.cluster.settings import free_port
 
-CHART_SOURCES: tuple[GoFolder, ...] = (INFERENCE,)
+CHART_SOURCES: tuple[GoFolder, ...] = (INFERENCE, *CHARTS_OF_OLD)
 """Folders with an asset `charts`; another version of the chart is another folder with its own go.mod."""
 
 CHARTS = ("inferencepool",)
@@ -105,7 +105,7 @@ def _run(command: list[str]) -> None:
 
 ADDON = Addon(
     "registry",
-    "an OCI registry with the chart inferencepool",
+    "an OCI registry with the chart inferencepool, 1.0 to 1.5",
     install,
     folders=(FLUX, *CHART_SOURCES),
     programs=("docker-registry",),

@@ -39,6 +39,11 @@ def test_the_quickstart_is_accepted():
             "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
             id="preset and template",
         ),
+        pytest.param(
+            {"inference": {"workloadRef": {"selector": {"a: b\nc": "d"}, "targetPort": 80}}},
+            "inference.workloadRef.selector has 'a: b\\nc=d', which is no label; write labels that the pods have",
+            id="no label",
+        ),
         pytest.param({"resource": None}, "resource is missing; name the nodes with resource.labelSelector", id="no resource"),
         pytest.param(
             {"inference": {"preset": {"name": 3}}},

@@ -64,7 +64,20 @@ near_misses = st.fixed_dictionaries(
         )
         | anything,
         "tuning": anything,
-        "gateway": st.fixed_dictionaries({}, optional={"enabled": anything, "parentRefs": anything}) | anything,
+        "gateway": st.fixed_dictionaries(
+            {},
+            optional={
+                "enabled": anything,
+                "parentRefs": anything,
+                "chart": st.fixed_dictionaries({}, optional={"name": small_texts, "version": small_texts}) | anything,
+                "endpointPicker": st.fixed_dictionaries(
+                    {}, optional={"values": anything, "resources": anything, "replicas": anything, "valuesFrom": anything}
+                )
+                | anything,
+                "serviceAccountName": anything,
+            },
+        )
+        | anything,
     },
 )
 worlds = st.builds(

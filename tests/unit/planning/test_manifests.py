@@ -2,7 +2,8 @@
 
 from tests.unit.factories import SETTINGS, derived, meta, parent, workspace
 from workspace_ctrl.api.labels import POD_LABEL
-from workspace_ctrl.planning.flux import PoolValues, helm_release, oci_repository, pool_selector
+from workspace_ctrl.planning.chart_values import PoolValues
+from workspace_ctrl.planning.flux import helm_release, oci_repository, pool_selector
 from workspace_ctrl.planning.route import http_route
 from workspace_ctrl.planning.services import headless_service, service
 
@@ -33,22 +34,17 @@ def test_pods_find_each_other_before_they_are_ready():
 
 
 def test_flux_is_sent_only_what_we_decide():
-    manifest = oci_repository(OWNER, derived(), SETTINGS)
+    manifest = oci_repository(OWNER, derived(), SETTINGS.chart)
     assert manifest["metadata"]["name"] == "workspace-phi-4-mini-inferencepool"
     assert manifest["spec"]["ref"] == {"tag": "v1.5.0"}
     assert not {"provider", "suspend", "insecure"} & manifest["spec"].keys()
 
 
 def test_the_release_installs_the_chart_for_this_workspace():
-    spec = helm_release(OWNER, derived(), POOL, SETTINGS)["spec"]
+    spec = helm_release(OWNER, derived(), POOL, chart=SETTINGS.chart, gateway=None, settings=SETTINGS)["spec"]
     assert spec["chartRef"] == {"kind": "OCIRepository", "name": "workspace-phi-4-mini-inferencepool"}
     assert spec["releaseName"] == "workspace-phi-4-mini-inferencepool"
     assert spec["install"]["strategy"]["name"] == spec["upgrade"]["strategy"]["name"] == "RetryOnFailure"
-    assert spec["values"]["inferencePool"] == {
-        "modelServers": {"matchLabels": {"kaito.sh/workspace": "workspace-phi-4-mini"}},
-        "targetPorts": [{"number": 5000}],
-    }
-    assert spec["values"]["provider"] == {"name": "istio"}
     assert "suspend" not in spec
 
 

@@ -52,8 +52,15 @@ def _word(step):
 
 def manifests(snapshot=None, record=None, settings=SETTINGS):
     """Kind → manifest of all objects that would be applied to a world that has everything but our hashes."""
-    full = snapshot or Snapshot(source=source(), pool=pool(), **GATEWAYS)
-    outcome = plan(record or workspace(), with_accepted(full, record, settings), settings)
+    full = with_accepted(snapshot or Snapshot(source=source(), pool=pool(), **GATEWAYS), record, settings)
+    first = applied(plan(record or workspace(), full, settings))
+    if "OCIRepository" in first:
+        full = replace(full, source=source(hash_=applied_hash(first["OCIRepository"])))
+    return {**first, **applied(plan(record or workspace(), full, settings))}
+
+
+def applied(outcome):
+    """Kind → manifest of what the outcome applies."""
     return {step.manifest["kind"]: step.manifest for step in outcome.steps if isinstance(step, Apply)}
 
 
@@ -106,7 +113,7 @@ def test_a_deleted_object_is_created_again():
 
 
 def test_a_changed_decision_is_forced_on_what_is_ours():
-    changed = replace(SETTINGS, chart=ChartSource(version="v1.5.1"))
+    changed = replace(SETTINGS, charts=(ChartSource(version="v1.5.1"),))
     assert words(plan(workspace(), finished(), changed)) == ["force OCIRepository"]
 
 
@@ -226,7 +233,7 @@ def test_the_release_waits_for_a_gateway_because_its_values_depend_on_the_class(
 
 
 def test_an_unknown_chart_version_is_said():
-    settings = replace(SETTINGS, chart=ChartSource(version="v9.9.9"))
+    settings = replace(SETTINGS, charts=(ChartSource(version="v9.9.9"),))
     world = with_accepted(replace(finished(), release=None), settings=settings)
     problems = plan(workspace(), world, settings).decisions.problems
     assert [(entry.link, entry.reason, entry.terminal) for entry in problems] == [(LinkName.RELEASE, "ChartVersionUnknown", True)]

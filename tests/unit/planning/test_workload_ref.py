@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, SETTINGS, gateway, gateway_class, pool, quickstart, source, workspace
+from tests.unit.factories import NAME, NAMESPACE, SETTINGS, fetched_source, gateway, gateway_class, pool, quickstart, workspace
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.planning.steps import Apply, ReadScale
@@ -12,7 +12,7 @@ from workspace_ctrl.records.answers import Answers, ScaleSelector
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
-GATEWAY_SIDE = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),), "source": source(), "pool": pool()}
+GATEWAY_SIDE = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),), "source": fetched_source(), "pool": pool()}
 NO_SELECTOR = Answers(scale=ScaleSelector("theirs"))
 NAMED = {"kind": "Deployment", "name": "llama-cpp"}
 
@@ -35,7 +35,7 @@ def planned(reference: dict[str, Any], found: ReferencedWorkload | None = None, 
 def pool_of(outcome: Plan) -> dict[str, Any]:
     release = next(step.manifest for step in outcome.steps if isinstance(step, Apply) and step.manifest["kind"] == "HelmRelease")
     values: dict[str, Any] = release["spec"]["values"]["inferencePool"]
-    return values
+    return {key: values[key] for key in ("modelServers", "targetPorts")}
 
 
 def pool_values(labels: dict[str, str], port: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_labels_alone_are_enough():
 
 def test_nothing_of_the_model_server_is_written():
     kinds = [step.manifest["kind"] for step in planned(NAMED, with_pods({"containerPort": 1})).steps if isinstance(step, Apply)]
-    assert kinds == ["OCIRepository", "HelmRelease", "HTTPRoute"]
+    assert kinds == ["HelmRelease", "HTTPRoute"]
 
 
 def test_an_object_without_a_selector_is_asked_for_its_scale():

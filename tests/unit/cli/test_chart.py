@@ -1,0 +1,44 @@
+"""`workspace-ctrl chart check`: what is said before Helm is asked, and what a chart is judged by."""
+
+import pytest
+
+from tests.unit.cli.test_cli import run
+from workspace_ctrl.catalog.charts import find_layout
+from workspace_ctrl.planning.chart_check import Rendered, checks, renderings
+
+LAYOUT = find_layout("inferencepool", "v1.5.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("/nowhere/chart",), "/nowhere/chart is not there; name a folder, a packed chart, or an address that begins with oci://"),
+        (("oci://registry.example/chart", "--helm", "no-such-helm"), "no-such-helm is not there; install Helm (https://helm.sh"),
+    ],
+)
+def test_what_is_missing_is_said_with_a_remedy(arguments, words):
+    result = run("chart", "check", *arguments)
+    assert (result.exit_code, words in " ".join(result.output.split())) == (2, True), result.output
+
+
+def test_a_chart_that_makes_nothing_holds_nothing():
+    found = checks(LAYOUT, {}, [Rendered(entry, []) for entry in renderings(LAYOUT)])
+    assert not [check.name for check in found if check.name.startswith("inference") and check.holds]
+    assert {check.name for check in found if check.holds} == {
+        "it leaves appProtocol to its CRD",
+        "releases of a namespace share no object",
+        "namespaces share no ClusterRole",
+        "no object is made besides those that are known",
+        "every object is in the release's namespace",
+    }
+
+
+def test_objects_that_nobody_expects_are_named():
+    first, *others = renderings(LAYOUT)
+    harmful = {"kind": "DaemonSet", "metadata": {"name": "x", "namespace": "kube-system"}}
+    found = {
+        check.name: check for check in checks(LAYOUT, {}, [Rendered(first, [harmful]), *(Rendered(o, [harmful]) for o in others)])
+    }
+    assert "DaemonSet" in found["no object is made besides those that are known"].found
+    assert "DaemonSet x" in found["every object is in the release's namespace"].found
+    assert found["releases of a namespace share no object"].found == "both have DaemonSet x"

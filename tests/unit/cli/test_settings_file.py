@@ -1,0 +1,192 @@
+"""The settings file: what it may say, what an option overrides, and what is answered to a wrong one."""
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from tests.unit.cli.test_cli import REPOSITORY
+from workspace_ctrl.cli.installation import InstallationOptions, plan_settings
+from workspace_ctrl.cli.main import main
+from workspace_ctrl.planning.settings import ChartSource, GatewayChoice, PickerSettings, PlanSettings, Verification
+
+QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
+DIGEST = "sha256:" + "a" * 64
+FULL = f"""
+featureGates: {{gatewayAPIInferenceExtension: true}}
+gateway: {{namespace: gateways, name: public, sectionName: https}}
+chartSources:
+  - name: mirror
+    url: oci://registry.example:5000/charts/inferencepool
+    version: v1.5.0
+    digest: {DIGEST}
+    insecure: true
+    secretRef: {{name: login}}
+    certSecretRef: {{name: ca}}
+    verify: {{provider: cosign, secretRef: {{name: keys}}}}
+  - name: upstream
+endpointPicker:
+  resources: {{requests: {{cpu: 1, memory: 1Gi}}}}
+  replicas: 2
+  values: {{inferenceExtension: {{flags: {{v: 2}}}}}}
+  allowedValues: [inferenceExtension.env]
+modelServer: {{image: registry.example/vllm:v1}}
+timeout: 60s
+"""
+
+
+def settings_of(path, **options):
+    nothing = dict.fromkeys(InstallationOptions.__annotations__)
+    return plan_settings({**nothing, "config": path, **options})
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a settings file and return its path."""
+
+    def write(text):
+        path = tmp_path / "settings.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_every_stanza_is_read(written):
+    assert settings_of(written(FULL)) == PlanSettings(
+        gateway_extension=True,
+        gateway=GatewayChoice("gateways", "public", "https"),
+        charts=(
+            ChartSource(
+                name="mirror",
+                url="oci://registry.example:5000/charts/inferencepool",
+                version="v1.5.0",
+                digest=DIGEST,
+                insecure=True,
+                secret="login",
+                cert_secret="ca",
+                verification=Verification("cosign", "keys"),
+            ),
+            ChartSource(name="upstream"),
+        ),
+        picker=PickerSettings(
+            resources={"requests": {"cpu": 1, "memory": "1Gi"}},
+            replicas=2,
+            values={"inferenceExtension": {"flags": {"v": 2}}},
+            allowed_values=("inferenceExtension.env",),
+        ),
+        model_server_image="registry.example/vllm:v1",
+        request_timeout="60s",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "featureGates: {}"])
+def test_an_empty_file_leaves_the_defaults(written, text):
+    assert settings_of(written(text)) == settings_of(None) == PlanSettings()
+
+
+def test_options_go_before_the_file(written):
+    changed = settings_of(
+        written(FULL),
+        feature_gates="gatewayAPIInferenceExtension=false",
+        gateway="other/gateway",
+        chart_url="oci://registry.example/inferencepool",
+        model_server_image="registry.example/vllm:v2",
+    )
+    assert (changed.gateway_extension, changed.gateway) == (False, GatewayChoice("other", "gateway"))
+    assert (changed.chart.url, changed.chart.secret) == ("oci://registry.example/inferencepool", "login")
+    assert changed.chart.digest == ""  # that of another address
+    assert changed.charts[1] == ChartSource(name="upstream")
+    assert changed.model_server_image == "registry.example/vllm:v2"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
+        pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; write one of", id="deeper"),
+        pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),
+        pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
+        pytest.param(
+            'featureGates: {gatewayAPIInferenceExtension: "yes"}', "Input should be a valid boolean", id="text for a bool"
+        ),
+        pytest.param("gateway: {name: a}", "gateway.namespace is not valid: Field required", id="missing"),
+        pytest.param("gateway: {name: A b, namespace: c}", "gateway.name must be the name of an object", id="name"),
+        pytest.param("chartSources: []", "chartSources is not valid: List should have at least 1", id="no source"),
+        pytest.param("chartSources: [{}, {}]", "rename one that is called default", id="twice"),
+        pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be an address", id="scheme"),
+        pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),
+        pytest.param("chartSources: [{version: v9.0.0}]", "chartSources[0] cannot be used: the values of chart", id="version"),
+        pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
+        pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
+        pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
+        pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
+        pytest.param(
+            "endpointPicker: {allowedValues: [inferencePool.targetPorts]}",
+            "which the controller decides",
+            id="ports for Workspaces",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferencePool: {modelServers: {matchLabels: {a: b}}}}}",
+            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is decided by the controller",
+            id="selector",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {image: {hub: registry.example}}}}",
+            "endpointPicker.values.inferenceExtension.image.hub is not read by this version of the chart; write",
+            id="key of an older chart",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {flags: {secure-serving: false}}}}",
+            "sets secure-serving to False, which the chart passes as two arguments",
+            id="boolean flag",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {flags: [{name: v, value: 1}]}}}",
+            "endpointPicker.values.inferenceExtension.flags must be a mapping",
+            id="flags of an older chart",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferencePool: {modelServerType: sglang}}}",
+            "makes the endpoint picker of this version end at its start; leave it out, and label the pods",
+            id="engine",
+        ),
+        pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
+        pytest.param("[1]", "is not valid", id="a list"),
+        pytest.param("a: [", "is not YAML", id="no YAML"),
+        pytest.param("a: 1\n---\nb: 2", "holds 2 documents; write one", id="two documents"),
+    ],
+)
+def test_a_wrong_file_is_answered_with_path_and_remedy(written, text, words):
+    result = CliRunner().invoke(main, ["plan", "-f", QUICKSTART, "--config", str(written(text))])
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+    assert "settings.yaml: " in result.output
+    assert words in result.output
+
+
+@pytest.mark.parametrize(("name", "words"), [("missing.yaml", "No such file"), ("bytes", "not text in UTF-8")])
+def test_a_file_that_cannot_be_read_is_said(tmp_path, name, words):
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    result = CliRunner().invoke(main, ["run", "--config", str(tmp_path / name)])
+    assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+def test_plan_shows_what_the_file_decides(written):
+    result = CliRunner().invoke(main, ["plan", "-f", QUICKSTART, "-o", "yaml", "--config", str(written(FULL))])
+    kinds = {document["kind"]: document for document in yaml.safe_load_all(result.output)}
+    assert kinds["HTTPRoute"]["spec"]["parentRefs"][0]["sectionName"] == "https"
+    assert kinds["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "60s"}
+    (container,) = kinds["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example/vllm:v1"
+
+
+def test_the_files_gate_holds_for_plan_too(written):
+    off = written("featureGates: {gatewayAPIInferenceExtension: false}")
+    result = CliRunner().invoke(main, ["plan", "-f", QUICKSTART, "-o", "yaml", "--config", str(off)])
+    assert [document["kind"] for document in yaml.safe_load_all(result.output)] == ["Deployment", "Service"]
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_help_names_every_stanza(command):
+    text = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
+    for stanza in ("featureGates", "gateway", "chartSources", "endpointPicker", "modelServer", "timeout"):
+        assert stanza in text

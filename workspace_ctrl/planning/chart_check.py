@@ -1,0 +1,212 @@
+"""What we count on in a chart: that it reads the keys of its layout, and makes the objects that the rest of the chain expects.
+
+Pure: says what to render, and judges what was rendered.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.catalog.charts import ChartLayout, value_at
+from workspace_ctrl.planning.chart_values import PoolValues, chart_values
+from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.planning.settings import PickerSettings
+
+_PORT = 5000
+_REPLICAS = 2
+_RESOURCES = {"requests": {"cpu": "300m", "memory": "600Mi"}, "limits": {"memory": "700Mi"}}
+_ENVIRONMENT = [{"name": "CHART_CHECK", "value": "1"}]
+_AFFINITY: Final[Mapping[str, Any]] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+_TOLERATIONS = [{"key": "chart-check", "operator": "Exists"}]
+_FILE, _TEXT = "chart-check.yaml", "plugins: []\n"
+_UNDOCUMENTED: Final = frozenset({"match_labels", "plugins"})
+"""Decisions whose keys the charts' values.yaml leaves out; what is rendered shows that they are read."""
+_CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
+_KINDS: Final = _CLUSTER_SCOPED | {
+    "ConfigMap",
+    "Deployment",
+    "DestinationRule",
+    "InferencePool",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that we count on."""
+
+    name: str
+    holds: bool
+    found: str = ""
+    """What was found instead; empty where it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A release to render."""
+
+    names: Names
+    namespace: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A rendered release."""
+
+    rendering: Rendering
+    objects: Sequence[Manifest]
+
+    def one(self, kind: str) -> Manifest:
+        """Return the only object of a kind, or an empty one."""
+        found = [entry for entry in self.objects if entry.get("kind") == kind]
+        return found[0] if len(found) == 1 else {}
+
+    def keys(self, *, cluster_scoped: bool) -> set[str]:
+        """Return kind and name of the objects; of all that are namespaced, or of all that are not."""
+        return {
+            f"{entry.get('kind')} {value_at(entry, ('metadata', 'name'))}"
+            for entry in self.objects
+            if (entry.get("kind") in _CLUSTER_SCOPED) == cluster_scoped
+        }
+
+
+def renderings(layout: ChartLayout) -> list[Rendering]:
+    """Return what has to be rendered: a release, its neighbour with a similar name, and its namesake in another namespace."""
+    return [
+        _rendering(layout, "chart-check-a", "namespace-a"),
+        _rendering(layout, "chart-check-b", "namespace-a"),
+        _rendering(layout, "chart-check-a", "namespace-b"),
+    ]
+
+
+def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[Rendered]) -> list[Check]:
+    """Return all checks of a chart: `defaults` are its own values, `rendered` what became of `renderings`, in their order."""
+    first, neighbour, namesake = rendered
+    return [
+        *_key_checks(layout, defaults),
+        *(Check(name, *_compared(found, wanted)) for name, found, wanted in _facts(layout, first)),
+        _disjoint(
+            "releases of a namespace share no object", first.keys(cluster_scoped=False), neighbour.keys(cluster_scoped=False)
+        ),
+        _disjoint("namespaces share no ClusterRole", first.keys(cluster_scoped=True), namesake.keys(cluster_scoped=True)),
+        Check("no object is made besides those that are known", *_compared(_unknown_kinds(first), [])),
+        Check("every object is in the release's namespace", *_compared(_elsewhere(first), [])),
+    ]
+
+
+def _rendering(layout: ChartLayout, workspace: str, namespace: str) -> Rendering:
+    asked = layout.values_for(
+        {
+            "affinity": _AFFINITY,
+            "tolerations": _TOLERATIONS,
+            "environment": _ENVIRONMENT,
+            "plugins_file": _FILE,
+            "plugins": {_FILE: _TEXT},
+        }
+    )
+    installed = layout.values_for(
+        {"image_registry": "registry.example", "image_repository": "picker", "image_tag": "v0", "metrics": True}
+    )
+    derived = names(workspace)
+    values = chart_values(
+        layout,
+        derived,
+        PoolValues({POD_LABEL: workspace}, _PORT, "istio"),
+        namespace=namespace,
+        installed=PickerSettings(resources=_RESOURCES, replicas=_REPLICAS, values=installed),
+        asked=EndpointPicker(values=asked),
+    )
+    return Rendering(derived, namespace, values)
+
+
+def _key_checks(layout: ChartLayout, defaults: Mapping[str, Any]) -> Iterator[Check]:
+    for decision, path in sorted(layout.values.items()):
+        if decision not in _UNDOCUMENTED:
+            *parents, last = path.split(".")
+            holder = value_at(defaults, tuple(parents))
+            there = isinstance(holder, Mapping) and last in holder
+            yield Check(f"{path} is among the chart's values", there, "" if there else "it is not")
+
+
+def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what we count on in a release: its words, what is there, and what should be."""
+    derived = rendered.rendering.names
+    pool, deployment, service = rendered.one("InferencePool"), rendered.one("Deployment"), rendered.one("Service")
+    yield "the InferencePool has the release's name", _name(pool), derived.release
+    yield "its API is inference.networking.k8s.io/v1", pool.get("apiVersion"), "inference.networking.k8s.io/v1"
+    yield "it selects our pods", _at(pool, "spec.selector.matchLabels"), {POD_LABEL: derived.workspace}
+    yield "at our port", _at(pool, "spec.targetPorts"), [{"number": _PORT}]
+    yield "it leaves appProtocol to its CRD", _at(pool, "spec.appProtocol"), None
+    yield "it names the endpoint picker's Service", _at(pool, "spec.endpointPickerRef.name"), derived.endpoint_picker
+    yield "and a port of that Service", _at(pool, "spec.endpointPickerRef.port.number") in _service_ports(service), True
+    if layout.place("failure_mode"):
+        yield "its failure mode is ours", _at(pool, "spec.endpointPickerRef.failureMode"), "FailOpen"
+    yield "the endpoint picker's Deployment has the name that we count on", _name(deployment), derived.endpoint_picker
+    yield "and so has its Service", _name(service), derived.endpoint_picker
+    yield "its replicas are ours", _at(deployment, "spec.replicas"), _REPLICAS
+    yield from _container_facts(layout, rendered, deployment)
+    yield "Istio gets its DestinationRule", _name(rendered.one("DestinationRule")), derived.endpoint_picker
+    if layout.place("metrics_secret"):
+        yield "the metrics Secret has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
+
+
+def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
+    pod: Mapping[str, Any] = _at(deployment, "spec.template.spec") or {}
+    container: Mapping[str, Any] = next(iter(pod.get("containers") or ()), {})
+    yield "its image is ours", container.get("image"), "registry.example/picker:v0"
+    yield "its image is pulled only where it is not there", container.get("imagePullPolicy"), "IfNotPresent"
+    variables = [entry for entry in container.get("env") or () if entry.get("name") == "CHART_CHECK"]
+    yield "it has our variables", variables, _ENVIRONMENT
+    yield "it reads the plugins' configuration that is named", f"/config/{_FILE}" in (container.get("args") or ()), True
+    yield "which is in its ConfigMap", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
+    places: dict[str, tuple[Callable[[], Any], Any]] = {
+        "resources": (lambda: container.get("resources"), _RESOURCES),
+        "affinity": (lambda: pod.get("affinity"), _AFFINITY),
+        "tolerations": (lambda: pod.get("tolerations"), _TOLERATIONS),
+    }
+    for decision, (found, wanted) in places.items():
+        if layout.place(decision):
+            yield f"its {decision} are ours" if decision.endswith("s") else f"its {decision} is ours", found(), wanted
+
+
+def _at(manifest: Manifest, path: str) -> Any:  # noqa: ANN401
+    return value_at(manifest, tuple(path.split(".")))
+
+
+def _name(manifest: Manifest) -> Any:  # noqa: ANN401
+    return _at(manifest, "metadata.name")
+
+
+def _service_ports(service: Manifest) -> list[Any]:
+    return [port.get("port") for port in _at(service, "spec.ports") or ()]
+
+
+def _compared(found: object, wanted: object) -> tuple[bool, str]:
+    return (True, "") if found == wanted else (False, f"found {found!r}, not {wanted!r}")
+
+
+def _disjoint(name: str, some: set[str], others: set[str]) -> Check:
+    shared = sorted(some & others)
+    return Check(name, not shared, f"both have {', '.join(shared)}" if shared else "")
+
+
+def _unknown_kinds(rendered: Rendered) -> list[str]:
+    return sorted({str(entry.get("kind")) for entry in rendered.objects} - _KINDS)
+
+
+def _elsewhere(rendered: Rendered) -> list[str]:
+    """Return the objects that name another namespace; those that name none get the release's."""
+    home = rendered.rendering.namespace
+    namespaced = [entry for entry in rendered.objects if entry.get("kind") not in _CLUSTER_SCOPED]
+    return sorted(
+        f"{entry.get('kind')} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in {home, None}
+    )
