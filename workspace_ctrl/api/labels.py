@@ -28,8 +28,16 @@ It is another key than `POD_LABEL`, because the endpoint picker's objects carry 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; with our name on what we apply ourselves, with Helm's on what the chart makes."""
 
+PICKER_POD_LABEL: Final = "inferencepool"
+"""On the endpoint picker's pods, with its Deployment's name (of the chart `inferencepool`)."""
+
 HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
+
+REQUESTED_AT_ANNOTATION: Final = "reconcile.fluxcd.io/requestedAt"
+"""Flux's: a new value asks it to look at the object now."""
+REPAIR_MANAGER: Final = "workspace-ctrl-repair"
+"""Field manager of what asks Flux for a look, so that nothing else that we decide depends on it."""
 
 NODE_GPUS_ANNOTATION: Final = "workspace-ctrl/node-gpus"
 """On a workload: the GPUs of a node for which it was sized, where nodes' labels told them. A node that comes or goes later does not

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
 
-from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND
+from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND, REPAIR_MANAGER, REQUESTED_AT_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, WORKSPACE
@@ -15,13 +18,16 @@ from workspace_ctrl.kube.errors import ConflictError, KindNotServedError, NotFou
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.steps import Apply, Delete, ReadConfig, ReadScale, Resume, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, AskFlux, Delete, ReadConfig, ReadScale, Resume, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.answers import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
+
+_FIRST_REQUEST_DELAY: Final = 0.5
+"""Seconds until Flux may be asked a second time: what is deleted in one go can be too late for the first look."""
 
 
 class StepRunner:
@@ -52,6 +58,8 @@ class StepRunner:
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
                 await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
+            case AskFlux():
+                await self._ask_flux(step, memory)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
             case SetFinalizer(present):
@@ -93,8 +101,10 @@ class StepRunner:
         refused = memory.refusals.get(ref)
         if refused is not None and refused.manifest_hash == wanted:
             return refused.problem
-        if step.repairs and not self._may_repair(ref, memory):
-            return None
+        if step.repairs:
+            if not _is_due(memory.repairs.setdefault(ref, Repairs()), memory):
+                return None
+            logger.info("%s was changed by somebody else; bringing back what we decide", ref)
         try:
             answer = await self._client.apply(BY_KIND[ref.kind].resource, step.manifest, force=step.force)
         except RejectedError as error:
@@ -107,17 +117,19 @@ class StepRunner:
         _note_ownership(step, parse_meta(answer, ref.kind), memory)
         return None
 
-    def _may_repair(self, ref: ObjectRef, memory: Memory) -> bool:
-        """Whether it is time to bring the object back to what we applied; note it when it is."""
-        now = asyncio.get_running_loop().time()
-        repairs = memory.repairs.setdefault(ref, Repairs())
-        due = repairs.next_at()
-        if due > now:
-            memory.repair_due_at = min(due, memory.repair_due_at or due)
-            return False
-        repairs.note(now)
-        logger.info("%s was changed by somebody else; bringing back what we decide", ref)
-        return True
+    async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
+        """Ask Flux to look at a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
+        repairs = memory.requests = memory.requests or Repairs(first_delay=_FIRST_REQUEST_DELAY)
+        if not _is_due(repairs, memory):
+            return
+        logger.info("%s: %s; asking Flux to look at it", step.ref, step.cause)
+        metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
+        with suppress(NotFoundError, ConflictError):
+            answer = await self._client.merge_patch(
+                HELM_RELEASE, step.ref.namespace, step.ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER
+            )
+            self._cache.write_through(answer)
+        memory.healing.asked()
 
     async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the status of a Workspace; return the Workspace as it stands then, or None where it was gone."""
@@ -142,6 +154,17 @@ class StepRunner:
 
     def _retry_at(self) -> float:
         return asyncio.get_running_loop().time() + self._settings.refusal_interval
+
+
+def _is_due(repairs: Repairs, memory: Memory) -> bool:
+    """Whether it is time for the next repair of a kind; note it when it is, else when it will be."""
+    now = asyncio.get_running_loop().time()
+    due = repairs.next_at()
+    if due > now:
+        memory.repair_due_at = min(due, memory.repair_due_at or due)
+        return False
+    repairs.note(now)
+    return True
 
 
 def _identity(meta: Meta) -> Manifest:

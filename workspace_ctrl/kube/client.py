@@ -76,10 +76,17 @@ class Client:
         body = orjson.dumps(manifest)
         return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
 
-    async def merge_patch(self, resource: Resource, namespace: str, name: str, patch: Json) -> dict[str, Any]:
-        """Merge `patch` into an object and return it as it stands then."""
+    async def merge_patch(
+        self, resource: Resource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
+    ) -> dict[str, Any]:
+        """Merge `patch` into an object, as our field manager or as another one, and return it as it stands then.
+
+        Raises:
+            ConflictError: the uid in the patch is not that of the object.
+            NotFoundError: it is not there.
+        """
         body = orjson.dumps(patch)
-        parameters = {"fieldManager": self._field_manager}
+        parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
 
     async def create(self, resource: Resource, document: Json) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
+from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, path_of
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
@@ -133,6 +134,7 @@ class _Planner:
             source = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, self._settings))
             self._apply(source, LinkName.SOURCE)
             self._plan_release(decisions.workload_kind, parent)
+            self._plan_repair()
         if parent is not None and self._snapshot.pool is not None:
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", parent.gateway.ref, parent.section)
@@ -164,6 +166,12 @@ class _Planner:
             # Before this object, the API server can collect everything by owner; this one has to be removed in order.
             self._steps.append(SetFinalizer(present=True))
         self._apply(manifest, LinkName.RELEASE)
+
+    def _plan_repair(self) -> None:
+        """Ask Flux to repair what it made, unless a new spec makes it look at all of that anyway."""
+        if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in self._steps):
+            step = repair_step(self._snapshot, self._owner.uid)
+            self._steps.extend([step] if step is not None else [])
 
     def _missing_kinds(self) -> Iterator[Problem]:
         missing = self._snapshot.missing_kinds

@@ -10,8 +10,9 @@ from datetime import datetime
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.readiness.address import url_of
-from workspace_ctrl.readiness.chart import release_link, source_link
-from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.chart import release_link, source_link, uninstalling
+from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
+from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
 from workspace_ctrl.records.decisions import Decisions, LinkName
@@ -34,7 +35,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     return (
         accepted,
         gateway_link(decisions, snapshot),
-        source_link(decisions, snapshot.source),
+        source_link(decisions, snapshot),
         release_link(decisions, snapshot),
         endpoint_picker_link(decisions, snapshot),
         pool_link(decisions, snapshot),
@@ -64,6 +65,9 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
     records = (snapshot.route, snapshot.release)
     waits = [str(record.meta.ref) for record in records if record is not None and record.meta.is_controlled_by(uid)]
     message = f"being deleted; waits for {' and '.join(waits)} to go" if waits else "being deleted"
+    release = snapshot.release
+    if release is not None and snapshot.route is None and release.meta.deleting:
+        message = ": ".join(filter(None, (message, uninstalling(release, snapshot.ages.release))))
     new = [
         Condition(type_, Status.FALSE, "Deleting", message)
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
