@@ -50,10 +50,15 @@ LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
 BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
 """On a Workspace: serve the model although sizing says that it does not fit (KAITO's)."""
 
+ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
+"""On a Workspace: objects of its names that others have made become its own."""
+
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm`, the default; `transformers` is refused.",
     LOAD_BALANCER_ANNOTATION: 'With value `"True"`: the Service of the model server is of type LoadBalancer.',
     BYPASS_ANNOTATION: "With any value: the model is served although sizing says that it does not fit.",
+    ADOPT_ANNOTATION: "Objects of the Workspace's names that others have made, KAITO among them, become its own, are changed and at the "
+    'end deleted with it: `"true"`, or their kinds, such as `Deployment,Service`. Not needed any more once that has happened.',
 }
 """What users may put on a Workspace."""
 

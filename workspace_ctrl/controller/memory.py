@@ -21,6 +21,8 @@ class Refusal:
     """A write that the API server refused: not tried again before its time, unless what we want has changed."""
 
     manifest_hash: str
+    adopting: bool
+    """Whether an object of somebody else was to be taken over."""
     problem: Problem
     retry_at: float
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND, REPAIR_MANAGER, REQUESTED_AT_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
@@ -15,6 +16,7 @@ from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, KindNotServedError, NotFoundError, RejectedError
+from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
@@ -48,13 +50,13 @@ class StepRunner:
         """
         match step:
             case TryWorkload():
-                await self._try_workload(step, memory)
+                await self._try_workload(step, workspace, memory)
             case ReadConfig(ref, version):
                 await self._read_config(ref, version, memory)
             case ReadScale(ref, uid):
                 await self._read_scale(workspace, ref, uid, memory)
             case Apply():
-                return await self._apply(step, memory)
+                return await self._apply(step, workspace, memory)
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
                 await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
@@ -66,13 +68,13 @@ class StepRunner:
                 await self._set_finalizer(workspace, present=present)
         return None
 
-    async def _try_workload(self, step: TryWorkload, memory: Memory) -> None:
-        tried = applied_hash(step.manifest)
-        resource = BY_KIND[step.manifest["kind"]].resource
+    async def _try_workload(self, step: TryWorkload, workspace: WorkspaceRecord, memory: Memory) -> None:
+        tried, adopting = applied_hash(step.manifest), is_adopted(workspace.annotations, step.manifest["kind"])
         try:
-            answer = await self._client.apply(resource, step.manifest, force=step.force, dry_run=True)
+            answer = await self._write(step.manifest, workspace, force=step.force, dry_run=True)
         except RejectedError as error:
-            memory.dry_run = DryRun(tried, refusal=error.message)
+            foreign = isinstance(error, NotOwnedError)
+            memory.dry_run = DryRun(tried, refusal=error.message, foreign=foreign, adopting=adopting)
             memory.dry_run_retry_at = self._retry_at()
         else:
             memory.dry_run = DryRun(tried, kind=answer["kind"])
@@ -96,26 +98,47 @@ class StepRunner:
             answer = {}
         memory.scale = ScaleSelector(uid, _equality_labels((answer.get("status") or {}).get("selector") or ""))
 
-    async def _apply(self, step: Apply, memory: Memory) -> Problem | None:
+    async def _apply(self, step: Apply, workspace: WorkspaceRecord, memory: Memory) -> Problem | None:
         ref, wanted = ref_of(step.manifest), applied_hash(step.manifest)
+        adopting = is_adopted(workspace.annotations, ref.kind)
         refused = memory.refusals.get(ref)
-        if refused is not None and refused.manifest_hash == wanted:
+        if refused is not None and (refused.manifest_hash, refused.adopting) == (wanted, adopting):
             return refused.problem
         if step.repairs:
             if not _is_due(memory.repairs.setdefault(ref, Repairs()), memory):
                 return None
             logger.info("%s was changed by somebody else; bringing back what we decide", ref)
         try:
-            answer = await self._client.apply(BY_KIND[ref.kind].resource, step.manifest, force=step.force)
+            answer = await self._write(step.manifest, workspace, force=step.force)
         except RejectedError as error:
-            reason = "NotOwned" if isinstance(error, ConflictError) else "ApplyRefused"
-            problem = Problem(step.link, reason, f"{ref}: {error.message}")
-            memory.refusals[ref] = Refusal(wanted, problem, self._retry_at())
-            return problem
+            foreign = isinstance(error, NotOwnedError)
+            words = ("NotOwned", error.message) if foreign else ("ApplyRefused", f"{ref}: {error.message}")
+            memory.refusals[ref] = Refusal(wanted, adopting, Problem(step.link, *words), self._retry_at())
+            return memory.refusals[ref].problem
         memory.refusals.pop(ref, None)
         self._cache.write_through(answer)
         _note_ownership(step, parse_meta(answer, ref.kind), memory)
         return None
+
+    async def _write(self, manifest: Manifest, workspace: WorkspaceRecord, *, force: bool, dry_run: bool = False) -> Json:
+        """Apply a manifest, where force is needed only to an object that is ours, or that the Workspace wants to have taken over.
+
+        Raises:
+            NotOwnedError: somebody else's object has that name.
+        """
+        resource = BY_KIND[manifest["kind"]].resource
+        if not force:
+            try:
+                answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)
+            except ConflictError:
+                logger.info("%s: %s is there and differs", workspace.meta.ref, ref_of(manifest))
+            else:
+                if not is_shared(answer):
+                    return answer
+                if not dry_run:
+                    await self._client.apply(resource, given_back(manifest), force=True)
+            await take_over(self._client, resource, manifest, workspace)
+        return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
 
     async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
         """Ask Flux to look at a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""

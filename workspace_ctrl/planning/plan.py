@@ -12,6 +12,7 @@ from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.gateways import choose_parent
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
@@ -116,11 +117,14 @@ class _Planner:
         is_own = live is not None and live.meta.is_controlled_by(self._owner.uid)
         if live is not None and is_own and live.meta.applied_hash == wanted_hash:
             return live.ref.kind
-        if tried is None or tried.manifest_hash != wanted_hash:
+        adopting = is_adopted(self._workspace.annotations, manifest["kind"])
+        outdated = tried is not None and tried.foreign and tried.adopting != adopting
+        if tried is None or tried.manifest_hash != wanted_hash or outdated:
             self._steps.append(TryWorkload(manifest, force=is_own))
             return ""
         if tried.refusal:
-            self._problems.append(Problem(LinkName.WORKLOAD, "DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}"))
+            problem = ("NotOwned", tried.refusal) if tried.foreign else ("DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}")
+            self._problems.append(Problem(LinkName.WORKLOAD, *problem))
             return ""
         return tried.kind
 
@@ -157,8 +161,11 @@ class _Planner:
             provider=find_profile(parent.controller).chart_provider,
         )
         key = ("release", workload_kind, pool.provider)
+        adopts = is_adopted(self._workspace.annotations, "InferencePool")
         try:
-            manifest = self._prepared.manifest(key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings))
+            manifest = self._prepared.manifest(
+                key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings, take_ownership=adopts)
+            )
         except UnknownChartError as error:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
@@ -191,6 +198,9 @@ class _Planner:
         if meta is None:
             self._steps.append(Apply(manifest, link, force=False))
         elif not meta.is_controlled_by(self._owner.uid):
+            if is_adopted(self._workspace.annotations, ref.kind) and not meta.controller_uid:
+                self._steps.append(Apply(manifest, link, force=False))
+                return
             text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
             self._problems.append(Problem(link, "NotOwned", text))
         elif meta.deleting:

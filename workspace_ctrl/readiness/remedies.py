@@ -6,6 +6,8 @@ Flux puts most faults of a registry under one reason (`OCIArtifactPullFailed`), 
 import re
 from typing import Final
 
+from workspace_ctrl.api.labels import ADOPT_ANNOTATION
+
 _BY_WORDS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), advice)
     for pattern, advice in (
@@ -26,6 +28,10 @@ _BY_WORDS: Final = tuple(
         (
             r"connection refused|connection reset|no such host|no route to host|unreachable|timeout|deadline exceeded|\bEOF\b",
             "the registry, or the way to it, is down; see whether source-controller reaches it",
+        ),
+        (
+            r"cannot be imported into the current release",
+            f"delete that object, or hand it over: annotate the Workspace with {ADOPT_ANNOTATION}=InferencePool",
         ),
         (r"exceeded quota", "raise the quota of the namespace, or ask for less"),
         (r"no matches for kind \"?InferencePool", "install the CRDs of the Gateway API Inference Extension"),
