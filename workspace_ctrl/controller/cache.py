@@ -83,6 +83,7 @@ class Cache:
             ages=memory.patience.look(source, release, now),
             parts=parts,
             part_kinds=self._part_kinds(key[0]).difference(missing_kinds),
+            swept=memory.swept,
             parts_edited=memory.healing.look(release, source.digest if source is not None else "", parts, now),
             endpoint_picker=get("Deployment", derived.endpoint_picker),
             picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),

@@ -109,6 +109,8 @@ def _itself(record: workspaces.WorkspaceRecord) -> str:
     return record.meta.ref.name
 
 
+_WATCHED_PARTS: Final = (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)
+
 WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(WORKSPACE, workspaces.parse_workspace_record, workspace_of=_itself),
     WatchedKind(DEPLOYMENT, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
@@ -126,7 +128,9 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
     WatchedKind(POD, pods.parse_pod, PICKER_POD_LABEL, _by_picker, name=PICKER_POD, owners=DEPLOYMENT.kind),
-    *(_of_charts(kind) for kind in (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)),
+    *map(_of_charts, _WATCHED_PARTS),
 )
 
+PART_RESOURCES: Final = {resource.kind: resource for resource in (*_WATCHED_PARTS, DEPLOYMENT, INFERENCE_POOL)}
+"""Where the kinds of charts' objects are served."""
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}

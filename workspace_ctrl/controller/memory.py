@@ -67,6 +67,10 @@ class Memory:
     """When a repair that was put off is due."""
     patience: Patience = field(default_factory=Patience)
     healing: Healing = field(default_factory=Healing)
+    left_since: float | None = None
+    """Since when objects of the chart are there without a release."""
+    swept: bool = False
+    """Whether they were deleted, or the API server does not let us."""
     tolerated: dict[ObjectRef, Fields] = field(default_factory=dict)
     """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")

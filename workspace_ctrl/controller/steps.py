@@ -6,11 +6,20 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND, REPAIR_MANAGER, REQUESTED_AT_ANNOTATION
+from workspace_ctrl.api.labels import (
+    API_VERSION,
+    FIELD_MANAGER,
+    FINALIZER,
+    KIND,
+    MANAGED_BY_LABEL,
+    OWNER_LABEL,
+    REPAIR_MANAGER,
+    REQUESTED_AT_ANNOTATION,
+)
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, WORKSPACE
+from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
@@ -20,7 +29,18 @@ from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.steps import Apply, AskFlux, Delete, ReadConfig, ReadScale, Resume, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import (
+    Apply,
+    AskFlux,
+    Delete,
+    ReadConfig,
+    ReadScale,
+    Resume,
+    SetFinalizer,
+    Step,
+    Sweep,
+    TryWorkload,
+)
 from workspace_ctrl.records.answers import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
@@ -28,6 +48,7 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
+_SWEEP_DELAY: Final = 2.0
 _FIRST_REQUEST_DELAY: Final = 0.5
 """Seconds until Flux may be asked a second time: what is deleted in one go can be too late for the first look."""
 
@@ -60,11 +81,14 @@ class StepRunner:
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
                 await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
+            case Sweep():
+                await self._sweep(step, memory)
             case AskFlux():
                 await self._ask_flux(step, memory)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
             case SetFinalizer(present):
+                memory.left_since, memory.swept = None, False
                 await self._set_finalizer(workspace, present=present)
         return None
 
@@ -139,6 +163,23 @@ class StepRunner:
                     await self._client.apply(resource, given_back(manifest), force=True)
             await take_over(self._client, resource, manifest, workspace)
         return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
+
+    async def _sweep(self, step: Sweep, memory: Memory) -> None:
+        """Delete what Flux has left behind, once it is clear that Flux has: its own deletions reach us by several watches."""
+        now = asyncio.get_running_loop().time()
+        memory.left_since = memory.left_since if memory.left_since is not None else now
+        if now < memory.left_since + _SWEEP_DELAY:
+            memory.repair_due_at = memory.left_since + _SWEEP_DELAY
+            return
+        ref = step.workspace
+        logger.warning("%s: Flux has left %s of its chart behind; deleting them", ref, ", ".join(step.kinds))
+        selector = f"{OWNER_LABEL}={ref.name},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
+        for kind in step.kinds:
+            try:
+                await self._client.delete_collection(PART_RESOURCES[kind], ref.namespace, selector)
+            except (RejectedError, KindNotServedError, NotFoundError) as error:
+                logger.warning("%s: %s of its chart stay behind: %s", ref, kind, error)
+                memory.swept = True
 
     async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
         """Ask Flux to look at a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""

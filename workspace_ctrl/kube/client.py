@@ -119,6 +119,12 @@ class Client:
         except NotFoundError:
             return
 
+    async def delete_collection(self, resource: Resource, namespace: str, selector: str) -> None:
+        """Delete the objects of a namespace that a label selector selects."""
+        options = {"propagationPolicy": "Background"}
+        path, parameters = resource.path(namespace), {"labelSelector": selector}
+        await self._retrying(_Request("deletecollection", resource, path, parameters, orjson.dumps(options)))
+
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object, or a subresource of it.
 
@@ -228,8 +234,16 @@ class _Request:
     accept: str = JSON
 
 
-_METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
-_WRITES = frozenset({"create", "update", "patch", "delete"})
+_METHODS = {
+    "list": "GET",
+    "get": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 

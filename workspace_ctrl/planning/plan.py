@@ -37,7 +37,9 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
         return Plan(Decisions(), removal_steps(workspace, snapshot))
     prepared = prepare(workspace, snapshot, settings, known)
     if prepared.server is None or prepared.spec is None:
-        steps = (prepared.question,) if prepared.question is not None else ()
+        steps: tuple[Step, ...] = (prepared.question,) if prepared.question is not None else ()
+        if not prepared.gateway_wanted:
+            steps += removal_steps(workspace, snapshot)
         return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared)
     return _Planner(workspace, prepared, prepared.spec, prepared.server, snapshot, settings).plan()
 

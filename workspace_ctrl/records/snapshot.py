@@ -36,6 +36,8 @@ class Snapshot:
     """The chart's objects, with the checksums of their content."""
     part_kinds: frozenset[str] = field(default_factory=frozenset)
     """Those kinds of the chart's objects that can be seen."""
+    swept: bool = False
+    """Whether what was left of the chart was deleted, or cannot be."""
     parts_edited: bool = False
     """Whether somebody other than Flux has changed one of them."""
     endpoint_picker: Workload | None = None
@@ -67,6 +69,10 @@ class Snapshot:
         inventory = unpack(self.release.inventory) if self.release is not None else ()
         gone = {kind_of(part) for part in inventory if part not in self.parts}
         return tuple(sorted(gone & self.part_kinds))
+
+    def remaining_parts(self) -> tuple[str, ...]:
+        """Return the kinds of the chart's objects that are there although there is no release any more."""
+        return tuple(sorted({kind_of(part) for part in self.parts})) if self.release is None and not self.swept else ()
 
     def workload(self, kind: str) -> Workload | None:
         """Return the Workspace's own workload of that kind, or None."""
