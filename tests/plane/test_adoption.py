@@ -170,9 +170,11 @@ def test_a_pool_of_somebody_else_is_not_taken_over_by_flux_in_silence(installed,
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=behind))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "InstallFailed")
         assert "cannot be imported into the current release" in found["message"]
-        assert found["message"].endswith("hand it over: annotate the Workspace with workspace-ctrl/adopt=InferencePool")
+        assert found["message"].endswith("; delete that object, which somebody else has made, or give the Workspace another name")
         assert workspaces.get(installed, plane_namespace, "inferencepool", "phi-inferencepool")["spec"]["selector"] == {
             "matchLabels": {"app": "mine"}
         }
-        annotate(installed, plane_namespace, "=InferencePool")
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready", 120)
+        installed.kubectl("delete", "inferencepool", "phi-inferencepool", "-n", plane_namespace, actor="user")
+        ask = ("annotate", "helmrelease/phi-inferencepool", "-n", plane_namespace, "reconcile.fluxcd.io/requestedAt=now")
+        installed.kubectl(*ask, actor="user")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")

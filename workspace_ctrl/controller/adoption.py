@@ -17,8 +17,8 @@ class NotOwnedError(RejectedError):
     """Somebody else's object has the name of one of ours; the message says what to do."""
 
 
-async def take_over(client: Client, resource: Resource, manifest: Manifest, workspace: WorkspaceRecord) -> None:
-    """Make the object that stands in the way of `manifest` ours, so that it can be applied by force.
+async def take_over(client: Client, resource: Resource, manifest: Manifest, workspace: WorkspaceRecord) -> bool:
+    """Make the object that stands in the way of `manifest` ours, so that it can be applied by force; return whether there is one.
 
     Raises:
         NotOwnedError: the Workspace does not say that it should be, or it belongs to yet somebody else.
@@ -29,14 +29,15 @@ async def take_over(client: Client, resource: Resource, manifest: Manifest, work
     try:
         live = await client.get(resource, ref.namespace, ref.name)
     except NotFoundError:
-        return
+        return False
     if is_own(live, workspace.meta):
-        return
+        return True
     refused = refusal(live, workspace.meta, ref)
     if refused or not is_adopted(workspace.annotations, ref.kind):
         raise NotOwnedError(refused or offer(live, workspace.meta, ref))
     logger.info("%s: taking over %s, as its annotation says", workspace.meta.ref, ref)
     await client.merge_patch(resource, ref.namespace, ref.name, handed_over(live))
+    return True
 
 
 def given_back(manifest: Manifest) -> Manifest:

@@ -154,14 +154,16 @@ class StepRunner:
         if not force:
             try:
                 answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)
-            except ConflictError:
-                logger.info("%s: %s is there and differs", workspace.meta.ref, ref_of(manifest))
+            except RejectedError:
+                # Because of an object that is there: it differs, or the mixture of both is invalid. Else because of the manifest.
+                if not await take_over(self._client, resource, manifest, workspace):
+                    raise
             else:
                 if not is_shared(answer):
                     return answer
                 if not dry_run:
                     await self._client.apply(resource, given_back(manifest), force=True)
-            await take_over(self._client, resource, manifest, workspace)
+                await take_over(self._client, resource, manifest, workspace)
         return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
 
     async def _sweep(self, step: Sweep, memory: Memory) -> None:

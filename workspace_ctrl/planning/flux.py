@@ -44,10 +44,8 @@ def oci_repository(owner: Meta, names: Names, settings: PlanSettings) -> Manifes
     return owned("source.toolkit.fluxcd.io/v1", "OCIRepository", names.source, owner, {"spec": spec})
 
 
-def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSettings, *, take_ownership: bool = False) -> Manifest:
+def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSettings) -> Manifest:
     """Return the HelmRelease of the chart, for the model servers of `pool`.
-
-    With `take_ownership`, objects of the chart's names that others have made become the release's.
 
     Raises:
         UnknownChartError: the layout of the chart's values is not known.
@@ -56,7 +54,7 @@ def helm_release(owner: Meta, names: Names, pool: PoolValues, settings: PlanSett
     # endpoint picker is watched by ourselves, so that no worker of Flux is held by a waiting installation.
     action = {
         "disableWait": True,
-        "disableTakeOwnership": not take_ownership,
+        "disableTakeOwnership": True,
         "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"},
     }
     spec = {

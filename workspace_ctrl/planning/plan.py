@@ -163,11 +163,8 @@ class _Planner:
             provider=find_profile(parent.controller).chart_provider,
         )
         key = ("release", workload_kind, pool.provider)
-        adopts = is_adopted(self._workspace.annotations, "InferencePool")
         try:
-            manifest = self._prepared.manifest(
-                key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings, take_ownership=adopts)
-            )
+            manifest = self._prepared.manifest(key, lambda: flux.helm_release(self._owner, self._names, pool, self._settings))
         except UnknownChartError as error:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return

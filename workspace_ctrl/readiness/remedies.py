@@ -6,8 +6,6 @@ Flux puts most faults of a registry under one reason (`OCIArtifactPullFailed`), 
 import re
 from typing import Final
 
-from workspace_ctrl.api.labels import ADOPT_ANNOTATION
-
 _BY_WORDS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), advice)
     for pattern, advice in (
@@ -31,7 +29,7 @@ _BY_WORDS: Final = tuple(
         ),
         (
             r"cannot be imported into the current release",
-            f"delete that object, or hand it over: annotate the Workspace with {ADOPT_ANNOTATION}=InferencePool",
+            "delete that object, which somebody else has made, or give the Workspace another name",
         ),
         (r"exceeded quota", "raise the quota of the namespace, or ask for less"),
         (r"no matches for kind \"?InferencePool", "install the CRDs of the Gateway API Inference Extension"),
