@@ -73,7 +73,8 @@ def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
             said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
             assert said == (
                 "OCIRepository NAMESPACE/phi-inferencepool: failed to determine artifact digest: Get "
-                '"https://REGISTRY/v2/": dial tcp REGISTRY: connect: connection refused; Get "http://REGISTRY/v2/": dial tcp REGISTRY: connect: connection refused; the registry, or the way to it, is down; see '
+                '"https://REGISTRY/v2/": dial tcp REGISTRY: connect: connection refused; Get "http://REGISTRY/v2/": dial tcp REGISTRY: '
+                "connect: connection refused; the registry, or the way to it, is down; see "
                 "whether source-controller reaches it"
             )
             assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")["reason"] == "OCIArtifactPullFailed"
