@@ -132,6 +132,7 @@ def release(*, generation: int = 1, observed: int = 1, digest: str = DIGEST, has
         observed_generation=observed,
         last_attempted_generation=fields.pop("attempted", observed),
         last_attempted_digest=digest,
+        deployed=fields.pop("deployed", True),
         chart_name="inferencepool",
         chart_version="1.5.0",
         **fields,

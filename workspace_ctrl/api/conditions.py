@@ -57,6 +57,8 @@ class Status(StrEnum):
     UNKNOWN = "Unknown"
 
 
+_BAD_WHEN_TRUE: Final = frozenset({"ReplicaFailure", "Stalled"})
+"""Types of others whose message is wanted when they are True."""
 UNSPECIFIED: Final = "Unspecified"
 """Reason of a condition whose maker gave none; the API conventions demand one."""
 MESSAGE_LIMIT = 4096
@@ -117,7 +119,7 @@ def parse_conditions(raw: object) -> tuple[Condition, ...]:
 
 
 def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
-    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not True.
+    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not well.
 
     There are some twenty of them for each Workspace, so words that recur are kept once.
     """
@@ -141,7 +143,7 @@ def _parse_brief(entry: Mapping[str, Any]) -> Condition:
         type=intern(str(entry["type"])),
         status=status,
         reason=intern(str(entry.get("reason") or "")),
-        message="" if status == Status.TRUE else str(entry.get("message") or ""),
+        message="" if status == Status.TRUE and entry["type"] not in _BAD_WHEN_TRUE else str(entry.get("message") or ""),
         observed_generation=generation if isinstance(generation, int) else None,
     )
 

@@ -32,8 +32,16 @@ It is another key than `POD_LABEL`, because the endpoint picker's objects carry 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; with our name on what we apply ourselves, with Helm's on what the chart makes."""
 
+PICKER_POD_LABEL: Final = "inferencepool"
+"""On the endpoint picker's pods, with its Deployment's name (of the chart `inferencepool`)."""
+
 HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
+
+REQUESTED_AT_ANNOTATION: Final = "reconcile.fluxcd.io/requestedAt"
+"""Flux's: a new value asks it to look at the object now."""
+REPAIR_MANAGER: Final = "workspace-ctrl-repair"
+"""Field manager of what asks Flux for a look, so that nothing else that we decide depends on it."""
 
 NODE_GPUS_ANNOTATION: Final = "workspace-ctrl/node-gpus"
 """On a workload: the GPUs of a node for which it was sized, where nodes' labels told them. A node that comes or goes later does not
@@ -46,10 +54,15 @@ LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
 BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
 """On a Workspace: serve the model although sizing says that it does not fit (KAITO's)."""
 
+ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
+"""On a Workspace: objects of its names that others have made become its own."""
+
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm`, the default; `transformers` is refused.",
     LOAD_BALANCER_ANNOTATION: 'With value `"True"`: the Service of the model server is of type LoadBalancer.',
     BYPASS_ANNOTATION: "With any value: the model is served although sizing says that it does not fit.",
+    ADOPT_ANNOTATION: "Objects of the Workspace's names that others have made, KAITO among them, become its own, are changed and at the "
+    'end deleted with it: `"true"`, or their kinds, such as `Deployment,Service`. Not needed any more once that has happened.',
 }
 """What users may put on a Workspace."""
 

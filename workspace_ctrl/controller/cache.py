@@ -1,27 +1,45 @@
 """All records that were watched, and the snapshot of one Workspace's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from workspace_ctrl.api.names import names
-from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.parts import PartStore, PartTable
+from workspace_ctrl.controller.picker_pods import TroubledPods
 from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
-from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.store import Key, Sink, Store
+from workspace_ctrl.records.parts import PartId, part_id
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 class Cache:
-    """One store per watched kind."""
+    """One store per watched kind, and a table for the objects of charts."""
 
     def __init__(self, namespaces_of: Callable[[WatchedKind], tuple[str, ...]] = lambda _watched: ()) -> None:
         self.stores: dict[str, Store[Any] | PartitionedStore[Any]] = {
-            watched.store: _store(watched, namespaces_of(watched)) for watched in WATCHED
+            watched.store: _store(watched, namespaces_of(watched)) for watched in WATCHED if not watched.is_part
         }
         """Name of the store, mostly the kind → its records."""
+        self._parts = PartTable()
+        self._part_stores = {
+            watched.store: {
+                namespace: PartStore(self._parts, watched.resource.kind, namespace) for namespace in namespaces_of(watched) or ("",)
+            }
+            for watched in WATCHED
+            if watched.is_part
+        }
+
+    def sinks(self, watched: WatchedKind) -> Mapping[str, Sink[Any]]:
+        """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
+        if watched.is_part:
+            return self._part_stores[watched.store]
+        store = self.stores[watched.store]
+        return store.parts if isinstance(store, PartitionedStore) else {"": store}
 
     def workspace(self, key: Key) -> WorkspaceRecord | None:
         """Return the Workspace, or None."""
@@ -32,8 +50,16 @@ class Cache:
         """Return the keys of all Workspaces."""
         return self.stores[WORKSPACE.kind].keys()
 
-    def snapshot(self, key: Key, memory: Memory, referenced: Referenced, missing_kinds: Iterable[str]) -> Snapshot:
-        """Return what is there of the Workspace `key` now."""
+    def workspace_of(self, watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401
+        """Return the key of the Workspace that a record belongs to; None for one that concerns all, or none."""
+        key = _owner_key(watched, record)
+        if key is None or not watched.owners:
+            return key
+        owner = self.stores[watched.owners].get(key)
+        return (key[0], owner.meta.workspace) if owner is not None and owner.meta.workspace else None
+
+    def snapshot(self, key: Key, memory: Memory, referenced: Referenced, missing_kinds: Collection[str], now: float) -> Snapshot:
+        """Return what is there of the Workspace `key`; `now` is the event loop's time."""
         namespace, workspace = key
         derived = names(workspace)
         stores = self.stores
@@ -41,6 +67,8 @@ class Cache:
         def get(kind: str, name: str) -> Any:  # noqa: ANN401
             return stores[kind].get((namespace, name))
 
+        source, release = get("OCIRepository", derived.source), get("HelmRelease", derived.source)
+        parts = self._parts_of(key)
         own = [get(kind, derived.workload) for kind in ("Deployment", "StatefulSet")]
         return Snapshot(
             workloads=tuple(workload for workload in own if workload is not None),
@@ -50,9 +78,15 @@ class Cache:
             reference_trouble=referenced.trouble,
             config_map=get("ConfigMap", memory.interests.config),
             pods=(*stores["Pod"].owned_by(key), *referenced.pods),
-            source=get("OCIRepository", derived.source),
-            release=get("HelmRelease", derived.source),
+            source=source,
+            release=release,
+            ages=memory.patience.look(source, release, now),
+            parts=parts,
+            part_kinds=self._part_kinds(key[0]).difference(missing_kinds),
+            swept=memory.swept,
+            parts_edited=memory.healing.look(release, source.digest if source is not None else "", parts, now),
             endpoint_picker=get("Deployment", derived.endpoint_picker),
+            picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),
             pool=get("InferencePool", derived.release),
             route=get("HTTPRoute", derived.route),
             gateways=tuple(stores["Gateway"].values()),
@@ -63,6 +97,23 @@ class Cache:
             answers=memory.answers,
             tolerated=memory.tolerated,
         )
+
+    def _parts_of(self, key: Key) -> dict[PartId, int]:
+        """Return the objects of a Workspace's chart; those of two kinds lie in stores, as more is read in them."""
+        parts = self._parts.of(key)
+        for record in (*self.stores["Deployment"].owned_by(key), *self.stores["InferencePool"].owned_by(key)):
+            if record.shape:
+                parts[part_id(record.meta.ref.kind, record.meta.ref.name)] = record.shape
+        return parts
+
+    def _part_kinds(self, namespace: str) -> frozenset[str]:
+        """Return the kinds of charts' objects that have been listed in a namespace."""
+        kinds = {"Deployment", "InferencePool"}
+        for stores in self._part_stores.values():
+            store = stores.get(namespace) or stores.get("")
+            if store is not None and store.is_filled:
+                kinds.add(store.kind)
+        return frozenset(kinds)
 
     def write_through(self, answer: Json) -> None:
         """Take in the object that the API server answered to one of our writes."""
@@ -75,14 +126,14 @@ class Cache:
 
 def _store(watched: WatchedKind, namespaces: tuple[str, ...]) -> Store[Any] | PartitionedStore[Any]:
     owner_of = _owner_function(watched)
-    return PartitionedStore(owner_of, namespaces) if namespaces else Store(owner_of)
+    make: Callable[[Callable[[Any], Key | None]], Store[Any]] = TroubledPods if watched.store == PICKER_POD else Store
+    return PartitionedStore(owner_of, namespaces, make) if namespaces else make(owner_of)
 
 
-def owner_key(watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401
-    """Return the key of the Workspace that a record belongs to; None for one that concerns all, or none."""
-    workspace = watched.workspace_of(record) if watched.workspace_of else ""
-    return (record.meta.ref.namespace, workspace) if workspace else None
+def _owner_key(watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401
+    owner = watched.workspace_of(record) if watched.workspace_of else ""
+    return (record.meta.ref.namespace, owner) if owner else None
 
 
 def _owner_function(watched: WatchedKind) -> Callable[[Any], Key | None]:
-    return lambda record: owner_key(watched, record)
+    return lambda record: _owner_key(watched, record)

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from workspace_ctrl.controller.cache import Cache, owner_key
+from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.reconciler import Reconciler
@@ -16,9 +17,8 @@ from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.queue import WorkQueue
-from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.store import Key, Sink
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,10 @@ class Controller:
         self._stopping = False
         self._reports: Reports = reports or NoReports()
         self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
-        self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
+        of_kinds = [(watched, self._informers_of(client, watched)) for watched in WATCHED]
+        self._informers = [informer for _, informers in of_kinds for informer in informers]
+        self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
+        self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
         self._references = References(client, self._add)
         self._reconciler = Reconciler(
             client,
@@ -63,8 +66,11 @@ class Controller:
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
-            watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
-            await self._wait_synced(stop)
+            watching: list[asyncio.Task[None]] = []
+            # What passes do not need to be made is listed afterwards, kind by kind, so that lists share the same memory.
+            for wave in (self._first_wave, *self._later_waves):
+                watching += [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in wave]
+                await _wait_synced(wave, stop)
             if self.is_synced:
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
             recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
@@ -89,17 +95,6 @@ class Controller:
     def unsynced_kinds(self) -> tuple[str, ...]:
         """The kinds that were not listed yet, in order."""
         return tuple(sorted({informer.resource.kind for informer in self._informers if not informer.is_synced}))
-
-    async def _wait_synced(self, stop: asyncio.Event) -> None:
-        async def all_synced() -> None:
-            for informer in self._informers:
-                await informer.wait_synced()
-
-        tasks = [asyncio.create_task(all_synced()), asyncio.create_task(_wait(stop))]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drain(self) -> None:
         """Wait for the passes under way, but no longer than the settings allow."""
@@ -143,16 +138,14 @@ class Controller:
             self._recorder.status_written(change)
 
     def _informers_of(self, client: Client, watched: WatchedKind) -> list[Informer[Any]]:
-        store = self._cache.stores[watched.store]
-        parts = store.parts if isinstance(store, PartitionedStore) else {"": store}
-        return [self._informer(client, watched, namespace, part) for namespace, part in parts.items()]
+        return [self._informer(client, watched, namespace, sink) for namespace, sink in self._cache.sinks(watched).items()]
 
-    def _informer(self, client: Client, watched: WatchedKind, namespace: str, store: Store[Any]) -> Informer[Any]:
+    def _informer(self, client: Client, watched: WatchedKind, namespace: str, sink: Sink[Any]) -> Informer[Any]:
         selector = self._settings.scope.selector if watched.resource is WORKSPACE else watched.selector
         source = Source(watched.resource, watched.parse, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: Any) -> None:  # noqa: ANN401
-            key = owner_key(watched, record)
+            key = self._cache.workspace_of(watched, record)
             if key is not None:
                 self._add(key)
             elif watched.on_interest:
@@ -162,7 +155,7 @@ class Controller:
                 self._add_all()
 
         restarted = partial(self._reports.watch_restarted, watched.resource.plural)
-        return Informer(client, source, store, changed, self._add_all, restarted=restarted)
+        return Informer(client, source, sink, changed, self._add_all, restarted=restarted)
 
     def _add(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its rest."""
@@ -180,6 +173,20 @@ class Controller:
         """Return the kinds that cannot be had anywhere; where only one namespace is shut, a write to it says so."""
         had = {informer.resource.kind for informer in self._informers if not informer.is_missing}
         return {informer.resource.kind for informer in self._informers} - had
+
+
+async def _wait_synced(informers: Iterable[Informer[Any]], stop: asyncio.Event) -> None:
+    """Wait until all of `informers` are synced, or until `stop` is set."""
+
+    async def all_synced() -> None:
+        for informer in informers:
+            await informer.wait_synced()
+
+    tasks = [asyncio.create_task(all_synced()), asyncio.create_task(_wait(stop))]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -11,12 +11,13 @@ from workspace_ctrl.api.labels import (
     KIND,
     MANAGED_BY_LABEL,
     OWNER_LABEL,
+    PICKER_POD_LABEL,
     PLURAL,
     POD_LABEL,
     STORAGE_VERSION,
 )
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.records import cluster, flux, gateways, pods, workloads, workspaces
+from workspace_ctrl.records import cluster, flux, gateways, parts, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
 
 WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
@@ -33,12 +34,21 @@ GATEWAY: Final = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gatewa
 GATEWAY_CLASS: Final = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
 HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
-
+DESTINATION_RULE: Final = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
+ROLE: Final = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDING: Final = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+SERVICE_ACCOUNT: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
+OF_CHARTS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
+"""Selects what the chart makes, without what we apply ourselves."""
 GATEWAY_PROXY: Final = "GatewayProxy"
 """Name of the store of Gateways' own Deployments."""
+PICKER_POD: Final = "EndpointPickerPod"
+"""Name of the store of endpoint pickers' pods."""
+PART_PREFIX: Final = "Chart"
+"""Begins the name of a store of charts' objects."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,8 @@ class WatchedKind:
     """Whether a change concerns only those Workspaces whose plan has asked for it; otherwise, without `workspace_of`, all."""
     metadata_only: bool = False
     """Whether content and status stay on the API server."""
+    owners: str = ""
+    """Name of the store with the records' owners, where these are not Workspaces themselves."""
 
     @property
     def store(self) -> str:
@@ -63,9 +75,21 @@ class WatchedKind:
         return self.name or self.resource.kind
 
     @property
+    def is_part(self) -> bool:
+        """Whether these are objects of charts, which are kept in a table of their own."""
+        return self.parse is parts.parse_part
+
+    @property
     def concerns_all(self) -> bool:
         """Whether a change concerns all Workspaces."""
         return self.workspace_of is None and not self.on_interest
+
+
+def _of_charts(resource: Resource) -> WatchedKind:
+    """Return how a kind is watched of which only the objects of charts matter, and in those only that they are there, unedited."""
+    return WatchedKind(
+        resource, parts.parse_part, OF_CHARTS, _by_owner_label, name=f"{PART_PREFIX}{resource.kind}", metadata_only=True
+    )
 
 
 def _by_owner_label(record: Any) -> str:  # noqa: ANN401
@@ -77,9 +101,15 @@ def _by_pod_label(pod: pods.Pod) -> str:
     return pod.labels.get(POD_LABEL, "")
 
 
+def _by_picker(pod: pods.Pod) -> str:
+    return pod.labels.get(PICKER_POD_LABEL, "")
+
+
 def _itself(record: workspaces.WorkspaceRecord) -> str:
     return record.meta.ref.name
 
+
+_WATCHED_PARTS: Final = (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)
 
 WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(WORKSPACE, workspaces.parse_workspace_record, workspace_of=_itself),
@@ -97,6 +127,10 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(CONFIG_MAP, cluster.parse_config_map, f"!{OWNER_LABEL}", on_interest=True, metadata_only=True),
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
+    WatchedKind(POD, pods.parse_pod, PICKER_POD_LABEL, _by_picker, name=PICKER_POD, owners=DEPLOYMENT.kind),
+    *map(_of_charts, _WATCHED_PARTS),
 )
 
+PART_RESOURCES: Final = {resource.kind: resource for resource in (*_WATCHED_PARTS, DEPLOYMENT, INFERENCE_POOL)}
+"""Where the kinds of charts' objects are served."""
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from workspace_ctrl.controller.healing import Healing
+from workspace_ctrl.controller.patience import Patience
 from workspace_ctrl.planning.prepared import Prepared
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
@@ -19,24 +21,27 @@ class Refusal:
     """A write that the API server refused: not tried again before its time, unless what we want has changed."""
 
     manifest_hash: str
+    adopting: bool
+    """Whether an object of somebody else was to be taken over."""
     problem: Problem
     retry_at: float
 
 
 @dataclass(slots=True)
 class Repairs:
-    """How often an object was brought back to what we applied."""
+    """How often an object was brought back to what we applied, or Flux was asked to bring its own back."""
 
     count: int = 0
     last: float = float("-inf")
+    first_delay: float = 1.0
 
     def next_at(self) -> float:
         """Return when the next repair may be: at once the first time, then after 1 s, 2 s, ... 5 min, so that nobody is fought hard."""
-        return self.last + min(2.0**self.count, _LONGEST_REPAIR_DELAY) if self.count else self.last
+        return self.last + min(self.first_delay * 2.0 ** (self.count - 1), _LONGEST_REPAIR_DELAY) if self.count else self.last
 
     def note(self, now: float) -> None:
         """Note a repair."""
-        self.count = 0 if now - self.last > _REPAIRS_FORGOTTEN_AFTER else self.count + 1
+        self.count = 1 if now - self.last > _REPAIRS_FORGOTTEN_AFTER else self.count + 1
         self.last = now
 
 
@@ -56,8 +61,16 @@ class Memory:
     dry_run_retry_at: float = 0.0
     refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
     repairs: dict[ObjectRef, Repairs] = field(default_factory=dict)
+    requests: Repairs | None = None
+    """How often Flux was asked to look at the release."""
     repair_due_at: float | None = None
     """When a repair that was put off is due."""
+    patience: Patience = field(default_factory=Patience)
+    healing: Healing = field(default_factory=Healing)
+    left_since: float | None = None
+    """Since when objects of the chart are there without a release."""
+    swept: bool = False
+    """Whether they were deleted, or the API server does not let us."""
     tolerated: dict[ObjectRef, Fields] = field(default_factory=dict)
     """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")
@@ -94,8 +107,7 @@ class Memory:
         times = [refusal.retry_at for refusal in self.refusals.values()]
         if self.dry_run is not None and self.dry_run.refusal:
             times.append(self.dry_run_retry_at)
-        if self.repair_due_at is not None:
-            times.append(self.repair_due_at)
+        times.extend(moment for moment in (self.repair_due_at, self.patience.due_at) if moment is not None)
         return min(times, default=None)
 
 

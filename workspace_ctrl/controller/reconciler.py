@@ -132,7 +132,8 @@ class Reconciler:
         return [problem for problem in problems if problem is not None]
 
     def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
-        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds())
+        now = asyncio.get_running_loop().time()
+        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds(), now)
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""

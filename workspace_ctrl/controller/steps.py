@@ -2,26 +2,55 @@
 
 import asyncio
 import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
 
-from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND
+from workspace_ctrl.api.labels import (
+    API_VERSION,
+    FIELD_MANAGER,
+    FINALIZER,
+    KIND,
+    MANAGED_BY_LABEL,
+    OWNER_LABEL,
+    REPAIR_MANAGER,
+    REQUESTED_AT_ANNOTATION,
+)
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, WORKSPACE
+from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, KindNotServedError, NotFoundError, RejectedError
+from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.steps import Apply, Delete, ReadConfig, ReadScale, Resume, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import (
+    Apply,
+    AskFlux,
+    Delete,
+    ReadConfig,
+    ReadScale,
+    Resume,
+    SetFinalizer,
+    Step,
+    Sweep,
+    TryWorkload,
+)
 from workspace_ctrl.records.answers import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
+
+_SWEEP_DELAY: Final = 2.0
+_FIRST_REQUEST_DELAY: Final = 0.5
+"""Seconds until Flux may be asked a second time: what is deleted in one go can be too late for the first look."""
 
 
 class StepRunner:
@@ -42,29 +71,34 @@ class StepRunner:
         """
         match step:
             case TryWorkload():
-                await self._try_workload(step, memory)
+                await self._try_workload(step, workspace, memory)
             case ReadConfig(ref, version):
                 await self._read_config(ref, version, memory)
             case ReadScale(ref, uid):
                 await self._read_scale(workspace, ref, uid, memory)
             case Apply():
-                return await self._apply(step, memory)
+                return await self._apply(step, workspace, memory)
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
                 await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
+            case Sweep():
+                await self._sweep(step, memory)
+            case AskFlux():
+                await self._ask_flux(step, memory)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
             case SetFinalizer(present):
+                memory.left_since, memory.swept = None, False
                 await self._set_finalizer(workspace, present=present)
         return None
 
-    async def _try_workload(self, step: TryWorkload, memory: Memory) -> None:
-        tried = applied_hash(step.manifest)
-        resource = BY_KIND[step.manifest["kind"]].resource
+    async def _try_workload(self, step: TryWorkload, workspace: WorkspaceRecord, memory: Memory) -> None:
+        tried, adopting = applied_hash(step.manifest), is_adopted(workspace.annotations, step.manifest["kind"])
         try:
-            answer = await self._client.apply(resource, step.manifest, force=step.force, dry_run=True)
+            answer = await self._write(step.manifest, workspace, force=step.force, dry_run=True)
         except RejectedError as error:
-            memory.dry_run = DryRun(tried, refusal=error.message)
+            foreign = isinstance(error, NotOwnedError)
+            memory.dry_run = DryRun(tried, refusal=error.message, foreign=foreign, adopting=adopting)
             memory.dry_run_retry_at = self._retry_at()
         else:
             memory.dry_run = DryRun(tried, kind=answer["kind"])
@@ -88,36 +122,80 @@ class StepRunner:
             answer = {}
         memory.scale = ScaleSelector(uid, _equality_labels((answer.get("status") or {}).get("selector") or ""))
 
-    async def _apply(self, step: Apply, memory: Memory) -> Problem | None:
+    async def _apply(self, step: Apply, workspace: WorkspaceRecord, memory: Memory) -> Problem | None:
         ref, wanted = ref_of(step.manifest), applied_hash(step.manifest)
+        adopting = is_adopted(workspace.annotations, ref.kind)
         refused = memory.refusals.get(ref)
-        if refused is not None and refused.manifest_hash == wanted:
+        if refused is not None and (refused.manifest_hash, refused.adopting) == (wanted, adopting):
             return refused.problem
-        if step.repairs and not self._may_repair(ref, memory):
-            return None
+        if step.repairs:
+            if not _is_due(memory.repairs.setdefault(ref, Repairs()), memory):
+                return None
+            logger.info("%s was changed by somebody else; bringing back what we decide", ref)
         try:
-            answer = await self._client.apply(BY_KIND[ref.kind].resource, step.manifest, force=step.force)
+            answer = await self._write(step.manifest, workspace, force=step.force)
         except RejectedError as error:
-            reason = "NotOwned" if isinstance(error, ConflictError) else "ApplyRefused"
-            problem = Problem(step.link, reason, f"{ref}: {error.message}")
-            memory.refusals[ref] = Refusal(wanted, problem, self._retry_at())
-            return problem
+            foreign = isinstance(error, NotOwnedError)
+            words = ("NotOwned", error.message) if foreign else ("ApplyRefused", f"{ref}: {error.message}")
+            memory.refusals[ref] = Refusal(wanted, adopting, Problem(step.link, *words), self._retry_at())
+            return memory.refusals[ref].problem
         memory.refusals.pop(ref, None)
         self._cache.write_through(answer)
         _note_ownership(step, parse_meta(answer, ref.kind), memory)
         return None
 
-    def _may_repair(self, ref: ObjectRef, memory: Memory) -> bool:
-        """Whether it is time to bring the object back to what we applied; note it when it is."""
+    async def _write(self, manifest: Manifest, workspace: WorkspaceRecord, *, force: bool, dry_run: bool = False) -> Json:
+        """Apply a manifest, where force is needed only to an object that is ours, or that the Workspace wants to have taken over.
+
+        Raises:
+            NotOwnedError: somebody else's object has that name.
+        """
+        resource = BY_KIND[manifest["kind"]].resource
+        if not force:
+            try:
+                answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)
+            except RejectedError:
+                # Because of an object that is there: it differs, or the mixture of both is invalid. Else because of the manifest.
+                if not await take_over(self._client, resource, manifest, workspace):
+                    raise
+            else:
+                if not is_shared(answer):
+                    return answer
+                if not dry_run:
+                    await self._client.apply(resource, given_back(manifest), force=True)
+                await take_over(self._client, resource, manifest, workspace)
+        return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
+
+    async def _sweep(self, step: Sweep, memory: Memory) -> None:
+        """Delete what Flux has left behind, once it is clear that Flux has: its own deletions reach us by several watches."""
         now = asyncio.get_running_loop().time()
-        repairs = memory.repairs.setdefault(ref, Repairs())
-        due = repairs.next_at()
-        if due > now:
-            memory.repair_due_at = min(due, memory.repair_due_at or due)
-            return False
-        repairs.note(now)
-        logger.info("%s was changed by somebody else; bringing back what we decide", ref)
-        return True
+        memory.left_since = memory.left_since if memory.left_since is not None else now
+        if now < memory.left_since + _SWEEP_DELAY:
+            memory.repair_due_at = memory.left_since + _SWEEP_DELAY
+            return
+        ref = step.workspace
+        logger.warning("%s: Flux has left %s of its chart behind; deleting them", ref, ", ".join(step.kinds))
+        selector = f"{OWNER_LABEL}={ref.name},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
+        for kind in step.kinds:
+            try:
+                await self._client.delete_collection(PART_RESOURCES[kind], ref.namespace, selector)
+            except (RejectedError, KindNotServedError, NotFoundError) as error:
+                logger.warning("%s: %s of its chart stay behind: %s", ref, kind, error)
+                memory.swept = True
+
+    async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
+        """Ask Flux to look at a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
+        repairs = memory.requests = memory.requests or Repairs(first_delay=_FIRST_REQUEST_DELAY)
+        if not _is_due(repairs, memory):
+            return
+        logger.info("%s: %s; asking Flux to look at it", step.ref, step.cause)
+        metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
+        with suppress(NotFoundError, ConflictError):
+            answer = await self._client.merge_patch(
+                HELM_RELEASE, step.ref.namespace, step.ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER
+            )
+            self._cache.write_through(answer)
+        memory.healing.asked()
 
     async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the status of a Workspace; return the Workspace as it stands then, or None where it was gone."""
@@ -142,6 +220,17 @@ class StepRunner:
 
     def _retry_at(self) -> float:
         return asyncio.get_running_loop().time() + self._settings.refusal_interval
+
+
+def _is_due(repairs: Repairs, memory: Memory) -> bool:
+    """Whether it is time for the next repair of a kind; note it when it is, else when it will be."""
+    now = asyncio.get_running_loop().time()
+    due = repairs.next_at()
+    if due > now:
+        memory.repair_due_at = min(due, memory.repair_due_at or due)
+        return False
+    repairs.note(now)
+    return True
 
 
 def _identity(meta: Meta) -> Manifest:

@@ -76,10 +76,17 @@ class Client:
         body = orjson.dumps(manifest)
         return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
 
-    async def merge_patch(self, resource: Resource, namespace: str, name: str, patch: Json) -> dict[str, Any]:
-        """Merge `patch` into an object and return it as it stands then."""
+    async def merge_patch(
+        self, resource: Resource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
+    ) -> dict[str, Any]:
+        """Merge `patch` into an object, as our field manager or as another one, and return it as it stands then.
+
+        Raises:
+            ConflictError: the uid in the patch is not that of the object.
+            NotFoundError: it is not there.
+        """
         body = orjson.dumps(patch)
-        parameters = {"fieldManager": self._field_manager}
+        parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
 
     async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
@@ -111,6 +118,12 @@ class Client:
             await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, orjson.dumps(options)))
         except NotFoundError:
             return
+
+    async def delete_collection(self, resource: Resource, namespace: str, selector: str) -> None:
+        """Delete the objects of a namespace that a label selector selects."""
+        options = {"propagationPolicy": "Background"}
+        path, parameters = resource.path(namespace), {"labelSelector": selector}
+        await self._retrying(_Request("deletecollection", resource, path, parameters, orjson.dumps(options)))
 
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object, or a subresource of it.
@@ -233,8 +246,16 @@ class _Request:
     accept: str = JSON
 
 
-_METHODS = {"list": "GET", "get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
-_WRITES = frozenset({"create", "update", "patch", "delete"})
+_METHODS = {
+    "list": "GET",
+    "get": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 

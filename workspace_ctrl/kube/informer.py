@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError, RejectedError, RetryableError
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.store import Key, Sink
 
 RecordT = TypeVar("RecordT")
 Event = Mapping[str, Any]
@@ -72,7 +72,7 @@ class Informer(Generic[RecordT]):
         self,
         client: Client,
         source: Source[RecordT],
-        store: Store[RecordT],
+        store: Sink[RecordT],
         changed: Callable[[RecordT], None],
         served: Callable[[], None],
         *,
@@ -219,7 +219,7 @@ class Informer(Generic[RecordT]):
         if type_ == "BOOKMARK":
             self._store.advance(version)
         elif type_ == "DELETED":
-            gone = self._store.remove(_key_of(item), version)
+            gone = self._store.remove(_key_of(item), version, self._record(item)[0])
             if gone is not None:
                 self._changed(gone)
         elif self._store.is_newer(_key_of(item), version):  # our own writes come back as events

@@ -12,8 +12,13 @@ RecordT = TypeVar("RecordT")
 class PartitionedStore(Generic[RecordT]):
     """One store per namespace: each watch is ordered in itself only, so how far one is says nothing of another."""
 
-    def __init__(self, owner_of: Callable[[RecordT], Key | None], namespaces: Iterable[str]) -> None:
-        self.parts: dict[str, Store[RecordT]] = {namespace: Store(owner_of) for namespace in namespaces}
+    def __init__(
+        self,
+        owner_of: Callable[[RecordT], Key | None],
+        namespaces: Iterable[str],
+        make: Callable[[Callable[[RecordT], Key | None]], Store[RecordT]] = Store,
+    ) -> None:
+        self.parts: dict[str, Store[RecordT]] = {namespace: make(owner_of) for namespace in namespaces}
         """Namespace → its store."""
 
     def __len__(self) -> int:

@@ -1,11 +1,34 @@
 """Records of one kind, as the API server last told them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 RecordT = TypeVar("RecordT")
 Key = tuple[str, str]
 """(namespace, name); the namespace is empty for cluster-wide kinds."""
+
+
+class Sink(Protocol[RecordT]):
+    """What an informer fills."""
+
+    @property
+    def newest(self) -> int:
+        """Newest version of any record, and of any event."""
+
+    def is_newer(self, key: Key, version: int, /) -> bool:
+        """Whether an event of `version` tells more than is known; note that it was delivered."""
+
+    def put(self, key: Key, record: RecordT, version: int, /) -> bool:
+        """Take in an event; return whether it changed the record."""
+
+    def remove(self, key: Key, version: int, last: RecordT | None = None, /) -> RecordT | None:
+        """Take in the deletion of an object that last was `last`; return the record that went, or None where a newer one stands."""
+
+    def advance(self, version: int, /) -> None:
+        """Note a bookmark: all events up to `version` were delivered."""
+
+    def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int, /) -> list[RecordT]:
+        """Take in a complete list; return the records that changed, came or went since the last event."""
 
 
 class Store(Generic[RecordT]):
@@ -60,7 +83,7 @@ class Store(Generic[RecordT]):
         self._seen = max(self._seen, version)
         return self._set(key, record, version)
 
-    def remove(self, key: Key, version: int) -> RecordT | None:
+    def remove(self, key: Key, version: int, _last: RecordT | None = None) -> RecordT | None:
         """Take in a deletion; return the record that went, or None where a newer one (created again) stands."""
         self._seen = max(self._seen, version)
         entry = self._records.get(key)

@@ -54,7 +54,11 @@ def helm_release(
     """
     # A failed attempt is tried again for ever; Flux's default is to give up after one, a slow image pull included. Readiness of the
     # endpoint picker is watched by ourselves, so that no worker of Flux is held by a waiting installation.
-    action = {"disableWait": True, "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}}
+    action = {
+        "disableWait": True,
+        "disableTakeOwnership": True,
+        "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"},
+    }
     picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
     layout = find_layout(chart.chart, chart.version)
     spec = {

@@ -13,6 +13,7 @@ from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.chart_source import choose_chart
 from workspace_ctrl.planning.chart_values import PoolValues
 from workspace_ctrl.planning.gateways import choose_parent
@@ -20,6 +21,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
+from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, path_of
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
@@ -38,7 +40,9 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
         return Plan(Decisions(), removal_steps(workspace, snapshot))
     prepared = prepare(workspace, snapshot, settings, known)
     if prepared.server is None or prepared.spec is None:
-        steps = (prepared.question,) if prepared.question is not None else ()
+        steps: tuple[Step, ...] = (prepared.question,) if prepared.question is not None else ()
+        if not prepared.gateway_wanted:
+            steps += removal_steps(workspace, snapshot)
         return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared)
     return _Planner(workspace, prepared, prepared.spec, prepared.server, snapshot, settings).plan()
 
@@ -118,11 +122,14 @@ class _Planner:
         is_own = live is not None and live.meta.is_controlled_by(self._owner.uid)
         if live is not None and is_own and live.meta.applied_hash == wanted_hash:
             return live.ref.kind
-        if tried is None or tried.manifest_hash != wanted_hash:
+        adopting = is_adopted(self._workspace.annotations, manifest["kind"])
+        outdated = tried is not None and tried.foreign and tried.adopting != adopting
+        if tried is None or tried.manifest_hash != wanted_hash or outdated:
             self._steps.append(TryWorkload(manifest, force=is_own))
             return ""
         if tried.refusal:
-            self._problems.append(Problem(LinkName.WORKLOAD, "DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}"))
+            problem = ("NotOwned", tried.refusal) if tried.foreign else ("DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}")
+            self._problems.append(Problem(LinkName.WORKLOAD, *problem))
             return ""
         return tried.kind
 
@@ -134,6 +141,7 @@ class _Planner:
         self._problems.extend(self._missing_kinds())
         if not any(problem.link is LinkName.SOURCE for problem in self._problems):
             self._plan_chart(decisions.workload_kind, parent)
+            self._plan_repair()
         if parent is not None and self._snapshot.pool is not None:
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", parent.gateway.ref, parent.section)
@@ -184,6 +192,12 @@ class _Planner:
             self._steps.append(SetFinalizer(present=True))
         self._apply(manifest, LinkName.RELEASE)
 
+    def _plan_repair(self) -> None:
+        """Ask Flux to repair what it made, unless a new spec makes it look at all of that anyway."""
+        if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in self._steps):
+            step = repair_step(self._snapshot, self._owner.uid)
+            self._steps.extend([step] if step is not None else [])
+
     def _missing_kinds(self) -> Iterator[Problem]:
         missing = self._snapshot.missing_kinds
         flux_kinds = sorted(missing & {"OCIRepository", "HelmRelease"})
@@ -205,6 +219,9 @@ class _Planner:
         if meta is None:
             self._steps.append(Apply(manifest, link, force=False))
         elif not meta.is_controlled_by(self._owner.uid):
+            if is_adopted(self._workspace.annotations, ref.kind) and not meta.controller_uid:
+                self._steps.append(Apply(manifest, link, force=False))
+                return False
             text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
             self._problems.append(Problem(link, "NotOwned", text))
         elif meta.deleting:

@@ -65,6 +65,24 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete the objects of a Workspace's chart that Flux has left behind, unless they go within a moment."""
+
+    workspace: ObjectRef
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskFlux:
+    """Ask Flux to look at a HelmRelease now; one that goes on having to be asked is asked more and more rarely."""
+
+    ref: ObjectRef
+    uid: str
+    cause: str
+    """What was seen, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetFinalizer:
     """Put our finalizer on the Workspace, or take it off."""
 
@@ -73,7 +91,7 @@ class SetFinalizer:
 
 Question = TryWorkload | ReadConfig | ReadScale
 """A step whose answer planning needs in order to go on."""
-Step = Question | Apply | Delete | Resume | SetFinalizer
+Step = Question | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""The links at the gateway: the Gateway itself, the pool with its endpoint picker, the route, and pods that can answer.
+"""The links at the gateway: the Gateway itself, the pool, the route, and pods that can answer.
 
 Only the words of the class's own controller count, for the very Gateway that was chosen and for the current generation: an entry that an
 earlier Gateway or another controller left behind says nothing (docs/concepts/readiness.md).
 """
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.readiness.endpoint_picker import missing
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
 from workspace_ctrl.records.gateways import Attached
@@ -32,28 +33,6 @@ def gateway_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     return Link.of_condition(LinkName.GATEWAY, gateway.ref, programmed, "GatewayNotProgrammed")
 
 
-def endpoint_picker_link(decisions: Decisions, snapshot: Snapshot) -> Link:
-    """Return whether the endpoint picker runs.
-
-    Neither the HelmRelease nor any status of gateway, route or pool shows a dead endpoint picker, so its Deployment is watched.
-    """
-    name = LinkName.ENDPOINT_PICKER
-    picker = snapshot.endpoint_picker
-    if picker is None:
-        expected = f"Deployment {decisions.names.endpoint_picker}" if decisions.names else "its Deployment"
-        return _missing(name, snapshot, "EndpointPickerNotFound", expected)
-    if picker.is_ready:
-        return Link.true(name, "EndpointPickerRunning", f"{picker.ref} has {picker.ready_replicas} replicas ready")
-    if picker.replicas == 0:
-        return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0, so nothing picks endpoints")
-    for type_, bad in (("ReplicaFailure", Status.TRUE), ("Progressing", Status.FALSE)):
-        condition = picker.condition(type_)
-        if condition is not None and condition.status == bad:
-            return Link.broken(name, condition.reason, f"{picker.ref}: {condition.message}")
-    counts = f"{picker.ready_replicas} of {picker.replicas} replicas ready"
-    return Link.waiting(name, "EndpointPickerStarting", f"{picker.ref}: {counts}")
-
-
 def pool_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     """Return whether the InferencePool is there, and the Gateway's controller has accepted it."""
     problem = decisions.problem(LinkName.POOL)
@@ -62,7 +41,7 @@ def pool_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     pool = snapshot.pool
     if pool is None or pool.meta.deleting:
         expected = f"InferencePool {decisions.names.release}" if decisions.names else "the InferencePool"
-        return _missing(LinkName.POOL, snapshot, "InferencePoolNotFound", expected)
+        return missing(LinkName.POOL, snapshot, "InferencePoolNotFound", expected)
     return _attachment(LinkName.POOL, pool, decisions.parent, "InferencePool")
 
 
@@ -87,14 +66,6 @@ def endpoints_link(snapshot: Snapshot) -> Link:
     if ready:
         return Link.true(LinkName.ENDPOINTS, "EndpointsReady", f"{len(ready)} of {len(matching)} pods of {pool.ref} are ready")
     return Link.broken(LinkName.ENDPOINTS, "NoReadyEndpoints", f"none of {len(matching)} pods of {pool.ref} is ready")
-
-
-def _missing(name: LinkName, snapshot: Snapshot, reason: str, expected: str) -> Link:
-    """Return the link of a chart object that is not there: being installed, or deleted after it was."""
-    release, source = snapshot.release, snapshot.source
-    if release is not None and source is not None and release.has_installed(source.digest):
-        return Link.broken(name, reason, f"{expected} is not there, although {release.ref} says that it is installed")
-    return Link.waiting(name, reason, f"{expected} is not there yet")
 
 
 def _attachment(name: LinkName, attached: Attached, parent: Parent | None, kind: str) -> Link:

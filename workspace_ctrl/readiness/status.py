@@ -11,8 +11,10 @@ from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carr
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.readiness.address import url_of
 from workspace_ctrl.readiness.chart import release_link, source_link
-from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
+from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.snapshot import Snapshot
@@ -34,7 +36,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     return (
         accepted,
         gateway_link(decisions, snapshot),
-        source_link(decisions, snapshot.source),
+        source_link(decisions, snapshot),
         release_link(decisions, snapshot),
         endpoint_picker_link(decisions, snapshot),
         pool_link(decisions, snapshot),
@@ -47,7 +49,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     """Return the status that `workspace` should have; equal to the one it has when nothing changed."""
     links = chain(snapshot, decisions)
     generation = workspace.meta.generation
-    conditions = carry_times(workspace.status.conditions, _conditions(snapshot, decisions, links), generation, now)
+    conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, links), generation, now)
     return WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
@@ -60,10 +62,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
 
 def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
     """Return the status of a Workspace that is being deleted: not ready, and what its removal waits for."""
-    uid = workspace.meta.uid
-    records = (snapshot.route, snapshot.release)
-    waits = [str(record.meta.ref) for record in records if record is not None and record.meta.is_controlled_by(uid)]
-    message = f"being deleted; waits for {' and '.join(waits)} to go" if waits else "being deleted"
+    message = "; ".join(filter(None, ("being deleted", removal_waits(snapshot, workspace.meta.uid))))
     new = [
         Condition(type_, Status.FALSE, "Deleting", message)
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
@@ -74,7 +73,7 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
     )
 
 
-def _conditions(snapshot: Snapshot, decisions: Decisions, links: Sequence[Link]) -> Iterator[Condition]:
+def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, links: Sequence[Link]) -> Iterator[Condition]:
     inference = inference_condition(snapshot, decisions, links[0])
     broken = _first_broken(links)
     yield from _summary(links[0], inference, broken, decisions)
@@ -82,6 +81,9 @@ def _conditions(snapshot: Snapshot, decisions: Decisions, links: Sequence[Link])
     yield resource_condition(snapshot)
     yield inference
     if not decisions.gateway_wanted:
+        waits = removal_waits(snapshot, workspace.meta.uid)
+        if waits:
+            yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"no longer wanted; {waits}")
         return
     for type_, names in _DETAILS.items():
         members = [link for link in links if link.name in names]

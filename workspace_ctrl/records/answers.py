@@ -14,6 +14,10 @@ class DryRun:
     """Kind of the accepted object."""
     refusal: str = ""
     """The server's words; empty when it accepted."""
+    foreign: bool = False
+    """Whether it was refused because somebody else's object has that name."""
+    adopting: bool = False
+    """Whether such an object was to be taken over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,96 @@
-"""OCIRepository and HelmRelease, with the exact rules of when Flux has done what was asked.
+"""OCIRepository and HelmRelease, with the exact rules of when Flux has done what was asked, and of where it stands until then.
 
 Sources: source-controller v1.9 and helm-controller v1.6, `api/` and `internal/reconcile`; docs/concepts/readiness.md.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from sys import intern
+from typing import Final
 
+from workspace_ctrl.api.conditions import Condition, Status
+from workspace_ctrl.api.labels import REQUESTED_AT_ANNOTATION
 from workspace_ctrl.records.meta import Conditioned, Json, conditions_of, parse_meta, spec_of, status_of
+from workspace_ctrl.records.parts import parts_of_inventory
+
+WAITING_REASONS: Final = frozenset({"SourceNotReady", "ArtifactFailed", "DependencyNotReady"})
+"""Reasons of a HelmRelease that waits for others; what it has installed runs on meanwhile."""
+
+
+class Stage(StrEnum):
+    """Where an object of Flux stands."""
+
+    DONE = "done"
+    PAUSED = "paused"
+    UNSEEN = "unseen"
+    """Its controller has said nothing yet of the newest spec, or of what was asked last."""
+    WORKING = "working"
+    FAILING = "failing"
+    """Flux tries again by itself."""
+    STALLED = "stalled"
+    """Flux has given up."""
+    DELETING = "deleting"
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which more is to be said of an object that still stands there; None where time says nothing.
+
+        Flux looks at a new spec within a second and at most ends an action after the 5 minutes of `spec.timeout`; what has failed for 10
+        minutes has been tried some ten times.
+        """
+        return _PATIENCE.get(self)
+
+
+_PATIENCE: Final = {Stage.UNSEEN: 60.0, Stage.DELETING: 60.0, Stage.WORKING: 360.0, Stage.FAILING: 600.0}
 
 
 @dataclass(frozen=True, slots=True)
-class OCIRepository(Conditioned):
-    """Where the chart comes from."""
+class FluxObject(Conditioned):
+    """What both kinds share."""
 
     observed_generation: int = -1
     suspended: bool = False
+
+    @property
+    def newest_condition(self) -> Condition | None:
+        """The Ready condition, where it speaks of the newest spec."""
+        ready = self.condition("Ready")
+        return ready if ready is not None and ready.speaks_of(self.meta.generation) else None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its controller is at work on it, or will be at a time of its own."""
+        return self.is_true("Reconciling")
+
+    def unfinished_stage(self) -> Stage:
+        """Return where an object stands that is not done."""
+        if self.meta.deleting:
+            return Stage.DELETING
+        if self.suspended:
+            return Stage.PAUSED
+        if self.is_true("Stalled"):
+            return Stage.STALLED
+        if all(condition.observed_generation != self.meta.generation for condition in self.conditions):
+            return Stage.UNSEEN
+        return Stage.FAILING if self.failure is not None else Stage.WORKING
+
+    @property
+    def failure(self) -> Condition | None:
+        """The condition that tells what failed last on the way to the newest spec; None where nothing did.
+
+        `Released` comes before `Ready`, which a new attempt covers.
+        """
+        for type_ in ("Released", "Ready"):
+            condition = self.condition(type_)
+            if condition is not None and condition.status == Status.FALSE and condition.speaks_of(self.meta.generation):
+                return condition
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OCIRepository(FluxObject):
+    """Where the chart comes from."""
+
     revision: str = ""
     """`<tag>@sha256:...` or `sha256:...` of the stored artifact; empty while there is none."""
 
@@ -29,22 +106,24 @@ class OCIRepository(Conditioned):
 
     @property
     def is_current(self) -> bool:
-        """Whether the stored artifact is the one that the newest spec asks for.
+        """Whether the stored artifact is one that was fetched for the newest spec.
 
-        A suspended source stamps Ready=True with the new generation on the old artifact, so suspension is tested first.
+        `observedGeneration` moves on success only, so a later failure, such as a registry that is down when Flux looks for a moved tag,
+        takes nothing away. A suspended source stamps the new generation on the old artifact, so suspension is tested first.
         """
-        ready = self.condition("Ready")
         return (
             not self.suspended
             and not self.meta.deleting
             and self.observed_generation == self.meta.generation
             and bool(self.revision)
-            and ready is not None
-            and ready.is_true
-            and ready.speaks_of(self.meta.generation)
-            and not self.is_true("Reconciling")
+            and self.newest_condition is not None
             and not self.is_true("Stalled")
         )
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands."""
+        return Stage.DONE if self.is_current else self.unfinished_stage()
 
 
 def parse_oci_repository(raw: Json, kind: str) -> OCIRepository:
@@ -56,23 +135,27 @@ def parse_oci_repository(raw: Json, kind: str) -> OCIRepository:
         conditions=conditions_of(raw),
         observed_generation=status.get("observedGeneration", -1),
         suspended=bool(spec_of(raw).get("suspend")),
-        revision=artifact.get("revision") or "",
+        revision=intern(artifact.get("revision") or ""),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class HelmRelease(Conditioned):
+class HelmRelease(FluxObject):
     """The installation of the chart."""
 
-    observed_generation: int = -1
     last_attempted_generation: int = 0
     last_attempted_digest: str = ""
-    suspended: bool = False
+    deployed: bool = False
+    """Whether the newest entry in the history is deployed, of the chart and the values that were attempted last."""
     failures: int = 0
     chart_name: str = ""
     """Name of the chart of the newest entry in the history."""
     chart_version: str = ""
     """Its version, with the digest that Flux appends."""
+    requested: bool = False
+    """Whether somebody has asked for a look at it that helm-controller has not finished yet."""
+    inventory: bytes = b""
+    """The chart's objects, packed; empty before Flux 2.8, which does not tell."""
 
     def has_installed(self, digest: str) -> bool:
         """Whether the newest spec is installed, from the chart with that digest.
@@ -80,35 +163,71 @@ class HelmRelease(Conditioned):
         The digest is the only proof of the chart: a new tag in the OCIRepository does not change the release's generation, so until
         the upgrade begins the release says Ready=True for the old chart.
         """
-        ready = self.condition("Ready")
         generation = self.meta.generation
         return (
             not self.suspended
             and not self.meta.deleting
             and self.observed_generation == generation
             and self.last_attempted_generation == generation
-            and ready is not None
-            and ready.is_true
-            and ready.observed_generation == generation
-            and not self.is_true("Reconciling")
-            and not self.is_true("Stalled")
+            and self.deployed
+            and self._is_untroubled
             and bool(digest)
             and self.last_attempted_digest.endswith(digest)
         )
+
+    @property
+    def _is_untroubled(self) -> bool:
+        """Whether nothing is said against what the history tells.
+
+        Flux looks at each release again from time to time: it is `Reconciling` then, and `Ready` may be Unknown, or say that the chart
+        cannot be had just now, while all that was installed stands. `Ready` also stays Unknown where Flux lost the write of its end
+        (helm-controller, issue 1409).
+        """
+        ready, released = self.newest_condition, self.condition("Released")
+        if ready is None or self.is_true("Stalled") or (released is not None and released.status == Status.FALSE):
+            return False
+        return ready.status != Status.FALSE or ready.reason in WAITING_REASONS
+
+    def stage(self, digest: str) -> Stage:
+        """Return where it stands, when the chart with `digest` is wanted."""
+        if self.has_installed(digest):
+            return Stage.UNSEEN if self.requested and not self.is_busy else Stage.DONE
+        return self.unfinished_stage()
 
 
 def parse_helm_release(raw: Json, kind: str) -> HelmRelease:
     """Return the record of a HelmRelease."""
     status = status_of(raw)
     newest: Json = next(iter(status.get("history") or ()), {})
+    annotations = (raw.get("metadata") or {}).get("annotations") or {}
+    requested = annotations.get(REQUESTED_AT_ANNOTATION) or ""
     return HelmRelease(
         meta=parse_meta(raw, kind),
         conditions=conditions_of(raw),
         observed_generation=status.get("observedGeneration", -1),
-        last_attempted_generation=status.get("lastAttemptedGeneration") or 0,
-        last_attempted_digest=status.get("lastAttemptedRevisionDigest") or "",
         suspended=bool(spec_of(raw).get("suspend")),
+        last_attempted_generation=status.get("lastAttemptedGeneration") or 0,
+        last_attempted_digest=intern(status.get("lastAttemptedRevisionDigest") or ""),
+        deployed=_is_deployed(newest, status),
         failures=status.get("failures") or 0,
-        chart_name=newest.get("chartName") or "",
-        chart_version=newest.get("chartVersion") or "",
+        chart_name=intern(newest.get("chartName") or ""),
+        chart_version=intern(newest.get("chartVersion") or ""),
+        requested=bool(requested) and requested != status.get("lastHandledReconcileAt"),
+        inventory=parts_of_inventory((status.get("inventory") or {}).get("entries") or ()),
     )
+
+
+def _is_deployed(newest: Json, status: Json) -> bool:
+    return (
+        newest.get("status") == "deployed"
+        and newest.get("chartVersion") == status.get("lastAttemptedRevision")
+        and newest.get("configDigest") == status.get("lastAttemptedConfigDigest")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StageAges:
+    """For how many seconds source and release have stood where they stand."""
+
+    source: float = 0.0
+    release: float = 0.0

@@ -16,6 +16,7 @@ from workspace_ctrl.records.meta import (
     spec_of,
     status_of,
 )
+from workspace_ctrl.records.parts import shape_of
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
 
@@ -173,6 +174,8 @@ class InferencePool(Attached):
     """An InferencePool."""
 
     selector: Mapping[str, str] = field(default_factory=dict)
+    shape: int = 0
+    """Checksum of the fields that are Flux's own."""
 
 
 def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
@@ -183,4 +186,5 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         meta=meta,
         parents=_parse_parents(raw, meta.ref.namespace),
         selector={intern(key): intern(value) for key, value in selector.items()},
+        shape=shape_of(raw.get("metadata") or {}),
     )

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.records.answers import Answers
 from workspace_ctrl.records.cluster import ConfigMap, Node
-from workspace_ctrl.records.flux import HelmRelease, OCIRepository
+from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.ownership import Fields
+from workspace_ctrl.records.parts import PartId, kind_of, unpack
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
@@ -30,7 +31,18 @@ class Snapshot:
     pods: tuple[Pod, ...] = ()
     source: OCIRepository | None = None
     release: HelmRelease | None = None
+    ages: StageAges = field(default_factory=StageAges)
+    parts: Mapping[PartId, int] = field(default_factory=dict)
+    """The chart's objects, with the checksums of their content."""
+    part_kinds: frozenset[str] = field(default_factory=frozenset)
+    """Those kinds of the chart's objects that can be seen."""
+    swept: bool = False
+    """Whether what was left of the chart was deleted, or cannot be."""
+    parts_edited: bool = False
+    """Whether somebody other than Flux has changed one of them."""
     endpoint_picker: Workload | None = None
+    picker_pods: tuple[Pod, ...] = ()
+    """Those of its pods that do not get on."""
     pool: InferencePool | None = None
     route: HTTPRoute | None = None
     gateways: tuple[Gateway, ...] = ()
@@ -46,6 +58,21 @@ class Snapshot:
     def controller_of(self, gateway: Gateway) -> str | None:
         """Return the controllerName of a Gateway's class, or None when the class is not there."""
         return next((entry.controller for entry in self.gateway_classes if entry.meta.ref.name == gateway.class_name), None)
+
+    @property
+    def has_chart(self) -> bool:
+        """Whether the chart that the source holds is installed with the newest values."""
+        return self.release is not None and self.source is not None and self.release.has_installed(self.source.digest)
+
+    def missing_parts(self) -> tuple[str, ...]:
+        """Return the kinds of the chart's objects that are gone, although the release tells that it has made them."""
+        inventory = unpack(self.release.inventory) if self.release is not None else ()
+        gone = {kind_of(part) for part in inventory if part not in self.parts}
+        return tuple(sorted(gone & self.part_kinds))
+
+    def remaining_parts(self) -> tuple[str, ...]:
+        """Return the kinds of the chart's objects that are there although there is no release any more."""
+        return tuple(sorted({kind_of(part) for part in self.parts})) if self.release is None and not self.swept else ()
 
     def workload(self, kind: str) -> Workload | None:
         """Return the Workspace's own workload of that kind, or None."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
 from workspace_ctrl.records.ownership import owned_by_others
+from workspace_ctrl.records.parts import shape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Workload(Conditioned):
     """Whether another manager, such as an autoscaler, has set the number of replicas."""
     node_gpus: str = ""
     """The GPUs of nodes for which the model was sized, where that was read from nodes' labels."""
+    shape: int = 0
+    """Checksum of the fields that are Flux's own; 0 on those that no chart has made."""
 
     @property
     def is_current(self) -> bool:
@@ -43,6 +46,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         updated_replicas=_number(status.get("updatedReplicas")),
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
+        shape=shape_of(raw.get("metadata") or {}),
         node_gpus=((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""),
     )
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from workspace_ctrl.api.labels import BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
+from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 _SPEC_FIELDS = ("resource", "inference", "tuning", "gateway")
-_ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION)
+_ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class WorkspaceRecord:
     stored_status: bytes = b""
     has_finalizer: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Those annotations that change what is served."""
+    """Those annotations that change what is done."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from tests.unit.factories import (
     deployment,
     gateway,
     gateway_class,
+    picker,
     pod,
     pool,
     quickstart,
@@ -21,8 +22,8 @@ from tests.unit.factories import (
 )
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, Resume, SetFinalizer, TryWorkload
+from workspace_ctrl.planning.settings import ChartSource, PickerSettings, PlanSettings
+from workspace_ctrl.planning.steps import Apply, AskFlux, Delete, Resume, SetFinalizer, TryWorkload
 from workspace_ctrl.records.answers import Answers, DryRun
 from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -44,6 +45,8 @@ def _word(step):
             return f"{'force' if force else 'create'} {manifest['kind']}"
         case Delete(ref):
             return f"delete {ref.kind}"
+        case AskFlux(ref):
+            return f"ask for {ref.kind}"
         case Resume(ref):
             return f"resume {ref.kind}"
         case SetFinalizer(present):
@@ -79,6 +82,7 @@ def finished():
         source=source(hash_=hashes["OCIRepository"]),
         release=release(hash_=hashes["HelmRelease"]),
         route=route(hash_=hashes["HTTPRoute"]),
+        endpoint_picker=picker(),
         pool=pool(),
         pods=(pod(),),
         **GATEWAYS,
@@ -110,6 +114,13 @@ def test_a_finished_workspace_yields_no_step():
 def test_a_deleted_object_is_created_again():
     assert words(plan(workspace(), replace(finished(), services=()), SETTINGS)) == ["create Service"]
     assert words(plan(workspace(), replace(finished(), source=None), SETTINGS)) == ["create OCIRepository"]
+
+
+def test_flux_is_asked_for_what_it_has_made_unless_it_gets_a_new_spec_anyway():
+    world = replace(finished(), endpoint_picker=None)
+    assert words(plan(workspace(), world, SETTINGS)) == ["ask for HelmRelease"]
+    other = replace(SETTINGS, picker=PickerSettings(resources={}))
+    assert words(plan(workspace(), world, other)) == ["force HelmRelease"]
 
 
 def test_a_changed_decision_is_forced_on_what_is_ours():

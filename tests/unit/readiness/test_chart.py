@@ -1,18 +1,37 @@
-"""The chart links: Ready=True is not enough."""
+"""The chart links: Ready=True is not enough, and what is not ready is told with its cause and a way out."""
 
 import pytest
 
-from tests.unit.factories import condition, decisions, release, source
+from tests.unit.factories import NAMESPACE, condition, decisions, derived, release, source
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.readiness.chart import release_link, source_link
+from workspace_ctrl.readiness.chart import release_link, source_link, uninstalling
 from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
+SOURCE = f"OCIRepository {NAMESPACE}/{derived().source}"
+RELEASE = f"HelmRelease {NAMESPACE}/{derived().release}"
+
+
+def ready(status="True", reason="Because", message="so it is", generation=1):
+    return condition("Ready", status, reason, message, generation)
 
 
 def failing(reason="OCIArtifactPullFailed", message="MANIFEST_UNKNOWN"):
-    return (condition("Ready", "False", reason, message), condition("Reconciling", reason="ProgressingWithRetry"))
+    return (ready("False", reason, message), condition("Reconciling", reason="ProgressingWithRetry"))
+
+
+def stalled(reason="RetriesExceeded", message="Failed to install after 1 attempt(s)"):
+    return (ready("False", "InstallFailed", message), condition("Stalled", reason=reason, message=message))
+
+
+def of_source(record, age=0.0):
+    return source_link(decisions(), Snapshot(source=record, ages=StageAges(source=age)))
+
+
+def of_release(record, age=0.0, chart=None):
+    return release_link(decisions(), Snapshot(source=chart or source(), release=record, ages=StageAges(release=age)))
 
 
 @pytest.mark.parametrize(
@@ -24,12 +43,18 @@ def failing(reason="OCIArtifactPullFailed", message="MANIFEST_UNKNOWN"):
         pytest.param(source(digest=""), UNKNOWN, "FetchingChart", id="ready, but nothing stored"),
         pytest.param(source(suspended=True), FALSE, "Paused", id="suspended, and stamped ready by Flux all the same"),
         pytest.param(source(conditions=failing(), digest=""), FALSE, "OCIArtifactPullFailed", id="Flux's own reason is kept"),
-        pytest.param(source(conditions=(condition("Ready"), condition("Reconciling"))), UNKNOWN, "FetchingChart", id="still at it"),
+        pytest.param(source(conditions=(ready(), condition("Reconciling"))), TRUE, "ChartFetched", id="looked for again"),
+        pytest.param(
+            source(conditions=failing()), TRUE, "ChartFetched", id="fetched for this spec, and cannot be looked for again"
+        ),
+        pytest.param(
+            source(conditions=failing(), generation=2), UNKNOWN, "FetchingChart", id="a failure that speaks of an older spec"
+        ),
         pytest.param(source(conditions=(), observed=-1), UNKNOWN, "FetchingChart", id="Flux has not looked yet"),
     ],
 )
 def test_source_link(record, status, reason):
-    link = source_link(decisions(), record)
+    link = of_source(record)
     assert (link.status, link.reason) == (status, reason)
 
 
@@ -39,41 +64,205 @@ def test_source_link(record, status, reason):
         pytest.param(source(), None, UNKNOWN, "ChartNotInstalled", id="not created yet"),
         pytest.param(source(), release(), TRUE, "ChartInstalled", id="installed"),
         pytest.param(source(), release(generation=2), UNKNOWN, "ChartInstalling", id="ready, but for an older spec"),
+        pytest.param(
+            source(), release(generation=2, conditions=(ready(generation=2),)), UNKNOWN, "ChartInstalling", id="Ready runs ahead"
+        ),
         pytest.param(source(), release(attempted=0), UNKNOWN, "ChartInstalling", id="generation stamped while suspended"),
+        pytest.param(source(), release(deployed=False), UNKNOWN, "ChartInstalling", id="the history tells of other values"),
         pytest.param(source(digest="sha256:bbbb"), release(), UNKNOWN, "ChartInstalling", id="ready, but with the old chart"),
         pytest.param(source(), release(conditions=failing("InstallFailed", "no such image")), FALSE, "InstallFailed", id="failed"),
         pytest.param(
             source(),
-            release(
-                conditions=(condition("Ready", "Unknown", "Progressing"), condition("Released", "False", "UpgradeFailed", "boom"))
-            ),
+            release(conditions=(ready("Unknown", "Progressing"), condition("Released", "False", "UpgradeFailed", "boom"))),
             FALSE,
             "UpgradeFailed",
             id="a retry does not hide the error",
         ),
-        pytest.param(source(), release(suspended=True), FALSE, "Paused", id="a user's pause is not fought"),
+        pytest.param(source(), release(conditions=(ready("False", "TestFailed", "no"),)), FALSE, "TestFailed", id="tests failed"),
         pytest.param(
-            source(), release(conditions=(condition("Ready"), condition("Stalled"))), UNKNOWN, "ChartInstalling", id="stalled"
+            source(),
+            release(conditions=failing("SourceNotReady", "not yet"), deployed=False),
+            UNKNOWN,
+            "WaitingForChart",
+            id="waits for the source",
         ),
+        pytest.param(
+            source(),
+            release(conditions=failing("DependencyNotReady", "not yet"), deployed=False),
+            UNKNOWN,
+            "WaitingForChart",
+            id="waits for another release",
+        ),
+        pytest.param(source(), release(suspended=True), FALSE, "Paused", id="a user's pause is not fought"),
+        pytest.param(source(), release(conditions=stalled()), FALSE, "InstallFailed", id="given up"),
     ],
 )
 def test_release_link(chart, record, status, reason):
-    link = release_link(decisions(), Snapshot(source=chart, release=record))
+    link = of_release(record, chart=chart)
     assert (link.status, link.reason) == (status, reason)
 
 
-def test_a_failure_is_quoted_with_its_object():
-    link = release_link(
-        decisions(), Snapshot(source=source(), release=release(conditions=failing("InstallFailed", "no such image")))
-    )
-    assert link.message == "HelmRelease default/workspace-phi-4-mini-inferencepool: no such image"
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        pytest.param((ready(), condition("Reconciling", message="Fulfilling prerequisites")), id="begins"),
+        pytest.param((ready("Unknown", "Progressing"), condition("Reconciling")), id="corrects drift"),
+        pytest.param((ready("Unknown", "Progressing"),), id="lost the write of its end (helm-controller 1409)"),
+        pytest.param(failing("ArtifactFailed", "connection refused"), id="source-controller is away"),
+        pytest.param(failing("SourceNotReady", "no artifact"), id="source-controller has started anew"),
+    ],
+)
+def test_what_is_installed_stays_so_while_flux_looks_at_it_again(conditions):
+    assert of_release(release(conditions=conditions)).holds
 
 
-def test_a_stalled_source_is_terminal():
-    stalled = source(conditions=(condition("Ready", "False", "URLInvalid"), condition("Stalled")))
-    assert source_link(decisions(), stalled).terminal
+@pytest.mark.parametrize(
+    ("record", "chart"),
+    [
+        pytest.param(release(conditions=(ready("Unknown"),), deployed=False), source(), id="other values"),
+        pytest.param(release(conditions=(ready("Unknown"),)), source(digest="sha256:bbbb"), id="another chart"),
+        pytest.param(
+            release(conditions=(ready("Unknown"), condition("Released", "False", "UpgradeFailed", "boom"))),
+            source(),
+            id="a failure",
+        ),
+    ],
+)
+def test_a_look_that_changes_something_is_no_mere_look(record, chart):
+    assert not of_release(record, chart=chart).holds
+
+
+@pytest.mark.parametrize(
+    ("record", "age", "message"),
+    [
+        pytest.param(
+            source(conditions=failing(message="failed to pull: MANIFEST_UNKNOWN: manifest unknown."), digest=""),
+            0,
+            "failed to pull: MANIFEST_UNKNOWN: manifest unknown; the registry does not have this version of the chart; push it, or "
+            "choose another with --chart-url and --chart-version",
+            id="no such version",
+        ),
+        pytest.param(
+            source(conditions=failing(message="dial tcp 127.0.0.1:5000: connect: connection refused"), digest=""),
+            0,
+            "dial tcp 127.0.0.1:5000: connect: connection refused; the registry, or the way to it, is down; see whether "
+            "source-controller reaches it",
+            id="no registry",
+        ),
+        pytest.param(
+            source(conditions=failing(message="read tcp 10.0.0.1:45678->10.0.0.2:443: read: connection reset by peer"), digest=""),
+            0,
+            "read tcp 10.0.0.2:443: read: connection reset by peer; the registry, or the way to it, is down; see whether "
+            "source-controller reaches it",
+            id="words that differ at each attempt are left out",
+        ),
+        pytest.param(
+            source(conditions=failing("AuthenticationFailed", 'secret "pull" not found'), digest=""),
+            600,
+            'secret "pull" not found; for more than 10 minutes; see that the Secrets named in its spec are there and valid; Flux tries '
+            "again by itself",
+            id="for long",
+        ),
+        pytest.param(
+            source(conditions=failing("Mysterious", "what?"), digest=""), 0, "what?; Flux tries again by itself", id="nobody knows"
+        ),
+        pytest.param(
+            source(conditions=(ready("False", "URLInvalid", "bad url"), condition("Stalled", reason="URLInvalid")), digest=""),
+            0,
+            "bad url; Flux has given up; correct --chart-url: oci://registry/path, without a tag",
+            id="given up",
+        ),
+        pytest.param(
+            source(conditions=(), observed=-1, digest=""),
+            60,
+            "source-controller has not looked at it for more than a minute; see whether it runs, and watches this namespace: kubectl get "
+            "pods --all-namespaces -l app=source-controller",
+            id="source-controller is away",
+        ),
+    ],
+)
+def test_a_source_says_what_is_wrong_and_what_to_do(record, age, message):
+    link = of_source(record, age)
+    assert (link.status, link.message) == (FALSE, f"{SOURCE}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("record", "age", "message"),
+    [
+        pytest.param(release(conditions=failing("InstallFailed", "no")), 0, "no; Flux tries again by itself", id="once"),
+        pytest.param(
+            release(conditions=failing("InstallFailed", "no"), failures=3),
+            0,
+            "no; failed 3 times; Flux tries again by itself",
+            id="attempts are counted",
+        ),
+        pytest.param(
+            release(conditions=failing("InstallFailed", "no"), failures=11),
+            600,
+            "no; failed 11 times; for more than 10 minutes; Flux tries again by itself, but a person should look",
+            id="for long",
+        ),
+        pytest.param(
+            release(conditions=failing("UpgradeFailed", 'User "system:serviceaccount:a:flux" cannot get resource "secrets"')),
+            0,
+            'User "system:serviceaccount:a:flux" cannot get resource "secrets"; give the ServiceAccount with which Flux installs its '
+            "rights back, or create it anew",
+            id="the ServiceAccount is gone, or its rights",
+        ),
+        pytest.param(
+            release(conditions=stalled()),
+            0,
+            "Failed to install after 1 attempt(s); Flux has given up; change what is wrong; then: flux reconcile helmrelease "
+            "workspace-phi-4-mini-inferencepool -n default --reset",
+            id="given up",
+        ),
+        pytest.param(
+            release(conditions=(), observed=-1, deployed=False),
+            60,
+            "helm-controller has not looked at it for more than a minute; see whether it runs, and watches this namespace: kubectl get "
+            "pods --all-namespaces -l app=helm-controller",
+            id="helm-controller is away",
+        ),
+        pytest.param(
+            release(conditions=(ready("Unknown"), condition("Reconciling")), observed=-1, deployed=False),
+            360,
+            "helm-controller does not finish; see whether it runs: kubectl get pods --all-namespaces -l app=helm-controller",
+            id="helm-controller died at work",
+        ),
+    ],
+)
+def test_a_release_says_what_is_wrong_and_what_to_do(record, age, message):
+    link = of_release(record, age)
+    assert (link.status, link.message) == (FALSE, f"{RELEASE}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("record", "age", "terminal"),
+    [
+        pytest.param(release(conditions=failing("InstallFailed", "no")), 599, False, id="fails"),
+        pytest.param(release(conditions=failing("InstallFailed", "no")), 600, True, id="has failed for 10 minutes"),
+        pytest.param(
+            release(conditions=failing("SourceNotReady", "no"), deployed=False), 600, True, id="has waited for 10 minutes"
+        ),
+        pytest.param(release(conditions=stalled()), 0, True, id="Flux has given up"),
+        pytest.param(release(conditions=(), observed=-1, deployed=False), 600, False, id="Flux is away"),
+    ],
+)
+def test_only_a_person_helps_where_flux_gave_up_or_has_failed_for_long(record, age, terminal):
+    assert of_release(record, age).terminal is terminal
 
 
 def test_what_planning_could_not_do_comes_first():
     problem = Problem(LinkName.SOURCE, "NotOwned", "somebody else's")
-    assert source_link(decisions(problem), source()).reason == "NotOwned"
+    assert source_link(decisions(problem), Snapshot(source=source())).reason == "NotOwned"
+
+
+def test_an_uninstallation_that_hangs_says_on_what():
+    failed = (condition("Released", "False", "UninstallFailed", "quota exceeded"),)
+    assert uninstalling(release(conditions=failed), 0) == "quota exceeded; Flux tries again by itself"
+    assert uninstalling(release(), 59) == ""
+    assert uninstalling(release(), 60) == (
+        "helm-controller has not finished that for more than a minute; see whether it runs: kubectl get pods --all-namespaces -l "
+        "app=helm-controller; where Flux is gone for good: kubectl patch helmrelease workspace-phi-4-mini-inferencepool -n default "
+        """--type=merge -p '{"metadata":{"finalizers":null}}', which leaves the chart's objects behind"""
+    )

@@ -17,7 +17,8 @@ from tests.unit.factories import (
     source,
 )
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
+from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.snapshot import Snapshot
 

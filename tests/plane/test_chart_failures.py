@@ -1,0 +1,228 @@
+"""Flux fails, stands still or goes away: what the Workspace says at each stage, and that all is well afterwards."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from e2e import workspaces
+from e2e.cluster.builder import output_of
+from e2e.cluster.catalog import FLUX
+from e2e.controller import ControllerProcess
+
+PATIENT_SECONDS = 150
+"""Longer than the controller waits before it says that nobody works on something."""
+RELEASE = "helmrelease/phi-inferencepool"
+
+
+@pytest.fixture
+def behind(gateway, plane_namespace):
+    return workspaces.behind(gateway, plane_namespace)
+
+
+def create(cluster, namespace, behind, name="phi"):
+    workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=behind))
+
+
+def message(cluster, namespace, type_, reason, *, name="phi", seconds=workspaces.WAIT_SECONDS):
+    """The message of a condition once it has that reason, without the names and numbers of this run."""
+    path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
+    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s")
+    return normal(workspaces.condition(cluster, namespace, name, type_)["message"], namespace)
+
+
+def normal(text, namespace):
+    text = re.sub(r"127\.0\.0\.1:\d+", "REGISTRY", text.replace(namespace, "NAMESPACE"))
+    text = re.sub(r"sha256:[0-9a-f]{64}", "DIGEST", re.sub(r"\+[0-9a-f]{12}\b", "+DIGEST", text))
+    return re.sub(r"failed \d+ times", "failed N times", text)
+
+
+def ask_flux(cluster, namespace, target, value):
+    """Ask Flux to look at an object now, as `flux reconcile` does."""
+    cluster.kubectl("annotate", target, "-n", namespace, f"reconcile.fluxcd.io/requestedAt={value}", "--overwrite", actor="user")
+
+
+@pytest.fixture
+def push(plane, tmp_path):
+    """Pushes the chart under another version, with a template that fails or without it."""
+    helm = str(output_of(FLUX).binary("helm"))
+
+    def run(*arguments):
+        result = plane.run([helm, *arguments])
+        assert result.returncode == 0, result.stderr
+
+    def push_(version, *, failing=False):
+        folder = tmp_path / version
+        shutil.rmtree(folder, ignore_errors=True)
+        run("pull", plane.chart_source_url(), "--version", "v1.5.0", "--plain-http", "--untar", "--untardir", str(folder))
+        if failing:
+            (folder / "inferencepool" / "templates" / "broken.yaml").write_text('{{ fail "this chart is broken" }}\n')
+        run("package", str(folder / "inferencepool"), "--version", version, "--destination", str(folder))
+        url = plane.chart_source_url().rpartition("/")[0]
+        run("push", str(folder / f"inferencepool-{version}.tgz"), url, "--plain-http")
+
+    return push_
+
+
+def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
+    installed.stop_program("registry")
+    try:
+        with ControllerProcess(installed):
+            create(installed, plane_namespace, behind)
+            said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
+            assert said == (
+                "OCIRepository NAMESPACE/phi-inferencepool: failed to determine artifact digest: Get "
+                '"https://REGISTRY/v2/": dial tcp REGISTRY: connect: connection refused; Get "http://REGISTRY/v2/": dial tcp REGISTRY: '
+                "connect: connection refused; the registry, or the way to it, is down; see "
+                "whether source-controller reaches it"
+            )
+            assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")["reason"] == "OCIArtifactPullFailed"
+            workspaces.wait_ready(installed, plane_namespace, "phi", "InferenceReady")
+            installed.start_program("registry")
+            workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+    finally:
+        installed.start_program("registry")
+
+
+def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace, behind):
+    with ControllerProcess(installed) as controller:
+        create(installed, plane_namespace, behind)
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        installed.stop_program("registry")
+        try:
+            ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "now")
+            installed.kubectl(
+                "wait", "ocirepository/phi-inferencepool", "-n", plane_namespace, "--for=condition=FetchFailed", "--timeout=30s"
+            )
+            before = workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")
+            chart = 'jsonpath={.status.conditions[?(@.type=="ChartReady")].status}=True'
+            installed.kubectl("wait", "workspace/phi", "-n", plane_namespace, f"--for={chart}", "--timeout=30s")
+            assert before["status"] == "True"
+        finally:
+            installed.start_program("registry")
+        assert not any("Ready=False OCIArtifactPullFailed" in line for line in controller.log)
+
+
+def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, push):
+    with ControllerProcess(installed, "--chart-version", "v1.5.7"):
+        create(installed, plane_namespace, behind)
+        said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
+        assert said.startswith("OCIRepository NAMESPACE/phi-inferencepool: failed to determine artifact digest: ")
+        assert said.endswith(
+            "; the registry does not have this version of the chart; push it, or choose another with --chart-url and --chart-version"
+        )
+        push("v1.5.7")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+
+
+def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, push):
+    push("v1.5.8", failing=True)
+    with ControllerProcess(installed, "--chart-version", "v1.5.8"):
+        create(installed, plane_namespace, behind)
+        said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
+        assert said == (
+            "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
+            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/broken.yaml:1:3): this chart is broken; Flux tries "
+            "again by itself"
+        )
+        push("v1.5.8")
+        ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+
+
+def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind)
+        path = '--for=jsonpath={.status.conditions[?(@.type=="Reconciling")].status}=True'
+        installed.kubectl("wait", RELEASE, "-n", plane_namespace, "--for=create", "--timeout=30s")
+        installed.kubectl("wait", RELEASE, "-n", plane_namespace, path, "--timeout=30s", check=False)
+        installed.kill_program("helm-controller")
+        assert workspaces.condition(installed, plane_namespace, "phi", "Ready").get("status") != "True"
+        installed.start_program("helm-controller")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        (pool,) = workspaces.items(installed, plane_namespace, "inferencepool")
+        assert pool["metadata"]["name"] == "phi-inferencepool"
+
+
+def test_a_quota_that_refuses_the_endpoint_picker(installed, plane_namespace, behind):
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "1"}}}
+    with ControllerProcess(installed):
+        workspaces.apply(installed, plane_namespace, quota)
+        installed.kubectl(
+            "wait", "resourcequota/small", "-n", plane_namespace, "--for=jsonpath={.status.hard.pods}=1", "--timeout=30s"
+        )
+        create(installed, plane_namespace, {"enabled": False})
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        create(installed, plane_namespace, {"enabled": True, **behind})
+        said = message(installed, plane_namespace, "EndpointPickerReady", "FailedCreate")
+        assert re.sub(r"epp-\w+-\w+", "epp-POD", said) == (
+            'Deployment NAMESPACE/phi-inferencepool-epp: pods "phi-inferencepool-epp-POD" is forbidden: exceeded quota: small, requested: '
+            "pods=1, used: pods=1, limited: pods=1"
+        )
+        assert workspaces.condition(installed, plane_namespace, "phi", "ChartReady")["status"] == "True"
+        installed.kubectl("delete", "resourcequota", "small", "-n", plane_namespace, actor="user")
+        # The ReplicaSet's own back-off may be long by now; a user restarts the rollout.
+        installed.kubectl("rollout", "restart", "deployment/phi-inferencepool-epp", "-n", plane_namespace, actor="user")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+
+
+def test_a_service_account_that_is_gone(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, behind)
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        patch = {"spec": {"serviceAccountName": "nobody"}}
+        installed.kubectl("patch", RELEASE, "-n", plane_namespace, "--type=merge", "-p", json.dumps(patch), actor="user")
+        said = message(installed, plane_namespace, "ChartReady", "StateError")
+        assert said.endswith("; give the ServiceAccount with which Flux installs its rights back, or create it anew")
+        assert 'User "system:serviceaccount:NAMESPACE:nobody" cannot' in said
+        patch = {"spec": {"serviceAccountName": None}}
+        installed.kubectl("patch", RELEASE, "-n", plane_namespace, "--type=merge", "-p", json.dumps(patch), actor="user")
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+
+
+def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(installed, plane_namespace, behind):
+    with ControllerProcess(installed) as controller:
+        for name in ("leaves", "loses", "phi"):
+            if name != "phi":
+                create(installed, plane_namespace, behind, name)
+                workspaces.wait_ready(installed, plane_namespace, name, "Ready")
+        installed.stop_program("helm-controller")
+        try:
+            create(installed, plane_namespace, behind)
+            installed.kubectl("delete", "workspace", "leaves", "-n", plane_namespace, "--wait=false", actor="user")
+            installed.kubectl("delete", "inferencepool", "loses-inferencepool", "-n", plane_namespace, actor="user")
+            before = controller.calls(plane_namespace)["patch", "helmreleases"]
+            said = message(installed, plane_namespace, "ChartReady", "HelmControllerSilent", seconds=PATIENT_SECONDS)
+            assert said == (
+                "HelmRelease NAMESPACE/phi-inferencepool: helm-controller has not looked at it for more than a minute; see whether it "
+                "runs, and watches this namespace: kubectl get pods --all-namespaces -l app=helm-controller"
+            )
+            contains(installed, plane_namespace, "leaves", "Ready", "helm-controller has not finished that for more than a minute")
+            contains(
+                installed, plane_namespace, "loses", "GatewayReady", "helm-controller has not looked at it for more than a minute"
+            )
+            assert controller.calls(plane_namespace)["patch", "helmreleases"] - before <= 1
+        finally:
+            installed.start_program("helm-controller")
+        workspaces.wait_gone(installed, plane_namespace, "workspace", "leaves")
+        for name in ("phi", "loses"):
+            workspaces.wait_ready(installed, plane_namespace, name, "Ready", PATIENT_SECONDS)
+        assert workspaces.items(installed, plane_namespace, "inferencepool", "workspace-ctrl/workspace=leaves") == []
+
+
+def contains(cluster, namespace, name, type_, words):
+    """Wait until a condition's message contains some words."""
+    expression = f'{{.status.conditions[?(@.type=="{type_}")].message}}'
+    watch = [
+        "get",
+        f"workspace/{name}",
+        "-n",
+        namespace,
+        "--watch",
+        f"-o=jsonpath={expression}{{'\\n'}}",
+        f"--request-timeout={PATIENT_SECONDS}s",
+    ]
+    with cluster.popen([*cluster.kubectl_command("admin"), *watch], stdout=-1) as process:
+        assert any(words in line for line in process.stdout), f"{name}: {type_} never said {words!r}"
+        process.terminate()

@@ -1,0 +1,84 @@
+"""Edits of what Flux made are told from Flux's own writes; times are counted, and end with the wait."""
+
+import pytest
+
+from tests.unit.factories import DIGEST, condition, release, source
+from workspace_ctrl.controller.healing import Healing
+from workspace_ctrl.controller.memory import Repairs
+from workspace_ctrl.controller.patience import Patience
+from workspace_ctrl.records.flux import StageAges
+from workspace_ctrl.records.parts import part_id
+
+ROLE = part_id("Role", "phi-epp")
+BUSY = release(conditions=(condition("Ready"), condition("Reconciling")))
+UNSEEN = release(conditions=(), observed=-1, deployed=False)
+FAILING = release(conditions=(condition("Ready", "False", "InstallFailed"),))
+WORKING = release(conditions=(condition("Ready", "Unknown"), condition("Reconciling")), deployed=False)
+
+
+def look(healing, shape, now, record=None):
+    return healing.look(record or release(), DIGEST, {ROLE: shape}, now)
+
+
+def test_an_edit_is_seen_until_flux_was_asked():
+    healing = Healing()
+    assert not look(healing, 1, 0)
+    assert look(healing, 2, 10)
+    assert look(healing, 2, 11)
+    healing.asked()
+    assert not look(healing, 2, 12)
+    assert look(healing, 3, 20)
+
+
+def test_what_flux_writes_is_no_edit():
+    healing = Healing()
+    look(healing, 1, 0)
+    assert not look(healing, 2, 10, BUSY)
+    assert not look(healing, 2, 11)
+    assert not look(healing, 3, 11.5)  # of the same writes, by a watch that lags behind
+    assert not look(healing, 3, 20, release(inventory=ROLE))  # an installation that no pass has seen at work
+    assert not look(healing, 4, 20.5, release(inventory=ROLE))
+
+
+def test_patience_counts_from_when_an_object_came_to_stand_there():
+    patience = Patience()
+    assert patience.look(source(), UNSEEN, 100) == StageAges()
+    assert patience.due_at == 160
+    assert patience.look(source(), UNSEEN, 160) == StageAges(release=60)
+    assert patience.due_at is None
+    assert patience.look(source(), WORKING, 161) == StageAges()
+    assert patience.due_at == 161 + 360
+
+
+def test_attempts_that_follow_each_other_are_one_wait():
+    patience = Patience()
+    patience.look(source(), FAILING, 0)
+    patience.look(source(), WORKING, 60)
+    assert patience.look(source(), FAILING, 61) == StageAges(release=61)
+    assert patience.due_at == 600
+
+
+@pytest.mark.parametrize("record", [release(), release(suspended=True), None], ids=["done", "paused", "gone"])
+def test_a_wait_ends(record):
+    patience = Patience()
+    patience.look(source(), FAILING, 0)
+    assert patience.look(source(), record, 60) == StageAges()
+    assert patience.look(source(), FAILING, 70) == StageAges()
+
+
+def test_a_new_spec_begins_a_new_wait():
+    patience = Patience()
+    patience.look(source(generation=1, digest=""), None, 0)
+    assert patience.look(source(generation=2, digest=""), None, 60) == StageAges()
+
+
+@pytest.mark.parametrize(("first_delay", "delays"), [(1.0, [1, 2, 4, 8]), (0.5, [0.5, 1, 2, 4])])
+def test_repairs_become_rarer_up_to_five_minutes(first_delay, delays):
+    repairs, now, seen = Repairs(first_delay=first_delay), 1000.0, []
+    assert repairs.next_at() < now
+    for _ in range(12):
+        repairs.note(now)
+        seen.append(repairs.next_at() - now)
+        now = repairs.next_at()
+    assert seen[:4] == delays
+    assert seen[-1] == 300

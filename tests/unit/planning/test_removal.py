@@ -1,0 +1,51 @@
+"""Taking the gateway side away: what Flux leaves behind, and what cannot be made any more."""
+
+from dataclasses import replace
+
+from tests.unit.factories import NAME, SETTINGS, release, route, source, workspace
+from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.removal import removal_steps
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import Delete, SetFinalizer, Sweep
+from workspace_ctrl.readiness.removal import removal_waits
+from workspace_ctrl.records.parts import part_id
+from workspace_ctrl.records.snapshot import Snapshot
+
+UID = workspace().meta.uid
+LEFT = {part_id("Role", "phi-epp"): 1, part_id("InferencePool", "phi"): 1}
+
+
+def test_what_flux_leaves_behind_is_swept_before_the_finalizer_goes():
+    record = workspace(deleting=True)
+    world = Snapshot(source=source(), parts=LEFT)
+    assert removal_steps(record, world) == (Sweep(record.meta.ref, ("InferencePool", "Role")),)
+    assert removal_steps(record, replace(world, parts={})) == (SetFinalizer(present=False),)
+
+
+def test_what_cannot_be_swept_does_not_hold_the_workspace_for_ever():
+    assert removal_steps(workspace(deleting=True), Snapshot(parts=LEFT, swept=True)) == (SetFinalizer(present=False),)
+
+
+def test_objects_of_a_release_that_is_there_are_left_to_flux():
+    (step,) = removal_steps(workspace(deleting=True), Snapshot(release=release(), parts=LEFT))
+    assert isinstance(step, Delete)
+
+
+def test_a_workload_that_cannot_be_made_does_not_keep_the_gateway_side():
+    record = workspace(inference={"preset": {"name": "phi-4"}, "config": "not-there"})
+    steps = plan(record, Snapshot(route=route(), release=release()), PlanSettings()).steps
+    assert [step.ref.kind for step in steps if isinstance(step, Delete)] == ["HTTPRoute"]
+    assert plan(record, Snapshot(route=route(), release=release()), SETTINGS).steps == ()
+
+
+def test_a_removal_says_what_it_waits_for():
+    going = release(suspended=False)
+    going = replace(going, meta=replace(going.meta, deleting=True))
+    assert removal_waits(Snapshot(), UID) == ""
+    assert removal_waits(Snapshot(route=route(), release=going), UID) == (
+        f"waits for HTTPRoute default/{NAME} and HelmRelease default/{NAME}-inferencepool to go"
+    )
+    assert removal_waits(Snapshot(release=going), UID) == f"waits for HelmRelease default/{NAME}-inferencepool to go"
+    assert removal_waits(Snapshot(parts=LEFT), UID) == (
+        "waits for InferencePool, Role of the chart to go, which Flux has left behind"
+    )

@@ -1,0 +1,50 @@
+"""Takes over objects of others that carry the name of one of ours, where the Workspace says so; else tells how."""
+
+import logging
+from collections.abc import Mapping
+
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import NotFoundError, RejectedError
+from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.planning.adoption import handed_over, is_adopted, is_own, offer, refusal
+from workspace_ctrl.planning.manifests import Manifest, ref_of
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+logger = logging.getLogger(__name__)
+
+
+class NotOwnedError(RejectedError):
+    """Somebody else's object has the name of one of ours; the message says what to do."""
+
+
+async def take_over(client: Client, resource: Resource, manifest: Manifest, workspace: WorkspaceRecord) -> bool:
+    """Make the object that stands in the way of `manifest` ours, so that it can be applied by force; return whether there is one.
+
+    Raises:
+        NotOwnedError: the Workspace does not say that it should be, or it belongs to yet somebody else.
+        RejectedError: the API server does not let us, or the object has changed meanwhile.
+        RetryableError: it may succeed soon.
+    """
+    ref = ref_of(manifest)
+    try:
+        live = await client.get(resource, ref.namespace, ref.name)
+    except NotFoundError:
+        return False
+    if is_own(live, workspace.meta):
+        return True
+    refused = refusal(live, workspace.meta, ref)
+    if refused or not is_adopted(workspace.annotations, ref.kind):
+        raise NotOwnedError(refused or offer(live, workspace.meta, ref))
+    logger.info("%s: taking over %s, as its annotation says", workspace.meta.ref, ref)
+    await client.merge_patch(resource, ref.namespace, ref.name, handed_over(live))
+    return True
+
+
+def given_back(manifest: Manifest) -> Manifest:
+    """Return what is applied to take everything of ours off an object again."""
+    metadata: Mapping[str, object] = manifest["metadata"]
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+    }

@@ -1,0 +1,116 @@
+"""The objects that a chart has made, as far as it must be noticed that one is gone or was edited.
+
+There are some ten of them for each Workspace, and nothing is read in them; so an object is five bytes, and its content a checksum of the
+fields that are Flux's own in it: whoever edits one of those takes it away from Flux in `metadata.managedFields`.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
+from typing import Any, Final
+
+import orjson
+
+from workspace_ctrl.api.labels import OWNER_LABEL
+from workspace_ctrl.records.meta import Json, Meta, ObjectRef
+
+PartId = bytes
+"""Kind and name of one object."""
+
+PART_KINDS: Final = (
+    "ConfigMap",
+    "Deployment",
+    "DestinationRule",
+    "InferencePool",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "ServiceAccount",
+)
+"""Kinds of a chart's objects that are watched; of others, Flux itself notices at its interval that they are gone."""
+ID_BYTES: Final = 5
+_NUMBERS: Final = {kind: bytes([number]) for number, kind in enumerate(PART_KINDS)}
+_FLUX: Final = "helm-controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object of a chart."""
+
+    namespace: str
+    kind: str
+    name: str
+    workspace: str
+    """Value of our owner label."""
+    shape: int = 0
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """(namespace, name) of the Workspace."""
+        return self.namespace, self.workspace
+
+    @property
+    def id(self) -> PartId:
+        """Kind and name, packed."""
+        return part_id(self.kind, self.name)
+
+    @property
+    def meta(self) -> Meta:
+        """The metadata that all records have."""
+        return Meta(ObjectRef(self.kind, self.namespace, self.name), workspace=self.workspace)
+
+
+def parse_part(raw: Json, kind: str) -> Part:
+    """Return the record of an object of a chart."""
+    metadata: Json = raw.get("metadata") or {}
+    return Part(
+        namespace=intern(metadata.get("namespace") or ""),
+        kind=kind,
+        name=intern(metadata.get("name") or ""),
+        workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),
+        shape=shape_of(metadata),
+    )
+
+
+def part_id(kind: str, name: str) -> PartId:
+    """Return kind and name, packed; `kind` is one of `PART_KINDS`."""
+    return _NUMBERS[kind] + zlib.crc32(name.encode()).to_bytes(ID_BYTES - 1, "big")
+
+
+def kind_of(part: PartId) -> str:
+    """Return the kind of a packed object."""
+    return PART_KINDS[part[0]]
+
+
+def parts_of_inventory(entries: Iterable[Json]) -> bytes:
+    """Return the objects in a HelmRelease's `status.inventory.entries`, packed one after the other; other kinds are left out."""
+    found = (entry.get("id", "").split("_") for entry in entries)
+    return b"".join(sorted(part_id(parts[-1], parts[1]) for parts in found if len(parts) == 4 and parts[-1] in _NUMBERS))  # noqa: PLR2004
+
+
+def unpack(packed: bytes, width: int = ID_BYTES) -> Iterable[bytes]:
+    """Return the entries of `width` bytes that were packed one after the other."""
+    return (packed[place : place + width] for place in range(0, len(packed), width))
+
+
+def shape_of(metadata: Json) -> int:
+    """Return a checksum of the fields that are Flux's own in an object, whichever way Flux has written them."""
+    fields: dict[str, Any] = {}
+    for entry in metadata.get("managedFields") or ():
+        if entry.get("manager") == _FLUX and not entry.get("subresource"):
+            _merge(fields, entry.get("fieldsV1") or {})
+    return _checksum(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)) if fields else 0
+
+
+def _merge(into: dict[str, Any], fields: Mapping[str, Any]) -> None:
+    for name, inside in fields.items():
+        if name != ".":  # the object itself, which an update names and an apply does not
+            _merge(into.setdefault(name, {}), inside)
+
+
+@lru_cache(maxsize=1024)
+def _checksum(text: bytes) -> int:
+    """Return the checksum; objects of one shape share one number."""
+    return zlib.crc32(text)
