@@ -11,7 +11,8 @@ from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.records.decisions import Decisions, Parent, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, Listener, ParentStatus
+from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import Service, Workload
@@ -137,7 +138,7 @@ def gateway(name: str = "inference-gateway", *, namespace: str = NAMESPACE, **fi
         meta=meta("Gateway", name, namespace=namespace, owner=""),
         conditions=fields.pop("conditions", (condition("Programmed"),)),
         class_name=fields.pop("class_name", "istio"),
-        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80),)),
+        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80, routes_from="All"),)),
         addresses=fields.pop("addresses", ("gateway.example",)),
         **fields,
     )
@@ -151,7 +152,7 @@ def gateway_class(name: str = "istio", controller: str = ISTIO) -> GatewayClass:
 def parent(**fields: Any) -> Parent:
     """The Gateway that was chosen."""
     return Parent(
-        gateway=fields.pop("gateway", gateway()), section=fields.pop("section", ""), controller=ISTIO, class_title="Istio"
+        **{"gateway": gateway(), "section": "", "controller": ISTIO, "class_title": "Istio", **fields},
     )
 
 
@@ -190,7 +191,7 @@ def decisions(*problems: Problem, **fields: Any) -> Decisions:
             "gateway_wanted": True,
             "names": derived(),
             "workload_kind": "Deployment",
-            "parent": parent(),
+            "parents": (parent(),),
             "path": f"/{NAMESPACE}/{NAME}",
             "model_names": ("phi-4-mini-instruct",),
             "node_count": 1,

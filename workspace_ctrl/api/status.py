@@ -55,6 +55,7 @@ class GatewayStatus:
     __pydantic_config__ = _IN_CAMEL_CASE
 
     url: Annotated[str | None, Field(description="Address of the model; /v1/chat/completions follows it.")] = None
+    urls: Annotated[tuple[str, ...], Field(description="All addresses of the model: of each Gateway, listener and host name.")] = ()
     model_names: Annotated[tuple[str, ...], Field(description="Names to put into a request's model field.")] = ()
     gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
     route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
@@ -102,6 +103,7 @@ def parse_status(raw: object) -> WorkspaceStatus:
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
     return GatewayStatus(
         url=raw.get("url"),
+        urls=_texts(raw.get("urls")),
         model_names=_texts(raw.get("modelNames")),
         gateways=_texts(raw.get("gateways")),
         route=raw.get("route"),

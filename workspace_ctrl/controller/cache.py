@@ -1,15 +1,18 @@
 """All records that were watched, and the snapshot of one Workspace's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from workspace_ctrl.api.names import names
+from workspace_ctrl.controller.claims import claims_of
 from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -32,7 +35,14 @@ class Cache:
         """Return the keys of all Workspaces."""
         return self.stores[WORKSPACE.kind].keys()
 
-    def snapshot(self, key: Key, memory: Memory, referenced: Referenced, missing_kinds: Iterable[str]) -> Snapshot:
+    def snapshot(
+        self,
+        key: Key,
+        memory: Memory,
+        referenced: Referenced,
+        missing_kinds: Iterable[str],
+        taken: Mapping[Claim, ClaimHolder] = MappingProxyType({}),
+    ) -> Snapshot:
         """Return what is there of the Workspace `key` now."""
         namespace, workspace = key
         derived = names(workspace)
@@ -55,14 +65,26 @@ class Cache:
             endpoint_picker=get("Deployment", derived.endpoint_picker),
             pool=get("InferencePool", derived.release),
             route=get("HTTPRoute", derived.route),
+            named_route=referenced.route,
+            named_pool=referenced.pool,
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
             gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
+            namespace=stores["Namespace"].get(("", namespace)),
+            taken=taken,
             nodes=tuple(stores["Node"].values()) if memory.interests.nodes else (),
             missing_kinds=frozenset(missing_kinds),
             answers=memory.answers,
             tolerated=memory.tolerated,
         )
+
+    def claims(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
+        """Yield each Workspace that has a route, when it was created, and what its route claims on listeners."""
+        gateways = {(gateway.ref.namespace, gateway.ref.name): gateway for gateway in self.stores["Gateway"].values()}
+        for route in self.stores["HTTPRoute"].values():
+            workspace = self.workspace((route.ref.namespace, route.meta.workspace))
+            if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
+                yield workspace.key, workspace.created, claims_of(route, gateways)
 
     def write_through(self, answer: Json) -> None:
         """Take in the object that the API server answered to one of our writes."""

@@ -44,6 +44,7 @@ class Controller:
             settings,
             missing_kinds=self._missing_kinds,
             status_written=self._status_written,
+            claims_changed=self._add,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -66,6 +67,7 @@ class Controller:
             watching = [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in self._informers]
             await self._wait_synced(stop)
             if self.is_synced:
+                self._reconciler.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
             recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]

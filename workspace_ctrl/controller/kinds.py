@@ -25,6 +25,7 @@ STATEFUL_SET: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 CLAIM: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIG_MAP: Final = Resource("", "v1", "configmaps", "ConfigMap")
 NODE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACE: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE: Final = Resource("", "v1", "services", "Service")
 POD: Final = Resource("", "v1", "pods", "Pod")
 OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
@@ -96,6 +97,7 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
     WatchedKind(CONFIG_MAP, cluster.parse_config_map, f"!{OWNER_LABEL}", on_interest=True, metadata_only=True),
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
+    WatchedKind(NAMESPACE, cluster.parse_namespace, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
 )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.claims import ClaimIndex
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
@@ -29,8 +30,8 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
-_MOST_QUESTIONS = 6
-"""A plan can learn of a reference, of its pods, of a scale selector, of a ConfigMap and of a dry-run, one after the other."""
+_MOST_QUESTIONS = 7
+"""A plan can learn of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run and of claims, one after the other."""
 
 
 class Reconciler:
@@ -45,6 +46,7 @@ class Reconciler:
         *,
         missing_kinds: Callable[[], set[str]],
         status_written: Callable[[StatusChange], None],
+        claims_changed: Callable[[Key], None],
     ) -> None:
         self._cache = cache
         self._references = references
@@ -53,12 +55,18 @@ class Reconciler:
         self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
         self._interests = InterestIndex()
+        self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
         self._memories: dict[Key, Memory] = {}
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
         """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
         return self._interests.interested_in(ref)
+
+    def prime(self) -> None:
+        """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
+        for key, created, claims in self._cache.claims():
+            self._claims.set(key, created, claims)
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -72,6 +80,7 @@ class Reconciler:
             self._crowd.leave(key)
             self._references.forget(key)
             self._interests.forget(key)
+            self._claims.forget(key)
             return None
         now = asyncio.get_running_loop().time()
         memory = self._memories.setdefault(key, Memory(began_at=now))
@@ -108,7 +117,9 @@ class Reconciler:
         """
         outcome = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
-            if outcome.interests != memory.interests:
+            if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
+                pass  # plan again: what an older one has is known now
+            elif outcome.interests != memory.interests:
                 memory.interests = outcome.interests
                 self._interests.set(workspace.key, outcome.interests)
                 self._references.follow(workspace.key, outcome.interests)
@@ -132,7 +143,7 @@ class Reconciler:
         return [problem for problem in problems if problem is not None]
 
     def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
-        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds())
+        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds(), self._claims.taken(key))
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""

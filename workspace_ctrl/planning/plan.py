@@ -4,24 +4,27 @@
 what we decide yields no step, so a pass over a finished Workspace writes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from workspace_ctrl.api.names import Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.planning import flux
-from workspace_ctrl.planning.gateways import choose_parent
+from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
+from workspace_ctrl.planning.named_route import check_route, path_by
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.route import http_route, path_of
+from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.gateways import InferencePool
+from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -32,11 +35,11 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
     `known` is the `prepared` of an earlier plan, and saves its making where it still holds.
     """
     if workspace.meta.deleting:
-        return Plan(Decisions(), removal_steps(workspace, snapshot))
+        return Plan(Decisions(), removal_steps(workspace, snapshot), claims=frozenset())
     prepared = prepare(workspace, snapshot, settings, known)
     if prepared.server is None or prepared.spec is None:
         steps = (prepared.question,) if prepared.question is not None else ()
-        return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared)
+        return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared=prepared)
     return _Planner(workspace, prepared, prepared.spec, prepared.server, snapshot, settings).plan()
 
 
@@ -72,13 +75,18 @@ class _Planner:
         self._names: Names = names(workspace.meta.ref.name)
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
+        self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
+        self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
+        self._models = server.model_names
+        self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
+        self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
 
     def plan(self) -> Plan:
         wanted = self._prepared.gateway_wanted
         decisions = Decisions(
             gateway_wanted=wanted,
             names=self._names,
-            model_names=self._server.model_names,
+            model_names=self._models,
             node_count=self._server.node_count,
             sizing=self._server.sizing,
             reference=self._server.reference,
@@ -95,7 +103,7 @@ class _Planner:
         if not wanted:
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
-        return Plan(decisions, tuple(self._steps), self._prepared.interests, self._prepared)
+        return Plan(decisions, tuple(self._steps), self._prepared.interests, self._claims(), self._prepared)
 
     def _remove_stale(self) -> None:
         """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
@@ -123,36 +131,87 @@ class _Planner:
             return ""
         return tried.kind
 
+    def _choose(self) -> Chosen:
+        """Return the Gateways: those of somebody else's route where one is named, else those that this Workspace names or finds."""
+        route = self._snapshot.named_route
+        if not self._route_ref:
+            return choose_parents(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
+        return parents_of(route, self._snapshot) if route is not None else Chosen()
+
+    def _claims(self) -> frozenset[Claim]:
+        """Return what this Workspace claims on listeners; what somebody else's route claims is not ours to settle."""
+        return frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
+
     def _plan_gateway(self, decisions: Decisions) -> Decisions:
-        found = choose_parent(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
-        parent = found if isinstance(found, Parent) else None
-        if isinstance(found, Problem):
-            self._problems.append(found)
+        parents = self._chosen.parents
+        self._problems.extend(self._chosen.problems)
         self._problems.extend(self._missing_kinds())
-        if not any(problem.link is LinkName.SOURCE for problem in self._problems):
+        if self._pool_ref:
+            # The chart goes as it does when no gateway is wanted, but the route stays.
+            self._steps.extend(removal_steps(self._workspace, replace(self._snapshot, route=None)))
+        elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
             source = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, self._settings))
             self._apply(source, LinkName.SOURCE)
-            self._plan_release(decisions.workload_kind, parent)
-        if parent is not None and self._snapshot.pool is not None:
-            # Without its pool a route would only answer 500, and say so in its status.
-            key = ("route", parent.gateway.ref, parent.section)
-            route = self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parent, self._settings))
-            self._apply(route, LinkName.ROUTE)
-        return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
+            self._plan_release(decisions.workload_kind, parents)
+        pool = self._named("InferencePool", self._pool_ref)
+        if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
+            text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
+            self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
+        decisions = replace(decisions, parents=parents, named_pool=pool)
+        return self._check_named_route(decisions) if self._route_ref else self._plan_route(decisions)
 
-    def _plan_release(self, workload_kind: str, parent: Parent | None) -> None:
+    def _plan_route(self, decisions: Decisions) -> Decisions:
+        """Plan our route, without what an older Workspace claims."""
+        parents, asked = decisions.parents, self._asked
+        taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims()}
+        self._problems.extend(routing_problems(asked, self._models, taken))
+        granted = asked.without(taken)
+        if not granted.leads_anywhere:
+            self._remove_route()
+        elif parents and self._pool() is not None:
+            # Without its pool a route would only answer 500, and say so in its status.
+            key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
+            self._apply(
+                self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
+            )
+        return replace(decisions, hostnames=granted.hostnames, path=granted.path.rstrip("/"))
+
+    def _check_named_route(self, decisions: Decisions) -> Decisions:
+        """Check somebody else's route; ours goes once theirs leads to the pool."""
+        route, ref = self._snapshot.named_route, self._named("HTTPRoute", self._route_ref)
+        decisions = replace(decisions, named_route=ref)
+        problem = check_route(route, ref, self._asked.pool, self._models) if ref is not None else None
+        if problem is not None:
+            self._problems.append(problem)
+        if route is None or problem is not None:
+            return decisions
+        self._remove_route()
+        return replace(decisions, hostnames=route.hostnames, path=path_by(route, self._asked.pool))
+
+    def _remove_route(self) -> None:
+        route = self._snapshot.route
+        if route is not None and route.meta.is_controlled_by(self._owner.uid) and not route.meta.deleting:
+            self._steps.append(Delete(route.ref, route.meta.uid))
+
+    def _pool(self) -> InferencePool | None:
+        return self._snapshot.named_pool if self._pool_ref else self._snapshot.pool
+
+    def _named(self, kind: str, name: str) -> ObjectRef | None:
+        return ObjectRef(kind, self._owner.ref.namespace, name) if name else None
+
+    def _plan_release(self, workload_kind: str, parents: Sequence[Parent]) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.
 
         New values must never meet an old chart, and the values depend on the Gateway's class.
         """
         source = self._snapshot.source
         pool_served = "InferencePool" not in self._snapshot.missing_kinds
-        if parent is None or source is None or not source.is_current or not pool_served:
+        if not parents or source is None or not source.is_current or not pool_served:
             return
         pool = flux.PoolValues(
             selector=self._server.selector or flux.pool_selector(self._names.workspace, workload_kind),
             port=self._server.port,
-            provider=find_profile(parent.controller).chart_provider,
+            provider=chart_provider(parent.controller for parent in parents),
         )
         key = ("release", workload_kind, pool.provider)
         try:

@@ -9,9 +9,17 @@ from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
-from workspace_ctrl.readiness.address import url_of
+from workspace_ctrl.readiness.address import urls_of
 from workspace_ctrl.readiness.chart import release_link, source_link
-from workspace_ctrl.readiness.gateway import endpoint_picker_link, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.gateway import (
+    endpoint_picker_link,
+    endpoints_link,
+    gateway_link,
+    pool_link,
+    pool_of,
+    route_link,
+    route_of,
+)
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
 from workspace_ctrl.records.decisions import Decisions, LinkName
@@ -34,12 +42,19 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     return (
         accepted,
         gateway_link(decisions, snapshot),
+        *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
+        pool_link(decisions, snapshot),
+        route_link(decisions, snapshot),
+        endpoints_link(decisions, snapshot),
+    )
+
+
+def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
+    """Return the links that the chart makes; behind somebody else's pool there are none."""
+    return (
         source_link(decisions, snapshot.source),
         release_link(decisions, snapshot),
         endpoint_picker_link(decisions, snapshot),
-        pool_link(decisions, snapshot),
-        route_link(decisions, snapshot),
-        endpoints_link(snapshot),
     )
 
 
@@ -85,7 +100,8 @@ def _conditions(snapshot: Snapshot, decisions: Decisions, links: Sequence[Link])
         return
     for type_, names in _DETAILS.items():
         members = [link for link in links if link.name in names]
-        yield _of_link(type_, _first_broken(members) or members[-1])
+        if members:
+            yield _of_link(type_, _first_broken(members) or members[-1])
     yield _gateway_ready(broken, decisions)
 
 
@@ -111,8 +127,8 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
 def _gateway_ready(broken: Link | None, decisions: Decisions) -> Condition:
     if broken is not None:
         return Condition(ConditionType.GATEWAY_READY, Status.FALSE, broken.reason, broken.message)
-    gateway = str(decisions.parent.gateway.ref) if decisions.parent else "the Gateway"
-    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", f"the model is reached through {gateway}")
+    gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
+    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", f"the model is reached through {gateways}")
 
 
 def _first_broken(links: Iterable[Link]) -> Link | None:
@@ -138,14 +154,17 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
 
 
 def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
-    parent, source, release = decisions.parent, snapshot.source, snapshot.release
+    source, release = snapshot.source, snapshot.release
+    route, pool = route_of(decisions, snapshot), pool_of(decisions, snapshot)
     chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
+    urls = urls_of(decisions.parents, decisions.hostnames, decisions.path) if route is not None else ()
     return GatewayStatus(
-        url=url_of(parent, decisions.path) if parent and snapshot.route else None,
+        url=next(iter(urls), None),
+        urls=urls,
         model_names=decisions.model_names,
-        gateways=(parent.gateway.key,) if parent else (),
-        route=snapshot.route.ref.name if snapshot.route else None,
-        pool=snapshot.pool.ref.name if snapshot.pool else None,
+        gateways=tuple(dict.fromkeys(parent.gateway.key for parent in decisions.parents)),
+        route=route.ref.name if route else None,
+        pool=pool.ref.name if pool else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         chart=chart,
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.records.answers import Answers
-from workspace_ctrl.records.cluster import ConfigMap, Node
+from workspace_ctrl.records.claims import Claim, ClaimHolder
+from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -33,9 +34,17 @@ class Snapshot:
     endpoint_picker: Workload | None = None
     pool: InferencePool | None = None
     route: HTTPRoute | None = None
+    named_route: HTTPRoute | None = None
+    """Somebody else's route that `gateway.httpRouteRef` names."""
+    named_pool: InferencePool | None = None
+    """Somebody else's pool that `gateway.pool.ref` names."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
+    namespace: Namespace | None = None
+    """The Workspace's namespace; None where namespaces may not be watched."""
+    taken: Mapping[Claim, ClaimHolder] = field(default_factory=dict)
+    """Of what the Workspace claims on listeners: what an older one holds."""
     nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is not installed."""
