@@ -60,6 +60,10 @@ class GatewayStatus:
     gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
     route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
     pool: Annotated[str | None, Field(description="Name of the InferencePool that the route leads to.")] = None
+    companion: Annotated[
+        str | None,
+        Field(description="Object that the Gateway's class needs beside the pool, as Kind/name, such as kthena's ModelServer."),
+    ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
 
@@ -108,6 +112,7 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
         gateways=_texts(raw.get("gateways")),
         route=raw.get("route"),
         pool=raw.get("pool"),
+        companion=raw.get("companion"),
         endpoint_picker=raw.get("endpointPicker"),
         chart=_part(ChartStatus, raw.get("chart")),
     )

@@ -67,6 +67,8 @@ class Cache:
             route=get("HTTPRoute", derived.route),
             named_route=referenced.route,
             named_pool=referenced.pool,
+            companion=referenced.companion,
+            companion_trouble=referenced.companion_trouble,
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
             gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
@@ -87,8 +89,10 @@ class Cache:
                 yield workspace.key, workspace.created, claims_of(route, gateways)
 
     def write_through(self, answer: Json) -> None:
-        """Take in the object that the API server answered to one of our writes."""
-        watched = BY_KIND[answer["kind"]]
+        """Take in the object that the API server answered to one of our writes, where its kind is watched for all."""
+        watched = BY_KIND.get(answer["kind"])
+        if watched is None:
+            return
         metadata = answer["metadata"]
         key = metadata.get("namespace", ""), metadata["name"]
         record = watched.parse(answer, watched.resource.kind)

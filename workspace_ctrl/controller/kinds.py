@@ -34,7 +34,8 @@ GATEWAY: Final = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gatewa
 GATEWAY_CLASS: Final = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
 HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
-
+MODEL_SERVER: Final = Resource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
+"""Kthena's; watched only where a Gateway's class needs it."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
@@ -102,3 +103,5 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
 )
 
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
+RESOURCES: Final = {MODEL_SERVER.kind: MODEL_SERVER} | {kind: watched.resource for kind, watched in BY_KIND.items()}
+"""Kind → where it is served, of everything that we write."""

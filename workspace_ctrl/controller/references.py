@@ -11,14 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, POD
+from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.planning.steps import Interests
-from workspace_ctrl.records.gateways import HTTPRoute, InferencePool, parse_http_route, parse_inference_pool
+from workspace_ctrl.records.gateways import (
+    Companion,
+    HTTPRoute,
+    InferencePool,
+    parse_companion,
+    parse_http_route,
+    parse_inference_pool,
+)
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
@@ -37,6 +44,9 @@ class Referenced:
     pool: InferencePool | None = None
     trouble: str = ""
     """Why the workload's kind cannot be watched; empty while it can."""
+    companion: Companion | None = None
+    companion_trouble: str = ""
+    """The same of the companion's kind."""
 
 
 _NOTHING = Referenced()
@@ -71,6 +81,7 @@ class References:
             "pods": self._watch_pods,
             "route": self._watch_route,
             "pool": self._watch_pool,
+            "companion": self._watch_companion,
         }
 
     def follow(self, key: Key, interests: Interests) -> None:
@@ -101,13 +112,15 @@ class References:
         if watches is None:
             return _NOTHING
         records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
-        workload = watches.get("reference")
+        workload, companion = watches.get("reference"), watches.get("companion")
         return Referenced(
             workload=next(iter(records.get("reference", ())), None),
             pods=records.get("pods", ()),
             route=next(iter(records.get("route", ())), None),
             pool=next(iter(records.get("pool", ())), None),
             trouble=workload.trouble if workload is not None else "",
+            companion=next(iter(records.get("companion", ())), None),
+            companion_trouble=companion.trouble if companion is not None else "",
         )
 
     def resource_of(self, key: Key) -> Resource | None:
@@ -138,6 +151,10 @@ class References:
 
     def _watch_pool(self, key: Key, name: str) -> _Watch:
         source = Source(INFERENCE_POOL, parse_inference_pool, field_selector=f"metadata.name={name}", namespace=key[0])
+        return self._watch(key, source, name)
+
+    def _watch_companion(self, key: Key, name: str) -> _Watch:
+        source = Source(MODEL_SERVER, parse_companion, field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:

@@ -6,7 +6,7 @@ import logging
 from workspace_ctrl.api.labels import API_VERSION, FINALIZER, KIND
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, WORKSPACE
+from workspace_ctrl.controller.kinds import CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
@@ -51,7 +51,7 @@ class StepRunner:
                 return await self._apply(step, memory)
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
-                await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
+                await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
             case SetFinalizer(present):
@@ -60,7 +60,7 @@ class StepRunner:
 
     async def _try_workload(self, step: TryWorkload, memory: Memory) -> None:
         tried = applied_hash(step.manifest)
-        resource = BY_KIND[step.manifest["kind"]].resource
+        resource = RESOURCES[step.manifest["kind"]]
         try:
             answer = await self._client.apply(resource, step.manifest, force=step.force, dry_run=True)
         except RejectedError as error:
@@ -96,7 +96,7 @@ class StepRunner:
         if step.repairs and not self._may_repair(ref, memory):
             return None
         try:
-            answer = await self._client.apply(BY_KIND[ref.kind].resource, step.manifest, force=step.force)
+            answer = await self._client.apply(RESOURCES[ref.kind], step.manifest, force=step.force)
         except RejectedError as error:
             reason = "NotOwned" if isinstance(error, ConflictError) else "ApplyRefused"
             problem = Problem(step.link, reason, f"{ref}: {error.message}")

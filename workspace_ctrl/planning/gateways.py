@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
 from workspace_ctrl.planning.admission import find_obstacle
 from workspace_ctrl.planning.settings import GatewayChoice
 from workspace_ctrl.records.decisions import LinkName, Parent, Problem
@@ -70,13 +70,24 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
     controller = snapshot.controller_of(gateway)
     if controller is None:
         return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
+    profile = find_profile(controller)
     return Parent(
         gateway=gateway,
         section=choice.section,
         controller=controller,
-        class_title=find_profile(controller).title,
+        class_title=profile.title,
+        writes_status=profile.writes_status,
+        takes_headers=profile.takes_headers,
+        note=_note(profile),
+        companion=profile.companion,
         obstacle=find_obstacle(gateway, choice.section, namespace, hostnames, snapshot.namespace),
     )
+
+
+def _note(profile: GatewayClassProfile) -> str:
+    if not profile.is_known:
+        return f"{profile.controller} is not known here, so standard behaviour is expected of it"
+    return f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else ""
 
 
 def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Problem:

@@ -4,7 +4,7 @@
 what we decide yields no step, so a pass over a finished Workspace writes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from workspace_ctrl.api.names import Names, is_valid, names
@@ -12,6 +12,7 @@ from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.planning import flux
+from workspace_ctrl.planning.companions import model_server_companion
 from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_server import ModelServer
@@ -20,7 +21,7 @@ from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Delete, Interests, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import InferencePool
@@ -101,9 +102,17 @@ class _Planner:
             if wanted:
                 decisions = self._plan_gateway(decisions)
         if not wanted:
+            self._plan_companion("")
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
-        return Plan(decisions, tuple(self._steps), self._prepared.interests, self._claims(), self._prepared)
+        return Plan(decisions, tuple(self._steps), self._interests(), self._claims(), self._prepared)
+
+    def _interests(self) -> Interests:
+        """Return what the plan depends on; a companion is followed until it is gone."""
+        status = self._workspace.status.gateway
+        known = self._snapshot.companion is not None or (status is not None and status.companion is not None)
+        wanted = known or self._companion_kind() != ""
+        return replace(self._prepared.interests, companion=self._names.workspace if wanted else "")
 
     def _remove_stale(self) -> None:
         """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
@@ -157,6 +166,7 @@ class _Planner:
         if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
             text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
             self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
+        self._plan_companion(decisions.workload_kind)
         decisions = replace(decisions, parents=parents, named_pool=pool)
         return self._check_named_route(decisions) if self._route_ref else self._plan_route(decisions)
 
@@ -164,7 +174,7 @@ class _Planner:
         """Plan our route, without what an older Workspace claims."""
         parents, asked = decisions.parents, self._asked
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims()}
-        self._problems.extend(routing_problems(asked, self._models, taken))
+        self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
         if not granted.leads_anywhere:
             self._remove_route()
@@ -193,6 +203,30 @@ class _Planner:
         if route is not None and route.meta.is_controlled_by(self._owner.uid) and not route.meta.deleting:
             self._steps.append(Delete(route.ref, route.meta.uid))
 
+    def _companion_kind(self) -> str:
+        """Return the kind that the class of a Gateway needs beside the pool; empty where none does."""
+        return next((parent.companion for parent in self._chosen.parents if parent.companion), "")
+
+    def _plan_companion(self, workload_kind: str) -> None:
+        kind, live = self._companion_kind(), self._snapshot.companion
+        if not kind:
+            if live is not None and live.meta.is_controlled_by(self._owner.uid) and not live.meta.deleting:
+                self._steps.append(Delete(live.meta.ref, live.meta.uid))
+        elif self._snapshot.companion_trouble:
+            text = f"{self._snapshot.companion_trouble}; install the CRDs of kthena, whose router finds no pods without a {kind}"
+            self._problems.append(Problem(LinkName.POOL, "CRDsNotAvailable", text))
+        else:
+            selector = self._selector(workload_kind)
+            manifest = self._prepared.manifest(
+                ("companion", workload_kind),
+                lambda: model_server_companion(self._owner, self._names, selector, self._server.port),
+            )
+            self._apply(manifest, LinkName.POOL)
+
+    def _selector(self, workload_kind: str) -> Mapping[str, str]:
+        """Return the labels of the pods that answer requests."""
+        return self._server.selector or flux.pool_selector(self._names.workspace, workload_kind)
+
     def _pool(self) -> InferencePool | None:
         return self._snapshot.named_pool if self._pool_ref else self._snapshot.pool
 
@@ -209,7 +243,7 @@ class _Planner:
         if not parents or source is None or not source.is_current or not pool_served:
             return
         pool = flux.PoolValues(
-            selector=self._server.selector or flux.pool_selector(self._names.workspace, workload_kind),
+            selector=self._selector(workload_kind),
             port=self._server.port,
             provider=chart_provider(parent.controller for parent in parents),
         )

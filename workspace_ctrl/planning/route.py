@@ -104,10 +104,16 @@ def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: S
     )
 
 
-def routing_problems(asked: Routing, models: Sequence[str], taken: Mapping[Claim, ClaimHolder]) -> Iterator[Problem]:
-    """Yield what cannot be had of what was asked for: what an older Workspace holds, what does not fit into a route."""
+def routing_problems(
+    asked: Routing, models: Sequence[str], taken: Mapping[Claim, ClaimHolder], parents: Sequence[Parent]
+) -> Iterator[Problem]:
+    """Yield what cannot be had of what was asked for: what an older Workspace holds, what does not fit into a route, or the class lacks."""
     for claim in sorted(taken):
         yield _conflict(claim, asked, taken[claim])
+    deaf = next((parent for parent in parents if not parent.takes_headers), None)
+    if asked.headers and deaf is not None:
+        text = f"{deaf.class_title} of {deaf.gateway.ref} skips rules that match by headers; set gateway.match.header to false"
+        yield Problem(LinkName.ROUTE, "HeaderMatchNotSupported", text)
     fitting = len(_headers(models))
     if asked.headers and fitting <= len(models):
         text = f"an HTTPRoute holds {fitting} model names, and this model has {len(models)}; the rest is not routed by header"

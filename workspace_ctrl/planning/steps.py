@@ -100,5 +100,7 @@ class Interests:
     """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
     pool: str = ""
     """Name of the InferencePool that `gateway.pool.ref` names."""
+    companion: str = ""
+    """Name of the ModelServer that a Gateway's class needs, or needed."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""

@@ -31,6 +31,8 @@ def gateway_link(decisions: Decisions, snapshot: Snapshot) -> Link:
 
 def _programmed(parent: Parent, snapshot: Snapshot) -> Link:
     gateway = parent.gateway
+    if not parent.writes_status:
+        return Link.true(LinkName.GATEWAY, "GatewayFound", f"{gateway.ref} is there; {parent.class_title} does not say more")
     programmed = gateway.condition("Programmed")
     if programmed is None or not programmed.is_true or not programmed.speaks_of(gateway.meta.generation):
         return Link.of_condition(LinkName.GATEWAY, gateway.ref, programmed, "GatewayNotProgrammed")
@@ -71,6 +73,9 @@ def pool_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     if pool is None or pool.meta.deleting:
         expected = f"InferencePool {decisions.names.release}" if decisions.names else "the InferencePool"
         return _missing(LinkName.POOL, snapshot, "InferencePoolNotFound", str(decisions.named_pool or expected))
+    kind = next((parent.companion for parent in decisions.parents if parent.companion), "")
+    if kind and snapshot.companion is None:
+        return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"the {kind} that the Gateway's class needs is not there yet")
     return _attachments(LinkName.POOL, pool, decisions)
 
 
@@ -119,7 +124,8 @@ def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, decisions:
     if not decisions.parents:
         return Link.waiting(name, "WaitingForGateway", f"{attached.ref} waits for a Gateway")
     links = [_attachment(name, attached, parent) for parent in decisions.parents]
-    return _first_not_holding(links) or _all_hold(name, links)
+    notes = [parent.note for parent in decisions.parents if parent.note and name is LinkName.ROUTE]
+    return _first_not_holding(links) or _all_hold(name, links, notes)
 
 
 def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Parent) -> Link:
@@ -129,8 +135,12 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
     """
     kind, gateway = attached.ref.kind, parent.gateway.ref
     section = parent.section if name is LinkName.ROUTE else None
-    entry = attached.parent_status(gateway, parent.controller, section)
     obstacle = parent.obstacle if name is LinkName.ROUTE else None
+    if not parent.writes_status:
+        return _blocked(obstacle) or Link.true(
+            name, f"{kind}Found", f"{attached.ref} is there; {parent.class_title} does not say more"
+        )
+    entry = attached.parent_status(gateway, parent.controller, section)
     if entry is None:
         return _blocked(obstacle) or _unheard(name, f"{parent.controller} has said nothing of {attached.ref} yet")
     for type_, reason in (("Accepted", f"{kind}NotAccepted"), ("ResolvedRefs", f"{kind}RefsUnresolved")):
@@ -157,5 +167,5 @@ def _first_not_holding(links: Sequence[Link]) -> Link | None:
     return next(broken, None) or next((link for link in links if not link.holds), None)
 
 
-def _all_hold(name: LinkName, links: Sequence[Link]) -> Link:
-    return Link.true(name, links[0].reason, "; ".join(dict.fromkeys(link.message for link in links)))
+def _all_hold(name: LinkName, links: Sequence[Link], notes: Sequence[str] = ()) -> Link:
+    return Link.true(name, links[0].reason, "; ".join(dict.fromkeys((*(link.message for link in links), *notes))))

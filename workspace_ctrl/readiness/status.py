@@ -154,7 +154,7 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
 
 
 def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
-    source, release = snapshot.source, snapshot.release
+    source, release, companion = snapshot.source, snapshot.release, snapshot.companion
     route, pool = route_of(decisions, snapshot), pool_of(decisions, snapshot)
     chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
     urls = urls_of(decisions.parents, decisions.hostnames, decisions.path) if route is not None else ()
@@ -165,6 +165,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
         gateways=tuple(dict.fromkeys(parent.gateway.key for parent in decisions.parents)),
         route=route.ref.name if route else None,
         pool=pool.ref.name if pool else None,
+        companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         chart=chart,
     )

@@ -45,6 +45,14 @@ class Parent:
     controller: str
     """controllerName of its class: only that controller's words on the attachment count."""
     class_title: str
+    writes_status: bool = True
+    """Whether that controller says anything in the status of Gateway, HTTPRoute and InferencePool."""
+    takes_headers: bool = True
+    """Whether the class knows rules that match by headers."""
+    note: str = ""
+    """What to know of the class, for people."""
+    companion: str = ""
+    """Kind of an object that the class needs beside the pool."""
     obstacle: "Problem | None" = None
     """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
 

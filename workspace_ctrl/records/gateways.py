@@ -227,3 +227,15 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         parents=_parse_parents(raw, meta.ref.namespace),
         selector={intern(key): intern(value) for key, value in selector.items()},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """An object that a Gateway's class needs beside the pool; only its being there matters."""
+
+    meta: Meta
+
+
+def parse_companion(raw: Json, kind: str) -> Companion:
+    """Return the record of a companion."""
+    return Companion(meta=parse_meta(raw, kind))

@@ -7,7 +7,7 @@ from workspace_ctrl.records.answers import Answers
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
+from workspace_ctrl.records.gateways import Companion, Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.pods import Pod
@@ -38,6 +38,10 @@ class Snapshot:
     """Somebody else's route that `gateway.httpRouteRef` names."""
     named_pool: InferencePool | None = None
     """Somebody else's pool that `gateway.pool.ref` names."""
+    companion: Companion | None = None
+    """The ModelServer that the class of a Gateway needs, or needed."""
+    companion_trouble: str = ""
+    """Why ModelServers cannot be watched; empty while they can."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
@@ -68,3 +72,5 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route):
             if record is not None:
                 yield record.meta
+        if self.companion is not None:
+            yield self.companion.meta

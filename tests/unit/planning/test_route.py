@@ -91,7 +91,7 @@ def test_the_limits_of_a_route_are_kept_whatever_the_number_of_names(count, catc
     assert all(1 <= len(rule["matches"]) <= 64 for rule in made)
     assert sum(len(rule["matches"]) for rule in made) <= 128
     routed = {value for rule in made for match in rule["matches"] for value in [match.get("headers", [{}])[0].get("value")]}
-    told = [problem.reason for problem in routing_problems(asked, models, {})]
+    told = [problem.reason for problem in routing_problems(asked, models, {}, ())]
     assert ("TooManyModelNames" in told) == (not set(models) <= routed)
 
 
@@ -127,7 +127,7 @@ def test_what_is_claimed_is_told_listener_by_listener():
 )
 def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left):
     asked, taken = wanted(match={"header": True, "catchAll": True}), {claim: ("a", "older")}
-    (problem,) = routing_problems(asked, MODELS, taken)
+    (problem,) = routing_problems(asked, MODELS, taken, ())
     assert problem.reason == reason
     assert words in problem.message
     assert [len(rule["matches"]) for rule in rules(asked.without(taken))] == left
