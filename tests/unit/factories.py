@@ -151,9 +151,11 @@ def gateway_class(name: str = "istio", controller: str = ISTIO) -> GatewayClass:
 
 def parent(**fields: Any) -> Parent:
     """The Gateway that was chosen."""
-    return Parent(
-        **{"gateway": gateway(), "section": "", "controller": ISTIO, "class_title": "Istio", **fields},
-    )
+    chosen = fields.pop("gateway", gateway())
+    section = fields.pop("section", "")
+    listeners = tuple(entry for entry in chosen.listeners if entry.speaks_http and section in {"", entry.name})
+    given = {"controller": ISTIO, "class_title": "Istio", "listeners": listeners, **fields}
+    return Parent(gateway=chosen, section=section, **given)
 
 
 def parent_status(*conditions: Condition, controller: str = ISTIO, name: str = "inference-gateway") -> ParentStatus:

@@ -49,6 +49,26 @@ class ChartStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """What came of requests through the Gateway."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    outcome: Annotated[
+        str | None,
+        Field(
+            description="Answered, Failed, or NotPossible where the controller cannot reach the Gateway or has to show who it is."
+        ),
+    ] = None
+    url: Annotated[str | None, Field(description="What was asked.")] = None
+    code: Annotated[int | None, Field(description="HTTP status of the answer.")] = None
+    message: Annotated[str | None, Field(description="The answer in words, or why there was none.")] = None
+    since: Annotated[
+        str | None, Field(json_schema_extra={"format": "date-time"}, description="Since when requests come out like this.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the model is reached, and by which objects."""
 
@@ -66,6 +86,7 @@ class GatewayStatus:
     ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
+    last_probe: Annotated[ProbeStatus | None, Field(description="What came of requests through the Gateway.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,7 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
         companion=raw.get("companion"),
         endpoint_picker=raw.get("endpointPicker"),
         chart=_part(ChartStatus, raw.get("chart")),
+        last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
 
 
@@ -131,7 +153,7 @@ def _texts(raw: object) -> tuple[str, ...]:
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
     type_: tuple((entry.name, to_camel(entry.name)) for entry in fields(type_))
-    for type_ in (WorkloadStatus, ChartStatus, GatewayStatus, WorkspaceStatus)
+    for type_ in (WorkloadStatus, ChartStatus, ProbeStatus, GatewayStatus, WorkspaceStatus)
 }
 """Part of the status → its fields: name here, name in the object."""
 

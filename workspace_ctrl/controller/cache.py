@@ -6,7 +6,7 @@ from typing import Any
 
 from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.claims import claims_of
-from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, GATEWAY_SERVICE, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
@@ -71,6 +71,7 @@ class Cache:
             companion_trouble=referenced.companion_trouble,
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
+            gateway_services=tuple(stores[GATEWAY_SERVICE].values()),
             gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
             namespace=stores["Namespace"].get(("", namespace)),
             taken=taken,

@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from workspace_ctrl.controller.asking import Asker
 from workspace_ctrl.controller.cache import Cache, owner_key
+from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import NoReports, Reports, Result, StatusChange
-from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings, Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -37,6 +41,7 @@ class Controller:
         self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
         self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
         self._references = References(client, self._add)
+        self._prober = _prober(client, settings.probe, self._add)
         self._reconciler = Reconciler(
             client,
             self._cache,
@@ -45,6 +50,7 @@ class Controller:
             missing_kinds=self._missing_kinds,
             status_written=self._status_written,
             claims_changed=self._add,
+            prober=self._prober,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -61,6 +67,8 @@ class Controller:
         finally:
             self._reports.stopped()
             await self._references.close()
+            if self._prober is not None:
+                await self._prober.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -179,6 +187,12 @@ class Controller:
         """Return the kinds that cannot be had anywhere; where only one namespace is shut, a write to it says so."""
         had = {informer.resource.kind for informer in self._informers if not informer.is_missing}
         return {informer.resource.kind for informer in self._informers} - had
+
+
+def _prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | None:
+    if settings.mode is ProbeMode.OFF:
+        return None
+    return Prober(Asker(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)
 
 
 async def _wait(event: asyncio.Event) -> None:

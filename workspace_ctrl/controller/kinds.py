@@ -26,6 +26,7 @@ CLAIM: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeCla
 CONFIG_MAP: Final = Resource("", "v1", "configmaps", "ConfigMap")
 NODE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACE: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SECRET: Final = Resource("", "v1", "secrets", "Secret")
 SERVICE: Final = Resource("", "v1", "services", "Service")
 POD: Final = Resource("", "v1", "pods", "Pod")
 OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
@@ -41,6 +42,8 @@ OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
 GATEWAY_PROXY: Final = "GatewayProxy"
 """Name of the store of Gateways' own Deployments."""
+GATEWAY_SERVICE: Final = "GatewayService"
+"""Name of the store of Gateways' own Services."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
     WatchedKind(NAMESPACE, cluster.parse_namespace, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
+    WatchedKind(SERVICE, gateways.parse_gateway_service, GATEWAY_NAME_LABEL, name=GATEWAY_SERVICE),
 )
 
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}

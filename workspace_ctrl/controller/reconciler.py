@@ -13,6 +13,7 @@ from workspace_ctrl.controller.claims import ClaimIndex
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
@@ -22,7 +23,7 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.readiness.news import News, Urgency, news
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
 from workspace_ctrl.records.decisions import Decisions, Problem
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
@@ -47,6 +48,7 @@ class Reconciler:
         missing_kinds: Callable[[], set[str]],
         status_written: Callable[[StatusChange], None],
         claims_changed: Callable[[Key], None],
+        prober: Prober | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
@@ -54,6 +56,7 @@ class Reconciler:
         self._missing_kinds = missing_kinds
         self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
+        self._prober = prober
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
@@ -81,6 +84,8 @@ class Reconciler:
             self._references.forget(key)
             self._interests.forget(key)
             self._claims.forget(key)
+            if self._prober is not None:
+                self._prober.forget(key)
             return None
         now = asyncio.get_running_loop().time()
         memory = self._memories.setdefault(key, Memory(began_at=now))
@@ -143,14 +148,23 @@ class Reconciler:
         return [problem for problem in problems if problem is not None]
 
     def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
-        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds(), self._claims.taken(key))
+        snapshot = self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds(), self._claims.taken(key))
+        return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
+
+    def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:
+        """Have requests tried where all else is well; return the snapshot with what is known of them."""
+        if self._prober is None:
+            return snapshot
+        targets = () if workspace.meta.deleting else wanted_probes(snapshot, decisions)
+        self._prober.follow(workspace.key, targets, reached=_was_reached(workspace))
+        return replace(snapshot, probe=self._prober.result(workspace.key))
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""
         workspace = self._cache.workspace(key)
         if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
             return None
-        snapshot = self._snapshot(key, memory)
+        snapshot = self._probed(workspace, self._snapshot(key, memory), decisions)
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
@@ -188,6 +202,12 @@ def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None
     new = find(wanted.conditions, ConditionType.READY)
     if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
+
+
+def _was_reached(workspace: WorkspaceRecord) -> bool:
+    """Whether requests through the Gateway were answered once, by what stands in the Workspace."""
+    gateway = workspace.status.gateway
+    return gateway is not None and gateway.last_probe is not None and gateway.last_probe.code is not None
 
 
 def _is_ready(workspace: WorkspaceRecord) -> bool:

@@ -15,12 +15,12 @@ _NAME_LABEL = "kubernetes.io/metadata.name"
 """Kubernetes puts it on every namespace."""
 
 
-def find_obstacle(
+def find_listeners(
     gateway: Gateway, section: str, namespace: str, hostnames: Sequence[str], live: Namespace | None
-) -> Problem | None:
-    """Return why no listener of `gateway` takes a route of `namespace` for `hostnames`; None where one does, or where that is open.
+) -> tuple[Listener, ...] | Problem:
+    """Return the listeners of `gateway` that take a route of `namespace` for `hostnames`, or why none does.
 
-    `section` names one listener; `live` is the namespace, or None where its labels are not known.
+    `section` names one listener; `live` is the namespace, or None where its labels are not known: then those that may take it.
     """
     named = [entry for entry in gateway.listeners if section in {"", entry.name}]
     if not named:
@@ -36,11 +36,12 @@ def find_obstacle(
     if not admitting:
         words = " ".join(_refusal(gateway, entry, namespace) for entry in speaking)
         return _problem("NotAllowedByListeners", words)
-    if not any(entry.admits_hostnames(hostnames) for entry in admitting):
+    fitting = tuple(entry for entry in admitting if entry.admits_hostnames(hostnames))
+    if not fitting:
         listed = _join(entry.hostname for entry in admitting)
         text = f"listeners of {gateway.ref} take requests for {listed}, not for {_join(hostnames)}; change gateway.hostnames"
         return _problem("NoMatchingListenerHostname", text)
-    return None
+    return fitting
 
 
 def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
-from workspace_ctrl.planning.admission import find_obstacle
+from workspace_ctrl.planning.admission import find_listeners
 from workspace_ctrl.planning.settings import GatewayChoice
 from workspace_ctrl.records.decisions import LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import Gateway, HTTPRoute
@@ -71,6 +71,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
     if controller is None:
         return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
     profile = find_profile(controller)
+    listeners = find_listeners(gateway, choice.section, namespace, hostnames, snapshot.namespace)
     return Parent(
         gateway=gateway,
         section=choice.section,
@@ -80,7 +81,8 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
         takes_headers=profile.takes_headers,
         note=_note(profile),
         companion=profile.companion,
-        obstacle=find_obstacle(gateway, choice.section, namespace, hostnames, snapshot.namespace),
+        obstacle=listeners if isinstance(listeners, Problem) else None,
+        listeners=() if isinstance(listeners, Problem) else listeners,
     )
 
 

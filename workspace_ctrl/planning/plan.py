@@ -15,6 +15,7 @@ from workspace_ctrl.planning import flux
 from workspace_ctrl.planning.companions import model_server_companion
 from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_names import model_names
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.named_route import check_route, path_by
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
@@ -78,7 +79,7 @@ class _Planner:
         self._problems: list[Problem] = []
         self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
         self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
-        self._models = server.model_names
+        self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
         self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
 
@@ -106,6 +107,16 @@ class _Planner:
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
         return Plan(decisions, tuple(self._steps), self._interests(), self._claims(), self._prepared)
+
+    def _served_names(self) -> tuple[str, ...]:
+        """Return the names that the model server told; where it does not tell now, those that it told before."""
+        probe, status = self._snapshot.probe, self._workspace.status.gateway
+        told = probe.models if probe is not None else ()
+        return told or (status.model_names if status is not None and not self._changed() else ())
+
+    def _changed(self) -> bool:
+        """Whether the spec is another one than that which the status speaks of."""
+        return self._workspace.status.observed_generation != self._owner.generation
 
     def _interests(self) -> Interests:
         """Return what the plan depends on; a companion is followed until it is gone."""

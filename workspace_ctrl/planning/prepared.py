@@ -12,6 +12,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_names import check_model_name
 from workspace_ctrl.planning.model_server import ModelServer, interests, model_server
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Interests, Question, ReadConfig, ReadScale, Step, TryWorkload, UnresolvedError
@@ -66,6 +67,7 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
         watched = _gateway_interests(interests(spec), spec.gateway) if wanted else interests(spec)
         server = model_server(workspace, spec, snapshot, settings)
+        check_model_name(spec, server.model_names)
     except SpecError as error:
         problem = Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True)
         return Prepared(inputs, wanted, watched, problem=problem)

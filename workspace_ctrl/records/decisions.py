@@ -22,6 +22,7 @@ class LinkName(StrEnum):
     POOL = "pool"
     ROUTE = "route"
     ENDPOINTS = "endpoints"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,8 @@ class Parent:
     """Kind of an object that the class needs beside the pool."""
     obstacle: "Problem | None" = None
     """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
-
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """The listeners that HTTPRoutes can be attached to, of those that were named."""
-        return tuple(entry for entry in self.gateway.listeners if entry.speaks_http and self.section in {"", entry.name})
+    listeners: tuple[Listener, ...] = ()
+    """Those that take the route, as far as that can be told from the Gateway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,33 @@ def parse_gateway_proxy(raw: Json, kind: str) -> GatewayProxy:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayService:
+    """A Service that a Gateway's controller made for it, named by the same label."""
+
+    meta: Meta
+    gateway: str
+    cluster_ip: str = ""
+    """Empty where it has none."""
+    ports: tuple[int, ...] = ()
+
+    def serves(self, gateway: ObjectRef) -> bool:
+        """Whether it leads to the data plane of `gateway`."""
+        return (self.meta.ref.namespace, self.gateway) == (gateway.namespace, gateway.name)
+
+
+def parse_gateway_service(raw: Json, kind: str) -> GatewayService:
+    """Return the record of a Gateway's Service."""
+    labels, spec = raw.get("metadata", {}).get("labels") or {}, spec_of(raw)
+    address = spec.get("clusterIP") or ""
+    return GatewayService(
+        meta=parse_meta(raw, kind),
+        gateway=labels.get(GATEWAY_NAME_LABEL, ""),
+        cluster_ip="" if address == "None" else address,
+        ports=tuple(entry["port"] for entry in spec.get("ports") or ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayClass:
     """A GatewayClass."""
 

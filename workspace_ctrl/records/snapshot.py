@@ -7,10 +7,11 @@ from workspace_ctrl.records.answers import Answers
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
-from workspace_ctrl.records.gateways import Companion, Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
+from workspace_ctrl.records.gateways import Companion, Gateway, GatewayClass, GatewayProxy, GatewayService, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.probes import ProbeResult
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 
@@ -34,6 +35,11 @@ class Snapshot:
     endpoint_picker: Workload | None = None
     pool: InferencePool | None = None
     route: HTTPRoute | None = None
+    gateway_services: tuple[GatewayService, ...] = ()
+    probe: ProbeResult | None = None
+    """What came of requests through the Gateways; None while that is not known."""
+    probing: bool = False
+    """Whether requests are tried at all."""
     named_route: HTTPRoute | None = None
     """Somebody else's route that `gateway.httpRouteRef` names."""
     named_pool: InferencePool | None = None

@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from tests.unit.factories import gateway, meta
-from workspace_ctrl.planning.admission import find_obstacle
+from workspace_ctrl.planning.admission import find_listeners
 from workspace_ctrl.records.cluster import Namespace
+from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.listeners import parse_listener
 
 TEAM = Namespace(meta("Namespace", "team-a", namespace=""), {"kubernetes.io/metadata.name": "team-a", "team": "a"})
@@ -20,7 +21,8 @@ def selecting(**selector):
 
 
 def obstacle(*listeners, section="", namespace="team-a", hostnames=(), live=TEAM):
-    return find_obstacle(gateway(namespace="gateways", listeners=listeners), section, namespace, hostnames, live)
+    found = find_listeners(gateway(namespace="gateways", listeners=listeners), section, namespace, hostnames, live)
+    return found if isinstance(found, Problem) else None
 
 
 ALL = listener(namespaces={"from": "All"})
