@@ -5,12 +5,16 @@ earlier Gateway or another controller left behind says nothing (docs/concepts/re
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.snapshot import Snapshot
+
+REFS_UNRESOLVED: Final = "HTTPRouteRefsUnresolved"
+"""Reason of a route whose backend, the pool, is not found or not understood."""
 
 
 def gateway_link(decisions: Decisions, snapshot: Snapshot) -> Link:

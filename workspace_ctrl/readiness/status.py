@@ -12,6 +12,7 @@ from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, W
 from workspace_ctrl.readiness.address import urls_of
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.gateway import (
+    REFS_UNRESOLVED,
     endpoint_picker_link,
     endpoints_link,
     gateway_link,
@@ -45,8 +46,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
         accepted,
         gateway_link(decisions, snapshot),
         *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
-        pool_link(decisions, snapshot),
-        route_link(decisions, snapshot),
+        *_attachment_links(snapshot, decisions),
         endpoints_link(decisions, snapshot),
         *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
     )
@@ -57,6 +57,13 @@ def wanted_probes(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget
     links = [link for link in chain(snapshot, decisions) if link.name is not LinkName.PROBE]
     whole = decisions.gateway_wanted and all(link.holds for link in links)
     return probe_targets(decisions, snapshot) if whole else ()
+
+
+def _attachment_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, Link]:
+    """Return the links of pool and route; a route that is refused goes first, because the pool is refused then only on its account."""
+    pool, route = pool_link(decisions, snapshot), route_link(decisions, snapshot)
+    is_refused = route.status is Status.FALSE and route.reason != REFS_UNRESOLVED
+    return (route, pool) if is_refused and pool_of(decisions, snapshot) is not None else (pool, route)
 
 
 def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:

@@ -180,6 +180,27 @@ def test_the_url(listener, addresses, url):
     assert status(workspace(), READY, decided, NOW).gateway.url == url
 
 
+@pytest.mark.parametrize(
+    "said_of_the_pool",
+    [
+        pytest.param(parent_status(controller="example.com/foreign"), id="nobody says anything of it"),
+        pytest.param(
+            parent_status(condition("Accepted", "False", "HTTPRouteNotAccepted"), condition("ResolvedRefs")), id="refused too"
+        ),
+    ],
+)
+def test_a_refused_route_is_told_before_its_pool(said_of_the_pool):
+    refused = route(parent_status(condition("Accepted", "False", "NotAllowedByListeners"), condition("ResolvedRefs")))
+    found = status(workspace(), replace(READY, route=refused, pool=pool(said_of_the_pool)), decisions(), NOW).conditions
+    assert state(found, "GatewayReady") == state(found, "RouteReady") == ("False", "HTTPRouteNotAccepted")
+
+
+def test_a_pool_that_is_missing_or_broken_is_told_before_the_route_that_does_not_find_it():
+    lost = route(parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "BackendNotFound")))
+    found = status(workspace(), replace(READY, route=lost, pool=None), decisions(), NOW).conditions
+    assert state(found, "GatewayReady") == ("False", "InferencePoolNotFound")
+
+
 def test_every_address_is_listed_and_host_names_go_before_addresses():
     listeners = (Listener("a", "HTTP", 80), Listener("b", "HTTPS", 443, "*.example.com"))
     decided = decisions(
