@@ -25,7 +25,9 @@ def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
     """Return the controller's command line for a cluster, with the chart that the cluster has unless `arguments` name another."""
     gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
     chart = () if "--chart-url" in arguments else _chart_options(cluster)
-    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *arguments]
+    # From outside, and where pods are only played, no Gateway can be reached; nobody should wait until that is found out.
+    probe = () if "--probe" in arguments else ("--probe", "off")
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *arguments]
 
 
 def _chart_options(cluster: Cluster) -> tuple[str, ...]:
@@ -37,8 +39,14 @@ def _chart_options(cluster: Cluster) -> tuple[str, ...]:
 class ControllerProcess:
     """A running controller; use it as a context manager."""
 
-    def __init__(self, cluster: Cluster, *arguments: str, gate: bool = True, kubeconfig: Path | None = None) -> None:
-        """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given."""
+    def __init__(
+        self, cluster: Cluster, *arguments: str, gate: bool = True, kubeconfig: Path | None = None, inside: bool = False
+    ) -> None:
+        """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given.
+
+        With `inside`, it runs where Services and pods can be reached, as it would in a pod.
+        """
+        self._inside = inside
         self._cluster = cluster
         self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
         self._command = command(cluster, *arguments, gate=gate)
@@ -53,8 +61,7 @@ class ControllerProcess:
         """Start the controller and wait until it watches."""
         with suppress(MissingCapabilityError):
             self._events_before = len(self._cluster.audit_events(ACTOR))
-        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
-        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
+        self._process = self._start()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if not self._watching.wait(_START_SECONDS) or not self.is_running:
@@ -69,6 +76,13 @@ class ControllerProcess:
         self.stop()
         if error is not None:
             error.add_note("log of the controller:\n" + "\n".join(self.log[-60:]))
+
+    def _start(self) -> subprocess.Popen[str]:
+        if self._inside:
+            environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR))}
+            return self._cluster.popen(self._command, env=environment, stderr=subprocess.PIPE)
+        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
+        return subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
 
     @property
     def is_running(self) -> bool:

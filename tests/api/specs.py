@@ -45,8 +45,17 @@ VALID: dict[str, Json] = {
             ],
             "weightsVolume": {"storageClassName": "fast", "size": "100Gi"},
         },
-        "gateway": {"enabled": True, "parentRefs": [{"name": "door", "namespace": "gateways", "sectionName": "https"}]},
+        "gateway": {
+            "enabled": True,
+            "parentRefs": [{"name": "door", "namespace": "gateways", "sectionName": "https"}],
+            "hostnames": ["models.example.com", "*.example.org"],
+            "match": {"path": "/team-a/phi", "header": True, "catchAll": False},
+            "modelName": "org/model:v1",
+            "timeout": "10m",
+            "pool": {"ref": {"name": "my-pool"}},
+        },
     },
+    "named-route": {"resource": SELECTOR, "inference": PRESET, "gateway": {"httpRouteRef": {"name": "my-route"}}},
     "claim": {"resource": SELECTOR, "inference": {**PRESET, "weightsVolume": {"claimName": "weights"}}},
     "template": {
         "resource": {**SELECTOR, "count": 3},
@@ -90,8 +99,17 @@ def _size(**fields: Any) -> Json:
     return {"resource": RESOURCE, "inference": {"preset": {"name": "org/model", "size": {"weights": "1Gi", **fields}}}}
 
 
+def _gateway(**fields: Any) -> Json:
+    return {"resource": RESOURCE, "inference": PRESET, "gateway": fields}
+
+
 GOOD: dict[str, Json] = {
     **VALID,
+    "root-path": _gateway(match={"path": "/"}),
+    "two-gateways": _gateway(parentRefs=[{"name": "a"}, {"name": "b"}]),
+    "no-limit": _gateway(timeout="0s"),
+    "no-timeout": _gateway(timeout="none"),
+    "null-timeout": _gateway(timeout=None),
     "empty-selector": {"resource": {"labelSelector": {}}, "inference": PRESET},
     "most-adapters": _inference(adapters=[{"source": {"name": f"a{n}"}} for n in range(10)]),
     "dotted-adapter": _inference(adapters=[{"source": {"name": "a.b-c"}}]),
@@ -116,7 +134,12 @@ _ADAPTERS = "inference.adapters need names of their own; rename one of those tha
 _VOLUME = "inference.weightsVolume belongs to a preset; remove it, and mount a volume in the template"
 _RESOURCE = "resource is missing; name the nodes with resource.labelSelector"
 
+_ROUTE = "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those"
+
 AGAINST_RULES: dict[str, tuple[Json, str]] = {
+    "route-and-gateway": (_gateway(httpRouteRef={"name": "r"}, parentRefs=[{"name": "g"}]), _ROUTE),
+    "route-and-match": (_gateway(httpRouteRef={"name": "r"}, match={"header": True}), _ROUTE),
+    "route-and-timeout": (_gateway(httpRouteRef={"name": "r"}, timeout="1s"), _ROUTE),
     "nothing": ({"resource": RESOURCE}, _ONE_TASK),
     "both-tasks": ({"resource": RESOURCE, "inference": PRESET, "tuning": {}}, _ONE_TASK),
     "preset-and-template": (_inference(template={}), _ONE_SOURCE),
@@ -167,8 +190,19 @@ AGAINST_SCHEMA: dict[str, Json] = {
     "port-too-high": _reference(**DEPLOYMENT, targetPort=65536),
     "enabled-as-text": {"resource": RESOURCE, "inference": PRESET, "gateway": {"enabled": "true"}},
     "enabled-as-number": {"resource": RESOURCE, "inference": PRESET, "gateway": {"enabled": 1}},
-    "two-gateways": {"resource": RESOURCE, "inference": PRESET, "gateway": {"parentRefs": [{"name": "a"}, {"name": "b"}]}},
-    "nameless-gateway": {"resource": RESOURCE, "inference": PRESET, "gateway": {"parentRefs": [{"name": ""}]}},
+    "too-many-gateways": _gateway(parentRefs=[{"name": f"g{n}"} for n in range(9)]),
+    "nameless-gateway": _gateway(parentRefs=[{"name": ""}]),
+    "relative-path": _gateway(match={"path": "team-a/phi"}),
+    "path-with-a-slash-at-its-end": _gateway(match={"path": "/team-a/"}),
+    "path-upwards": _gateway(match={"path": "/team-a/../b"}),
+    "path-with-a-query": _gateway(match={"path": "/team-a?x=1"}),
+    "host-with-port": _gateway(hostnames=["example.com:80"]),
+    "host-with-capitals": _gateway(hostnames=["Example.com"]),
+    "wildcard-in-the-middle": _gateway(hostnames=["a.*.com"]),
+    "timeout-without-unit": _gateway(timeout="300"),
+    "timeout-in-days": _gateway(timeout="1d"),
+    "model-name-with-a-blank": _gateway(modelName="phi 4"),
+    "nameless-pool": _gateway(pool={"ref": {"name": ""}}),
 }
 """Refused by the schema."""
 

@@ -13,7 +13,8 @@ from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.records.decisions import Decisions, Parent, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, Listener, ParentStatus
+from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import Service, Workload
@@ -145,7 +146,7 @@ def gateway(name: str = "inference-gateway", *, namespace: str = NAMESPACE, **fi
         meta=meta("Gateway", name, namespace=namespace, owner=""),
         conditions=fields.pop("conditions", (condition("Programmed"),)),
         class_name=fields.pop("class_name", "istio"),
-        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80),)),
+        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80, routes_from="All"),)),
         addresses=fields.pop("addresses", ("gateway.example",)),
         **fields,
     )
@@ -158,9 +159,11 @@ def gateway_class(name: str = "istio", controller: str = ISTIO) -> GatewayClass:
 
 def parent(**fields: Any) -> Parent:
     """The Gateway that was chosen."""
-    return Parent(
-        gateway=fields.pop("gateway", gateway()), section=fields.pop("section", ""), controller=ISTIO, class_title="Istio"
-    )
+    chosen = fields.pop("gateway", gateway())
+    section = fields.pop("section", "")
+    listeners = tuple(entry for entry in chosen.listeners if entry.speaks_http and section in {"", entry.name})
+    given = {"controller": ISTIO, "class_title": "Istio", "listeners": listeners, **fields}
+    return Parent(gateway=chosen, section=section, **given)
 
 
 def parent_status(*conditions: Condition, controller: str = ISTIO, name: str = "inference-gateway") -> ParentStatus:
@@ -198,7 +201,7 @@ def decisions(*problems: Problem, **fields: Any) -> Decisions:
             "gateway_wanted": True,
             "names": derived(),
             "workload_kind": "Deployment",
-            "parent": parent(),
+            "parents": (parent(),),
             "path": f"/{NAMESPACE}/{NAME}",
             "model_names": ("phi-4-mini-instruct",),
             "node_count": 1,

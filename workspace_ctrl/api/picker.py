@@ -55,13 +55,3 @@ class EndpointPicker(ApiModel):
     values_from: list[ValuesReference] | None = Field(
         default=None, max_length=8, description="Further values of the chart; only where the installation allows it."
     )
-
-
-class Pool(ApiModel):
-    """The InferencePool."""
-
-    failure_mode: Literal["FailOpen", "FailClose"] | None = Field(
-        default=None,
-        description="What the Gateway does while the endpoint picker does not answer: send requests to any pod (FailOpen), or refuse them "
-        "(FailClose). Default: FailOpen.",
-    )

@@ -49,18 +49,44 @@ class ChartStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """What came of requests through the Gateway."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    outcome: Annotated[
+        str | None,
+        Field(
+            description="Answered, Failed, or NotPossible where the controller cannot reach the Gateway or has to show who it is."
+        ),
+    ] = None
+    url: Annotated[str | None, Field(description="What was asked.")] = None
+    code: Annotated[int | None, Field(description="HTTP status of the answer.")] = None
+    message: Annotated[str | None, Field(description="The answer in words, or why there was none.")] = None
+    since: Annotated[
+        str | None, Field(json_schema_extra={"format": "date-time"}, description="Since when requests come out like this.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the model is reached, and by which objects."""
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
     url: Annotated[str | None, Field(description="Address of the model; /v1/chat/completions follows it.")] = None
+    urls: Annotated[tuple[str, ...], Field(description="All addresses of the model: of each Gateway, listener and host name.")] = ()
     model_names: Annotated[tuple[str, ...], Field(description="Names to put into a request's model field.")] = ()
     gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
     route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
     pool: Annotated[str | None, Field(description="Name of the InferencePool that the route leads to.")] = None
+    companion: Annotated[
+        str | None,
+        Field(description="Object that the Gateway's class needs beside the pool, as Kind/name, such as kthena's ModelServer."),
+    ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
+    last_probe: Annotated[ProbeStatus | None, Field(description="What came of requests through the Gateway.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +128,15 @@ def parse_status(raw: object) -> WorkspaceStatus:
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
     return GatewayStatus(
         url=raw.get("url"),
+        urls=_texts(raw.get("urls")),
         model_names=_texts(raw.get("modelNames")),
         gateways=_texts(raw.get("gateways")),
         route=raw.get("route"),
         pool=raw.get("pool"),
+        companion=raw.get("companion"),
         endpoint_picker=raw.get("endpointPicker"),
         chart=_part(ChartStatus, raw.get("chart")),
+        last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
 
 
@@ -124,7 +153,7 @@ def _texts(raw: object) -> tuple[str, ...]:
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
     type_: tuple((entry.name, to_camel(entry.name)) for entry in fields(type_))
-    for type_ in (WorkloadStatus, ChartStatus, GatewayStatus, WorkspaceStatus)
+    for type_ in (WorkloadStatus, ChartStatus, ProbeStatus, GatewayStatus, WorkspaceStatus)
 }
 """Part of the status → its fields: name here, name in the object."""
 

@@ -7,14 +7,15 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Pool
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
-from workspace_ctrl.api.picker import Chart, EndpointPicker, Pool
+from workspace_ctrl.api.picker import Chart, EndpointPicker
 
 
 class LabelSelectorRequirement(ApiModel):
@@ -87,11 +88,35 @@ class GatewaySpec(ApiModel):
     )
     parent_refs: list[ParentRef] | None = Field(
         default=None,
-        max_length=1,
-        description="The Gateway to attach to. Default: the controller's setting, else the Gateway labelled "
+        max_length=8,
+        description="The Gateways to attach to. Default: the controller's setting, else the Gateway labelled "
         "kaito.sh/inference-gateway=true, else the only one in the cluster.",
     )
-    pool: Pool | None = Field(default=None, description="The InferencePool.")
+    hostnames: list[Hostname] | None = Field(
+        default=None, max_length=16, description="Host names under which the model is reached. Default: those of the listeners."
+    )
+    match: Match | None = Field(default=None, description="Which requests are the model's. Default: those under its path.")
+    model_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        pattern=r"^[!-~]+$",
+        description="Name by which requests ask for the model. Default: the preset's, else what the model server calls itself.",
+    )
+    timeout: str | None = Field(
+        default=None,
+        max_length=32,
+        pattern=TIMEOUT_PATTERN,
+        json_schema_extra={"nullable": True},
+        description="Longest answer, such as 300s; 0s for no limit; null, or `none` where tools drop null, to leave it to the Gateway. "
+        "Default: the controller's setting.",
+    )
+    http_route_ref: HTTPRouteReference | None = Field(
+        default=None,
+        description="An HTTPRoute of your own that leads to the pool, instead of ours: checked, never written. Its Gateways, host names "
+        "and matches are used.",
+    )
+    pool: Pool | None = Field(default=None, description="The InferencePool behind the route.")
     endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
     chart: Chart | None = Field(
         default=None, description="The chart that installs pool and endpoint picker. Default: the controller's setting."
@@ -102,6 +127,28 @@ class GatewaySpec(ApiModel):
         max_length=253,
         description="ServiceAccount in the Workspace's namespace with whose rights Flux installs the chart; default: Flux's own.",
     )
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.httpRouteRef) || !(has(self.parentRefs) || has(self.hostnames) || has(self.match) || has(self.timeout))",
+                "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those",
+            )
+        )
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_no_timeout(cls, given: object) -> object:
+        """Keep a timeout of null apart from one that is not given."""
+        if isinstance(given, Mapping) and "timeout" in given and given["timeout"] is None:
+            return {**given, "timeout": NO_TIMEOUT}
+        return given
+
+    @property
+    def pool_ref(self) -> str:
+        """Name of somebody else's pool; empty where ours is installed."""
+        return self.pool.ref.name if self.pool is not None and self.pool.ref is not None else ""
 
 
 class Tuning(ApiModel):
@@ -167,9 +214,18 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         raise SpecError("", "a Workspace needs exactly one of inference and tuning", "add inference, or remove tuning")
     if workspace.inference is not None:
         _check_inference(workspace.inference)
+    if workspace.gateway is not None:
+        _check_gateway(workspace.gateway)
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
     return workspace
+
+
+def _check_gateway(gateway: GatewaySpec) -> None:
+    replaced = (gateway.parent_refs, gateway.hostnames, gateway.match, gateway.timeout)
+    if gateway.http_route_ref is not None and any(field is not None for field in replaced):
+        problem = "takes the place of parentRefs, hostnames, match and timeout"
+        raise SpecError("gateway.httpRouteRef", problem, "remove those")
 
 
 def _check_inference(inference: Inference) -> None:

@@ -11,6 +11,7 @@ import click
 
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.shell import run
@@ -18,7 +19,7 @@ from workspace_ctrl.controller.shell import run
 _PORT = click.IntRange(0, 65535)
 
 
-class _Options(InstallationOptions, ReplicaOptions):
+class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
     """All options that are read elsewhere."""
 
 
@@ -33,6 +34,7 @@ class _Options(InstallationOptions, ReplicaOptions):
     show_default=True,
     help="Seconds between status writes that only tell of progress; links that break are written at once.",
 )
+@probe_options
 @click.option("--events/--no-events", default=True, show_default=True, help="Tell of transitions by events on the Workspace.")
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
@@ -59,6 +61,7 @@ def run_command(
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
+        probe=probe_of(options),
         events=events,
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)

@@ -1,10 +1,12 @@
 """All records that were watched, and the snapshot of one Workspace's."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from workspace_ctrl.api.names import names
-from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.claims import claims_of
+from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.parts import PartStore, PartTable
 from workspace_ctrl.controller.picker_pods import TroubledPods
@@ -12,6 +14,7 @@ from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
+from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.parts import PartId, part_id
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -58,8 +61,16 @@ class Cache:
         owner = self.stores[watched.owners].get(key)
         return (key[0], owner.meta.workspace) if owner is not None and owner.meta.workspace else None
 
-    def snapshot(self, key: Key, memory: Memory, referenced: Referenced, missing_kinds: Collection[str], now: float) -> Snapshot:
-        """Return what is there of the Workspace `key`; `now` is the event loop's time."""
+    def snapshot(  # noqa: PLR0917 - all that a pass looks at
+        self,
+        key: Key,
+        memory: Memory,
+        referenced: Referenced,
+        missing_kinds: Collection[str],
+        now: float,
+        taken: Mapping[Claim, ClaimHolder] = MappingProxyType({}),
+    ) -> Snapshot:
+        """Return what is there of the Workspace `key`; `now` is the event loop's time, `taken` what others claim on listeners."""
         namespace, workspace = key
         derived = names(workspace)
         stores = self.stores
@@ -89,9 +100,16 @@ class Cache:
             picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),
             pool=get("InferencePool", derived.release),
             route=get("HTTPRoute", derived.route),
+            named_route=referenced.route,
+            named_pool=referenced.pool,
+            companion=referenced.companion,
+            companion_trouble=referenced.companion_trouble,
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
+            gateway_services=tuple(stores[GATEWAY_SERVICE].values()),
             gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
+            namespace=stores["Namespace"].get(("", namespace)),
+            taken=taken,
             nodes=tuple(stores["Node"].values()) if memory.interests.nodes else (),
             missing_kinds=frozenset(missing_kinds),
             answers=memory.answers,
@@ -115,9 +133,19 @@ class Cache:
                 kinds.add(store.kind)
         return frozenset(kinds)
 
+    def claims(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
+        """Yield each Workspace that has a route, when it was created, and what its route claims on listeners."""
+        gateways = {(gateway.ref.namespace, gateway.ref.name): gateway for gateway in self.stores["Gateway"].values()}
+        for route in self.stores["HTTPRoute"].values():
+            workspace = self.workspace((route.ref.namespace, route.meta.workspace))
+            if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
+                yield workspace.key, workspace.created, claims_of(route, gateways)
+
     def write_through(self, answer: Json) -> None:
-        """Take in the object that the API server answered to one of our writes."""
-        watched = BY_KIND[answer["kind"]]
+        """Take in the object that the API server answered to one of our writes, where its kind is watched for all."""
+        watched = BY_KIND.get(answer["kind"])
+        if watched is None:
+            return
         metadata = answer["metadata"]
         key = metadata.get("namespace", ""), metadata["name"]
         record = watched.parse(answer, watched.resource.kind)

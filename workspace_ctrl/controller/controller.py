@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from workspace_ctrl.controller.asking import Asker
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import NoReports, Reports, Result, StatusChange
-from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings, Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -40,6 +43,7 @@ class Controller:
         self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
         self._references = References(client, self._add)
+        self._prober = _prober(client, settings.probe, self._add)
         self._reconciler = Reconciler(
             client,
             self._cache,
@@ -47,6 +51,8 @@ class Controller:
             settings,
             missing_kinds=self._missing_kinds,
             status_written=self._status_written,
+            claims_changed=self._add,
+            prober=self._prober,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -63,6 +69,8 @@ class Controller:
         finally:
             self._reports.stopped()
             await self._references.close()
+            if self._prober is not None:
+                await self._prober.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -72,6 +80,7 @@ class Controller:
                 watching += [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in wave]
                 await _wait_synced(wave, stop)
             if self.is_synced:
+                self._reconciler.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
             recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
@@ -187,6 +196,12 @@ async def _wait_synced(informers: Iterable[Informer[Any]], stop: asyncio.Event) 
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | None:
+    if settings.mode is ProbeMode.OFF:
+        return None
+    return Prober(Asker(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)
 
 
 async def _wait(event: asyncio.Event) -> None:

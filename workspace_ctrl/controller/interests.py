@@ -30,10 +30,11 @@ class InterestIndex:
                 del self._interested[ref]
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
-        """Return the Workspaces that depend on the ConfigMap `ref`, or on any node where `ref` is one."""
+        """Return the Workspaces that depend on the ConfigMap or namespace `ref`, or on any node where `ref` is one."""
         return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
 
 
 def _refs(key: Key, interests: Interests) -> list[ObjectRef]:
     config = [ObjectRef("ConfigMap", key[0], interests.config)] if interests.config else []
-    return config + ([_ANY_NODE] if interests.nodes else [])
+    namespace = [ObjectRef("Namespace", "", key[0])] if interests.namespace else []
+    return [*config, *namespace, *([_ANY_NODE] if interests.nodes else [])]

@@ -26,6 +26,8 @@ STATEFUL_SET: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 CLAIM: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 CONFIG_MAP: Final = Resource("", "v1", "configmaps", "ConfigMap")
 NODE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACE: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SECRET: Final = Resource("", "v1", "secrets", "Secret")
 SERVICE: Final = Resource("", "v1", "services", "Service")
 POD: Final = Resource("", "v1", "pods", "Pod")
 OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
@@ -38,6 +40,8 @@ DESTINATION_RULE: Final = Resource("networking.istio.io", "v1", "destinationrule
 ROLE: Final = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDING: Final = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 SERVICE_ACCOUNT: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+MODEL_SERVER: Final = Resource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
+"""Kthena's; watched only where a Gateway's class needs it."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
@@ -49,6 +53,8 @@ PICKER_POD: Final = "EndpointPickerPod"
 """Name of the store of endpoint pickers' pods."""
 PART_PREFIX: Final = "Chart"
 """Begins the name of a store of charts' objects."""
+GATEWAY_SERVICE: Final = "GatewayService"
+"""Name of the store of Gateways' own Services."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +132,15 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
     WatchedKind(CONFIG_MAP, cluster.parse_config_map, f"!{OWNER_LABEL}", on_interest=True, metadata_only=True),
     WatchedKind(NODE, cluster.parse_node, on_interest=True, metadata_only=True),
+    WatchedKind(NAMESPACE, cluster.parse_namespace, on_interest=True, metadata_only=True),
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
     WatchedKind(POD, pods.parse_pod, PICKER_POD_LABEL, _by_picker, name=PICKER_POD, owners=DEPLOYMENT.kind),
     *map(_of_charts, _WATCHED_PARTS),
+    WatchedKind(SERVICE, gateways.parse_gateway_service, GATEWAY_NAME_LABEL, name=GATEWAY_SERVICE),
 )
 
 PART_RESOURCES: Final = {resource.kind: resource for resource in (*_WATCHED_PARTS, DEPLOYMENT, INFERENCE_POOL)}
 """Where the kinds of charts' objects are served."""
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
+RESOURCES: Final = {MODEL_SERVER.kind: MODEL_SERVER} | {kind: watched.resource for kind, watched in BY_KIND.items()}
+"""Kind → where it is served, of everything that we write."""

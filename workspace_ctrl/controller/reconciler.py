@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.claims import ClaimIndex
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
 from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
@@ -21,7 +23,7 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.readiness.news import News, Urgency, news
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
 from workspace_ctrl.records.decisions import Decisions, Problem
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
@@ -29,8 +31,8 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
-_MOST_QUESTIONS = 6
-"""A plan can learn of a reference, of its pods, of a scale selector, of a ConfigMap and of a dry-run, one after the other."""
+_MOST_QUESTIONS = 7
+"""A plan can learn of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run and of claims, one after the other."""
 
 
 class Reconciler:
@@ -45,6 +47,8 @@ class Reconciler:
         *,
         missing_kinds: Callable[[], set[str]],
         status_written: Callable[[StatusChange], None],
+        claims_changed: Callable[[Key], None],
+        prober: Prober | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
@@ -52,13 +56,20 @@ class Reconciler:
         self._missing_kinds = missing_kinds
         self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
+        self._prober = prober
         self._interests = InterestIndex()
+        self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
         self._memories: dict[Key, Memory] = {}
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
         """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
         return self._interests.interested_in(ref)
+
+    def prime(self) -> None:
+        """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
+        for key, created, claims in self._cache.claims():
+            self._claims.set(key, created, claims)
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -72,6 +83,9 @@ class Reconciler:
             self._crowd.leave(key)
             self._references.forget(key)
             self._interests.forget(key)
+            self._claims.forget(key)
+            if self._prober is not None:
+                self._prober.forget(key)
             return None
         now = asyncio.get_running_loop().time()
         memory = self._memories.setdefault(key, Memory(began_at=now))
@@ -108,7 +122,9 @@ class Reconciler:
         """
         outcome = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
-            if outcome.interests != memory.interests:
+            if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
+                pass  # plan again: what an older one has is known now
+            elif outcome.interests != memory.interests:
                 memory.interests = outcome.interests
                 self._interests.set(workspace.key, outcome.interests)
                 self._references.follow(workspace.key, outcome.interests)
@@ -133,14 +149,24 @@ class Reconciler:
 
     def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
         now = asyncio.get_running_loop().time()
-        return self._cache.snapshot(key, memory, self._references.of(key), self._missing_kinds(), now)
+        referenced, taken = self._references.of(key), self._claims.taken(key)
+        snapshot = self._cache.snapshot(key, memory, referenced, self._missing_kinds(), now, taken)
+        return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
+
+    def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:
+        """Have requests tried where all else is well; return the snapshot with what is known of them."""
+        if self._prober is None:
+            return snapshot
+        targets = () if workspace.meta.deleting else wanted_probes(snapshot, decisions)
+        self._prober.follow(workspace.key, targets, reached=_was_reached(workspace))
+        return replace(snapshot, probe=self._prober.result(workspace.key))
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""
         workspace = self._cache.workspace(key)
         if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
             return None
-        snapshot = self._snapshot(key, memory)
+        snapshot = self._probed(workspace, self._snapshot(key, memory), decisions)
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
@@ -178,6 +204,12 @@ def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None
     new = find(wanted.conditions, ConditionType.READY)
     if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
+
+
+def _was_reached(workspace: WorkspaceRecord) -> bool:
+    """Whether requests through the Gateway were answered once, by what stands in the Workspace."""
+    gateway = workspace.status.gateway
+    return gateway is not None and gateway.last_probe is not None and gateway.last_probe.code is not None
 
 
 def _is_ready(workspace: WorkspaceRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Watches of what single Workspaces name: somebody else's workload, and its pods.
+"""Watches of what single Workspaces name: somebody else's workload with its pods, route, and pool.
 
 Each is a watch of one object, or of one label selector, so a Workspace with `workloadRef` costs two watches and nothing for objects that
 nobody names; rights can be given kind by kind.
@@ -11,13 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.controller.kinds import POD
+from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.gateways import (
+    Companion,
+    HTTPRoute,
+    InferencePool,
+    parse_companion,
+    parse_http_route,
+    parse_inference_pool,
+)
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
@@ -32,8 +40,13 @@ class Referenced:
 
     workload: ReferencedWorkload | None = None
     pods: tuple[Pod, ...] = ()
+    route: HTTPRoute | None = None
+    pool: InferencePool | None = None
     trouble: str = ""
     """Why the workload's kind cannot be watched; empty while it can."""
+    companion: Companion | None = None
+    companion_trouble: str = ""
+    """The same of the companion's kind."""
 
 
 _NOTHING = Referenced()
@@ -43,6 +56,8 @@ _NOTHING = Referenced()
 class _Watch:
     """One watch of one Workspace."""
 
+    wanted: Any
+    """The part of the interests for which it is there."""
     task: asyncio.Task[None] | None = None
     store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
     resource: Resource | None = None
@@ -50,14 +65,8 @@ class _Watch:
     is_synced: bool = False
 
 
-@dataclass
-class _Watches:
-    interests: Interests
-    workload: _Watch | None = None
-    pods: _Watch | None = None
-
-    def all(self) -> tuple[_Watch, ...]:
-        return tuple(watch for watch in (self.workload, self.pods) if watch is not None)
+_Watches = dict[str, _Watch]
+"""Name of the interest → its watch."""
 
 
 class References:
@@ -67,71 +76,90 @@ class References:
         self._client = client
         self._changed = changed
         self._watches: dict[Key, _Watches] = {}
+        self._start: Mapping[str, Callable[[Key, Any], _Watch]] = {
+            "reference": self._watch_workload,
+            "pods": self._watch_pods,
+            "route": self._watch_route,
+            "pool": self._watch_pool,
+            "companion": self._watch_companion,
+        }
 
     def follow(self, key: Key, interests: Interests) -> None:
         """Watch what `interests` of the Workspace `key` names, and nothing else."""
-        old = self._watches.get(key)
-        if old is None and interests.reference is None and not interests.pods:
-            return
-        if old is not None and (old.interests.reference, old.interests.pods) == (interests.reference, interests.pods):
-            return
-        new = _Watches(interests)
-        if old is not None and old.interests.reference == interests.reference:
-            new.workload = old.workload
-        elif interests.reference is not None:
-            new.workload = self._watch_workload(key, interests.reference)
-        if old is not None and old.interests.pods == interests.pods:
-            new.pods = old.pods
-        elif interests.pods:
-            new.pods = self._watch_pods(key, interests.pods)
-        _cancel(watch for watch in (old.all() if old is not None else ()) if watch not in new.all())
-        self._watches[key] = new
+        old = self._watches.get(key, {})
+        new: _Watches = {}
+        for name, start in self._start.items():
+            wanted, known = getattr(interests, name), old.get(name)
+            if wanted:
+                new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
+        _cancel(watch for name, watch in old.items() if watch is not new.get(name))
+        if new:
+            self._watches[key] = new
+        else:
+            self._watches.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """Stop all watches of the Workspace `key`."""
-        watches = self._watches.pop(key, None)
-        _cancel(watches.all() if watches is not None else ())
+        _cancel(self._watches.pop(key, {}).values())
 
     def is_synced(self, key: Key) -> bool:
         """Whether all that the Workspace `key` names has been listed, or is known not to be readable."""
-        watches = self._watches.get(key)
-        return watches is None or all(watch.is_synced for watch in watches.all())
+        return all(watch.is_synced for watch in self._watches.get(key, {}).values())
 
     def of(self, key: Key) -> Referenced:
         """Return what is known of the things that the Workspace `key` names."""
         watches = self._watches.get(key)
         if watches is None:
             return _NOTHING
-        workload, pods = watches.workload, watches.pods
+        records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
+        workload, companion = watches.get("reference"), watches.get("companion")
         return Referenced(
-            workload=next(workload.store.values(), None) if workload is not None else None,
-            pods=tuple(pods.store.values()) if pods is not None else (),
+            workload=next(iter(records.get("reference", ())), None),
+            pods=records.get("pods", ()),
+            route=next(iter(records.get("route", ())), None),
+            pool=next(iter(records.get("pool", ())), None),
             trouble=workload.trouble if workload is not None else "",
+            companion=next(iter(records.get("companion", ())), None),
+            companion_trouble=companion.trouble if companion is not None else "",
         )
 
     def resource_of(self, key: Key) -> Resource | None:
         """Return where the kind of the Workspace's reference is served, once that is known."""
-        watches = self._watches.get(key)
-        return watches.workload.resource if watches is not None and watches.workload is not None else None
+        workload = self._watches.get(key, {}).get("reference")
+        return workload.resource if workload is not None else None
 
     async def close(self) -> None:
         """Stop all watches."""
-        tasks = [watch.task for watches in self._watches.values() for watch in watches.all() if watch.task is not None]
+        tasks = [watch.task for watches in self._watches.values() for watch in watches.values() if watch.task is not None]
         for key in list(self._watches):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
-        watch = _Watch()
+        watch = _Watch(reference)
         watch.task = asyncio.create_task(self._run_workload(key, reference, watch), name=f"watch {reference.kind} of {key}")
         watch.task.add_done_callback(_report)
         return watch
 
     def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
-        watch = _Watch(resource=POD)
         selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-        source = Source(POD, parse_pod, selector, namespace=key[0])
-        watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch pods of {key}")
+        return self._watch(key, Source(POD, parse_pod, selector, namespace=key[0]), labels)
+
+    def _watch_route(self, key: Key, name: str) -> _Watch:
+        source = Source(HTTP_ROUTE, parse_http_route, field_selector=f"metadata.name={name}", namespace=key[0])
+        return self._watch(key, source, name)
+
+    def _watch_pool(self, key: Key, name: str) -> _Watch:
+        source = Source(INFERENCE_POOL, parse_inference_pool, field_selector=f"metadata.name={name}", namespace=key[0])
+        return self._watch(key, source, name)
+
+    def _watch_companion(self, key: Key, name: str) -> _Watch:
+        source = Source(MODEL_SERVER, parse_companion, field_selector=f"metadata.name={name}", namespace=key[0])
+        return self._watch(key, source, name)
+
+    def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
+        watch = _Watch(wanted, resource=source.resource)
+        watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch {source.resource.plural} of {key}")
         watch.task.add_done_callback(_report)
         return watch
 

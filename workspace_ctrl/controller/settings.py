@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.controller.scope import Scope
@@ -23,6 +24,27 @@ class LeaderElection:
     name: str
 
 
+class ProbeMode(StrEnum):
+    """What is asked through the Gateway."""
+
+    OFF = "off"
+    MODELS = "models"
+    """GET /v1/models: costs the model server nothing."""
+    COMPLETION = "completion"
+    """A chat completion of one token: proves that the model computes, and occupies it for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """Requests through Gateways."""
+
+    mode: ProbeMode = ProbeMode.MODELS
+    interval: float = 60.0
+    """Seconds between two requests for a Workspace while all is well."""
+    secret: tuple[str, str] | None = None
+    """Namespace and name of a Secret with `token`, `ca.crt` or both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the controller."""
@@ -41,6 +63,7 @@ class Settings:
     """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
     settle_interval: float = 0.5
     """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
     events: bool = True
     """Whether transitions are told by events on the Workspace."""
     refusal_interval: float = 30.0

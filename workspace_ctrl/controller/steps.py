@@ -19,7 +19,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import BY_KIND, CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, WORKSPACE
+from workspace_ctrl.controller.kinds import CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
@@ -80,7 +80,7 @@ class StepRunner:
                 return await self._apply(step, workspace, memory)
             case Delete(ref, uid):
                 logger.info("%s: deleting %s", workspace.meta.ref, ref)
-                await self._client.delete(BY_KIND[ref.kind].resource, ref.namespace, ref.name, uid)
+                await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
             case Sweep():
                 await self._sweep(step, memory)
             case AskFlux():
@@ -150,7 +150,7 @@ class StepRunner:
         Raises:
             NotOwnedError: somebody else's object has that name.
         """
-        resource = BY_KIND[manifest["kind"]].resource
+        resource = RESOURCES[manifest["kind"]]
         if not force:
             try:
                 answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)

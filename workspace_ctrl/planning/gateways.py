@@ -1,41 +1,95 @@
-"""Which Gateway a Workspace is attached to.
+"""Which Gateways a Workspace is attached to.
 
 The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is said, never guessed.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
+from workspace_ctrl.planning.admission import find_listeners
 from workspace_ctrl.planning.settings import GatewayChoice
 from workspace_ctrl.records.decisions import LinkName, Parent, Problem
-from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.gateways import Gateway, HTTPRoute
 from workspace_ctrl.records.snapshot import Snapshot
 
 _REMEDY = "name one in gateway.parentRefs, or label one with kaito.sh/inference-gateway=true"
 
 
-def choose_parent(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, snapshot: Snapshot) -> Parent | Problem:
-    """Return the Gateway for a Workspace in `namespace`, or why there is none."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The Gateways of a Workspace, and why some, or all, could not be had."""
+
+    parents: tuple[Parent, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, snapshot: Snapshot) -> Chosen:
+    """Return the Gateways for a Workspace in `namespace`; one that cannot be had does not keep it from the others."""
     if "Gateway" in snapshot.missing_kinds or "HTTPRoute" in snapshot.missing_kinds:
-        return _problem("CRDsNotAvailable", "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs")
-    choice = named_gateway(namespace, spec) or default
-    found = _find(choice, snapshot.gateways) if choice else _discover(snapshot.gateways)
+        text = "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs"
+        return Chosen(problems=(_problem("CRDsNotAvailable", text),))
+    choices = named_gateways(namespace, spec) or ((default,) if default is not None else ())
+    hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
+    if choices:
+        return _attach(namespace, choices, hostnames, snapshot)
+    found = _discover(snapshot.gateways)
     if isinstance(found, Problem):
-        return found
-    controller = snapshot.controller_of(found)
+        return Chosen(problems=(found,))
+    return _attach(namespace, (GatewayChoice(found.ref.namespace, found.ref.name),), hostnames, snapshot)
+
+
+def parents_of(route: HTTPRoute, snapshot: Snapshot) -> Chosen:
+    """Return the Gateways that somebody else's route names."""
+    choices = tuple(GatewayChoice(ref.namespace, ref.name, section) for ref, section in route.attached_to if ref.kind == "Gateway")
+    if not choices:
+        return Chosen(problems=(_problem("NoGateway", f"{route.ref} names no Gateway in its parentRefs; add one"),))
+    return _attach(route.ref.namespace, choices, route.hostnames, snapshot)
+
+
+def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayChoice, ...]:
+    """Return the Gateways that a Workspace in `namespace` names, each once."""
+    refs = (spec.parent_refs or ()) if spec is not None else ()
+    choices = (GatewayChoice(entry.namespace or namespace, entry.name, entry.section_name or "") for entry in refs)
+    return tuple(dict.fromkeys(choices))
+
+
+def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], snapshot: Snapshot) -> Chosen:
+    results = [_parent(namespace, choice, hostnames, snapshot) for choice in choices]
+    return Chosen(
+        tuple(result for result in results if isinstance(result, Parent)),
+        tuple(result for result in results if isinstance(result, Problem)),
+    )
+
+
+def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], snapshot: Snapshot) -> Parent | Problem:
+    gateway = _find(choice, snapshot.gateways)
+    if isinstance(gateway, Problem):
+        return gateway
+    controller = snapshot.controller_of(gateway)
     if controller is None:
-        return _problem("GatewayClassNotFound", f"{found.ref} names GatewayClass {found.class_name}, which is not there")
+        return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
     profile = find_profile(controller)
-    return Parent(gateway=found, section=choice.section if choice else "", controller=controller, class_title=profile.title)
+    listeners = find_listeners(gateway, choice.section, namespace, hostnames, snapshot.namespace)
+    return Parent(
+        gateway=gateway,
+        section=choice.section,
+        controller=controller,
+        class_title=profile.title,
+        writes_status=profile.writes_status,
+        takes_headers=profile.takes_headers,
+        note=_note(profile),
+        companion=profile.companion,
+        obstacle=listeners if isinstance(listeners, Problem) else None,
+        listeners=() if isinstance(listeners, Problem) else listeners,
+    )
 
 
-def named_gateway(namespace: str, spec: GatewaySpec | None) -> GatewayChoice | None:
-    """Return the Gateway that a Workspace in `namespace` names, or None."""
-    if spec is None or not spec.parent_refs:
-        return None
-    first = spec.parent_refs[0]
-    return GatewayChoice(first.namespace or namespace, first.name, first.section_name or "")
+def _note(profile: GatewayClassProfile) -> str:
+    if not profile.is_known:
+        return f"{profile.controller} is not known here, so standard behaviour is expected of it"
+    return f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else ""
 
 
 def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Problem:

@@ -4,29 +4,34 @@
 what we decide yields no step, so a pass over a finished Workspace writes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.planning import flux
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.chart_source import choose_chart
 from workspace_ctrl.planning.chart_values import PoolValues
-from workspace_ctrl.planning.gateways import choose_parent
+from workspace_ctrl.planning.companions import model_server_companion
+from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_names import model_names
 from workspace_ctrl.planning.model_server import ModelServer
+from workspace_ctrl.planning.named_route import check_route, path_by
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.repair import repair_step
-from workspace_ctrl.planning.route import http_route, path_of
+from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Delete, Interests, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.gateways import InferencePool
+from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -37,13 +42,13 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
     `known` is the `prepared` of an earlier plan, and saves its making where it still holds.
     """
     if workspace.meta.deleting:
-        return Plan(Decisions(), removal_steps(workspace, snapshot))
+        return Plan(Decisions(), removal_steps(workspace, snapshot), claims=frozenset())
     prepared = prepare(workspace, snapshot, settings, known)
     if prepared.server is None or prepared.spec is None:
         steps: tuple[Step, ...] = (prepared.question,) if prepared.question is not None else ()
         if not prepared.gateway_wanted:
             steps += removal_steps(workspace, snapshot)
-        return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared)
+        return Plan(_unmade(workspace, prepared), steps, prepared.interests, prepared=prepared)
     return _Planner(workspace, prepared, prepared.spec, prepared.server, snapshot, settings).plan()
 
 
@@ -79,13 +84,18 @@ class _Planner:
         self._names: Names = names(workspace.meta.ref.name)
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
+        self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
+        self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
+        self._models = model_names(spec, server.model_names, self._served_names())
+        self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
+        self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
 
     def plan(self) -> Plan:
         wanted = self._prepared.gateway_wanted
         decisions = Decisions(
             gateway_wanted=wanted,
             names=self._names,
-            model_names=self._server.model_names,
+            model_names=self._models,
             node_count=self._server.node_count,
             sizing=self._server.sizing,
             reference=self._server.reference,
@@ -100,9 +110,27 @@ class _Planner:
             if wanted:
                 decisions = self._plan_gateway(decisions)
         if not wanted:
+            self._plan_companion("")
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
-        return Plan(decisions, tuple(self._steps), self._prepared.interests, self._prepared)
+        return Plan(decisions, tuple(self._steps), self._interests(), self._claims(), self._prepared)
+
+    def _served_names(self) -> tuple[str, ...]:
+        """Return the names that the model server told; where it does not tell now, those that it told before."""
+        probe, status = self._snapshot.probe, self._workspace.status.gateway
+        told = probe.models if probe is not None else ()
+        return told or (status.model_names if status is not None and not self._changed() else ())
+
+    def _changed(self) -> bool:
+        """Whether the spec is another one than that which the status speaks of."""
+        return self._workspace.status.observed_generation != self._owner.generation
+
+    def _interests(self) -> Interests:
+        """Return what the plan depends on; a companion is followed until it is gone."""
+        status = self._workspace.status.gateway
+        known = self._snapshot.companion is not None or (status is not None and status.companion is not None)
+        wanted = known or self._companion_kind() != ""
+        return replace(self._prepared.interests, companion=self._names.workspace if wanted else "")
 
     def _remove_stale(self) -> None:
         """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
@@ -133,23 +161,99 @@ class _Planner:
             return ""
         return tried.kind
 
-    def _plan_gateway(self, decisions: Decisions) -> Decisions:
-        found = choose_parent(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
-        parent = found if isinstance(found, Parent) else None
-        if isinstance(found, Problem):
-            self._problems.append(found)
-        self._problems.extend(self._missing_kinds())
-        if not any(problem.link is LinkName.SOURCE for problem in self._problems):
-            self._plan_chart(decisions.workload_kind, parent)
-            self._plan_repair()
-        if parent is not None and self._snapshot.pool is not None:
-            # Without its pool a route would only answer 500, and say so in its status.
-            key = ("route", parent.gateway.ref, parent.section)
-            route = self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parent, self._settings))
-            self._apply(route, LinkName.ROUTE)
-        return replace(decisions, parent=parent, path=path_of(self._owner.ref.namespace, self._names.workspace))
+    def _choose(self) -> Chosen:
+        """Return the Gateways: those of somebody else's route where one is named, else those that this Workspace names or finds."""
+        route = self._snapshot.named_route
+        if not self._route_ref:
+            return choose_parents(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
+        return parents_of(route, self._snapshot) if route is not None else Chosen()
 
-    def _plan_chart(self, workload_kind: str, parent: Parent | None) -> None:
+    def _claims(self) -> frozenset[Claim]:
+        """Return what this Workspace claims on listeners; what somebody else's route claims is not ours to settle."""
+        return frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
+
+    def _plan_gateway(self, decisions: Decisions) -> Decisions:
+        parents = self._chosen.parents
+        self._problems.extend(self._chosen.problems)
+        self._problems.extend(self._missing_kinds())
+        if self._pool_ref:
+            # The chart goes as it does when no gateway is wanted, but the route stays.
+            self._steps.extend(removal_steps(self._workspace, replace(self._snapshot, route=None)))
+        elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
+            self._plan_chart(decisions.workload_kind, parents)
+            self._plan_repair()
+        pool = self._named("InferencePool", self._pool_ref)
+        if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
+            text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
+            self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
+        self._plan_companion(decisions.workload_kind)
+        decisions = replace(decisions, parents=parents, named_pool=pool)
+        return self._check_named_route(decisions) if self._route_ref else self._plan_route(decisions)
+
+    def _plan_route(self, decisions: Decisions) -> Decisions:
+        """Plan our route, without what an older Workspace claims."""
+        parents, asked = decisions.parents, self._asked
+        taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims()}
+        self._problems.extend(routing_problems(asked, self._models, taken, parents))
+        granted = asked.without(taken)
+        if not granted.leads_anywhere:
+            self._remove_route()
+        elif parents and self._pool() is not None:
+            # Without its pool a route would only answer 500, and say so in its status.
+            key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
+            self._apply(
+                self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
+            )
+        return replace(decisions, hostnames=granted.hostnames, path=granted.path.rstrip("/"))
+
+    def _check_named_route(self, decisions: Decisions) -> Decisions:
+        """Check somebody else's route; ours goes once theirs leads to the pool."""
+        route, ref = self._snapshot.named_route, self._named("HTTPRoute", self._route_ref)
+        decisions = replace(decisions, named_route=ref)
+        problem = check_route(route, ref, self._asked.pool, self._models) if ref is not None else None
+        if problem is not None:
+            self._problems.append(problem)
+        if route is None or problem is not None:
+            return decisions
+        self._remove_route()
+        return replace(decisions, hostnames=route.hostnames, path=path_by(route, self._asked.pool))
+
+    def _remove_route(self) -> None:
+        route = self._snapshot.route
+        if route is not None and route.meta.is_controlled_by(self._owner.uid) and not route.meta.deleting:
+            self._steps.append(Delete(route.ref, route.meta.uid))
+
+    def _companion_kind(self) -> str:
+        """Return the kind that the class of a Gateway needs beside the pool; empty where none does."""
+        return next((parent.companion for parent in self._chosen.parents if parent.companion), "")
+
+    def _plan_companion(self, workload_kind: str) -> None:
+        kind, live = self._companion_kind(), self._snapshot.companion
+        if not kind:
+            if live is not None and live.meta.is_controlled_by(self._owner.uid) and not live.meta.deleting:
+                self._steps.append(Delete(live.meta.ref, live.meta.uid))
+        elif self._snapshot.companion_trouble:
+            text = f"{self._snapshot.companion_trouble}; install the CRDs of kthena, whose router finds no pods without a {kind}"
+            self._problems.append(Problem(LinkName.POOL, "CRDsNotAvailable", text))
+        else:
+            selector = self._selector(workload_kind)
+            manifest = self._prepared.manifest(
+                ("companion", workload_kind),
+                lambda: model_server_companion(self._owner, self._names, selector, self._server.port),
+            )
+            self._apply(manifest, LinkName.POOL)
+
+    def _selector(self, workload_kind: str) -> Mapping[str, str]:
+        """Return the labels of the pods that answer requests."""
+        return self._server.selector or flux.pool_selector(self._names.workspace, workload_kind)
+
+    def _pool(self) -> InferencePool | None:
+        return self._snapshot.named_pool if self._pool_ref else self._snapshot.pool
+
+    def _named(self, kind: str, name: str) -> ObjectRef | None:
+        return ObjectRef(kind, self._owner.ref.namespace, name) if name else None
+
+    def _plan_chart(self, workload_kind: str, parents: Sequence[Parent]) -> None:
         gateway = self._spec.gateway
         try:
             chart = choose_chart(gateway.chart if gateway else None, self._settings)
@@ -161,21 +265,21 @@ class _Planner:
             return
         manifest = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, chart))
         if self._apply(manifest, LinkName.SOURCE):
-            self._plan_release(workload_kind, parent, chart)
+            self._plan_release(workload_kind, parents, chart)
 
-    def _plan_release(self, workload_kind: str, parent: Parent | None, chart: ChartSource) -> None:
+    def _plan_release(self, workload_kind: str, parents: Sequence[Parent], chart: ChartSource) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.
 
         New values must never meet an old chart, and the values depend on the Gateway's class.
         """
         source, gateway = self._snapshot.source, self._spec.gateway
         pool_served = "InferencePool" not in self._snapshot.missing_kinds
-        if parent is None or source is None or not source.is_current or not pool_served:
+        if not parents or source is None or not source.is_current or not pool_served:
             return
         pool = PoolValues(
-            selector=self._server.selector or flux.pool_selector(self._names.workspace, workload_kind),
+            selector=self._selector(workload_kind),
             port=self._server.port,
-            provider=find_profile(parent.controller).chart_provider,
+            provider=chart_provider(parent.controller for parent in parents),
             failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
         )
         key = ("release", workload_kind, pool.provider)

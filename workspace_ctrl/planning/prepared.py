@@ -5,16 +5,18 @@ inputs are the same.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.workspace import Workspace, parse_workspace
+from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_names import check_model_name
 from workspace_ctrl.planning.model_server import ModelServer, interests, model_server
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Interests, Question, ReadConfig, ReadScale, Step, TryWorkload, UnresolvedError
+from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Problem
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.ownership import Fields
@@ -62,15 +64,22 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
     watched, wanted = Interests(), settings.gateway_extension
     try:
         spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
-        watched, wanted = interests(spec), wanted and (spec.gateway is None or spec.gateway.enabled)
+        wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
+        watched = _gateway_interests(interests(spec), spec.gateway) if wanted else interests(spec)
         server = model_server(workspace, spec, snapshot, settings)
+        check_model_name(spec, server.model_names)
     except SpecError as error:
         problem = Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True)
         return Prepared(inputs, wanted, watched, problem=problem)
     except UnresolvedError as error:
         return Prepared(inputs, wanted, watched, problem=error.problem, question=error.step)
-    watched = Interests(watched.config, watched.nodes, watched.reference, server.selector)
+    watched = replace(watched, pods=server.selector)
     return Prepared(inputs, wanted, watched, spec, server)
+
+
+def _gateway_interests(watched: Interests, spec: GatewaySpec | None) -> Interests:
+    own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
+    return replace(watched, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "")
 
 
 def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
@@ -97,6 +106,8 @@ class Plan:
     decisions: Decisions
     steps: tuple[Step, ...] = ()
     interests: Interests = field(default_factory=Interests)
+    claims: frozenset[Claim] | None = None
+    """What the Workspace claims on listeners; None where that cannot be told now, so that it keeps what it had."""
     prepared: Prepared | None = None
     """To be handed to the next plan; worth its memory while the next one is near."""
 

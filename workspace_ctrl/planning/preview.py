@@ -10,7 +10,7 @@ from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import parse_workspace
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
-from workspace_ctrl.planning.gateways import named_gateway
+from workspace_ctrl.planning.gateways import named_gateways
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan
@@ -21,6 +21,7 @@ from workspace_ctrl.records.cluster import ConfigMap, Node, parse_node
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, InferencePool
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import parse_referenced_workload
@@ -144,8 +145,7 @@ def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
     said = [] if decisions.reference else [f"the API server accepts the workload as {decisions.workload_kind}"]
-    if decisions.parent is not None:
-        said.append(f"{decisions.parent.gateway.ref} is there, and its GatewayClass is {decisions.parent.class_title}'s")
+    said.extend(f"{parent.gateway.ref} is there, and its GatewayClass is {parent.class_title}'s" for parent in decisions.parents)
     return tuple(said)
 
 
@@ -153,7 +153,7 @@ def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
     """Return a world in which chart and pool are there, and the Gateway that the Workspace or the installation names, or the only one."""
     namespace, name = workspace.key
     derived = names(name)
-    choice = _named_gateway(workspace) or settings.gateway or GatewayChoice(namespace, "inference-gateway")
+    choices = _named_gateways(workspace) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
     return Snapshot(
         source=OCIRepository(
             Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID),
@@ -162,14 +162,21 @@ def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
             revision=settings.chart.version,
         ),
         pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, derived.release))),
-        gateways=(Gateway(Meta(ObjectRef("Gateway", choice.namespace, choice.name)), class_name=_CLASS),),
+        gateways=tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices)),
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
     )
 
 
-def _named_gateway(workspace: WorkspaceRecord) -> GatewayChoice | None:
+def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:
+    """Return a Gateway with the listeners that are named, each of which admits everybody."""
+    named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
+    listeners = tuple(Listener(section, "HTTP", 80, routes_from="All") for section in named or ("http",))
+    return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
+
+
+def _named_gateways(workspace: WorkspaceRecord) -> tuple[GatewayChoice, ...]:
     try:
         spec = parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
     except SpecError:
-        return None  # planning says what is wrong
-    return named_gateway(workspace.key[0], spec)
+        return ()  # planning says what is wrong
+    return named_gateways(workspace.key[0], spec)

@@ -1,12 +1,88 @@
-"""The HTTPRoute: a path of the Gateway that leads to the Workspace's InferencePool."""
+"""The HTTPRoute: which requests of the Gateways lead to the Workspace's InferencePool.
 
+The path works with every class and needs nothing in front of the Gateway. The header works where a body-based router sets it, and the
+catch-all where a Gateway serves one model. What an older Workspace claims already is left out, and said.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from workspace_ctrl.api.gateway import NO_TIMEOUT, Match
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.records.decisions import Parent
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.claims import BASE_MODEL_HEADER, MODEL_HEADER, Claim, ClaimHolder
+from workspace_ctrl.records.decisions import LinkName, Parent, Problem
+from workspace_ctrl.records.meta import Meta, ObjectRef
+
+_MOST_MATCHES_OF_RULE = 64
+_MOST_MATCHES = 128
+"""Of all rules together (Gateway API 1.5, validation of HTTPRoute); 16 rules are never reached."""
+_REST = 2
+"""Matches for the path and for all others."""
+_ROOT = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Which requests lead to which pool."""
+
+    pool: str
+    path: str = ""
+    """Path prefix; empty for none."""
+    headers: tuple[str, ...] = ()
+    """As `<name>=<value>`: each leads to the pool by itself."""
+    catch_all: bool = False
+    hostnames: tuple[str, ...] = ()
+    timeout: str = ""
+    """Empty where the Gateway decides."""
+
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether any request is left that leads to the pool."""
+        return bool(self.path or self.headers or self.catch_all)
+
+    def claims(self, parents: Sequence[Parent]) -> frozenset[Claim]:
+        """Return what this claims on the listeners of `parents`."""
+        places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
+        kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
+        hostnames = self.hostnames or ("",)
+        return frozenset(Claim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
+
+    def without(self, taken: Mapping[Claim, ClaimHolder]) -> "Routing":
+        """Return what is left beside `taken`."""
+        paths = {claim.path for claim in taken if not claim.header}
+        headers = {claim.header for claim in taken}
+        return replace(
+            self,
+            path="" if self.path in paths else self.path,
+            headers=tuple(header for header in self.headers if header not in headers),
+            catch_all=self.catch_all and _ROOT not in paths,
+        )
+
+    def rules(self) -> Iterator[dict[str, Any]]:
+        """Yield the rules of the route."""
+        if self.path:
+            yield self._rule([_by_path(self.path)]) | (_REWRITE if self.path != _ROOT else {})
+        matches = [_by_path(_ROOT) | {"headers": [_header(header)]} for header in self.headers]
+        for start in range(0, len(matches), _MOST_MATCHES_OF_RULE):
+            yield self._rule(matches[start : start + _MOST_MATCHES_OF_RULE])
+        if self.catch_all and self.path != _ROOT:
+            yield self._rule([_by_path(_ROOT)])
+
+    def _paths(self) -> list[str]:
+        paths = [self.path] if self.path else []
+        return [*paths, _ROOT] if self.catch_all and self.path != _ROOT else paths
+
+    def _rule(self, matches: list[dict[str, Any]]) -> dict[str, Any]:
+        backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": self.pool}
+        timeouts = {"timeouts": {"request": self.timeout}} if self.timeout else {}
+        return {"matches": matches, "backendRefs": [backend], **timeouts}
+
+
+_REWRITE = {"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}]}
 
 
 def path_of(namespace: str, workspace: str) -> str:
@@ -14,22 +90,77 @@ def path_of(namespace: str, workspace: str) -> str:
     return f"/{namespace}/{workspace}"
 
 
-def http_route(owner: Meta, names: Names, parent: Parent, settings: PlanSettings) -> Manifest:
-    """Return the HTTPRoute that attaches the pool to `parent`."""
-    reference: dict[str, Any] = {
-        "group": "gateway.networking.k8s.io",
-        "kind": "Gateway",
-        "namespace": parent.gateway.ref.namespace,
-        "name": parent.gateway.ref.name,
-    }
-    if parent.section:
-        reference["sectionName"] = parent.section
-    rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": path_of(owner.ref.namespace, names.workspace)}}],
-        "filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}],
-        "backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": names.release}],
-        "timeouts": {"request": settings.request_timeout},
-    }
-    return owned(
-        "gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": {"parentRefs": [reference], "rules": [rule]}}
+def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: Sequence[str], settings: PlanSettings) -> Routing:
+    """Return the routing that `spec` asks for; `models` are the names of the model, the base model's first."""
+    match = spec.match if spec is not None and spec.match is not None else Match()
+    timeout = spec.timeout if spec is not None and spec.timeout is not None else settings.request_timeout
+    return Routing(
+        pool=pool,
+        path=match.path or path_of(workspace.namespace, workspace.name),
+        headers=_headers(models) if match.header else (),
+        catch_all=match.catch_all,
+        hostnames=tuple(dict.fromkeys(spec.hostnames or ())) if spec is not None else (),
+        timeout="" if timeout == NO_TIMEOUT else timeout,
     )
+
+
+def routing_problems(
+    asked: Routing, models: Sequence[str], taken: Mapping[Claim, ClaimHolder], parents: Sequence[Parent]
+) -> Iterator[Problem]:
+    """Yield what cannot be had of what was asked for: what an older Workspace holds, what does not fit into a route, or the class lacks."""
+    for claim in sorted(taken):
+        yield _conflict(claim, asked, taken[claim])
+    deaf = next((parent for parent in parents if not parent.takes_headers), None)
+    if asked.headers and deaf is not None:
+        text = f"{deaf.class_title} of {deaf.gateway.ref} skips rules that match by headers; set gateway.match.header to false"
+        yield Problem(LinkName.ROUTE, "HeaderMatchNotSupported", text)
+    fitting = len(_headers(models))
+    if asked.headers and fitting <= len(models):
+        text = f"an HTTPRoute holds {fitting} model names, and this model has {len(models)}; the rest is not routed by header"
+        yield Problem(LinkName.ROUTE, "TooManyModelNames", text)
+
+
+def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing) -> Manifest:
+    """Return the HTTPRoute that attaches the pool to `parents`."""
+    spec: dict[str, Any] = {"parentRefs": [_reference(parent) for parent in parents], "rules": list(wanted.rules())}
+    if wanted.hostnames:
+        spec["hostnames"] = list(wanted.hostnames)
+    return owned("gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": spec})
+
+
+def _reference(parent: Parent) -> dict[str, Any]:
+    ref = parent.gateway.ref
+    reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": ref.namespace, "name": ref.name}
+    return reference | ({"sectionName": parent.section} if parent.section else {})
+
+
+def _headers(models: Sequence[str]) -> tuple[str, ...]:
+    """Return the headers by which a model with these names is asked for, as many as a route can hold."""
+    base = [f"{BASE_MODEL_HEADER}={name}" for name in models[:1]]
+    own = [f"{MODEL_HEADER}={name}" for name in dict.fromkeys(models)]
+    return tuple((own[: _MOST_MATCHES - _REST - len(base)]) + base)
+
+
+def _by_path(prefix: str) -> dict[str, Any]:
+    return {"path": {"type": "PathPrefix", "value": prefix}}
+
+
+def _header(header: str) -> dict[str, str]:
+    name, _, value = header.partition("=")
+    return {"type": "Exact", "name": name, "value": value}
+
+
+def _conflict(claim: Claim, asked: Routing, holder: ClaimHolder) -> Problem:
+    older = f"belong to Workspace {'/'.join(holder)}, which is older"
+    for_host = f" for {claim.hostname}" if claim.hostname else ""
+    if claim.header:
+        name, _, value = claim.header.partition("=")
+        text = (
+            f"requests{for_host} with {name}: {value} on {claim.place} {older}; change gateway.modelName, or use another listener"
+        )
+        return Problem(LinkName.ROUTE, "ModelNameConflict", text)
+    if claim.path == _ROOT and asked.path != _ROOT:
+        text = f"requests{for_host} that nobody else claims on {claim.place} {older}; set gateway.match.catchAll to false"
+        return Problem(LinkName.ROUTE, "CatchAllConflict", text)
+    text = f"requests{for_host} under {claim.path} on {claim.place} {older}; change gateway.match.path"
+    return Problem(LinkName.ROUTE, "PathConflict", text)

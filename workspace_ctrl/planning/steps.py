@@ -114,3 +114,11 @@ class Interests:
     """The object that `inference.workloadRef` names."""
     pods: Mapping[str, str] = field(default_factory=dict)
     """Labels of pods that do not carry ours."""
+    route: str = ""
+    """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
+    pool: str = ""
+    """Name of the InferencePool that `gateway.pool.ref` names."""
+    companion: str = ""
+    """Name of the ModelServer that a Gateway's class needs, or needed."""
+    namespace: bool = False
+    """Whether the labels of the Workspace's namespace may change the plan."""

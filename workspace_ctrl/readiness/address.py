@@ -1,27 +1,35 @@
-"""The address of a model on its Gateway."""
+"""The addresses of a model on its Gateways."""
+
+from collections.abc import Iterable, Sequence
 
 from workspace_ctrl.records.decisions import Parent
-from workspace_ctrl.records.gateways import Gateway, Listener
+from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.listeners import SCHEMES, Listener
 
-_SCHEMES = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
+
+def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> tuple[str, ...]:
+    """Return all URLs under which the model is reached, each once, the first Gateway's first.
+
+    A host name that the route or the listener has goes before the Gateway's addresses, under which the request would not match. There is
+    none while the Gateway has neither, or has no listener for HTTP.
+    """
+    found = (
+        _url(listener, host, path)
+        for parent in parents
+        for listener in parent.listeners
+        for host in _hosts(parent.gateway, listener, hostnames)
+    )
+    return tuple(dict.fromkeys(found))
 
 
-def url_of(parent: Parent, path: str) -> str | None:
-    """Return the URL under which the model is reached, or None while the Gateway has no address or no HTTP listener."""
-    listener = _listener(parent.gateway, parent.section)
-    if listener is None:
-        return None
-    host = listener.hostname if listener.hostname and "*" not in listener.hostname else next(iter(parent.gateway.addresses), "")
-    if not host:
-        return None
-    scheme, usual_port = _SCHEMES[listener.protocol]
+def _hosts(gateway: Gateway, listener: Listener, hostnames: Sequence[str]) -> tuple[str, ...]:
+    """Return the hosts of URLs to the listener: plain host names that match, or the addresses where any host does."""
+    common = listener.common_hostnames(hostnames)
+    return tuple(hostname for hostname in common if "*" not in hostname) if common else gateway.addresses
+
+
+def _url(listener: Listener, host: str, path: str) -> str:
+    scheme, usual_port = SCHEMES[listener.protocol]
     bracketed = f"[{host}]" if ":" in host else host
     port = "" if listener.port == usual_port else f":{listener.port}"
     return f"{scheme}://{bracketed}{port}{path}"
-
-
-def _listener(gateway: Gateway, section: str) -> Listener | None:
-    return next(
-        (entry for entry in gateway.listeners if entry.protocol in _SCHEMES and section in {"", entry.name}),
-        None,
-    )

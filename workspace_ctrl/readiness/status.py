@@ -7,16 +7,18 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times
-from workspace_ctrl.api.status import ChartStatus, GatewayStatus, WorkloadStatus, WorkspaceStatus
-from workspace_ctrl.readiness.address import url_of
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
+from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.readiness.address import urls_of
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
-from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, pool_of, route_link, route_of
 from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
 from workspace_ctrl.records.decisions import Decisions, LinkName
+from workspace_ctrl.records.probes import ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -36,12 +38,33 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     return (
         accepted,
         gateway_link(decisions, snapshot),
+        *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
+        *_attachment_links(snapshot, decisions),
+        endpoints_link(decisions, snapshot),
+        *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
+    )
+
+
+def wanted_probes(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
+    """Return where to ask for the model now; nowhere while another link does not hold."""
+    links = [link for link in chain(snapshot, decisions) if link.name is not LinkName.PROBE]
+    whole = decisions.gateway_wanted and all(link.holds for link in links)
+    return probe_targets(decisions, snapshot) if whole else ()
+
+
+def _attachment_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, Link]:
+    """Return the links of pool and route; a route that is refused goes first, because the pool is refused then only on its account."""
+    pool, route = pool_link(decisions, snapshot), route_link(decisions, snapshot)
+    is_refused = route.status is Status.FALSE and route.reason != REFS_UNRESOLVED
+    return (route, pool) if is_refused and pool_of(decisions, snapshot) is not None else (pool, route)
+
+
+def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
+    """Return the links that the chart makes; behind somebody else's pool there are none."""
+    return (
         source_link(decisions, snapshot),
         release_link(decisions, snapshot),
         endpoint_picker_link(decisions, snapshot),
-        pool_link(decisions, snapshot),
-        route_link(decisions, snapshot),
-        endpoints_link(snapshot),
     )
 
 
@@ -55,7 +78,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
         target_node_count=decisions.node_count or None,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})),
         workload=_workload(snapshot, decisions),
-        gateway=_gateway(snapshot, decisions) if decisions.gateway_wanted else None,
+        gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
     )
 
@@ -87,8 +110,9 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         return
     for type_, names in _DETAILS.items():
         members = [link for link in links if link.name in names]
-        yield _of_link(type_, _first_broken(members) or members[-1])
-    yield _gateway_ready(broken, decisions)
+        if members:
+            yield _of_link(type_, _first_broken(members) or members[-1])
+    yield _gateway_ready(broken, links[-1], decisions)
 
 
 def _summary(accepted: Link, inference: Condition, broken: Link | None, decisions: Decisions) -> Iterator[Condition]:
@@ -110,11 +134,13 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
 
 
-def _gateway_ready(broken: Link | None, decisions: Decisions) -> Condition:
+def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Condition:
     if broken is not None:
         return Condition(ConditionType.GATEWAY_READY, Status.FALSE, broken.reason, broken.message)
-    gateway = str(decisions.parent.gateway.ref) if decisions.parent else "the Gateway"
-    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", f"the model is reached through {gateway}")
+    gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
+    tried = f"; {last.message}" if last.name is LinkName.PROBE else ""
+    text = f"the model is reached through {gateways}{tried}"
+    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
 
 
 def _first_broken(links: Iterable[Link]) -> Link | None:
@@ -139,15 +165,32 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
     )
 
 
-def _gateway(snapshot: Snapshot, decisions: Decisions) -> GatewayStatus:
-    parent, source, release = decisions.parent, snapshot.source, snapshot.release
+def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | None, now: datetime) -> GatewayStatus:
+    source, release, companion = snapshot.source, snapshot.release, snapshot.companion
+    route, pool = route_of(decisions, snapshot), pool_of(decisions, snapshot)
     chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
+    urls = urls_of(decisions.parents, decisions.hostnames, decisions.path) if route is not None else ()
     return GatewayStatus(
-        url=url_of(parent, decisions.path) if parent and snapshot.route else None,
+        url=next(iter(urls), None),
+        urls=urls,
         model_names=decisions.model_names,
-        gateways=(parent.gateway.key,) if parent else (),
-        route=snapshot.route.ref.name if snapshot.route else None,
-        pool=snapshot.pool.ref.name if snapshot.pool else None,
+        gateways=tuple(dict.fromkeys(parent.gateway.key for parent in decisions.parents)),
+        route=route.ref.name if route else None,
+        pool=pool.ref.name if pool else None,
+        companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         chart=chart,
+        last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),
+    )
+
+
+def _last_probe(snapshot: Snapshot, before: ProbeStatus | None, now: datetime) -> ProbeStatus | None:
+    """Return what came of probing; one that says what was said before keeps its time."""
+    result = snapshot.probe
+    if result is None:
+        return before if snapshot.probing else None
+    if before is not None and (before.outcome, before.code, before.url) == (result.outcome, result.code, result.url):
+        return before
+    return ProbeStatus(
+        outcome=result.outcome, url=result.url, code=result.code, message=shorten(result.message), since=format_time(now)
     )

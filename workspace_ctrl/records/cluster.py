@@ -1,4 +1,4 @@
-"""Objects of others that sizing and configuration read: nodes, and ConfigMaps."""
+"""Objects of others whose labels or versions matter: nodes, namespaces, and ConfigMaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +17,19 @@ class Node:
 def parse_node(raw: Json, kind: str) -> Node:
     """Return the record of a node."""
     return Node(meta=parse_meta(raw, kind), labels=dict((raw.get("metadata") or {}).get("labels") or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace; only its labels matter."""
+
+    meta: Meta
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_namespace(raw: Json, kind: str) -> Namespace:
+    """Return the record of a namespace."""
+    return Namespace(meta=parse_meta(raw, kind), labels=dict((raw.get("metadata") or {}).get("labels") or {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import ObjectRef
 
 
@@ -21,6 +22,7 @@ class LinkName(StrEnum):
     POOL = "pool"
     ROUTE = "route"
     ENDPOINTS = "endpoints"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,18 @@ class Parent:
     controller: str
     """controllerName of its class: only that controller's words on the attachment count."""
     class_title: str
+    writes_status: bool = True
+    """Whether that controller says anything in the status of Gateway, HTTPRoute and InferencePool."""
+    takes_headers: bool = True
+    """Whether the class knows rules that match by headers."""
+    note: str = ""
+    """What to know of the class, for people."""
+    companion: str = ""
+    """Kind of an object that the class needs beside the pool."""
+    obstacle: "Problem | None" = None
+    """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
+    listeners: tuple[Listener, ...] = ()
+    """Those that take the route, as far as that can be told from the Gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,15 @@ class Decisions:
     """Deployment or StatefulSet, once the API server has accepted the workload; the kind of somebody else's object."""
     reference: ObjectRef | None = None
     """Somebody else's object that makes the pods; its name is empty where only labels tell them."""
-    parent: Parent | None = None
+    parents: tuple[Parent, ...] = ()
+    """The Gateways; each must lead to the model."""
+    hostnames: tuple[str, ...] = ()
     path: str = ""
-    """Path prefix of the model on the Gateway."""
+    """Path prefix of the model on the Gateways; empty where it has none."""
+    named_route: ObjectRef | None = None
+    """Somebody else's HTTPRoute that is used instead of ours."""
+    named_pool: ObjectRef | None = None
+    """Somebody else's InferencePool that is used instead of ours; then no chart is installed."""
     model_names: tuple[str, ...] = ()
     node_count: int = 0
     sizing: str = ""

@@ -1,11 +1,12 @@
 """Gateway, GatewayClass, HTTPRoute and InferencePool."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
+from workspace_ctrl.records.listeners import Listener, parse_listener
 from workspace_ctrl.records.meta import (
     Conditioned,
     Json,
@@ -18,16 +19,6 @@ from workspace_ctrl.records.meta import (
 )
 from workspace_ctrl.records.parts import shape_of
 from workspace_ctrl.records.workloads import Workload, parse_workload
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One listener of a Gateway."""
-
-    name: str
-    protocol: str
-    port: int
-    hostname: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +46,8 @@ def parse_gateway(raw: Json, kind: str) -> Gateway:
         conditions=conditions_of(raw),
         class_name=spec.get("gatewayClassName") or "",
         preferred=any(labels.get(label) == "true" for label in GATEWAY_LABELS),
-        listeners=tuple(_parse_listener(entry) for entry in spec.get("listeners") or ()),
+        listeners=tuple(parse_listener(entry) for entry in spec.get("listeners") or ()),
         addresses=tuple(entry["value"] for entry in status_of(raw).get("addresses") or () if entry.get("value")),
-    )
-
-
-def _parse_listener(entry: Json) -> Listener:
-    return Listener(
-        name=entry.get("name") or "",
-        protocol=entry.get("protocol") or "",
-        port=entry.get("port") or 0,
-        hostname=entry.get("hostname") or "",
     )
 
 
@@ -91,6 +73,33 @@ def parse_gateway_proxy(raw: Json, kind: str) -> GatewayProxy:
     """Return the record of a Gateway's Deployment."""
     labels = raw.get("metadata", {}).get("labels") or {}
     return GatewayProxy(workload=parse_workload(raw, kind), gateway=labels.get(GATEWAY_NAME_LABEL, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayService:
+    """A Service that a Gateway's controller made for it, named by the same label."""
+
+    meta: Meta
+    gateway: str
+    cluster_ip: str = ""
+    """Empty where it has none."""
+    ports: tuple[int, ...] = ()
+
+    def serves(self, gateway: ObjectRef) -> bool:
+        """Whether it leads to the data plane of `gateway`."""
+        return (self.meta.ref.namespace, self.gateway) == (gateway.namespace, gateway.name)
+
+
+def parse_gateway_service(raw: Json, kind: str) -> GatewayService:
+    """Return the record of a Gateway's Service."""
+    labels, spec = raw.get("metadata", {}).get("labels") or {}, spec_of(raw)
+    address = spec.get("clusterIP") or ""
+    return GatewayService(
+        meta=parse_meta(raw, kind),
+        gateway=labels.get(GATEWAY_NAME_LABEL, ""),
+        cluster_ip="" if address == "None" else address,
+        ports=tuple(entry["port"] for entry in spec.get("ports") or ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +136,18 @@ def _parse_parents(raw: Json, namespace: str) -> tuple[ParentStatus, ...]:
 def _parse_parent(entry: Json, namespace: str) -> ParentStatus:
     reference = entry.get("parentRef") or {}
     return ParentStatus(
-        parent=ObjectRef(
-            intern(reference.get("kind") or "Gateway"),
-            intern(reference.get("namespace") or namespace),
-            intern(reference.get("name") or ""),
-        ),
+        parent=_parent_ref(reference, namespace),
         section=intern(reference.get("sectionName") or ""),
         controller=intern(entry.get("controllerName") or ""),
         conditions=parse_brief_conditions(entry.get("conditions")),
+    )
+
+
+def _parent_ref(reference: Json, namespace: str) -> ObjectRef:
+    return ObjectRef(
+        intern(reference.get("kind") or "Gateway"),
+        intern(reference.get("namespace") or namespace),
+        intern(reference.get("name") or ""),
     )
 
 
@@ -150,23 +163,80 @@ class Attached:
         """Which object this is."""
         return self.meta.ref
 
-    def parent_status(self, parent: ObjectRef, controller: str) -> ParentStatus | None:
-        """Return what `controller` says of the attachment to `parent`; entries of other controllers do not count."""
+    def parent_status(self, parent: ObjectRef, controller: str, section: str | None = None) -> ParentStatus | None:
+        """Return what `controller` says of the attachment to `parent`; entries of other controllers do not count.
+
+        With `section`, only its words about that listener count (empty: about the Gateway as a whole).
+        """
         return next(
-            (entry for entry in self.parents if entry.parent == parent and entry.controller in {controller, ""}),
+            (
+                entry
+                for entry in self.parents
+                if entry.parent == parent and entry.controller in {controller, ""} and section in {None, entry.section}
+            ),
             None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """Requests that a rule of a route takes."""
+
+    path: str = "/"
+    """Path prefix; empty where the match is by another kind of path."""
+    headers: tuple[str, ...] = ()
+    """As `<name>=<value>`, in the order of the route."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """One rule of a route."""
+
+    matches: tuple[RouteMatch, ...] = (RouteMatch(),)
+    pools: tuple[str, ...] = ()
+    """Names of the InferencePools that it leads to, with a weight above 0, in the route's namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class HTTPRoute(Attached):
     """An HTTPRoute."""
 
+    hostnames: tuple[str, ...] = ()
+    attached_to: tuple[tuple[ObjectRef, str], ...] = ()
+    """Gateways that it names, each with the name of a listener, or an empty one for all that admit it."""
+    rules: tuple[RouteRule, ...] = ()
+
 
 def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
     """Return the record of an HTTPRoute."""
-    meta = parse_meta(raw, kind)
-    return HTTPRoute(meta=meta, parents=_parse_parents(raw, meta.ref.namespace))
+    meta, spec = parse_meta(raw, kind), spec_of(raw)
+    namespace = meta.ref.namespace
+    return HTTPRoute(
+        meta=meta,
+        parents=_parse_parents(raw, namespace),
+        hostnames=tuple(map(intern, spec.get("hostnames") or ())),
+        attached_to=tuple(
+            (_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in spec.get("parentRefs") or ()
+        ),
+        rules=tuple(_parse_rule(rule, namespace) for rule in spec.get("rules") or ()),
+    )
+
+
+def _parse_rule(rule: Json, namespace: str) -> RouteRule:
+    pools = (
+        intern(entry.get("name") or "")
+        for entry in rule.get("backendRefs") or ()
+        if entry.get("kind") == "InferencePool" and entry.get("namespace") in {None, "", namespace} and entry.get("weight", 1)
+    )
+    matches: Iterable[Json] = rule.get("matches") or ({},)
+    return RouteRule(tuple(map(_parse_match, matches)), tuple(pools))
+
+
+def _parse_match(match: Json) -> RouteMatch:
+    path: Json = match.get("path") or {}
+    is_prefix = path.get("type", "PathPrefix") == "PathPrefix"
+    headers = (f"{entry.get('name')}={entry.get('value')}" for entry in match.get("headers") or ())
+    return RouteMatch(intern(path.get("value") or "/") if is_prefix else "", tuple(map(intern, headers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +258,15 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         selector={intern(key): intern(value) for key, value in selector.items()},
         shape=shape_of(raw.get("metadata") or {}),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """An object that a Gateway's class needs beside the pool; only its being there matters."""
+
+    meta: Meta
+
+
+def parse_companion(raw: Json, kind: str) -> Companion:
+    """Return the record of a companion."""
+    return Companion(meta=parse_meta(raw, kind))

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.records.answers import Answers
-from workspace_ctrl.records.cluster import ConfigMap, Node
+from workspace_ctrl.records.claims import Claim, ClaimHolder
+from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, GatewayProxy, HTTPRoute, InferencePool
+from workspace_ctrl.records.gateways import Companion, Gateway, GatewayClass, GatewayProxy, GatewayService, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.parts import PartId, kind_of, unpack
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.probes import ProbeResult
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 
@@ -45,9 +47,26 @@ class Snapshot:
     """Those of its pods that do not get on."""
     pool: InferencePool | None = None
     route: HTTPRoute | None = None
+    gateway_services: tuple[GatewayService, ...] = ()
+    probe: ProbeResult | None = None
+    """What came of requests through the Gateways; None while that is not known."""
+    probing: bool = False
+    """Whether requests are tried at all."""
+    named_route: HTTPRoute | None = None
+    """Somebody else's route that `gateway.httpRouteRef` names."""
+    named_pool: InferencePool | None = None
+    """Somebody else's pool that `gateway.pool.ref` names."""
+    companion: Companion | None = None
+    """The ModelServer that the class of a Gateway needs, or needed."""
+    companion_trouble: str = ""
+    """Why ModelServers cannot be watched; empty while they can."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
+    namespace: Namespace | None = None
+    """The Workspace's namespace; None where namespaces may not be watched."""
+    taken: Mapping[Claim, ClaimHolder] = field(default_factory=dict)
+    """Of what the Workspace claims on listeners: what an older one holds."""
     nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is not installed."""
@@ -86,3 +105,5 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route):
             if record is not None:
                 yield record.meta
+        if self.companion is not None:
+            yield self.companion.meta

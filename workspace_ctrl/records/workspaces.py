@@ -29,6 +29,8 @@ class WorkspaceRecord:
     spec: bytes
     stored_status: bytes = b""
     has_finalizer: bool = False
+    created: str = ""
+    """When it was created, as text that sorts by time."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those annotations that change what is done."""
 
@@ -50,12 +52,14 @@ class WorkspaceRecord:
 
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
-    annotations = (raw.get("metadata") or {}).get("annotations") or {}
+    metadata: Json = raw.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
     return WorkspaceRecord(
         meta=parse_meta(raw, kind),
         spec=json.dumps({name: raw[name] for name in _SPEC_FIELDS if name in raw}, separators=(",", ":")).encode(),
         stored_status=pack_status(status_of(raw)),
-        has_finalizer=FINALIZER in (raw.get("metadata", {}).get("finalizers") or ()),
+        has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
+        created=metadata.get("creationTimestamp") or "",
         annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations},
     )
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.unit.factories import NAMESPACE, gateway, gateway_class
+from tests.unit.factories import NAMESPACE, gateway, gateway_class, meta
 from workspace_ctrl.api.workspace import GatewaySpec, ParentRef
-from workspace_ctrl.planning.gateways import choose_parent
+from workspace_ctrl.planning.gateways import choose_parents, parents_of
 from workspace_ctrl.planning.settings import GatewayChoice
-from workspace_ctrl.records.decisions import Parent, Problem
+from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 
 ONE = gateway()
@@ -33,8 +34,7 @@ def spec(name, namespace=None, section=None):
     ],
 )
 def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
-    parent = choose_parent(NAMESPACE, wanted, default, snapshot(*gateways))
-    assert isinstance(parent, Parent)
+    (parent,) = choose_parents(NAMESPACE, wanted, default, snapshot(*gateways)).parents
     assert parent.gateway == chosen
     assert parent.class_title == "Istio"
 
@@ -70,19 +70,32 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
     ],
 )
 def test_without_a_clear_choice_it_is_said(wanted, gateways, reason, words):
-    problem = choose_parent(NAMESPACE, wanted, None, snapshot(*gateways))
-    assert isinstance(problem, Problem)
+    (problem,) = choose_parents(NAMESPACE, wanted, None, snapshot(*gateways)).problems
     assert problem.reason == reason
     assert words in problem.message
 
 
 def test_missing_crds_are_said():
-    problem = choose_parent(NAMESPACE, None, None, snapshot(missing_kinds=frozenset({"Gateway"})))
-    assert isinstance(problem, Problem)
+    (problem,) = choose_parents(NAMESPACE, None, None, snapshot(missing_kinds=frozenset({"Gateway"}))).problems
     assert problem.reason == "CRDsNotAvailable"
 
 
-def test_the_listener_is_kept():
-    parent = choose_parent(NAMESPACE, spec("inference-gateway", section="https"), None, snapshot(ONE))
-    assert isinstance(parent, Parent)
-    assert parent.section == "https"
+def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_missing_does_not_spoil_the_others():
+    refs = [
+        ParentRef(name="inference-gateway", section_name="http"),
+        ParentRef(name="other", namespace="elsewhere"),
+        ParentRef(name="gone"),
+        ParentRef(name="other", namespace="elsewhere"),
+    ]
+    chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), None, snapshot(ONE, OTHER))
+    assert [(parent.gateway, parent.section) for parent in chosen.parents] == [(ONE, "http"), (OTHER, "")]
+    (problem,) = chosen.problems
+    assert "Gateway default/gone is not there" in problem.message
+
+
+def test_somebody_else_s_route_brings_its_own_gateways():
+    named = HTTPRoute(meta("HTTPRoute", "mine"), attached_to=((ONE.ref, "http"), (ObjectRef("Service", NAMESPACE, "mesh"), "")))
+    (parent,) = parents_of(named, snapshot(ONE, OTHER)).parents
+    assert (parent.gateway, parent.section) == (ONE, "http")
+    (problem,) = parents_of(HTTPRoute(meta("HTTPRoute", "mine")), snapshot(ONE)).problems
+    assert "names no Gateway in its parentRefs" in problem.message

@@ -4,7 +4,7 @@ from tests.unit.factories import SETTINGS, derived, meta, parent, workspace
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.planning.chart_values import PoolValues
 from workspace_ctrl.planning.flux import helm_release, oci_repository, pool_selector
-from workspace_ctrl.planning.route import http_route
+from workspace_ctrl.planning.route import http_route, routing
 from workspace_ctrl.planning.services import headless_service, service
 
 OWNER = workspace().meta
@@ -49,7 +49,8 @@ def test_the_release_installs_the_chart_for_this_workspace():
 
 
 def test_the_route_leads_from_its_path_to_the_pool():
-    spec = http_route(OWNER, derived(), parent(section="https"), SETTINGS)["spec"]
+    wanted = routing(OWNER.ref, None, derived().release, (), SETTINGS)
+    spec = http_route(OWNER, derived(), (parent(section="https"),), wanted)["spec"]
     assert spec["parentRefs"] == [
         {
             "group": "gateway.networking.k8s.io",

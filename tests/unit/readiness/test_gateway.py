@@ -36,7 +36,7 @@ INSTALLED = {"source": source(), "release": release()}
     ],
 )
 def test_gateway_link(conditions, status, reason):
-    link = gateway_link(decisions(parent=parent(gateway=gateway(conditions=conditions))), Snapshot())
+    link = gateway_link(decisions(parents=(parent(gateway=gateway(conditions=conditions)),)), Snapshot())
     assert (link.status, link.reason) == (status, reason)
 
 
@@ -138,11 +138,11 @@ def test_a_pool_that_was_deleted_after_the_installation_is_broken():
     ],
 )
 def test_endpoints_link(pods, status):
-    assert endpoints_link(Snapshot(pool=pool(), pods=pods)).status is status
+    assert endpoints_link(decisions(), Snapshot(pool=pool(), pods=pods)).status is status
 
 
 def test_endpoints_go_by_the_selector_that_the_pool_really_has():
     leader = {"kaito.sh/workspace": "w", "apps.kubernetes.io/pod-index": "0"}
     worker = {**leader, "apps.kubernetes.io/pod-index": "1"}
     snapshot = Snapshot(pool=pool(selector=leader), pods=(pod(labels=worker),), workloads=(deployment(),))
-    assert endpoints_link(snapshot).status is FALSE
+    assert endpoints_link(decisions(), snapshot).status is FALSE

@@ -25,7 +25,7 @@ from tests.unit.factories import (
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import LinkName, Problem
-from workspace_ctrl.records.gateways import Listener
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.pods import Trouble
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import pack_status
@@ -65,9 +65,12 @@ def test_when_every_link_holds_the_workspace_is_ready():
     ("snapshot", "decided", "reason"),
     [
         pytest.param(READY, decisions(workload_kind=""), "DryRunPending", id="workload not accepted"),
-        pytest.param(READY, decisions(parent=None), "GatewayNotChosen", id="no gateway"),
+        pytest.param(READY, decisions(parents=()), "GatewayNotChosen", id="no gateway"),
         pytest.param(
-            READY, decisions(parent=parent(gateway=gateway(conditions=()))), "GatewayNotProgrammed", id="gateway not programmed"
+            READY,
+            decisions(parents=(parent(gateway=gateway(conditions=())),)),
+            "GatewayNotProgrammed",
+            id="gateway not programmed",
         ),
         pytest.param(replace(READY, source=None), decisions(), "ChartNotRequested", id="no source"),
         pytest.param(replace(READY, source=source(generation=2)), decisions(), "FetchingChart", id="source stale"),
@@ -166,14 +169,48 @@ def test_the_status_is_stable():
             ("10.0.0.1",),
             "https://models.example.com/default/workspace-phi-4-mini",
         ),
-        (Listener("s", "HTTPS", 443, "*.example.com"), ("fd00::1",), "https://[fd00::1]/default/workspace-phi-4-mini"),
+        (Listener("h", "HTTP", 80), ("fd00::1",), "http://[fd00::1]/default/workspace-phi-4-mini"),
+        (Listener("s", "HTTPS", 443, "*.example.com"), ("10.0.0.1",), None),
         (Listener("h", "HTTP", 80), (), None),
         (Listener("t", "TCP", 80), ("10.0.0.1",), None),
     ],
 )
 def test_the_url(listener, addresses, url):
-    decided = decisions(parent=parent(gateway=gateway(listeners=(listener,), addresses=addresses)))
+    decided = decisions(parents=(parent(gateway=gateway(listeners=(listener,), addresses=addresses)),))
     assert status(workspace(), READY, decided, NOW).gateway.url == url
+
+
+@pytest.mark.parametrize(
+    "said_of_the_pool",
+    [
+        pytest.param(parent_status(controller="example.com/foreign"), id="nobody says anything of it"),
+        pytest.param(
+            parent_status(condition("Accepted", "False", "HTTPRouteNotAccepted"), condition("ResolvedRefs")), id="refused too"
+        ),
+    ],
+)
+def test_a_refused_route_is_told_before_its_pool(said_of_the_pool):
+    refused = route(parent_status(condition("Accepted", "False", "NotAllowedByListeners"), condition("ResolvedRefs")))
+    found = status(workspace(), replace(READY, route=refused, pool=pool(said_of_the_pool)), decisions(), NOW).conditions
+    assert state(found, "GatewayReady") == state(found, "RouteReady") == ("False", "HTTPRouteNotAccepted")
+
+
+def test_a_pool_that_is_missing_or_broken_is_told_before_the_route_that_does_not_find_it():
+    lost = route(parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "BackendNotFound")))
+    found = status(workspace(), replace(READY, route=lost, pool=None), decisions(), NOW).conditions
+    assert state(found, "GatewayReady") == ("False", "InferencePoolNotFound")
+
+
+def test_every_address_is_listed_and_host_names_go_before_addresses():
+    listeners = (Listener("a", "HTTP", 80), Listener("b", "HTTPS", 443, "*.example.com"))
+    decided = decisions(
+        parents=(parent(gateway=gateway(listeners=listeners, addresses=("10.0.0.1",))), parent(section="http")),
+        hostnames=("m.example.com",),
+        path="/m",
+    )
+    found = status(workspace(), READY, decided, NOW).gateway
+    assert found.urls == ("http://m.example.com/m", "https://m.example.com/m")
+    assert found.url == found.urls[0]
 
 
 def test_a_removal_says_what_it_waits_for():

@@ -1,0 +1,193 @@
+"""Gateways and routes before Istio's judge: what is admitted, what conflicts, and what belongs to others."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+
+ROUTE = "gateway.networking.k8s.io/v1"
+BY_MODEL = {"match": {"header": True}}
+
+
+def closed_gateway(name, allowed):
+    """A played Gateway whose listener admits only some namespaces."""
+    gateway, *others = workspaces.played_gateway(name)
+    gateway["spec"]["listeners"][0]["allowedRoutes"] = allowed
+    return [gateway, *others]
+
+
+@pytest.fixture
+def gateways(installed):
+    """A namespace for Gateways, apart from that of the Workspaces."""
+    name = f"gateways-{id(installed) % 10_000}"
+    installed.kubectl("create", "namespace", name)
+    yield name
+    installed.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def headers_of(cluster, namespace, name):
+    rules = workspaces.get(cluster, namespace, "httproute", name)["spec"]["rules"]
+    return [header["value"] for rule in rules for match in rule["matches"] for header in match.get("headers", ())]
+
+
+def test_a_listener_that_does_not_admit_the_namespace_is_said_with_the_line_that_does(installed, plane_namespace, gateways):
+    cluster, namespace = installed, plane_namespace
+    same = closed_gateway("same", {"namespaces": {"from": "Same"}})
+    labelled = closed_gateway("labelled", {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}})
+    workspaces.apply(cluster, gateways, *same, *labelled)
+    refs = {"parentRefs": [{"name": "same", "namespace": gateways}, {"name": "labelled", "namespace": gateways}]}
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway=refs))
+        found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "NotAllowedByListeners")
+        assert f"listener http of Gateway {gateways}/same takes routes of its own namespace {gateways} only" in found["message"]
+        line = found["message"].partition("write in that listener: allowedRoutes: ")[2]
+        assert line == (
+            f"{{namespaces: {{from: Selector, selector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}}}"
+        )
+        admitting = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}}
+        workspaces.apply(cluster, gateways, *closed_gateway("same", admitting))
+        path = '{.status.conditions[?(@.type=="GatewayReady")].message}'
+        words = f"listener http of Gateway {gateways}/labelled takes routes of namespaces with team=a, which {namespace} has not"
+        cluster.kubectl(
+            "wait", "workspace/phi", "-n", namespace, f"--for=jsonpath={path}={found_message(words, namespace)}", "--timeout=30s"
+        )
+        cluster.kubectl("label", "namespace", namespace, "team=a", actor="user")
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        status = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]
+        assert status["gateways"] == [f"{gateways}/same", f"{gateways}/labelled"]
+        assert len(status["urls"]) == 2
+
+
+def found_message(words, namespace):
+    line = f"allowedRoutes: {{namespaces: {{from: Selector, selector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}}}"
+    return f"{words}; label the namespace so, or write in that listener: {line}"
+
+
+def test_an_unknown_listener_is_said(installed, plane_namespace, gateway):
+    refs = {"parentRefs": [{"name": gateway, "namespace": plane_namespace, "sectionName": "https"}]}
+    with ControllerProcess(installed):
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=refs))
+        found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "ListenerNotFound")
+        assert found["message"].endswith("has no listener https; it has: http")
+
+
+def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_older_goes(installed, plane_namespace, gateway):
+    cluster, namespace = installed, plane_namespace
+    spec = {**workspaces.behind(gateway, namespace), **BY_MODEL}
+    names = ["a-older", "b-younger"]
+    with ControllerProcess(cluster):
+        for name in names:
+            workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=spec))
+        workspaces.wait_ready(cluster, namespace, "a-older", "Ready")
+        found = workspaces.wait_reason(cluster, namespace, "b-younger", "GatewayReady", "ModelNameConflict")
+        assert f"belong to Workspace {namespace}/a-older, which is older" in found["message"]
+        assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-older")
+        assert headers_of(cluster, namespace, "b-younger") == []
+    with ControllerProcess(cluster) as restarted:
+        # A Workspace made now shows that the others were looked at before it.
+        workspaces.apply(cluster, namespace, workspaces.workspace("later", gateway={"enabled": False}))
+        workspaces.wait_ready(cluster, namespace, "later", "Ready")
+        writes = restarted.writes(namespace)
+        assert writes["patch", "httproutes"] == 0
+        cluster.kubectl("delete", "workspace", "a-older", "-n", namespace, "--timeout=60s", actor="user")
+        workspaces.wait_ready(cluster, namespace, "b-younger", "Ready")
+        assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "b-younger")
+
+
+def test_a_route_of_the_user_is_checked_and_never_written(installed, plane_namespace, gateway):
+    cluster, namespace = installed, plane_namespace
+    route = {
+        "apiVersion": ROUTE,
+        "kind": "HTTPRoute",
+        "metadata": {"name": "mine"},
+        "spec": {
+            "parentRefs": [{"name": gateway}],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/mine"}}],
+                    "backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "other"}],
+                }
+            ],
+        },
+    }
+    document = workspaces.workspace("phi", gateway={"httpRouteRef": {"name": "mine"}})
+    with ControllerProcess(cluster) as controller:
+        workspaces.apply(cluster, namespace, document)
+        workspaces.wait_reason(cluster, namespace, "phi", "RouteReady", "GatewayNotChosen")
+        workspaces.apply(cluster, namespace, route)
+        workspaces.wait_ready(cluster, namespace, "phi", "ChartReady")
+        found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "RefsInvalid")
+        assert "does not lead to phi-inferencepool (InferencePools: other)" in found["message"]
+        route["spec"]["rules"][0]["backendRefs"][0]["name"] = "phi-inferencepool"
+        workspaces.apply(cluster, namespace, route)
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        assert workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"].endswith("/mine")
+        assert workspaces.items(cluster, namespace, "httproute", "workspace-ctrl/workspace=phi") == []
+        assert controller.writes(namespace)["patch", "httproutes"] == 0
+
+
+def kthena_crd():
+    """A ModelServer's CRD, as far as its being served matters."""
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "modelservers.networking.serving.volcano.sh"},
+        "spec": {
+            "group": "networking.serving.volcano.sh",
+            "scope": "Namespaced",
+            "names": {"kind": "ModelServer", "plural": "modelservers", "singular": "modelserver", "listKind": "ModelServerList"},
+            "versions": [version],
+        },
+    }
+
+
+def gateway_class(name, controller):
+    return {
+        "apiVersion": ROUTE,
+        "kind": "GatewayClass",
+        "metadata": {"name": name},
+        "spec": {"controllerName": controller},
+    }
+
+
+def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_namespace, gateway):
+    cluster, namespace = installed, plane_namespace
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, namespace)))
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(gateway_class("kthena-router", "volcano.sh/kthena-router")))
+
+        def set_class(name):
+            change = json.dumps({"spec": {"gatewayClassName": name}})
+            cluster.kubectl("patch", "gateway", gateway, "-n", namespace, "--type=merge", "-p", change, actor="user")
+
+        set_class("kthena-router")
+        found = workspaces.wait_reason(cluster, namespace, "phi", "RouteReady", "CRDsNotAvailable")
+        assert "install the CRDs of kthena" in found["message"]
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(kthena_crd()))
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        server = workspaces.get(cluster, namespace, "modelserver", "phi")
+        assert server["spec"]["workloadSelector"] == {"matchLabels": {"kaito.sh/workspace": "phi"}}
+        found = workspaces.condition(cluster, namespace, "phi", "RouteReady")
+        assert "kthena-router ignores timeouts" in found["message"]
+        set_class("istio")
+        workspaces.wait_gone(cluster, namespace, "modelserver", "phi")
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        assert "companion" not in workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]
+        cluster.kubectl("delete", "crd", "modelservers.networking.serving.volcano.sh")
+
+
+def test_a_gateway_that_cannot_be_reached_from_here_is_not_called_broken(installed, plane_namespace, gateway):
+    cluster, namespace = installed, plane_namespace
+    with ControllerProcess(cluster, "--probe", "models"):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, namespace)))
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        probe = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["lastProbe"]
+        assert probe["outcome"] == "NotPossible"
+        found = workspaces.condition(cluster, namespace, "phi", "GatewayReady")
+        assert "not tried with a request" in found["message"]
+        assert "from where the controller runs" in found["message"]

@@ -1,0 +1,114 @@
+"""Whether listeners take the route of a Workspace, and what would have to be written where they do not."""
+
+import pytest
+import yaml
+
+from tests.unit.factories import gateway, meta
+from workspace_ctrl.planning.admission import find_listeners
+from workspace_ctrl.records.cluster import Namespace
+from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.records.listeners import parse_listener
+
+TEAM = Namespace(meta("Namespace", "team-a", namespace=""), {"kubernetes.io/metadata.name": "team-a", "team": "a"})
+
+
+def listener(name="http", protocol="HTTP", hostname="", **allowed):
+    return parse_listener({"name": name, "protocol": protocol, "port": 80, "hostname": hostname, "allowedRoutes": allowed})
+
+
+def selecting(**selector):
+    return listener(namespaces={"from": "Selector", "selector": selector})
+
+
+def obstacle(*listeners, section="", namespace="team-a", hostnames=(), live=TEAM):
+    found = find_listeners(gateway(namespace="gateways", listeners=listeners), section, namespace, hostnames, live)
+    return found if isinstance(found, Problem) else None
+
+
+ALL = listener(namespaces={"from": "All"})
+
+
+@pytest.mark.parametrize(
+    ("listeners", "namespace"),
+    [
+        pytest.param((ALL,), "team-a", id="all"),
+        pytest.param((listener(),), "gateways", id="its own namespace, which is the default"),
+        pytest.param((selecting(matchLabels={"team": "a"}),), "team-a", id="labels"),
+        pytest.param((selecting(),), "team-a", id="an empty selector"),
+        pytest.param(
+            (selecting(matchExpressions=[{"key": "team", "operator": "In", "values": ["a", "b"]}]),), "team-a", id="one of"
+        ),
+        pytest.param((selecting(matchExpressions=[{"key": "team", "operator": "Exists"}]),), "team-a", id="there"),
+        pytest.param((selecting(matchExpressions=[{"key": "x", "operator": "DoesNotExist"}]),), "team-a", id="not there"),
+        pytest.param((selecting(matchExpressions=[{"key": "x", "operator": "NotIn", "values": ["a"]}]),), "team-a", id="none of"),
+        pytest.param((listener("closed"), ALL), "team-a", id="one of two listeners"),
+        pytest.param((listener(namespaces={"from": "All"}, kinds=[{"kind": "HTTPRoute"}]),), "team-a", id="named kind"),
+    ],
+)
+def test_a_listener_takes_the_route(listeners, namespace):
+    assert obstacle(*listeners, namespace=namespace) is None
+
+
+@pytest.mark.parametrize(
+    ("listeners", "words"),
+    [
+        pytest.param((listener(),), "takes routes of its own namespace gateways only", id="same, which is the default"),
+        pytest.param((listener(namespaces={"from": "None"}),), "takes routes of no namespace only", id="none"),
+        pytest.param(
+            (selecting(matchLabels={"team": "b"}),), "with team=b, which team-a has not; label the namespace", id="labels"
+        ),
+        pytest.param(
+            (selecting(matchExpressions=[{"key": "team", "operator": "NotIn", "values": ["a"]}]),), "team notin (a)", id="none of"
+        ),
+        pytest.param((selecting(matchExpressions=[{"key": "team", "operator": "DoesNotExist"}]),), "!team", id="not there"),
+    ],
+)
+def test_a_listener_that_does_not_is_reported_with_the_line_that_would(listeners, words):
+    found = obstacle(*listeners)
+    assert found.reason == "NotAllowedByListeners"
+    assert words in found.message
+    line = yaml.safe_load(found.message[found.message.index("allowedRoutes:") :])
+    assert obstacle(listener(**line["allowedRoutes"])) is None
+
+
+@pytest.mark.parametrize(
+    ("listeners", "section", "reason", "words"),
+    [
+        pytest.param((ALL,), "https", "ListenerNotFound", "has no listener https; it has: http", id="unknown section"),
+        pytest.param((listener(protocol="TCP"),), "", "NoHTTPListener", "http (TCP)", id="another protocol"),
+        pytest.param((listener(kinds=[{"kind": "GRPCRoute"}]),), "", "NoHTTPListener", "http (HTTP)", id="another kind"),
+        pytest.param(
+            (listener("closed"), ALL), "closed", "NotAllowedByListeners", "listener closed of", id="the named one is closed"
+        ),
+    ],
+)
+def test_other_obstacles(listeners, section, reason, words):
+    found = obstacle(*listeners, section=section)
+    assert found.reason == reason
+    assert words in found.message
+
+
+def test_labels_that_may_not_be_read_are_left_to_the_gateway_s_controller():
+    assert obstacle(selecting(matchLabels={"team": "b"}), live=None) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "fits"),
+    [
+        ("", ("m.example.com",), True),
+        ("m.example.com", (), True),
+        ("m.example.com", ("m.example.com",), True),
+        ("*.example.com", ("m.example.com",), True),
+        ("*.example.com", ("a.b.example.com",), True),
+        ("*.example.com", ("example.com",), False),
+        ("m.example.com", ("*.example.com",), True),
+        ("*.a.example.com", ("*.example.com",), True),
+        ("*.example.com", ("*.example.org",), False),
+        ("m.example.com", ("n.example.com",), False),
+        ("m.example.com", ("n.example.com", "m.example.com"), True),
+    ],
+)
+def test_host_names_need_one_in_common(own, asked, fits):
+    found = obstacle(listener(hostname=own, namespaces={"from": "All"}), hostnames=asked)
+    assert (found is None) == fits
+    assert fits or found.reason == "NoMatchingListenerHostname"

@@ -1,0 +1,134 @@
+"""The gateway side of a plan: claims of others, and routes and pools of others."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, pool, quickstart, route, workspace
+from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
+from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.steps import SetFinalizer
+from workspace_ctrl.records.claims import Claim
+from workspace_ctrl.records.decisions import LinkName
+from workspace_ctrl.records.gateways import HTTPRoute, RouteMatch, RouteRule
+from workspace_ctrl.records.snapshot import Snapshot
+
+GATEWAY = f"{NAMESPACE}/inference-gateway"
+PATH = f"/{NAMESPACE}/{NAME}"
+OURS = derived().release
+MODEL = "phi-4-mini-instruct"
+
+
+def asking(**gateway_spec):
+    return workspace(quickstart(gateway=gateway_spec))
+
+
+def planned(record, snapshot):
+    return plan(record, snapshot, SETTINGS)
+
+
+def reasons(outcome):
+    return [problem.reason for problem in outcome.decisions.problems]
+
+
+def named(*matches, pools=(OURS,)):
+    return HTTPRoute(
+        meta("HTTPRoute", "mine", owner=""),
+        parents=route().parents,
+        hostnames=("m.example.com",),
+        attached_to=((gateway().ref, ""),),
+        rules=(RouteRule(matches or (RouteMatch("/m/"),), pools),),
+    )
+
+
+def test_every_workspace_claims_its_path():
+    assert planned(workspace(), finished()).claims == {Claim(GATEWAY, "http", "", PATH)}
+    assert planned(workspace(quickstart(gateway={"enabled": False})), finished()).claims == frozenset()
+    assert planned(workspace(deleting=True), finished()).claims == frozenset()
+
+
+def test_a_workspace_whose_spec_has_become_invalid_keeps_its_claims():
+    assert planned(workspace(quickstart(inference={"preset": {"name": "no-such-model"}})), finished()).claims is None
+
+
+def test_a_workspace_that_is_being_refused_keeps_its_claims():
+    assert planned(workspace(), replace(finished(), workloads=())).claims == {Claim(GATEWAY, "http", "", PATH)}
+
+
+def test_a_route_that_leads_nowhere_any_more_goes():
+    taken = {Claim(GATEWAY, "http", "", PATH): ("a", "older")}
+    outcome = planned(workspace(), replace(finished(), taken=taken))
+    assert words(outcome) == ["delete HTTPRoute"]
+    assert reasons(outcome) == ["PathConflict"]
+
+
+def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
+    taken = {Claim("another/one", "http", "", PATH): ("a", "older")}
+    outcome = planned(workspace(), replace(finished(), taken=taken))
+    assert (words(outcome), reasons(outcome)) == ([], [])
+
+
+def test_somebody_else_s_route_is_checked_and_ours_goes_when_it_is_right():
+    record, world = asking(httpRouteRef={"name": "mine"}), finished()
+    waiting = planned(record, world)
+    assert (words(waiting), reasons(waiting)) == ([], ["HTTPRouteNotFound"])
+    outcome = planned(record, replace(world, named_route=named()))
+    assert (words(outcome), reasons(outcome)) == (["delete HTTPRoute"], [])
+    assert outcome.interests.route == "mine"
+    assert outcome.claims == frozenset()
+    decided = outcome.decisions
+    assert (decided.path, decided.hostnames, decided.parents[0].gateway) == ("/m", ("m.example.com",), gateway())
+    assert words(planned(record, replace(world, named_route=named(), route=None))) == []
+
+
+@pytest.mark.parametrize(
+    ("live", "words_"),
+    [
+        pytest.param(named(pools=()), f"does not lead to {OURS} (InferencePools: none); add to a rule: backendRefs:", id="nowhere"),
+        pytest.param(named(pools=("other",)), "(InferencePools: other)", id="to another pool"),
+        pytest.param(
+            named(RouteMatch(headers=("X-Gateway-Model-Name=gpt",))),
+            f"leads only requests for gpt to {OURS}, and the model is called {MODEL}",
+            id="for another model",
+        ),
+    ],
+)
+def test_somebody_else_s_route_that_does_not_lead_here_is_said_and_ours_stays(live, words_):
+    outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), named_route=live))
+    assert words(outcome) == []
+    (problem,) = outcome.decisions.problems
+    assert (problem.link, problem.reason) == (LinkName.ROUTE, "RefsInvalid")
+    assert words_ in problem.message
+
+
+def test_a_header_with_the_model_s_name_is_right_however_it_is_written():
+    live = named(RouteMatch(headers=(f"x-gateway-model-name={MODEL}",)))
+    outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), named_route=live))
+    assert (reasons(outcome), outcome.decisions.path) == ([], "")
+
+
+def test_somebody_else_s_pool_takes_the_place_of_the_chart():
+    record, world = asking(pool={"ref": {"name": "theirs"}}), finished()
+    waiting = planned(record, replace(world, release=None, source=None, pool=None, route=None))
+    assert words(waiting) == ["remove finalizer"]
+    assert reasons(waiting) == ["InferencePoolNotFound"]
+    theirs = replace(pool(), meta=meta("InferencePool", "theirs", owner=""))
+    outcome = planned(record, replace(world, named_pool=theirs))
+    assert words(outcome) == ["delete HelmRelease", "force HTTPRoute"]
+    assert outcome.interests.pool == "theirs"
+    (manifest,) = [step.manifest for step in outcome.steps if not words_of_removal(step) and step.manifest["kind"] == "HTTPRoute"]
+    assert manifest["spec"]["rules"][0]["backendRefs"][0]["name"] == "theirs"
+
+
+def words_of_removal(step):
+    return isinstance(step, SetFinalizer) or not hasattr(step, "manifest")
+
+
+def test_the_labels_of_the_namespace_matter_where_a_gateway_is_wanted():
+    world = with_accepted(Snapshot(gateways=(gateway(),), gateway_classes=finished().gateway_classes))
+    assert planned(workspace(), world).interests.namespace
+    assert not planned(workspace(quickstart(gateway={"enabled": False})), world).interests.namespace
+
+
+def test_an_installation_without_conflicts_makes_the_same_route_for_everybody():
+    assert manifests()["HTTPRoute"]["spec"]["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": PATH}}]

@@ -1,0 +1,160 @@
+"""What is asked through the Gateway, and what its answers prove."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, workspace
+from tests.unit.readiness.test_status import READY
+from workspace_ctrl.api.conditions import Status, find
+from workspace_ctrl.readiness.agreement import Agreement
+from workspace_ctrl.readiness.probe import probe_link, probe_targets
+from workspace_ctrl.readiness.status import status, wanted_probes
+from workspace_ctrl.records.gateways import GatewayService
+from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import pack_status
+
+ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u answers 200", ("phi-4-mini-instruct",))
+FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u answers 503: no healthy upstream")
+IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
+SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
+INTERVAL = 60.0
+
+
+def probing(result):
+    return replace(READY, probing=True, probe=result)
+
+
+@pytest.mark.parametrize(
+    ("result", "decided", "state", "reason", "words"),
+    [
+        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "is being tried", id="not yet"),
+        pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "answers 200", id="answered"),
+        pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
+        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not tried with a request: no connection", id="no way"),
+        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K reports nothing", id="no way, and no status either"),
+        pytest.param(
+            ANSWERED,
+            decisions(model_names=("x",)),
+            Status.FALSE,
+            "ModelNameUnknown",
+            "serves phi-4-mini-instruct",
+            id="unknown name",
+        ),
+        pytest.param(replace(ANSWERED, models=()), decisions(), Status.TRUE, "ProbeAnswered", "", id="names not told"),
+    ],
+)
+def test_what_a_probe_proves(result, decided, state, reason, words):
+    link = probe_link(decided, probing(result))
+    assert (link.status, link.reason) == (state, reason)
+    assert words in link.message
+
+
+def test_without_an_answer_the_gateway_is_not_ready_and_the_answer_is_told():
+    for result, ready in ((None, "False"), (FAILED, "False"), (ANSWERED, "True"), (IMPOSSIBLE, "True")):
+        found = status(workspace(), probing(result), decisions(), NOW)
+        gateway_ready = find(found.conditions, "GatewayReady")
+        assert gateway_ready.status == ready
+        if result is not None:
+            assert result.message in gateway_ready.message
+            assert found.gateway.last_probe.outcome == result.outcome
+            assert found.gateway.last_probe.code == result.code
+
+
+def test_without_probing_nothing_is_asked_for():
+    found = status(workspace(), READY, decisions(), NOW)
+    assert find(found.conditions, "GatewayReady").is_true
+    assert found.gateway.last_probe is None
+
+
+def test_the_same_outcome_keeps_its_time():
+    first = status(workspace(), probing(FAILED), decisions(), NOW)
+    again = replace(workspace(), stored_status=pack_status(first.as_object()))
+    later = NOW.replace(hour=13)
+    same = status(again, probing(replace(FAILED, message="other words")), decisions(), later)
+    assert same.gateway.last_probe == first.gateway.last_probe
+    assert status(again, probing(ANSWERED), decisions(), later).gateway.last_probe.since == "2026-11-21T13:00:00Z"
+
+
+def test_nobody_is_asked_while_another_link_does_not_hold():
+    assert wanted_probes(READY, decisions())
+    assert wanted_probes(probing(FAILED), decisions())  # its own failure does not end it
+    assert wanted_probes(replace(READY, pods=(pod(ready=False),)), decisions()) == ()
+    assert wanted_probes(READY, decisions(gateway_wanted=False)) == ()
+
+
+def targets(*listeners, hostnames=(), **fields):
+    chosen = gateway(listeners=listeners, addresses=("192.0.2.1",))
+    return probe_targets(decisions(parents=(parent(gateway=chosen),), hostnames=hostnames, path="/a/b"), Snapshot(**fields))
+
+
+def service(*ports, name="inference-gateway"):
+    return GatewayService(meta("Service", owner=""), name, "10.96.0.1", ports)
+
+
+def test_each_listener_is_asked_inside_the_cluster_first():
+    http, https = Listener("a", "HTTP", 80), Listener("b", "HTTPS", 443, "m.example.com")
+    first, second = targets(http, https, gateway_services=(service(80, 443), service(80, name="another")))
+    assert first == ProbeTarget(
+        "default/inference-gateway", "http", ("10.96.0.1", "192.0.2.1"), 80, "/a/b", model="phi-4-mini-instruct"
+    )
+    assert (second.scheme, second.hostname, second.url) == ("https", "m.example.com", "https://m.example.com:443/a/b")
+    (outside,) = targets(http, gateway_services=(service(8080),))
+    assert outside.addresses == ("192.0.2.1",)
+
+
+def test_a_wildcard_is_asked_by_a_name_that_matches():
+    (target,) = targets(Listener("a", "HTTP", 80, "*.example.com"))
+    assert target.hostname == "probe.example.com"
+    (target,) = targets(Listener("a", "HTTP", 80, "*.example.com"), hostnames=("m.example.com",))
+    assert target.hostname == "m.example.com"
+
+
+def after(*results):
+    agreement = Agreement()
+    for result in results:
+        agreement = agreement.after(result)
+    return agreement
+
+
+def test_a_change_is_believed_when_two_agree_and_asked_for_at_once_until_then():
+    assert Agreement().delay(INTERVAL) == 0
+    assert after(ANSWERED).believed is None
+    assert after(ANSWERED).delay(INTERVAL) < 1
+    assert after(ANSWERED, ANSWERED).believed == ANSWERED
+    assert after(ANSWERED, ANSWERED).delay(INTERVAL) == INTERVAL
+    one_failure = after(ANSWERED, ANSWERED, FAILED)
+    assert (one_failure.believed, one_failure.delay(INTERVAL)) == (ANSWERED, 1.0)
+    assert after(ANSWERED, ANSWERED, FAILED, ANSWERED).believed == ANSWERED
+    assert after(ANSWERED, ANSWERED, FAILED, FAILED).believed == FAILED
+
+
+def test_what_is_not_reachable_is_tried_once_more_than_the_rest():
+    assert after(IMPOSSIBLE, IMPOSSIBLE).believed is None
+    assert after(IMPOSSIBLE, IMPOSSIBLE, IMPOSSIBLE).believed == IMPOSSIBLE
+
+
+def test_a_failure_that_lasts_is_asked_for_more_rarely_but_never_than_the_interval():
+    delays = [after(*[FAILED] * count).delay(INTERVAL) for count in range(2, 12)]
+    assert delays[0] == 2.0
+    assert delays == sorted(delays)
+    assert delays[-1] == INTERVAL
+
+
+def test_the_first_words_of_a_failure_are_kept_and_another_status_code_is_news():
+    other_words, other_code = replace(FAILED, message="x"), replace(FAILED, code=404)
+    assert after(FAILED, FAILED, other_words).believed == FAILED
+    assert after(FAILED, FAILED, other_code).believed == other_code
+
+
+@given(st.lists(st.sampled_from([ANSWERED, FAILED, IMPOSSIBLE]), max_size=30))
+def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results):
+    agreement = after(*results)
+    pairs = list(pairwise(results))
+    assert agreement.believed is None or (agreement.believed, agreement.believed) in pairs
+    assert agreement.delay(INTERVAL) <= INTERVAL

@@ -1,0 +1,176 @@
+"""One request for a model through a Gateway, as a client would send it, and what its answer means."""
+
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+from workspace_ctrl.controller.settings import ProbeMode
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.records.claims import MODEL_HEADER
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 3.0
+_ANSWER_SECONDS: Final = {ProbeMode.MODELS: 10.0, ProbeMode.COMPLETION: 60.0}
+_EXCERPT = 200
+"""Characters of an answer that are quoted."""
+_LONGEST_ANSWER = 1 << 20
+_MOST_MODELS = 200
+_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Answers of a Gateway that lets in whom it knows, and not too often: nothing is found out about the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What requests carry."""
+
+    token: str = ""
+    """Bearer token; empty for none."""
+    ca: str = ""
+    """Certificates, in PEM, of those who sign the Gateways' certificates."""
+
+    def __repr__(self) -> str:
+        """Return text that may stand in a log."""
+        return "Credentials(...)"
+
+
+ReadCredentials = Callable[[], Awaitable[Credentials]]
+
+
+async def no_credentials() -> Credentials:
+    """Return nothing to show."""
+    return Credentials()
+
+
+class Asker:
+    """Sends the requests, each over a connection of its own: a kept one would not show that new ones are refused."""
+
+    def __init__(self, mode: ProbeMode, read_credentials: ReadCredentials = no_credentials) -> None:
+        self._mode = mode
+        self._read_credentials = read_credentials
+        self._credentials: Credentials | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(self, target: ProbeTarget) -> ProbeResult:
+        """Ask `target` for the model, at each of its addresses until one answers."""
+        credentials = await self._authority()
+        if isinstance(credentials, str):
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
+        result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
+        for address in target.addresses:
+            result = await self._ask(target, address, credentials)
+            if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
+                break
+        if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            self._credentials = None  # they may have been renewed
+        return result
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _authority(self) -> Credentials | str:
+        """Return what to show, or why it cannot be read."""
+        if self._credentials is None:
+            try:
+                self._credentials = await self._read_credentials()
+            except ApiError as error:
+                return f"the Secret for probes cannot be read: {error}"
+        return self._credentials
+
+    async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
+        url = f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}{target.path}{self._path}"
+        shown = f"{'POST' if self._is_completion else 'GET'} {target.url}{self._path}"
+        try:
+            async with self._connected().request(
+                "POST" if self._is_completion else "GET",
+                url,
+                json=self._question(target) if self._is_completion else None,
+                headers=_headers(target, credentials),
+                ssl=_trust(credentials) if target.scheme == "https" else True,
+                server_hostname=(target.hostname or None) if target.scheme == "https" else None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
+            ) as response:
+                body = await response.content.read(_LONGEST_ANSWER)
+                return _meaning(target, shown, response.status, body)
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
+            return _failed(target, f"{shown}: TLS: {error}")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            text = f"{shown}: no connection to {address}:{target.port} from where the controller runs ({_words(error)})"
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
+        except TimeoutError:
+            return _failed(target, f"{shown}: no answer within {_ANSWER_SECONDS[self._mode]:.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return _failed(target, f"{shown}: {_words(error)}")
+
+    @property
+    def _is_completion(self) -> bool:
+        return self._mode is ProbeMode.COMPLETION
+
+    @property
+    def _path(self) -> str:
+        return "/v1/chat/completions" if self._is_completion else "/v1/models"
+
+    def _question(self, target: ProbeTarget) -> Mapping[str, Any]:
+        return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ttl_dns_cache=10))
+        return self._session
+
+
+def _headers(target: ProbeTarget, credentials: Credentials) -> dict[str, str]:
+    usual = {"http": 80, "https": 443}[target.scheme]
+    host = target.hostname if target.port == usual else f"{target.hostname}:{target.port}"
+    return {
+        **({"Host": host} if target.hostname else {}),
+        **({MODEL_HEADER: target.model} if target.model else {}),
+        **({"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}),
+    }
+
+
+def _trust(credentials: Credentials) -> ssl.SSLContext:
+    """Return how the Gateway's certificate is checked: against the given authorities; else not, unless a token would be shown."""
+    if credentials.ca:
+        return ssl.create_default_context(cadata=credentials.ca)
+    context = ssl.create_default_context()
+    if not credentials.token:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _meaning(target: ProbeTarget, shown: str, code: int, body: bytes) -> ProbeResult:
+    if code == HTTPStatus.OK:
+        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} answers {code}", _models(body))
+    excerpt = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())[:_EXCERPT]
+    text = f"{shown} answers {code}{f': {excerpt}' if excerpt else ''}"
+    outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
+    return ProbeResult(outcome, target.url, code, text)
+
+
+def _models(body: bytes) -> tuple[str, ...]:
+    """Return the names in an answer to /v1/models; none where it is no such answer."""
+    try:
+        entries = json.loads(body)["data"]
+        return tuple(str(entry["id"]) for entry in entries[:_MOST_MODELS])
+    except (ValueError, KeyError, TypeError):
+        return ()
+
+
+def _failed(target: ProbeTarget, message: str) -> ProbeResult:
+    return ProbeResult(ProbeOutcome.FAILED, target.url, None, message)
+
+
+def _words(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None)
+    return str((inner.strerror if inner is not None else "") or error or type(error).__name__)

@@ -1,0 +1,34 @@
+"""What requests through Gateways carry, from a Secret that the installation names."""
+
+import base64
+import binascii
+
+from workspace_ctrl.controller.asking import Credentials, ReadCredentials, no_credentials
+from workspace_ctrl.controller.kinds import SECRET
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import RejectedError
+
+_TOKEN_KEY = "token"  # noqa: S105 - the name of a key
+_CA_KEY = "ca.crt"
+
+
+def credentials_reader(client: Client, secret: tuple[str, str] | None) -> ReadCredentials:
+    """Return what reads the Secret, given as namespace and name, whenever it is needed anew."""
+    if secret is None:
+        return no_credentials
+    namespace, name = secret
+
+    async def read() -> Credentials:
+        data = (await client.get(SECRET, namespace, name)).get("data") or {}
+        if not {_TOKEN_KEY, _CA_KEY} & data.keys():
+            raise RejectedError(f"Secret {namespace}/{name} has neither {_TOKEN_KEY} nor {_CA_KEY}")
+        return Credentials(token=_text(data.get(_TOKEN_KEY)).strip(), ca=_text(data.get(_CA_KEY)))
+
+    return read
+
+
+def _text(value: object) -> str:
+    try:
+        return base64.b64decode(str(value or "")).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise RejectedError(f"the values of {_TOKEN_KEY} and {_CA_KEY} must be text") from None

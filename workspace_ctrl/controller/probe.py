@@ -1,0 +1,120 @@
+"""Requests through Gateways: the only proof that they are answered.
+
+Each followed Workspace has one timer and at most one request under way, and all together at most 16. A Workspace is followed only while
+every other link holds, so what is broken anyway costs nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workspace_ctrl.controller.asking import Asker
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.readiness.agreement import Agreement
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+
+
+@dataclass
+class _Probed:
+    """One Workspace that is followed."""
+
+    targets: tuple[ProbeTarget, ...]
+    agreement: Agreement = field(default_factory=Agreement)
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Prober:
+    """Asks for the models of all Workspaces that are otherwise ready, and tells of each whose answer became another."""
+
+    def __init__(self, asker: Asker, interval: float, changed: Callable[[Key], None]) -> None:
+        self._asker = asker
+        self._interval = interval
+        self._changed = changed
+        self._probed: dict[Key, _Probed] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._reached: set[str] = set()
+        """Gateways that have answered this process: where they do not any more, that is their failure."""
+
+    def follow(self, key: Key, targets: tuple[ProbeTarget, ...], *, reached: bool) -> None:
+        """Ask `targets` for the model of the Workspace `key` from now on; with none of them, stop.
+
+        `reached` says that an earlier process had answers from them.
+        """
+        known = self._probed.get(key)
+        if known is not None and known.targets == targets:
+            return
+        self.forget(key)
+        if not targets:
+            return
+        if reached:
+            self._reached.update(target.gateway for target in targets)
+        self._probed[key] = probed = _Probed(targets)
+        self._schedule(key, probed)
+
+    def forget(self, key: Key) -> None:
+        """Stop asking for the model of the Workspace `key`."""
+        known = self._probed.pop(key, None)
+        if known is not None and known.timer is not None:
+            known.timer.cancel()
+        if known is not None and known.task is not None:
+            known.task.cancel()
+
+    def result(self, key: Key) -> ProbeResult | None:
+        """Return what is believed of the requests for the Workspace `key`; None while that is open."""
+        known = self._probed.get(key)
+        return known.agreement.believed if known is not None else None
+
+    async def close(self) -> None:
+        """Stop all requests."""
+        tasks = [probed.task for probed in self._probed.values() if probed.task is not None]
+        for key in list(self._probed):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._asker.close()
+
+    def _schedule(self, key: Key, probed: _Probed) -> None:
+        delay = probed.agreement.delay(self._interval) * random.uniform(0.8, 1.2)  # noqa: S311
+        probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
+
+    def _start(self, key: Key, probed: _Probed) -> None:
+        probed.task = asyncio.create_task(self._probe(key, probed), name=f"probe {'/'.join(key)}")
+        probed.task.add_done_callback(_report)
+
+    async def _probe(self, key: Key, probed: _Probed) -> None:
+        async with self._slots:
+            results = [await self._asker.ask(target) for target in probed.targets]
+        result = self._worst(probed.targets, results)
+        before, probed.agreement = probed.agreement, probed.agreement.after(result)
+        believed = probed.agreement.believed
+        if believed != before.believed:
+            if believed is not None and believed.outcome is ProbeOutcome.FAILED:
+                logger.warning("Workspace %s/%s: %s", *key, believed.message)
+            self._changed(key)
+        self._schedule(key, probed)
+
+    def _worst(self, targets: tuple[ProbeTarget, ...], results: list[ProbeResult]) -> ProbeResult:
+        """Return the result that decides: one request that fails is a failure, one that could not be tried proves nothing."""
+        told = [self._told(target, result) for target, result in zip(targets, results, strict=True)]
+        return min(told, key=lambda result: _ORDER.index(result.outcome))
+
+    def _told(self, target: ProbeTarget, result: ProbeResult) -> ProbeResult:
+        if result.code is not None:
+            self._reached.add(target.gateway)
+        elif result.outcome is ProbeOutcome.NOT_POSSIBLE and target.gateway in self._reached:
+            return ProbeResult(ProbeOutcome.FAILED, result.url, None, result.message)
+        return result
+
+
+_ORDER = (ProbeOutcome.FAILED, ProbeOutcome.NOT_POSSIBLE, ProbeOutcome.ANSWERED)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())

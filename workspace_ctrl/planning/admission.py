@@ -1,0 +1,68 @@
+"""Whether a Gateway's listeners can take the route of a Workspace, told from the Gateway itself.
+
+The Gateway's controller says whether they do; it does not say what would have to be written where. That is said here, so a person need not
+know the rules by heart. A Gateway is never written: it belongs to somebody else.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from workspace_ctrl.records.cluster import Namespace
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.listeners import Listener
+
+_NAME_LABEL = "kubernetes.io/metadata.name"
+"""Kubernetes puts it on every namespace."""
+
+
+def find_listeners(
+    gateway: Gateway, section: str, namespace: str, hostnames: Sequence[str], live: Namespace | None
+) -> tuple[Listener, ...] | Problem:
+    """Return the listeners of `gateway` that take a route of `namespace` for `hostnames`, or why none does.
+
+    `section` names one listener; `live` is the namespace, or None where its labels are not known: then those that may take it.
+    """
+    named = [entry for entry in gateway.listeners if section in {"", entry.name}]
+    if not named:
+        known = ", ".join(entry.name for entry in gateway.listeners) or "none"
+        return _problem("ListenerNotFound", f"{gateway.ref} has no listener {section}; it has: {known}")
+    speaking = [entry for entry in named if entry.speaks_http and entry.takes_http_routes]
+    if not speaking:
+        listed = ", ".join(f"{entry.name} ({entry.protocol})" for entry in named)
+        return _problem("NoHTTPListener", f"no listener of {gateway.ref} takes HTTPRoutes: {listed}")
+    labels = live.labels if live is not None else None
+    own = gateway.ref.namespace
+    admitting = [entry for entry in speaking if entry.admits_namespace(namespace, labels, own=own) is not False]
+    if not admitting:
+        words = " ".join(_refusal(gateway, entry, namespace) for entry in speaking)
+        return _problem("NotAllowedByListeners", words)
+    fitting = tuple(entry for entry in admitting if entry.admits_hostnames(hostnames))
+    if not fitting:
+        listed = _join(entry.hostname for entry in admitting)
+        text = f"listeners of {gateway.ref} take requests for {listed}, not for {_join(hostnames)}; change gateway.hostnames"
+        return _problem("NoMatchingListenerHostname", text)
+    return fitting
+
+
+def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:
+    place = f"listener {listener.name} of {gateway.ref}"
+    if listener.routes_from == "Selector":
+        return (
+            f"{place} takes routes of namespaces with {listener.selector or 'no label'}, which {namespace} has not; "
+            f"label the namespace so, or write in that listener: {_admitting(namespace)}"
+        )
+    whose = f"its own namespace {gateway.ref.namespace}" if listener.routes_from == "Same" else "no namespace"
+    return f"{place} takes routes of {whose} only; to admit {namespace}, write in that listener: {_admitting(namespace)}"
+
+
+def _admitting(namespace: str) -> str:
+    """Return the line that admits `namespace`, and no other that is not admitted already by name."""
+    return f"allowedRoutes: {{namespaces: {{from: Selector, selector: {{matchLabels: {{{_NAME_LABEL}: {namespace}}}}}}}}}"
+
+
+def _join(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))
+
+
+def _problem(reason: str, message: str) -> Problem:
+    return Problem(LinkName.ROUTE, reason, message)

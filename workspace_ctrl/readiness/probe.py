@@ -1,0 +1,54 @@
+"""The last link: a request through the Gateway is answered. And where to send that request."""
+
+from collections.abc import Iterator
+
+from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
+from workspace_ctrl.records.listeners import SCHEMES
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
+from workspace_ctrl.records.snapshot import Snapshot
+
+_ANY_NAME = "probe"
+"""Stands for the asterisk of a wildcard."""
+
+
+def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+    """Return whether a request through each Gateway was answered, as far as that could be found out."""
+    result = snapshot.probe
+    if result is None:
+        return Link.waiting(LinkName.PROBE, "ProbePending", "a request through the Gateway is being tried")
+    if result.outcome is ProbeOutcome.FAILED:
+        return Link.broken(LinkName.PROBE, "ProbeFailed", result.message)
+    if result.outcome is ProbeOutcome.NOT_POSSIBLE:
+        silent = next((parent for parent in decisions.parents if not parent.writes_status), None)
+        if silent is not None:
+            text = f"{silent.class_title} reports nothing, and a request could not be tried: {result.message}"
+            return Link.waiting(LinkName.PROBE, "NotVerified", text)
+        return Link.true(LinkName.PROBE, "NotProbed", f"not tried with a request: {result.message}")
+    wanted = decisions.model_names[:1]
+    if result.models and wanted and wanted[0] not in result.models:
+        text = f"the model server does not know {wanted[0]}; it serves {', '.join(result.models[:10])}; change gateway.modelName"
+        return Link.broken(LinkName.PROBE, "ModelNameUnknown", text)
+    return Link.true(LinkName.PROBE, "ProbeAnswered", result.message)
+
+
+def probe_targets(decisions: Decisions, snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
+    """Return where to ask for the model: each listener that takes the route."""
+    return tuple(target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+
+
+def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterator[ProbeTarget]:
+    gateway = parent.gateway
+    services = [service for service in snapshot.gateway_services if service.serves(gateway.ref)]
+    for listener in parent.listeners:
+        inside = (service.cluster_ip for service in services if service.cluster_ip and listener.port in service.ports)
+        hostnames = listener.common_hostnames(decisions.hostnames)
+        yield ProbeTarget(
+            gateway=gateway.key,
+            scheme=SCHEMES[listener.protocol][0],
+            addresses=tuple(dict.fromkeys((*inside, *gateway.addresses))),
+            port=listener.port,
+            path=decisions.path,
+            hostname=hostnames[0].replace("*", _ANY_NAME) if hostnames else "",
+            model=next(iter(decisions.model_names), ""),
+        )

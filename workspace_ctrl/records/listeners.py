@@ -1,0 +1,93 @@
+"""Listeners of a Gateway, and which routes they admit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from workspace_ctrl.records.meta import Json
+from workspace_ctrl.records.selectors import EVERYTHING, Selector, parse_selector
+
+SCHEMES: Final[Mapping[str, tuple[str, int]]] = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
+"""Protocol of a listener that takes HTTPRoutes → scheme and usual port of its URLs."""
+_HTTP_ROUTE = ("gateway.networking.k8s.io", "HTTPRoute")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listener of a Gateway."""
+
+    name: str
+    protocol: str
+    port: int
+    hostname: str = ""
+    """Host name that requests must have, or a wildcard; empty for any."""
+    routes_from: str = "Same"
+    """Namespaces whose routes it admits: Same, All, Selector or None."""
+    selector: Selector = EVERYTHING
+    """Which ones, where `routes_from` is Selector."""
+    takes_http_routes: bool = True
+    """Whether its list of kinds, where it has one, names HTTPRoute."""
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether HTTPRoutes can be attached to its protocol at all."""
+        return self.protocol in SCHEMES
+
+    def admits_namespace(self, namespace: str, labels: Mapping[str, str] | None, *, own: str) -> bool | None:
+        """Whether routes of `namespace` may attach; None where that cannot be told, because its labels are not known.
+
+        `own` is the namespace of the Gateway.
+        """
+        if self.routes_from == "All":
+            return True
+        if self.routes_from == "Selector":
+            return None if labels is None else self.selector.selects(labels)
+        return self.routes_from == "Same" and namespace == own
+
+    def admits_hostnames(self, hostnames: Sequence[str]) -> bool:
+        """Whether a route with these host names, or with none, has one in common with the listener."""
+        return not hostnames or not self.hostname or any(_overlap(self.hostname, hostname) for hostname in hostnames)
+
+    def common_hostnames(self, hostnames: Sequence[str]) -> tuple[str, ...]:
+        """Return the host names, wildcards among them, by which a route with `hostnames` is reached; none where any name will do."""
+        if not hostnames or not self.hostname:
+            return tuple(hostnames) or ((self.hostname,) if self.hostname else ())
+        return tuple(_narrower(self.hostname, hostname) for hostname in hostnames if _overlap(self.hostname, hostname))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two host names, each of which may be a wildcard, have a name in common (Gateway API's rule)."""
+    if one == other:
+        return True
+    suffix, other_suffix = _suffix(one), _suffix(other)
+    if suffix and other_suffix:
+        return suffix.endswith(other_suffix) or other_suffix.endswith(suffix)
+    if suffix:
+        return other.endswith(suffix)
+    return bool(other_suffix) and one.endswith(other_suffix)
+
+
+def _narrower(one: str, other: str) -> str:
+    """Return what two host names that overlap have in common: the plain one, or the longer wildcard."""
+    return max(one, other, key=lambda hostname: (not hostname.startswith("*."), len(hostname)))
+
+
+def _suffix(hostname: str) -> str:
+    """Return what all names of a wildcard end with; empty for a plain name."""
+    return hostname.removeprefix("*") if hostname.startswith("*.") else ""
+
+
+def parse_listener(entry: Json) -> Listener:
+    """Return the record of a listener."""
+    allowed: Json = entry.get("allowedRoutes") or {}
+    namespaces: Json = allowed.get("namespaces") or {}
+    kinds = [(kind.get("group", _HTTP_ROUTE[0]), kind.get("kind")) for kind in allowed.get("kinds") or ()]
+    return Listener(
+        name=entry.get("name") or "",
+        protocol=entry.get("protocol") or "",
+        port=entry.get("port") or 0,
+        hostname=entry.get("hostname") or "",
+        routes_from=namespaces.get("from") or "Same",
+        selector=parse_selector(namespaces.get("selector") or {}),
+        takes_http_routes=not kinds or _HTTP_ROUTE in kinds,
+    )

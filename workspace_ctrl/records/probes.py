@@ -1,0 +1,54 @@
+"""A request through the Gateway, and what came of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProbeOutcome(StrEnum):
+    """What a probe found out."""
+
+    ANSWERED = "Answered"
+    FAILED = "Failed"
+    NOT_POSSIBLE = "NotPossible"
+    """The Gateway cannot be reached from where the controller runs, or wants to know who asks: nothing was found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """Where one listener of a Gateway is asked for the model."""
+
+    gateway: str
+    """Gateway, as namespace/name."""
+    scheme: str
+    addresses: tuple[str, ...]
+    """IP addresses and names to connect to, the nearest first."""
+    port: int
+    path: str
+    """Path prefix of the model."""
+    hostname: str = ""
+    """Host name that the listener or the route wants; empty for any."""
+    model: str = ""
+    """Name of the model; empty where it is not known."""
+
+    @property
+    def url(self) -> str:
+        """The URL that is asked, for people."""
+        host = self.hostname or next(iter(self.addresses), self.gateway)
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What came of a probe."""
+
+    outcome: ProbeOutcome
+    url: str = ""
+    code: int | None = None
+    """HTTP status; None where there was no answer."""
+    message: str = ""
+    models: tuple[str, ...] = ()
+    """Names that the model server gave itself; empty where it was not asked."""
+
+    def agrees_with(self, other: "ProbeResult | None") -> bool:
+        """Whether both say the same, in words that may differ."""
+        return other is not None and (self.outcome, self.code) == (other.outcome, other.code)
