@@ -27,7 +27,13 @@ class Controller:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
     def __init__(
-        self, client: Client, settings: Settings, *, shut: frozenset[str] = frozenset(), reports: Reports | None = None
+        self,
+        client: Client,
+        settings: Settings,
+        *,
+        shut: frozenset[str] = frozenset(),
+        unwatched: frozenset[str] = frozenset(),
+        reports: Reports | None = None,
     ) -> None:
         self._settings = settings
         self._cache = Cache(partial(settings.scope.watched_in, shut=shut))
@@ -35,7 +41,8 @@ class Controller:
         self._stopping = False
         self._reports: Reports = reports or NoReports()
         self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
-        self._informers = [informer for watched in WATCHED for informer in self._informers_of(client, watched)]
+        wanted = [watched for watched in WATCHED if watched.store not in unwatched]
+        self._informers = [informer for watched in wanted for informer in self._informers_of(client, watched)]
         self._references = References(client, self._add)
         self._reconciler = Reconciler(
             client,

@@ -99,4 +99,9 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
     WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
 )
 
+GATEWAY_SIDE: Final = frozenset(
+    resource.kind for resource in (OCI_REPOSITORY, HELM_RELEASE, HTTP_ROUTE, INFERENCE_POOL, GATEWAY, GATEWAY_CLASS)
+)
+"""Kinds that only the feature gate gatewayAPIInferenceExtension needs."""
+
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
