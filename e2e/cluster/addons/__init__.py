@@ -20,6 +20,7 @@ ADDONS: dict[str, Addon] = {
         image_only.ENDPOINT_PICKER,
         image_only.VLLM,
         image_only.FLUX_CONTROLLERS,
+        workspace_ctrl.IMAGE,
         workspace_ctrl.ADDON,
     )
 }

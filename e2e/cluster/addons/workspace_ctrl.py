@@ -23,6 +23,19 @@ def install(work: Installation) -> None:
     work.helm("upgrade", "--install", chart.NAME, str(chart.chart()), *place, f"--values={values}", "--wait", "--timeout=60s")
 
 
+def _nothing(_: Installation) -> None:
+    """Nothing but the image is needed."""
+
+
+IMAGE = Addon(
+    "workspace-ctrl-image",
+    "the image of the controller of this repository",
+    _nothing,
+    images=(controller,),
+    programs=("mmdebstrap",),
+    forms=frozenset({Form.FULL}),
+    on_request=True,
+)
 ADDON = Addon(
     "workspace-ctrl",
     "the controller of this repository, from its chart",
