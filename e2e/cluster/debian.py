@@ -13,7 +13,12 @@ PYTHON_VERSION = "3.11"
 """That of the suite."""
 
 _PACKAGES = ("base-files", "python3-minimal", "libpython3-stdlib", "netbase", "tzdata")
-_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/bin/dpkg*", "/usr/bin/mawk", "/usr/bin/debconf*")
+_TOOLS = ("dpkg*", "debconf*", "mawk", "update-alternatives")
+_LEFT_OUT = (
+    *(f"/usr/share/{folder}/*" for folder in ("doc", "man", "locale")),
+    *(f"/usr/bin/{tool}" for tool in _TOOLS),
+    "/usr/sbin/*",
+)
 
 
 def python_layer() -> Path:

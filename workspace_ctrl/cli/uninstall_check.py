@@ -50,7 +50,7 @@ async def _workspaces(configuration: Any, scope: Scope) -> list[str]:  # noqa: A
         client = Client(connection, FIELD_MANAGER)
         for namespace in scope.namespaces or ("",):
             page = await client.list_page(WORKSPACE, parameters, namespace, metadata_only=True)
-            found += [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in page["items"]]
+            found += [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in page.get("items") or ()]
     except KindNotServedError:
         return []
     finally:
