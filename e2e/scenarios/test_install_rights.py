@@ -115,3 +115,13 @@ def test_every_right_is_used_and_none_is_missing(release, team, behind):
     assert release.forbidden() == {}
     rights = granted(GATE)
     assert rights - used(release.events()) == set(UNSEEN)
+
+
+def test_with_chosen_namespaces_there_are_no_rights_in_others_and_none_is_missing(release, team):
+    cluster = release.cluster
+    release.upgrade(GATE, NO_FLUX, {"scope": {"namespaces": [team]}})
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway={"enabled": False}))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    assert release.forbidden() == {}
+    for right in (("list", "pods"), ("patch", "deployments"), ("get", "configmaps"), ("create", "helmreleases")):
+        assert cluster.kubectl("auth", "can-i", *right, f"--as={ACCOUNT}", "-n", "default", check=False).strip() == "no"
