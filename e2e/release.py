@@ -26,8 +26,10 @@ FORBIDDEN = 403
 
 
 def import_image(cluster: LocalCluster, tag: str = "") -> None:
-    """Make the controller's image known to the node; with `tag`, under that one."""
-    Installation.on(cluster, Steps()).import_image(controller(tag))
+    """Make the controller's image known to the node, where it is not yet; with `tag`, under that one."""
+    work, image = Installation.on(cluster, Steps()), controller(tag)
+    if not work.has_image(image):
+        work.import_image(image)
 
 
 def own_chart(cluster: LocalCluster) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class Release:
 
     def __init__(self, cluster: LocalCluster) -> None:
         self.cluster = cluster
+        import_image(cluster)
         self._events_before = len(cluster.audit_events(ACCOUNT))
         if not cluster.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"):
             cluster.kubectl("create", "namespace", NAMESPACE)

@@ -149,13 +149,13 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_h
 
     refused = release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
     assert refused.returncode
-    assert f"1 Workspace is still there ({team}/phi)" in refused.stdout + refused.stderr
+    assert f"1 Workspace is still there (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    assert served(cluster, team) == set()
     gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
     assert not gone.returncode, gone.stderr
+    assert served(cluster, team) == set()
     kept = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
     assert "customresourcedefinition.apiextensions.k8s.io/workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them

@@ -117,13 +117,17 @@ def parse_conditions(raw: object) -> tuple[Condition, ...]:
 
 
 def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
-    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not True.
+    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not well.
 
     There are some twenty of them for each Workspace, so words that recur are kept once.
     """
     if not isinstance(raw, list):
         return ()
     return tuple(_parse_brief(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+
+
+_FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
+"""Conditions of others that are True when something is wrong."""
 
 
 def _parse(entry: Mapping[str, Any]) -> Condition:
@@ -141,7 +145,7 @@ def _parse_brief(entry: Mapping[str, Any]) -> Condition:
         type=intern(str(entry["type"])),
         status=status,
         reason=intern(str(entry.get("reason") or "")),
-        message="" if status == Status.TRUE else str(entry.get("message") or ""),
+        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else str(entry.get("message") or ""),
         observed_generation=generation if isinstance(generation, int) else None,
     )
 
