@@ -3,14 +3,17 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CRD := charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml
+CRD := charts/workspace-ctrl/files/kaito.sh_workspaces.yaml
 REFERENCE := docs/reference/workspace.md
 TESTS ?=
 N ?= 200
 BENCH ?=
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= localhost/workspace-ctrl:$(VERSION)
+TARGET ?= controller
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit generate lock bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +65,18 @@ e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, k
 
 bench: setup ## Measure the controller with N=200 Workspaces at once on a cluster of its own (BENCH="--broken 50 --write" for more)
 	$(BIN)/python -m e2e.bench --workspaces $(N) $(BENCH)
+
+image: ## Build the container image with Docker (IMAGE=registry/name:tag, TARGET=with-helm for one with helm)
+	docker build --target $(TARGET) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --tag $(IMAGE) .
+
+chart: ## Pack the chart into dist, with the chart of Flux (needs helm and the Internet)
+	helm package charts/workspace-ctrl --dependency-update --destination dist
+
+sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX)
+	@mkdir -p dist && rm -rf build/sbom
+	$(BIN)/python -m pip install --quiet --require-hashes --no-compile --target build/sbom -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-compile --target build/sbom .
+	$(BIN)/python image/sbom.py build/sbom > dist/sbom.cdx.json
 
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

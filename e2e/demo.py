@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,16 +13,18 @@ from rich.console import Console
 
 from e2e import workspaces
 from e2e.chat import chat
-from e2e.cluster import Cluster, ClusterError, down, up
-from e2e.cluster.places import cache_dir
-from e2e.cluster.processes import ProcessId
-from e2e.controller import command
+from e2e.cluster import Cluster, ClusterError, LocalCluster, down, up
+from e2e.cluster.addons import ALL, workspace_ctrl
+from e2e.cluster.installation import Installation
+from e2e.cluster.own_image import controller
+from e2e.cluster.progress import Steps
 
 CLUSTER = "demo"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "quickstart"
 WORKSPACE = "workspace-phi-4-mini"
 MODEL = "phi-4-mini-instruct"
 QUESTION = "What is a Gateway?"
+LOG = f"kubectl logs --namespace {workspace_ctrl.NAMESPACE} deployment/workspace-ctrl"
 SHOWN = "workspace,ocirepository,helmrelease,inferencepool,httproute,pod"
 
 console = Console(highlight=False)
@@ -39,7 +40,7 @@ def up_command() -> None:
     """Set everything up, serve the quickstart's model, and ask it something."""
     started = time.monotonic()
     try:
-        _show(up(CLUSTER, install_packages=True))
+        _show(up(CLUSTER, addons=(ALL, "workspace-ctrl-image"), install_packages=True))
     except (ClusterError, AssertionError, subprocess.CalledProcessError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -49,17 +50,15 @@ def up_command() -> None:
 
 @main.command("down")
 def down_command() -> None:
-    """Stop the controller, end the cluster, and remove everything of both."""
-    stopped = _stop_controller()
-    gone = down(CLUSTER)
-    console.print("the demo is gone" if gone or stopped else "there is no demo")
+    """End the cluster and remove everything of it."""
+    console.print("the demo is gone" if down(CLUSTER) else "there is no demo")
 
 
-def _show(cluster: Cluster) -> None:
-    _step("Installing the CRD and starting the controller")
-    workspaces.install_crd(cluster)
-    log = _start_controller(cluster)
-    console.print(f"[dim]log of the controller: {log}[/]")
+def _show(cluster: LocalCluster) -> None:
+    _step(f"helm upgrade --install workspace-ctrl charts/workspace-ctrl --namespace {workspace_ctrl.NAMESPACE} --wait")
+    _install(cluster)
+    console.print(cluster.kubectl("get", "pods", f"--namespace={workspace_ctrl.NAMESPACE}").rstrip())
+    console.print(f"[dim]its log: make demo-shell, then: {LOG}[/]")
 
     _step(f"kubectl apply -f {os.path.relpath(EXAMPLE)}/")
     console.print(cluster.kubectl("apply", "-f", str(EXAMPLE), actor="user").rstrip())
@@ -89,47 +88,15 @@ def _show(cluster: Cluster) -> None:
 def _run(cluster: Cluster, *arguments: str) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig_for("user"))}
     if subprocess.run([sys.executable, "-m", "workspace_ctrl", *arguments], env=environment, check=False).returncode:
-        raise AssertionError(f"{WORKSPACE} did not become ready; the log of the controller: {_log()}")
+        raise AssertionError(f"{WORKSPACE} did not become ready; the log of the controller: {LOG}")
 
 
-def _start_controller(cluster: Cluster) -> Path:
-    """Start the controller anew, so that a second demo shows the code as it is now."""
-    _stop_controller()
-    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig_for("controller"))}
-    _log().parent.mkdir(parents=True, exist_ok=True)
-    with _log().open("w") as log:
-        process = subprocess.Popen(
-            command(cluster, "--progress-interval", "0.5"),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            close_fds=True,
-        )
-    _identity().write_text(json.dumps(vars(ProcessId.of(process.pid))))
-    return _log()
-
-
-def _stop_controller() -> bool:
-    """Stop the demo's controller, if it runs; by pid and start time, so that no other process can be meant."""
-    if not _identity().exists():
-        return False
-    identity = ProcessId.from_json(json.loads(_identity().read_text()))
-    if identity.alive:
-        os.kill(identity.pid, signal.SIGTERM)
-        if not identity.gone_within(10):
-            identity.kill()
-    _identity().unlink()
-    return True
-
-
-def _identity() -> Path:
-    return cache_dir() / "demo" / "controller.json"
-
-
-def _log() -> Path:
-    return cache_dir() / "demo" / "controller.log"
+def _install(cluster: LocalCluster) -> None:
+    """Install the chart, or upgrade it, so that a second demo shows the code as it is now."""
+    work = Installation.on(cluster, Steps())
+    if not work.has_image(controller()):
+        work.import_image(controller())
+    workspace_ctrl.install(work)
 
 
 def _step(words: str) -> None:

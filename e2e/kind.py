@@ -43,7 +43,8 @@ def main() -> None:
         _fill(Path(scratch))
         charts = ChartSource().url.rpartition("/")[0]
         environment = {**os.environ, "WORKSPACE_CTRL_E2E": "external", "WORKSPACE_CTRL_E2E_CHARTS": charts}
-        tests = [sys.executable, "-m", "pytest", "e2e/scenarios", *sys.argv[1:]]
+        # Those of the chart begin with a cluster without Flux.
+        tests = [sys.executable, "-m", "pytest", "e2e/scenarios", "--ignore-glob=*test_install*", *sys.argv[1:]]
         sys.exit(subprocess.run(tests, env=environment, check=False).returncode)
 
 

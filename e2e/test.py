@@ -7,6 +7,7 @@ import os
 import sys
 
 from e2e.cluster import ClusterError, Form, addons, external
+from e2e.cluster.fixtures import BARE
 from e2e.cluster.start import prepare
 
 
@@ -16,7 +17,8 @@ def main() -> None:
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:
             for each in dict.fromkeys([form, Form.PLANE]):
-                prepare(each, addons.choose([addons.ALL], each), install_packages=form is Form.FULL)
+                names = [addons.ALL, *(BARE if each is Form.FULL else ())]
+                prepare(each, addons.choose(names, each), install_packages=form is Form.FULL)
         except ClusterError as error:
             sys.exit(f"make test: {error}")
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[1:]])  # noqa: S606 - our own interpreter

@@ -18,6 +18,7 @@ __all__ = [
     "Cluster",
     "ClusterError",
     "Form",
+    "LocalCluster",
     "MissingCapabilityError",
     "MissingPackagesError",
     "NotPossibleError",

@@ -73,6 +73,7 @@ def _api_server(settings: Settings, places: ClusterPlaces, kubernetes: Build) ->
         f"--tls-private-key-file={identity.key(places)}",
         f"--token-auth-file={identity.token_file(places)}",
         "--authorization-mode=RBAC",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",  # as OpenShift does: it asks for one right more
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={identity.certificate(places)}",
         f"--service-account-signing-key-file={identity.key(places)}",

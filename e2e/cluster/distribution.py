@@ -42,7 +42,9 @@ FULL = (
     Package("iproute2", "ip"),
     Package("mount", "mount"),
 )
-BY_PROGRAM = {"docker-registry": Package("docker-registry", "docker-registry")}
+BY_PROGRAM = {
+    package.file: package for package in (Package("docker-registry", "docker-registry"), Package("mmdebstrap", "mmdebstrap"))
+}
 
 
 def ensure(packages: Iterable[Package], *, install: bool) -> None:

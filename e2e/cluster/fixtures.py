@@ -20,7 +20,13 @@ from e2e.cluster.protocol import Cluster
 from e2e.cluster.start import down, prepare, up
 
 REUSE = "WORKSPACE_CTRL_CLUSTER"
-FORM_OF_FIXTURE = {"cluster": Form.FULL, "plane": Form.PLANE}
+REUSE_BARE = "WORKSPACE_CTRL_BARE_CLUSTER"
+BARE = ("registry", "gateway-api", "coredns", "istio", "gpus", "endpoint-picker", "vllm", "flux-images", "workspace-ctrl-image")
+FIXTURES = {
+    "cluster": (Form.FULL, (registry.ALL,)),
+    "bare_cluster": (Form.FULL, BARE),
+    "plane": (Form.PLANE, (registry.ALL,)),
+}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -30,11 +36,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     names = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     manager = session.config.pluginmanager.getplugin("capturemanager")
     with manager.global_and_fixture_disabled() if manager else contextlib.nullcontext():
-        for fixture, form in FORM_OF_FIXTURE.items():
-            if fixture in names and _is_ours_to_start(form):
+        for fixture, (form, addons) in FIXTURES.items():
+            if fixture in names and (fixture != "cluster" or not (external.wanted() or os.environ.get(REUSE))):
                 # Whatever is wrong is said again by the fixture, where it counts against the tests that need it.
                 with contextlib.suppress(ClusterError):
-                    prepare(form, registry.choose([registry.ALL], form), install_packages=False)
+                    prepare(form, registry.choose(addons, form), install_packages=False)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +52,22 @@ def cluster() -> Iterator[Cluster]:
     if reused := os.environ.get(REUSE):
         yield LocalCluster.attach(reused)
         return
-    yield from _started(Form.FULL)
+    yield from _started("cluster")
+
+
+@pytest.fixture(scope="session")
+def bare_cluster() -> Iterator[LocalCluster]:
+    """A cluster whose pods really run, without Flux and without our CRD: the controller is installed there from its chart."""
+    if reused := os.environ.get(REUSE_BARE):
+        yield LocalCluster.attach(reused)
+        return
+    yield from _started("bare_cluster")
 
 
 @pytest.fixture(scope="session")
 def plane() -> Iterator[Cluster]:
     """A control plane with Flux and a simulated node; its pods are only played."""
-    yield from _started(Form.PLANE)
+    yield from _started("plane")
 
 
 @pytest.fixture
@@ -67,14 +82,11 @@ def plane_namespace(plane: Cluster) -> Iterator[str]:
     yield from _fresh_namespace(plane)
 
 
-def _is_ours_to_start(form: Form) -> bool:
-    return form is Form.PLANE or not (external.wanted() or os.environ.get(REUSE))
-
-
-def _started(form: Form) -> Iterator[Cluster]:
-    name = f"test-{form}-{os.getpid()}"
+def _started(fixture: str) -> Iterator[LocalCluster]:
+    form, addons = FIXTURES[fixture]
+    name = f"test-{fixture.replace('_', '-')}-{os.getpid()}"
     try:
-        yield up(name, form)
+        yield up(name, form, addons)
     except NotPossibleError as error:
         pytest.skip(str(error))
     except ClusterError as error:

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import GWIE, INFERENCE, ISTIO, ISTIO_VERSION
+from e2e.cluster.catalog import FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
@@ -95,6 +95,26 @@ def vllm() -> Image:
         links=tuple((f"/bin/{applet}", "busybox") for applet in _applets()),
         entrypoint=("vllm", "serve"),
     )
+
+
+def flux_image(controller: str) -> str:
+    """Return the name of the image of one of Flux's controllers, in the version that is built."""
+    return f"ghcr.io/fluxcd/{controller}:{FLUX.version(f'github.com/fluxcd/{controller}')}"
+
+
+def source_controller() -> Image:
+    """Return Flux's source-controller."""
+    return _flux("source-controller")
+
+
+def helm_controller() -> Image:
+    """Return Flux's helm-controller."""
+    return _flux("helm-controller")
+
+
+def _flux(controller: str) -> Image:
+    path = f"/usr/local/bin/{controller}"
+    return Image(flux_image(controller), (FileEntry(path, build(FLUX).binary(controller)),), entrypoint=(path,), user=NONROOT)
 
 
 def envoy() -> Path:

@@ -126,6 +126,13 @@ class Installation:
         command = [str(build(FLUX).binary("helm")), f"--kubeconfig={self.cluster.kubeconfig_for(INSTALLER)}", *arguments]
         self._checked(subprocess.run(command, capture_output=True, text=True, check=False))
 
+    def has_image(self, image: Image) -> bool:
+        """Say whether the node knows an image of that name."""
+        listed = self.cluster.run(
+            ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "list", "--quiet", f"name=={image.name}"]
+        )
+        return bool(listed.stdout.strip())
+
     def import_image(self, image: Image) -> None:
         """Make an image known to the node, and to the registry for pods whose policy is to pull always."""
         source = layout(image)

@@ -1,9 +1,10 @@
-"""Container images without a builder: an OCI layout with one layer, made of files that are already here."""
+"""Container images without a builder: an OCI layout whose last layer is made of files that are already here."""
 
 import hashlib
 import io
 import json
 import platform
+import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -39,12 +40,15 @@ class Image:
     links: tuple[tuple[str, str], ...] = ()
     user: str = "0:0"
     env: tuple[str, ...] = ("PATH=/usr/local/bin:/usr/bin:/bin",)
+    layers: tuple[Path, ...] = ()
+    """Finished layers (tar) below the files; their names tell their content."""
+    labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Name the content, without reading it."""
-        parts = (self.name, *(file.identity for file in self.files), repr(self.links))
-        settings = (repr(self.entrypoint), self.user, repr(self.env))
+        parts = (self.name, *(file.identity for file in self.files), repr(self.links), *(layer.name for layer in self.layers))
+        settings = (repr(self.entrypoint), self.user, repr(self.env), *([repr(self.labels)] if self.labels else []))
         return hashlib.sha256("\n".join(parts + settings).encode()).hexdigest()[:16]
 
 
@@ -54,17 +58,28 @@ def write_layout(image: Image, target: Path) -> None:
         layout = Path(scratch) / "layout"
         blobs = layout / "blobs" / "sha256"
         blobs.mkdir(parents=True)
+        layers = [_take_layer(layer, layout, blobs) for layer in image.layers]
         layer = layout / "layer"
         _write_layer(image, layer)
         digest, size = _digest(layer)
         layer.rename(blobs / digest)
-        config = _json(_config(image, digest))
-        manifest = _json(_manifest(config, digest, size))
+        layers.append((digest, size))
+        config = _json(_config(image, [digest for digest, _ in layers]))
+        manifest = _json(_manifest(config, layers))
         for blob in (config, manifest):
             (blobs / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
         (layout / "index.json").write_bytes(_json(_index(image, manifest)))
         (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
         layout.rename(target)
+
+
+def _take_layer(layer: Path, layout: Path, blobs: Path) -> tuple[str, int]:
+    """Copy a finished layer; return its digest and size."""
+    copy = layout / "layer"
+    shutil.copyfile(layer, copy)
+    digest, size = _digest(copy)
+    copy.rename(blobs / digest)
+    return digest, size
 
 
 def publish(layout: Path, name: str, storage: Path) -> None:
@@ -91,21 +106,23 @@ def _write_link(folder: Path, digest: str) -> None:
     (folder / "link").write_text(digest)
 
 
-def _config(image: Image, layer: str) -> dict[str, object]:
+def _config(image: Image, layers: list[str]) -> dict[str, object]:
+    config: dict[str, object] = {"Entrypoint": image.entrypoint, "User": image.user, "Env": image.env}
     return {
         "architecture": ARCHITECTURES[platform.machine()],
         "os": "linux",
-        "config": {"Entrypoint": image.entrypoint, "User": image.user, "Env": image.env},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
+        "config": config | ({"Labels": dict(image.labels)} if image.labels else {}),
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}" for layer in layers]},
     }
 
 
-def _manifest(config: bytes, layer: str, size: int) -> dict[str, object]:
+def _manifest(config: bytes, layers: list[tuple[str, int]]) -> dict[str, object]:
+    media_type = "application/vnd.oci.image.layer.v1.tar"
     return {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": _descriptor("application/vnd.oci.image.config.v1+json", config),
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": f"sha256:{layer}", "size": size}],
+        "layers": [{"mediaType": media_type, "digest": f"sha256:{digest}", "size": size} for digest, size in layers],
     }
 
 

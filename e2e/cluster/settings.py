@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
+from e2e.cluster.isolation import NODE_IP
 from e2e.cluster.places import ClusterPlaces
 from e2e.cluster.program import write_json
 
@@ -62,6 +63,11 @@ class Settings:
     def registry(self) -> str:
         """Where source-controller reaches the chart registry."""
         return f"127.0.0.1:{self.ports['registry']}"
+
+    @property
+    def registry_for_pods(self) -> str:
+        """Where pods reach the chart registry, in the full form."""
+        return f"{NODE_IP}:{self.ports['registry']}"
 
     @property
     def node_name(self) -> str:

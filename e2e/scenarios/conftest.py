@@ -1,9 +1,14 @@
-"""A cluster whose pods run, with the Workspace's CRD."""
+"""A cluster whose pods run, with the Workspace's CRD; and one without anything, for the chart."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from e2e import workspaces
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, LocalCluster
+from e2e.release import Release
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +16,31 @@ def serving_cluster(cluster: Cluster) -> Cluster:
     """The cluster, ready for Workspaces."""
     workspaces.install_crd(cluster)
     return cluster
+
+
+@pytest.fixture
+def release(bare_cluster: LocalCluster) -> Iterator[Release]:
+    """A release of our chart that is not there yet; afterwards nothing of it is left."""
+    made = Release(bare_cluster)
+    made.remove()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def team(bare_cluster: LocalCluster) -> Iterator[str]:
+    """A namespace of the test's own on the cluster where the chart is installed."""
+    name = f"team-{secrets.token_hex(4)}"
+    bare_cluster.kubectl("create", "namespace", name)
+    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=30s")
+    yield name
+    bare_cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def behind(bare_cluster: LocalCluster, team: str) -> Iterator[dict[str, Any]]:
+    """A Gateway in the team's namespace: the field by which a Workspace names it."""
+    workspaces.apply(bare_cluster, team, workspaces.gateway())
+    bare_cluster.kubectl("wait", "gateway/inference-gateway", "-n", team, "--for=condition=Programmed", "--timeout=60s")
+    yield workspaces.behind("inference-gateway", team)
+    bare_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", team)

@@ -57,8 +57,6 @@ class Status(StrEnum):
     UNKNOWN = "Unknown"
 
 
-_BAD_WHEN_TRUE: Final = frozenset({"ReplicaFailure", "Stalled"})
-"""Types of others whose message is wanted when they are True."""
 UNSPECIFIED: Final = "Unspecified"
 """Reason of a condition whose maker gave none; the API conventions demand one."""
 MESSAGE_LIMIT = 4096
@@ -128,6 +126,10 @@ def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
     return tuple(_parse_brief(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
 
 
+_FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
+"""Conditions of others that are True when something is wrong."""
+
+
 def _parse(entry: Mapping[str, Any]) -> Condition:
     return replace(
         _parse_brief(entry),
@@ -143,7 +145,7 @@ def _parse_brief(entry: Mapping[str, Any]) -> Condition:
         type=intern(str(entry["type"])),
         status=status,
         reason=intern(str(entry.get("reason") or "")),
-        message="" if status == Status.TRUE and entry["type"] not in _BAD_WHEN_TRUE else str(entry.get("message") or ""),
+        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else str(entry.get("message") or ""),
         observed_generation=generation if isinstance(generation, int) else None,
     )
 

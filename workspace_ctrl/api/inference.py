@@ -154,14 +154,23 @@ class WorkloadRef(ApiModel):
     """Pods that somebody else deploys; only the gateway side of them is made here."""
 
     api_version: str = Field(
-        default="apps/v1", max_length=253, description="API version of the object, such as leaderworkerset.x-k8s.io/v1."
+        default="apps/v1",
+        max_length=253,
+        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+$",  # becomes part of a path that we ask the API server for
+        description="API version of the object, such as leaderworkerset.x-k8s.io/v1.",
     )
     kind: str | None = Field(
         default=None,
         max_length=63,
+        pattern="^[A-Z][A-Za-z0-9]*$",
         description="Kind of the object: Deployment, StatefulSet, or any kind with a pod template or a scale subresource.",
     )
-    name: str | None = Field(default=None, max_length=_NAME_LIMIT, description="Name of the object, in the Workspace's namespace.")
+    name: str | None = Field(
+        default=None,
+        max_length=_NAME_LIMIT,
+        pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        description="Name of the object, in the Workspace's namespace.",
+    )
     selector: dict[str, str] | None = Field(
         default=None,
         max_length=16,

@@ -8,6 +8,7 @@ from workspace_ctrl.cli.plan import plan_command
 from workspace_ctrl.cli.presets import presets_command
 from workspace_ctrl.cli.run import run_command
 from workspace_ctrl.cli.status import status_command
+from workspace_ctrl.cli.uninstall_check import uninstall_check_command
 
 
 @click.group(
@@ -27,3 +28,4 @@ main.add_command(plan_command)
 main.add_command(chart_command)
 main.add_command(presets_command)
 main.add_command(crd_command)
+main.add_command(uninstall_check_command)

@@ -14,16 +14,12 @@ _OPTIONS = (
     click.option(
         "--probe",
         type=click.Choice([mode.value for mode in ProbeMode]),
-        default=_DEFAULT.mode.value,
-        show_default=True,
-        help="What to ask through the Gateway before a Workspace is ready: nothing, the list of models, or for one token.",
+        help="What to ask through the Gateway before a Workspace is ready: nothing, the list of models (default), or for one token.",
     ),
     click.option(
         "--probe-interval",
         type=click.FloatRange(min=1),
-        default=_DEFAULT.interval,
-        show_default=True,
-        help="Seconds between two such requests for a Workspace while all is well.",
+        help=f"Seconds between two such requests for a Workspace while all is well (default: {_DEFAULT.interval:g}).",
     ),
     click.option(
         "--probe-secret",
@@ -36,8 +32,8 @@ _OPTIONS = (
 class ProbeOptions(TypedDict):
     """The values of `probe_options`, as click passes them."""
 
-    probe: str
-    probe_interval: float
+    probe: str | None
+    probe_interval: float | None
     probe_secret: str | None
 
 
@@ -48,8 +44,8 @@ def probe_options(function: FunctionT) -> FunctionT:
     return function
 
 
-def probe_of(options: ProbeOptions) -> ProbeSettings:
-    """Return the settings that the options make.
+def probe_of(options: ProbeOptions, file: ProbeSettings) -> ProbeSettings:
+    """Return the settings that the settings file and the options, which go before it, make.
 
     Raises:
         click.UsageError: the Secret's name cannot be read; exit code 2.
@@ -58,4 +54,9 @@ def probe_of(options: ProbeOptions) -> ProbeSettings:
     namespace, _, name = (secret or "").partition("/")
     if secret is not None and (not namespace or not name or "/" in name):
         raise click.UsageError(f"--probe-secret needs NAMESPACE/NAME, not {secret!r}")
-    return ProbeSettings(ProbeMode(options["probe"]), options["probe_interval"], (namespace, name) if secret else None)
+    mode, interval = options["probe"], options["probe_interval"]
+    return ProbeSettings(
+        mode=ProbeMode(mode) if mode else file.mode,
+        interval=interval if interval is not None else file.interval,
+        secret=(namespace, name) if secret else file.secret,
+    )

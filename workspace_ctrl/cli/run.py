@@ -10,7 +10,7 @@ from typing import Unpack
 import click
 
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
-from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings, read_settings_file
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.controller.settings import Settings
@@ -61,7 +61,7 @@ def run_command(
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
-        probe=probe_of(options),
+        probe=probe_of(options, read_settings_file(options["config"]).probe.settings()),
         events=events,
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)

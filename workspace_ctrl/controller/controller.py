@@ -30,7 +30,13 @@ class Controller:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
     def __init__(
-        self, client: Client, settings: Settings, *, shut: frozenset[str] = frozenset(), reports: Reports | None = None
+        self,
+        client: Client,
+        settings: Settings,
+        *,
+        shut: frozenset[str] = frozenset(),
+        unwatched: frozenset[str] = frozenset(),
+        reports: Reports | None = None,
     ) -> None:
         self._settings = settings
         self._cache = Cache(partial(settings.scope.watched_in, shut=shut))
@@ -38,7 +44,8 @@ class Controller:
         self._stopping = False
         self._reports: Reports = reports or NoReports()
         self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
-        of_kinds = [(watched, self._informers_of(client, watched)) for watched in WATCHED]
+        wanted = [watched for watched in WATCHED if watched.store not in unwatched]
+        of_kinds = [(watched, self._informers_of(client, watched)) for watched in wanted]
         self._informers = [informer for _, informers in of_kinds for informer in informers]
         self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]

@@ -13,7 +13,7 @@ from typing import Any
 from workspace_ctrl.controller.controller import Controller
 from workspace_ctrl.controller.health import Readiness
 from workspace_ctrl.controller.reports import Reports
-from workspace_ctrl.controller.scope import find_shut
+from workspace_ctrl.controller.scope import find_shut, find_unwatched
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
@@ -93,11 +93,13 @@ class Replica:
         while self._controller is None:
             try:
                 shut = await find_shut(self._client, self._settings.scope)
+                is_off = not self._settings.plan.gateway_extension
+                unwatched = await find_unwatched(self._client, self._settings.scope) if is_off else frozenset()
             except ApiError as error:
                 logger.warning("%s; trying again until it succeeds", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._controller = Controller(self._client, self._settings, shut=shut, reports=self._reports)
+                self._controller = Controller(self._client, self._settings, shut=shut, unwatched=unwatched, reports=self._reports)
 
 
 async def _first(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:

@@ -141,6 +141,17 @@ WATCHED: Final[tuple[WatchedKind, ...]] = (
 
 PART_RESOURCES: Final = {resource.kind: resource for resource in (*_WATCHED_PARTS, DEPLOYMENT, INFERENCE_POOL)}
 """Where the kinds of charts' objects are served."""
+GATEWAY_SIDE: Final = frozenset(
+    {
+        *(
+            resource.kind
+            for resource in (OCI_REPOSITORY, HELM_RELEASE, HTTP_ROUTE, INFERENCE_POOL, GATEWAY, GATEWAY_CLASS, NAMESPACE)
+        ),
+        *(GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD),
+        *(watched.store for watched in WATCHED if watched.is_part),
+    }
+)
+"""Names of the stores that only the feature gate gatewayAPIInferenceExtension needs."""
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
 RESOURCES: Final = {MODEL_SERVER.kind: MODEL_SERVER} | {kind: watched.resource for kind, watched in BY_KIND.items()}
 """Kind → where it is served, of everything that we write."""

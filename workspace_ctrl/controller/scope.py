@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.controller.kinds import WATCHED, WatchedKind
+from workspace_ctrl.controller.kinds import GATEWAY_SIDE, WATCHED, WatchedKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 
@@ -70,6 +70,25 @@ class Scope:
         if not watched.resource.namespaced or (watched.concerns_all and watched.store not in shut):
             return ()
         return self.namespaces
+
+
+async def find_unwatched(client: Client, scope: Scope) -> frozenset[str]:
+    """Return the stores of the gateway side that cannot be filled: for a process with the gate off, which asks for them once.
+
+    What can be had is watched, because the gate may have been on, and then there is something to remove.
+
+    Raises:
+        ApiError: the API server did not answer.
+    """
+    unwatched = set()
+    for watched in WATCHED:
+        if watched.store in GATEWAY_SIDE:
+            namespace = scope.namespaces[0] if scope.namespaces and watched.resource.namespaced else ""
+            try:
+                await client.list_page(watched.resource, {"limit": "1"}, namespace, metadata_only=True)
+            except (KindNotServedError, ForbiddenError):
+                unwatched.add(watched.store)
+    return frozenset(unwatched)
 
 
 async def find_shut(client: Client, scope: Scope) -> frozenset[str]:

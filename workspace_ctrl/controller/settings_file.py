@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -16,10 +16,11 @@ from workspace_ctrl.api.documents import DocumentError, parse_documents
 from workspace_ctrl.api.errors import field_path
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.catalog.loading import suggestion
-from workspace_ctrl.controller.settings import SettingsError
+from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings, SettingsError
 from workspace_ctrl.planning.settings import ChartSource, GatewayChoice, PickerSettings, PlanSettings, Verification
 
 _DEFAULT_CHART = ChartSource()
+_DEFAULT_PROBE = ProbeSettings()
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
@@ -47,6 +48,14 @@ _Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration
 _ValuePath = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
 ]
+
+
+def _probe_mode(given: object) -> object:
+    """Return the mode that is meant; YAML takes a bare `off` for false."""
+    text = "off" if given is False else given
+    if text not in set(ProbeMode):
+        raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(ProbeMode)})
+    return ProbeMode(str(text))
 
 
 class Stanza(BaseModel):
@@ -166,6 +175,25 @@ class ModelServerSettings(Stanza):
     image: str | None = Field(default=None, min_length=1)
 
 
+class SecretKey(Stanza):
+    """A Secret of the installation."""
+
+    namespace: _Namespace
+    name: _Name
+
+
+class ProbeStanza(Stanza):
+    """Requests through Gateways."""
+
+    mode: Annotated[ProbeMode, BeforeValidator(_probe_mode)] = _DEFAULT_PROBE.mode
+    interval: float = Field(default=_DEFAULT_PROBE.interval, ge=1)
+    secret: SecretKey | None = None
+
+    def settings(self) -> ProbeSettings:
+        """Return what the controller knows of it."""
+        return ProbeSettings(self.mode, self.interval, (self.secret.namespace, self.secret.name) if self.secret else None)
+
+
 class SettingsFile(Stanza):
     """The whole file; every stanza may be left out."""
 
@@ -175,6 +203,7 @@ class SettingsFile(Stanza):
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     timeout: _Duration | None = None
+    probe: ProbeStanza = Field(default_factory=ProbeStanza)
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> "SettingsFile":

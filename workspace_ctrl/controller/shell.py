@@ -29,6 +29,9 @@ from workspace_ctrl.kube.lease import LeaseLock
 
 logger = logging.getLogger(__name__)
 
+_IDENTITY: Final[Any] = FIELD_MANAGER
+"""Otherwise kopf asks for the user's name, which a user id of a container often has not."""
+
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that stop the process in an orderly way."""
 
@@ -72,6 +75,7 @@ class Shell:
                 settings=_kopf_settings(),
                 clusterwide=True,
                 standalone=True,
+                identity=_IDENTITY,
                 ready_flag=self._kopf_started,
                 stop_flag=self._kopf_stop,
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from e2e.cluster.addons import coredns, flux, gateway_api, gpus, image_only, istio, registry, simulated_node
+from e2e.cluster.addons import coredns, flux, gateway_api, gpus, image_only, istio, registry, simulated_node, workspace_ctrl
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
@@ -19,13 +19,16 @@ ADDONS: dict[str, Addon] = {
         simulated_node.ADDON,
         image_only.ENDPOINT_PICKER,
         image_only.VLLM,
+        image_only.FLUX_CONTROLLERS,
+        workspace_ctrl.IMAGE,
+        workspace_ctrl.ADDON,
     )
 }
 ALL = "all"
 
 
 def choose(names: Iterable[str], form: Form) -> list[Addon]:
-    """Return the named add-ons and those that they need, each after its needs; `all` stands for every one."""
+    """Return the named add-ons and those that they need, each after its needs; `all` stands for all but those on request."""
     chosen: dict[str, Addon] = {}
 
     def add(name: str) -> None:
@@ -41,7 +44,7 @@ def choose(names: Iterable[str], form: Form) -> list[Addon]:
     for name in names:
         if name == ALL:
             for addon in ADDONS.values():
-                if form in addon.forms:
+                if form in addon.forms and not addon.on_request:
                     add(addon.name)
         else:
             add(name)

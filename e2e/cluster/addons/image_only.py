@@ -1,9 +1,9 @@
 """Add-ons that are nothing but an image, which pods of charts and tests ask for."""
 
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.catalog import INFERENCE
+from e2e.cluster.catalog import FLUX, INFERENCE
 from e2e.cluster.forms import Form
-from e2e.cluster.images import endpoint_picker, vllm
+from e2e.cluster.images import endpoint_picker, helm_controller, source_controller, vllm
 from e2e.cluster.installation import Installation
 
 
@@ -26,4 +26,13 @@ VLLM = Addon(
     folders=(INFERENCE,),
     images=(vllm,),
     forms=frozenset({Form.FULL}),
+)
+FLUX_CONTROLLERS = Addon(
+    "flux-images",
+    "Flux's controllers as images, for a chart that installs them",
+    install,
+    folders=(FLUX,),
+    images=(source_controller, helm_controller),
+    forms=frozenset({Form.FULL}),
+    on_request=True,
 )

@@ -33,7 +33,9 @@ def install(work: Installation) -> None:
     storage = work.places.registry
     shutil.copytree(filled_storage(), storage, dirs_exist_ok=True)
     config = work.places.config / "registry.yaml"
-    config.write_text(_config(storage, work.settings.registry))
+    # In the full form for pods, too: every address there is the cluster's own.
+    address = f"0.0.0.0:{work.settings.ports['registry']}" if work.full else work.settings.registry
+    config.write_text(_config(storage, address))
     work.start(Program.make("registry", "docker-registry", "serve", str(config), env={"OTEL_TRACES_EXPORTER": "none"}))
 
 

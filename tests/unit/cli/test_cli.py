@@ -19,7 +19,7 @@ def run(*arguments, **environment):
 def test_the_crd_in_the_repository_is_the_one_that_is_printed():
     printed = run("crd").output
     assert yaml.safe_load(printed) == crd()
-    assert (REPOSITORY / "charts/workspace-ctrl/crds/kaito.sh_workspaces.yaml").read_text() == printed
+    assert (REPOSITORY / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text() == printed
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,10 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed():
         pytest.param(("run", "--leader-elect"), 2, "needs --leader-election-namespace", id="election where"),
         pytest.param(("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is no label selector; write for example", id="selector"),
         pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),
+        pytest.param(
+            ("uninstall-check", "--shard-selector", "a=b=c"), 2, "'a=b=c' is no label selector", id="selector of the check"
+        ),
+        pytest.param(("uninstall-check",), 1, "/nowhere: ", id="no kubeconfig for the check"),
         pytest.param(("status",), 1, "set KUBECONFIG or --kubeconfig", id="no kubeconfig for status"),
         pytest.param(("status", "--watch"), 2, "--watch needs the name of one Workspace", id="watch what"),
         pytest.param(("stauts",), 2, "No such command", id="no such command"),

@@ -5,8 +5,10 @@ import yaml
 from click.testing import CliRunner
 
 from tests.unit.cli.test_cli import REPOSITORY
-from workspace_ctrl.cli.installation import InstallationOptions, plan_settings
+from workspace_ctrl.cli.installation import InstallationOptions, plan_settings, read_settings_file
 from workspace_ctrl.cli.main import main
+from workspace_ctrl.cli.probing import ProbeOptions, probe_of
+from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings
 from workspace_ctrl.planning.settings import ChartSource, GatewayChoice, PickerSettings, PlanSettings, Verification
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
@@ -79,6 +81,23 @@ def test_every_stanza_is_read(written):
     )
 
 
+def probe_settings(path, **options):
+    return probe_of({**dict.fromkeys(ProbeOptions.__annotations__), **options}, read_settings_file(path).probe.settings())
+
+
+def test_requests_through_gateways_are_set_by_file_and_options(written):
+    file = written("probe: {mode: completion, interval: 5, secret: {namespace: models, name: login}}")
+    assert probe_settings(file) == ProbeSettings(ProbeMode.COMPLETION, 5.0, ("models", "login"))
+    assert probe_settings(file, probe="models", probe_interval=9.0) == ProbeSettings(ProbeMode.MODELS, 9.0, ("models", "login"))
+    assert probe_settings(file, probe_secret="a/b").secret == ("a", "b")
+    assert probe_settings(None) == ProbeSettings()
+
+
+@pytest.mark.parametrize("mode", ["off", '"off"'])
+def test_off_is_no_boolean(written, mode):
+    assert probe_settings(written(f"probe: {{mode: {mode}}}")).mode is ProbeMode.OFF
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "featureGates: {}"])
 def test_an_empty_file_leaves_the_defaults(written, text):
     assert settings_of(written(text)) == settings_of(None) == PlanSettings()
@@ -105,6 +124,7 @@ def test_options_go_before_the_file(written):
         pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
         pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; write one of", id="deeper"),
         pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),
+        pytest.param("probe: {mode: often}", "probe.mode must be one of off, models, completion", id="probe"),
         pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
         pytest.param(
             'featureGates: {gatewayAPIInferenceExtension: "yes"}', "Input should be a valid boolean", id="text for a bool"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.factories import quickstart
+from workspace_ctrl.api.conditions import parse_brief_conditions
 from workspace_ctrl.controller.kinds import WATCHED
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_gateway, parse_http_route
@@ -125,3 +126,11 @@ def test_conditions_of_other_controllers_are_not_ours_to_compare():
         }
     )
     assert parse_workspace_record(raw, "Workspace").status.conditions == ()
+
+
+def test_what_is_wrong_keeps_its_words_also_where_true_means_wrong():
+    raw = [
+        {"type": "Available", "status": "True", "message": "all is well"},
+        {"type": "ReplicaFailure", "status": "True", "message": "pods are forbidden: privileged"},
+    ]
+    assert [condition.message for condition in parse_brief_conditions(raw)] == ["", "pods are forbidden: privileged"]

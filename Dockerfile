@@ -1,0 +1,37 @@
+# syntax=docker/dockerfile:1
+# `make image`: Debian's Python without a shell and without package managers, and the controller in /opt/workspace-ctrl.
+# The local cluster builds the same without Docker (e2e/cluster/own_image.py).
+ARG HELM=docker.io/alpine/helm:3.19.0
+
+FROM docker.io/library/python:3.11-slim-bookworm AS build
+WORKDIR /src
+COPY requirements/runtime.txt requirements/
+RUN pip install --require-hashes --only-binary=:all: --no-compile --target /opt/workspace-ctrl -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY workspace_ctrl workspace_ctrl
+RUN pip install --no-deps --no-compile --target /opt/workspace-ctrl . && rm -r /opt/workspace-ctrl/bin
+COPY image image
+# Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more.
+RUN cd / && PYTHONPATH=/opt/workspace-ctrl python -m workspace_ctrl run --help > /dev/null \
+ && python /src/image/sbom.py /opt/workspace-ctrl > /opt/workspace-ctrl/sbom.cdx.json
+
+FROM gcr.io/distroless/python3-debian12:nonroot AS controller
+ARG VERSION=unknown REVISION=unknown
+LABEL org.opencontainers.image.title="workspace-ctrl" \
+      org.opencontainers.image.description="Kubernetes controller that serves open models behind one Gateway" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/workspace-ctrl /opt/workspace-ctrl
+COPY --from=build --chmod=0755 /src/image/workspace-ctrl /usr/local/bin/workspace-ctrl
+ENV PYTHONPATH=/opt/workspace-ctrl PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/workspace-ctrl"]
+CMD ["run", "--leader-elect"]
+
+# `make image TARGET=with-helm`: the same with helm, for whoever works with releases from inside the cluster.
+FROM ${HELM} AS helm
+FROM controller AS with-helm
+COPY --from=helm /usr/bin/helm /usr/local/bin/helm
+
+FROM controller

@@ -1,0 +1,29 @@
+{{- /* What would go wrong silently is refused here, by what the cluster has. Without a cluster (helm template) nothing is refused. */ -}}
+{{- define "workspace-ctrl.checks" -}}
+{{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
+{{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
+{{- $left := list }}
+{{- range (lookup "helm.toolkit.fluxcd.io/v2" "HelmRelease" "" "").items }}
+{{- if and (eq (dig "metadata" "labels" "app.kubernetes.io/managed-by" "" .) "workspace-ctrl") (include "workspace-ctrl.inScope" (list $ .)) }}
+{{- $left = append $left (printf "%s/%s" .metadata.namespace .metadata.name) }}
+{{- end }}
+{{- end }}
+{{- with $left }}
+{{- fail (printf "\n\n%d HelmReleases of Workspaces (%s, ...) would stay behind without anybody who may remove them.\nFirst upgrade with --set featureGates.gatewayAPIInferenceExtension=false --set gatewayRemoval=true, and wait until they are gone.\n" (len .) (first .)) }}
+{{- end }}
+{{- end }}
+{{- if hasKey .Subcharts "flux2" }}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "helmreleases.helm.toolkit.fluxcd.io" }}
+{{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
+{{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
+{{- if and $crd (ne $owner (printf "%s/%s" .Release.Namespace .Release.Name)) }}
+{{- fail "\n\nThis cluster has Flux, or its CRDs, already, and can have only one Flux: set flux2.enabled=false.\nIf only CRDs are left, of a release with another name, delete them first: those that end in toolkit.fluxcd.io.\n" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether an object lies in a namespace that this release looks after: (list context object). */ -}}
+{{- define "workspace-ctrl.inScope" -}}
+{{- $namespaces := (index . 0).Values.scope.namespaces }}
+{{- if or (not $namespaces) (has (index . 1).metadata.namespace $namespaces) }}true{{ end }}
+{{- end }}

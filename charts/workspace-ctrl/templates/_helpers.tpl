@@ -1,0 +1,69 @@
+{{- define "workspace-ctrl.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* 40 characters, because the Lease's name gets a hash and the endings of other names are added. */ -}}
+{{- define "workspace-ctrl.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}{{ $name = .Release.Name }}{{ else }}{{ $name = printf "%s-%s" .Release.Name $name }}{{ end }}
+{{- default $name .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "workspace-ctrl.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "workspace-ctrl.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "workspace-ctrl.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{ include "workspace-ctrl.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "workspace-ctrl.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}{{ default (include "workspace-ctrl.fullname" .) .Values.serviceAccount.name }}
+{{- else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}
+{{- end }}
+
+{{- define "workspace-ctrl.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
+{{- end }}
+
+{{- /* What the Pod Security standard "restricted" asks for, and a root file system that nobody writes to. */ -}}
+{{- define "workspace-ctrl.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "workspace-ctrl.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- /* Whether the controller needs the rights of the gateway side: with the gate, and while it removes what the gate made. */ -}}
+{{- define "workspace-ctrl.gatewaySide" -}}
+{{- if or .Values.featureGates.gatewayAPIInferenceExtension .Values.gatewayRemoval }}true{{ end }}
+{{- end }}
+
+{{- define "workspace-ctrl.scopeArgs" -}}
+{{- range .Values.scope.namespaces }}
+- --namespace={{ . }}
+{{- end }}
+{{- with .Values.scope.shardSelector }}
+- {{ printf "--shard-selector=%s" . | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* The settings file, without what is left to the controller's defaults. */ -}}
+{{- define "workspace-ctrl.settings" -}}
+{{- $settings := dict "featureGates" .Values.featureGates }}
+{{- range $key := list "gateway" "chartSources" "endpointPicker" "modelServer" "timeout" "probe" }}
+{{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
+{{- end }}
+{{- toYaml $settings }}
+{{- end }}

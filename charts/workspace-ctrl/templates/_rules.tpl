@@ -1,0 +1,96 @@
+{{- /* The rights of the controller: what workspace_ctrl/controller/kinds.py watches and steps.py writes. Server-side apply is `patch`, and
+`create` where the object is not there. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
+
+{{- define "workspace-ctrl.rules" -}}
+- apiGroups: [kaito.sh]
+  resources: [workspaces]
+  verbs: [list, watch, patch]
+- apiGroups: [kaito.sh]
+  resources: [workspaces/status]
+  verbs: [patch]
+# Asked for by admission where objects get owners that block their deletion (OwnerReferencesPermissionEnforcement).
+- apiGroups: [kaito.sh]
+  resources: [workspaces/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+# Watched as metadata; only those that a Workspace names in `inference.config` are read.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- range .Values.rbac.workloadKinds }}
+- apiGroups: [{{ .apiGroup | quote }}]
+  resources: [{{ .resource }}]
+  verbs: [list, watch]
+- apiGroups: [{{ .apiGroup | quote }}]
+  resources: [{{ .resource }}/scale]
+  verbs: [get]
+{{- end }}
+{{- if include "workspace-ctrl.gatewaySide" . }}
+- apiGroups: [source.toolkit.fluxcd.io]
+  resources: [ocirepositories]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [helm.toolkit.fluxcd.io]
+  resources: [helmreleases]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [list, watch, create, patch, delete]
+# What the chart of pool and endpoint picker makes is watched, so that what is deleted or edited is made anew, and swept up where Flux,
+# whose ServiceAccount for it is gone, has left it behind.
+- apiGroups: [inference.networking.k8s.io]
+  resources: [inferencepools]
+  verbs: [list, watch, deletecollection]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [deletecollection]
+- apiGroups: [""]
+  resources: [services, configmaps, serviceaccounts]
+  verbs: [list, watch, deletecollection]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [list, watch, deletecollection]
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules]
+  verbs: [list, watch, deletecollection]
+{{- if .Values.rbac.kthena }}
+- apiGroups: [networking.serving.volcano.sh]
+  resources: [modelservers]
+  verbs: [list, watch, create, patch, delete]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "workspace-ctrl.gatewayRules" -}}
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gateways]
+  verbs: [list, watch]
+{{- end }}
+
+{{- define "workspace-ctrl.clusterRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list, watch]
+{{- if include "workspace-ctrl.gatewaySide" . }}
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses]
+  verbs: [list, watch]
+# Their labels say which Gateways admit them.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}
+{{- end }}

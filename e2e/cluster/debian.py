@@ -1,0 +1,40 @@
+"""A layer with Debian's Python and nothing else: no shell, no package manager, as in the images that are called distroless."""
+
+import hashlib
+import subprocess
+import tempfile
+from pathlib import Path
+
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import cache_dir, locked
+
+SUITE = "bookworm"
+PYTHON_VERSION = "3.11"
+"""That of the suite."""
+
+_PACKAGES = ("base-files", "python3-minimal", "libpython3-stdlib", "netbase", "tzdata")
+_TOOLS = ("dpkg*", "debconf*", "mawk", "update-alternatives")
+_LEFT_OUT = (
+    *(f"/usr/share/{folder}/*" for folder in ("doc", "man", "locale")),
+    *(f"/usr/bin/{tool}" for tool in _TOOLS),
+    "/usr/sbin/*",
+)
+
+
+def python_layer() -> Path:
+    """Return the layer, made now if it is not in the cache."""
+    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(_PACKAGES)}", "--skip=output/dev"]
+    command += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+    name = hashlib.sha256("\n".join([SUITE, *command]).encode()).hexdigest()[:16]
+    final = cache_dir() / "layers" / f"python-{name}.tar"
+    with locked("layers"):
+        if not final.exists():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            print("fetching Debian's Python for the controller's image", flush=True)
+            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+                layer = Path(scratch) / "layer.tar"
+                result = subprocess.run([*command, SUITE, str(layer)], capture_output=True, text=True, check=False)
+                if result.returncode:
+                    raise ClusterError(f"mmdebstrap made no image:\n{result.stderr.strip()}")
+                layer.rename(final)
+    return final

@@ -1,0 +1,193 @@
+"""The chart on a cluster where nothing of it is there yet: installed, upgraded, its feature gate turned on and off, and removed."""
+
+import json
+import subprocess
+import time
+from http import HTTPStatus
+
+import pytest
+import yaml
+
+from e2e import workspaces
+from e2e.chat import chat
+from e2e.cluster.chart import package
+from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image
+from tests.chart.helm import render
+
+MOST_MEMORY = 100 * 2**20
+GATEWAY_KINDS = ("gatewayclasses", "gateways", "helmreleases", "httproutes", "inferencepools", "ocirepositories")
+EVERYTHING = {
+    **GATE,
+    "replicas": 2,
+    "metrics": {"dashboard": {"enabled": True}},
+    "networkPolicy": {"enabled": True},
+    "rbac": {"workloadKinds": [{"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}]},
+}
+
+
+def wait_answered(cluster, team, name):
+    """Wait until a Workspace answers through its Gateway, whose proxy may get its new configuration later than anything tells."""
+    url = workspaces.get(cluster, team, "workspace", name)["status"]["gateway"]["url"]
+    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    while (answer := chat(cluster, url, "phi-4-mini-instruct", "are you there?")).status != HTTPStatus.OK:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.2)
+
+
+def made_for(cluster, team, name):
+    """Which objects of which generation there are of a Workspace."""
+    found = workspaces.items(cluster, team, "deployments,services", f"workspace-ctrl/workspace={name}")
+    return {(item["kind"], item["metadata"]["uid"], item["metadata"].get("generation")) for item in found}
+
+
+def served(cluster, team):
+    """What is there of the gateway side."""
+    kinds = "helmreleases,ocirepositories,httproutes,inferencepools"
+    return {item["kind"] for item in workspaces.items(cluster, team, kinds)}
+
+
+def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them(release, team, capsys):
+    cluster = release.cluster
+    began = time.monotonic()
+    release.upgrade()
+    seconds = time.monotonic() - began
+    workspaces.apply(cluster, team, workspaces.workspace("phi"))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    tested = release.helm("test", "workspace-ctrl")
+    assert not tested.returncode, tested.stderr
+    memory = release.metric("process_resident_memory_bytes")
+    with capsys.disabled():
+        print(f"\n  chart installed and Available after {seconds:.1f} s; memory {memory / 2**20:.0f} MiB")
+    assert memory <= MOST_MEMORY
+    # Asked for once, not again: nobody polls for what the gate would need.
+    assert release.forbidden() == dict.fromkeys((f"list {kind}" for kind in GATEWAY_KINDS), 1)
+
+
+def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(release, team, behind):
+    cluster = release.cluster
+    release.upgrade(GATE, NO_FLUX)
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
+    found = workspaces.wait_reason(cluster, team, "phi", "GatewayReady", "CRDsNotAvailable")
+    assert found["message"].endswith("does not serve HelmRelease and OCIRepository; install Flux")
+    workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
+    release.upgrade(GATE)  # Flux comes with the chart
+    workspaces.wait_ready(cluster, team, "phi")
+    wait_answered(cluster, team, "phi")
+
+
+def test_a_second_flux_is_refused(release):
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "helmreleases.helm.toolkit.fluxcd.io"},
+        "spec": {
+            "group": "helm.toolkit.fluxcd.io",
+            "scope": "Namespaced",
+            "names": {"kind": "HelmRelease", "listKind": "HelmReleaseList", "plural": "helmreleases", "singular": "helmrelease"},
+            "versions": [{"name": "v2", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+        },
+    }
+    release.cluster.kubectl("apply", "-f", "-", input=json.dumps(crd))
+    refused = release.upgrade(GATE, check=False)
+    assert "can have only one Flux: set flux2.enabled=false" in refused.stderr
+
+
+def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
+    cluster = release.cluster
+    release.upgrade(GATE)
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
+    workspaces.wait_ready(cluster, team, "phi")
+
+    refused = release.upgrade(check=False)
+    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would stay behind" in refused.stderr
+    assert "--set gatewayRemoval=true" in refused.stderr
+    workspaces.wait_ready(cluster, team, "phi")
+
+    release.upgrade({"gatewayRemoval": True})
+    for kind, name in (("helmrelease", "phi-inferencepool"), ("ocirepository", "phi-inferencepool"), ("httproute", "phi")):
+        workspaces.wait_gone(cluster, team, kind, name)
+    assert served(cluster, team) == set()
+    assert "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"]
+
+    release.upgrade()
+    workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
+    assert cluster.kubectl("get", "deployments", "-n", NAMESPACE, "-o", "name").split() == ["deployment.apps/workspace-ctrl"]
+
+    release.upgrade(GATE)
+    workspaces.wait_ready(cluster, team, "phi")
+    wait_answered(cluster, team, "phi")
+
+
+def test_an_upgrade_changes_nothing_of_what_serves(release, team, tmp_path):
+    cluster = release.cluster
+    import_image(cluster, "0.0.9")
+    release.upgrade({"image": {"tag": "0.0.9"}}, package=package(tmp_path, "0.0.9", "0.0.9"))
+    workspaces.apply(cluster, team, workspaces.workspace("phi"))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    before = made_for(cluster, team, "phi")
+    crd = json.loads(cluster.kubectl("get", "crd", "workspaces.kaito.sh", "-o", "json"))
+    assert crd["metadata"]["labels"]["app.kubernetes.io/version"] == "0.0.9"
+
+    release.upgrade({"replicas": 2})
+    crd = json.loads(cluster.kubectl("get", "crd", "workspaces.kaito.sh", "-o", "json"))
+    assert crd["metadata"]["labels"]["app.kubernetes.io/version"] != "0.0.9"
+    workspaces.apply(cluster, team, workspaces.workspace("later"))
+    workspaces.wait_ready(cluster, team, "later", "Ready")
+    assert made_for(cluster, team, "phi") == before
+    holder = workspaces.get(cluster, NAMESPACE, "lease", "workspace-ctrl")["spec"]["holderIdentity"]
+    pods = workspaces.items(cluster, NAMESPACE, "pods", "app.kubernetes.io/instance=workspace-ctrl")
+    ready = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert len(ready) == 2
+    assert any(holder.startswith(name) for name in ready)
+
+
+def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_hanging(release, team, behind):
+    cluster = release.cluster
+    release.upgrade(GATE)
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
+    workspaces.wait_ready(cluster, team, "phi")
+
+    refused = release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
+    assert refused.returncode
+    assert f"1 Workspace is still there (Workspace {team}/phi)" in refused.stdout + refused.stderr
+    workspaces.wait_ready(cluster, team, "phi")
+
+    cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
+    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
+    assert not gone.returncode, gone.stderr
+    assert served(cluster, team) == set()
+    kept = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
+    assert "customresourcedefinition.apiextensions.k8s.io/workspaces.kaito.sh" in kept
+    assert len(kept) > 1  # Flux's stay as well: others may use them
+    left = cluster.kubectl(
+        "get", "all,configmaps,roles,serviceaccounts,leases", "-n", NAMESPACE, "-l", "app.kubernetes.io/instance", "-o", "name"
+    )
+    assert left == ""
+
+
+def test_models_serve_on_without_a_controller_and_a_new_one_takes_over(release, team):
+    cluster = release.cluster
+    release.upgrade()
+    workspaces.apply(cluster, team, workspaces.workspace("phi"))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    before = made_for(cluster, team, "phi")
+    gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", "--timeout=60s")
+    assert not gone.returncode, gone.stderr
+    assert workspaces.get(cluster, team, "deployment", "phi")["status"]["readyReplicas"] == 1
+    release.upgrade()
+    workspaces.apply(cluster, team, workspaces.workspace("later"))
+    workspaces.wait_ready(cluster, team, "later", "Ready")
+    assert made_for(cluster, team, "phi") == before
+
+
+@pytest.mark.parametrize("values", [pytest.param({}, id="defaults"), pytest.param(EVERYTHING, id="everything")])
+def test_the_api_server_takes_every_manifest_strictly_and_under_restricted_pod_security(release, values):
+    cluster = release.cluster
+    manifests = [each for each in render(values) if not each["metadata"]["name"].endswith("toolkit.fluxcd.io")]
+    assert {"Pod", "Deployment", "Job"} <= {each["kind"] for each in manifests}
+    # Pod Security refuses pods only; of what makes pods it warns.
+    cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED.replace("enforce", "warn"), "--overwrite")
+    command = [*cluster.kubectl_command("admin"), "apply", "--dry-run=server", "--validate=strict", "-n", NAMESPACE, "-f", "-"]
+    result = subprocess.run(command, input=yaml.safe_dump_all(manifests), capture_output=True, text=True, check=False)
+    assert not result.returncode, result.stderr
+    assert "would violate PodSecurity" not in result.stderr

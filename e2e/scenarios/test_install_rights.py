@@ -1,0 +1,127 @@
+"""The controller's rights: reviewed as a list, used all of them, and none missing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from e2e import workspaces
+from e2e.release import ACCOUNT, GATE, NAMESPACE, NO_FLUX
+from tests.chart.helm import find, render
+
+REVIEWED = Path(__file__).parent / "rights"
+UNSEEN = {
+    (
+        "update",
+        "kaito.sh",
+        "workspaces/finalizers",
+    ): "asked for by admission, which leaves no call: without it nothing could be made",
+}
+"""Rights whose use is not in the audit log."""
+EVERYBODYS = (" ", "selfsubject")
+"""Paths that are no resources, and questions on oneself."""
+LARGE = {"name": "example/model", "size": {"weights": "140Gi"}}
+SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
+KEPT = "deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute"
+
+
+def allowed(cluster, namespace):
+    """What the controller may do in a namespace beyond what everybody may, one line for each resource, in the API server's words."""
+    said = cluster.kubectl("auth", "can-i", "--list", f"--as={ACCOUNT}", "-n", namespace).splitlines()[1:]
+    lines = (re.sub(r"  +", "  ", line).strip() for line in said if not line.startswith(EVERYBODYS))
+    return "".join(sorted(f"{line}\n" for line in lines))
+
+
+@pytest.mark.parametrize("name", ["gate-off", "gate-on", "own-namespace"])
+def test_the_rights_are_the_reviewed_ones(release, team, name):
+    release.upgrade(*((GATE, NO_FLUX) if name == "gate-on" else ()))
+    namespace = NAMESPACE if name == "own-namespace" else team
+    assert allowed(release.cluster, namespace) == (REVIEWED / f"{name}.txt").read_text()
+
+
+def granted(values):
+    """The rules of the rendered chart, one by one: (verb, API group, resource)."""
+    manifests = render(values)
+    rules = find(manifests, "ClusterRole", "workspace-ctrl")["rules"] + find(manifests, "Role", "-leases")["rules"]
+    return {
+        (verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def used(events):
+    """The rights that calls took.
+
+    An apply takes `patch`, and `create` where there was nothing. A watch that begins with the list takes the place of `list`, which
+    API servers before 1.32 are asked for.
+    """
+    found = set()
+    for event in events:
+        reference = event.get("objectRef") or {}
+        resource = "/".join(filter(None, (reference.get("resource"), reference.get("subresource"))))
+        verbs = {event["verb"]}
+        if event["verb"] == "patch" and event["responseStatus"]["code"] == 201:
+            verbs.add("create")
+        if "sendInitialEvents=true" in event["requestURI"]:
+            verbs.add("list")
+        found |= {(verb, reference.get("apiGroup", ""), resource) for verb in verbs}
+    return found
+
+
+def disturb(cluster, namespace):
+    """Make the controller apply again each object that it has made, and wait until it has."""
+    for item in workspaces.items(cluster, namespace, KEPT, "app.kubernetes.io/managed-by=workspace-ctrl"):
+        target = f"{item['kind'].lower()}/{item['metadata']['name']}"
+        ours = item["metadata"]["annotations"]["workspace-ctrl/applied-hash"]
+        cluster.kubectl("annotate", target, "-n", namespace, "workspace-ctrl/applied-hash=other", "--overwrite")
+        path = f"--for=jsonpath={{.metadata.annotations['workspace-ctrl/applied-hash']}}={ours}"
+        cluster.kubectl("wait", target, "-n", namespace, path, "--timeout=30s")
+
+
+def exercise(release, team, behind):
+    """Let the controller do everything that it can do."""
+    cluster = release.cluster
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"inference_config.yaml": "vllm: {}"}}
+    phi = workspaces.workspace("phi", inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"}, gateway=behind)
+    stored = {"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"size": "10Gi"}}
+    off = {"enabled": False}
+    workspaces.apply(cluster, team, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
+    for name, size in (("shrinks", LARGE), ("grows", SMALL)):
+        workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
+        workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
+    workspaces.wait_ready(cluster, team, "phi")
+    for name, size, old in (("shrinks", SMALL, "statefulset"), ("grows", LARGE, "deployment")):
+        cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, "--timeout=30s")
+        workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
+        workspaces.wait_gone(cluster, team, old, name)
+    disturb(cluster, team)
+    # Somebody else's write makes the holder look at its Lease again.
+    cluster.kubectl("annotate", "lease", "workspace-ctrl", "-n", NAMESPACE, "example.com/looked-at=yes", "--overwrite")
+    workspaces.apply(cluster, team, {**phi, "gateway": off})
+    workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
+    for name in ("phi", "stored", "shrinks", "grows"):
+        cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")
+    # The audit log tells of a watch when it ends.
+    cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", NAMESPACE, "--replicas=0")
+    cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
+
+
+def test_every_right_is_used_and_none_is_missing(release, team, behind):
+    release.upgrade(GATE)
+    exercise(release, team, behind)
+    assert release.forbidden() == {}
+    rights = granted(GATE)
+    assert rights - used(release.events()) == set(UNSEEN)
+
+
+def test_with_chosen_namespaces_there_are_no_rights_in_others_and_none_is_missing(release, team):
+    cluster = release.cluster
+    release.upgrade(GATE, NO_FLUX, {"scope": {"namespaces": [team]}})
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway={"enabled": False}))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    assert release.forbidden() == {}
+    for right in (("list", "pods"), ("patch", "deployments"), ("get", "configmaps"), ("create", "helmreleases")):
+        assert cluster.kubectl("auth", "can-i", *right, f"--as={ACCOUNT}", "-n", "default", check=False).strip() == "no"

@@ -1,0 +1,40 @@
+"""Helm on the chart, with the stand-in for its dependency."""
+
+import json
+import subprocess
+from typing import Any
+
+import yaml
+
+from e2e.cluster.builder import build
+from e2e.cluster.catalog import FLUX
+from e2e.cluster.chart import chart
+
+NAMESPACE = "workspace-ctrl"
+GATE = {"featureGates": {"gatewayAPIInferenceExtension": True}}
+
+
+def helm(*arguments: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run helm; `values` are given to it as a file."""
+    command = [str(build(FLUX).binary("helm")), *arguments, *(["--values=-"] if values is not None else [])]
+    return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+
+
+def render(values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the manifests of a release called workspace-ctrl."""
+    result = helm("template", "workspace-ctrl", str(chart()), "--namespace", NAMESPACE, values=values or {})
+    assert not result.returncode, result.stderr
+    return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def find(manifests: list[dict[str, Any]], kind: str, ending: str = "") -> dict[str, Any]:
+    """Return the only manifest of a kind whose name ends so."""
+    (found,) = (each for each in manifests if each["kind"] == kind and each["metadata"]["name"].endswith(ending))
+    return found
+
+
+def refusal(values: dict[str, Any]) -> str:
+    """Return the words with which values are refused."""
+    result = helm("template", "workspace-ctrl", str(chart()), values=values)
+    assert result.returncode, "the values were accepted"
+    return result.stderr

@@ -1,0 +1,106 @@
+"""Manifests: the CRD as it is generated, versions, names of metrics, one Flux at most, and who is spread and protected."""
+
+import json
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from e2e.cluster.chart import SOURCE
+from e2e.cluster.places import REPOSITORY
+from tests.chart.helm import GATE, find, render
+from workspace_ctrl.api.crd import crd
+
+METRIC = re.compile(r"\bworkspace_ctrl_[a-z_]+")
+FLUX = "flux2"
+
+
+def kinds(manifests):
+    return [each["kind"] for each in manifests]
+
+
+def documented_metrics():
+    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    names = {match for row in text.splitlines() if row.startswith("| `") for match in METRIC.findall(row.split("|")[1])}
+    histograms = {name for name in names if re.search(rf"`{name}(\{{.*\}})?` \| histogram", text)}
+    return (names - histograms) | {f"{name}_bucket" for name in histograms}
+
+
+def test_the_crd_is_the_generated_one_and_outlives_the_release():
+    rendered = find(render(), "CustomResourceDefinition")
+    assert rendered["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert rendered["metadata"].pop("labels")["app.kubernetes.io/name"] == "workspace-ctrl"
+    assert rendered == crd()
+    assert "annotations" not in find(render({"crds": {"keep": False}}), "CustomResourceDefinition")["metadata"]
+    assert "CustomResourceDefinition" not in kinds(render({"crds": {"install": False}}))
+
+
+def test_chart_and_program_have_one_version():
+    chart = yaml.safe_load((SOURCE / "Chart.yaml").read_text())
+    program = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    assert {chart["version"], chart["appVersion"]} == {program}
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_alerts_and_panels_ask_for_metrics_that_there_are(file):
+    asked = set(METRIC.findall((SOURCE / "files" / file).read_text()))
+    assert asked
+    assert asked - {"workspace_ctrl"} <= documented_metrics()
+
+
+def test_every_documented_metric_is_on_the_dashboard():
+    asked = set(METRIC.findall((SOURCE / "files" / "dashboard.json").read_text()))
+    assert documented_metrics() <= asked
+
+
+def test_what_watches_the_controller_is_made_on_request():
+    assert not {"ServiceMonitor", "PrometheusRule", "NetworkPolicy"} & set(kinds(render()))
+    on = {"metrics": {each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboard")}}
+    manifests = render({**on, "networkPolicy": {"enabled": True}})
+    rules = find(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]
+    assert all({"alert", "expr", "labels", "annotations"} <= set(rule) for rule in rules)
+    board = json.loads(find(manifests, "ConfigMap", "-dashboard")["data"]["workspace-ctrl.json"])
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+    service = find(manifests, "Service")
+    pod_labels = find(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    for labels in (service["spec"]["selector"], find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]):
+        assert labels.items() <= pod_labels.items()
+    assert find(manifests, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+
+
+def test_several_replicas_are_spread_and_drained_one_by_one():
+    assert "PodDisruptionBudget" not in kinds(render())  # with one replica it would only hold up a drain
+    manifests = render({"replicas": 2})
+    assert find(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    spread = find(manifests, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert [constraint["topologyKey"] for constraint in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+@pytest.mark.parametrize(
+    ("values", "installed"),
+    [
+        pytest.param({}, False, id="gate off"),
+        pytest.param(GATE, True, id="gate on"),
+        pytest.param({**GATE, FLUX: {"enabled": False}}, False, id="Flux is there already"),
+        pytest.param({"gatewayRemoval": True}, True, id="while the gate's objects are removed"),
+        pytest.param({"gatewayRemoval": True, FLUX: {"enabled": False}}, False, id="the same with another Flux"),
+    ],
+)
+def test_flux_comes_with_the_gate_unless_there_is_one(values, installed):
+    deployments = {each["metadata"]["name"] for each in render(values) if each["kind"] == "Deployment"}
+    assert deployments == {"workspace-ctrl"} | ({"helm-controller", "source-controller"} if installed else set())
+
+
+def test_flux_s_kinds_outlive_the_release():
+    flux = [each for each in render(GATE) if each["metadata"]["name"].endswith("toolkit.fluxcd.io")]
+    assert flux
+    assert all(each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for each in flux)
+
+
+def test_of_flux_only_what_is_needed_is_asked_for():
+    values = yaml.safe_load((SOURCE / "values.yaml").read_text())[FLUX]
+    switched = {key: part["create"] for key, part in values.items() if isinstance(part, dict) and "create" in part}
+    assert {key for key, on in switched.items() if on} == {"helmController", "sourceController"}
+    assert switched["policies"] is False  # they would select every pod of the release's namespace
+    assert len(switched) == 7

@@ -1,0 +1,120 @@
+"""Values: wrong ones are refused with their path, right ones become a settings file that the controller reads."""
+
+import json
+
+import pytest
+import yaml
+
+from e2e.cluster.chart import SOURCE, chart
+from tests.chart.helm import GATE, find, helm, refusal, render
+from workspace_ctrl.controller.settings_file import SettingsFile, parse_settings_file
+
+SETTINGS = {
+    **GATE,
+    "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
+    "chartSources": [
+        {
+            "name": "mirror",
+            "url": "oci://registry.example/charts/inferencepool",
+            "version": "v1.5.0",
+            "digest": f"sha256:{'0' * 64}",
+            "insecure": True,
+            "secretRef": {"name": "login"},
+            "certSecretRef": {"name": "authority"},
+            "verify": {"provider": "cosign", "secretRef": {"name": "keys"}},
+        }
+    ],
+    "endpointPicker": {
+        "resources": {"requests": {"cpu": "1"}},
+        "replicas": 2,
+        "values": {"inferenceExtension": {"flags": {"v": 4}}},
+        "allowedValues": ["inferenceExtension.affinity"],
+        "allowValuesFrom": True,
+    },
+    "modelServer": {"image": "registry.example/vllm:v1"},
+    "timeout": "600s",
+    "probe": {"mode": "completion", "interval": 30, "secret": {"namespace": "models", "name": "probe"}},
+}
+
+
+def settings_of(values):
+    return find(render(values), "ConfigMap")["data"]["settings.yaml"]
+
+
+def container_of(values):
+    (container,) = find(render(values), "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        pytest.param({"repicas": 2}, "'repicas' not allowed", id="misspelt"),
+        pytest.param({"replicas": "2"}, "at '/replicas'", id="type"),
+        pytest.param({"replicas": 50}, "at '/replicas'", id="too many"),
+        pytest.param({"featureGates": {"gatewayAPIInferenceExtention": True}}, "at '/featureGates'", id="misspelt gate"),
+        pytest.param({"gateway": {"name": "only-a-name"}}, "'namespace' required", id="half a gateway"),
+        pytest.param({"chartSources": [{"url": "https://registry.example/x"}]}, "at '/chartSources/0/url'", id="no OCI address"),
+        pytest.param({"endpointPicker": {"replicas": 0}}, "at '/endpointPicker/replicas'", id="no picker"),
+        pytest.param({"timeout": "5 minutes"}, "at '/timeout'", id="duration"),
+        pytest.param({"scope": {"namespaces": ["Team A"]}}, "at '/scope/namespaces/0'", id="namespace"),
+        pytest.param({"image": {"repository": "registry.example/workspace-ctrl:v1"}}, "at '/image/repository'", id="tag in name"),
+        pytest.param({"rbac": {"workloadKinds": [{"kind": "LeaderWorkerSet"}]}}, "at '/rbac/workloadKinds/0'", id="kind"),
+        pytest.param({"metrics": {"port": 99999}}, "at '/metrics/port'", id="port"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_path(values, path):
+    assert path in refusal(values)
+
+
+def test_the_chart_passes_helm_s_strict_lint():
+    result = helm("lint", "--strict", str(chart()))
+    assert not result.returncode, result.stdout
+
+
+def test_what_is_left_out_is_left_to_the_controller():
+    assert yaml.safe_load(settings_of({})) == {"featureGates": {"gatewayAPIInferenceExtension": False}}
+    assert parse_settings_file(settings_of({})) == SettingsFile.model_validate(
+        {"featureGates": {"gatewayAPIInferenceExtension": False}}
+    )
+
+
+def test_every_setting_reaches_the_controller():
+    assert yaml.safe_load(settings_of(SETTINGS)) == SETTINGS
+    read = parse_settings_file(settings_of(SETTINGS))
+    assert read.model_fields_set == set(SettingsFile.model_fields)
+    assert read.chart_sources[0].model_fields_set == set(type(read.chart_sources[0]).model_fields)
+    assert read.endpoint_picker.model_fields_set == set(type(read.endpoint_picker).model_fields)
+
+
+def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
+    schema = json.loads((SOURCE / "values.schema.json").read_text())
+    written = {field.alias or name for name, field in SettingsFile.model_fields.items()}
+    assert written <= set(schema["properties"])
+    for name in ("gateway", "endpoint_picker", "model_server", "probe"):
+        model = SettingsFile.model_fields[name]
+        keys = set(schema["properties"][model.alias or name]["properties"])
+        annotation = next(part for part in (getattr(model.annotation, "__args__", None) or (model.annotation,)) if part is not None)
+        assert keys == {field.alias or key for key, field in annotation.model_fields.items()}
+
+
+def test_a_change_of_settings_starts_the_pods_anew():
+    def checksum(values):
+        return find(render(values), "Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+
+    assert checksum({}) != checksum({"timeout": "10s"})
+    assert checksum({}) == checksum({"replicas": 2})
+
+
+def test_scope_and_election_are_options_of_the_process():
+    values = {"scope": {"namespaces": ["a", "b"], "shardSelector": "shard in (x,y)"}}
+    arguments = container_of(values)["args"]
+    assert {"--namespace=a", "--namespace=b", "--shard-selector=shard in (x,y)", "--leader-elect"} <= set(arguments)
+    assert "--leader-election-name=workspace-ctrl" in arguments
+
+
+def test_a_digest_goes_before_the_tag():
+    image = {"repository": "registry.example/workspace-ctrl", "tag": "v1"}
+    assert container_of({"image": image})["image"] == "registry.example/workspace-ctrl:v1"
+    digest = f"sha256:{'a' * 64}"
+    assert container_of({"image": {**image, "digest": digest}})["image"] == f"registry.example/workspace-ctrl@{digest}"

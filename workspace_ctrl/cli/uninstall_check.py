@@ -1,0 +1,97 @@
+"""`workspace-ctrl uninstall-check`: says whether the controller may go, before it goes."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from workspace_ctrl.api.labels import FIELD_MANAGER
+from workspace_ctrl.cli.connecting import configuration_of, connection_options
+from workspace_ctrl.controller.kinds import HELM_RELEASE, OCI_REPOSITORY, OURS, WORKSPACE
+from workspace_ctrl.controller.scope import Scope, SelectorError, parse_selector
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import open_connection
+from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
+from workspace_ctrl.kube.resources import Resource
+
+_NAMED: Final = 3
+_LIMIT: Final = 500
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_FLUX: Final = (HELM_RELEASE, OCI_REPOSITORY)
+"""What goes a moment after its Workspace, and needs Flux for it."""
+
+
+@click.command("uninstall-check")
+@connection_options
+@click.option("--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Look in this namespace only; repeat for more.")
+@click.option("--shard-selector", default="", metavar="LABELS", help="Look at Workspaces with these labels only.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for what deleted Workspaces leave for a moment.")
+def uninstall_check_command(
+    *, kubeconfig: Path | None, context: str | None, namespaces: tuple[str, ...], shard_selector: str, timeout: float
+) -> None:
+    """Fail while there are Workspaces: without a controller they would serve on, and hang when they are deleted.
+
+    Exit code: 0 when there are none, 1 when there are some. The chart runs it before `helm uninstall`.
+    """
+    try:
+        scope = Scope(tuple(sorted(set(namespaces))), parse_selector(shard_selector) if shard_selector else "")
+    except SelectorError as error:
+        raise click.UsageError(f"--shard-selector: {error}") from None
+    try:
+        refusal = asyncio.run(_refusal(configuration_of(kubeconfig, context), scope, timeout))
+    except ApiError as error:
+        raise click.ClickException(str(error)) from None
+    if refusal:
+        raise click.ClickException(refusal)
+    click.echo("there are no Workspaces, and nothing of them is left")
+
+
+async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # noqa: ANN401, ASYNC109 - a user's setting
+    """Return why the controller may not go; empty where it may."""
+    connection = open_connection(configuration)
+    deadline = asyncio.get_running_loop().time() + timeout
+    try:
+        client = Client(connection, FIELD_MANAGER)
+        while True:
+            if names := await _names(client, WORKSPACE, scope.selector, scope):
+                return _there_are(names)
+            # One shard's cannot be told from another's.
+            left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, OURS, scope)]
+            if not left:
+                return ""
+            if asyncio.get_running_loop().time() > deadline:
+                return f"Flux has not yet removed {_some(left)}; look at their conditions, and try again when they are gone"
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    finally:
+        await connection.close()
+
+
+async def _names(client: Client, resource: Resource, selector: str, scope: Scope) -> list[str]:
+    """Return the objects of a kind; none where it is not there, or where the gate is off and they are none of our business."""
+    parameters = {"limit": str(_LIMIT)} | ({"labelSelector": selector} if selector else {})
+    found: list[str] = []
+    try:
+        for namespace in scope.namespaces or ("",):
+            page = await client.list_page(resource, parameters, namespace, metadata_only=True)
+            metadata = (item["metadata"] for item in page.get("items") or ())
+            found += [f"{resource.kind} {each['namespace']}/{each['name']}" for each in metadata]
+    except KindNotServedError:
+        return []
+    except ForbiddenError:
+        if resource in _FLUX:
+            return []
+        raise
+    return found
+
+
+def _there_are(names: list[str]) -> str:
+    count = f"{len(names)} Workspaces are" if len(names) > 1 else "1 Workspace is"
+    return (
+        f"{count} still there ({_some(names)}). Delete them first: kubectl delete workspaces --all --all-namespaces. "
+        "Or leave them to a later installation with helm uninstall --no-hooks: they serve on, and one that is deleted waits for it."
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
