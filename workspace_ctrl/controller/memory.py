@@ -13,7 +13,6 @@ from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _LONGEST_REPAIR_DELAY = 300.0
-_REPAIRS_FORGOTTEN_AFTER = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class Repairs:
     count: int = 0
     last: float = float("-inf")
     first_delay: float = 1.0
+    calm: float = 600.0
+    """Seconds of calm after the time for the next repair that make the next one a first one again."""
 
     def next_at(self) -> float:
         """Return when the next repair may be: at once the first time, then after 1 s, 2 s, ... 5 min, so that nobody is fought hard."""
@@ -41,7 +42,7 @@ class Repairs:
 
     def note(self, now: float) -> None:
         """Note a repair."""
-        self.count = 1 if now - self.last > _REPAIRS_FORGOTTEN_AFTER else self.count + 1
+        self.count = 1 if now > self.next_at() + self.calm else self.count + 1
         self.last = now
 
 

@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 _SWEEP_DELAY: Final = 2.0
 _FIRST_REQUEST_DELAY: Final = 0.5
 """Seconds until Flux may be asked a second time: what is deleted in one go can be too late for the first look."""
+_CALM_BETWEEN_REQUESTS: Final = 10.0
 
 
 class StepRunner:
@@ -185,7 +186,7 @@ class StepRunner:
 
     async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
         """Ask Flux to look at a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
-        repairs = memory.requests = memory.requests or Repairs(first_delay=_FIRST_REQUEST_DELAY)
+        repairs = memory.requests = memory.requests or Repairs(first_delay=_FIRST_REQUEST_DELAY, calm=_CALM_BETWEEN_REQUESTS)
         if not _is_due(repairs, memory):
             return
         logger.info("%s: %s; asking Flux to look at it", step.ref, step.cause)

@@ -82,3 +82,14 @@ def test_repairs_become_rarer_up_to_five_minutes(first_delay, delays):
         now = repairs.next_at()
     assert seen[:4] == delays
     assert seen[-1] == 300
+
+
+def test_calm_makes_the_next_repair_a_first_one_again():
+    repairs = Repairs(first_delay=0.5, calm=10)
+    for now in (0.0, 0.5, 1.5):
+        repairs.note(now)
+    assert repairs.next_at() == 1.5 + 2
+    repairs.note(13.5)
+    assert repairs.next_at() == 13.5 + 4
+    repairs.note(28)
+    assert repairs.next_at() == 28.5
