@@ -53,7 +53,7 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
     assert writes == one_workload
     assert [target for verb, target in calls if verb == "list"] == []
     streamed = restarted.streamed_lists()
-    assert streamed.pop("deployments") == 2  # workloads, and the proxies of Gateways
+    assert (streamed.pop("deployments"), streamed.pop("services")) == (2, 2)  # ours, and those of Gateways
     assert set(streamed.values()) == {1}
 
 
