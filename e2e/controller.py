@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from e2e.cluster import Cluster, MissingCapabilityError
+from e2e.cluster.external import ExternalCluster
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
@@ -44,9 +45,9 @@ class ControllerProcess:
     ) -> None:
         """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given.
 
-        With `inside`, it runs where Services and pods can be reached, as it would in a pod.
+        With `inside`, it runs where Services and pods can be reached, as it would in a pod, as far as the cluster is on this machine.
         """
-        self._inside = inside
+        self._inside = inside and not isinstance(cluster, ExternalCluster)
         self._cluster = cluster
         self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
         self._command = command(cluster, *arguments, gate=gate)

@@ -64,7 +64,7 @@ def _moment(event):
 
 def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, gateway, capsys):
     cluster = serving_cluster
-    with ControllerProcess(cluster, "--gateway", gateway) as controller:
+    with ControllerProcess(cluster, "--gateway", gateway, "--probe", "models", inside=True) as controller:
         started = time.monotonic()
         cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "workspace.yaml"), actor="user")
         workspaces.wait_ready(cluster, namespace, NAME)

@@ -26,5 +26,5 @@ def test_a_restart_on_50_ready_workspaces_lists_each_kind_once_and_writes_nothin
         ("patch", "services"): 2,
     }
     streamed = restarted.streamed_lists()
-    assert streamed.pop("deployments") == 2  # workloads, and the proxies of Gateways
+    assert (streamed.pop("deployments"), streamed.pop("services")) == (2, 2)  # ours, and those of Gateways
     assert set(streamed.values()) == {1}

@@ -45,8 +45,9 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
     assert writes == one_workload
     assert [target for verb, target in calls if verb == "list"] == []
     streamed = restarted.streamed_lists()
-    # Workloads and the proxies of Gateways; pods of models and of endpoint pickers; what is ours, or a user's, and what is a chart's.
-    assert [streamed.pop(plural) for plural in ("deployments", "pods", "services", "configmaps")] == [2, 2, 2, 2]
+    # Workloads and the proxies of Gateways; pods of models and of endpoint pickers; Services that are ours, a chart's, and of Gateways;
+    # ConfigMaps of users and of charts.
+    assert [streamed.pop(plural) for plural in ("deployments", "pods", "services", "configmaps")] == [2, 2, 3, 2]
     assert set(streamed.values()) == {1}
 
 

@@ -76,6 +76,9 @@ class GatewayStatus:
 
     url: Annotated[str | None, Field(description="Address of the model; /v1/chat/completions follows it.")] = None
     urls: Annotated[tuple[str, ...], Field(description="All addresses of the model: of each Gateway, listener and host name.")] = ()
+    internal_url: Annotated[
+        str | None, Field(description="Address of the model for clients inside the cluster, by the Gateway's own Service.")
+    ] = None
     model_names: Annotated[tuple[str, ...], Field(description="Names to put into a request's model field.")] = ()
     gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
     route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
@@ -129,6 +132,7 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
     return GatewayStatus(
         url=raw.get("url"),
         urls=_texts(raw.get("urls")),
+        internal_url=raw.get("internalUrl"),
         model_names=_texts(raw.get("modelNames")),
         gateways=_texts(raw.get("gateways")),
         route=raw.get("route"),

@@ -56,6 +56,7 @@ class Asker:
         self._mode = mode
         self._read_credentials = read_credentials
         self._credentials: Credentials | None = None
+        self._context: tuple[Credentials, ssl.SSLContext] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, target: ProbeTarget) -> ProbeResult:
@@ -95,7 +96,7 @@ class Asker:
                 url,
                 json=self._question(target) if self._is_completion else None,
                 headers=_headers(target, credentials),
-                ssl=_trust(credentials) if target.scheme == "https" else True,
+                ssl=self._trust(credentials) if target.scheme == "https" else True,
                 server_hostname=(target.hostname or None) if target.scheme == "https" else None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
@@ -122,6 +123,12 @@ class Asker:
 
     def _question(self, target: ProbeTarget) -> Mapping[str, Any]:
         return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
+
+    def _trust(self, credentials: Credentials) -> ssl.SSLContext:
+        """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""
+        if self._context is None or self._context[0] is not credentials:
+            self._context = credentials, _trust(credentials)
+        return self._context[1]
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -39,23 +39,28 @@ class Prober:
         self._changed = changed
         self._probed: dict[Key, _Probed] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._seen: set[Key] = set()
+        """Workspaces that this process has looked at: what an earlier one believed of them is out of date."""
         self._reached: set[str] = set()
         """Gateways that have answered this process: where they do not any more, that is their failure."""
 
-    def follow(self, key: Key, targets: tuple[ProbeTarget, ...], *, reached: bool) -> None:
+    def follow(self, key: Key, targets: tuple[ProbeTarget, ...], earlier: ProbeResult | None) -> None:
         """Ask `targets` for the model of the Workspace `key` from now on; with none of them, stop.
 
-        `reached` says that an earlier process had answers from them.
+        `earlier` is what a process before this one believed; it goes on being believed until requests of this one say otherwise.
         """
         known = self._probed.get(key)
         if known is not None and known.targets == targets:
             return
         self.forget(key)
+        is_first = key not in self._seen
+        self._seen.add(key)
         if not targets:
             return
-        if reached:
+        holds = is_first and earlier is not None and any(earlier.url in {"", target.url} for target in targets)
+        if earlier is not None and earlier.code is not None:
             self._reached.update(target.gateway for target in targets)
-        self._probed[key] = probed = _Probed(targets)
+        self._probed[key] = probed = _Probed(targets, Agreement(earlier if holds else None))
         self._schedule(key, probed)
 
     def forget(self, key: Key) -> None:
@@ -65,6 +70,11 @@ class Prober:
             known.timer.cancel()
         if known is not None and known.task is not None:
             known.task.cancel()
+
+    def gone(self, key: Key) -> None:
+        """Note that the Workspace `key` is gone."""
+        self.forget(key)
+        self._seen.discard(key)
 
     def result(self, key: Key) -> ProbeResult | None:
         """Return what is believed of the requests for the Workspace `key`; None while that is open."""

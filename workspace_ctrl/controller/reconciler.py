@@ -23,9 +23,11 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan
 from workspace_ctrl.readiness.news import News, Urgency, news
+from workspace_ctrl.readiness.probe import PROBE_FAILED
 from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
 from workspace_ctrl.records.decisions import Decisions, Problem
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -85,7 +87,7 @@ class Reconciler:
             self._interests.forget(key)
             self._claims.forget(key)
             if self._prober is not None:
-                self._prober.forget(key)
+                self._prober.gone(key)
             return None
         now = asyncio.get_running_loop().time()
         memory = self._memories.setdefault(key, Memory(began_at=now))
@@ -158,7 +160,7 @@ class Reconciler:
         if self._prober is None:
             return snapshot
         targets = () if workspace.meta.deleting else wanted_probes(snapshot, decisions)
-        self._prober.follow(workspace.key, targets, reached=_was_reached(workspace))
+        self._prober.follow(workspace.key, targets, _earlier_probe(workspace))
         return replace(snapshot, probe=self._prober.result(workspace.key))
 
     async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
@@ -206,10 +208,18 @@ def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
 
 
-def _was_reached(workspace: WorkspaceRecord) -> bool:
-    """Whether requests through the Gateway were answered once, by what stands in the Workspace."""
-    gateway = workspace.status.gateway
-    return gateway is not None and gateway.last_probe is not None and gateway.last_probe.code is not None
+def _earlier_probe(workspace: WorkspaceRecord) -> ProbeResult | None:
+    """Return what was believed of requests through the Gateway when GatewayReady was written, as far as that rests on them."""
+    status = workspace.status
+    ready = find(status.conditions, ConditionType.GATEWAY_READY)
+    told = status.gateway.last_probe if status.gateway is not None else None
+    if ready is not None and ready.is_true and told is None:  # by a process that did not probe
+        return ProbeResult(ProbeOutcome.NOT_POSSIBLE, message="no request was tried yet")
+    if ready is None or told is None or told.outcome not in set(ProbeOutcome):
+        return None
+    if not ready.is_true and ready.reason != PROBE_FAILED:
+        return None
+    return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
 
 
 def _is_ready(workspace: WorkspaceRecord) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from workspace_ctrl.records.decisions import Parent
-from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.decisions import Decisions, Parent
+from workspace_ctrl.records.gateways import Gateway, GatewayService
 from workspace_ctrl.records.listeners import SCHEMES, Listener
 
 
@@ -20,6 +20,21 @@ def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> t
         for host in _hosts(parent.gateway, listener, hostnames)
     )
     return tuple(dict.fromkeys(found))
+
+
+def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> str | None:
+    """Return the URL by the Service of a Gateway, or None where there is none, or where only certain host names are let in."""
+    known = tuple(services)
+    found = (
+        _url(listener, f"{service.meta.ref.name}.{service.meta.ref.namespace}.svc", decisions.path)
+        for parent in decisions.parents
+        for listener in parent.listeners
+        for service in known
+        if service.serves(parent.gateway.ref)
+        and listener.port in service.ports
+        and not listener.common_hostnames(decisions.hostnames)
+    )
+    return next(found, None)
 
 
 def _hosts(gateway: Gateway, listener: Listener, hostnames: Sequence[str]) -> tuple[str, ...]:

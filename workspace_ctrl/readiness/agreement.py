@@ -31,7 +31,7 @@ class Agreement:
         again = self.last is not None and self.last.outcome is result.outcome
         agreeing = self.agreeing + 1 if again else 1
         believed = self.believed
-        if agreeing >= _NEEDED[result.outcome] and not result.agrees_with(believed):
+        if agreeing >= _NEEDED[result.outcome] and not (believed is not None and result.agrees_with(believed)):
             believed = result
         return Agreement(believed, result, agreeing)
 

@@ -1,6 +1,7 @@
 """The last link: a request through the Gateway is answered. And where to send that request."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
@@ -8,6 +9,7 @@ from workspace_ctrl.records.listeners import SCHEMES
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 
+PROBE_FAILED: Final = "ProbeFailed"
 _ANY_NAME = "probe"
 """Stands for the asterisk of a wildcard."""
 
@@ -18,7 +20,7 @@ def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     if result is None:
         return Link.waiting(LinkName.PROBE, "ProbePending", "a request through the Gateway is being tried")
     if result.outcome is ProbeOutcome.FAILED:
-        return Link.broken(LinkName.PROBE, "ProbeFailed", result.message)
+        return Link.broken(LinkName.PROBE, PROBE_FAILED, result.message)
     if result.outcome is ProbeOutcome.NOT_POSSIBLE:
         silent = next((parent for parent in decisions.parents if not parent.writes_status), None)
         if silent is not None:

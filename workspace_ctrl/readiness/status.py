@@ -9,7 +9,7 @@ from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
-from workspace_ctrl.readiness.address import urls_of
+from workspace_ctrl.readiness.address import internal_url, urls_of
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, pool_of, route_link, route_of
@@ -122,7 +122,7 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     elif broken is not None:
         reason, message = broken.reason, broken.message
     else:
-        text = "the model answers through the Gateway" if decisions.gateway_wanted else "the model server is ready"
+        text = _usage(decisions) if decisions.gateway_wanted else "the model server is ready"
         yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
         yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
         return
@@ -132,6 +132,13 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     else:
         yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
+
+
+def _usage(decisions: Decisions) -> str:
+    """Return how to ask for the model, for people."""
+    url = next(iter(urls_of(decisions.parents, decisions.hostnames, decisions.path)), "")
+    name = f"; its name is {decisions.model_names[0]}" if decisions.model_names else ""
+    return f"the model answers at {url or 'the Gateway, which tells no address'}{name}"
 
 
 def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Condition:
@@ -173,6 +180,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
     return GatewayStatus(
         url=next(iter(urls), None),
         urls=urls,
+        internal_url=internal_url(decisions, snapshot.gateway_services) if route is not None else None,
         model_names=decisions.model_names,
         gateways=tuple(dict.fromkeys(parent.gateway.key for parent in decisions.parents)),
         route=route.ref.name if route else None,

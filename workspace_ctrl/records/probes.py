@@ -49,6 +49,6 @@ class ProbeResult:
     models: tuple[str, ...] = ()
     """Names that the model server gave itself; empty where it was not asked."""
 
-    def agrees_with(self, other: "ProbeResult | None") -> bool:
+    def agrees_with(self, other: "ProbeResult") -> bool:
         """Whether both say the same, in words that may differ."""
-        return other is not None and (self.outcome, self.code) == (other.outcome, other.code)
+        return (self.outcome, self.code, self.models) == (other.outcome, other.code, other.models)

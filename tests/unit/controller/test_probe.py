@@ -13,7 +13,7 @@ from aiohttp import web
 from workspace_ctrl.controller.asking import Asker, Credentials
 from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.settings import ProbeMode
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 
 KEY = ("ns", "phi")
 TOKEN = "very-secret"
@@ -219,7 +219,7 @@ async def prober(told):
 
 
 async def test_two_answers_make_it_and_nobody_is_told_of_those_that_follow(server, prober, told):
-    prober.follow(KEY, (server.target(),), reached=False)
+    prober.follow(KEY, (server.target(),), None)
     assert prober.result(KEY) is None
     await told.wait()
     assert prober.result(KEY).outcome is ANSWERED
@@ -228,7 +228,7 @@ async def test_two_answers_make_it_and_nobody_is_told_of_those_that_follow(serve
 
 
 async def test_a_gateway_that_fails_is_told_with_its_words_and_so_is_its_return(server, prober, told):
-    prober.follow(KEY, (server.target(),), reached=False)
+    prober.follow(KEY, (server.target(),), None)
     await told.wait()
     server.status, server.body = 503, "no healthy upstream"
     await told.wait()
@@ -241,13 +241,13 @@ async def test_a_gateway_that_fails_is_told_with_its_words_and_so_is_its_return(
 async def test_one_listener_that_fails_is_enough(server, prober, told):
     async with Server().served() as broken:
         broken.status = 404
-        prober.follow(KEY, (server.target(), broken.target()), reached=False)
+        prober.follow(KEY, (server.target(), broken.target()), None)
         await told.wait()
         assert prober.result(KEY).code == 404
 
 
 async def test_a_gateway_that_was_never_reached_is_not_called_broken(server, prober, told, unused_tcp_port):
-    prober.follow(KEY, (server.target(port=unused_tcp_port),), reached=False)
+    prober.follow(KEY, (server.target(port=unused_tcp_port),), None)
     await told.wait()
     assert prober.result(KEY).outcome is NOT_POSSIBLE
 
@@ -257,31 +257,54 @@ async def test_a_gateway_that_was_reached_once_is_broken_when_it_is_not_any_more
     gateway = Server()
     if not earlier:
         async with gateway.served(port=unused_tcp_port):
-            prober.follow(KEY, (gateway.target(),), reached=False)
+            prober.follow(KEY, (gateway.target(),), None)
             await told.wait()
     else:
         gateway.port = unused_tcp_port
-        prober.follow(KEY, (gateway.target(),), reached=True)
+        prober.follow(KEY, (gateway.target(),), ProbeResult(ANSWERED, gateway.target().url, 200, "answers 200"))
     await told.wait()
     assert prober.result(KEY).outcome is FAILED
 
 
 async def test_the_same_targets_are_followed_on_and_others_begin_anew(server, prober, told):
-    prober.follow(KEY, (server.target(),), reached=False)
+    prober.follow(KEY, (server.target(),), None)
     await told.wait()
-    prober.follow(KEY, (server.target(),), reached=False)
+    prober.follow(KEY, (server.target(),), None)
     assert prober.result(KEY) is not None
-    prober.follow(KEY, (server.target(path="/other"),), reached=False)
+    prober.follow(KEY, (server.target(path="/other"),), None)
     assert prober.result(KEY) is None
     await told.wait()
-    prober.follow(KEY, (), reached=False)
+    prober.follow(KEY, (), None)
     assert prober.result(KEY) is None
+
+
+async def test_what_an_earlier_process_believed_holds_until_requests_say_otherwise(server, prober, told):
+    earlier = ProbeResult(ANSWERED, server.target().url, 200, "answered", ("phi", "poet"))
+    prober.follow(KEY, (server.target(),), earlier)
+    assert prober.result(KEY) == earlier
+    await server.asked(4)
+    assert told.count == 0
+    server.status = 503
+    await told.wait()
+    assert prober.result(KEY).outcome is FAILED
+
+
+async def test_it_does_not_hold_for_another_address_or_after_the_chain_was_broken(server, prober, told):
+    earlier = ProbeResult(ANSWERED, server.target().url, 200, "answered")
+    prober.follow(("ns", "moved"), (server.target(path="/other"),), earlier)
+    assert prober.result(("ns", "moved")) is None
+    prober.follow(KEY, (), earlier)
+    prober.follow(KEY, (server.target(),), earlier)
+    assert prober.result(KEY) is None
+    prober.gone(KEY)
+    prober.follow(KEY, (server.target(),), earlier)
+    assert prober.result(KEY) == earlier
 
 
 async def test_requests_are_bounded_in_number(server, prober):
     server.open.clear()
     for number in range(60):
-        prober.follow(("ns", f"w{number}"), (server.target(),), reached=False)
+        prober.follow(("ns", f"w{number}"), (server.target(),), None)
     await server.asked(16)
     for _ in range(20):
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from tests.unit.factories import (
     decisions,
     deployment,
     gateway,
+    meta,
     parent,
     parent_status,
     picker,
@@ -25,6 +26,7 @@ from tests.unit.factories import (
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.pods import Trouble
 from workspace_ctrl.records.snapshot import Snapshot
@@ -178,6 +180,29 @@ def test_the_status_is_stable():
 def test_the_url(listener, addresses, url):
     decided = decisions(parents=(parent(gateway=gateway(listeners=(listener,), addresses=addresses)),))
     assert status(workspace(), READY, decided, NOW).gateway.url == url
+
+
+def test_the_url_inside_the_cluster_is_that_of_the_gateway_s_service():
+    service = GatewayService(meta("Service", "door", owner=""), "inference-gateway", "10.0.0.9", (80,))
+    inside = replace(READY, gateway_services=(service,))
+    assert (
+        status(workspace(), inside, decisions(), NOW).gateway.internal_url == "http://door.default.svc/default/workspace-phi-4-mini"
+    )
+    assert status(workspace(), inside, decisions(hostnames=("m.example.com",)), NOW).gateway.internal_url is None
+    assert (
+        status(
+            workspace(), replace(inside, gateway_services=(replace(service, ports=(8080,)),)), decisions(), NOW
+        ).gateway.internal_url
+        is None
+    )
+    assert status(workspace(), READY, decisions(), NOW).gateway.internal_url is None
+
+
+def test_ready_says_how_to_ask_for_the_model():
+    found = find(status(workspace(), READY, decisions(), NOW).conditions, "Ready").message
+    assert found == "the model answers at http://gateway.example/default/workspace-phi-4-mini; its name is phi-4-mini-instruct"
+    nowhere = decisions(parents=(parent(gateway=gateway(addresses=())),), model_names=())
+    assert find(status(workspace(), READY, nowhere, NOW).conditions, "Ready").message.endswith("which tells no address")
 
 
 @pytest.mark.parametrize(
