@@ -8,9 +8,10 @@ REFERENCE := docs/reference/workspace.md
 TESTS ?=
 N ?= 200
 BENCH ?=
+CLASS ?= istio
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons generate lock bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons agreement generate lock bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ test-unit: setup ## Run the tests of the pure core (seconds)
 test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 5 minutes once)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,bbr
 	$(BIN)/pytest -m optional_addons e2e
+
+agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio or envoy-gateway, and write the table down
+	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
 
 generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)
