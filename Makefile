@@ -11,9 +11,10 @@ BENCH ?=
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= localhost/workspace-ctrl:$(VERSION)
 TARGET ?= controller
+CLASS ?= istio
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons agreement generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,13 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 
 test-unit: setup ## Run the tests of the pure core (seconds)
 	$(BIN)/pytest tests/unit
+
+test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 5 minutes once)
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,bbr
+	$(BIN)/pytest -m optional_addons e2e
+
+agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio or envoy-gateway, and write the table down
+	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
 
 generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)

@@ -104,6 +104,17 @@ ISTIO = GoFolder(
         Asset("istio-packaging", "istio.io/istio", "tools/packaging/common"),
     ),
 )
+ENVOY_GATEWAY = GoFolder(
+    "envoy-gateway",
+    assets=(
+        Asset("gateway-helm", "github.com/envoyproxy/gateway", "charts/gateway-helm"),
+        Asset("ai-gateway", "github.com/envoyproxy/ai-gateway", "manifests"),
+        Asset("ai-gateway-inference-pool", "github.com/envoyproxy/ai-gateway", "examples/inference-pool"),
+    ),
+)
+KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthena", "charts/kthena"),))
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 
-FOLDERS = {folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, COREDNS, ISTIO, KWOK)}
+FOLDERS = {
+    folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, COREDNS, ISTIO, KWOK, ENVOY_GATEWAY, KTHENA)
+}

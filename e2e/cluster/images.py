@@ -11,13 +11,16 @@ import subprocess
 from pathlib import Path
 
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
 
 VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
 """The engine's image, as the presets name it; here a simulator answers under it."""
+
+ENVOY_IMAGE = "docker.io/envoyproxy/envoy:distroless"
+"""The data plane of gateways whose controller lets the image be chosen."""
 
 PAUSE_IMAGE = "localhost/pause:1"
 ISTIO_USER = "1337:1337"
@@ -77,6 +80,59 @@ def istio_proxy() -> Image:
         ),
         entrypoint=("/usr/local/bin/pilot-agent",),
         user=ISTIO_USER,
+    )
+
+
+def envoy_gateway() -> Image:
+    """Return Envoy Gateway; the same image does the certificates, the control plane and the proxies' shutdown."""
+    return Image(
+        name=f"docker.io/envoyproxy/gateway:{ENVOY_GATEWAY.version('github.com/envoyproxy/gateway')}",
+        files=(FileEntry("/usr/local/bin/envoy-gateway", build(ENVOY_GATEWAY).binary("envoy-gateway")),),
+        entrypoint=("/usr/local/bin/envoy-gateway",),
+        user=NONROOT,
+    )
+
+
+def ai_gateway() -> Image:
+    """Return Envoy AI Gateway's controller, which teaches Envoy Gateway what an InferencePool is."""
+    return Image(
+        name=f"docker.io/envoyproxy/ai-gateway-controller:{ENVOY_GATEWAY.version('github.com/envoyproxy/ai-gateway')}",
+        files=(FileEntry("/app", build(ENVOY_GATEWAY).binary("controller")),),
+        entrypoint=("/app",),
+        user=NONROOT,
+    )
+
+
+def envoy_proxy() -> Image:
+    """Return an unmodified Envoy, which is linked against glibc."""
+    return Image(
+        name=ENVOY_IMAGE,
+        files=(
+            FileEntry("/usr/local/bin/envoy", envoy()),
+            *(FileEntry(str(path), path.resolve()) for path in _libraries(envoy())),
+        ),
+        entrypoint=("/usr/local/bin/envoy",),
+        user=NONROOT,
+    )
+
+
+def kthena_router() -> Image:
+    """Return kthena's router."""
+    return Image(
+        name=f"ghcr.io/volcano-sh/kthena-router:{KTHENA.version('github.com/volcano-sh/kthena')}",
+        files=(FileEntry("/kthena-router", build(KTHENA).binary("kthena-router")),),
+        entrypoint=("/kthena-router",),
+        user=NONROOT,
+    )
+
+
+def body_based_router() -> Image:
+    """Return the body-based router of the chart of that name."""
+    return Image(
+        name=f"registry.k8s.io/gateway-api-inference-extension/bbr:{INFERENCE.version(GWIE)}",
+        files=(FileEntry("/bbr", build(INFERENCE).binary("bbr")),),
+        entrypoint=("/bbr",),
+        user=NONROOT,
     )
 
 

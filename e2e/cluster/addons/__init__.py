@@ -2,7 +2,20 @@
 
 from collections.abc import Iterable
 
-from e2e.cluster.addons import coredns, flux, gateway_api, gpus, image_only, istio, registry, simulated_node, workspace_ctrl
+from e2e.cluster.addons import (
+    body_based_routing,
+    coredns,
+    envoy_gateway,
+    flux,
+    gateway_api,
+    gpus,
+    image_only,
+    istio,
+    kthena,
+    registry,
+    simulated_node,
+    workspace_ctrl,
+)
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
@@ -22,13 +35,16 @@ ADDONS: dict[str, Addon] = {
         image_only.FLUX_CONTROLLERS,
         workspace_ctrl.IMAGE,
         workspace_ctrl.ADDON,
+        envoy_gateway.ADDON,
+        kthena.ADDON,
+        body_based_routing.ADDON,
     )
 }
 ALL = "all"
 
 
 def choose(names: Iterable[str], form: Form) -> list[Addon]:
-    """Return the named add-ons and those that they need, each after its needs; `all` stands for all but those on request."""
+    """Return the named add-ons and those that they need, each after its needs; `all` stands for every one but the optional."""
     chosen: dict[str, Addon] = {}
 
     def add(name: str) -> None:
@@ -44,7 +60,7 @@ def choose(names: Iterable[str], form: Form) -> list[Addon]:
     for name in names:
         if name == ALL:
             for addon in ADDONS.values():
-                if form in addon.forms and not addon.on_request:
+                if form in addon.forms and not addon.optional:
                     add(addon.name)
         else:
             add(name)

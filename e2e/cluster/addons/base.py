@@ -27,5 +27,5 @@ class Addon:
     """Programs of the distribution, by the names in `distribution`."""
 
     forms: frozenset[Form] = frozenset(Form)
-    on_request: bool = False
-    """Whether it is left out of `all`."""
+    optional: bool = False
+    """Whether it is installed only where it is asked for by name."""

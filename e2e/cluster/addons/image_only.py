@@ -34,5 +34,5 @@ FLUX_CONTROLLERS = Addon(
     folders=(FLUX,),
     images=(source_controller, helm_controller),
     forms=frozenset({Form.FULL}),
-    on_request=True,
+    optional=True,
 )

@@ -34,7 +34,7 @@ IMAGE = Addon(
     images=(controller,),
     programs=("mmdebstrap",),
     forms=frozenset({Form.FULL}),
-    on_request=True,
+    optional=True,
 )
 ADDON = Addon(
     "workspace-ctrl",
@@ -45,5 +45,5 @@ ADDON = Addon(
     images=(controller,),
     programs=("mmdebstrap",),
     forms=frozenset({Form.FULL}),
-    on_request=True,
+    optional=True,
 )

@@ -50,12 +50,12 @@ def service(name: str, app: str) -> Object:
     return make("v1", "Service", name, {"selector": {"app": app}, "ports": [{"port": 80, "targetPort": 8000}]})
 
 
-def chart_objects(cluster: Cluster) -> list[Object]:
-    """Return what makes Flux install a pool for the engines named `engine`."""
+def chart_objects(cluster: Cluster, provider: str = "istio") -> list[Object]:
+    """Return what makes Flux install a pool for the engines named `engine`, for a Gateway of the chart's `provider`."""
     values: Mapping[str, object] = {
         "inferenceExtension": {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}},
         "inferencePool": {"modelServers": {"matchLabels": {"app": "engine"}}},
-        "provider": {"name": "istio"},
+        "provider": {"name": provider},
     }
     source = {"interval": "10m", "url": cluster.chart_source_url(), "insecure": True, "ref": {"tag": "v1.5.0"}}
     release = {"interval": "10m", "chartRef": {"kind": "OCIRepository", "name": "pool"}, "values": values}
@@ -65,14 +65,16 @@ def chart_objects(cluster: Cluster) -> list[Object]:
     ]
 
 
-def gateway_objects() -> list[Object]:
-    """Return a gateway that sends everything to the pool."""
+def gateway_objects(class_name: str = "istio", **match: object) -> list[Object]:
+    """Return a gateway that sends everything that matches to the pool."""
     annotations = {"networking.istio.io/service-type": "ClusterIP"}
     listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
+    gateway = {"gatewayClassName": class_name, "listeners": listeners}
+    return [make(GATEWAY_API, "Gateway", "gateway", gateway, annotations=annotations), route({"name": "gateway"}, **match)]
+
+
+def route(parent: Object, **match: object) -> Object:
+    """Return a route from a Gateway to the pool, for requests that match."""
     backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "pool"}
-    route = {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": [backend]}]}
-    gateway = {"gatewayClassName": "istio", "listeners": listeners}
-    return [
-        make(GATEWAY_API, "Gateway", "gateway", gateway, annotations=annotations),
-        make(GATEWAY_API, "HTTPRoute", "route", route),
-    ]
+    rule = {"matches": [match], "backendRefs": [backend]} if match else {"backendRefs": [backend]}
+    return make(GATEWAY_API, "HTTPRoute", "route", {"parentRefs": [parent], "rules": [rule]})

@@ -25,8 +25,13 @@ def test_nothing_is_installed_twice():
 
 
 @pytest.mark.parametrize("form", Form)
-def test_all_means_all_of_the_form(form):
-    assert set(names("all", form=form)) == {name for name, addon in ADDONS.items() if form in addon.forms}
+def test_all_means_all_of_the_form_but_the_optional(form):
+    expected = {name for name, addon in ADDONS.items() if form in addon.forms and not addon.optional}
+    assert set(names("all", form=form)) == expected
+
+
+def test_an_optional_addon_is_installed_where_it_is_asked_for():
+    assert names("all", "kthena") == [*names("all"), "kthena"]
 
 
 def test_an_unknown_addon_is_refused_with_the_known_ones():

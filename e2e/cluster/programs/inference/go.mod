@@ -4,6 +4,7 @@ go 1.26.0
 
 tool (
 	github.com/llm-d/llm-d-inference-sim/cmd/llm-d-inference-sim
+	sigs.k8s.io/gateway-api-inference-extension/cmd/bbr
 	sigs.k8s.io/gateway-api-inference-extension/cmd/epp
 )
 
