@@ -3,15 +3,13 @@
 import json
 import subprocess
 import time
-from http import HTTPStatus
 
 import pytest
 import yaml
 
 from e2e import workspaces
-from e2e.chat import chat
 from e2e.cluster.chart import package
-from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image
+from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
 from tests.chart.helm import render
 
 MOST_MEMORY = 100 * 2**20
@@ -23,15 +21,6 @@ EVERYTHING = {
     "networkPolicy": {"enabled": True},
     "rbac": {"workloadKinds": [{"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}]},
 }
-
-
-def wait_answered(cluster, team, name):
-    """Wait until a Workspace answers through its Gateway, whose proxy may get its new configuration later than anything tells."""
-    url = workspaces.get(cluster, team, "workspace", name)["status"]["gateway"]["url"]
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
-    while (answer := chat(cluster, url, "phi-4-mini-instruct", "are you there?")).status != HTTPStatus.OK:
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.2)
 
 
 def made_for(cluster, team, name):
@@ -72,7 +61,7 @@ def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
     release.upgrade(GATE)  # Flux comes with the chart
     workspaces.wait_ready(cluster, team, "phi")
-    wait_answered(cluster, team, "phi")
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
 def test_a_second_flux_is_refused(release):
@@ -115,7 +104,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
 
     release.upgrade(GATE)
     workspaces.wait_ready(cluster, team, "phi")
-    wait_answered(cluster, team, "phi")
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
 def test_an_upgrade_changes_nothing_of_what_serves(release, team, tmp_path):
