@@ -52,6 +52,17 @@ def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them
     assert release.forbidden() == dict.fromkeys((f"list {kind}" for kind in GATEWAY_KINDS), 1)
 
 
+def test_the_commands_that_the_notes_name_work(release, bare_cluster):
+    notes = release.upgrade().stdout.partition("NOTES:")[2]
+    commands = [line.strip() for line in notes.splitlines() if line.startswith("  kubectl")]
+    assert len(commands) == 3
+    manifest = notes.partition("<<END\n")[2].partition("  END")[0]
+    for command in commands:
+        arguments = command.split(" <<")[0].split()[1:]
+        bare_cluster.kubectl(*arguments, input=manifest if arguments[0] == "apply" else None)
+    assert workspaces.get(bare_cluster, "default", "workspace", "phi")["inference"] == {"preset": {"name": "phi-4-mini-instruct"}}
+
+
 def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(release, team, behind):
     cluster = release.cluster
     release.upgrade(GATE, NO_FLUX)
@@ -148,9 +159,9 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_h
     kept = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
     assert "customresourcedefinition.apiextensions.k8s.io/workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them
-    left = cluster.kubectl(
-        "get", "all,configmaps,roles,serviceaccounts,leases", "-n", NAMESPACE, "-l", "app.kubernetes.io/instance", "-o", "name"
-    )
+    ours = ("-n", NAMESPACE, "-l", "app.kubernetes.io/instance=workspace-ctrl")
+    cluster.kubectl("wait", "pods", *ours, "--for=delete", "--timeout=60s")
+    left = cluster.kubectl("get", "deployments,services,configmaps,roles,rolebindings,serviceaccounts", *ours, "-o", "name")
     assert left == ""
 
 
