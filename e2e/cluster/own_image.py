@@ -19,7 +19,9 @@ from e2e.cluster.places import PYTHON, REPOSITORY, cache_dir, locked
 REPOSITORY_NAME = "localhost/workspace-ctrl"
 FOLDER = "/opt/workspace-ctrl"
 REQUIREMENTS = REPOSITORY / "requirements" / "runtime.txt"
+PROGRAM = "/usr/local/bin/workspace-ctrl"
 USER = "65532:65532"
+ENVIRONMENT = (f"PYTHONPATH={FOLDER}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 
 
 @functools.cache
@@ -37,9 +39,9 @@ def controller(tag: str = "") -> Image:
         name=f"{REPOSITORY_NAME}:{tag or _content_name(files, layers)}",
         files=files,
         layers=layers,
-        entrypoint=("/usr/local/bin/workspace-ctrl",),
+        entrypoint=(PROGRAM,),
         user=USER,
-        env=("PATH=/usr/local/bin:/usr/bin:/bin", f"PYTHONPATH={FOLDER}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"),
+        env=("PATH=/usr/local/bin:/usr/bin:/bin", *ENVIRONMENT),
         labels=(("org.opencontainers.image.title", "workspace-ctrl"), ("org.opencontainers.image.version", version())),
     )
 
@@ -49,7 +51,7 @@ def _own_files() -> tuple[FileEntry, ...]:
     sources = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     about = f"Metadata-Version: 2.1\nName: workspace-ctrl\nVersion: {version()}\n"
     return (
-        FileEntry("/usr/local/bin/workspace-ctrl", REPOSITORY / "image" / "workspace-ctrl"),
+        FileEntry(PROGRAM, REPOSITORY / "image" / "workspace-ctrl"),
         FileEntry(f"{FOLDER}/workspace_ctrl-{version()}.dist-info/METADATA", about),
         *(FileEntry(f"{FOLDER}/{path.relative_to(REPOSITORY)}", path) for path in sources),
     )

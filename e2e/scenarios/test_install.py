@@ -3,15 +3,13 @@
 import json
 import subprocess
 import time
-from http import HTTPStatus
 
 import pytest
 import yaml
 
 from e2e import workspaces
-from e2e.chat import chat
 from e2e.cluster.chart import package
-from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image
+from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
 from tests.chart.helm import render
 
 MOST_MEMORY = 100 * 2**20
@@ -23,15 +21,6 @@ EVERYTHING = {
     "networkPolicy": {"enabled": True},
     "rbac": {"workloadKinds": [{"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}]},
 }
-
-
-def wait_answered(cluster, team, name):
-    """Wait until a Workspace answers through its Gateway, whose proxy may get its new configuration later than anything tells."""
-    url = workspaces.get(cluster, team, "workspace", name)["status"]["gateway"]["url"]
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
-    while (answer := chat(cluster, url, "phi-4-mini-instruct", "are you there?")).status != HTTPStatus.OK:
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.2)
 
 
 def made_for(cluster, team, name):
@@ -63,6 +52,17 @@ def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them
     assert release.forbidden() == dict.fromkeys((f"list {kind}" for kind in GATEWAY_KINDS), 1)
 
 
+def test_the_commands_that_the_notes_name_work(release, bare_cluster):
+    notes = release.upgrade().stdout.partition("NOTES:")[2]
+    commands = [line.strip() for line in notes.splitlines() if line.startswith("  kubectl")]
+    assert len(commands) == 3
+    manifest = notes.partition("<<END\n")[2].partition("  END")[0]
+    for command in commands:
+        arguments = command.split(" <<")[0].split()[1:]
+        bare_cluster.kubectl(*arguments, input=manifest if arguments[0] == "apply" else None)
+    assert workspaces.get(bare_cluster, "default", "workspace", "phi")["inference"] == {"preset": {"name": "phi-4-mini-instruct"}}
+
+
 def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(release, team, behind):
     cluster = release.cluster
     release.upgrade(GATE, NO_FLUX)
@@ -72,7 +72,7 @@ def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
     release.upgrade(GATE)  # Flux comes with the chart
     workspaces.wait_ready(cluster, team, "phi")
-    wait_answered(cluster, team, "phi")
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
 def test_a_second_flux_is_refused(release):
@@ -115,7 +115,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
 
     release.upgrade(GATE)
     workspaces.wait_ready(cluster, team, "phi")
-    wait_answered(cluster, team, "phi")
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
 def test_an_upgrade_changes_nothing_of_what_serves(release, team, tmp_path):
@@ -159,9 +159,9 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_h
     kept = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
     assert "customresourcedefinition.apiextensions.k8s.io/workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them
-    left = cluster.kubectl(
-        "get", "all,configmaps,roles,serviceaccounts,leases", "-n", NAMESPACE, "-l", "app.kubernetes.io/instance", "-o", "name"
-    )
+    ours = ("-n", NAMESPACE, "-l", "app.kubernetes.io/instance=workspace-ctrl")
+    cluster.kubectl("wait", "pods", *ours, "--for=delete", "--timeout=60s")
+    left = cluster.kubectl("get", "deployments,services,configmaps,roles,rolebindings,serviceaccounts", *ours, "-o", "name")
     assert left == ""
 
 

@@ -8,12 +8,11 @@ import pytest
 import yaml
 
 from e2e import workspaces
-from e2e.chat import chat
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import chart, flux_values, image_values, package
 from e2e.cluster.places import REPOSITORY
-from e2e.release import NAMESPACE, merge, own_chart
+from e2e.release import NAMESPACE, merge, own_chart, wait_answered
 
 MANIFESTS = REPOSITORY / "flux"
 TEAM = "team-blue"
@@ -43,9 +42,10 @@ def flux(release):
         values=flux_values()["flux2"],
     )
     yield cluster
-    for kind in ("helmrelease/models", "namespace/team-blue"):
-        cluster.kubectl("delete", kind, "-n", TEAM, "--ignore-not-found", "--timeout=60s", check=False)
-    cluster.kubectl("delete", "helmrelease/workspace-ctrl", "-n", NAMESPACE, "--ignore-not-found", "--timeout=60s", check=False)
+    for namespace in (TEAM, NAMESPACE):
+        for kind in ("helmreleases", "ocirepositories"):
+            cluster.kubectl("delete", kind, "--all", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("delete", "namespace", TEAM, "--ignore-not-found")
     helm("uninstall", "flux2", *place, "--wait", "--ignore-not-found")
 
 
@@ -82,8 +82,7 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     for name, namespace in (("workspace-ctrl", NAMESPACE), ("models", TEAM)):
         flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=120s")
     workspaces.wait_ready(flux, TEAM, "phi")
-    url = workspaces.get(flux, TEAM, "workspace", "phi")["status"]["gateway"]["url"]
-    assert chat(flux, url, "phi-4-mini-instruct", "are you there?").status == 200
+    wait_answered(flux, TEAM, "phi", "phi-4-mini-instruct")
 
     # What the team may not do, its release may not do either.
     more = {"resource": workspaces.workspace()["resource"], "inference": {"template": {"spec": {"containers": []}}}}
