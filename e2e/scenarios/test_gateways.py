@@ -142,6 +142,8 @@ def test_a_gateway_that_answers_with_errors_is_noticed_though_every_status_says_
         workspaces.apply(cluster, namespace, document)
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         workspaces.apply(cluster, namespace, fault("inference-gateway"))
+        path = "--for=jsonpath={.status.gateway.lastProbe.code}=503"
+        cluster.kubectl("wait", "workspace/phi", "-n", namespace, path, "--timeout=60s")
         found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "ProbeFailed")
         assert f"/{namespace}/phi/v1/models answers 503: fault filter abort" in found["message"]
         assert workspaces.condition(cluster, namespace, "phi", "RouteReady")["status"] == "True"
