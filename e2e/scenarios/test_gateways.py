@@ -77,6 +77,9 @@ def test_two_models_on_one_gateway_are_reached_by_path_and_by_header(serving_clu
                 "Answered",
                 200,
             )
+            # Nothing in front of this Gateway reads bodies, and the status says so.
+            path = "--for=jsonpath={.status.gateway.bodyBasedRouting}=false"
+            cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, "--timeout=30s")
         assert ask(cluster, gateway, "/v1/models")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, "/v1/models", X_Gateway_Model_Name="gpt")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, f"/{namespace}/three/v1/models")[0] == HTTPStatus.NOT_FOUND

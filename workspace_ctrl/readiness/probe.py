@@ -53,4 +53,5 @@ def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterat
             path=decisions.path,
             hostname=hostnames[0].replace("*", _ANY_NAME) if hostnames else "",
             model=next(iter(decisions.model_names), ""),
+            try_body=decisions.by_header,
         )

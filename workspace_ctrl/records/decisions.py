@@ -75,6 +75,8 @@ class Decisions:
     hostnames: tuple[str, ...] = ()
     path: str = ""
     """Path prefix of the model on the Gateways; empty where it has none."""
+    by_header: bool = False
+    """Whether requests with the model's name in a header are led to it, and nothing else without a path."""
     named_route: ObjectRef | None = None
     """Somebody else's HTTPRoute that is used instead of ours."""
     named_pool: ObjectRef | None = None

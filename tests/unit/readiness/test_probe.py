@@ -72,6 +72,14 @@ def test_without_probing_nothing_is_asked_for():
     assert found.gateway.last_probe is None
 
 
+def test_whether_a_body_leads_to_the_model_is_told_and_kept():
+    found = status(workspace(), probing(replace(ANSWERED, by_body=False)), decisions(), NOW)
+    assert found.gateway.body_based_routing is False
+    again = replace(workspace(), stored_status=pack_status(found.as_object()))
+    assert status(again, probing(ANSWERED), decisions(), NOW).gateway.body_based_routing is False
+    assert status(again, probing(replace(ANSWERED, by_body=True)), decisions(), NOW).gateway.body_based_routing is True
+
+
 def test_the_same_outcome_keeps_its_time():
     first = status(workspace(), probing(FAILED), decisions(), NOW)
     again = replace(workspace(), stored_status=pack_status(first.as_object()))
