@@ -22,6 +22,8 @@ _ANSWER_SECONDS: Final = {ProbeMode.MODELS: 10.0, ProbeMode.COMPLETION: 60.0}
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER = 1 << 20
+_MODELS: Final = "/v1/models"
+_COMPLETIONS: Final = "/v1/chat/completions"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
 _MOST_MODELS = 200
 _ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
@@ -83,7 +85,7 @@ class Asker:
         """
         codes = []
         for model in (target.model, _UNKNOWN_MODEL):
-            request = _Request("POST", f"{_origin(target, address)}/v1/chat/completions", {"model": model}, named=False)
+            request = _Request("POST", f"{_origin(target, address)}{_COMPLETIONS}", {"model": model}, named=False)
             try:
                 codes.append((await self._send(request, target, credentials))[0])
             except (aiohttp.ClientError, OSError, TimeoutError):
@@ -107,9 +109,10 @@ class Asker:
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
-        method, question = ("POST", _question(target)) if self._is_completion else ("GET", None)
-        request = _Request(method, f"{_origin(target, address)}{target.path}{self._path}", question)
-        shown = f"{method} {target.url}{self._path}"
+        is_completion = target.completion or self._mode is ProbeMode.COMPLETION
+        method, path, question = ("POST", _COMPLETIONS, _question(target)) if is_completion else ("GET", _MODELS, None)
+        request = _Request(method, f"{_origin(target, address)}{target.path}{path}", question)
+        shown = f"{method} {target.url}{path}"
         try:
             return _meaning(target, shown, *await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
@@ -136,14 +139,6 @@ class Asker:
             timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
         ) as response:
             return response.status, await response.content.read(_LONGEST_ANSWER)
-
-    @property
-    def _is_completion(self) -> bool:
-        return self._mode is ProbeMode.COMPLETION
-
-    @property
-    def _path(self) -> str:
-        return "/v1/chat/completions" if self._is_completion else "/v1/models"
 
     def _trust(self, credentials: Credentials) -> ssl.SSLContext:
         """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""

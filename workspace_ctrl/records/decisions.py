@@ -52,6 +52,10 @@ class Parent:
     """Whether the class knows rules that match by headers."""
     note: str = ""
     """What to know of the class, for people."""
+    lists_models: bool = True
+    """Whether the class leads GET /v1/models to the model server."""
+    service: tuple[str, int] | None = None
+    """Host name and port by which a Gateway that tells no address is reached inside the cluster."""
     companion: str = ""
     """Kind of an object that the class needs beside the pool."""
     obstacle: "Problem | None" = None

@@ -29,6 +29,8 @@ class ProbeTarget:
     """Host name that the listener or the route wants; empty for any."""
     model: str = ""
     """Name of the model; empty where it is not known."""
+    completion: bool = False
+    """Whether only a completion reaches the model server."""
     try_body: bool = False
     """Whether to find out if a request is led by the model's name in its body alone."""
 

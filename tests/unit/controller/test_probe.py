@@ -93,9 +93,10 @@ async def test_models_are_asked_for_as_a_client_does(server, asker):
     assert headers["X-Gateway-Model-Name"] == "phi"
 
 
-async def test_a_completion_is_one_token(server):
-    asking = Asker(ProbeMode.COMPLETION)
-    result = await asking.ask(server.target(model="phi"))
+@pytest.mark.parametrize(("mode", "needed"), [(ProbeMode.COMPLETION, False), (ProbeMode.MODELS, True)])
+async def test_a_completion_is_one_token(server, mode, needed):
+    asking = Asker(mode)
+    result = await asking.ask(server.target(model="phi", completion=needed))
     await asking.close()
     ((method, path, _, body),) = server.requests
     assert (result.outcome, method, path) == (ANSWERED, "POST", "/ns/phi/v1/chat/completions")

@@ -116,6 +116,12 @@ def test_each_listener_is_asked_inside_the_cluster_first():
     assert outside.addresses == ("192.0.2.1",)
 
 
+def test_a_gateway_that_tells_no_address_is_asked_at_the_service_of_its_class_and_by_a_completion():
+    silent = parent(gateway=gateway(addresses=()), service=("kthena-router.default.svc", 80), lists_models=False)
+    (target,) = probe_targets(decisions(parents=(silent,)), Snapshot())
+    assert (target.addresses, target.port, target.completion) == (("kthena-router.default.svc",), 80, True)
+
+
 def test_a_wildcard_is_asked_by_a_name_that_matches():
     (target,) = targets(Listener("a", "HTTP", 80, "*.example.com"))
     assert target.hostname == "probe.example.com"
