@@ -77,6 +77,9 @@ def test_two_models_on_one_gateway_are_reached_by_path_and_by_header(serving_clu
                 "Answered",
                 200,
             )
+            # Nothing in front of this Gateway reads bodies, and the status says so.
+            path = "--for=jsonpath={.status.gateway.bodyBasedRouting}=false"
+            cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, "--timeout=30s")
         assert ask(cluster, gateway, "/v1/models")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, "/v1/models", X_Gateway_Model_Name="gpt")[0] == HTTPStatus.NOT_FOUND
         assert ask(cluster, gateway, f"/{namespace}/three/v1/models")[0] == HTTPStatus.NOT_FOUND
@@ -142,6 +145,8 @@ def test_a_gateway_that_answers_with_errors_is_noticed_though_every_status_says_
         workspaces.apply(cluster, namespace, document)
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         workspaces.apply(cluster, namespace, fault("inference-gateway"))
+        path = "--for=jsonpath={.status.gateway.lastProbe.code}=503"
+        cluster.kubectl("wait", "workspace/phi", "-n", namespace, path, "--timeout=60s")
         found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "ProbeFailed")
         assert f"/{namespace}/phi/v1/models answers 503: fault filter abort" in found["message"]
         assert workspaces.condition(cluster, namespace, "phi", "RouteReady")["status"] == "True"

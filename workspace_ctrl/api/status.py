@@ -89,6 +89,12 @@ class GatewayStatus:
     ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
+    body_based_routing: Annotated[
+        bool | None,
+        Field(
+            description="Whether the model's name in a request's body is enough to reach it; tried where gateway.match.header is set."
+        ),
+    ] = None
     last_probe: Annotated[ProbeStatus | None, Field(description="What came of requests through the Gateway.")] = None
 
 
@@ -140,6 +146,7 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
         companion=raw.get("companion"),
         endpoint_picker=raw.get("endpointPicker"),
         chart=_part(ChartStatus, raw.get("chart")),
+        body_based_routing=raw.get("bodyBasedRouting"),
         last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
 

@@ -25,6 +25,11 @@ class GatewayClassProfile(Row):
     """Whether it knows rules that match by headers; one that does not skips them."""
     ignores: tuple[str, ...] = ()
     """Parts of our objects that have no effect with it, in words for people."""
+    lists_models: bool = True
+    """Whether it leads `GET /v1/models` to the model server; one that does not is probed by a completion."""
+    service: str = ""
+    """Name of the Service, beside the Gateway, by which one is reached that tells no address; empty where there is none."""
+    service_port: int = 80
     companion: Literal["", "ModelServer"] = ""
     """Kind of an object that it needs beside the pool."""
 

@@ -78,8 +78,13 @@ def _route(spec: _Json) -> Facts:
     for parent in spec["parentRefs"]:
         listener = f", listener {parent['sectionName']}" if "sectionName" in parent else ""
         yield "Gateway", f"{parent['namespace']}/{parent['name']}{listener}"
-    for rule in spec["rules"]:
-        yield "path", ", ".join(match["path"]["value"] for match in rule["matches"])
+    if "hostnames" in spec:
+        yield "host names", ", ".join(spec["hostnames"])
+    for match in (match for rule in spec["rules"] for match in rule["matches"]):
+        for header in match.get("headers", ()):
+            yield "header", f"{header['name']}: {header['value']}"
+        if "headers" not in match:
+            yield "path", match["path"]["value"]
 
 
 def _labels(selector: _Json) -> str:

@@ -4,7 +4,7 @@ import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ _ANSWER_SECONDS: Final = {ProbeMode.MODELS: 10.0, ProbeMode.COMPLETION: 60.0}
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER = 1 << 20
+_MODELS: Final = "/v1/models"
+_COMPLETIONS: Final = "/v1/chat/completions"
+_UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
 _MOST_MODELS = 200
 _ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers of a Gateway that lets in whom it knows, and not too often: nothing is found out about the model."""
@@ -67,11 +70,29 @@ class Asker:
         result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
         for address in target.addresses:
             result = await self._ask(target, address, credentials)
+            if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
+                result = replace(result, by_body=await self._is_led_by_body(target, address, credentials))
             if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
                 break
         if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._credentials = None  # they may have been renewed
         return result
+
+    async def _is_led_by_body(self, target: ProbeTarget, address: str, credentials: Credentials) -> bool | None:
+        """Return whether the model's name in a body is enough; None where the Gateway leads unknown names somewhere, too.
+
+        The bodies lack what a model server needs, so that it refuses them without computing anything.
+        """
+        codes = []
+        for model in (target.model, _UNKNOWN_MODEL):
+            request = _Request("POST", f"{_origin(target, address)}{_COMPLETIONS}", {"model": model}, named=False)
+            try:
+                codes.append((await self._send(request, target, credentials))[0])
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                return None
+            if codes[0] == HTTPStatus.NOT_FOUND:
+                return False
+        return True if codes[1] == HTTPStatus.NOT_FOUND else None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -88,21 +109,12 @@ class Asker:
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
-        url = f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}{target.path}{self._path}"
-        shown = f"{'POST' if self._is_completion else 'GET'} {target.url}{self._path}"
+        is_completion = target.completion or self._mode is ProbeMode.COMPLETION
+        method, path, question = ("POST", _COMPLETIONS, _question(target)) if is_completion else ("GET", _MODELS, None)
+        request = _Request(method, f"{_origin(target, address)}{target.path}{path}", question)
+        shown = f"{method} {target.url}{path}"
         try:
-            async with self._connected().request(
-                "POST" if self._is_completion else "GET",
-                url,
-                json=self._question(target) if self._is_completion else None,
-                headers=_headers(target, credentials),
-                ssl=self._trust(credentials) if target.scheme == "https" else True,
-                server_hostname=(target.hostname or None) if target.scheme == "https" else None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
-            ) as response:
-                body = await response.content.read(_LONGEST_ANSWER)
-                return _meaning(target, shown, response.status, body)
+            return _meaning(target, shown, *await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return _failed(target, f"{shown}: TLS: {error}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -113,16 +125,20 @@ class Asker:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failed(target, f"{shown}: {_words(error)}")
 
-    @property
-    def _is_completion(self) -> bool:
-        return self._mode is ProbeMode.COMPLETION
-
-    @property
-    def _path(self) -> str:
-        return "/v1/chat/completions" if self._is_completion else "/v1/models"
-
-    def _question(self, target: ProbeTarget) -> Mapping[str, Any]:
-        return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
+    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> tuple[int, bytes]:
+        """Return status and body of the answer."""
+        is_tls = target.scheme == "https"
+        async with self._connected().request(
+            request.method,
+            request.url,
+            json=request.body,
+            headers=_headers(target, credentials, named=request.named),
+            ssl=self._trust(credentials) if is_tls else True,
+            server_hostname=(target.hostname or None) if is_tls else None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
+        ) as response:
+            return response.status, await response.content.read(_LONGEST_ANSWER)
 
     def _trust(self, credentials: Credentials) -> ssl.SSLContext:
         """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""
@@ -136,12 +152,29 @@ class Asker:
         return self._session
 
 
-def _headers(target: ProbeTarget, credentials: Credentials) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    body: Mapping[str, Any] | None = None
+    named: bool = True
+    """Whether the model is named in the header, too."""
+
+
+def _origin(target: ProbeTarget, address: str) -> str:
+    return f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}"
+
+
+def _question(target: ProbeTarget) -> Mapping[str, Any]:
+    return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
+
+
+def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> dict[str, str]:
     usual = {"http": 80, "https": 443}[target.scheme]
     host = target.hostname if target.port == usual else f"{target.hostname}:{target.port}"
     return {
         **({"Host": host} if target.hostname else {}),
-        **({MODEL_HEADER: target.model} if target.model else {}),
+        **({MODEL_HEADER: target.model} if target.model and named else {}),
         **({"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}),
     }
 

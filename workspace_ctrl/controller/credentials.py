@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ssl
 
 from workspace_ctrl.controller.asking import Credentials, ReadCredentials, no_credentials
 from workspace_ctrl.controller.kinds import SECRET
@@ -22,7 +23,12 @@ def credentials_reader(client: Client, secret: tuple[str, str] | None) -> ReadCr
         data = (await client.get(SECRET, namespace, name)).get("data") or {}
         if not {_TOKEN_KEY, _CA_KEY} & data.keys():
             raise RejectedError(f"Secret {namespace}/{name} has neither {_TOKEN_KEY} nor {_CA_KEY}")
-        return Credentials(token=_text(data.get(_TOKEN_KEY)).strip(), ca=_text(data.get(_CA_KEY)))
+        authorities = _text(data.get(_CA_KEY))
+        try:
+            ssl.create_default_context(cadata=authorities or None)
+        except ssl.SSLError:
+            raise RejectedError(f"{_CA_KEY} of Secret {namespace}/{name} holds no certificates in PEM") from None
+        return Credentials(token=_text(data.get(_TOKEN_KEY)).strip(), ca=authorities)
 
     return read
 

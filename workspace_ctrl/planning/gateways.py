@@ -80,6 +80,8 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
         writes_status=profile.writes_status,
         takes_headers=profile.takes_headers,
         note=_note(profile),
+        lists_models=profile.lists_models,
+        service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
         companion=profile.companion,
         obstacle=listeners if isinstance(listeners, Problem) else None,
         listeners=() if isinstance(listeners, Problem) else listeners,

@@ -89,6 +89,8 @@ class _Planner:
         self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
         self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
+        # What somebody else's route claims is not ours to settle.
+        self._claims: frozenset[Claim] = frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
 
     def plan(self) -> Plan:
         wanted = self._prepared.gateway_wanted
@@ -113,7 +115,7 @@ class _Planner:
             self._plan_companion("")
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
-        return Plan(decisions, tuple(self._steps), self._interests(), self._claims(), self._prepared)
+        return Plan(decisions, tuple(self._steps), self._interests(), self._claims, self._prepared)
 
     def _served_names(self) -> tuple[str, ...]:
         """Return the names that the model server told; where it does not tell now, those that it told before."""
@@ -168,10 +170,6 @@ class _Planner:
             return choose_parents(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
         return parents_of(route, self._snapshot) if route is not None else Chosen()
 
-    def _claims(self) -> frozenset[Claim]:
-        """Return what this Workspace claims on listeners; what somebody else's route claims is not ours to settle."""
-        return frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
-
     def _plan_gateway(self, decisions: Decisions) -> Decisions:
         parents = self._chosen.parents
         self._problems.extend(self._chosen.problems)
@@ -193,7 +191,7 @@ class _Planner:
     def _plan_route(self, decisions: Decisions) -> Decisions:
         """Plan our route, without what an older Workspace claims."""
         parents, asked = decisions.parents, self._asked
-        taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims()}
+        taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
         self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
         if not granted.leads_anywhere:
@@ -204,7 +202,8 @@ class _Planner:
             self._apply(
                 self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
             )
-        return replace(decisions, hostnames=granted.hostnames, path=granted.path.rstrip("/"))
+        path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
+        return replace(decisions, hostnames=granted.hostnames, path=path, by_header=by_header and path != "")
 
     def _check_named_route(self, decisions: Decisions) -> Decisions:
         """Check somebody else's route; ours goes once theirs leads to the pool."""

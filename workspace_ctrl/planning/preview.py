@@ -20,7 +20,7 @@ from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, Scale
 from workspace_ctrl.records.cluster import ConfigMap, Node, parse_node
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.flux import OCIRepository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass, InferencePool
+from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
@@ -97,6 +97,20 @@ def _with_others(
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
         reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the same file",
         nodes=tuple(_nodes(others)) if interests.nodes else (),
+        named_route=_named_route(world, interests, workspace),
+        named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, interests.pool))) if interests.pool else None,
+    )
+
+
+def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceRecord) -> HTTPRoute | None:
+    """Return the route that the Workspace names as it should be: behind the Gateway, and leading to the pool."""
+    if not interests.route:
+        return None
+    namespace, name = workspace.key
+    return HTTPRoute(
+        Meta(ObjectRef("HTTPRoute", namespace, interests.route)),
+        attached_to=tuple((gateway.ref, "") for gateway in world.gateways),
+        rules=(RouteRule(pools=(interests.pool or names(name).release,)),),
     )
 
 
@@ -146,6 +160,7 @@ def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
     said = [] if decisions.reference else [f"the API server accepts the workload as {decisions.workload_kind}"]
     said.extend(f"{parent.gateway.ref} is there, and its GatewayClass is {parent.class_title}'s" for parent in decisions.parents)
+    said.extend(f"{ref} is there, as it should be" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
     return tuple(said)
 
 

@@ -34,7 +34,12 @@ def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> st
         and listener.port in service.ports
         and not listener.common_hostnames(decisions.hostnames)
     )
-    return next(found, None)
+    known_by_class = (
+        f"http://{parent.service[0]}:{parent.service[1]}{decisions.path}"
+        for parent in decisions.parents
+        if parent.service is not None and not parent.gateway.addresses
+    )
+    return next(found, None) or next(known_by_class, None)
 
 
 def _hosts(gateway: Gateway, listener: Listener, hostnames: Sequence[str]) -> tuple[str, ...]:

@@ -44,13 +44,18 @@ def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterat
     services = [service for service in snapshot.gateway_services if service.serves(gateway.ref)]
     for listener in parent.listeners:
         inside = (service.cluster_ip for service in services if service.cluster_ip and listener.port in service.ports)
+        addresses, port = tuple(dict.fromkeys((*inside, *gateway.addresses))), listener.port
+        if not addresses and parent.service is not None:
+            addresses, port = (parent.service[0],), parent.service[1]
         hostnames = listener.common_hostnames(decisions.hostnames)
         yield ProbeTarget(
             gateway=gateway.key,
             scheme=SCHEMES[listener.protocol][0],
-            addresses=tuple(dict.fromkeys((*inside, *gateway.addresses))),
-            port=listener.port,
+            addresses=addresses,
+            port=port,
             path=decisions.path,
             hostname=hostnames[0].replace("*", _ANY_NAME) if hostnames else "",
             model=next(iter(decisions.model_names), ""),
+            completion=not parent.lists_models,
+            try_body=decisions.by_header,
         )

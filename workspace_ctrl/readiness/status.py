@@ -188,8 +188,17 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         chart=chart,
+        body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),
     )
+
+
+def _by_body(snapshot: Snapshot, before: GatewayStatus | None) -> bool | None:
+    """Return whether requests are led by their body; what was found out once is kept while nothing else is."""
+    if not snapshot.probing:
+        return None
+    found = snapshot.probe.by_body if snapshot.probe is not None else None
+    return before.body_based_routing if found is None and before is not None else found
 
 
 def _last_probe(snapshot: Snapshot, before: ProbeStatus | None, now: datetime) -> ProbeStatus | None:

@@ -19,6 +19,8 @@ _FAILING_WHEN_FALSE: Final = (
 """Links that are Unknown while they are being made, and False when that failed."""
 _STARTING: Final = frozenset({"WorkloadNotCreated", "ModelServerStarting", "NoPods", "ScaledToZero"})
 """Reasons of InferenceReady that are no failure."""
+_BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown"})
+"""Reasons of the last link, which has no condition of its own."""
 _DELETING: Final = "Deleting"
 
 
@@ -52,6 +54,8 @@ def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
 def _has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
     """Whether the link that Ready quotes has failed, and is not just being made."""
     if find(status.conditions, ConditionType.STALLED) is not None:
+        return True
+    if ready.reason in _BROKEN_THOUGH_MADE:
         return True
     links = [find(status.conditions, type_) for type_ in _FAILING_WHEN_FALSE]
     if any(link is not None and link.status == Status.FALSE and link.reason == ready.reason for link in links):

@@ -52,6 +52,10 @@ class Parent:
     """Whether the class knows rules that match by headers."""
     note: str = ""
     """What to know of the class, for people."""
+    lists_models: bool = True
+    """Whether the class leads GET /v1/models to the model server."""
+    service: tuple[str, int] | None = None
+    """Host name and port by which a Gateway that tells no address is reached inside the cluster."""
     companion: str = ""
     """Kind of an object that the class needs beside the pool."""
     obstacle: "Problem | None" = None
@@ -75,6 +79,8 @@ class Decisions:
     hostnames: tuple[str, ...] = ()
     path: str = ""
     """Path prefix of the model on the Gateways; empty where it has none."""
+    by_header: bool = False
+    """Whether requests with the model's name in a header are led to it, and nothing else without a path."""
     named_route: ObjectRef | None = None
     """Somebody else's HTTPRoute that is used instead of ours."""
     named_pool: ObjectRef | None = None

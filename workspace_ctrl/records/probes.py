@@ -29,6 +29,10 @@ class ProbeTarget:
     """Host name that the listener or the route wants; empty for any."""
     model: str = ""
     """Name of the model; empty where it is not known."""
+    completion: bool = False
+    """Whether only a completion reaches the model server."""
+    try_body: bool = False
+    """Whether to find out if a request is led by the model's name in its body alone."""
 
     @property
     def url(self) -> str:
@@ -48,7 +52,9 @@ class ProbeResult:
     message: str = ""
     models: tuple[str, ...] = ()
     """Names that the model server gave itself; empty where it was not asked."""
+    by_body: bool | None = None
+    """Whether requests are led by the model's name in their body; None where that was not found out."""
 
     def agrees_with(self, other: "ProbeResult") -> bool:
         """Whether both say the same, in words that may differ."""
-        return (self.outcome, self.code, self.models) == (other.outcome, other.code, other.models)
+        return (self.outcome, self.code, self.models, self.by_body) == (other.outcome, other.code, other.models, other.by_body)

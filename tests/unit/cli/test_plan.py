@@ -173,3 +173,32 @@ def test_yaml_that_no_api_server_takes_is_refused_in_a_sentence(field, words):
     result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
     assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
     assert words in result.output
+
+
+GATEWAY = """
+gateway:
+  parentRefs: [{name: door, namespace: gateways, sectionName: https}]
+  hostnames: [m.example.com]
+  match: {path: /team-a/phi, header: true}
+"""
+
+
+def test_a_route_is_shown_with_its_host_names_paths_and_headers():
+    shown = " ".join(plan(document("own", PHI).removesuffix("---\n") + GATEWAY).stdout.split())
+    for words in (
+        "Gateway: gateways/door, listener https",
+        "host names: m.example.com",
+        "path: /team-a/phi",
+        "header: X-Gateway-Model-Name: phi-4-mini-instruct",
+    ):
+        assert words in shown, shown
+
+
+def test_routes_and_pools_of_others_are_assumed_to_be_as_they_should():
+    result = plan(
+        document("own", PHI).removesuffix("---\n") + "gateway: {httpRouteRef: {name: mine}, pool: {ref: {name: theirs}}}\n"
+    )
+    assert result.exit_code == 0
+    assert "HelmRelease" not in result.stdout
+    for words in ("HTTPRoute default/mine is there, as it should be", "InferencePool default/theirs is there, as it should be"):
+        assert words in " ".join(result.output.split())

@@ -26,6 +26,7 @@ class Server:
     def __init__(self):
         self.status, self.body = 200, json.dumps({"data": [{"id": "phi"}, {"id": "poet"}]})
         self.requests = []
+        self.led = None
         self.at_once = self.most_at_once = 0
         self.open = asyncio.Event()
         self.open.set()
@@ -33,6 +34,9 @@ class Server:
         self.port = 0
 
     async def answer(self, request):
+        if self.led is not None and request.path == "/v1/chat/completions":
+            model = (await request.json())["model"]
+            return web.Response(status=400 if "X-Gateway-Model-Name" not in request.headers and self.led(model) else 404)
         self.requests.append((request.method, request.path, dict(request.headers), await request.text()))
         self.news.set()
         self.at_once += 1
@@ -89,9 +93,10 @@ async def test_models_are_asked_for_as_a_client_does(server, asker):
     assert headers["X-Gateway-Model-Name"] == "phi"
 
 
-async def test_a_completion_is_one_token(server):
-    asking = Asker(ProbeMode.COMPLETION)
-    result = await asking.ask(server.target(model="phi"))
+@pytest.mark.parametrize(("mode", "needed"), [(ProbeMode.COMPLETION, False), (ProbeMode.MODELS, True)])
+async def test_a_completion_is_one_token(server, mode, needed):
+    asking = Asker(mode)
+    result = await asking.ask(server.target(model="phi", completion=needed))
     await asking.close()
     ((method, path, _, body),) = server.requests
     assert (result.outcome, method, path) == (ANSWERED, "POST", "/ns/phi/v1/chat/completions")
@@ -122,6 +127,20 @@ async def test_other_answers_are_told_in_their_own_words(server, asker, status, 
 async def test_a_long_answer_is_quoted_in_part(server, asker):
     server.status, server.body = 500, "x" * 100_000
     assert len((await asker.ask(server.target())).message) < 300
+
+
+@pytest.mark.parametrize(
+    ("led", "by_body"),
+    [
+        pytest.param(lambda model: model == "phi", True, id="a body-based router"),
+        pytest.param(lambda _model: False, False, id="none"),
+        pytest.param(lambda _model: True, None, id="somebody's catch-all: nothing is proved"),
+    ],
+)
+async def test_whether_the_name_in_a_body_is_enough_is_found_out_without_computing(server, asker, led, by_body):
+    server.led = led
+    assert (await asker.ask(server.target(model="phi", try_body=True))).by_body is by_body
+    assert (await asker.ask(server.target(model="phi"))).by_body is None
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"data": 1}', '{"data": [{}]}', "<html>"])

@@ -72,6 +72,14 @@ def test_without_probing_nothing_is_asked_for():
     assert found.gateway.last_probe is None
 
 
+def test_whether_a_body_leads_to_the_model_is_told_and_kept():
+    found = status(workspace(), probing(replace(ANSWERED, by_body=False)), decisions(), NOW)
+    assert found.gateway.body_based_routing is False
+    again = replace(workspace(), stored_status=pack_status(found.as_object()))
+    assert status(again, probing(ANSWERED), decisions(), NOW).gateway.body_based_routing is False
+    assert status(again, probing(replace(ANSWERED, by_body=True)), decisions(), NOW).gateway.body_based_routing is True
+
+
 def test_the_same_outcome_keeps_its_time():
     first = status(workspace(), probing(FAILED), decisions(), NOW)
     again = replace(workspace(), stored_status=pack_status(first.as_object()))
@@ -106,6 +114,12 @@ def test_each_listener_is_asked_inside_the_cluster_first():
     assert (second.scheme, second.hostname, second.url) == ("https", "m.example.com", "https://m.example.com:443/a/b")
     (outside,) = targets(http, gateway_services=(service(8080),))
     assert outside.addresses == ("192.0.2.1",)
+
+
+def test_a_gateway_that_tells_no_address_is_asked_at_the_service_of_its_class_and_by_a_completion():
+    silent = parent(gateway=gateway(addresses=()), service=("kthena-router.default.svc", 80), lists_models=False)
+    (target,) = probe_targets(decisions(parents=(silent,)), Snapshot())
+    assert (target.addresses, target.port, target.completion) == (("kthena-router.default.svc",), 80, True)
 
 
 def test_a_wildcard_is_asked_by_a_name_that_matches():

@@ -196,6 +196,10 @@ def test_the_url_inside_the_cluster_is_that_of_the_gateway_s_service():
         is None
     )
     assert status(workspace(), READY, decisions(), NOW).gateway.internal_url is None
+    silent = decisions(parents=(parent(gateway=gateway(addresses=()), service=("router.default.svc", 80)),))
+    assert (
+        status(workspace(), READY, silent, NOW).gateway.internal_url == "http://router.default.svc:80/default/workspace-phi-4-mini"
+    )
 
 
 def test_ready_says_how_to_ask_for_the_model():

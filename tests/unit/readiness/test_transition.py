@@ -46,6 +46,8 @@ DELETING = made({"Ready": ("False", "Deleting")})
         pytest.param(STARTING, broken("RouteReady", "HTTPRouteNotAccepted"), ("HTTPRouteNotAccepted", True), id="route"),
         pytest.param(STARTING, broken("ChartReady", "InstallFailed"), ("InstallFailed", True), id="chart"),
         pytest.param(STARTING, made({"Ready": ("False", "Y"), "Stalled": ("True", "Y")}), ("Y", True), id="waiting does not help"),
+        pytest.param(STARTING, broken("GatewayReady", "ProbeFailed"), ("ProbeFailed", True), id="requests fail"),
+        pytest.param(STARTING, broken("GatewayReady", "ProbePending"), None, id="a request is being tried"),
         pytest.param(made(READY), DELETING, None, id="being deleted"),
     ],
 )
