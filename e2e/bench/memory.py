@@ -25,7 +25,8 @@ from e2e.bench.report import WIDTH, table
 from e2e.bench.stages import stage
 from e2e.bench.usage import quiet, usage
 
-_COMMAND = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", "gatewayAPIInferenceExtension=true"]
+_GATE = "gatewayAPIInferenceExtension=true"
+_COMMAND = [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", _GATE, "--probe", "off"]  # no Gateway answers
 _STOP_SECONDS = 30.0
 _INTERRUPTED = 130
 
