@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.controller.asking import Asker
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.readiness.agreement import Agreement
+from workspace_ctrl.readiness.agreement import Agreement, shared_interval
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Prober:
         await self._asker.close()
 
     def _schedule(self, key: Key, probed: _Probed) -> None:
-        delay = probed.agreement.delay(self._interval) * random.uniform(0.8, 1.2)  # noqa: S311
+        delay = probed.agreement.delay(shared_interval(self._interval, len(self._probed))) * random.uniform(0.8, 1.2)  # noqa: S311
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
     def _start(self, key: Key, probed: _Probed) -> None:

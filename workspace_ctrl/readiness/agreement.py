@@ -15,6 +15,13 @@ _SOON: Final = {ProbeOutcome.ANSWERED: 0.1, ProbeOutcome.FAILED: 1.0, ProbeOutco
 """Seconds until the next probe while they do not agree yet."""
 _FIRST_RETRY: Final = 2.0
 """Seconds until the next probe after a failure that is believed; doubled each time."""
+_PER_SECOND: Final = 20
+"""Probes of all Workspaces together while all is well."""
+
+
+def shared_interval(interval: float, followed: int) -> float:
+    """Return the rest between two probes of a Workspace where so many are followed: `interval` seconds, or more with thousands."""
+    return max(interval, followed / _PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)

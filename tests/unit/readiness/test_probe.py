@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.readiness.agreement import Agreement
+from workspace_ctrl.readiness.agreement import Agreement, shared_interval
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.status import status, wanted_probes
 from workspace_ctrl.records.gateways import GatewayService
@@ -172,3 +172,8 @@ def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results):
     pairs = list(pairwise(results))
     assert agreement.believed is None or (agreement.believed, agreement.believed) in pairs
     assert agreement.delay(INTERVAL) <= INTERVAL
+
+
+@pytest.mark.parametrize(("followed", "seconds"), [(0, 60), (1200, 60), (10_000, 500)])
+def test_thousands_of_workspaces_share_what_a_minute_has_for_them(followed, seconds):
+    assert shared_interval(60, followed) == seconds
