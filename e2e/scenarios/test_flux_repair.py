@@ -96,7 +96,8 @@ def deletions(cluster, namespace, kinds):
 
 def answered_after(client, since):
     """Seconds from `since` to the first answer of a row of ten, and how often which HTTP status came before; 0 stands for no answer."""
-    failed, row = Counter(), []
+    failed: Counter[int] = Counter()
+    row: list[float] = []
     for line in client.stdout:
         asked, status = json.loads(line)
         if asked < since:
