@@ -1,6 +1,7 @@
 """The gateway side goes away in order, when it is no longer wanted and when Flux does not do its part."""
 
 import json
+import time
 
 import pytest
 
@@ -25,6 +26,14 @@ def patch(cluster, namespace, target, document):
     cluster.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", json.dumps(document), actor="user")
 
 
+def wait_without(cluster, namespace, type_):
+    """Wait until a Workspace has no such condition any more."""
+    deadline = time.monotonic() + workspaces.WAIT_SECONDS
+    while workspaces.condition(cluster, namespace, "phi", type_):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def deletions(cluster, namespace):
     """The plural of what the controller deleted, in order."""
     events = cluster.audit_events("controller")
@@ -45,7 +54,7 @@ def test_a_workspace_that_wants_no_gateway_any_more_loses_it_in_order_and_gets_i
         assert deletions(installed, namespace) == ["httproutes", "helmreleases", "ocirepositories"]
         assert workspaces.items(installed, namespace, EVERY_KIND, SELECTOR) == []
         workspaces.wait_ready(installed, namespace, "phi", "Ready")
-        assert workspaces.condition(installed, namespace, "phi", "GatewayReady") == {}
+        wait_without(installed, namespace, "GatewayReady")
         patch(installed, namespace, "workspace/phi", {"gateway": {"enabled": True}})
         workspaces.wait_ready(installed, namespace, "phi", "GatewayReady")
 
