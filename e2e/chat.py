@@ -1,11 +1,15 @@
 """A chat completion through the gateway, sent from where the gateway can be reached."""
 
 import json
+import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from e2e.cluster import Cluster
 
+_PATIENCE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.2
 _SEND = """
 import json, sys, urllib.error, urllib.request
 url, body, count = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
@@ -47,6 +51,20 @@ def chat(cluster: Cluster, url: str, model: str, words: str) -> Answer:
         AssertionError: there was no answer at all.
     """
     return chats(cluster, url, model, words, 1)[0]
+
+
+def chat_until_answered(cluster: Cluster, url: str, model: str, words: str) -> Answer:
+    """Ask the model behind `url` again until it answers: an endpoint picker that is Ready may not listen for some moments yet.
+
+    Raises:
+        AssertionError: it does not.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (answer := chat(cluster, url, model, words)).status != HTTPStatus.OK:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{url} answers {answer.status}: {answer.text}")
+        time.sleep(_PAUSE_SECONDS)
+    return answer
 
 
 def chats(cluster: Cluster, url: str, model: str, words: str, count: int) -> list[Answer]:

@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from http import HTTPStatus
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from e2e import workspaces
-from e2e.chat import chat
+from e2e.chat import chat_until_answered
 from e2e.cluster import Cluster, ClusterError, LocalCluster, down, up
 from e2e.cluster.addons import ALL, workspace_ctrl
 from e2e.cluster.installation import Installation
@@ -74,9 +73,7 @@ def _show(cluster: LocalCluster) -> None:
     request = f"curl {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'"
     _step("A chat completion through the gateway")
     console.print(request, style="dim", soft_wrap=True)
-    answer = chat(cluster, url, MODEL, QUESTION)
-    if answer.status != HTTPStatus.OK:
-        raise AssertionError(f"the gateway answered {answer.status}: {answer.text}")
+    answer = chat_until_answered(cluster, url, MODEL, QUESTION)
     console.print(f"[green]{answer.status}[/] from pod {answer.pod}: [bold]{answer.content}[/]")
     console.print("[dim](the stand-in for vLLM repeats the question; a real one needs a GPU)[/]")
 

@@ -2,14 +2,12 @@
 
 import json
 import subprocess
-import time
 from collections import Counter
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from e2e import workspaces
-from e2e.chat import chat, fetch
+from e2e.chat import chat_until_answered, fetch
 from e2e.cluster import ClusterError, LocalCluster
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
@@ -26,7 +24,6 @@ GATE = {"featureGates": {"gatewayAPIInferenceExtension": True}}
 NO_FLUX = {"flux2": {"enabled": False}}
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 FORBIDDEN = 403
-_PAUSE_SECONDS = 0.2
 
 
 def import_image(cluster: LocalCluster, tag: str = "") -> None:
@@ -131,14 +128,10 @@ def merge(base: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
 
 
 def wait_answered(cluster: LocalCluster, namespace: str, name: str, model: str) -> None:
-    """Wait until a Workspace answers through its Gateway, whose proxy may get its new configuration later than anything tells.
+    """Wait until a Workspace answers through its Gateway.
 
     Raises:
         AssertionError: it does not.
     """
     url = workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"]["url"]
-    deadline = time.monotonic() + workspaces.WAIT_SECONDS
-    while (answer := chat(cluster, url, model, "are you there?")).status != HTTPStatus.OK:
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{url} answers {answer.status}: {answer.text}")
-        time.sleep(_PAUSE_SECONDS)
+    chat_until_answered(cluster, url, model, "are you there?")

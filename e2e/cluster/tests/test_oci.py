@@ -2,6 +2,7 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+import dataclasses
 import hashlib
 import json
 import tarfile
@@ -86,3 +87,18 @@ def test_a_published_image_lies_where_a_push_would_have_put_it(layout, tmp_path)
     assert tag == entry["digest"]
     hexadecimal = tag.removeprefix("sha256:")
     assert (root / "blobs" / "sha256" / hexadecimal[:2] / hexadecimal / "data").is_file()
+
+
+def test_finished_layers_lie_below_the_files_and_labels_are_kept(image, tmp_path):
+    base = tmp_path / "base-1.tar"
+    with tarfile.open(base, "w"):
+        pass
+    layered = dataclasses.replace(image, layers=(base,), labels=(("title", "x"),))
+    write_layout(layered, tmp_path / "layered")
+    _, manifest, config = parts(tmp_path / "layered")
+    digests = [layer["digest"] for layer in manifest["layers"]]
+    assert digests[0] == f"sha256:{hashlib.sha256(base.read_bytes()).hexdigest()}"
+    assert config["rootfs"]["diff_ids"] == digests
+    assert len(digests) == 2
+    assert config["config"]["Labels"] == {"title": "x"}
+    assert layered.fingerprint != image.fingerprint
