@@ -43,7 +43,7 @@ class Fault:
     witness: Witness
     workspace: str = PLAIN
     is_picker: bool = False
-    """Whether only the endpoint picker is gone, so that a Gateway that honours FailOpen goes on; GatewayReady is False then, on purpose."""
+    """Whether the endpoint picker fails; a Gateway that honours FailOpen then goes on, while GatewayReady is False on purpose."""
     is_short: bool = False
     """Whether it is among those of the short run."""
 
@@ -197,7 +197,7 @@ def _reconcile(scene: Scene) -> None:
 FAULTS = (
     Fault("endpoint picker scaled to 0", picker_scaled_to_zero, Witness.OBJECT, is_picker=True, is_short=True),
     Fault("endpoint picker killed", picker_killed, Witness.KUBELET, is_picker=True),
-    Fault("endpoint picker hangs", picker_hangs, Witness.REQUEST),
+    Fault("endpoint picker hangs", picker_hangs, Witness.KUBELET, is_picker=True),
     Fault("endpoint picker's Service deleted", picker_service_deleted, Witness.OBJECT, is_picker=True),
     Fault("InferencePool deleted", pool_deleted, Witness.OBJECT, is_short=True),
     Fault("all model pods deleted", model_pods_deleted, Witness.OBJECT, is_short=True),

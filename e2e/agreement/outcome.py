@@ -39,7 +39,7 @@ class Outcome:
             ("False while requests were answered", self.false_while_working, self.bounds.false_while_working),
         ):
             if bound is not None and seconds > bound:
-                yield f"{self.fault}: GatewayReady was {what} for {seconds:.1f} s; promised are at most {bound:g} s"
+                yield f"{self.fault}: GatewayReady was {what} for {seconds:.1f} s; promised are at most {bound:g} s ({self.story})"
 
 
 def outcome(fault: str, witness: str, bounds: Bounds, found: Sequence[Stretch], mended: float) -> Outcome:

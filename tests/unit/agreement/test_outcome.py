@@ -34,8 +34,9 @@ def test_times_count_from_injection_and_mending():
         (Bounds(None, None), []),
     ],
 )
-def test_a_broken_promise_is_said(promised, broken):
-    assert list(outcome("it", "an object", promised, FOUND, mended=18.0).violations()) == broken
+def test_a_broken_promise_is_said_with_its_story(promised, broken):
+    found = outcome("it", "an object", promised, FOUND, mended=18.0)
+    assert list(found.violations()) == [f"{words} ({found.story})" for words in broken]
 
 
 def test_a_picker_that_is_gone_may_be_false_while_requests_pass_it_by():
