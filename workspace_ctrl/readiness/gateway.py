@@ -42,7 +42,7 @@ def endpoint_picker_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     if picker is None:
         expected = f"Deployment {decisions.names.endpoint_picker}" if decisions.names else "its Deployment"
         return _missing(name, snapshot, "EndpointPickerNotFound", expected)
-    if picker.is_ready:
+    if picker.has_leader:
         return Link.true(name, "EndpointPickerRunning", f"{picker.ref} has {picker.ready_replicas} replicas ready")
     if picker.replicas == 0:
         return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0, so nothing picks endpoints")
