@@ -41,7 +41,7 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.RESOURCE_READY: "Pods of the model server run on nodes.",
     ConditionType.INFERENCE_READY: "The pods of the model server are ready, as many as are wanted.",
     ConditionType.CHART_READY: "Flux fetched the chart and installed it with the newest values.",
-    ConditionType.ENDPOINT_PICKER_READY: "The endpoint picker's Deployment has all its replicas ready.",
+    ConditionType.ENDPOINT_PICKER_READY: "The endpoint picker's Deployment runs, and a replica is ready: of several, the one that leads.",
     ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller accepted HTTPRoute and InferencePool.",
     ConditionType.ENDPOINTS_READY: "At least one ready pod matches the selector of the InferencePool.",
     ConditionType.GATEWAY_READY: "Every link from the Workspace to an answered request holds; else the first broken one's reason.",

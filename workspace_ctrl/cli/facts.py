@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from workspace_ctrl.catalog.charts import ChartLayout, chart_layouts, value_at
+
 Facts: TypeAlias = Iterator[tuple[str, str]]
 _Json: TypeAlias = Mapping[str, Any]
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -65,13 +67,22 @@ def _claim(spec: _Json) -> Facts:
 
 
 def _source(spec: _Json) -> Facts:
-    yield "chart", f"{spec['url']}:{spec['ref'].get('tag', '')}"
+    reference = spec["ref"]
+    yield "chart", f"{spec['url']}@{reference['digest']}" if "digest" in reference else f"{spec['url']}:{reference['tag']}"
 
 
 def _release(spec: _Json) -> Facts:
-    pool = spec["values"]["inferencePool"]
-    yield "pool selects pods", _labels(pool["modelServers"]["matchLabels"])
-    yield "port of the pods", ", ".join(str(port["number"]) for port in pool["targetPorts"])
+    decided = next(filter(None, (_pool(layout, spec["values"]) for layout in chart_layouts())), None)
+    if decided is not None:
+        labels, ports = decided
+        yield "pool selects pods", _labels(labels)
+        yield "port of the pods", ", ".join(str(port["number"]) for port in ports)
+
+
+def _pool(layout: ChartLayout, values: _Json) -> tuple[_Json, list[_Json]] | None:
+    """Return selector and ports of the pool, where the values are of that layout."""
+    labels, ports = (value_at(values, layout.place(decision) or ()) for decision in ("match_labels", "target_ports"))
+    return (labels, ports) if labels and ports else None
 
 
 def _route(spec: _Json) -> Facts:

@@ -25,7 +25,7 @@ def endpoint_picker_link(decisions: Decisions, snapshot: Snapshot) -> Link:
         return missing(name, snapshot, "EndpointPickerNotFound", expected)
     if picker.replicas == 0:
         return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0, so nothing picks endpoints")
-    if not picker.is_ready:
+    if not picker.has_leader:
         return _not_ready(name, snapshot)
     gone = _NEEDED.intersection(snapshot.missing_parts()) if snapshot.has_chart else ()
     if gone:

@@ -34,6 +34,11 @@ class Workload(Conditioned):
         """Whether all wanted replicas of the newest spec are ready, and at least one is wanted."""
         return self.is_current and 0 < self.replicas <= min(self.ready_replicas, self.updated_replicas)
 
+    @property
+    def has_leader(self) -> bool:
+        """Whether all wanted replicas are of the newest spec and at least one is ready: of several endpoint pickers, only the leader is."""
+        return self.is_current and 0 < self.replicas <= self.updated_replicas and self.ready_replicas > 0
+
 
 def parse_workload(raw: Json, kind: str) -> Workload:
     """Return the record of a Deployment or StatefulSet."""

@@ -82,6 +82,31 @@ def test_the_tree_shows_what_matters_of_each_object_and_the_assumptions_apart():
     assert "the API server accepts the workload as Deployment" in result.stderr
 
 
+@pytest.mark.parametrize(("chart", "version"), [("inferencepool", "v1.1.0"), ("llm-d-router-gateway", "v0.9.0")])
+def test_the_tree_shows_selector_and_port_of_every_chart(chart, version):
+    result = run("plan", "-f", QUICKSTART, "--chart-url", f"oci://registry.example/{chart}", "--chart-version", version)
+    assert result.exit_code == 0, result.output
+    for line in (
+        f"chart: oci://registry.example/{chart}:{version}",
+        "pool selects pods: kaito.sh/workspace=workspace-phi-4-mini",
+        "port of the pods: 5000",
+    ):
+        assert line in result.stdout
+
+
+def test_the_tree_shows_the_digest_of_a_pinned_chart():
+    digest = "sha256:" + "a" * 64
+    text = document("one", PHI).replace("---", f"gateway: {{chart: {{digest: '{digest}'}}}}")
+    assert f"/inferencepool@{digest}" in plan(text).stdout
+
+
+def test_a_refused_value_is_shown_where_the_release_would_be():
+    text = document("one", PHI).replace("---", "gateway: {endpointPicker: {values: {x: 1}}}")
+    result = plan(text)
+    assert "ValuesNotAllowed: gateway.endpointPicker.values.x is not for a Workspace to set" in result.stdout
+    assert "HelmRelease" not in result.stdout
+
+
 def test_yaml_says_what_is_assumed_in_comments():
     result = run("plan", "-f", QUICKSTART, "-o", "yaml")
     assert "# assumed for Workspace workspace-phi-4-mini: the API server accepts the workload as Deployment" in result.stdout

@@ -57,6 +57,8 @@ def test_a_gateway_whose_proxy_does_not_run_is_broken(proxies, status):
     ("record", "installed", "status", "reason"),
     [
         pytest.param(picker(), True, TRUE, "EndpointPickerRunning", id="running"),
+        pytest.param(picker(ready=1, replicas=2, updated=2), True, TRUE, "EndpointPickerRunning", id="one of two leads"),
+        pytest.param(picker(ready=1, replicas=2, updated=1), True, UNKNOWN, "EndpointPickerStarting", id="one of two is older"),
         pytest.param(picker(ready=0), True, UNKNOWN, "EndpointPickerStarting", id="starting, or crashing"),
         pytest.param(picker(ready=0, replicas=0), True, FALSE, "EndpointPickerScaledToZero", id="scaled to zero"),
         pytest.param(picker(generation=2), True, UNKNOWN, "EndpointPickerStarting", id="ready, but for an older spec"),
