@@ -30,8 +30,8 @@ async def test_a_token_is_read_without_the_line_break_that_editors_add(read):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"password": "x"}, "has neither token nor ca.crt"),
-        ({"ca.crt": "no certificate"}, "holds no certificates in PEM"),
+        ({"password": "hunter2"}, "has neither token nor ca.crt"),
+        ({"ca.crt": "hunter2"}, "holds no certificates in PEM"),
     ],
 )
 async def test_a_secret_that_cannot_be_used_is_said_without_its_content(read, values, words):

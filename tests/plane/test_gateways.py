@@ -43,13 +43,13 @@ def test_a_listener_that_does_not_admit_the_namespace_is_said_with_the_line_that
     same, by_label = ({"name": name, "namespace": gateways} for name in ("same", "labelled"))
     with ControllerProcess(cluster):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway={"parentRefs": [same]}))
-        workspaces.apply(cluster, namespace, workspaces.workspace("phi-too", gateway={"parentRefs": [same, by_label]}))
         found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "NotAllowedByListeners")
         assert f"listener http of Gateway {gateways}/same takes routes of its own namespace {gateways} only" in found["message"]
         line = found["message"].partition("write in that listener: allowedRoutes: ")[2]
         assert yaml.safe_load(line) == admitted
         workspaces.apply(cluster, gateways, *closed_gateway("same", admitted))
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi-too", gateway={"parentRefs": [same, by_label]}))
         found = workspaces.wait_reason(cluster, namespace, "phi-too", "GatewayReady", "NotAllowedByListeners")
         assert f"Gateway {gateways}/labelled takes routes of namespaces with team=a, which {namespace} has not" in found["message"]
         cluster.kubectl("label", "namespace", namespace, "team=a", actor="user")
