@@ -71,14 +71,14 @@ class Observation:
         return moment
 
     def wait_calm(self, start: float, seconds: float, *, may_differ: bool = False) -> None:
-        """Wait until both have said the same for a while after `start`, or `seconds` have passed.
+        """Wait until both have said the same for a while, with a change of the condition since `start`, or `seconds` have passed.
 
         Where they may differ on purpose, it is enough that neither changes.
         """
         calm_since = unchanged_since if may_differ else agreed_since
 
         def calm() -> float | None:
-            found = calm_since(self._recent(start))
+            found = calm_since(self._recent(start)) if self._moved(start) else None
             return found if found is not None and self._newest() - found >= CALM_SECONDS else None
 
         self._wait(calm, seconds)
@@ -92,6 +92,10 @@ class Observation:
         end = self._newest()
         start = max(start, end - 2 * CALM_SECONDS)
         return stretches(self.samples, self.changes, start, end) if start < end else []
+
+    def _moved(self, start: float) -> bool:
+        """Whether the condition changed since `start`; what shows no effect at once may show it later."""
+        return any(change.at > start for change in self.changes)
 
     def _newest(self) -> float:
         """Return up to when the requests are known; one that hangs is known when it is given up."""
