@@ -41,6 +41,12 @@ def _programmed(parent: Parent, snapshot: Snapshot) -> Link:
     programmed = gateway.condition("Programmed")
     if programmed is None or not programmed.is_true or not programmed.speaks_of(gateway.meta.generation):
         return Link.of_condition(LinkName.GATEWAY, gateway.ref, programmed, "GatewayNotProgrammed")
+    for listener in parent.listeners:
+        # The Gateway as a whole stays programmed when one listener has lost its certificate.
+        refusal = listener.refusal(gateway.meta.generation)
+        if refusal is not None:
+            words = f"listener {listener.name} of {gateway.ref}: {refusal.message}"
+            return Link.broken(LinkName.GATEWAY, refusal.reason or "ListenerNotProgrammed", words)
     proxies = [proxy.workload for proxy in snapshot.gateway_proxies if proxy.serves(gateway.ref)]
     if proxies and not any(proxy.ready_replicas for proxy in proxies):
         return Link.broken(LinkName.GATEWAY, "GatewayProxyNotReady", f"{proxies[0].ref} of {gateway.ref} has no ready replica")

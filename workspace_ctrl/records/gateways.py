@@ -41,12 +41,13 @@ def parse_gateway(raw: Json, kind: str) -> Gateway:
     """Return the record of a Gateway."""
     labels = raw.get("metadata", {}).get("labels") or {}
     spec = spec_of(raw)
+    said = {entry.get("name"): entry for entry in status_of(raw).get("listeners") or ()}
     return Gateway(
         meta=parse_meta(raw, kind),
         conditions=conditions_of(raw),
         class_name=spec.get("gatewayClassName") or "",
         preferred=any(labels.get(label) == "true" for label in GATEWAY_LABELS),
-        listeners=tuple(parse_listener(entry) for entry in spec.get("listeners") or ()),
+        listeners=tuple(parse_listener(entry, said.get(entry.get("name"))) for entry in spec.get("listeners") or ()),
         addresses=tuple(entry["value"] for entry in status_of(raw).get("addresses") or () if entry.get("value")),
     )
 

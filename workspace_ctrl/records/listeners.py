@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from workspace_ctrl.api.conditions import Condition, Status, find, parse_brief_conditions
 from workspace_ctrl.records.meta import Json
 from workspace_ctrl.records.selectors import EVERYTHING, Selector, parse_selector
 
 SCHEMES: Final[Mapping[str, tuple[str, int]]] = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
 """Protocol of a listener that takes HTTPRoutes → scheme and usual port of its URLs."""
+_SERVING: Final = ("Accepted", "ResolvedRefs", "Programmed")
+"""Conditions of a listener that serves."""
 _HTTP_ROUTE = ("gateway.networking.k8s.io", "HTTPRoute")
 
 
@@ -27,6 +30,15 @@ class Listener:
     """Which ones, where `routes_from` is Selector."""
     takes_http_routes: bool = True
     """Whether its list of kinds, where it has one, names HTTPRoute."""
+    conditions: tuple[Condition, ...] = ()
+    """What the Gateway's controller says of it in the Gateway's status."""
+
+    def refusal(self, generation: int) -> Condition | None:
+        """Return the condition that says of the Gateway's `generation` that the listener does not serve, or None."""
+        said = (find(self.conditions, type_) for type_ in _SERVING)
+        return next(
+            (entry for entry in said if entry is not None and entry.status == Status.FALSE and entry.speaks_of(generation)), None
+        )
 
     @property
     def speaks_http(self) -> bool:
@@ -77,8 +89,8 @@ def _suffix(hostname: str) -> str:
     return hostname.removeprefix("*") if hostname.startswith("*.") else ""
 
 
-def parse_listener(entry: Json) -> Listener:
-    """Return the record of a listener."""
+def parse_listener(entry: Json, said: Json | None = None) -> Listener:
+    """Return the record of a listener, from its spec and from what the Gateway's status says of it."""
     allowed: Json = entry.get("allowedRoutes") or {}
     namespaces: Json = allowed.get("namespaces") or {}
     kinds = [(kind.get("group", _HTTP_ROUTE[0]), kind.get("kind")) for kind in allowed.get("kinds") or ()]
@@ -90,4 +102,5 @@ def parse_listener(entry: Json) -> Listener:
         routes_from=namespaces.get("from") or "Same",
         selector=parse_selector(namespaces.get("selector") or {}),
         takes_http_routes=not kinds or _HTTP_ROUTE in kinds,
+        conditions=parse_brief_conditions((said or {}).get("conditions")),
     )

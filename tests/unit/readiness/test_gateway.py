@@ -20,6 +20,7 @@ from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
+from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
@@ -38,6 +39,31 @@ INSTALLED = {"source": source(), "release": release()}
 def test_gateway_link(conditions, status, reason):
     link = gateway_link(decisions(parents=(parent(gateway=gateway(conditions=conditions)),)), Snapshot())
     assert (link.status, link.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status", "reason"),
+    [
+        pytest.param((condition("ResolvedRefs"), condition("Programmed")), TRUE, "GatewayProgrammed", id="serves"),
+        pytest.param((), TRUE, "GatewayProgrammed", id="nothing is said of it"),
+        pytest.param(
+            (condition("Programmed", "False", "Invalid"), condition("ResolvedRefs", "False", "InvalidCertificateRef")),
+            FALSE,
+            "InvalidCertificateRef",
+            id="its certificate is gone",
+        ),
+        pytest.param(
+            (condition("Programmed", "False", "Invalid", generation=0),), TRUE, "GatewayProgrammed", id="of an older spec"
+        ),
+    ],
+)
+def test_a_listener_that_does_not_serve_breaks_the_link_of_those_it_takes(conditions, status, reason):
+    listeners = (Listener("http", "HTTP", 80), Listener("https", "HTTPS", 443, conditions=conditions))
+    chosen = gateway(listeners=listeners)
+    link = gateway_link(decisions(parents=(parent(gateway=chosen, section="https"),)), Snapshot())
+    assert (link.status, link.reason) == (status, reason)
+    other = gateway_link(decisions(parents=(parent(gateway=chosen, section="http"),)), Snapshot())
+    assert other.status is TRUE
 
 
 @pytest.mark.parametrize(
