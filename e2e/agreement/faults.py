@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from e2e import workspaces
-from e2e.agreement.scene import CERTIFICATE, GATEWAY, PLAIN, SECURE, Scene, gateway
-
-PROBE_SECONDS: float | None = None
-"""Interval of the controller's own requests through the Gateway; None while it sends none."""
+from e2e.agreement.scene import CERTIFICATE, GATEWAY, PLAIN, PROBE_SECONDS, SECURE, Scene, gateway
 
 FALSE_WHILE_WORKING_SECONDS = 5.0
 _OBJECT_SECONDS = 2.0
@@ -26,10 +23,10 @@ class Witness(Enum):
     REQUEST = "a request only"
 
     @property
-    def seconds(self) -> float | None:
-        """How long GatewayReady may stay True while requests fail; None where nothing could tell the controller."""
+    def seconds(self) -> float:
+        """How long GatewayReady may stay True while requests fail."""
         if self is Witness.REQUEST:
-            return None if PROBE_SECONDS is None else PROBE_SECONDS + 2
+            return PROBE_SECONDS + 2
         return _OBJECT_SECONDS if self is Witness.OBJECT else _KUBELET_SECONDS
 
 

@@ -20,6 +20,8 @@ PLAIN = "plain"
 SECURE = "secure"
 """The Workspace that is asked over HTTPS."""
 READY_SECONDS = 120
+PROBE_SECONDS = 5.0
+"""Interval of the controller's own requests through the Gateway."""
 
 _SIGNAL_CONTAINER = """
 import os, pathlib, sys
@@ -151,7 +153,8 @@ def scene(cluster: Cluster, namespace: str, gateway_class: GatewayClass) -> Iter
     with tempfile.TemporaryDirectory() as folder:
         _make_certificate(prepared, Path(folder))
     prepared.apply(gateway(gateway_class.name))
-    with ControllerProcess(cluster, "--gateway", f"{namespace}/{GATEWAY}"):
+    probing = ("--probe", "models", "--probe-interval", f"{PROBE_SECONDS:g}")
+    with ControllerProcess(cluster, "--gateway", f"{namespace}/{GATEWAY}", *probing, inside=True):
         secure = {"parentRefs": [{"name": GATEWAY, "namespace": namespace, "sectionName": "https"}]}
         prepared.apply(workspaces.workspace(PLAIN), workspaces.workspace(SECURE, gateway=secure))
         for name in (PLAIN, SECURE):

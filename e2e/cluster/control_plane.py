@@ -103,6 +103,7 @@ def _controller_manager(places: ClusterPlaces, kubernetes: Build) -> Program:
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
         "--profiling=false",
+        restarts=True,  # it ends when it waits for more than 10 s for an API server that is slow to start
     )
 
 

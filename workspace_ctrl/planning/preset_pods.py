@@ -112,7 +112,7 @@ def _probes(server: PresetServer) -> dict[str, Any]:
     answers, lives = _health(server, LEADER_ANSWERS), _health(server, LEADER_LIVES)
     return {
         "startupProbe": {**answers, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": seconds // 2},
-        "readinessProbe": {**answers, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        "readinessProbe": {**answers, "periodSeconds": 4, "timeoutSeconds": 5, "failureThreshold": 2},
         "livenessProbe": {**lives, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
     }
 
