@@ -93,12 +93,13 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         memory = self._memories.setdefault(key, Memory(began_at=now))
         memory.forget_expired(now)
-        decisions = await self._carry_out(workspace, memory)
+        carried = await self._carry_out(workspace, memory)
         memory.pass_ended(asyncio.get_running_loop().time(), workspace)
-        if decisions is None:
+        if carried is None:
             return None
         self._note_readiness(workspace, memory)
-        written_in = await self._write_status(key, decisions, memory)
+        decisions, seen = carried
+        written_in = await self._write_status(key, decisions, seen or self._snapshot(key, memory), memory)
         retry_at = memory.next_retry()
         delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
@@ -118,12 +119,13 @@ class Reconciler:
         else:
             self._crowd.join(workspace.key)
 
-    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> Decisions | None:
+    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Decisions, Snapshot | None] | None:
         """Plan and carry out; where the plan first needs an answer of the API server, plan again with it.
 
-        Return None where the plan depends on objects that are not watched yet: their first list brings the Workspace back.
+        Return what was decided, and the snapshot that it rests on unless steps have made that old. Return None where the plan depends on
+        objects that are not watched yet: their first list brings the Workspace back.
         """
-        outcome = self._plan(workspace, memory)
+        outcome, snapshot = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
             if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
                 pass  # plan again: what an older one has is known now
@@ -137,14 +139,17 @@ class Reconciler:
                 break
             if not self._references.is_synced(workspace.key):
                 return None
-            outcome = self._plan(workspace, memory)
+            outcome, snapshot = self._plan(workspace, memory)
+        if not outcome.steps:
+            return outcome.decisions, snapshot
         problems = await self._run(outcome, workspace, memory)
-        return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems))
+        return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems)), None
 
-    def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> Plan:
-        outcome = plan(workspace, self._snapshot(workspace.key, memory), self._settings.plan, memory.prepared)
+    def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Plan, Snapshot]:
+        snapshot = self._snapshot(workspace.key, memory)
+        outcome = plan(workspace, snapshot, self._settings.plan, memory.prepared)
         memory.prepared = outcome.prepared
-        return outcome
+        return outcome, snapshot
 
     async def _run(self, outcome: Plan, workspace: WorkspaceRecord, memory: Memory) -> list[Problem]:
         problems = [await self._steps.run(step, workspace, memory) for step in outcome.steps]
@@ -164,12 +169,12 @@ class Reconciler:
         self._prober.follow(workspace.key, targets, _earlier_probe(workspace))
         return replace(snapshot, probe=self._prober.result(workspace.key))
 
-    async def _write_status(self, key: Key, decisions: Decisions, memory: Memory) -> float | None:
+    async def _write_status(self, key: Key, decisions: Decisions, seen: Snapshot, memory: Memory) -> float | None:
         """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""
         workspace = self._cache.workspace(key)
         if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
             return None
-        snapshot = self._probed(workspace, self._snapshot(key, memory), decisions)
+        snapshot = self._probed(workspace, seen, decisions)
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
