@@ -310,7 +310,8 @@ class _Planner:
             )
         if "InferencePool" in missing:
             text = "the cluster does not serve InferencePool; install the Gateway API Inference Extension CRDs"
-            yield Problem(LinkName.POOL, "CRDsNotAvailable", text)
+            # Without the kind, Flux cannot even tell what is installed, and its words for that would come first.
+            yield Problem(LinkName.POOL if self._pool_ref else LinkName.RELEASE, "CRDsNotAvailable", text)
 
     def _apply(self, manifest: Manifest, link: LinkName) -> bool:
         """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it.
