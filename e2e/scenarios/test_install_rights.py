@@ -1,5 +1,6 @@
 """The controller's rights: reviewed as a list, used all of them, and none missing."""
 
+import json
 import re
 from pathlib import Path
 
@@ -81,6 +82,24 @@ def disturb(cluster, namespace):
         cluster.kubectl("wait", target, "-n", namespace, path, "--timeout=30s")
 
 
+def leave_behind(cluster, namespace, behind):
+    """Take the ServiceAccount that Flux works as away before the Workspace, so that Flux leaves the chart's objects to the controller."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "installer"}}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "installer"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "installer", "namespace": namespace}],
+    }
+    left = workspaces.workspace("left", gateway={**behind, "serviceAccountName": "installer"})
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input="\n---\n".join(map(json.dumps, (account, binding))))
+    workspaces.apply(cluster, namespace, left)
+    workspaces.wait_ready(cluster, namespace, "left")
+    cluster.kubectl("delete", "rolebinding/installer", "serviceaccount/installer", "-n", namespace)
+    cluster.kubectl("delete", "workspace", "left", "-n", namespace, "--timeout=120s")
+
+
 def exercise(release, team, behind):
     """Let the controller do everything that it can do."""
     cluster = release.cluster
@@ -98,6 +117,7 @@ def exercise(release, team, behind):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_gone(cluster, team, old, name)
     disturb(cluster, team)
+    leave_behind(cluster, team, behind)
     # Somebody else's write makes the holder look at its Lease again.
     cluster.kubectl("annotate", "lease", "workspace-ctrl", "-n", NAMESPACE, "example.com/looked-at=yes", "--overwrite")
     workspaces.apply(cluster, team, {**phi, "gateway": off})
