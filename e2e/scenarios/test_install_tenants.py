@@ -130,7 +130,7 @@ def test_a_status_cannot_be_made_up(tenant):
     "reference",
     [
         pytest.param({"kind": "Secret", "apiVersion": "v1", "name": "theirs"}, id="Secret"),
-        pytest.param({"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "name": "theirs"}, id="Role"),
+        pytest.param({"kind": "Job", "apiVersion": "batch/v1", "name": "theirs"}, id="Job"),
     ],
 )
 def test_a_kind_that_the_controller_may_not_read_is_not_read(developer, reference):

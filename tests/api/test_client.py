@@ -84,6 +84,13 @@ async def test_a_quota_is_forbidden(client, plane, plane_namespace):
         await client.apply(SERVICE, service(plane_namespace), force=True, dry_run=True)
 
 
+async def test_an_object_is_found_with_its_kind_by_a_list(client, plane_namespace):
+    made = await client.apply(SERVICE, service(plane_namespace), force=False)
+    assert await client.find(SERVICE, plane_namespace, "it") == made
+    assert await client.find(SERVICE, plane_namespace, "other") is None
+    assert await client.find(SERVICE, "nowhere", "it") is None
+
+
 async def test_a_namespace_that_is_being_deleted_takes_nothing_new(client, plane):
     held = {"name": "held", "namespace": "test-going", "finalizers": ["example.com/hold"]}
     plane.kubectl("create", "namespace", "test-going")

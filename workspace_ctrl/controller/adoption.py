@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import NotFoundError, RejectedError
+from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.planning.adoption import handed_over, is_adopted, is_own, offer, refusal
 from workspace_ctrl.planning.manifests import Manifest, ref_of
@@ -26,9 +26,8 @@ async def take_over(client: Client, resource: Resource, manifest: Manifest, work
         RetryableError: it may succeed soon.
     """
     ref = ref_of(manifest)
-    try:
-        live = await client.get(resource, ref.namespace, ref.name)
-    except NotFoundError:
+    live = await client.find(resource, ref.namespace, ref.name)
+    if live is None:
         return False
     if is_own(live, workspace.meta):
         return True

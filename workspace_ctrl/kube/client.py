@@ -133,6 +133,11 @@ class Client:
         """
         return await self._retrying(_Request("get", resource, resource.path(namespace, name, subresource), {}))
 
+    async def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return an object, or None; by a list, so that it takes no more rights than watching does."""
+        page = await self.list_page(resource, {"fieldSelector": f"metadata.name={name}"}, namespace)
+        return next(({"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in page.get("items") or ()), None)
+
     async def find_resource(self, api_version: str, kind: str) -> Resource:
         """Return where the API server serves `kind`.
 
