@@ -11,9 +11,12 @@ from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
 from tests.chart.helm import render
+from workspace_ctrl.controller.kinds import GATEWAY_SIDE, WATCHED
 
 MOST_MEMORY = 100 * 2**20
-GATEWAY_KINDS = ("gatewayclasses", "gateways", "helmreleases", "httproutes", "inferencepools", "ocirepositories")
+GRANTED = {"services", "configmaps", "deployments", "pods"}
+"""Kinds of the gateway side that model servers need as well."""
+GATEWAY_KINDS = {watched.resource.plural for watched in WATCHED if watched.store in GATEWAY_SIDE} - GRANTED
 EVERYTHING = {
     **GATE,
     "replicas": 2,
