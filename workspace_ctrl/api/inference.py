@@ -1,11 +1,12 @@
 """`inference`: the model to serve, from the catalog, from a pod template, or by pods that somebody else deploys."""
 
 import re
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.labels import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 
 QUANTITY_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(Mi|Gi|Ti|M|G|T)$"
 _BYTES = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -171,7 +172,7 @@ class WorkloadRef(ApiModel):
         pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
         description="Name of the object, in the Workspace's namespace.",
     )
-    selector: dict[str, str] | None = Field(
+    selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(
         default=None,
         max_length=16,
         description="Labels of the pods. Default: the object's own selector. It may stand alone, for pods without such an object.",
@@ -192,6 +193,13 @@ class WorkloadRef(ApiModel):
             (
                 "has(self.kind) || (has(self.selector) && size(self.selector) > 0 && has(self.targetPort))",
                 "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort",
+            ),
+            (
+                (
+                    "!has(self.selector) || self.selector.all(key, "
+                    f"key.matches('^{LABEL_KEY_PATTERN}$') && self.selector[key].matches('^{LABEL_VALUE_PATTERN}$'))"
+                ),
+                "inference.workloadRef.selector has what is no label; write labels that the pods have",
             ),
         )
     )

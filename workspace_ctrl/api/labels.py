@@ -84,9 +84,13 @@ RAY_PORT: Final = 6379
 RAY_DASHBOARD_PORT: Final = 8265
 
 
+LABEL_KEY_PATTERN: Final = f"({_PREFIX})?{_NAME}"
+LABEL_VALUE_PATTERN: Final = f"({_NAME})?"
+
+
 def wrong_label(labels: Mapping[str, str]) -> str:
     """Return the first of `labels` that Kubernetes does not take, as key=value, cut to 64 characters; empty where it takes all."""
     for key, value in labels.items():
-        if not re.fullmatch(f"({_PREFIX})?{_NAME}", key) or not re.fullmatch(f"({_NAME})?", value):
+        if not re.fullmatch(LABEL_KEY_PATTERN, key) or not re.fullmatch(LABEL_VALUE_PATTERN, value):
             return f"{key}={value}"[:64]
     return ""
