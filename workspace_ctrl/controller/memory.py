@@ -72,6 +72,8 @@ class Memory:
     """Since when objects of the chart are there without a release."""
     swept: bool = False
     """Whether they were deleted, or the API server does not let us."""
+    deleted: tuple[str, ...] = ()
+    """Uids of the newest objects that were deleted: an object that the API server has agreed to delete never comes back."""
     tolerated: dict[ObjectRef, Fields] = field(default_factory=dict)
     """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")

@@ -49,6 +49,7 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 logger = logging.getLogger(__name__)
 
 _SWEEP_DELAY: Final = 2.0
+_DELETIONS_REMEMBERED: Final = 8
 _FIRST_REQUEST_DELAY: Final = 0.5
 """Seconds until Flux may be asked a second time: what is deleted in one go can be too late for the first look."""
 _CALM_BETWEEN_REQUESTS: Final = 10.0
@@ -80,8 +81,7 @@ class StepRunner:
             case Apply():
                 return await self._apply(step, workspace, memory)
             case Delete(ref, uid):
-                logger.info("%s: deleting %s", workspace.meta.ref, ref)
-                await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
+                await self._delete(workspace, ref, uid, memory)
             case Sweep():
                 await self._sweep(step, memory)
             case AskFlux():
@@ -166,6 +166,14 @@ class StepRunner:
                     await self._client.apply(resource, given_back(manifest), force=True)
                 await take_over(self._client, resource, manifest, workspace)
         return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
+
+    async def _delete(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str, memory: Memory) -> None:
+        """Delete an object once; other events can bring the next pass before the one that tells of the deletion."""
+        if uid in memory.deleted:
+            return
+        logger.info("%s: deleting %s", workspace.meta.ref, ref)
+        await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
+        memory.deleted = (*memory.deleted, uid)[-_DELETIONS_REMEMBERED:]
 
     async def _sweep(self, step: Sweep, memory: Memory) -> None:
         """Delete what Flux has left behind, once it is clear that Flux has: its own deletions reach us by several watches."""
