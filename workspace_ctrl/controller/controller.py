@@ -174,7 +174,10 @@ class Controller:
         return Informer(client, source, sink, changed, self._add_all, restarted=restarted)
 
     def _add(self, key: Key) -> None:
-        """Make a pass over `key` due, at once or after its rest."""
+        """Make a pass over `key` due, at once or after its rest; what users want comes before what follows from it."""
+        if not self._reconciler.has_seen(key):
+            self._queue.add(key, ahead=True)
+            return
         rest = self._reconciler.rest(key)
         if rest > 0:
             self._queue.add_after(key, rest)

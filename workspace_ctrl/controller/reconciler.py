@@ -104,10 +104,15 @@ class Reconciler:
         delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
 
-    def rest(self, key: Key) -> float:
-        """Return for how many seconds the next pass over `key` may wait for further events; 0 where its user has changed it."""
+    def has_seen(self, key: Key) -> bool:
+        """Whether a pass has looked at what the user of the Workspace `key` wants now."""
         workspace, memory = self._cache.workspace(key), self._memories.get(key)
-        if workspace is None or memory is None or not memory.has_seen(workspace):
+        return workspace is not None and memory is not None and memory.has_seen(workspace)
+
+    def rest(self, key: Key) -> float:
+        """Return for how many seconds the next pass over `key`, which was seen, may wait for further events."""
+        memory = self._memories.get(key)
+        if memory is None:
             return 0.0
         interval = self._settings.pass_interval * self._crowd.share
         return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)

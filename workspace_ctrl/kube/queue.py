@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -10,6 +11,8 @@ K = TypeVar("K", bound=Hashable)
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 60.0
+_AHEAD_IN_A_ROW = 16
+"""So many keys of the line ahead come out before one of the others gets its turn."""
 
 
 class WorkQueue(Generic[K]):
@@ -18,16 +21,21 @@ class WorkQueue(Generic[K]):
     Guarantees:
       * a key is handed to one worker at a time;
       * a key added while it waits is merged, one added while it is worked on runs once more;
-      * keys come out in the order in which they became due, so a busy key cannot starve others;
+      * keys come out in the order in which they became due, so a busy key cannot starve others; those that were added `ahead` come
+        before the others, but of 17 keys at least one is of the others while any waits, so they cannot be starved either;
       * every operation is O(1) or O(log n) in the number of waiting keys; nothing polls.
     """
 
     def __init__(self) -> None:
-        self._due: asyncio.Queue[K] = asyncio.Queue()
-        self._waiting: dict[K, float] = {}
-        """Key → when it became due; oldest first, which is the order of the queue."""
+        self._ahead: OrderedDict[K, float] = OrderedDict()
+        self._others: OrderedDict[K, float] = OrderedDict()
+        """Waiting key → when it became due; first come, first out."""
+        self._ahead_in_a_row = 0
+        self._places = asyncio.Semaphore(0)
+        """As many as keys wait."""
         self._active: set[K] = set()
-        self._again: set[K] = set()
+        self._again: dict[K, bool] = {}
+        """Active key that is due once more → whether ahead of others."""
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._idle = asyncio.Event()
@@ -35,12 +43,12 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Return the number of keys that are due and wait for a worker."""
-        return len(self._waiting)
+        return len(self._ahead) + len(self._others)
 
     def oldest_age(self) -> float:
         """Return for how many seconds the first key has been waiting for a worker; 0 where none waits. Any thread may ask."""
-        since = next(iter(tuple(self._waiting.values())), None)
-        return 0.0 if since is None else time.monotonic() - since
+        now = time.monotonic()
+        return now - min((*self._ahead.values(), *self._others.values()), default=now)
 
     @property
     def active(self) -> int:
@@ -52,14 +60,17 @@ class WorkQueue(Generic[K]):
         """Number of keys whose last pass failed."""
         return len(self._failures)
 
-    def add(self, key: K) -> None:
-        """Make `key` due now."""
+    def add(self, key: K, *, ahead: bool = False) -> None:
+        """Make `key` due now; `ahead` of those that were not added so."""
         self._cancel_timer(key)
         if key in self._active:
-            self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting[key] = time.monotonic()
-            self._due.put_nowait(key)
+            self._again[key] = ahead or self._again.get(key, False)
+            return
+        if key not in self._ahead and key not in self._others:
+            self._others[key] = time.monotonic()
+            self._places.release()
+        if ahead and key in self._others:
+            self._ahead[key] = self._others.pop(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Make `key` due in `seconds`, unless it becomes due before."""
@@ -85,8 +96,8 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for the next due key; `done` must follow."""
-        key = await self._due.get()
-        self._waiting.pop(key, None)
+        await self._places.acquire()
+        key = self._next()
         self._active.add(key)
         self._idle.clear()
         return key
@@ -97,12 +108,19 @@ class WorkQueue(Generic[K]):
         if not self._active:
             self._idle.set()
         if key in self._again:
-            self._again.discard(key)
-            self.add(key)
+            self.add(key, ahead=self._again.pop(key))
 
     async def idle(self) -> None:
         """Wait until no key is being worked on."""
         await self._idle.wait()
+
+    def _next(self) -> K:
+        """Take the key whose turn it is out of its line; there is one."""
+        if self._others and (not self._ahead or self._ahead_in_a_row >= _AHEAD_IN_A_ROW):
+            self._ahead_in_a_row = 0
+            return self._others.popitem(last=False)[0]
+        self._ahead_in_a_row += 1
+        return self._ahead.popitem(last=False)[0]
 
     def _cancel_timer(self, key: K) -> None:
         timer = self._timers.pop(key, None)

@@ -52,6 +52,37 @@ async def test_a_busy_key_does_not_starve_others():
     assert order[:2] == ["busy", "other"]
 
 
+async def test_keys_ahead_come_first_but_starve_nobody():
+    queue: WorkQueue[str] = WorkQueue()
+    for number in range(40):
+        queue.add(f"other {number}")
+    for number in range(40):
+        queue.add(f"ahead {number}", ahead=True)
+    queue.add("other 0", ahead=True)
+    queue.add("ahead 0")
+    order = await due(queue)
+    assert order == [
+        *(f"ahead {number}" for number in range(16)),
+        "other 1",
+        *(f"ahead {number}" for number in range(16, 32)),
+        "other 2",
+        *(f"ahead {number}" for number in range(32, 40)),
+        "other 0",
+        *(f"other {number}" for number in range(3, 40)),
+    ]
+
+
+async def test_what_came_ahead_during_the_work_on_it_comes_ahead_after_it():
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await queue.get()
+    queue.add("a", ahead=True)
+    queue.add("a")
+    queue.add("b")
+    queue.done("a")
+    assert await due(queue) == ["a", "b"]
+
+
 async def test_the_earlier_of_two_delays_counts_and_an_event_beats_both():
     queue: WorkQueue[str] = WorkQueue()
     queue.add_after("a", 3600)
@@ -125,8 +156,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.loop = VirtualTime()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
         self.active: set[int] = set()
-        self.waiting: list[int] = []
-        self.again: set[int] = set()
+        self.ahead: list[int] = []
+        self.others: list[int] = []
+        self.ahead_in_a_row = 0
+        self.again: dict[int, bool] = {}
         self.due_at: dict[int, float] = {}
         self.failures: Counter[int] = Counter()
         self.queue: WorkQueue[int] = self.on_loop(WorkQueue)
@@ -134,9 +167,13 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self):
         self.runner.close()
 
-    def on_loop(self, function, *arguments):
+    @property
+    def waiting(self):
+        return [*self.ahead, *self.others]
+
+    def on_loop(self, function, *arguments, **options):
         async def call():
-            return function(*arguments)
+            return function(*arguments, **options)
 
         self.move_clock(0.001)  # no two operations at one moment
         return self.runner.run(call())
@@ -148,17 +185,20 @@ class QueueMachine(RuleBasedStateMachine):
             if self.due_at[key] <= self.loop.now:
                 self.becomes_due(key)
 
-    def becomes_due(self, key):
+    def becomes_due(self, key, *, ahead=False):
         self.due_at.pop(key, None)
         if key in self.active:
-            self.again.add(key)
+            self.again[key] = ahead or self.again.get(key, False)
+        elif ahead and key not in self.ahead:
+            self.ahead.append(key)
+            self.others = [other for other in self.others if other != key]
         elif key not in self.waiting:
-            self.waiting.append(key)
+            self.others.append(key)
 
-    @rule(key=keys)
-    def add(self, key):
-        self.on_loop(self.queue.add, key)
-        self.becomes_due(key)
+    @rule(key=keys, ahead=st.booleans())
+    def add(self, key, *, ahead):
+        self.on_loop(self.queue.add, key, ahead=ahead)
+        self.becomes_due(key, ahead=ahead)
 
     @rule(key=keys, seconds=st.sampled_from([1.0, 30.0, 3600.0]))
     def add_after(self, key, seconds):
@@ -187,7 +227,10 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def get(self):
         key = self.runner.run(self.queue.get())
-        assert key == self.waiting.pop(0), "keys come out in the order in which they became due"
+        others_turn = self.others and (not self.ahead or self.ahead_in_a_row == 16)
+        self.ahead_in_a_row = 0 if others_turn else self.ahead_in_a_row + 1
+        line = self.others if others_turn else self.ahead
+        assert key == line.pop(0), "keys of a line come out in the order in which they became due"
         assert key not in self.active, "one worker at a time"
         self.active.add(key)
 
@@ -198,8 +241,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.on_loop(self.queue.done, key)
         self.active.discard(key)
         if key in self.again:
-            self.again.discard(key)
-            self.becomes_due(key)
+            self.becomes_due(key, ahead=self.again.pop(key))
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
