@@ -25,11 +25,11 @@ SECOND = "user"
 class Replica(ControllerProcess):
     """A controller process under the name of `actor`."""
 
-    def __init__(self, cluster, *arguments, actor="controller"):
+    def __init__(self, cluster, *arguments, actor="controller", kubeconfig=None):
         super().__init__(cluster, *arguments)
         self.actor = actor
         self._since = datetime.now(UTC).isoformat(timespec="microseconds")
-        self._command += ["--kubeconfig", str(cluster.kubeconfig_for(actor))]
+        self._command += ["--kubeconfig", str(kubeconfig or cluster.kubeconfig_for(actor))]
 
     def audited(self):
         """All finished calls on objects by this process; kopf looks at the API's groups once, at its start."""

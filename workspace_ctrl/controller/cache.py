@@ -9,6 +9,7 @@ from workspace_ctrl.controller.claims import claims_of
 from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.parts import PartStore, PartTable
+from workspace_ctrl.controller.patience import Activity
 from workspace_ctrl.controller.picker_pods import TroubledPods
 from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
@@ -29,6 +30,7 @@ class Cache:
         }
         """Name of the store, mostly the kind → its records."""
         self._parts = PartTable()
+        self._activity = Activity()
         self._part_stores = {
             watched.store: {
                 namespace: PartStore(self._parts, watched.resource.kind, namespace) for namespace in namespaces_of(watched) or ("",)
@@ -91,7 +93,7 @@ class Cache:
             pods=(*stores["Pod"].owned_by(key), *referenced.pods),
             source=source,
             release=release,
-            ages=memory.patience.look(source, release, now),
+            ages=memory.patience.look(source, release, now, self._activity),
             parts=parts,
             part_kinds=self._part_kinds(key[0]).difference(missing_kinds),
             swept=memory.swept,

@@ -14,16 +14,17 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NotFoundError
 from workspace_ctrl.kube.events import (
     EVENT,
+    MOST_KEPT,
     SERIES_SECONDS,
     Event,
     Limits,
-    Recent,
     Regarding,
     Series,
     event_manifest,
     event_name,
     series_patch,
 )
+from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.readiness.transition import transition
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class EventRecorder:
         self._dropped = dropped
         self._waiting: asyncio.Queue[Event] = asyncio.Queue(most_waiting)
         self._limits = Limits()
-        self._series: Recent[object, Series] = Recent()
+        self._series: Recent[object, Series] = Recent(MOST_KEPT)
         self._instance = socket.gethostname()
 
     def status_written(self, change: StatusChange) -> None:

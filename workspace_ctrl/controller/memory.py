@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.controller.healing import Healing
 from workspace_ctrl.controller.patience import Patience
-from workspace_ctrl.planning.prepared import Prepared
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.decisions import Problem
@@ -54,8 +53,6 @@ class Memory:
     """When the Workspace was first seen."""
     interests: Interests = field(default_factory=Interests)
     """Objects of others on which the newest plan depends."""
-    prepared: Prepared | None = None
-    """The costly part of the newest plan, while the Workspace is not ready."""
     dry_run: DryRun | None = None
     config: ConfigContent | None = None
     scale: ScaleSelector | None = None

@@ -16,6 +16,14 @@ class _Wait:
 
 
 @dataclass(slots=True)
+class Activity:
+    """When Flux's controllers last began with an object, of whichever Workspace: one that does is busy, and not silent."""
+
+    source: float = float("-inf")
+    release: float = float("-inf")
+
+
+@dataclass(slots=True)
 class Patience:
     """Since when one Workspace's source and release have not been done. Times are those of the event loop's clock, in seconds."""
 
@@ -24,20 +32,38 @@ class Patience:
     due_at: float | None = None
     """When more is to be said of one of them, should nothing change until then."""
 
-    def look(self, source: OCIRepository | None, release: HelmRelease | None, now: float) -> StageAges:
-        """Note where both stand at `now`, and return for how long they have stood there."""
+    def look(self, source: OCIRepository | None, release: HelmRelease | None, now: float, activity: Activity) -> StageAges:
+        """Note where both stand at `now`, and return for how long they have stood there.
+
+        An object that Flux has not looked at yet waits no longer than since Flux last began with another one: many wait in turn.
+        """
         digest = source.digest if source is not None else ""
         stages = (source.stage if source is not None else None, release.stage(digest) if release is not None else None)
+        if _has_begun(self.source, stages[0]):
+            activity.source = now
+        if _has_begun(self.release, stages[1]):
+            activity.release = now
         self.source = _wait(self.source, source, stages[0], now)
         self.release = _wait(self.release, release, stages[1], now)
-        waits = (self.source, self.release)
+        starts = (_since(self.source, activity.source), _since(self.release, activity.release))
         due = [
-            wait.since + stage.patience
-            for wait, stage in zip(waits, stages, strict=True)
-            if wait is not None and stage is not None and stage.patience is not None
+            since + stage.patience
+            for since, stage in zip(starts, stages, strict=True)
+            if since is not None and stage is not None and stage.patience is not None
         ]
         self.due_at = min((moment for moment in due if moment > now), default=None)
-        return StageAges(*(now - wait.since if wait is not None else 0.0 for wait in waits))
+        return StageAges(*(now - since if since is not None else 0.0 for since in starts))
+
+
+def _has_begun(known: _Wait | None, stage: Stage | None) -> bool:
+    """Whether Flux has looked at an object that it had not looked at before."""
+    return known is not None and Stage.UNSEEN in known.stages and stage not in {None, Stage.UNSEEN}
+
+
+def _since(wait: _Wait | None, last_activity: float) -> float | None:
+    if wait is None:
+        return None
+    return max(wait.since, last_activity) if Stage.UNSEEN in wait.stages else wait.since
 
 
 def _wait(known: _Wait | None, record: OCIRepository | HelmRelease | None, stage: Stage | None, now: float) -> _Wait | None:

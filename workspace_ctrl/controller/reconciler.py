@@ -19,9 +19,10 @@ from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.steps import StepRunner
 from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.prepared import Plan
+from workspace_ctrl.planning.prepared import Plan, Prepared
 from workspace_ctrl.readiness.news import News, Urgency, news
 from workspace_ctrl.readiness.probe import PROBE_FAILED
 from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 _MOST_QUESTIONS = 9
 """A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run and of a companion, one after
 the other."""
+_MOST_PREPARED = 256
+"""Each holds its manifests, some 40 KiB; passes over one Workspace come close together while it is being made."""
 
 
 class Reconciler:
@@ -64,6 +67,8 @@ class Reconciler:
         self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
         self._memories: dict[Key, Memory] = {}
+        self._prepared: Recent[Key, Prepared] = Recent(_MOST_PREPARED)
+        """The costly part of the newest plans, of Workspaces that are not ready."""
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
         """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
@@ -83,6 +88,7 @@ class Reconciler:
         workspace = self._cache.workspace(key)
         if workspace is None:
             self._memories.pop(key, None)
+            self._prepared.drop(key)
             self._crowd.leave(key)
             self._references.forget(key)
             self._interests.forget(key)
@@ -97,7 +103,7 @@ class Reconciler:
         memory.pass_ended(asyncio.get_running_loop().time(), workspace)
         if carried is None:
             return None
-        self._note_readiness(workspace, memory)
+        self._note_readiness(workspace)
         decisions, seen = carried
         written_in = await self._write_status(key, decisions, seen or self._snapshot(key, memory), memory)
         retry_at = memory.next_retry()
@@ -117,10 +123,10 @@ class Reconciler:
         interval = self._settings.pass_interval * self._crowd.share
         return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
 
-    def _note_readiness(self, workspace: WorkspaceRecord, memory: Memory) -> None:
+    def _note_readiness(self, workspace: WorkspaceRecord) -> None:
         if _is_ready(workspace):
             self._crowd.leave(workspace.key)
-            memory.prepared = None  # its next event may be days away
+            self._prepared.drop(workspace.key)  # its next event may be days away
         else:
             self._crowd.join(workspace.key)
 
@@ -152,8 +158,9 @@ class Reconciler:
 
     def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Plan, Snapshot]:
         snapshot = self._snapshot(workspace.key, memory)
-        outcome = plan(workspace, snapshot, self._settings.plan, memory.prepared)
-        memory.prepared = outcome.prepared
+        outcome = plan(workspace, snapshot, self._settings.plan, self._prepared.get(workspace.key))
+        if outcome.prepared is not None:
+            self._prepared.keep(workspace.key, outcome.prepared)
         return outcome, snapshot
 
     async def _run(self, outcome: Plan, workspace: WorkspaceRecord, memory: Memory) -> list[Problem]:

@@ -3,8 +3,9 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
+from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.kube.resources import Resource
 
 EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
@@ -21,9 +22,6 @@ MOST_KEPT: Final = 4096
 _NOTE_BYTES: Final = 1024
 _WORD_CHARACTERS: Final = 128
 """Longest reason, and longest name of a reporting instance, that the API server accepts."""
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +65,11 @@ class Series:
         return replace(self, count=self.count + 1, seen_at=now)
 
 
-class Recent(Generic[K, V]):
-    """The values that were kept last."""
-
-    def __init__(self, most: int = MOST_KEPT) -> None:
-        self._most = most
-        self._values: dict[K, V] = {}
-
-    def __len__(self) -> int:
-        """Return the number of values."""
-        return len(self._values)
-
-    def get(self, key: K) -> V | None:
-        """Return the value, or None."""
-        return self._values.get(key)
-
-    def keep(self, key: K, value: V) -> None:
-        """Keep a value, in place of the one that was kept for the longest time where there are too many."""
-        self._values.pop(key, None)
-        self._values[key] = value
-        if len(self._values) > self._most:
-            del self._values[next(iter(self._values))]
-
-
 class Limits:
     """A token bucket for each object."""
 
     def __init__(self) -> None:
-        self._tokens: Recent[str, tuple[float, float]] = Recent()
+        self._tokens: Recent[str, tuple[float, float]] = Recent(MOST_KEPT)
 
     def allow(self, uid: str, now: float) -> bool:
         """Whether one more event about the object may be written at `now`; it counts when it may."""

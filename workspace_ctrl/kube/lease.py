@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 LEASE: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
-_FORBIDDEN_SECONDS = 30.0
+_FORBIDDEN_SECONDS = 10.0
 _ATTEMPT_SECONDS = 2.5
 """How long one attempt to write the Lease may take; a connection that is dead is tried anew."""
 

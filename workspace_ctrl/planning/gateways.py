@@ -63,13 +63,20 @@ def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequenc
     )
 
 
+def _class_problem(gateway: Gateway, snapshot: Snapshot) -> Problem:
+    if "GatewayClass" in snapshot.missing_kinds:
+        text = f"{gateway.ref} names GatewayClass {gateway.class_name}, which cannot be seen; grant get, list and watch on gatewayclasses"
+        return _problem("GatewayClassNotReadable", text)
+    return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
+
+
 def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], snapshot: Snapshot) -> Parent | Problem:
     gateway = _find(choice, snapshot.gateways)
     if isinstance(gateway, Problem):
         return gateway
     controller = snapshot.controller_of(gateway)
     if controller is None:
-        return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
+        return _class_problem(gateway, snapshot)
     profile = find_profile(controller)
     listeners = find_listeners(gateway, choice.section, namespace, hostnames, snapshot.namespace)
     return Parent(

@@ -23,7 +23,7 @@ FIGURES = Figures(
     first_wave=Spread(1.0, 2.0, 3.0),
     ready_seconds=60.0,
     ready=Spread(30.0, 55.0, 60.0),
-    calls={"patch deployments": 1.0, "patch workspaces/status": 2.5},
+    calls={"patch deployments": 1.0, "patch workspaces/status": 2.5, "patch events": 1.25},
     cpu_ms=57.0,
     rss_mib=90.4,
     peak_mib=95.0,
@@ -38,6 +38,7 @@ def test_rows_of_a_run():
     table = dict(rows(FIGURES))
     assert table["ratio to Flux alone"] == "1.20"
     assert table["API calls per Workspace, create to ready"] == "3.50 (patch 3.50)"
+    assert table["Events per Workspace, most of them written once it is ready"] == "1.25"
     assert table["calls a minute when all are ready"] == "0"
     assert table["restart: calls"] == "6 (list 1, get 5)"
     assert table["event-loop lag, p99 at most"] == "-"

@@ -5,10 +5,11 @@ import pytest
 from tests.unit.factories import DIGEST, condition, release, source
 from workspace_ctrl.controller.healing import Healing
 from workspace_ctrl.controller.memory import Repairs
-from workspace_ctrl.controller.patience import Patience
+from workspace_ctrl.controller.patience import Activity, Patience
 from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.parts import part_id
 
+IDLE = Activity()
 ROLE = part_id("Role", "phi-epp")
 BUSY = release(conditions=(condition("Ready"), condition("Reconciling")))
 UNSEEN = release(conditions=(), observed=-1, deployed=False)
@@ -42,34 +43,46 @@ def test_what_flux_writes_is_no_edit():
 
 def test_patience_counts_from_when_an_object_came_to_stand_there():
     patience = Patience()
-    assert patience.look(source(), UNSEEN, 100) == StageAges()
+    assert patience.look(source(), UNSEEN, 100, IDLE) == StageAges()
     assert patience.due_at == 160
-    assert patience.look(source(), UNSEEN, 160) == StageAges(release=60)
+    assert patience.look(source(), UNSEEN, 160, IDLE) == StageAges(release=60)
     assert patience.due_at is None
-    assert patience.look(source(), WORKING, 161) == StageAges()
+    assert patience.look(source(), WORKING, 161, IDLE) == StageAges()
     assert patience.due_at == 161 + 360
+
+
+def test_what_waits_for_its_turn_is_not_left_alone():
+    first, second, activity = Patience(), Patience(), Activity()
+    for patience in (first, second):
+        patience.look(source(), UNSEEN, 0, activity)
+    assert second.look(source(), UNSEEN, 50, activity) == StageAges(release=50)
+    first.look(source(), WORKING, 50, activity)
+    assert second.look(source(), UNSEEN, 100, activity) == StageAges(release=50)
+    assert second.due_at == 110
+    assert second.look(source(), WORKING, 101, activity) == StageAges()
+    assert second.look(source(), WORKING, 201, activity) == StageAges(release=100)
 
 
 def test_attempts_that_follow_each_other_are_one_wait():
     patience = Patience()
-    patience.look(source(), FAILING, 0)
-    patience.look(source(), WORKING, 60)
-    assert patience.look(source(), FAILING, 61) == StageAges(release=61)
+    patience.look(source(), FAILING, 0, IDLE)
+    patience.look(source(), WORKING, 60, IDLE)
+    assert patience.look(source(), FAILING, 61, IDLE) == StageAges(release=61)
     assert patience.due_at == 600
 
 
 @pytest.mark.parametrize("record", [release(), release(suspended=True), None], ids=["done", "paused", "gone"])
 def test_a_wait_ends(record):
     patience = Patience()
-    patience.look(source(), FAILING, 0)
-    assert patience.look(source(), record, 60) == StageAges()
-    assert patience.look(source(), FAILING, 70) == StageAges()
+    patience.look(source(), FAILING, 0, IDLE)
+    assert patience.look(source(), record, 60, IDLE) == StageAges()
+    assert patience.look(source(), FAILING, 70, IDLE) == StageAges()
 
 
 def test_a_new_spec_begins_a_new_wait():
     patience = Patience()
-    patience.look(source(generation=1, digest=""), None, 0)
-    assert patience.look(source(generation=2, digest=""), None, 60) == StageAges()
+    patience.look(source(generation=1, digest=""), None, 0, IDLE)
+    assert patience.look(source(generation=2, digest=""), None, 60, IDLE) == StageAges()
 
 
 @pytest.mark.parametrize(("first_delay", "delays"), [(1.0, [1, 2, 4, 8]), (0.5, [0.5, 1, 2, 4])])

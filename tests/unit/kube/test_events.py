@@ -11,7 +11,6 @@ from workspace_ctrl.kube.events import (
     REFILL_SECONDS,
     Event,
     Limits,
-    Recent,
     Regarding,
     Series,
     event_manifest,
@@ -44,14 +43,6 @@ def test_never_more_than_the_burst_and_what_was_refilled(pauses):
         now += pause
         allowed += limits.allow("a", now)
     assert allowed <= BURST + now / REFILL_SECONDS + 1e-6
-
-
-def test_what_was_kept_for_the_longest_time_goes_first():
-    recent = Recent(2)
-    for key in "aba":
-        recent.keep(key, key)
-    recent.keep("c", "c")
-    assert (len(recent), recent.get("a"), recent.get("b"), recent.get("c")) == (2, "a", None, "c")
 
 
 def test_events_of_a_series_differ_only_in_words_and_time():

@@ -1,0 +1,82 @@
+"""The controller as a ServiceAccount with less than it could use: it does what it may, and says what it may not."""
+
+import json
+import stat
+
+import pytest
+import yaml
+
+from e2e import workspaces
+from e2e.controller import ACTOR, ControllerProcess
+from tests.plane.test_two_replicas import Replica
+
+ACCOUNT = "restricted"
+READ_CLASSES = [
+    {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": ["get", "list", "watch"]},
+]
+
+
+def role(kind, name, rules, namespace=""):
+    """A role of either kind with the binding that gives it to the account of `namespace`."""
+    group = "rbac.authorization.k8s.io"
+    head = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
+    return [
+        {**head, "kind": kind, "rules": rules},
+        {**head, "kind": f"{kind}Binding", "roleRef": {"apiGroup": group, "kind": kind, "name": name}, "subjects": [subject]},
+    ]
+
+
+@pytest.fixture
+def account(installed, plane_namespace, tmp_path):
+    """The kubeconfig of a ServiceAccount that has no rights yet."""
+    document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
+    workspaces.apply(installed, plane_namespace, document)
+    token = installed.kubectl("create", "token", ACCOUNT, "-n", plane_namespace).strip()
+    config = yaml.safe_load(installed.kubeconfig_for(ACTOR).read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    path = tmp_path / "kubeconfig"
+    path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_with_the_rights_of_one_namespace_its_workspaces_and_gateways_are_served(installed, plane_namespace, gateway, account):
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    workspaces.apply(installed, plane_namespace, *role("Role", ACCOUNT, rules, plane_namespace))
+    with ControllerProcess(installed, "--namespace", plane_namespace, kubeconfig=account) as controller:
+        workspaces.apply(
+            installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace))
+        )
+        workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
+        assert any(
+            f"gateways of all namespaces may not be listed; watching them in {plane_namespace}" in line for line in controller.log
+        )
+        away = workspaces.behind("elsewhere", "another-namespace")
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("away", gateway=away))
+        found = workspaces.wait_reason(installed, plane_namespace, "away", "RouteReady", "NoGateway")
+        assert "another-namespace/elsewhere" in found["message"]
+        assert not any("Traceback" in line for line in controller.log)
+    installed.kubectl("delete", "clusterrole,clusterrolebinding", f"{ACCOUNT}-{plane_namespace}")
+
+
+def test_a_lease_that_may_not_be_written_is_said_with_the_rights_that_are_missing(installed, plane_namespace, account):
+    rules = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["kaito.sh"], "resources": ["*"], "verbs": ["*"]},
+    ]
+    cluster_wide = role("ClusterRole", f"{ACCOUNT}-{plane_namespace}", rules, plane_namespace)
+    installed.kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, cluster_wide)))
+    election = ("--leader-elect", "--leader-election-namespace", plane_namespace)
+    words = f"grant get, list, watch, create and update on leases in namespace {plane_namespace}"
+    replica = Replica(installed, *election, kubeconfig=account)
+    try:
+        replica.begin()
+        replica.wait_for(words)
+        rules = [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "update"]}]
+        workspaces.apply(installed, plane_namespace, *role("Role", "leases", rules, plane_namespace))
+        replica.wait_for(" Workspaces")
+    finally:
+        replica.stop()
+    installed.kubectl("delete", "clusterrole,clusterrolebinding", f"{ACCOUNT}-{plane_namespace}")
