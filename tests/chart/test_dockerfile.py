@@ -69,7 +69,7 @@ def test_everything_that_comes_from_an_index_is_pinned_with_its_hash():
         assert {"--require-hashes", "--only-binary=:all:"} <= set(command)
         assert command[-2] == "-r"
         pinned = re.split(r"\n(?=\S)", (REPOSITORY / command[-1]).read_text())
-        assert all("==" in entry and "--hash=sha256:" in entry for entry in pinned if not entry.startswith("#"))
+        assert all("==" in entry and "--hash=sha256:" in entry for entry in pinned if entry.strip() and not entry.startswith("#"))
 
 
 def test_the_image_holds_what_is_pinned_for_it_and_our_package_and_nothing_to_build_with():
