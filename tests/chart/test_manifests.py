@@ -56,6 +56,21 @@ def test_several_replicas_are_spread_and_drained_one_by_one():
     assert [constraint["topologyKey"] for constraint in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
+def test_what_selects_the_controller_s_pods_selects_no_others():
+    manifests = render({"replicas": 2, "networkPolicy": {"enabled": True}})
+    others = [find(manifests, "Pod"), find(manifests, "Job")["spec"]["template"]]
+    policy, budget = (find(manifests, kind)["spec"] for kind in ("NetworkPolicy", "PodDisruptionBudget"))
+    selectors = [
+        find(manifests, "Service")["spec"]["selector"],
+        policy["podSelector"]["matchLabels"],
+        budget["selector"]["matchLabels"],
+    ]
+    pod_labels = find(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    for selector in selectors:
+        assert selector.items() <= pod_labels.items()
+        assert not any(selector.items() <= other["metadata"]["labels"].items() for other in others)
+
+
 @pytest.mark.parametrize(
     ("values", "installed"),
     [
