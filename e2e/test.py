@@ -1,7 +1,7 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
-As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run as two
-processes at once, with pods and without, each with clusters of its own: most of the time they wait.
+As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run as several
+processes at once, each with a cluster of its own: most of the time they wait.
 """
 
 import os
@@ -10,11 +10,17 @@ import sys
 from e2e import side_by_side
 from e2e.cluster import ClusterError, Form, addons, external
 from e2e.cluster.fixtures import BARE
+from e2e.cluster.places import REPOSITORY
 from e2e.cluster.start import prepare
 
 PYTEST = (sys.executable, "-m", "pytest")
-PARTS = (("e2e",), ("tests",))
-"""Arguments of pytest for each process; the first takes longest and is shown as it goes."""
+INSTALLING = "e2e/scenarios/test_install*.py"
+PARTS = (
+    ("e2e", f"--ignore-glob={INSTALLING}"),
+    tuple(sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob(INSTALLING))),
+    ("tests",),
+)
+"""Arguments of pytest for each process, one for each cluster: `cluster`, `bare_cluster` and `plane`. The first is shown as it goes."""
 
 
 def main() -> None:
