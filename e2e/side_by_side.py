@@ -18,9 +18,14 @@ def run(commands: Sequence[Sequence[str]]) -> int:
     with ExitStack() as stack:
         kept = [stack.enter_context(tempfile.TemporaryFile()) for _ in commands[1:]]
         started = [subprocess.Popen(command, stdout=out, stderr=out) for command, out in zip(commands, [None, *kept], strict=True)]
+
+        def stop(_number: int, _frame: object) -> None:
+            for process in started:
+                process.terminate()
+
         previous = {
             signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-            signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in started]),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, stop),
         }
         try:
             codes = [process.wait() for process in started]
