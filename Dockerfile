@@ -5,11 +5,12 @@ ARG HELM=docker.io/alpine/helm:3.19.0
 
 FROM docker.io/library/python:3.11-slim-bookworm AS build
 WORKDIR /src
-COPY requirements/runtime.txt requirements/
-RUN pip install --require-hashes --only-binary=:all: --no-compile --target /opt/workspace-ctrl -r requirements/runtime.txt
+COPY requirements/runtime.txt requirements/build.txt requirements/
+RUN pip install --require-hashes --only-binary=:all: --no-compile --target /opt/workspace-ctrl -r requirements/runtime.txt \
+ && pip install --require-hashes --only-binary=:all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY workspace_ctrl workspace_ctrl
-RUN pip install --no-deps --no-compile --target /opt/workspace-ctrl . && rm -r /opt/workspace-ctrl/bin
+RUN pip install --no-deps --no-index --no-build-isolation --no-compile --target /opt/workspace-ctrl . && rm -r /opt/workspace-ctrl/bin
 COPY image image
 # Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more.
 RUN cd / && PYTHONPATH=/opt/workspace-ctrl python -m workspace_ctrl run --help > /dev/null \

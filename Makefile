@@ -89,7 +89,7 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX)
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet pip-tools
-	for set in runtime dev go; do ./requirements/lock $$set || exit 1; done
+	for set in runtime build dev go; do ./requirements/lock $$set || exit 1; done
 
 clean: ## Remove the virtual environment and caches of this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

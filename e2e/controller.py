@@ -54,14 +54,14 @@ class ControllerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._watching = threading.Event()
-        self._events_before = 0
+        self._audit_place = 0
         self.log: list[str] = []
         """Lines of the log so far."""
 
     def __enter__(self) -> Self:
         """Start the controller and wait until it watches."""
         with suppress(MissingCapabilityError):
-            self._events_before = len(self._cluster.audit_events(ACTOR))
+            self._audit_place = self._cluster.audit_place()
         self._process = self._start()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -106,7 +106,7 @@ class ControllerProcess:
 
         With `namespace`, only calls on objects of that namespace; empty means those on no namespace.
         """
-        events = self._cluster.audit_events(ACTOR)[self._events_before :]
+        events = self._cluster.audit_events(ACTOR, self._audit_place)
         return Counter(
             (event["verb"], _target(event))
             for event in events
@@ -120,7 +120,7 @@ class ControllerProcess:
 
     def streamed_lists(self) -> Counter[str]:
         """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch."""
-        events = self._cluster.audit_events(ACTOR)[self._events_before :]
+        events = self._cluster.audit_events(ACTOR, self._audit_place)
         return Counter(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
 
     def _read(self) -> None:

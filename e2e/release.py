@@ -44,7 +44,7 @@ class Release:
     def __init__(self, cluster: LocalCluster) -> None:
         self.cluster = cluster
         import_image(cluster)
-        self._events_before = len(cluster.audit_events(ACCOUNT))
+        self._audit_place = cluster.audit_place()
         if not cluster.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"):
             cluster.kubectl("create", "namespace", NAMESPACE)
         cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED, "--overwrite")
@@ -84,7 +84,7 @@ class Release:
 
     def events(self) -> list[dict[str, Any]]:
         """Return the audit log's events of the controller since this object was made."""
-        return self.cluster.audit_events(ACCOUNT)[self._events_before :]
+        return self.cluster.audit_events(ACCOUNT, self._audit_place)
 
     def forbidden(self) -> Counter[str]:
         """Return what the controller was not allowed to do: "verb resource" → how often."""

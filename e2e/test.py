@@ -1,18 +1,30 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
-As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form.
+As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run as several
+processes at once, each with a cluster of its own: most of the time they wait.
 """
 
 import os
 import sys
 
+from e2e import side_by_side
 from e2e.cluster import ClusterError, Form, addons, external
 from e2e.cluster.fixtures import BARE
+from e2e.cluster.places import REPOSITORY
 from e2e.cluster.start import prepare
+
+PYTEST = (sys.executable, "-m", "pytest")
+INSTALLING = "e2e/scenarios/test_install*.py"
+PARTS = (
+    ("e2e", f"--ignore-glob={INSTALLING}"),
+    tuple(sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob(INSTALLING))),
+    ("tests",),
+)
+"""Arguments of pytest for each process, one for each cluster: `cluster`, `bare_cluster` and `plane`. The first is shown as it goes."""
 
 
 def main() -> None:
-    """Prepare and become pytest."""
+    """Prepare and run pytest: once, with the arguments where some are given, else once for each part."""
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:
@@ -21,7 +33,9 @@ def main() -> None:
                 prepare(each, addons.choose(names, each), install_packages=form is Form.FULL)
         except ClusterError as error:
             sys.exit(f"make test: {error}")
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[1:]])  # noqa: S606 - our own interpreter
+    if sys.argv[1:]:
+        os.execv(sys.executable, [*PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
+    sys.exit(side_by_side.run([[*PYTEST, *arguments] for arguments in PARTS]))
 
 
 if __name__ == "__main__":

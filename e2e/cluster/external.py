@@ -76,9 +76,13 @@ class ExternalCluster(Cluster):
         del actor
         self._refuse("a kubeconfig for processes inside")
 
-    def audit_events(self, user: str) -> list[dict[str, Any]]:
+    def audit_events(self, user: str, since: int = 0) -> list[dict[str, Any]]:
         """Refuse: the audit log is out of reach."""
-        del user
+        del user, since
+        self._refuse("an audit log")
+
+    def audit_place(self) -> int:
+        """Refuse: the audit log is out of reach."""
         self._refuse("an audit log")
 
     def chart_source_url(self, chart: str = "inferencepool") -> str:

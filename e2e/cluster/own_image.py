@@ -42,8 +42,13 @@ def controller(tag: str = "") -> Image:
         entrypoint=(PROGRAM,),
         user=USER,
         env=("PATH=/usr/local/bin:/usr/bin:/bin", *ENVIRONMENT),
-        labels=(("org.opencontainers.image.title", "workspace-ctrl"), ("org.opencontainers.image.version", version())),
+        labels=labels(),
     )
+
+
+def labels() -> tuple[tuple[str, str], ...]:
+    """Return what the image says of itself."""
+    return (("org.opencontainers.image.title", "workspace-ctrl"), ("org.opencontainers.image.version", version()))
 
 
 def _own_files() -> tuple[FileEntry, ...]:

@@ -48,8 +48,12 @@ class Cluster(ABC):
         """Return an actor's kubeconfig for processes started with `run` and `popen`."""
 
     @abstractmethod
-    def audit_events(self, user: str) -> list[dict[str, Any]]:
-        """Return the audit log's events of a user, oldest first: one per finished API call."""
+    def audit_events(self, user: str, since: int = 0) -> list[dict[str, Any]]:
+        """Return the audit log's events of a user from the place `since` on, oldest first: one per finished API call."""
+
+    @abstractmethod
+    def audit_place(self) -> int:
+        """Return the place where the audit log ends now."""
 
     @abstractmethod
     def chart_source_url(self, chart: str = "inferencepool") -> str:

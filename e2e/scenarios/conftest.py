@@ -2,29 +2,39 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from e2e import workspaces
-from e2e.cluster import Cluster, LocalCluster
+from e2e.cluster import Cluster, LocalCluster, MissingCapabilityError
+from e2e.controller import ACTOR
 from e2e.release import Release
+from tests.chart.rights import missing, not_granted
 
 
 @pytest.fixture(scope="session")
-def serving_cluster(cluster: Cluster) -> Cluster:
-    """The cluster, ready for Workspaces."""
+def serving_cluster(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, ready for Workspaces; controllers may do everything there, and must not use it."""
     workspaces.install_crd(cluster)
-    return cluster
+    yield cluster
+    with suppress(MissingCapabilityError):
+        assert not_granted(cluster, ACTOR) == set()
 
 
 @pytest.fixture
 def release(bare_cluster: LocalCluster) -> Iterator[Release]:
-    """A release of our chart that is not there yet; afterwards nothing of it is left."""
+    """A release of our chart that is not there yet; afterwards nothing of it is left.
+
+    Whatever a test does, no call of the controller is forbidden for a rule that the chart has not.
+    """
     made = Release(bare_cluster)
     made.remove()
     yield made
+    lacked = missing(made.events())
     made.remove()
+    assert lacked == set()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ MOST_MEMORY = 100 * 2**20
 GRANTED = {"services", "configmaps", "deployments", "pods"}
 """Kinds of the gateway side that model servers need as well."""
 GATEWAY_KINDS = {watched.resource.plural for watched in WATCHED if watched.store in GATEWAY_SIDE} - GRANTED
+FLUX_LEASES = ("helm-controller-leader-election", "source-controller-leader-election")
 EVERYTHING = {
     **GATE,
     "replicas": 2,
@@ -27,8 +28,9 @@ EVERYTHING = {
 
 
 def made_for(cluster, team, name):
-    """Which objects of which generation there are of a Workspace."""
-    found = workspaces.items(cluster, team, "deployments,services", f"workspace-ctrl/workspace={name}")
+    """Which objects of which generation there are of a Workspace, on both sides."""
+    kinds = "deployments,services,ocirepositories,helmreleases,httproutes,inferencepools"
+    found = workspaces.items(cluster, team, kinds, f"workspace-ctrl/workspace={name}")
     return {(item["kind"], item["metadata"]["uid"], item["metadata"].get("generation")) for item in found}
 
 
@@ -36,6 +38,14 @@ def served(cluster, team):
     """What is there of the gateway side."""
     kinds = "helmreleases,ocirepositories,httproutes,inferencepools"
     return {item["kind"] for item in workspaces.items(cluster, team, kinds)}
+
+
+def everything(cluster):
+    """All objects of the cluster but Events, which tell of them, and what the API server makes of CRDs: kind/namespace/name."""
+    kinds = set(cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split())
+    kinds -= {"events", "events.events.k8s.io", "componentstatuses", "apiservices.apiregistration.k8s.io"}
+    template = "go-template={{range .items}}{{.kind}}/{{.metadata.namespace}}/{{.metadata.name}} {{end}}"
+    return set(cluster.kubectl("get", ",".join(sorted(kinds)), "-A", "-o", template).replace("<no value>", "").split())
 
 
 def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them(release, team, capsys):
@@ -106,10 +116,12 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     assert "--set gatewayRemoval=true" in refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
-    release.upgrade({"gatewayRemoval": True})
+    notes = release.upgrade({"gatewayRemoval": True}).stdout
     for kind, name in (("helmrelease", "phi-inferencepool"), ("ocirepository", "phi-inferencepool"), ("httproute", "phi")):
         workspaces.wait_gone(cluster, team, kind, name)
     assert served(cluster, team) == set()
+    (command,) = (line for line in notes.splitlines() if "get helmreleases" in line)
+    assert cluster.kubectl(*command.split()[1:]) == ""
     assert "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"]
 
     release.upgrade()
@@ -121,22 +133,23 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
-def test_an_upgrade_changes_nothing_of_what_serves(release, team, tmp_path):
+def test_an_upgrade_changes_nothing_of_what_serves(release, team, behind, tmp_path):
     cluster = release.cluster
     import_image(cluster, "0.0.9")
-    release.upgrade({"image": {"tag": "0.0.9"}}, package=package(tmp_path, "0.0.9", "0.0.9"))
-    workspaces.apply(cluster, team, workspaces.workspace("phi"))
+    release.upgrade(GATE, {"image": {"tag": "0.0.9"}}, package=package(tmp_path, "0.0.9", "0.0.9"))
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi", "Ready")
     before = made_for(cluster, team, "phi")
     crd = json.loads(cluster.kubectl("get", "crd", "workspaces.kaito.sh", "-o", "json"))
     assert crd["metadata"]["labels"]["app.kubernetes.io/version"] == "0.0.9"
 
-    release.upgrade({"replicas": 2})
+    release.upgrade(GATE, {"replicas": 2})
     crd = json.loads(cluster.kubectl("get", "crd", "workspaces.kaito.sh", "-o", "json"))
     assert crd["metadata"]["labels"]["app.kubernetes.io/version"] != "0.0.9"
-    workspaces.apply(cluster, team, workspaces.workspace("later"))
+    workspaces.apply(cluster, team, workspaces.workspace("later", gateway=behind))
     workspaces.wait_ready(cluster, team, "later", "Ready")
     assert made_for(cluster, team, "phi") == before
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
     holder = workspaces.get(cluster, NAMESPACE, "lease", "workspace-ctrl")["spec"]["holderIdentity"]
     pods = workspaces.items(cluster, NAMESPACE, "pods", "app.kubernetes.io/instance=workspace-ctrl")
     ready = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
@@ -144,8 +157,9 @@ def test_an_upgrade_changes_nothing_of_what_serves(release, team, tmp_path):
     assert any(holder.startswith(name) for name in ready)
 
 
-def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_hanging(release, team, behind):
+def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds_and_leases_alone(release, team, behind):
     cluster = release.cluster
+    before = everything(cluster)
     release.upgrade(GATE)
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi")
@@ -159,28 +173,43 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_leaves_nothing_h
     gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
     assert not gone.returncode, gone.stderr
     assert served(cluster, team) == set()
-    kept = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
-    assert "customresourcedefinition.apiextensions.k8s.io/workspaces.kaito.sh" in kept
+    crds = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}
+    kept = {f"CustomResourceDefinition//{name.partition('/')[2]}" for name in crds}
+    assert "CustomResourceDefinition//workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them
-    ours = ("-n", NAMESPACE, "-l", "app.kubernetes.io/instance=workspace-ctrl")
-    cluster.kubectl("wait", "pods", *ours, "--for=delete", "--timeout=60s")
-    left = cluster.kubectl("get", "deployments,services,configmaps,roles,rolebindings,serviceaccounts", *ours, "-o", "name")
-    assert left == ""
+    leases = {f"Lease/{NAMESPACE}/{name}" for name in ("workspace-ctrl", *FLUX_LEASES)}
+    deadline = time.monotonic() + 2 * workspaces.WAIT_SECONDS
+    while (left := everything(cluster) - before) != kept | leases:  # pods and what hangs on them go a moment later
+        assert time.monotonic() < deadline, left ^ (kept | leases)
 
 
-def test_models_serve_on_without_a_controller_and_a_new_one_takes_over(release, team):
+def test_models_serve_on_without_a_controller_and_a_new_one_takes_over_and_finishes_what_was_begun(release, team, behind):
     cluster = release.cluster
-    release.upgrade()
-    workspaces.apply(cluster, team, workspaces.workspace("phi"))
-    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    release.upgrade(GATE)
+    for name in ("phi", "unwanted"):
+        workspaces.apply(cluster, team, workspaces.workspace(name, gateway=behind))
+    for name in ("phi", "unwanted"):
+        workspaces.wait_ready(cluster, team, name, "Ready")
     before = made_for(cluster, team, "phi")
     gone = release.helm("uninstall", "workspace-ctrl", "--no-hooks", "--wait", "--timeout=60s")
     assert not gone.returncode, gone.stderr
-    assert workspaces.get(cluster, team, "deployment", "phi")["status"]["readyReplicas"] == 1
-    release.upgrade()
-    workspaces.apply(cluster, team, workspaces.workspace("later"))
+    cluster.kubectl("wait", "pods", "--all", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
+    cluster.kubectl("delete", "workspace", "unwanted", "-n", team, "--wait=false", actor="user")
+    waiting = workspaces.get(cluster, team, "workspace", "unwanted")["metadata"]
+    assert "deletionTimestamp" in waiting
+    assert waiting["finalizers"] == ["workspace-ctrl/gateway"]
+    for name in ("phi", "unwanted"):
+        wait_answered(cluster, team, name, "phi-4-mini-instruct")
+
+    release.upgrade(GATE)
+    workspaces.wait_gone(cluster, team, "workspace", "unwanted")
+    workspaces.apply(cluster, team, workspaces.workspace("later", gateway=behind))
     workspaces.wait_ready(cluster, team, "later", "Ready")
     assert made_for(cluster, team, "phi") == before
+    assert {item["metadata"]["name"] for item in workspaces.items(cluster, team, "helmreleases,ocirepositories")} == {
+        "phi-inferencepool",
+        "later-inferencepool",
+    }
 
 
 @pytest.mark.parametrize("values", [pytest.param({}, id="defaults"), pytest.param(EVERYTHING, id="everything")])

@@ -8,7 +8,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.release import ACCOUNT, GATE, NAMESPACE, NO_FLUX
-from tests.chart.helm import find, render
+from tests.chart.rights import granted, used
 
 REVIEWED = Path(__file__).parent / "rights"
 UNSEEN = {
@@ -30,46 +30,20 @@ def allowed(cluster, namespace):
     """What the controller may do in a namespace beyond what everybody may, one line for each resource, in the API server's words."""
     said = cluster.kubectl("auth", "can-i", "--list", f"--as={ACCOUNT}", "-n", namespace).splitlines()[1:]
     lines = (re.sub(r"  +", "  ", line).strip() for line in said if not line.startswith(EVERYBODYS))
-    return "".join(sorted(f"{line}\n" for line in lines))
+    return sorted(lines)
 
 
-@pytest.mark.parametrize("name", ["gate-off", "gate-on", "own-namespace"])
-def test_the_rights_are_the_reviewed_ones(release, team, name):
-    release.upgrade(*((GATE, NO_FLUX) if name == "gate-on" else ()))
-    namespace = NAMESPACE if name == "own-namespace" else team
-    assert allowed(release.cluster, namespace) == (REVIEWED / f"{name}.txt").read_text()
+def reviewed(name):
+    """The reviewed list of that name."""
+    return (REVIEWED / f"{name}.txt").read_text().splitlines()
 
 
-def granted(values):
-    """The rules of the rendered chart, one by one: (verb, API group, resource)."""
-    manifests = render(values)
-    rules = find(manifests, "ClusterRole", "workspace-ctrl")["rules"] + find(manifests, "Role", "-leases")["rules"]
-    return {
-        (verb, group, resource)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
-def used(events):
-    """The rights that calls took.
-
-    An apply takes `patch`, and `create` where there was nothing. A watch that begins with the list takes the place of `list`, which
-    API servers before 1.32 are asked for.
-    """
-    found = set()
-    for event in events:
-        reference = event.get("objectRef") or {}
-        resource = "/".join(filter(None, (reference.get("resource"), reference.get("subresource"))))
-        verbs = {event["verb"]}
-        if event["verb"] == "patch" and event["responseStatus"]["code"] == 201:
-            verbs.add("create")
-        if "sendInitialEvents=true" in event["requestURI"]:
-            verbs.add("list")
-        found |= {(verb, reference.get("apiGroup", ""), resource) for verb in verbs}
-    return found
+@pytest.mark.parametrize(("values", "name"), [pytest.param({}, "gate-off", id="off"), pytest.param(GATE, "gate-on", id="on")])
+def test_the_rights_are_the_reviewed_ones(release, team, values, name):
+    release.upgrade(values, NO_FLUX)
+    everywhere, at_home = allowed(release.cluster, team), allowed(release.cluster, NAMESPACE)
+    assert everywhere == reviewed(name)
+    assert at_home == sorted([*everywhere, *reviewed("own-namespace")])
 
 
 def disturb(cluster, namespace):

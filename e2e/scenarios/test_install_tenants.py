@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.release import GATE, NO_FLUX, Release
+from tests.chart.rights import missing
 
 WORKSPACES = {
     "apiGroups": ["kaito.sh"],
@@ -19,6 +20,9 @@ PODS_AND_SERVICES = {"apiGroups": [""], "resources": ["pods", "services"], "verb
 SERVER = {"name": "server", "image": VLLM_IMAGE, "command": ["vllm", "serve", "tiny", "--port=8080"]}
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
 
+NOT_READ = {(verb, group, kind) for verb in ("list", "watch") for group, kind in (("", "secrets"), ("batch", "jobs"))}
+"""What the controller may try and must not be allowed: kinds that a tenant names in `workloadRef`."""
+
 
 @pytest.fixture(scope="module")
 def installed(bare_cluster):
@@ -27,7 +31,9 @@ def installed(bare_cluster):
     made.remove()
     made.upgrade(GATE, NO_FLUX)
     yield bare_cluster
+    lacked = missing(made.events())
     made.remove()
+    assert lacked <= NOT_READ
 
 
 class Tenant:

@@ -2,20 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
-from e2e import workspaces
 from e2e.cluster import Cluster
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, load_configuration, open_connection
-
-
-@pytest.fixture(scope="session")
-def installed(plane: Cluster) -> Cluster:
-    """The control plane with the Workspace's CRD."""
-    workspaces.install_crd(plane)
-    return plane
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,40 +1,169 @@
-"""The Dockerfile says what the image of the local cluster, which is built without Docker, really is."""
+"""The Dockerfile, read as a program: what it installs is pinned, what it leaves in the image is little, and nobody is root there.
+
+The local cluster runs the same image, built without Docker; what it is like inside is looked at there.
+"""
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
 
 import pytest
 
 from e2e.cluster.debian import PYTHON_VERSION, SUITE
-from e2e.cluster.own_image import ENVIRONMENT, FOLDER, PROGRAM, USER
+from e2e.cluster.own_image import ENVIRONMENT, FOLDER, PROGRAM, REQUIREMENTS, USER, labels
 from e2e.cluster.places import REPOSITORY
+from tests.chart.helm import find, render
 
-DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 DEBIAN_OF_SUITE = {"bookworm": "debian12", "trixie": "debian13"}
+WITHOUT_A_SHELL = {"ARG", "LABEL", "COPY", "ENV", "USER", "ENTRYPOINT", "CMD"}
+"""Instructions that take no program in the image."""
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        f"FROM docker.io/library/python:{PYTHON_VERSION}-slim-{SUITE} AS build",
-        f"FROM gcr.io/distroless/python3-{DEBIAN_OF_SUITE[SUITE]}:nonroot AS controller",
-        f"ENV {' '.join(ENVIRONMENT)}",
-        f"USER {USER}",
-        f'ENTRYPOINT ["{PROGRAM}"]',
-        f"COPY --from=build {FOLDER} {FOLDER}",
-        "--require-hashes --only-binary=:all:",
-    ],
-)
-def test_both_ways_to_build_agree(words):
-    assert words in DOCKERFILE
+@dataclass
+class Stage:
+    base: str
+    name: str
+    instructions: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, kind):
+        return [rest for each, rest in self.instructions if each == kind]
 
 
-def test_what_is_copied_into_the_build_is_let_in():
-    admitted = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    copied = {word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()}
-    assert copied == admitted
+def read(text):
+    """The stages, and the arguments that are given before the first."""
+    lines = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
+    before, *instructions = [line.split(maxsplit=1) for line in lines if line.strip()]
+    stages: list[Stage] = []
+    for kind, rest in instructions:
+        if kind == "FROM":
+            base, _, name = rest.partition(" AS ")
+            stages.append(Stage(base, name))
+        else:
+            stages[-1].instructions.append((kind, " ".join(rest.split())))
+    return stages, dict([before[1].split("=", 1)])
+
+
+STAGES, ARGUMENTS = read((REPOSITORY / "Dockerfile").read_text())
+BY_NAME = {stage.name: stage for stage in STAGES}
+RUNTIME = BY_NAME["controller"]
+PIP = [
+    shlex.split(command) for stage in STAGES for run in stage.all("RUN") for command in run.split("&&") if "pip install" in command
+]
+
+
+def own_sources(stage):
+    """What a stage copies from the repository."""
+    return [word for copy in stage.all("COPY") if not copy.startswith("--from") for word in copy.split()[:-1]]
+
+
+def test_everything_that_comes_from_an_index_is_pinned_with_its_hash():
+    assert PIP
+    for command in PIP:
+        if "--no-index" in command:
+            assert {"--no-deps", "--no-build-isolation"} <= set(command)
+            continue
+        assert {"--require-hashes", "--only-binary=:all:"} <= set(command)
+        assert command[-2] == "-r"
+        pinned = re.split(r"\n(?=\S)", (REPOSITORY / command[-1]).read_text())
+        assert all("==" in entry and "--hash=sha256:" in entry for entry in pinned if entry.strip() and not entry.startswith("#"))
+
+
+def test_the_image_holds_what_is_pinned_for_it_and_our_package_and_nothing_to_build_with():
+    placed = [command[-1] for command in PIP if f"--target {FOLDER}" in " ".join(command)]
+    assert placed == [str(REQUIREMENTS.relative_to(REPOSITORY)), "."]
+    assert [copy.split()[-1] for copy in RUNTIME.all("COPY")] == [FOLDER, PROGRAM]
+    assert all("--from=build" in copy for copy in RUNTIME.all("COPY"))
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage.name not in {"build", "helm"}], ids=lambda stage: stage.name)
+def test_images_without_a_shell_are_made_without_one(stage):
+    assert {kind for kind, _ in stage.instructions} <= WITHOUT_A_SHELL
+
+
+def test_the_program_is_started_as_the_user_of_the_chart_by_a_file_that_can_be_executed():
+    security = find(render(), "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]["securityContext"]
+    assert RUNTIME.all("USER") == [USER] == [f"{security['runAsUser']}:{security['runAsGroup']}"]
+    assert security["runAsUser"]
+    assert RUNTIME.all("ENTRYPOINT") == [f'["{PROGRAM}"]']
+    assert any("--chmod=0755" in copy and copy.endswith(PROGRAM) for copy in RUNTIME.all("COPY"))
+    # Whatever is built on it keeps the user.
+    assert not any(stage.all("USER") for stage in STAGES if stage is not RUNTIME)
 
 
 def test_helm_is_in_a_target_of_its_own_and_not_in_the_last():
-    stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", DOCKERFILE, re.MULTILINE)
-    assert ("controller", "with-helm") in stages
-    assert stages[-1] == ("controller", "")
+    helm = BY_NAME["with-helm"]
+    assert helm.base == STAGES[-1].base == "controller"
+    assert [copy.partition(" ")[0] for copy in helm.all("COPY")] == ["--from=helm"]
+    assert STAGES[-1].instructions == []
+
+
+def test_images_of_others_have_a_registry_and_a_version():
+    known = set(BY_NAME)
+    for stage in STAGES:
+        base = re.sub(r"\$\{(\w+)\}", lambda found: ARGUMENTS[found[1]], stage.base)
+        assert base in known or re.fullmatch(r"[a-z.]+\.[a-z]+/[a-z0-9/-]+(:(?!latest)[\w.-]+|@sha256:[0-9a-f]{64})", base)
+        for copy in stage.all("COPY"):
+            named = re.match(r"--from=(\S+)", copy)
+            assert named is None or named[1] in known
+
+
+def test_what_is_copied_is_there_and_is_let_into_the_build():
+    copied = {source for stage in STAGES for source in own_sources(stage)}
+    assert all((REPOSITORY / source).exists() for source in copied)
+    admitted = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == admitted
+
+
+def test_the_local_cluster_s_image_is_the_same():
+    assert BY_NAME["build"].base == f"docker.io/library/python:{PYTHON_VERSION}-slim-{SUITE}"
+    assert RUNTIME.base == f"gcr.io/distroless/python3-{DEBIAN_OF_SUITE[SUITE]}:nonroot"
+    assert RUNTIME.all("ENV") == [" ".join(ENVIRONMENT)]
+    assert f"{FOLDER}/sbom.cdx.json" in " ".join(BY_NAME["build"].all("RUN"))
+    assert {key for key, _ in labels()} <= set(written_labels())
+
+
+def written_labels():
+    return dict(re.findall(r'([\w.]+)="([^"]*)"', " ".join(RUNTIME.all("LABEL"))))
+
+
+def test_labels_say_what_it_is_and_make_gives_what_they_need():
+    said = written_labels()
+    wanted = {"title", "description", "licenses", "version", "revision"}
+    assert {key.rpartition(".")[2] for key in said} == wanted
+    assert all(said.values())
+    needed = {name for value in said.values() for name in re.findall(r"\$\{(\w+)\}", value)}
+    assert needed == {argument.partition("=")[0] for rest in RUNTIME.all("ARG") for argument in rest.split()}
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert needed == set(re.findall(r"--build-arg (\w+)=", makefile))
+
+
+def test_the_package_is_made_of_what_is_copied_and_has_every_file_of_the_source(tmp_path):
+    """The other way to build copies the folder; this one goes by what pyproject.toml lists."""
+    sources = [source for source in own_sources(BY_NAME["build"]) if not source.startswith(("requirements", "image"))]
+    for source in sources:
+        path = REPOSITORY / source
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / source)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "--wheel-dir",
+        tmp_path,
+        tmp_path,
+    ]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not made.returncode, made.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    package = REPOSITORY / "workspace_ctrl"
+    files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert packed == {str(path.relative_to(REPOSITORY)) for path in files}

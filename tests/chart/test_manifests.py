@@ -1,7 +1,6 @@
-"""Manifests: the CRD as it is generated, versions, names of metrics, one Flux at most, and who is spread and protected."""
+"""Manifests: the CRD as it is generated, versions, one Flux at most, and who is spread and protected."""
 
 import json
-import re
 import tomllib
 
 import pytest
@@ -12,19 +11,11 @@ from e2e.cluster.places import REPOSITORY
 from tests.chart.helm import GATE, find, render
 from workspace_ctrl.api.crd import crd
 
-METRIC = re.compile(r"\bworkspace_ctrl_[a-z_]+")
 FLUX = "flux2"
 
 
 def kinds(manifests):
     return [each["kind"] for each in manifests]
-
-
-def documented_metrics():
-    text = (REPOSITORY / "docs" / "metrics.md").read_text()
-    names = {match for row in text.splitlines() if row.startswith("| `") for match in METRIC.findall(row.split("|")[1])}
-    histograms = {name for name in names if re.search(rf"`{name}(\{{.*\}})?` \| histogram", text)}
-    return (names - histograms) | {f"{name}_bucket" for name in histograms}
 
 
 def test_the_crd_is_the_generated_one_and_outlives_the_release():
@@ -40,18 +31,6 @@ def test_chart_and_program_have_one_version():
     chart = yaml.safe_load((SOURCE / "Chart.yaml").read_text())
     program = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     assert {chart["version"], chart["appVersion"]} == {program}
-
-
-@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
-def test_alerts_and_panels_ask_for_metrics_that_there_are(file):
-    asked = set(METRIC.findall((SOURCE / "files" / file).read_text()))
-    assert asked
-    assert asked - {"workspace_ctrl"} <= documented_metrics()
-
-
-def test_every_documented_metric_is_on_the_dashboard():
-    asked = set(METRIC.findall((SOURCE / "files" / "dashboard.json").read_text()))
-    assert documented_metrics() <= asked
 
 
 def test_what_watches_the_controller_is_made_on_request():
@@ -75,6 +54,21 @@ def test_several_replicas_are_spread_and_drained_one_by_one():
     assert find(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     spread = find(manifests, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert [constraint["topologyKey"] for constraint in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_what_selects_the_controller_s_pods_selects_no_others():
+    manifests = render({"replicas": 2, "networkPolicy": {"enabled": True}})
+    others = [find(manifests, "Pod"), find(manifests, "Job")["spec"]["template"]]
+    policy, budget = (find(manifests, kind)["spec"] for kind in ("NetworkPolicy", "PodDisruptionBudget"))
+    selectors = [
+        find(manifests, "Service")["spec"]["selector"],
+        policy["podSelector"]["matchLabels"],
+        budget["selector"]["matchLabels"],
+    ]
+    pod_labels = find(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    for selector in selectors:
+        assert selector.items() <= pod_labels.items()
+        assert not any(selector.items() <= other["metadata"]["labels"].items() for other in others)
 
 
 @pytest.mark.parametrize(

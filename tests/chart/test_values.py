@@ -61,6 +61,8 @@ def container_of(values):
         pytest.param({"image": {"repository": "registry.example/workspace-ctrl:v1"}}, "at '/image/repository'", id="tag in name"),
         pytest.param({"rbac": {"workloadKinds": [{"kind": "LeaderWorkerSet"}]}}, "at '/rbac/workloadKinds/0'", id="kind"),
         pytest.param({"metrics": {"port": 99999}}, "at '/metrics/port'", id="port"),
+        pytest.param({"flux2": {"enabled": "no"}}, "at '/flux2/enabled'", id="no switch"),
+        pytest.param({**GATE, "gatewayRemoval": True}, "to keep it, leave gatewayRemoval out", id="gate on and off"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values, path):

@@ -6,7 +6,8 @@ from e2e import workspaces
 from workspace_ctrl.api.labels import OWNER_LABEL
 
 KINDS = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
-READY_SECONDS = 240
+READY_SECONDS = 400
+"""Many are made, on a machine that runs other tests at the same time."""
 STATUS_WRITES = 4
 """At most so many tell how one Workspace becomes ready."""
 

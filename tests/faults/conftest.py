@@ -17,13 +17,6 @@ __all__ = ["gateway"]
 _ROOM = {"nvidia.com/gpu": "1000", "pods": "5000", "cpu": "1000"}
 
 
-@pytest.fixture(scope="session")
-def installed(plane: Cluster) -> Cluster:
-    """The control plane with the Workspace's CRD."""
-    workspaces.install_crd(plane)
-    return plane
-
-
 @pytest.fixture(scope="package", autouse=True)
 def _room(plane: Cluster) -> Iterator[None]:
     """Room for many Workspaces on the node."""

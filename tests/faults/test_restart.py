@@ -11,7 +11,7 @@ from workspace_ctrl.controller.kinds import WATCHED
 COUNT = 50
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_restart_on_50_ready_workspaces_lists_each_kind_once_and_writes_nothing(installed, plane_namespace, behind):
     with ControllerProcess(installed):
         names = aftermath.create(installed, plane_namespace, behind, COUNT)

@@ -8,13 +8,6 @@ from e2e import workspaces
 from e2e.cluster import Cluster
 
 
-@pytest.fixture(scope="session")
-def installed(plane: Cluster) -> Cluster:
-    """The control plane with the Workspace's CRD."""
-    workspaces.install_crd(plane)
-    return plane
-
-
 @pytest.fixture
 def gateway(installed: Cluster, plane_namespace: str) -> Iterator[str]:
     """A Gateway in the test's namespace, by name; gone afterwards, so that no other test finds it."""

@@ -28,6 +28,7 @@ class Replica(ControllerProcess):
     def __init__(self, cluster, *arguments, actor="controller", kubeconfig=None):
         super().__init__(cluster, *arguments)
         self.actor = actor
+        self._audit_place = cluster.audit_place()
         self._since = datetime.now(UTC).isoformat(timespec="microseconds")
         self._command += ["--kubeconfig", str(kubeconfig or cluster.kubeconfig_for(actor))]
 
@@ -35,7 +36,7 @@ class Replica(ControllerProcess):
         """All finished calls on objects by this process; kopf looks at the API's groups once, at its start."""
         return [
             event
-            for event in self._cluster.audit_events(self.actor)
+            for event in self._cluster.audit_events(self.actor, self._audit_place)
             if event["requestReceivedTimestamp"] >= self._since
             and event.get("userAgent") == "workspace-ctrl"
             and "objectRef" in event

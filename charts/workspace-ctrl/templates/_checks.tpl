@@ -1,5 +1,8 @@
-{{- /* What would go wrong silently is refused here, by what the cluster has. Without a cluster (helm template) nothing is refused. */ -}}
+{{- /* What would go wrong silently is refused here, by what the cluster has; without a cluster (helm template) by values alone. */ -}}
 {{- define "workspace-ctrl.checks" -}}
+{{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
+{{- fail "\n\ngatewayRemoval removes what the feature gate made, and the gate is on. To remove it, set featureGates.gatewayAPIInferenceExtension=false as well; to keep it, leave gatewayRemoval out.\n" }}
+{{- end }}
 {{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
 {{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
 {{- $left := list }}

@@ -1,0 +1,123 @@
+"""Alerts, dashboard and documentation name what the process exports: its metrics, their labels, and values that these can have."""
+
+import json
+import re
+from collections import defaultdict
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from e2e.cluster.chart import SOURCE
+from e2e.cluster.places import REPOSITORY
+from tests.unit.factories import quickstart, workspace
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.metrics import Metrics
+from workspace_ctrl.controller.reports import Drop, Result, StatusChange
+from workspace_ctrl.kube.queue import WorkQueue
+
+NAME = re.compile(r"\bworkspace_ctrl_[a-z_]+")
+SELECTION = re.compile(rf"({NAME.pattern})(?:\{{([^}}]*)\}})?")
+MATCHER = re.compile(r'([a-z_]+)(?:=|!=)"([^"]*)"')
+GROUPING = re.compile(r"\bby \(([^)]*)\)")
+LEGEND = re.compile(r"\{\{([a-z_]+)\}\}")
+CAUSES = ("ended", "broken", "expired", "missing")
+"""Why a watch is started again, in the informer's words."""
+
+
+def status_of(state):
+    return WorkspaceStatus(
+        observed_generation=1, conditions=tuple(Condition(each, state, "R", "m", 1, "t") for each in ConditionType)
+    )
+
+
+@pytest.fixture
+async def exported():
+    """What a process exports that has seen everything: type of each metric, and of each sample its labels with their values."""
+    registry, cache = CollectorRegistry(), Cache()
+    metrics = Metrics(registry)
+    metrics.started(WorkQueue(), cache)
+    for number, state in enumerate(Status):
+        raw = quickstart(metadata={"name": state.lower(), "namespace": "default", "uid": state})
+        raw["status"] = json.loads(json.dumps(status_of(state).as_object()))
+        cache.stores["Workspace"].put(("default", state.lower()), workspace(raw), number + 1)
+    metrics.status_written(StatusChange(workspace(), status_of(Status.TRUE), 1.0))
+    metrics.requested("patch", "services", 200)
+    for cause in CAUSES:
+        metrics.watch_restarted("pods", cause)
+    for drop in Drop:
+        metrics.event_dropped(drop)
+    for result in Result:
+        metrics.pass_ended(result, 0.1)
+    families = [family for family in registry.collect() if family.name != "python_info"]
+    samples = defaultdict(lambda: defaultdict(set))
+    for sample in (sample for family in families for sample in family.samples):
+        values = samples[sample.name]
+        for label, value in sample.labels.items():
+            values[label].add(value)
+    return {family.name: family.type for family in families}, samples
+
+
+def alerts():
+    rules = yaml.safe_load((SOURCE / "files" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    return [pytest.param(rule["expr"], "", id=rule["alert"]) for rule in rules]
+
+
+def panels():
+    board = json.loads((SOURCE / "files" / "dashboard.json").read_text())
+    targets = ((panel["title"], target) for panel in board["panels"] for target in panel["targets"])
+    return [pytest.param(target["expr"], target["legendFormat"], id=title) for title, target in targets]
+
+
+@pytest.mark.parametrize(("expression", "legend"), [*alerts(), *panels()])
+def test_an_expression_finds_metrics_labels_and_values_that_there_are(expression, legend, exported):
+    _, samples = exported
+    selections = SELECTION.findall(expression)
+    assert selections
+    for name, matchers in selections:
+        assert name in samples
+        for label, value in MATCHER.findall(matchers):
+            assert value in samples[name][label], f"{name} never has {label}={value}"
+    grouped = {label for group in GROUPING.findall(expression) for label in group.split(", ")}
+    assert all(grouped <= set(samples[name]) for name, _ in selections)
+    assert set(LEGEND.findall(legend)) <= grouped
+
+
+def documented():
+    """Type and labels of each metric in the table of docs/metrics.md."""
+    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    rows = re.findall(r"^\| `(\w+)(?:\{([a-z,]*)\})?` \| (\w+) \|", text, re.MULTILINE)
+    return {name: (kind, {label for label in labels.split(",") if label}) for name, labels, kind in rows}
+
+
+def test_the_documentation_lists_exactly_what_is_exported(exported):
+    types, samples = exported
+    suffixes = {"counter": "_total", "histogram": "_bucket", "gauge": ""}
+    found = {}
+    for family, kind in types.items():
+        labels = set(samples[family + suffixes[kind]]) - {"le"}
+        found[family + ("_total" if kind == "counter" else "")] = (kind, labels)
+    assert documented() == found
+
+
+def test_alerts_in_the_documentation_are_those_of_the_chart():
+    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    shown = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    rules = {rule["alert"]: rule for rule in yaml.safe_load((SOURCE / "files" / "alerts.yaml").read_text())["groups"][0]["rules"]}
+    assert shown
+    for alert in shown:
+        assert alert.items() <= rules[alert["alert"]].items()
+
+
+def test_what_alerts_advise_to_look_at_is_exported(exported):
+    _, samples = exported
+    assert set(NAME.findall((SOURCE / "files" / "alerts.yaml").read_text())) <= set(samples)
+
+
+def test_every_metric_is_on_the_dashboard(exported):
+    types, _ = exported
+    named = NAME.findall((SOURCE / "files" / "dashboard.json").read_text())
+    shown = {name.removesuffix("_bucket").removesuffix("_total") for name in named}
+    assert set(types) <= shown
