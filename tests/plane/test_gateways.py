@@ -36,7 +36,8 @@ def headers_of(cluster, namespace, name):
 
 def test_a_listener_that_does_not_admit_the_namespace_is_said_with_the_line_that_does(installed, plane_namespace, gateways):
     cluster, namespace = installed, plane_namespace
-    admitted = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}}
+    both = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [gateways, namespace]}
+    admitted = {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [both]}}}
     labelled = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}
     workspaces.apply(cluster, gateways, *closed_gateway("same", {"namespaces": {"from": "Same"}}))
     workspaces.apply(cluster, gateways, *closed_gateway("labelled", labelled))
