@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS: Final = 1.5
 """For name and connection: less than for an answer, because a Gateway that cannot be reached may be none that hangs."""
-_COMPLETION_SECONDS: Final = 60.0
-"""How long one token may take: a server that is busy lets requests wait."""
+_COMPLETION_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
+"""How long one token may take: a server that is busy lets requests wait. Less where only the Gateway's class asks for a completion."""
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER = 1 << 20
@@ -116,7 +116,7 @@ class Asker:
         base = f"{_origin(target, address)}{target.path}"
         request = _Request("GET", f"{base}{_MODELS}")
         if is_completion:
-            request = _Request("POST", f"{base}{_COMPLETIONS}", _question(target), seconds=_COMPLETION_SECONDS)
+            request = _Request("POST", f"{base}{_COMPLETIONS}", _question(target), seconds=_COMPLETION_SECONDS[self._mode])
         shown = f"{request.method} {target.url}{request.url.removeprefix(base)}"
         try:
             return _meaning(target, shown, *await self._send(request, target, credentials))
