@@ -49,7 +49,7 @@ test-addons: setup ## Run the tests of the local cluster's optional add-ons (bui
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,bbr
 	$(BIN)/pytest -m optional_addons e2e
 
-agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio or envoy-gateway, and write the table down
+agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down
 	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
 
 generate: setup ## Write the generated files

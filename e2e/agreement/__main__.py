@@ -11,7 +11,7 @@ from rich.console import Console
 
 from e2e import workspaces
 from e2e.agreement import report
-from e2e.agreement.faults import FAULTS, Fault
+from e2e.agreement.faults import Fault, faults_of
 from e2e.agreement.observation import NotSteadyError
 from e2e.agreement.outcome import Outcome
 from e2e.agreement.run import try_fault
@@ -33,7 +33,7 @@ _WIDTH = 150
 def main(*, class_name: str, words: tuple[str, ...], name: str, write: bool) -> None:
     """Compare GatewayReady with real requests while faults come and go; fails where it said otherwise for too long."""
     gateway_class = CLASSES[class_name]
-    chosen = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    chosen = [fault for fault in faults_of(gateway_class) if not words or any(word in fault.name for word in words)]
     outcomes: list[Outcome] = []
     try:
         with _cluster(name, gateway_class) as cluster, _namespace(cluster), scene(cluster, _NAMESPACE, gateway_class) as prepared:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from e2e import workspaces
-from e2e.agreement.scene import CERTIFICATE, GATEWAY, PLAIN, PROBE_SECONDS, SECURE, Scene, gateway
+from e2e.agreement.scene import CERTIFICATE, GATEWAY, PLAIN, PROBE_SECONDS, SECURE, GatewayClass, Scene, gateway
 
 FALSE_WHILE_WORKING_SECONDS = 5.0
 _OBJECT_SECONDS = 2.0
@@ -41,6 +41,8 @@ class Fault:
     workspace: str = PLAIN
     is_picker: bool = False
     """Whether the endpoint picker fails; a Gateway that honours FailOpen then goes on, while GatewayReady is False on purpose."""
+    on_gateway: bool = False
+    """Whether it needs a Gateway of our own, with an HTTPS listener."""
     is_short: bool = False
     """Whether it is among those of the short run."""
 
@@ -203,9 +205,14 @@ FAULTS = (
     Fault("HTTPRoute deleted", route_deleted, Witness.OBJECT, is_short=True),
     Fault("HTTPRoute edited", route_edited, Witness.OBJECT),
     Fault("Gateway's proxy killed", proxy_killed, Witness.KUBELET),
-    Fault("Gateway deleted", gateway_deleted, Witness.OBJECT, is_short=True),
-    Fault("Gateway's port changed", listener_moved, Witness.OBJECT),
-    Fault("the class's controller stopped", class_controller_stopped, Witness.OBJECT),
-    Fault("HTTPS certificate removed", certificate_removed, Witness.OBJECT, workspace=SECURE),
+    Fault("Gateway deleted", gateway_deleted, Witness.OBJECT, on_gateway=True, is_short=True),
+    Fault("Gateway's port changed", listener_moved, Witness.OBJECT, on_gateway=True),
+    Fault("the class's controller stopped", class_controller_stopped, Witness.OBJECT, on_gateway=True),
+    Fault("HTTPS certificate removed", certificate_removed, Witness.OBJECT, workspace=SECURE, on_gateway=True),
     Fault("HelmRelease suspended, endpoint picker deleted", flux_suspended_and_picker_deleted, Witness.OBJECT, is_picker=True),
 )
+
+
+def faults_of(gateway_class: GatewayClass) -> tuple[Fault, ...]:
+    """Return the faults that can be tried behind a class of Gateways."""
+    return tuple(fault for fault in FAULTS if gateway_class.own_gateway is None or not fault.on_gateway)

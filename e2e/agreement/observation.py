@@ -139,7 +139,7 @@ class Observation:
     def _follow(self, status: dict[str, Any]) -> None:
         """Send the requests to where the status says that the model is, from now on."""
         gateway = status.get("gateway") or {}
-        url = gateway.get("url")
+        url = gateway.get("url") or gateway.get("internalUrl")  # of a Gateway that tells no address
         if not url or url == self._url:
             return
         if not self._url:

@@ -53,6 +53,8 @@ class GatewayClass:
     """Whether requests go on without an endpoint picker, as the pool's FailOpen asks."""
     proxy_namespace: str = ""
     """Where those pods are, if not beside the Gateway."""
+    own_gateway: tuple[str, str] | None = None
+    """Namespace and name of the Gateway that the class brings; where there is none, one is made."""
 
 
 ISTIO = GatewayClass(
@@ -70,10 +72,19 @@ ENVOY_GATEWAY = GatewayClass(
     proxy_namespace="envoy-gateway-system",
     passes_the_picker=False,
 )
+KTHENA = GatewayClass(
+    "kthena-router",
+    "kthena",
+    (("kthena-system", "kthena-router"),),
+    proxy_selector="app.kubernetes.io/component=kthena-router",
+    proxy_namespace="kthena-system",
+    passes_the_picker=True,
+    own_gateway=("kthena-system", "default"),
+)
 ADDONS = ("flux", "registry", "gateway-api", "coredns", "gpus", "endpoint-picker", "vllm")
 """Add-ons that every class needs; where controllers of two classes are installed, they write each other's statuses."""
 
-CLASSES = {entry.name: entry for entry in (ISTIO, ENVOY_GATEWAY)}
+CLASSES = {entry.name: entry for entry in (ISTIO, ENVOY_GATEWAY, KTHENA)}
 
 
 @dataclass(frozen=True)
@@ -148,19 +159,23 @@ class Scene:
 
 @contextmanager
 def scene(cluster: Cluster, namespace: str, gateway_class: GatewayClass) -> Iterator[Scene]:
-    """Make the Gateway and both Workspaces, and run the controller; take the Workspaces away while it still runs."""
+    """Make the Gateway and the Workspaces, and run the controller; take the Workspaces away while it still runs."""
     prepared = Scene(cluster, namespace, gateway_class)
-    with tempfile.TemporaryDirectory() as folder:
-        _make_certificate(prepared, Path(folder))
-    prepared.apply(gateway(gateway_class.name))
-    probing = ("--probe", "models", "--probe-interval", f"{PROBE_SECONDS:g}")
-    with ControllerProcess(cluster, "--gateway", f"{namespace}/{GATEWAY}", *probing, inside=True):
+    documents = {PLAIN: workspaces.workspace(PLAIN)}
+    if gateway_class.own_gateway is None:
+        with tempfile.TemporaryDirectory() as folder:
+            _make_certificate(prepared, Path(folder))
+        prepared.apply(gateway(gateway_class.name))
         secure = {"parentRefs": [{"name": GATEWAY, "namespace": namespace, "sectionName": "https"}]}
-        prepared.apply(workspaces.workspace(PLAIN), workspaces.workspace(SECURE, gateway=secure))
-        for name in (PLAIN, SECURE):
+        documents[SECURE] = workspaces.workspace(SECURE, gateway=secure)
+    probing = ("--probe", "models", "--probe-interval", f"{PROBE_SECONDS:g}")
+    attached = "/".join(gateway_class.own_gateway or (namespace, GATEWAY))
+    with ControllerProcess(cluster, "--gateway", attached, *probing, inside=True):
+        prepared.apply(*documents.values())
+        for name in documents:
             workspaces.wait_ready(cluster, namespace, name, seconds=READY_SECONDS)
         yield prepared
-        prepared.kubectl("delete", "workspace", PLAIN, SECURE, f"--timeout={READY_SECONDS}s")
+        prepared.kubectl("delete", "workspace", *documents, f"--timeout={READY_SECONDS}s")
 
 
 def gateway(class_name: str, port: int = 80) -> dict[str, Any]:

@@ -21,7 +21,18 @@ from e2e.cluster.start import down, prepare, up
 
 REUSE = "WORKSPACE_CTRL_CLUSTER"
 REUSE_BARE = "WORKSPACE_CTRL_BARE_CLUSTER"
-BARE = ("registry", "gateway-api", "coredns", "istio", "gpus", "endpoint-picker", "vllm", "flux-images", "workspace-ctrl-image")
+BARE = (
+    "registry",
+    "gateway-api",
+    "coredns",
+    "istio",
+    "gpus",
+    "endpoint-picker",
+    "vllm",
+    "bbr",
+    "flux-images",
+    "workspace-ctrl-image",
+)
 FIXTURES = {
     "cluster": (Form.FULL, (registry.ALL,)),
     "bare_cluster": (Form.FULL, BARE),

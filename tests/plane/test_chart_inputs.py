@@ -95,6 +95,13 @@ def test_every_version_of_the_chart_is_installed_and_becomes_ready(installed, pl
             pool = workspaces.get(installed, plane_namespace, "inferencepool", f"{name}-inferencepool")["spec"]
             assert pool["selector"]["matchLabels"] == {"kaito.sh/workspace": name}
             assert pool["targetPorts"] == [{"number": 5000}]
+            picker = workspaces.get(installed, plane_namespace, "deployment", f"{name}-inferencepool-epp")["spec"]["template"][
+                "spec"
+            ]
+            # In the one container, not in another beside it: ready when the port is open that Gateways ask.
+            assert [(entry["name"], entry["startupProbe"]["tcpSocket"]) for entry in picker["containers"]] == [
+                ("epp", {"port": 9002})
+            ]
 
 
 @pytest.mark.parametrize(

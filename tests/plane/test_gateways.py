@@ -36,7 +36,8 @@ def headers_of(cluster, namespace, name):
 
 def test_a_listener_that_does_not_admit_the_namespace_is_said_with_the_line_that_does(installed, plane_namespace, gateways):
     cluster, namespace = installed, plane_namespace
-    admitted = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}}
+    both = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [gateways, namespace]}
+    admitted = {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [both]}}}
     labelled = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}
     workspaces.apply(cluster, gateways, *closed_gateway("same", {"namespaces": {"from": "Same"}}))
     workspaces.apply(cluster, gateways, *closed_gateway("labelled", labelled))
@@ -88,6 +89,27 @@ def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_
         cluster.kubectl("delete", "workspace", "a-older", "-n", namespace, "--timeout=60s", actor="user")
         workspaces.wait_ready(cluster, namespace, "b-younger", "Ready")
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "b-younger")
+
+
+def test_a_workspace_of_another_shard_that_was_there_before_keeps_the_model_s_name(installed, plane_namespace, gateway):
+    cluster, namespace = installed, plane_namespace
+    spec = {**workspaces.behind(gateway, namespace), **BY_MODEL}
+
+    def make(name, shard):
+        labelled = {"name": name, "labels": {"shard": shard}}
+        workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=spec, metadata=labelled))
+
+    with ControllerProcess(cluster, "--shard-selector", "shard=b"), ControllerProcess(cluster, "--shard-selector", "shard=a"):
+        make("older", "b")
+        workspaces.wait_ready(cluster, namespace, "older", "Ready")
+        make("a-younger", "a")  # which goes before by its name, not by its age
+        found = workspaces.wait_reason(cluster, namespace, "a-younger", "GatewayReady", "ModelNameConflict")
+        assert f"belong to Workspace {namespace}/older, which is older" in found["message"]
+        assert headers_of(cluster, namespace, "a-younger") == []
+        assert workspaces.condition(cluster, namespace, "older", "GatewayReady")["status"] == "True"
+        cluster.kubectl("delete", "workspace", "older", "-n", namespace, "--timeout=60s", actor="user")
+        workspaces.wait_ready(cluster, namespace, "a-younger", "Ready")
+        assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-younger")
 
 
 def test_a_route_of_the_user_is_checked_and_never_written(installed, plane_namespace, gateway):

@@ -49,6 +49,8 @@ class ChartLayout(Row):
     traps: tuple[Trap, ...] = ()
     cluster_role: Literal["always", "monitoring"]
     """When the chart makes a ClusterRole: always, or with monitoring by Prometheus."""
+    picker_container: str = ""
+    """Name of the endpoint picker's container; empty where it is not known."""
 
     def place(self, decision: str) -> Path | None:
         """Return where the chart takes `decision`; None where it does not."""

@@ -19,7 +19,7 @@ _OPTIONS = (
     click.option(
         "--probe-interval",
         type=click.FloatRange(min=1),
-        help=f"Seconds between two such requests for a Workspace while all is well (default: {_DEFAULT.interval:g}).",
+        help=f"Seconds, and 2 more, within which such requests show a fault that nothing else shows (default: {_DEFAULT.interval:g}).",
     ),
     click.option(
         "--probe-secret",

@@ -12,13 +12,16 @@ import aiohttp
 
 from workspace_ctrl.controller.settings import ProbeMode
 from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.readiness.agreement import ANSWER_SECONDS
 from workspace_ctrl.records.claims import MODEL_HEADER
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 
 logger = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 3.0
-_ANSWER_SECONDS: Final = {ProbeMode.MODELS: 10.0, ProbeMode.COMPLETION: 60.0}
+_CONNECT_SECONDS: Final = 1.5
+"""For name and connection: less than for an answer, because a Gateway that cannot be reached may be none that hangs."""
+_COMPLETION_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
+"""How long one token may take: a server that is busy lets requests wait. Less where only the Gateway's class asks for a completion."""
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER = 1 << 20
@@ -110,9 +113,11 @@ class Asker:
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
         is_completion = target.completion or self._mode is ProbeMode.COMPLETION
-        method, path, question = ("POST", _COMPLETIONS, _question(target)) if is_completion else ("GET", _MODELS, None)
-        request = _Request(method, f"{_origin(target, address)}{target.path}{path}", question)
-        shown = f"{method} {target.url}{path}"
+        base = f"{_origin(target, address)}{target.path}"
+        request = _Request("GET", f"{base}{_MODELS}")
+        if is_completion:
+            request = _Request("POST", f"{base}{_COMPLETIONS}", _question(target), seconds=_COMPLETION_SECONDS[self._mode])
+        shown = f"{request.method} {target.url}{request.url.removeprefix(base)}"
         try:
             return _meaning(target, shown, *await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
@@ -121,7 +126,7 @@ class Asker:
             text = f"{shown}: no connection to {address}:{target.port} from where the controller runs ({_words(error)})"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
         except TimeoutError:
-            return _failed(target, f"{shown}: no answer within {_ANSWER_SECONDS[self._mode]:.0f} s")
+            return _failed(target, f"{shown}: no answer within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failed(target, f"{shown}: {_words(error)}")
 
@@ -136,7 +141,7 @@ class Asker:
             ssl=self._trust(credentials) if is_tls else True,
             server_hostname=(target.hostname or None) if is_tls else None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS[self._mode], sock_connect=_CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=request.seconds, connect=_CONNECT_SECONDS),
         ) as response:
             return response.status, await response.content.read(_LONGEST_ANSWER)
 
@@ -159,6 +164,8 @@ class _Request:
     body: Mapping[str, Any] | None = None
     named: bool = True
     """Whether the model is named in the header, too."""
+    seconds: float = ANSWER_SECONDS
+    """How long it waits for an answer."""
 
 
 def _origin(target: ProbeTarget, address: str) -> str:

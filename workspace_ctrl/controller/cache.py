@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from workspace_ctrl.api.names import names
-from workspace_ctrl.controller.claims import claims_of
+from workspace_ctrl.controller.claims import accepted_claims, claims_of
 from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.parts import PartStore, PartTable
@@ -137,11 +137,25 @@ class Cache:
 
     def claims(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
         """Yield each Workspace that has a route, when it was created, and what its route claims on listeners."""
-        gateways = {(gateway.ref.namespace, gateway.ref.name): gateway for gateway in self.stores["Gateway"].values()}
         for route in self.stores["HTTPRoute"].values():
             workspace = self.workspace((route.ref.namespace, route.meta.workspace))
             if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
-                yield workspace.key, workspace.created, claims_of(route, gateways)
+                yield workspace.key, workspace.created, claims_of(route, self.stores["Gateway"].get)
+
+    def claims_of_others(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
+        """Yield the same of each Workspace that another process looks after, as far as its route shows it."""
+        for route in self.stores["HTTPRoute"].values():
+            key = route.ref.namespace, route.meta.workspace
+            if self.workspace(key) is None:
+                yield key, *self.claims_of_other(key)
+
+    def claims_of_other(self, key: Key) -> tuple[str, frozenset[Claim]]:
+        """Return since when there is a route of the Workspace `key`, which another process looks after, and what it claims.
+
+        The route's age is that which the API server gave it: what others have written into it is not believed.
+        """
+        route = self.stores["HTTPRoute"].get((key[0], names(key[1]).route))
+        return ("", frozenset()) if route is None else (route.created, accepted_claims(route, self.stores["Gateway"].get))
 
     def write_through(self, answer: Json) -> None:
         """Take in the object that the API server answered to one of our writes, where its kind is watched for all."""

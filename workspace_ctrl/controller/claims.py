@@ -66,12 +66,22 @@ class ClaimIndex:
         return () if claimants[0] == holder else tuple(claimants)
 
 
-def claims_of(route: HTTPRoute, gateways: Mapping[Key, Gateway]) -> frozenset[Claim]:
+FindGateway = Callable[[Key], Gateway | None]
+
+
+def accepted_claims(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[Claim]:
+    """Return what a route claims on the Gateways that have accepted it: how the Workspace of another shard is known."""
+    accepted = {entry.parent for entry in route.parents if (said := entry.condition("Accepted")) is not None and said.is_true}
+    gateways = {f"{parent.namespace}/{parent.name}" for parent in accepted}
+    return frozenset(claim for claim in claims_of(route, find_gateway) if claim.gateway in gateways)
+
+
+def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[Claim]:
     """Return what a route of ours claims: how the index is filled at the start, before any Workspace has been looked at."""
     places = [
         (gateway.key, listener.name)
         for ref, section in route.attached_to
-        if (gateway := gateways.get((ref.namespace, ref.name))) is not None
+        if (gateway := find_gateway((ref.namespace, ref.name))) is not None
         for listener in gateway.listeners
         if listener.speaks_http and section in {"", listener.name}
     ]

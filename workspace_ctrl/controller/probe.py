@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.controller.asking import Asker
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.readiness.agreement import Agreement, shared_interval
+from workspace_ctrl.readiness.agreement import Agreement, pace
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,9 @@ class Prober:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._asker.close()
 
-    def _schedule(self, key: Key, probed: _Probed) -> None:
-        delay = probed.agreement.delay(shared_interval(self._interval, len(self._probed))) * random.uniform(0.8, 1.2)  # noqa: S311
+    def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
+        # Only ever sooner, so that Workspaces of one Gateway are not asked for together, and none later than it should.
+        delay = probed.agreement.delay(pace(self._interval, len(self._probed)), took) * random.uniform(0.8, 1.0)  # noqa: S311
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
     def _start(self, key: Key, probed: _Probed) -> None:
@@ -98,21 +99,28 @@ class Prober:
         probed.task.add_done_callback(_report)
 
     async def _probe(self, key: Key, probed: _Probed) -> None:
+        clock = asyncio.get_running_loop().time
         async with self._slots:
-            results = [await self._asker.ask(target) for target in probed.targets]
-        result = self._worst(probed.targets, results)
+            began = clock()
+            result = await self._worst(probed.targets)
+            took = clock() - began
         before, probed.agreement = probed.agreement, probed.agreement.after(result)
         believed = probed.agreement.believed
         if believed != before.believed:
             if believed is not None and believed.outcome is ProbeOutcome.FAILED:
                 logger.warning("Workspace %s/%s: %s", *key, believed.message)
             self._changed(key)
-        self._schedule(key, probed)
+        self._schedule(key, probed, took)
 
-    def _worst(self, targets: tuple[ProbeTarget, ...], results: list[ProbeResult]) -> ProbeResult:
-        """Return the result that decides: one request that fails is a failure, one that could not be tried proves nothing."""
-        told = [self._told(target, result) for target, result in zip(targets, results, strict=True)]
-        return min(told, key=lambda result: _ORDER.index(result.outcome))
+    async def _worst(self, targets: tuple[ProbeTarget, ...]) -> ProbeResult:
+        """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""
+        results = []
+        for target in targets:
+            result = self._told(target, await self._asker.ask(target))
+            if result.outcome is ProbeOutcome.FAILED:
+                return result
+            results.append(result)
+        return next((result for result in results if result.outcome is ProbeOutcome.NOT_POSSIBLE), results[0])
 
     def _told(self, target: ProbeTarget, result: ProbeResult) -> ProbeResult:
         if result.code is not None:
@@ -120,9 +128,6 @@ class Prober:
         elif result.outcome is ProbeOutcome.NOT_POSSIBLE and target.gateway in self._reached:
             return ProbeResult(ProbeOutcome.FAILED, result.url, None, result.message)
         return result
-
-
-_ORDER = (ProbeOutcome.FAILED, ProbeOutcome.NOT_POSSIBLE, ProbeOutcome.ANSWERED)
 
 
 def _report(task: asyncio.Task[None]) -> None:

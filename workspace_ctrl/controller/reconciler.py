@@ -76,7 +76,8 @@ class Reconciler:
 
     def prime(self) -> None:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
-        for key, created, claims in self._cache.claims():
+        others = self._cache.claims_of_others() if self._settings.scope.selector else ()
+        for key, created, claims in (*self._cache.claims(), *others):
             self._claims.set(key, created, claims)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -92,7 +93,7 @@ class Reconciler:
             self._crowd.leave(key)
             self._references.forget(key)
             self._interests.forget(key)
-            self._claims.forget(key)
+            self._claims.set(key, *(self._cache.claims_of_other(key) if self._settings.scope.selector else ("", frozenset())))
             if self._prober is not None:
                 self._prober.gone(key)
             return None

@@ -40,7 +40,7 @@ class ProbeSettings:
 
     mode: ProbeMode = ProbeMode.MODELS
     interval: float = 60.0
-    """Seconds between two requests for a Workspace while all is well."""
+    """Seconds, and 2 more, within which a fault is told that only a request shows; while all is well, requests come a little sooner."""
     secret: tuple[str, str] | None = None
     """Namespace and name of a Secret with `token`, `ca.crt` or both."""
 

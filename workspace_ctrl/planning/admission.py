@@ -46,18 +46,25 @@ def find_listeners(
 
 def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:
     place = f"listener {listener.name} of {gateway.ref}"
-    if listener.routes_from == "Selector":
-        return (
-            f"{place} takes routes of namespaces with {listener.selector or 'no label'}, which {namespace} has not; "
-            f"label the namespace so, or write in that listener: {_admitting(namespace)}"
-        )
-    whose = f"its own namespace {gateway.ref.namespace}" if listener.routes_from == "Same" else "no namespace"
-    return f"{place} takes routes of {whose} only; to admit {namespace}, write in that listener: {_admitting(namespace)}"
+    named = _named(listener, gateway.ref.namespace)
+    if named is None:
+        return f"{place} takes routes of namespaces with {listener.selector}, which {namespace} has not; label the namespace so"
+    whose = f"its own namespace {named[0]}" if listener.routes_from == "Same" else _join(named) or "no namespace"
+    return f"{place} takes routes of {whose} only; to admit {namespace}, write in that listener: {_admitting((*named, namespace))}"
 
 
-def _admitting(namespace: str) -> str:
-    """Return the line that admits `namespace`, and no other that is not admitted already by name."""
-    return f"allowedRoutes: {{namespaces: {{from: Selector, selector: {{matchLabels: {{{_NAME_LABEL}: {namespace}}}}}}}}}"
+def _named(listener: Listener, own: str) -> tuple[str, ...] | None:
+    """Return the namespaces whose routes the listener takes; None where labels say which."""
+    if listener.routes_from != "Selector":
+        return (own,) if listener.routes_from == "Same" else ()
+    first, *others = listener.selector.requirements
+    return first.values if (first.key, first.operator, others) == (_NAME_LABEL, "In", []) else None
+
+
+def _admitting(namespaces: Sequence[str]) -> str:
+    """Return the line that admits these namespaces and no others."""
+    expression = f"{{key: {_NAME_LABEL}, operator: In, values: [{', '.join(namespaces)}]}}"
+    return f"allowedRoutes: {{namespaces: {{from: Selector, selector: {{matchExpressions: [{expression}]}}}}}}"
 
 
 def _join(words: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.picker import EndpointPicker
 from workspace_ctrl.catalog.charts import ChartLayout, value_at
-from workspace_ctrl.planning.chart_values import PoolValues, chart_values
+from workspace_ctrl.planning.chart_values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.planning.settings import PickerSettings
 
@@ -162,6 +162,10 @@ def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, 
 def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
     pod: Mapping[str, Any] = _at(deployment, "spec.template.spec") or {}
     container: Mapping[str, Any] = next(iter(pod.get("containers") or ()), {})
+    if layout.picker_container:
+        yield "its container has the name that we count on", container.get("name"), layout.picker_container
+        opened = [port.get("containerPort") for port in container.get("ports") or ()]
+        yield "and the port that Gateways ask", PICKER_PORT in opened, True
     yield "its image is ours", container.get("image"), "registry.example/picker:v0"
     yield "its image is pulled only where it is not there", container.get("imagePullPolicy"), "IfNotPresent"
     variables = [entry for entry in container.get("env") or () if entry.get("name") == "CHART_CHECK"]

@@ -30,9 +30,11 @@ PROTECTED: Final = (
 )
 """Decisions that nobody else makes: what they say must agree with the objects around the chart."""
 
+PICKER_PORT: Final = 9002
+"""On which Gateways ask the endpoint picker."""
+
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
-_PICKER_PORT = 9002
 _CLUSTER_ROLE_PART = 40
 """Characters that the charts keep of release and namespace in the name of a ClusterRole."""
 _CLUSTER_ROLE_LIMIT = 84
@@ -151,7 +153,7 @@ def _protected(names: Names, pool: PoolValues) -> dict[str, Any]:
         "match_labels": dict(pool.selector),
         "target_ports": [{"number": pool.port}],
         "target_port": pool.port,
-        "picker_port": _PICKER_PORT,
+        "picker_port": PICKER_PORT,
         "api_version": "inference.networking.k8s.io/v1",
         "protocol": "",
         "provider": pool.provider,

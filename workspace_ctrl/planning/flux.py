@@ -14,6 +14,7 @@ from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.planning.chart_values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.picker_start import post_renderers
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.records.meta import Meta
 
@@ -74,6 +75,9 @@ def helm_release(
         "commonMetadata": {"labels": {OWNER_LABEL: names.workspace}},
         "values": chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker),
     }
+    renderers = post_renderers(layout, names)
+    if renderers:
+        spec["postRenderers"] = renderers
     if gateway is not None and gateway.service_account_name:
         spec["serviceAccountName"] = gateway.service_account_name
     if picker.values_from:

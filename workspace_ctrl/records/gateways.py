@@ -206,6 +206,8 @@ class HTTPRoute(Attached):
     attached_to: tuple[tuple[ObjectRef, str], ...] = ()
     """Gateways that it names, each with the name of a listener, or an empty one for all that admit it."""
     rules: tuple[RouteRule, ...] = ()
+    created: str = ""
+    """When it was created, as text that sorts by time."""
 
 
 def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
@@ -220,6 +222,7 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
             (_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in spec.get("parentRefs") or ()
         ),
         rules=tuple(_parse_rule(rule, namespace) for rule in spec.get("rules") or ()),
+        created=intern((raw.get("metadata") or {}).get("creationTimestamp") or ""),
     )
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from e2e.agreement import report
-from e2e.agreement.faults import FAULTS, Witness
+from e2e.agreement.faults import FAULTS, Witness, faults_of
 from e2e.agreement.outcome import Bounds, outcome
 from e2e.agreement.run import bounds
-from e2e.agreement.scene import ENVOY_GATEWAY, ISTIO, PROBE_SECONDS
+from e2e.agreement.scene import ENVOY_GATEWAY, ISTIO, KTHENA, PROBE_SECONDS
 from e2e.agreement.timeline import Stretch
 
 FOUND = [
@@ -51,6 +51,13 @@ def test_the_later_a_fault_can_be_seen_the_longer_it_may_be_hidden():
 
 def test_faults_have_names_of_their_own():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_where_the_class_brings_its_gateway_that_one_is_left_alone():
+    assert faults_of(ISTIO) == FAULTS
+    left_out = {fault.name for fault in FAULTS} - {fault.name for fault in faults_of(KTHENA)}
+    assert left_out >= {"Gateway deleted", "HTTPS certificate removed"}
+    assert "model pods hang" not in left_out
 
 
 def test_the_table_marks_what_was_promised_and_not_kept():

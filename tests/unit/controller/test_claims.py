@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, parent
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.controller.claims import ClaimIndex, claims_of
+from workspace_ctrl.controller.claims import ClaimIndex, accepted_claims, claims_of
 from workspace_ctrl.planning.route import http_route, routing
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.gateways import parse_http_route
@@ -87,5 +87,26 @@ def test_a_route_of_ours_tells_what_it_was_made_to_claim():
     owner, chosen = meta("Workspace"), (parent(),)
     asked = routing(owner.ref, spec, derived().release, ("phi", "poet"), SETTINGS)
     route = parse_http_route(http_route(owner, derived(), chosen, asked), "HTTPRoute")
-    assert claims_of(route, {(NAMESPACE, "inference-gateway"): gateway()}) == asked.claims(chosen)
+    assert claims_of(route, {(NAMESPACE, "inference-gateway"): gateway()}.get) == asked.claims(chosen)
     assert route.meta.ref.name == NAME
+
+
+@pytest.mark.parametrize(
+    ("accepted", "counts"),
+    [({}, False), ({"inference-gateway": "False"}, False), ({"another": "True"}, False), ({"inference-gateway": "True"}, True)],
+)
+def test_the_route_of_another_shard_counts_where_a_gateway_has_accepted_it(accepted, counts):
+    owner, chosen = meta("Workspace"), (parent(),)
+    asked = routing(owner.ref, GatewaySpec.model_validate({"match": {"header": True}}), derived().release, ("phi",), SETTINGS)
+    raw = http_route(owner, derived(), chosen, asked)
+    raw["metadata"]["creationTimestamp"] = "2026-11-21T12:00:00Z"
+    raw["status"] = {
+        "parents": [
+            {"parentRef": {"name": name, "namespace": NAMESPACE}, "conditions": [{"type": "Accepted", "status": status}]}
+            for name, status in accepted.items()
+        ]
+    }
+    route = parse_http_route(raw, "HTTPRoute")
+    found = accepted_claims(route, {(NAMESPACE, "inference-gateway"): gateway()}.get)
+    assert found == (asked.claims(chosen) if counts else frozenset())
+    assert route.created == "2026-11-21T12:00:00Z"

@@ -265,6 +265,18 @@ async def test_one_listener_that_fails_is_enough(server, prober, told):
         assert prober.result(KEY).code == 404
 
 
+async def test_a_model_that_hangs_is_believed_to_after_two_requests_whatever_else_could_be_asked(server, prober, told):
+    server.open.clear()
+    prober.follow(KEY, (server.target(), server.target(hostname="m.example.com")), None)
+    await told.wait()
+    assert prober.result(KEY).outcome is FAILED
+    assert prober.result(KEY).message.endswith("/v1/models: no answer within 2 s")
+    assert len(server.requests) == 2
+    server.open.set()
+    await told.wait()
+    assert prober.result(KEY).outcome is ANSWERED
+
+
 async def test_a_gateway_that_was_never_reached_is_not_called_broken(server, prober, told, unused_tcp_port):
     prober.follow(KEY, (server.target(port=unused_tcp_port),), None)
     await told.wait()

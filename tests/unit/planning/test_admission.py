@@ -9,7 +9,8 @@ from workspace_ctrl.records.cluster import Namespace
 from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.listeners import parse_listener
 
-TEAM = Namespace(meta("Namespace", "team-a", namespace=""), {"kubernetes.io/metadata.name": "team-a", "team": "a"})
+NAME = "kubernetes.io/metadata.name"
+TEAM = Namespace(meta("Namespace", "team-a", namespace=""), {NAME: "team-a", "team": "a"})
 
 
 def listener(name="http", protocol="HTTP", hostname="", **allowed):
@@ -18,6 +19,14 @@ def listener(name="http", protocol="HTTP", hostname="", **allowed):
 
 def selecting(**selector):
     return listener(namespaces={"from": "Selector", "selector": selector})
+
+
+def named(namespace):
+    return {NAME: namespace}
+
+
+def by_name(*namespaces):
+    return {"matchExpressions": [{"key": NAME, "operator": "In", "values": list(namespaces)}]}
 
 
 def obstacle(*listeners, section="", namespace="team-a", hostnames=(), live=TEAM):
@@ -50,25 +59,44 @@ def test_a_listener_takes_the_route(listeners, namespace):
 
 
 @pytest.mark.parametrize(
-    ("listeners", "words"),
+    ("closed", "words", "before"),
     [
-        pytest.param((listener(),), "takes routes of its own namespace gateways only", id="same, which is the default"),
-        pytest.param((listener(namespaces={"from": "None"}),), "takes routes of no namespace only", id="none"),
+        pytest.param(listener(), "of its own namespace gateways only", ["gateways"], id="same, which is the default"),
+        pytest.param(listener(namespaces={"from": "None"}), "of no namespace only", [], id="none"),
+        pytest.param(selecting(matchLabels=named("team-b")), "of team-b only", ["team-b"], id="one by its name"),
         pytest.param(
-            (selecting(matchLabels={"team": "b"}),), "with team=b, which team-a has not; label the namespace", id="labels"
+            selecting(**by_name("gateways", "team-b")), "of gateways, team-b only", ["gateways", "team-b"], id="some by name"
         ),
-        pytest.param(
-            (selecting(matchExpressions=[{"key": "team", "operator": "NotIn", "values": ["a"]}]),), "team notin (a)", id="none of"
-        ),
-        pytest.param((selecting(matchExpressions=[{"key": "team", "operator": "DoesNotExist"}]),), "!team", id="not there"),
     ],
 )
-def test_a_listener_that_does_not_is_reported_with_the_line_that_would(listeners, words):
-    found = obstacle(*listeners)
+def test_a_listener_that_does_not_is_reported_with_the_line_that_would_and_locks_nobody_out(closed, words, before):
+    found = obstacle(closed)
     assert found.reason == "NotAllowedByListeners"
-    assert words in found.message
+    assert f"takes routes {words}; to admit team-a, write" in found.message
     line = yaml.safe_load(found.message[found.message.index("allowedRoutes:") :])
-    assert obstacle(listener(**line["allowedRoutes"])) is None
+    for namespace in ("team-a", *before):
+        live = Namespace(meta("Namespace", namespace, namespace=""), named(namespace))
+        assert obstacle(listener(**line["allowedRoutes"]), namespace=namespace, live=live) is None
+    assert (
+        obstacle(listener(**line["allowedRoutes"]), namespace="x", live=Namespace(meta("Namespace", "x"), named("x"))) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("closed", "words"),
+    [
+        pytest.param(selecting(matchLabels={"team": "b"}), "team=b", id="labels"),
+        pytest.param(
+            selecting(matchExpressions=[{"key": "team", "operator": "NotIn", "values": ["a"]}]), "team notin (a)", id="none of"
+        ),
+        pytest.param(selecting(matchExpressions=[{"key": "team", "operator": "DoesNotExist"}]), "!team", id="not there"),
+        pytest.param(selecting(matchLabels={"team": "b", **named("team-a")}), f"team=b,{NAME}=team-a", id="name and label"),
+    ],
+)
+def test_where_labels_choose_the_namespace_needs_the_label(closed, words):
+    found = obstacle(closed)
+    assert found.reason == "NotAllowedByListeners"
+    assert found.message.endswith(f"with {words}, which team-a has not; label the namespace so")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """OCIRepository and HelmRelease: which chart, with whose rights, and in which order."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -155,4 +156,17 @@ def test_values_do_not_follow_a_chart_of_somebody_else():
 def test_names_of_the_release_never_depend_on_the_values():
     spec = made(endpointPicker={"values": {"inferenceExtension": {"env": [{"name": "A", "value": "b"}]}}})["HelmRelease"]
     assert (spec["releaseName"], spec["chartRef"]) == (derived().release, {"kind": "OCIRepository", "name": derived().source})
-    assert not {"targetNamespace", "storageNamespace", "kubeConfig", "postRenderers"} & set(spec)
+    assert not {"targetNamespace", "storageNamespace", "kubeConfig"} & set(spec)
+    assert spec["postRenderers"] == made()["HelmRelease"]["postRenderers"]
+
+
+def test_the_endpoint_picker_starts_when_the_port_is_open_that_gateways_ask():
+    (renderer,) = made()["HelmRelease"]["postRenderers"]
+    (entry,) = renderer["kustomize"]["patches"]
+    assert entry["target"] == {"kind": "Deployment", "name": derived().endpoint_picker}
+    (container,) = json.loads(entry["patch"])["spec"]["template"]["spec"]["containers"]
+    assert (container["name"], container["startupProbe"]["tcpSocket"]) == ("epp", {"port": 9002})
+
+
+def test_a_chart_whose_container_is_not_known_is_left_as_it_is():
+    assert "postRenderers" not in made(chart={"name": "llm-d"})["HelmRelease"]

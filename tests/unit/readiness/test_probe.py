@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.readiness.agreement import Agreement, shared_interval
+from workspace_ctrl.readiness.agreement import ANSWER_SECONDS, TOLD_SECONDS, Agreement, pace
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.status import status, wanted_probes
 from workspace_ctrl.records.gateways import GatewayService
@@ -24,6 +24,7 @@ FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u answers 503: no healt
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
+PACE = pace(INTERVAL, 1)
 
 
 def probing(result):
@@ -137,15 +138,38 @@ def after(*results):
 
 
 def test_a_change_is_believed_when_two_agree_and_asked_for_at_once_until_then():
-    assert Agreement().delay(INTERVAL) == 0
+    assert Agreement().delay(PACE) == 0
     assert after(ANSWERED).believed is None
-    assert after(ANSWERED).delay(INTERVAL) < 1
+    assert after(ANSWERED).delay(PACE) < 1
     assert after(ANSWERED, ANSWERED).believed == ANSWERED
-    assert after(ANSWERED, ANSWERED).delay(INTERVAL) == INTERVAL
+    assert after(ANSWERED, ANSWERED).delay(PACE) == PACE.rest
     one_failure = after(ANSWERED, ANSWERED, FAILED)
-    assert (one_failure.believed, one_failure.delay(INTERVAL)) == (ANSWERED, 1.0)
+    assert (one_failure.believed, one_failure.delay(PACE)) == (ANSWERED, 1.0)
     assert after(ANSWERED, ANSWERED, FAILED, ANSWERED).believed == ANSWERED
     assert after(ANSWERED, ANSWERED, FAILED, FAILED).believed == FAILED
+
+
+def test_a_failure_that_took_long_is_repeated_at_once_and_a_quick_one_is_given_its_second():
+    one_failure = after(ANSWERED, ANSWERED, FAILED)
+    assert one_failure.delay(PACE, took=ANSWER_SECONDS) == 0.0
+    assert one_failure.delay(PACE, took=0.4) == pytest.approx(0.6)
+    assert after(FAILED, FAILED).delay(PACE, took=ANSWER_SECONDS) > 0  # believed: nobody is in a hurry
+
+
+@pytest.mark.parametrize("interval", [5.0, 60.0])
+def test_a_model_that_hangs_just_after_an_answer_is_told_within_the_interval_and_two_seconds(interval):
+    shared, clock = pace(interval, 1), 0.0
+    agreement = after(ANSWERED, ANSWERED)
+    clock += agreement.delay(shared)
+    requests = 0
+    while agreement.believed == ANSWERED:
+        clock += ANSWER_SECONDS
+        requests += 1
+        agreement = agreement.after(FAILED)
+        if agreement.believed == ANSWERED:
+            clock += agreement.delay(shared, took=ANSWER_SECONDS)
+    assert requests == 2
+    assert clock < interval + TOLD_SECONDS
 
 
 def test_what_is_not_reachable_is_tried_once_more_than_the_rest():
@@ -153,11 +177,13 @@ def test_what_is_not_reachable_is_tried_once_more_than_the_rest():
     assert after(IMPOSSIBLE, IMPOSSIBLE, IMPOSSIBLE).believed == IMPOSSIBLE
 
 
-def test_a_failure_that_lasts_is_asked_for_more_rarely_but_never_than_the_interval():
-    delays = [after(*[FAILED] * count).delay(INTERVAL) for count in range(2, 12)]
+@pytest.mark.parametrize(("interval", "followed", "last"), [(60, 1, 4), (3, 1, 3), (60, 1200, 60)])
+def test_a_failure_that_lasts_is_asked_for_more_rarely_and_its_end_is_noticed_soon(interval, followed, last):
+    shared = pace(interval, followed)
+    delays = [after(*[FAILED] * count).delay(shared) for count in range(2, 12)]
     assert delays[0] == 2.0
     assert delays == sorted(delays)
-    assert delays[-1] == INTERVAL
+    assert delays[-1] == last
 
 
 def test_the_first_words_of_a_failure_are_kept_and_another_status_code_is_news():
@@ -166,14 +192,14 @@ def test_the_first_words_of_a_failure_are_kept_and_another_status_code_is_news()
     assert after(FAILED, FAILED, other_code).believed == other_code
 
 
-@given(st.lists(st.sampled_from([ANSWERED, FAILED, IMPOSSIBLE]), max_size=30))
-def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results):
+@given(st.lists(st.sampled_from([ANSWERED, FAILED, IMPOSSIBLE]), max_size=30), st.floats(0, 100))
+def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results, took):
     agreement = after(*results)
     pairs = list(pairwise(results))
     assert agreement.believed is None or (agreement.believed, agreement.believed) in pairs
-    assert agreement.delay(INTERVAL) <= INTERVAL
+    assert 0 <= agreement.delay(PACE, took) <= INTERVAL
 
 
-@pytest.mark.parametrize(("followed", "seconds"), [(0, 60), (1200, 60), (10_000, 500)])
-def test_thousands_of_workspaces_share_what_a_minute_has_for_them(followed, seconds):
-    assert shared_interval(60, followed) == seconds
+@pytest.mark.parametrize(("followed", "rest", "retry"), [(0, 57.5, 4), (1000, 57.5, 50), (10_000, 500, 500)])
+def test_thousands_of_workspaces_share_what_a_second_has_for_them(followed, rest, retry):
+    assert (pace(60, followed).rest, pace(60, followed).retry) == (rest, retry)

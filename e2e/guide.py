@@ -1,0 +1,115 @@
+"""A guide of examples/guides, followed as its README says: every command, in one shell, and what it is said to print."""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from types import TracebackType
+from typing import Self
+
+from e2e.cluster import Cluster
+
+PROMPT = "$ "
+CONTINUED = "    "
+_FENCE = "```"
+_BEGIN = f"{_FENCE}console"
+_END = "end-of-command"
+_LIKENESS = ELLIPSIS | NORMALIZE_WHITESPACE
+"""`...` stands for anything, and columns may be of another width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command of a guide."""
+
+    line: int
+    """Where it stands in the README, counted from 1."""
+    command: str
+    printed: str = ""
+    """What it prints, `...` for anything; empty where the guide does not show it."""
+
+    def prints(self, text: str) -> bool:
+        """Say whether `text` is what the guide shows."""
+        return not self.printed or OutputChecker().check_output(self.printed, text, _LIKENESS)
+
+
+def steps(readme: str) -> Iterator[Step]:
+    """Yield the commands of a README: what stands after `$ ` in its console blocks, and the indented lines below."""
+    inside = False
+    at = 0
+    command: list[str] = []
+    printed: list[str] = []
+    for number, line in enumerate(readme.splitlines(), 1):
+        if inside and (line == _FENCE or line.startswith(PROMPT)) and at:
+            yield Step(at, "\n".join(command), "".join(printed))
+            at = 0
+        if line.startswith(_FENCE):
+            inside = line == _BEGIN
+        elif inside and line.startswith(PROMPT):
+            at, command, printed = number, [line.removeprefix(PROMPT)], []
+        elif inside and line.startswith(CONTINUED) and not printed:
+            command.append(line)
+        elif inside:
+            printed.append(f"{line}\n")
+
+
+def adapted(found: Iterable[Step], replacements: Mapping[str, str]) -> list[Step]:
+    """Return the steps with other texts in their commands, for what cannot be had here."""
+    return [replace(step, command=_replaced(step.command, replacements)) for step in found]
+
+
+def _replaced(command: str, replacements: Mapping[str, str]) -> str:
+    for old, new in replacements.items():
+        command = command.replace(old, new)
+    return command
+
+
+class Shell:
+    """One bash, where the cluster's Services are reached; variables stay from one command to the next."""
+
+    def __init__(self, cluster: Cluster, environment: Mapping[str, str]) -> None:
+        pipe = subprocess.PIPE
+        command = ["bash", "--norc", "-s"]
+        self._process = cluster.popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
+
+    def __enter__(self) -> Self:
+        """Return the shell."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End it."""
+        with self._process as process:
+            process.kill()
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command; return its exit code and what it printed.
+
+        Raises:
+            AssertionError: the shell ended.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise AssertionError("the shell has no pipes")
+        stdin.write(f"{{ {command}\n}} < /dev/null; printf '\\n%s %d\\n' {_END} $?\n")
+        stdin.flush()
+        printed = ""
+        for line in stdout:
+            if line.startswith(f"{_END} "):
+                return int(line.split()[1]), printed.removesuffix("\n")
+            printed += line
+        raise AssertionError(f"the shell ended with {command}:\n{printed}")
+
+
+def follow(shell: Shell, found: Iterable[Step]) -> None:
+    """Run all steps.
+
+    Raises:
+        AssertionError: one failed, or printed something else; the message has its line, and what was printed.
+    """
+    for step in found:
+        code, printed = shell.run(step.command)
+        told = f"line {step.line}: $ {step.command}\n{printed}"
+        if code:
+            raise AssertionError(f"{told}\nexit code {code}")
+        if not step.prints(printed):
+            raise AssertionError(f"{told}\nwhere the guide shows:\n{step.printed}")

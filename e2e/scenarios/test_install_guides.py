@@ -1,0 +1,52 @@
+"""The guides, followed to the letter: what their READMEs say is what runs here."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e import guide
+from e2e.cluster.addons.body_based_routing import CHART
+from e2e.cluster.chart import chart as own
+from e2e.cluster.chart import flux_values, image_values
+from e2e.cluster.own_image import version
+from e2e.cluster.places import REPOSITORY
+from e2e.release import merge, own_chart
+
+GUIDES = REPOSITORY / "examples" / "guides"
+PUBLISHED_CHARTS = "oci://registry.k8s.io/gateway-api-inference-extension/charts"
+
+
+@pytest.fixture
+def shell(release, monkeypatch):
+    """A user's shell in the repository, with kubectl, helm and workspace-ctrl; what a guide that broke off left behind is removed."""
+    monkeypatch.chdir(REPOSITORY)
+    cluster = release.cluster
+    path = ":".join([cluster.environment()["PATH"], str(Path(sys.executable).parent)])
+    with guide.Shell(cluster, {"PATH": path, "HOME": os.environ["HOME"]}) as running:
+        yield running
+    release.remove()
+    for kind in ("gateways", "secrets", "deployments", "services"):
+        cluster.kubectl("delete", kind, "--all", "-n", "default", "--field-selector=metadata.name!=kubernetes")
+    cluster.kubectl("delete", "namespace", "ai-inference", "team-blue", "--ignore-not-found")
+
+
+@pytest.fixture
+def replaced(bare_cluster, tmp_path):
+    """What cannot be had here: images and charts of registries, and the chart packed with the published Flux."""
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps(merge(image_values(), flux_values(), own_chart(bare_cluster))))
+    registry = f"oci://{bare_cluster.settings.registry}/charts/{CHART} --plain-http"
+    return {
+        f"dist/workspace-ctrl-{version()}.tgz": f"{own()} --values={values}",
+        f"{PUBLISHED_CHARTS}/{CHART}": registry,
+    }
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in GUIDES.glob("*/README.md")))
+def test_the_guide_works_as_it_is_written(shell, replaced, name):
+    found = guide.steps((GUIDES / name / "README.md").read_text())
+    guide.follow(shell, guide.adapted(found, replaced))
