@@ -18,6 +18,7 @@ SETTINGS = {
             "url": "oci://registry.example/charts/inferencepool",
             "version": "v1.5.0",
             "digest": f"sha256:{'0' * 64}",
+            "layout": "inferencepool",
             "insecure": True,
             "secretRef": {"name": "login"},
             "certSecretRef": {"name": "authority"},

@@ -107,11 +107,15 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     """Return the default chart; another address or version is not that of the file's digest."""
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
     digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
+    layout = chart.layout if url == chart.url else ""
+    chosen = replace(
+        chart, url=url, version=version, digest=digest, layout=layout, insecure=options["chart_insecure"] or chart.insecure
+    )
     try:
-        find_layout(url.rpartition("/")[2], version)
+        find_layout(chosen.values_of, version)
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
-    return replace(chart, url=url, version=version, digest=digest, insecure=options["chart_insecure"] or chart.insecure)
+    return chosen
 
 
 def _parse_gateway(text: str) -> GatewayChoice:

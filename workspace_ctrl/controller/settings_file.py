@@ -120,6 +120,7 @@ class ChartSourceSettings(Stanza):
     url: _Url = _DEFAULT_CHART.url
     version: str = _DEFAULT_CHART.version
     digest: _Digest | None = None
+    layout: str | None = Field(default=None, min_length=1)
     insecure: bool = False
     secret_ref: SecretReference | None = None
     cert_secret_ref: SecretReference | None = None
@@ -128,7 +129,7 @@ class ChartSourceSettings(Stanza):
     @model_validator(mode="after")
     def _layout_is_known(self) -> "ChartSourceSettings":
         try:
-            find_layout(self.source().chart, self.version)
+            find_layout(self.source().values_of, self.version)
         except UnknownChartError as error:
             raise PydanticCustomError("rule", "cannot be used: {error}", {"error": str(error)}) from None
         return self
@@ -141,6 +142,7 @@ class ChartSourceSettings(Stanza):
             url=self.url,
             version=self.version,
             digest=self.digest or "",
+            layout=self.layout or "",
             insecure=self.insecure,
             secret=self.secret_ref.name if self.secret_ref else "",
             cert_secret=self.cert_secret_ref.name if self.cert_secret_ref else "",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.names import Names, is_valid, names
+from workspace_ctrl.api.names import DEFAULT_CHART, Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
@@ -28,6 +28,7 @@ from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, Interests, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.succession import retirement_steps, routed_pool
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import InferencePool
@@ -81,14 +82,16 @@ class _Planner:
         self._server = server
         self._snapshot = snapshot
         self._settings = settings
-        self._names: Names = names(workspace.meta.ref.name)
+        self._names: Names = names(workspace.meta.ref.name, prepared.interests.chart or DEFAULT_CHART)
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
         self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
         self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
         self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
-        self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
+        self._own_pool = self._pool_ref or self._names.release
+        pool = self._own_pool if self._pool_ref or self._route_ref else routed_pool(snapshot, self._own_pool)
+        self._asked = routing(self._owner.ref, spec.gateway, pool, self._models, settings)
         # What somebody else's route claims is not ours to settle.
         self._claims: frozenset[Claim] = frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
 
@@ -180,6 +183,7 @@ class _Planner:
         elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
             self._plan_chart(decisions.workload_kind, parents)
             self._plan_repair()
+            self._steps.extend(retirement_steps(self._workspace, self._snapshot, self._names.release))
         pool = self._named("InferencePool", self._pool_ref)
         if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
             text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
@@ -196,7 +200,7 @@ class _Planner:
         granted = asked.without(taken)
         if not granted.leads_anywhere:
             self._remove_route()
-        elif parents and self._pool() is not None:
+        elif parents and (self._pool() is not None or asked.pool != self._own_pool):
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
             self._apply(

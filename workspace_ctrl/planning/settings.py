@@ -33,6 +33,8 @@ class ChartSource:
     """Tag in the registry; it also chooses the layout of the values."""
     digest: str = ""
     """`sha256:...` of the manifest, where the chart is pinned: then the tag is not asked for."""
+    layout: str = ""
+    """Name of the chart whose values it takes, where that is not its own: of a fork under another name."""
     insecure: bool = False
     """Plain HTTP, for registries of tests and demos."""
     secret: str = ""
@@ -45,6 +47,11 @@ class ChartSource:
     def chart(self) -> str:
         """Name of the chart, the last part of its address."""
         return self.url.rpartition("/")[2]
+
+    @property
+    def values_of(self) -> str:
+        """Name of the chart whose layout its values have."""
+        return self.layout or self.chart
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,5 +120,7 @@ class Interests:
     """Name of the InferencePool that `gateway.pool.ref` names."""
     companion: str = ""
     """Name of the ModelServer that a Gateway's class needs, or needed."""
+    chart: str = ""
+    """Name of the chart that makes the pool, from which the names of its objects follow; empty where none is asked for."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""

@@ -26,6 +26,7 @@ chartSources:
     certSecretRef: {{name: ca}}
     verify: {{provider: cosign, secretRef: {{name: keys}}}}
   - name: upstream
+  - {{name: fork, url: oci://registry.example/charts/fork, layout: inferencepool}}
 endpointPicker:
   resources: {{requests: {{cpu: 1, memory: 1Gi}}}}
   replicas: 2
@@ -69,6 +70,7 @@ def test_every_stanza_is_read(written):
                 verification=Verification("cosign", "keys"),
             ),
             ChartSource(name="upstream"),
+            ChartSource(name="fork", url="oci://registry.example/charts/fork", layout="inferencepool"),
         ),
         picker=PickerSettings(
             resources={"requests": {"cpu": 1, "memory": "1Gi"}},
