@@ -1,15 +1,12 @@
 """The chart is changed while requests run: how many are lost, and that all is well afterwards."""
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 
 from e2e import workspaces
-from e2e.cluster.builder import output_of
-from e2e.cluster.catalog import FLUX
 from e2e.controller import ControllerProcess
+from e2e.repacking import repack
 from e2e.traffic import Traffic
 
 RELEASE = "phi-inferencepool"
@@ -77,18 +74,7 @@ FORK = "another-inferencepool"
 @pytest.fixture
 def fork(serving_cluster, tmp_path):
     """The chart in the cluster's registry under another name, which makes it another one for Helm and Flux; its URL."""
-    cluster, helm = serving_cluster, str(output_of(FLUX).binary("helm"))
-
-    def run(*arguments):
-        result = cluster.run([helm, *arguments])
-        assert result.returncode == 0, result.stderr
-
-    run("pull", cluster.chart_source_url(), "--version", "v1.5.0", "--plain-http", "--untar", "--untardir", str(tmp_path))
-    about = Path(tmp_path / "inferencepool" / "Chart.yaml")
-    about.write_text(yaml.safe_dump(yaml.safe_load(about.read_text()) | {"name": FORK}))
-    run("package", str(about.parent), "--version", "v1.5.0", "--app-version", "v1.5.0", "--destination", str(tmp_path))
-    run("push", str(tmp_path / f"{FORK}-v1.5.0.tgz"), cluster.chart_source_url("").rstrip("/"), "--plain-http")
-    return cluster.chart_source_url(FORK)
+    return repack(serving_cluster, tmp_path, name=FORK)
 
 
 def names_of(cluster, namespace, kind):

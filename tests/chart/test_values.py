@@ -25,6 +25,7 @@ SETTINGS = {
             "verify": {"provider": "cosign", "secretRef": {"name": "keys"}},
         }
     ],
+    "chartCheck": {"enabled": True, "helm": "/usr/local/bin/helm"},
     "endpointPicker": {
         "resources": {"requests": {"cpu": "1"}},
         "replicas": 2,

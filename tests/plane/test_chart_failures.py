@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from e2e import workspaces
-from e2e.cluster.builder import output_of
-from e2e.cluster.catalog import FLUX
 from e2e.controller import ControllerProcess
+from e2e.repacking import repack
 
 PATIENT_SECONDS = 150
 """Longer than the controller waits before it says that nobody works on something."""
@@ -41,28 +39,6 @@ def normal(text, namespace):
 def ask_flux(cluster, namespace, target, value):
     """Ask Flux to look at an object now, as `flux reconcile` does."""
     cluster.kubectl("annotate", target, "-n", namespace, f"reconcile.fluxcd.io/requestedAt={value}", "--overwrite", actor="user")
-
-
-@pytest.fixture
-def push(plane, tmp_path):
-    """Pushes the chart under another version, with a template that fails or without it."""
-    helm = str(output_of(FLUX).binary("helm"))
-
-    def run(*arguments):
-        result = plane.run([helm, *arguments])
-        assert result.returncode == 0, result.stderr
-
-    def push_(version, *, failing=False):
-        folder = tmp_path / version
-        shutil.rmtree(folder, ignore_errors=True)
-        run("pull", plane.chart_source_url(), "--version", "v1.5.0", "--plain-http", "--untar", "--untardir", str(folder))
-        if failing:
-            (folder / "inferencepool" / "templates" / "broken.yaml").write_text('{{ fail "this chart is broken" }}\n')
-        run("package", str(folder / "inferencepool"), "--version", version, "--destination", str(folder))
-        url = plane.chart_source_url().rpartition("/")[0]
-        run("push", str(folder / f"inferencepool-{version}.tgz"), url, "--plain-http")
-
-    return push_
 
 
 def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
@@ -104,7 +80,7 @@ def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace
         assert not any("Ready=False OCIArtifactPullFailed" in line for line in controller.log)
 
 
-def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, push):
+def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, tmp_path):
     with ControllerProcess(installed, "--chart-version", "v1.5.7"):
         create(installed, plane_namespace, behind)
         said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
@@ -112,21 +88,21 @@ def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, push
         assert said.endswith(
             "; the registry does not have this version of the chart; push it, or choose another with --chart-url and --chart-version"
         )
-        push("v1.5.7")
+        repack(installed, tmp_path, version="v1.5.7")
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
 
 
-def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, push):
-    push("v1.5.8", failing=True)
+def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, tmp_path):
+    repack(installed, tmp_path, version="v1.5.8", template='{{ fail "this chart is broken" }}\n')
     with ControllerProcess(installed, "--chart-version", "v1.5.8"):
         create(installed, plane_namespace, behind)
         said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
         assert said == (
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
-            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/broken.yaml:1:3): this chart is broken; Flux tries "
+            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux tries "
             "again by itself"
         )
-        push("v1.5.8")
+        repack(installed, tmp_path, version="v1.5.8")
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
 

@@ -1,5 +1,6 @@
 """Options that say what the installation decides; `run` and `plan` share them."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,21 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
     except SpecError as error:
         raise click.UsageError(f"{options['config']}: {error}") from None
     return merged
+
+
+def helm_of(file: SettingsFile) -> str:
+    """Return the path of the helm program by which charts are looked at; empty where they are not.
+
+    Raises:
+        click.UsageError: it is not there; exit code 2.
+    """
+    if not file.chart_check.enabled:
+        return ""
+    program = shutil.which(file.chart_check.helm)
+    if program is None:
+        remedy = "use the image with helm (make image TARGET=with-helm), or set chartCheck.enabled to false"
+        raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} is not there; {remedy}")
+    return program
 
 
 def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden

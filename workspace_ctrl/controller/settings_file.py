@@ -171,6 +171,13 @@ class EndpointPickerSettings(Stanza):
         )
 
 
+class ChartCheckSettings(Stanza):
+    """Whether charts are looked at with Helm before their first use."""
+
+    enabled: bool = False
+    helm: str = Field(default="helm", min_length=1)
+
+
 class ModelServerSettings(Stanza):
     """What the installation decides of every model server."""
 
@@ -202,6 +209,7 @@ class SettingsFile(Stanza):
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
+    chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     timeout: _Duration | None = None

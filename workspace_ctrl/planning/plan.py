@@ -27,7 +27,7 @@ from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, Interests, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Delete, Interests, LookAtChart, SetFinalizer, Step, TryWorkload
 from workspace_ctrl.planning.succession import retirement_steps, routed_pool
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
@@ -267,8 +267,26 @@ class _Planner:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
         manifest = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, chart))
-        if self._apply(manifest, LinkName.SOURCE):
+        if self._may_use(chart, manifest) and self._apply(manifest, LinkName.SOURCE):
             self._plan_release(workload_kind, parents, chart)
+
+    def _may_use(self, chart: ChartSource, source: Manifest) -> bool:
+        """Whether a chart that is not in use yet is known to be as its layout says, where that is asked for.
+
+        Flux installs a new chart by itself once the OCIRepository has it, so the look comes before that.
+        """
+        findings, live = self._snapshot.chart_findings, self._snapshot.source
+        if findings is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
+            return True
+        found = findings.get(chart.id)
+        if found is not None and found.holds:
+            return True
+        self._steps.append(LookAtChart(chart.id))
+        problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is looked at with Helm before its first use")
+        if found is not None:
+            problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
+        self._problems.append(problem)
+        return False
 
     def _plan_release(self, workload_kind: str, parents: Sequence[Parent], chart: ChartSource) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.

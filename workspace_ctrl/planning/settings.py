@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from workspace_ctrl.records.charts import ChartId
+
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
 """vLLM's own image, in a version that serves every preset of the catalog."""
 
@@ -47,6 +49,11 @@ class ChartSource:
     def chart(self) -> str:
         """Name of the chart, the last part of its address."""
         return self.url.rpartition("/")[2]
+
+    @property
+    def id(self) -> ChartId:
+        """What it is fetched as."""
+        return ChartId(self.url, self.version, self.digest, self.layout, self.insecure)
 
     @property
     def values_of(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.records.answers import Answers
+from workspace_ctrl.records.charts import ChartFinding, ChartId
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
@@ -50,6 +51,8 @@ class Snapshot:
     pods: tuple[Pod, ...] = ()
     source: OCIRepository | None = None
     release: HelmRelease | None = None
+    chart_findings: Mapping[ChartId, ChartFinding] | None = None
+    """What looking at charts has found; None where charts are not looked at before their first use."""
     former: FormerCharts = NO_FORMER_CHARTS
     ages: StageAges = field(default_factory=StageAges)
     parts: Mapping[PartId, int] = field(default_factory=dict)
