@@ -10,7 +10,10 @@ from e2e.repacking import helm, repack
 
 RELEASE = "phi-inferencepool"
 WRONG = "v1.5.9"
-DIFFERENCE = f'chart inferencepool {WRONG} is not as its layout says: "inferenceExtension.image.registry is among the chart\'s values": it is not, '
+DIFFERENCE = (
+    f"chart inferencepool {WRONG} is not as its layout says: "
+    '"inferenceExtension.image.registry is among the chart\'s values": it is not, and '
+)
 
 
 @pytest.fixture

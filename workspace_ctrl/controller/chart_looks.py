@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pyhelm3.errors import Error as HelmError
+from yaml import YAMLError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.controller.helm import Report, look_at, words
@@ -40,10 +41,11 @@ class ChartLooks:
         """Those that are known."""
 
     def look(self, chart: ChartId, key: Key) -> None:
-        """See to it that `chart` is looked at, and that the Workspace `key` hears of it."""
+        """See to it that `chart` is looked at, and that the Workspace `key` hears of the next finding, or that there is none any more."""
         self._interested.setdefault(chart, set()).add(key)
         if chart not in self.findings and chart not in self._tasks:
-            self._tasks[chart] = asyncio.create_task(self._find_out(chart), name=f"look at chart {chart}")
+            task = self._tasks[chart] = asyncio.create_task(self._find_out(chart), name=f"look at chart {chart}")
+            task.add_done_callback(_report)
 
     async def close(self) -> None:
         """Stop looking."""
@@ -59,7 +61,6 @@ class ChartLooks:
             self.findings[chart] = found
             self._tell(chart)
             if found.holds:
-                self._interested.pop(chart, None)
                 logger.info("chart %s is as its layout says", chart)
                 return
             logger.warning("%s", found.message)
@@ -73,7 +74,7 @@ class ChartLooks:
     async def _finding(self, chart: ChartId) -> ChartFinding:
         try:
             report = await self._look(self._program, chart)
-        except HelmError as error:
+        except (HelmError, OSError, YAMLError) as error:
             remedy = "see whether the controller reaches the registry; it is tried again"
             return ChartFinding("ChartNotChecked", f"chart {chart} cannot be looked at: Helm says: {words(error)}; {remedy}")
         except UnknownChartError as error:
@@ -81,8 +82,13 @@ class ChartLooks:
         return finding(chart, report)
 
     def _tell(self, chart: ChartId) -> None:
-        for key in self._interested.get(chart, ()):
+        for key in self._interested.pop(chart, ()):
             self._changed(key)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())
 
 
 def finding(chart: ChartId, report: Report) -> ChartFinding:

@@ -94,9 +94,9 @@ async def look_at_file(program: str, path: str, version: str = "", layout: str =
         return await _compare(Helm(program, Path(name)), path, version, layout)
 
 
-def words(error: HelmError) -> str:
-    """Return what Helm said."""
-    return (error.stderr or b"").decode(errors="replace").strip() or str(error)
+def words(error: Exception) -> str:
+    """Return what Helm said, or why it could not be asked."""
+    return (error.stderr or b"").decode(errors="replace").strip() if isinstance(error, HelmError) else str(error)
 
 
 async def _compare(helm: Helm, path: str, version: str, layout: str) -> Report:
