@@ -58,6 +58,16 @@ def test_each_version_is_looked_at_once_and_nothing_that_is_in_use(installed, pl
         assert controller.writes(plane_namespace)["patch", "ocirepositories"] == 1
 
 
+def test_a_pinned_chart_is_looked_at_by_its_digest(installed, plane_namespace, behind, checking):
+    with ControllerProcess(installed, *checking) as controller:
+        apply(installed, plane_namespace, **behind)
+        workspaces.wait_ready(installed, plane_namespace, "phi")
+        digest = workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]["gateway"]["chart"]["digest"]
+        apply(installed, plane_namespace, "pinned", chart={"digest": digest}, **behind)
+        workspaces.wait_ready(installed, plane_namespace, "pinned")
+        assert looked_at(controller) == ["chart inferencepool v1.5.0"] * 2
+
+
 def looked_at(controller):
     """The charts that were found to be right, in order."""
     said = " is as its layout says"
