@@ -47,7 +47,11 @@ class Traffic:
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
         self._say(f"{self._url}\n")
-        self.wait_answered()
+        try:
+            self.wait_answered()
+        except AssertionError:
+            self._end()
+            raise
         self._counting = True
         return self
 
@@ -64,6 +68,9 @@ class Traffic:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Send no more requests, and wait for the answers to those that are under way."""
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.wait(_PATIENCE_SECONDS)
