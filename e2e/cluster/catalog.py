@@ -93,9 +93,7 @@ CHARTS_OF_OLD = tuple(
     GoFolder(f"charts-{version}", assets=(Asset("charts", GWIE, "config/charts"),))
     for version in ("1.0.0", "1.0.1", "1.1.0", "1.2.1", "1.3.1", "1.4.0")
 )
-"""Earlier versions of the chart `inferencepool`."""
-ENDPOINT_PICKER_OF_OLD = GoFolder("endpoint-picker-1.4.0")
-"""The endpoint picker of the chart before the newest one, for upgrades; those of the others are not built."""
+"""Earlier versions of the chart `inferencepool`; their endpoint pickers are not built."""
 COREDNS = GoFolder("coredns")
 ISTIO = GoFolder(
     "istio",
@@ -118,6 +116,5 @@ KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthen
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 
 FOLDERS = {
-    folder.name: folder
-    for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, ENDPOINT_PICKER_OF_OLD, COREDNS, ISTIO, KWOK, ENVOY_GATEWAY, KTHENA)
+    folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, COREDNS, ISTIO, KWOK, ENVOY_GATEWAY, KTHENA)
 }

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import ENDPOINT_PICKER_OF_OLD, ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, GoFolder
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
@@ -49,18 +49,9 @@ def pause() -> Image:
 
 def endpoint_picker() -> Image:
     """Return the endpoint picker of the `inferencepool` chart."""
-    return _endpoint_picker(INFERENCE)
-
-
-def endpoint_picker_of_old() -> Image:
-    """Return the endpoint picker of the version of the chart before."""
-    return _endpoint_picker(ENDPOINT_PICKER_OF_OLD)
-
-
-def _endpoint_picker(folder: GoFolder) -> Image:
     return Image(
-        name=f"registry.k8s.io/gateway-api-inference-extension/epp:{folder.version(GWIE)}",
-        files=(FileEntry("/epp", build(folder).binary("epp")),),
+        name=f"registry.k8s.io/gateway-api-inference-extension/epp:{INFERENCE.version(GWIE)}",
+        files=(FileEntry("/epp", build(INFERENCE).binary("epp")),),
         entrypoint=("/epp",),
         user=NONROOT,
     )

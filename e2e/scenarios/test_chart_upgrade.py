@@ -36,21 +36,31 @@ def wait_chart(cluster, namespace, version):
     cluster.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=60s")
 
 
-def images(cluster, namespace):
-    """The endpoint picker's image, as its running pods have it."""
-    pods = workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")
-    return {pod["spec"]["containers"][0]["image"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+def picker(cluster, namespace):
+    """The endpoint picker's Deployment."""
+    return workspaces.get(cluster, namespace, "deployment", PICKER)
+
+
+def configured(folder, settings):
+    """Write a settings file and return the controller's arguments for it."""
+    path = folder / "settings.yaml"
+    path.write_text(json.dumps(settings))
+    return "--config", str(path)
 
 
 @pytest.mark.parametrize("failure_mode", ["FailOpen", "FailClose"])
-def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, capsys):
-    """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none."""
+def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, tmp_path, capsys):
+    """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none.
+
+    Both versions run the endpoint picker of 1.5, the only one that the cluster has an image of.
+    """
     cluster, pool = serving_cluster, {"failureMode": failure_mode}
-    with ControllerProcess(cluster):
+    settings = {"endpointPicker": {"values": {"inferenceExtension": {"image": {"tag": "v1.5.0"}}}}}
+    with ControllerProcess(cluster, *configured(tmp_path, settings)):
         apply(cluster, namespace, chart={"version": "v1.4.0"}, pool=pool, **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         uid = workspaces.get(cluster, namespace, "inferencepool", RELEASE)["metadata"]["uid"]
-        assert {image.rpartition(":")[2] for image in images(cluster, namespace)} == {"v1.4.0"}
+        before = picker(cluster, namespace)
         with Traffic(cluster, url(cluster, namespace), MODEL) as traffic:
             apply(cluster, namespace, chart={"version": "v1.5.0"}, pool=pool, **behind)
             wait_chart(cluster, namespace, "v1.5.0")
@@ -64,7 +74,11 @@ def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, beh
         assert found["spec"]["appProtocol"] == "http"  # the layout of 1.5 leaves it to the CRD
         values = workspaces.get(cluster, namespace, "helmrelease", RELEASE)["spec"]["values"]
         assert "targetPortNumber" not in values["inferencePool"]  # a key of 1.4
-        assert {image.rpartition(":")[2] for image in images(cluster, namespace)} == {"v1.5.0"}
+        after = picker(cluster, namespace)
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert after["spec"]["template"] != before["spec"]["template"]
+        assert after["spec"]["strategy"]["type"] == "Recreate"
+        assert len(workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")) == 1
         assert traffic.answers[200] > 0
 
 
@@ -83,10 +97,9 @@ def names_of(cluster, namespace, kind):
 
 
 def test_no_request_is_lost_when_another_chart_takes_its_place(serving_cluster, namespace, behind, fork, tmp_path, capsys):
-    cluster, settings = serving_cluster, tmp_path / "settings.yaml"
+    cluster = serving_cluster
     source = {"name": "fork", "url": fork, "version": "v1.5.0", "layout": "inferencepool", "insecure": True}
-    settings.write_text(json.dumps({"chartSources": [{}, source]}))
-    with ControllerProcess(cluster, "--config", str(settings)):
+    with ControllerProcess(cluster, *configured(tmp_path, {"chartSources": [{}, source]})):
         apply(cluster, namespace, **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         with Traffic(cluster, url(cluster, namespace), MODEL) as traffic:

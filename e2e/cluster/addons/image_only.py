@@ -1,9 +1,9 @@
 """Add-ons that are nothing but an image, which pods of charts and tests ask for."""
 
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.catalog import ENDPOINT_PICKER_OF_OLD, FLUX, INFERENCE
+from e2e.cluster.catalog import FLUX, INFERENCE
 from e2e.cluster.forms import Form
-from e2e.cluster.images import endpoint_picker, endpoint_picker_of_old, helm_controller, source_controller, vllm
+from e2e.cluster.images import endpoint_picker, helm_controller, source_controller, vllm
 from e2e.cluster.installation import Installation
 
 
@@ -13,10 +13,10 @@ def install(_: Installation) -> None:
 
 ENDPOINT_PICKER = Addon(
     "endpoint-picker",
-    "the images that the chart inferencepool asks for, in its two newest versions",
+    "the image that the chart inferencepool asks for",
     install,
-    folders=(INFERENCE, ENDPOINT_PICKER_OF_OLD),
-    images=(endpoint_picker, endpoint_picker_of_old),
+    folders=(INFERENCE,),
+    images=(endpoint_picker,),
     forms=frozenset({Form.FULL}),
 )
 VLLM = Addon(
