@@ -52,7 +52,7 @@ def configured(folder, settings):
 def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, tmp_path, capsys):
     """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none.
 
-    Both versions run the endpoint picker of 1.5, the only one that the cluster has an image of.
+    Both versions run the endpoint picker of 1.5, the only one that the cluster has an image of; its resources change in the same edit.
     """
     cluster, pool = serving_cluster, {"failureMode": failure_mode}
     settings = {"endpointPicker": {"values": {"inferenceExtension": {"image": {"tag": "v1.5.0"}}}}}
@@ -62,7 +62,8 @@ def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, beh
         uid = workspaces.get(cluster, namespace, "inferencepool", RELEASE)["metadata"]["uid"]
         before = picker(cluster, namespace)
         with Traffic(cluster, url(cluster, namespace), MODEL) as traffic:
-            apply(cluster, namespace, chart={"version": "v1.5.0"}, pool=pool, **behind)
+            more = {"resources": {"requests": {"cpu": "100m"}}}
+            apply(cluster, namespace, chart={"version": "v1.5.0"}, pool=pool, endpointPicker=more, **behind)
             wait_chart(cluster, namespace, "v1.5.0")
             workspaces.wait_ready(cluster, namespace, "phi")
             traffic.wait_answered()

@@ -28,7 +28,7 @@ from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, Interests, LookAtChart, SetFinalizer, Step, TryWorkload
-from workspace_ctrl.planning.succession import retirement_steps, routed_pool
+from workspace_ctrl.planning.succession import Succession, retirement_steps, succession
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import InferencePool
@@ -90,8 +90,11 @@ class _Planner:
         self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
         self._own_pool = self._pool_ref or self._names.release
-        pool = self._own_pool if self._pool_ref or self._route_ref else routed_pool(snapshot, self._own_pool)
-        self._asked = routing(self._owner.ref, spec.gateway, pool, self._models, settings)
+        is_own = not self._pool_ref and not self._route_ref
+        leads = succession(snapshot, self._own_pool, self._chosen.parents) if is_own else Succession(self._own_pool)
+        self._moving = leads.problem
+        asked = routing(self._owner.ref, spec.gateway, leads.pool, self._models, settings)
+        self._asked = replace(asked, announced=leads.announced) if leads.announced else asked
         # What somebody else's route claims is not ours to settle.
         self._claims: frozenset[Claim] = frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
 
@@ -195,12 +198,13 @@ class _Planner:
     def _plan_route(self, decisions: Decisions) -> Decisions:
         """Plan our route, without what an older Workspace claims."""
         parents, asked = decisions.parents, self._asked
+        self._problems.extend([self._moving] if self._moving is not None else [])
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
         self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
         if not granted.leads_anywhere:
             self._remove_route()
-        elif parents and (self._pool() is not None or asked.pool != self._own_pool):
+        elif parents and (self._pool() is not None or self._moving is not None):
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
             self._apply(

@@ -11,6 +11,7 @@ from tests.unit.factories import (
     deployment,
     derived,
     meta,
+    parent_status,
     picker,
     pool,
     quickstart,
@@ -28,6 +29,7 @@ from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Delete
 from workspace_ctrl.readiness.removal import removal_waits
+from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.gateways import RouteRule
 from workspace_ctrl.records.parts import part_id
 from workspace_ctrl.records.snapshot import FormerCharts, Snapshot
@@ -84,9 +86,18 @@ def installed(**picker_fields):
     return replace(world, release=made, pool=named(pool(), NEW.release), endpoint_picker=ready)
 
 
+def announced(*parents, generation=1):
+    """The world in which the route names the new pool in advance, and the Gateways have accepted both."""
+    wanted = applied(plan(record(), installed(), BOTH))["HTTPRoute"]
+    hash_ = applied_hash(wanted)
+    rules = (RouteRule(pools=(OLD.release,)), RouteRule(pools=(NEW.release,)))
+    both = replace(route(*parents, generation=generation, hash_=hash_), rules=rules)
+    return replace(installed(), route=both)
+
+
 def moved():
     """The world in which the route leads to the new pool."""
-    wanted = applied(plan(record(), installed(), BOTH))["HTTPRoute"]
+    wanted = applied(plan(record(), announced(), BOTH))["HTTPRoute"]
     return replace(installed(), route=leading_to(NEW.release, hash_=applied_hash(wanted)))
 
 
@@ -96,8 +107,9 @@ def said(status="True", pool=NEW.release, generation=1):
     return WorkspaceStatus(gateway=GatewayStatus(pool=pool), conditions=(ready,))
 
 
-def backend(outcome):
-    return applied(outcome)["HTTPRoute"]["spec"]["rules"][0]["backendRefs"][0]["name"]
+def backends(outcome):
+    """The pools that the rules of the route lead to."""
+    return [rule["backendRefs"][0]["name"] for rule in applied(outcome)["HTTPRoute"]["spec"]["rules"]]
 
 
 def test_the_new_chart_is_made_beside_the_former_one_and_the_route_stays():
@@ -110,13 +122,34 @@ def test_the_new_chart_is_made_beside_the_former_one_and_the_route_stays():
     assert outcome.decisions.names == NEW
 
 
+def test_the_new_pool_is_announced_to_the_gateways_before_requests_are_led_there():
+    outcome = plan(record(), installed(ready=0), BOTH)
+    assert words(outcome) == ["force HTTPRoute"]
+    assert backends(outcome) == [OLD.release, NEW.release]
+    (match,) = applied(outcome)["HTTPRoute"]["spec"]["rules"][1]["matches"]
+    assert match["headers"] == [{"type": "Exact", "name": "X-Workspace-Ctrl-Announced-Pool", "value": NEW.release}]
+    (problem,) = outcome.decisions.problems
+    assert (problem.link, problem.reason) == (LinkName.ROUTE, "FormerChartInUse")
+    assert (
+        problem.message
+        == f"HTTPRoute {NAME} leads to InferencePool {OLD.release} of the former chart until {NEW.release} can answer"
+    )
+
+
+REFUSED = parent_status(condition("Accepted"), condition("ResolvedRefs", "False"))
+
+
 @pytest.mark.parametrize(
     "world",
     [
-        pytest.param(installed(ready=0), id="its endpoint picker does not run"),
-        pytest.param(replace(installed(), endpoint_picker=None), id="its endpoint picker is not there"),
-        pytest.param(replace(installed(), pool=None), id="its pool is not there"),
-        pytest.param(replace(installed(), release=replace(installed().release, deployed=False)), id="it is not installed"),
+        pytest.param(replace(announced(), endpoint_picker=None), id="its endpoint picker is not there"),
+        pytest.param(
+            replace(announced(), endpoint_picker=installed(ready=0).endpoint_picker), id="its endpoint picker does not run"
+        ),
+        pytest.param(replace(announced(), release=replace(installed().release, deployed=False)), id="it is not installed"),
+        pytest.param(replace(announced(), pool=named(pool(REFUSED), NEW.release)), id="the Gateway does not know the pool"),
+        pytest.param(announced(REFUSED), id="the Gateway does not know what the route leads to"),
+        pytest.param(announced(generation=2), id="the Gateway has not seen the announcement"),
     ],
 )
 def test_the_route_does_not_move_while(world):
@@ -126,15 +159,20 @@ def test_the_route_does_not_move_while(world):
 
 def test_a_change_of_the_route_meanwhile_still_leads_to_the_former_pool():
     asked = workspace(quickstart(gateway={"chart": {"name": "fork"}, "timeout": "10s"}))
-    outcome = plan(asked, installed(ready=0), BOTH)
-    assert words(outcome) == ["force HTTPRoute"]
-    assert backend(outcome) == OLD.release
+    outcome = plan(asked, replace(installed(), pool=None), BOTH)
+    assert "force HTTPRoute" in words(outcome)
+    assert backends(outcome) == [OLD.release]
 
 
 def test_the_route_moves_when_the_new_pool_can_answer():
-    outcome = plan(record(), installed(), BOTH)
+    outcome = plan(record(), announced(), BOTH)
     assert words(outcome) == ["force HTTPRoute"]
-    assert backend(outcome) == NEW.release
+    assert backends(outcome) == [NEW.release]
+    assert outcome.decisions.problems == ()
+
+
+def test_a_former_chart_to_which_the_route_leads_stays_whatever_the_status_says():
+    assert words(plan(record(said()), replace(announced(), pool=named(pool(REFUSED), NEW.release)), BOTH)) == []
 
 
 def test_a_route_that_has_moved_does_not_go_back():
@@ -146,7 +184,7 @@ def test_a_former_pool_that_is_going_holds_nothing():
     world = installed(ready=0)
     going = replace(pool(), meta=replace(pool().meta, deleting=True))
     outcome = plan(record(), replace(world, former=replace(world.former, pools=(going,))), BOTH)
-    assert backend(outcome) == NEW.release
+    assert backends(outcome) == [NEW.release]
 
 
 @pytest.mark.parametrize(
