@@ -1,4 +1,4 @@
-"""`sampler.py MODEL`, run where the Gateway can be reached: one chat completion every 100 ms.
+"""`sampler.py MODEL [SECONDS]`, run where the Gateway can be reached: one chat completion every 100 ms, or every so many seconds.
 
 Lines on standard input are URLs, each in use until the next; a line of JSON on standard output is a finished request. Every request has a
 connection of its own, so none profits from what an earlier one was given, and a request that hangs holds up no other.
@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 2.0
 """After which a request counts as not answered; the stand-in for vLLM needs milliseconds."""
 
 
-async def sample(model: str) -> None:
+async def sample(model: str, interval: float = INTERVAL_SECONDS) -> None:
     """Send requests until standard input ends."""
     urls: asyncio.Queue[str] = asyncio.Queue()
     reader = asyncio.create_task(asyncio.to_thread(_read, urls, asyncio.get_running_loop()))
@@ -30,7 +30,7 @@ async def sample(model: str) -> None:
             while not urls.empty():
                 url = urls.get_nowait()
             requests.create_task(_ask(session, url, model))
-            due += INTERVAL_SECONDS
+            due += interval
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
@@ -52,4 +52,4 @@ async def _ask(session: aiohttp.ClientSession, url: str, model: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(sample(sys.argv[1]))
+    asyncio.run(sample(sys.argv[1], *map(float, sys.argv[2:])))

@@ -48,6 +48,25 @@ def test_what_watches_the_controller_is_made_on_request():
     assert find(manifests, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
 
 
+def test_charts_can_be_fetched_although_the_root_is_read_only():
+    folder = {"name": "charts", "mountPath": "/tmp"}  # noqa: S108 - the container's own
+
+    def pod(values):
+        return find(render(values), "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]
+
+    checking = pod({"chartCheck": {"enabled": True}})
+    assert folder in checking["containers"][0]["volumeMounts"]
+    assert {"name": "charts", "emptyDir": {"sizeLimit": "64Mi"}} in checking["volumes"]
+    for values in ({}, {"chartCheck": {"enabled": False}}):
+        assert folder not in pod(values)["containers"][0]["volumeMounts"]
+
+
+def test_a_network_policy_leaves_the_way_to_what_is_asked():
+    closed = {**GATE, "networkPolicy": {"enabled": True}, "probe": {"mode": "off"}}
+    for values, rules in (({}, 1), ({"chartCheck": {"enabled": True}}, 2), ({"probe": {}}, 2)):
+        assert len(find(render({**closed, **values}), "NetworkPolicy")["spec"]["egress"]) == rules
+
+
 def test_several_replicas_are_spread_and_drained_one_by_one():
     assert "PodDisruptionBudget" not in kinds(render())  # with one replica it would only hold up a drain
     manifests = render({"replicas": 2})

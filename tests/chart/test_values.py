@@ -18,12 +18,14 @@ SETTINGS = {
             "url": "oci://registry.example/charts/inferencepool",
             "version": "v1.5.0",
             "digest": f"sha256:{'0' * 64}",
+            "layout": "inferencepool",
             "insecure": True,
             "secretRef": {"name": "login"},
             "certSecretRef": {"name": "authority"},
             "verify": {"provider": "cosign", "secretRef": {"name": "keys"}},
         }
     ],
+    "chartCheck": {"enabled": True, "helm": "/usr/local/bin/helm"},
     "endpointPicker": {
         "resources": {"requests": {"cpu": "1"}},
         "replicas": 2,

@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from e2e import workspaces
-from e2e.cluster.builder import output_of
-from e2e.cluster.catalog import FLUX
 from e2e.controller import ControllerProcess
+from e2e.repacking import repack
 
 PATIENT_SECONDS = 150
 """Longer than the controller waits before it says that nobody works on something."""
@@ -38,31 +36,40 @@ def normal(text, namespace):
     return re.sub(r"failed \d+ times", "failed N times", text)
 
 
+def told(cluster, namespace, name="phi"):
+    """Condition → (status, reason, message), without the names and numbers of this run."""
+    conditions = workspaces.get(cluster, namespace, "workspace", name)["status"]["conditions"]
+    return {entry["type"]: (entry["status"], entry["reason"], normal(entry["message"], namespace)) for entry in conditions}
+
+
+WELL = {
+    "WorkspaceSucceeded": ("True", "workspaceSucceeded", "workspace succeeds"),
+    "ChartReady": ("True", "ChartInstalled", "HelmRelease NAMESPACE/phi-inferencepool: inferencepool VERSION+DIGEST installed"),
+    "EndpointPickerReady": ("True", "EndpointPickerRunning", "Deployment NAMESPACE/phi-inferencepool-epp has 1 replicas ready"),
+    "RouteReady": ("True", "HTTPRouteAccepted", "HTTPRoute NAMESPACE/phi is accepted by Gateway NAMESPACE/inference-gateway"),
+    "EndpointsReady": ("True", "EndpointsReady", "1 of 1 pods of InferencePool NAMESPACE/phi-inferencepool are ready"),
+    "GatewayReady": ("True", "GatewayConfigured", "the model is reached through Gateway NAMESPACE/inference-gateway"),
+    "Ready": (
+        "True",
+        "Ready",
+        "the model answers at http://inference-gateway-istio.NAMESPACE.svc.cluster.local/NAMESPACE/phi; its name is phi-4-mini-instruct",
+    ),
+}
+
+
+def wait_well(cluster, namespace, version="1.5.0"):
+    """Wait until the Workspace is ready, and check every word that it says of the gateway side then."""
+    workspaces.wait_ready(cluster, namespace, "phi", "Ready", PATIENT_SECONDS)
+    said = told(cluster, namespace)
+    assert not {"Stalled", "Reconciling"} & set(said)
+    found = {type_: said[type_] for type_ in WELL}
+    expected = {type_: (*words[:2], words[2].replace("VERSION", version)) for type_, words in WELL.items()}
+    assert found == expected
+
+
 def ask_flux(cluster, namespace, target, value):
     """Ask Flux to look at an object now, as `flux reconcile` does."""
     cluster.kubectl("annotate", target, "-n", namespace, f"reconcile.fluxcd.io/requestedAt={value}", "--overwrite", actor="user")
-
-
-@pytest.fixture
-def push(plane, tmp_path):
-    """Pushes the chart under another version, with a template that fails or without it."""
-    helm = str(output_of(FLUX).binary("helm"))
-
-    def run(*arguments):
-        result = plane.run([helm, *arguments])
-        assert result.returncode == 0, result.stderr
-
-    def push_(version, *, failing=False):
-        folder = tmp_path / version
-        shutil.rmtree(folder, ignore_errors=True)
-        run("pull", plane.chart_source_url(), "--version", "v1.5.0", "--plain-http", "--untar", "--untardir", str(folder))
-        if failing:
-            (folder / "inferencepool" / "templates" / "broken.yaml").write_text('{{ fail "this chart is broken" }}\n')
-        run("package", str(folder / "inferencepool"), "--version", version, "--destination", str(folder))
-        url = plane.chart_source_url().rpartition("/")[0]
-        run("push", str(folder / f"inferencepool-{version}.tgz"), url, "--plain-http")
-
-    return push_
 
 
 def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
@@ -80,7 +87,7 @@ def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
             assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")["reason"] == "OCIArtifactPullFailed"
             workspaces.wait_ready(installed, plane_namespace, "phi", "InferenceReady")
             installed.start_program("registry")
-            workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+            wait_well(installed, plane_namespace)
     finally:
         installed.start_program("registry")
 
@@ -104,7 +111,7 @@ def test_a_registry_that_goes_down_later_hurts_nobody(installed, plane_namespace
         assert not any("Ready=False OCIArtifactPullFailed" in line for line in controller.log)
 
 
-def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, push):
+def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, tmp_path):
     with ControllerProcess(installed, "--chart-version", "v1.5.7"):
         create(installed, plane_namespace, behind)
         said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
@@ -112,37 +119,74 @@ def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, push
         assert said.endswith(
             "; the registry does not have this version of the chart; push it, or choose another with --chart-url and --chart-version"
         )
-        push("v1.5.7")
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        repack(installed, tmp_path, version="v1.5.7")
+        wait_well(installed, plane_namespace, "1.5.7")
 
 
-def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, push):
-    push("v1.5.8", failing=True)
+def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, tmp_path):
+    repack(installed, tmp_path, version="v1.5.8", template='{{ fail "this chart is broken" }}\n')
     with ControllerProcess(installed, "--chart-version", "v1.5.8"):
         create(installed, plane_namespace, behind)
         said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
         assert said == (
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
-            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/broken.yaml:1:3): this chart is broken; Flux tries "
+            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux tries "
             "again by itself"
         )
-        push("v1.5.8")
+        repack(installed, tmp_path, version="v1.5.8")
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        wait_well(installed, plane_namespace, "1.5.8")
 
 
-def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed, plane_namespace, behind):
-    with ControllerProcess(installed):
+HOOK = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-never-ends
+  annotations: {helm.sh/hook: pre-install}
+spec:
+  suspend: true
+  template:
+    spec: {restartPolicy: Never, containers: [{name: waits, image: example/waits:1}]}
+"""
+"""Holds an installation, but not the upgrade by which Flux repeats it."""
+
+
+def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed, plane_namespace, behind, tmp_path):
+    repack(installed, tmp_path, version="v1.5.6", template=HOOK)
+    with ControllerProcess(installed, "--chart-version", "v1.5.6"):
         create(installed, plane_namespace, behind)
-        path = '--for=jsonpath={.status.conditions[?(@.type=="Reconciling")].status}=True'
-        installed.kubectl("wait", RELEASE, "-n", plane_namespace, "--for=create", "--timeout=30s")
-        installed.kubectl("wait", RELEASE, "-n", plane_namespace, path, "--timeout=30s", check=False)
+        installed.kubectl("wait", "job/phi-inferencepool-never-ends", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        said = message(installed, plane_namespace, "ChartReady", "ChartInstalling")
+        assert said == "HelmRelease NAMESPACE/phi-inferencepool: Running 'install' action with timeout of 5m0s"
+        assert told(installed, plane_namespace)["GatewayReady"] == ("False", "ChartInstalling", said)
         installed.kill_program("helm-controller")
-        assert workspaces.condition(installed, plane_namespace, "phi", "Ready").get("status") != "True"
+        assert told(installed, plane_namespace)["ChartReady"] == ("Unknown", "ChartInstalling", said)
         installed.start_program("helm-controller")
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        wait_well(installed, plane_namespace, "1.5.6")
         (pool,) = workspaces.items(installed, plane_namespace, "inferencepool")
         assert pool["metadata"]["name"] == "phi-inferencepool"
+
+
+def with_toleration(behind, operator):
+    """The fields of `gateway` with a toleration of the endpoint picker."""
+    values = {"inferenceExtension": {"tolerations": [{"key": "a", "operator": operator}]}}
+    return {**behind, "endpointPicker": {"values": values}}
+
+
+def test_values_that_the_api_server_refuses_are_said_and_corrected(installed, plane_namespace, behind):
+    with ControllerProcess(installed):
+        create(installed, plane_namespace, with_toleration(behind, "Nonsense"))
+        said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
+        assert said == ""
+        assert told(installed, plane_namespace)["GatewayReady"] == ("False", "InstallFailed", said)
+        create(installed, plane_namespace, with_toleration(behind, "Exists"))
+        wait_well(installed, plane_namespace)
+        create(installed, plane_namespace, with_toleration(behind, "Nonsense"))
+        said = message(installed, plane_namespace, "ChartReady", "UpgradeFailed")
+        assert said == ""
+        create(installed, plane_namespace, with_toleration(behind, "Exists"))
+        wait_well(installed, plane_namespace)
 
 
 def test_a_quota_that_refuses_the_endpoint_picker(installed, plane_namespace, behind):
@@ -164,7 +208,7 @@ def test_a_quota_that_refuses_the_endpoint_picker(installed, plane_namespace, be
         installed.kubectl("delete", "resourcequota", "small", "-n", plane_namespace, actor="user")
         # The ReplicaSet's own back-off may be long by now; a user restarts the rollout.
         installed.kubectl("rollout", "restart", "deployment/phi-inferencepool-epp", "-n", plane_namespace, actor="user")
-        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+        wait_well(installed, plane_namespace)
 
 
 def test_a_service_account_that_is_gone(installed, plane_namespace, behind):

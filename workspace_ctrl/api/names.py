@@ -17,12 +17,13 @@ WORKSPACE_NAME_RULE: Final = (
 
 _HELM_RELEASE_LIMIT = 53
 _CHART_KEEPS = 40
-_POOL_SUFFIX = "-inferencepool"
 _PICKER_SUFFIX = "-epp"
 _HEADLESS_SUFFIX = "-headless"
 _DNS_LABEL_LIMIT = 63
 _HASH_LENGTH = 8
 
+DEFAULT_CHART: Final = "inferencepool"
+"""The chart that installs pool and endpoint picker unless an installation lists another one."""
 STATEFUL_SET_NAME_LIMIT: Final = 52
 """Its pods carry the label controller-revision-hash: the name, a dash and ten characters, at most 63 in all."""
 CLAIM_SUFFIX: Final = "-weights"
@@ -53,9 +54,12 @@ def is_valid(workspace: str) -> bool:
     return re.fullmatch(WORKSPACE_NAME_PATTERN, workspace) is not None
 
 
-def names(workspace: str) -> Names:
-    """Return the names of all objects of the Workspace called `workspace`."""
-    release = release_name(workspace)
+def names(workspace: str, chart: str = DEFAULT_CHART, *, release: str = "") -> Names:
+    """Return the names of all objects of the Workspace called `workspace`, whose pool the chart of the name `chart` makes.
+
+    A `release` that is there already says more than the name of its chart.
+    """
+    release = release or release_name(workspace, chart)
     return Names(
         workspace=workspace,
         workload=workspace,
@@ -69,16 +73,18 @@ def names(workspace: str) -> Names:
     )
 
 
-def release_name(workspace: str) -> str:
+def release_name(workspace: str, chart: str = DEFAULT_CHART) -> str:
     """Return the Helm release's name, which OCIRepository, HelmRelease and InferencePool share.
 
-    `<workspace>-inferencepool` while Helm takes it (53 characters): KAITO's users rely on that name, and two of them can never
-    share the 40 characters that the chart keeps. Longer ones are cut to 40 with a hash at the end.
+    `<workspace>-<chart>`, so that releases of two charts stand side by side while one takes the other's place. With `inferencepool`, while
+    Helm takes it (53 characters): KAITO's users rely on that name, and two of them can never share the 40 characters that the charts keep.
+    With others, while it has these 40. Longer ones are cut to 40 with a hash at the end.
     """
-    plain = workspace + _POOL_SUFFIX
-    if len(plain) <= _HELM_RELEASE_LIMIT:
+    plain = f"{workspace}-{re.sub('[^a-z0-9]+', '-', chart)}".rstrip("-")
+    is_default = chart == DEFAULT_CHART
+    if len(plain) <= (_HELM_RELEASE_LIMIT if is_default else _CHART_KEEPS):
         return plain
-    digest = hashlib.sha256(workspace.encode()).hexdigest()[:_HASH_LENGTH]
+    digest = hashlib.sha256((workspace if is_default else plain).encode()).hexdigest()[:_HASH_LENGTH]
     return f"{workspace[: _CHART_KEEPS - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
 
 

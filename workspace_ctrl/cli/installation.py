@@ -1,5 +1,6 @@
 """Options that say what the installation decides; `run` and `plan` share them."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,21 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
     return merged
 
 
+def helm_of(file: SettingsFile) -> str:
+    """Return the path of the helm program by which charts are looked at; empty where they are not.
+
+    Raises:
+        click.UsageError: it is not there; exit code 2.
+    """
+    if not file.chart_check.enabled:
+        return ""
+    program = shutil.which(file.chart_check.helm)
+    if program is None:
+        remedy = "use the image with helm (make image TARGET=with-helm), or set chartCheck.enabled to false"
+        raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} is not there; {remedy}")
+    return program
+
+
 def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden
     try:
         return parse_feature_gates(text)["gatewayAPIInferenceExtension"] if text else default
@@ -107,11 +123,15 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     """Return the default chart; another address or version is not that of the file's digest."""
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
     digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
+    layout = chart.layout if url == chart.url else ""
+    chosen = replace(
+        chart, url=url, version=version, digest=digest, layout=layout, insecure=options["chart_insecure"] or chart.insecure
+    )
     try:
-        find_layout(url.rpartition("/")[2], version)
+        find_layout(chosen.values_of, version)
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
-    return replace(chart, url=url, version=version, digest=digest, insecure=options["chart_insecure"] or chart.insecure)
+    return chosen
 
 
 def _parse_gateway(text: str) -> GatewayChoice:

@@ -10,7 +10,7 @@ from typing import Unpack
 import click
 
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
-from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings, read_settings_file
+from workspace_ctrl.cli.installation import InstallationOptions, helm_of, installation_options, plan_settings, read_settings_file
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.controller.settings import Settings
@@ -55,14 +55,16 @@ def run_command(
 ) -> None:
     """Run the controller until a signal ends it."""
     _set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
+    file = read_settings_file(options["config"])
     settings = Settings(
         plan=plan_settings(options),
         scope=scope_of(options),
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
-        probe=probe_of(options, read_settings_file(options["config"]).probe.settings()),
+        probe=probe_of(options, file.probe.settings()),
         events=events,
+        helm=helm_of(file),
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
 

@@ -4,9 +4,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from workspace_ctrl.api.names import names
+from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.controller.claims import accepted_claims, claims_of
-from workspace_ctrl.controller.kinds import BY_KIND, GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD, WATCHED, WORKSPACE, WatchedKind
+from workspace_ctrl.controller.kinds import (
+    BY_KIND,
+    GATEWAY_PROXY,
+    GATEWAY_SERVICE,
+    HELM_RELEASE,
+    INFERENCE_POOL,
+    OCI_REPOSITORY,
+    PICKER_POD,
+    WATCHED,
+    WORKSPACE,
+    WatchedKind,
+)
 from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.parts import PartStore, PartTable
 from workspace_ctrl.controller.patience import Activity
@@ -17,7 +28,7 @@ from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.parts import PartId, part_id
-from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -73,15 +84,15 @@ class Cache:
         taken: Mapping[Claim, ClaimHolder] = MappingProxyType({}),
     ) -> Snapshot:
         """Return what is there of the Workspace `key`; `now` is the event loop's time, `taken` what others claim on listeners."""
-        namespace, workspace = key
-        derived = names(workspace)
+        namespace = key[0]
         stores = self.stores
+        derived = self._names(key, memory.interests.chart)
 
         def get(kind: str, name: str) -> Any:  # noqa: ANN401
             return stores[kind].get((namespace, name))
 
         source, release = get("OCIRepository", derived.source), get("HelmRelease", derived.source)
-        parts = self._parts_of(key)
+        parts, former = self._parts_of(key), self._former(key, derived)
         own = [get(kind, derived.workload) for kind in ("Deployment", "StatefulSet")]
         return Snapshot(
             workloads=tuple(workload for workload in own if workload is not None),
@@ -97,7 +108,9 @@ class Cache:
             parts=parts,
             part_kinds=self._part_kinds(key[0]).difference(missing_kinds),
             swept=memory.swept,
-            parts_edited=memory.healing.look(release, source.digest if source is not None else "", parts, now),
+            # While one chart takes another's place, objects come and go.
+            parts_edited=memory.healing.look(None if former else release, source.digest if source is not None else "", parts, now),
+            former=former,
             endpoint_picker=get("Deployment", derived.endpoint_picker),
             picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),
             pool=get("InferencePool", derived.release),
@@ -117,6 +130,21 @@ class Cache:
             answers=memory.answers,
             tolerated=memory.tolerated,
         )
+
+    def _names(self, key: Key, chart: str) -> Names:
+        """Return the names of a Workspace's objects; where it asks for no chart, with those of the one that is there."""
+        if chart:
+            return names(key[1], chart)
+        releases = self.stores[HELM_RELEASE.kind].owned_by(key)
+        return names(key[1], release=releases[0].ref.name if releases else "")
+
+    def _former(self, key: Key, derived: Names) -> FormerCharts:
+        """Return what charts under other names have made of a Workspace."""
+        sources, releases, pools = (
+            tuple(record for record in self.stores[resource.kind].owned_by(key) if record.ref.name != derived.release)
+            for resource in (OCI_REPOSITORY, HELM_RELEASE, INFERENCE_POOL)
+        )
+        return FormerCharts(sources, releases, pools) if sources or releases or pools else NO_FORMER_CHARTS
 
     def _parts_of(self, key: Key) -> dict[PartId, int]:
         """Return the objects of a Workspace's chart; those of two kinds lie in stores, as more is read in them."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from workspace_ctrl.controller.asking import Asker
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
@@ -51,6 +52,7 @@ class Controller:
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
         self._references = References(client, self._add)
         self._prober = _prober(client, settings.probe, self._add)
+        self._charts = ChartLooks(settings.helm, self._add) if settings.helm else None
         self._reconciler = Reconciler(
             client,
             self._cache,
@@ -60,6 +62,7 @@ class Controller:
             status_written=self._status_written,
             claims_changed=self._add,
             prober=self._prober,
+            charts=self._charts,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,6 +81,8 @@ class Controller:
             await self._references.close()
             if self._prober is not None:
                 await self._prober.close()
+            if self._charts is not None:
+                await self._charts.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

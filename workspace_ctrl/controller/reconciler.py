@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.claims import ClaimIndex
 from workspace_ctrl.controller.crowd import Crowd
 from workspace_ctrl.controller.interests import InterestIndex
@@ -55,13 +56,15 @@ class Reconciler:
         status_written: Callable[[StatusChange], None],
         claims_changed: Callable[[Key], None],
         prober: Prober | None = None,
+        charts: ChartLooks | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._status_written = status_written
-        self._steps = StepRunner(client, cache, references, settings)
+        self._steps = StepRunner(client, cache, references, settings, charts)
+        self._charts = charts
         self._prober = prober
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
@@ -172,6 +175,8 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         referenced, taken = self._references.of(key), self._claims.taken(key)
         snapshot = self._cache.snapshot(key, memory, referenced, self._missing_kinds(), now, taken)
+        if self._charts is not None:
+            snapshot = replace(snapshot, chart_findings=self._charts.findings)
         return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:

@@ -63,6 +63,8 @@ class Settings:
     """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
     settle_interval: float = 0.5
     """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
+    helm: str = ""
+    """Path of the helm program by which charts are looked at before their first use; empty where they are not."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     events: bool = True
     """Whether transitions are told by events on the Workspace."""

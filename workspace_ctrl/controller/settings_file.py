@@ -120,6 +120,7 @@ class ChartSourceSettings(Stanza):
     url: _Url = _DEFAULT_CHART.url
     version: str = _DEFAULT_CHART.version
     digest: _Digest | None = None
+    layout: str | None = Field(default=None, min_length=1)
     insecure: bool = False
     secret_ref: SecretReference | None = None
     cert_secret_ref: SecretReference | None = None
@@ -128,7 +129,7 @@ class ChartSourceSettings(Stanza):
     @model_validator(mode="after")
     def _layout_is_known(self) -> "ChartSourceSettings":
         try:
-            find_layout(self.source().chart, self.version)
+            find_layout(self.source().values_of, self.version)
         except UnknownChartError as error:
             raise PydanticCustomError("rule", "cannot be used: {error}", {"error": str(error)}) from None
         return self
@@ -141,6 +142,7 @@ class ChartSourceSettings(Stanza):
             url=self.url,
             version=self.version,
             digest=self.digest or "",
+            layout=self.layout or "",
             insecure=self.insecure,
             secret=self.secret_ref.name if self.secret_ref else "",
             cert_secret=self.cert_secret_ref.name if self.cert_secret_ref else "",
@@ -167,6 +169,13 @@ class EndpointPickerSettings(Stanza):
             allow_values_from=self.allow_values_from,
             **kept,
         )
+
+
+class ChartCheckSettings(Stanza):
+    """Whether charts are looked at with Helm before their first use."""
+
+    enabled: bool = False
+    helm: str = Field(default="helm", min_length=1)
 
 
 class ModelServerSettings(Stanza):
@@ -200,6 +209,7 @@ class SettingsFile(Stanza):
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
+    chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     timeout: _Duration | None = None

@@ -19,6 +19,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.kinds import CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
 from workspace_ctrl.controller.references import References
@@ -33,6 +34,8 @@ from workspace_ctrl.planning.steps import (
     Apply,
     AskFlux,
     Delete,
+    LookAtChart,
+    Question,
     ReadConfig,
     ReadScale,
     Resume,
@@ -58,8 +61,11 @@ _CALM_BETWEEN_REQUESTS: Final = 10.0
 class StepRunner:
     """Carries out steps on the API server; refusals become problems, passing errors are raised."""
 
-    def __init__(self, client: Client, cache: Cache, references: References, settings: Settings) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, references: References, settings: Settings, charts: ChartLooks | None = None
+    ) -> None:
         self._client = client
+        self._charts = charts
         self._cache = cache
         self._references = references
         self._settings = settings
@@ -72,12 +78,11 @@ class StepRunner:
             NotFoundError: the namespace is not there (any more).
         """
         match step:
-            case TryWorkload():
-                await self._try_workload(step, workspace, memory)
-            case ReadConfig(ref, version):
-                await self._read_config(ref, version, memory)
-            case ReadScale(ref, uid):
-                await self._read_scale(workspace, ref, uid, memory)
+            case TryWorkload() | ReadConfig() | ReadScale():
+                await self._find_answer(step, workspace, memory)
+            case LookAtChart(chart):
+                if self._charts is not None:
+                    self._charts.look(chart, workspace.key)
             case Apply():
                 return await self._apply(step, workspace, memory)
             case Delete(ref, uid):
@@ -92,6 +97,15 @@ class StepRunner:
                 memory.left_since, memory.swept = None, False
                 await self._set_finalizer(workspace, present=present)
         return None
+
+    async def _find_answer(self, question: Question, workspace: WorkspaceRecord, memory: Memory) -> None:
+        match question:
+            case TryWorkload():
+                await self._try_workload(question, workspace, memory)
+            case ReadConfig(ref, version):
+                await self._read_config(ref, version, memory)
+            case ReadScale(ref, uid):
+                await self._read_scale(workspace, ref, uid, memory)
 
     async def _try_workload(self, step: TryWorkload, workspace: WorkspaceRecord, memory: Memory) -> None:
         tried, adopting = applied_hash(step.manifest), is_adopted(workspace.annotations, step.manifest["kind"])

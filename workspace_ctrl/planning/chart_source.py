@@ -24,10 +24,16 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
             raise SpecError(f"gateway.chart.{field}", problem, "remove it, or choose another source")
     version = asked.version or source.version
     try:
-        find_layout(source.chart, version)
+        find_layout(source.values_of, version)
     except UnknownChartError as error:
         raise UnknownChartError(f"gateway.chart.version: {error}" if asked.version else str(error)) from None
     return replace(source, version=version, digest=asked.digest or source.digest)
+
+
+def chart_name(asked: Chart | None, settings: PlanSettings) -> str:
+    """Return the name of the chart that a Workspace asks for; of a source that is not listed, the first one's."""
+    name = asked.name if asked is not None else None
+    return next((source for source in settings.charts if source.name == name), settings.chart).chart
 
 
 def _named(name: str, settings: PlanSettings) -> ChartSource:

@@ -90,7 +90,7 @@ def check_installed(settings: PlanSettings) -> None:
     """
     picker = settings.picker
     for source in settings.charts:
-        layout = find_layout(source.chart, source.version)
+        layout = find_layout(source.values_of, source.version)
         protected = protected_paths(layout)
         _check(trap_in(layout, picker.values), ("endpointPicker", "values"))
         for path, _ in leaves(picker.values):

@@ -61,7 +61,7 @@ def helm_release(
         "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"},
     }
     picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
-    layout = find_layout(chart.chart, chart.version)
+    layout = find_layout(chart.values_of, chart.version)
     spec = {
         "chartRef": {"kind": "OCIRepository", "name": names.source},
         "releaseName": names.release,

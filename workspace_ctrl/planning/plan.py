@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.names import Names, is_valid, names
+from workspace_ctrl.api.names import DEFAULT_CHART, Names, is_valid, names
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
@@ -27,7 +27,8 @@ from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.route import http_route, routing, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, Interests, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Delete, Interests, LookAtChart, SetFinalizer, Step, TryWorkload
+from workspace_ctrl.planning.succession import Succession, retirement_steps, succession
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import InferencePool
@@ -81,14 +82,19 @@ class _Planner:
         self._server = server
         self._snapshot = snapshot
         self._settings = settings
-        self._names: Names = names(workspace.meta.ref.name)
+        self._names: Names = names(workspace.meta.ref.name, prepared.interests.chart or DEFAULT_CHART)
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
         self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
         self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
         self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
-        self._asked = routing(self._owner.ref, spec.gateway, self._pool_ref or self._names.release, self._models, settings)
+        self._own_pool = self._pool_ref or self._names.release
+        is_own = not self._pool_ref and not self._route_ref
+        leads = succession(snapshot, self._own_pool, self._chosen.parents) if is_own else Succession(self._own_pool)
+        self._moving = leads.problem
+        asked = routing(self._owner.ref, spec.gateway, leads.pool, self._models, settings)
+        self._asked = replace(asked, announced=leads.announced) if leads.announced else asked
         # What somebody else's route claims is not ours to settle.
         self._claims: frozenset[Claim] = frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
 
@@ -180,6 +186,7 @@ class _Planner:
         elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
             self._plan_chart(decisions.workload_kind, parents)
             self._plan_repair()
+            self._steps.extend(retirement_steps(self._workspace, self._snapshot, self._names.release))
         pool = self._named("InferencePool", self._pool_ref)
         if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
             text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
@@ -191,12 +198,13 @@ class _Planner:
     def _plan_route(self, decisions: Decisions) -> Decisions:
         """Plan our route, without what an older Workspace claims."""
         parents, asked = decisions.parents, self._asked
+        self._problems.extend([self._moving] if self._moving is not None else [])
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
         self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
         if not granted.leads_anywhere:
             self._remove_route()
-        elif parents and self._pool() is not None:
+        elif parents and (self._pool() is not None or self._moving is not None):
             # Without its pool a route would only answer 500, and say so in its status.
             key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
             self._apply(
@@ -263,8 +271,26 @@ class _Planner:
             self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
             return
         manifest = self._prepared.manifest("source", lambda: flux.oci_repository(self._owner, self._names, chart))
-        if self._apply(manifest, LinkName.SOURCE):
+        if self._may_use(chart, manifest) and self._apply(manifest, LinkName.SOURCE):
             self._plan_release(workload_kind, parents, chart)
+
+    def _may_use(self, chart: ChartSource, source: Manifest) -> bool:
+        """Whether a chart that is not in use yet is known to be as its layout says, where that is asked for.
+
+        Flux installs a new chart by itself once the OCIRepository has it, so the look comes before that.
+        """
+        findings, live = self._snapshot.chart_findings, self._snapshot.source
+        if findings is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
+            return True
+        found = findings.get(chart.id)
+        if found is not None and found.holds:
+            return True
+        self._steps.append(LookAtChart(chart.id))
+        problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is looked at with Helm before its first use")
+        if found is not None:
+            problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
+        self._problems.append(problem)
+        return False
 
     def _plan_release(self, workload_kind: str, parents: Sequence[Parent], chart: ChartSource) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.

@@ -10,6 +10,7 @@ from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
+from workspace_ctrl.planning.chart_source import chart_name
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_names import check_model_name
@@ -65,7 +66,7 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
     try:
         spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
-        watched = _gateway_interests(interests(spec), spec.gateway) if wanted else interests(spec)
+        watched = _gateway_interests(interests(spec), spec.gateway, settings) if wanted else interests(spec)
         server = model_server(workspace, spec, snapshot, settings)
         check_model_name(spec, server.model_names)
     except SpecError as error:
@@ -77,9 +78,10 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
     return Prepared(inputs, wanted, watched, spec, server)
 
 
-def _gateway_interests(watched: Interests, spec: GatewaySpec | None) -> Interests:
+def _gateway_interests(watched: Interests, spec: GatewaySpec | None, settings: PlanSettings) -> Interests:
     own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
-    return replace(watched, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "")
+    chart = chart_name(spec.chart if spec is not None else None, settings)
+    return replace(watched, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "", chart=chart)
 
 
 def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
-from workspace_ctrl.api.names import names
-from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.api.names import DEFAULT_CHART, names
+from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
+from workspace_ctrl.planning.chart_source import chart_name
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.gateways import named_gateways
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
@@ -110,7 +111,7 @@ def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceReco
     return HTTPRoute(
         Meta(ObjectRef("HTTPRoute", namespace, interests.route)),
         attached_to=tuple((gateway.ref, "") for gateway in world.gateways),
-        rules=(RouteRule(pools=(interests.pool or names(name).release,)),),
+        rules=(RouteRule(pools=(interests.pool or names(name, interests.chart or DEFAULT_CHART).release,)),),
     )
 
 
@@ -167,8 +168,9 @@ def _assumptions(decisions: Decisions) -> tuple[str, ...]:
 def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
     """Return a world in which chart and pool are there, and the Gateway that the Workspace or the installation names, or the only one."""
     namespace, name = workspace.key
-    derived = names(name)
-    choices = _named_gateways(workspace) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
+    spec = _gateway_spec(workspace)
+    derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
+    choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
     return Snapshot(
         source=OCIRepository(
             Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID),
@@ -189,9 +191,8 @@ def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gat
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
 
 
-def _named_gateways(workspace: WorkspaceRecord) -> tuple[GatewayChoice, ...]:
+def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
     try:
-        spec = parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
+        return parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
     except SpecError:
-        return ()  # planning says what is wrong
-    return named_gateways(workspace.key[0], spec)
+        return None  # planning says what is wrong

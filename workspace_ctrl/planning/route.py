@@ -20,8 +20,10 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 _MOST_MATCHES_OF_RULE = 64
 _MOST_MATCHES = 128
 """Of all rules together (Gateway API 1.5, validation of HTTPRoute); 16 rules are never reached."""
-_REST = 2
-"""Matches for the path and for all others."""
+_REST = 3
+"""Matches for the path, for all others, and for a pool that is announced."""
+_ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
+"""Header that no request has."""
 _ROOT = "/"
 
 
@@ -38,6 +40,8 @@ class Routing:
     hostnames: tuple[str, ...] = ()
     timeout: str = ""
     """Empty where the Gateway decides."""
+    announced: str = ""
+    """Pool that the Gateways are to prepare for, although no request leads there yet; empty for none."""
 
     @property
     def leads_anywhere(self) -> bool:
@@ -71,15 +75,16 @@ class Routing:
             yield self._rule(matches[start : start + _MOST_MATCHES_OF_RULE])
         if self.catch_all and self.path != _ROOT:
             yield self._rule([_by_path(_ROOT)])
+        if self.announced:
+            yield {"matches": [_by_path(_ROOT) | {"headers": [_header(f"{_ANNOUNCING}={self.announced}")]}]} | _to(self.announced)
 
     def _paths(self) -> list[str]:
         paths = [self.path] if self.path else []
         return [*paths, _ROOT] if self.catch_all and self.path != _ROOT else paths
 
     def _rule(self, matches: list[dict[str, Any]]) -> dict[str, Any]:
-        backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": self.pool}
         timeouts = {"timeouts": {"request": self.timeout}} if self.timeout else {}
-        return {"matches": matches, "backendRefs": [backend], **timeouts}
+        return {"matches": matches} | _to(self.pool) | timeouts
 
 
 _REWRITE = {"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}]}
@@ -139,6 +144,10 @@ def _headers(models: Sequence[str]) -> tuple[str, ...]:
     base = [f"{BASE_MODEL_HEADER}={name}" for name in models[:1]]
     own = [f"{MODEL_HEADER}={name}" for name in dict.fromkeys(models)]
     return tuple((own[: _MOST_MATCHES - _REST - len(base)]) + base)
+
+
+def _to(pool: str) -> dict[str, Any]:
+    return {"backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": pool}]}
 
 
 def _by_path(prefix: str) -> dict[str, Any]:

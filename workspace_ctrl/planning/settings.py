@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from workspace_ctrl.records.charts import ChartId
+
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
 """vLLM's own image, in a version that serves every preset of the catalog."""
 
@@ -33,6 +35,8 @@ class ChartSource:
     """Tag in the registry; it also chooses the layout of the values."""
     digest: str = ""
     """`sha256:...` of the manifest, where the chart is pinned: then the tag is not asked for."""
+    layout: str = ""
+    """Name of the chart whose values it takes, where that is not its own: of a fork under another name."""
     insecure: bool = False
     """Plain HTTP, for registries of tests and demos."""
     secret: str = ""
@@ -45,6 +49,16 @@ class ChartSource:
     def chart(self) -> str:
         """Name of the chart, the last part of its address."""
         return self.url.rpartition("/")[2]
+
+    @property
+    def id(self) -> ChartId:
+        """What it is fetched as."""
+        return ChartId(self.url, self.version, self.digest, self.layout, self.insecure)
+
+    @property
+    def values_of(self) -> str:
+        """Name of the chart whose layout its values have."""
+        return self.layout or self.chart
 
 
 @dataclass(frozen=True, slots=True)

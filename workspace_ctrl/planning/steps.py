@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.records.charts import ChartId
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -33,6 +34,13 @@ class ReadScale:
 
     ref: ObjectRef
     uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtChart:
+    """Look at a chart with Helm, beside the passes; what is found makes another pass due."""
+
+    chart: ChartId
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class SetFinalizer:
 
 Question = TryWorkload | ReadConfig | ReadScale
 """A step whose answer planning needs in order to go on."""
-Step = Question | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
+Step = Question | LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
 
 
 @dataclass(frozen=True)
@@ -120,5 +128,7 @@ class Interests:
     """Name of the InferencePool that `gateway.pool.ref` names."""
     companion: str = ""
     """Name of the ModelServer that a Gateway's class needs, or needed."""
+    chart: str = ""
+    """Name of the chart that makes the pool, from which the names of its objects follow; empty where none is asked for."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""

@@ -38,6 +38,7 @@ _BY_WORDS: Final = tuple(
             r"system:serviceaccount:\S+ cannot",
             "give the ServiceAccount with which Flux installs its rights back, or create it anew",
         ),
+        (r"\" is invalid: ", "correct the endpoint picker's values, which the API server refuses"),
         (r"don't meet the specifications of the schema|schema", "correct the values of the chart"),
         (r"chart .* not found|artifact not found", "Flux fetches the chart anew by itself"),
     )

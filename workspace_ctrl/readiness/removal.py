@@ -6,7 +6,7 @@ from workspace_ctrl.records.snapshot import Snapshot
 
 def removal_waits(snapshot: Snapshot, uid: str) -> str:
     """Return what the removal of the gateway objects of the Workspace `uid` waits for, and what keeps that; empty where all is gone."""
-    records = (snapshot.route, snapshot.release)
+    records = (snapshot.route, snapshot.release, *snapshot.former.releases)
     waits = [str(record.meta.ref) for record in records if record is not None and record.meta.is_controlled_by(uid)]
     left = snapshot.remaining_parts()
     if left and not waits:

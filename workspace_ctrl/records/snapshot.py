@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from workspace_ctrl.records.answers import Answers
+from workspace_ctrl.records.charts import ChartFinding, ChartId
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
@@ -14,6 +16,22 @@ from workspace_ctrl.records.parts import PartId, kind_of, unpack
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.probes import ProbeResult
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCharts:
+    """What charts have made that the Workspace asked for before; it stands beside what the chart of now makes, under other names."""
+
+    sources: tuple[OCIRepository, ...] = ()
+    releases: tuple[HelmRelease, ...] = ()
+    pools: tuple[InferencePool, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything of them."""
+        return bool(self.sources or self.releases or self.pools)
+
+
+NO_FORMER_CHARTS: Final = FormerCharts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,9 @@ class Snapshot:
     pods: tuple[Pod, ...] = ()
     source: OCIRepository | None = None
     release: HelmRelease | None = None
+    chart_findings: Mapping[ChartId, ChartFinding] | None = None
+    """What looking at charts has found; None where charts are not looked at before their first use."""
+    former: FormerCharts = NO_FORMER_CHARTS
     ages: StageAges = field(default_factory=StageAges)
     parts: Mapping[PartId, int] = field(default_factory=dict)
     """The chart's objects, with the checksums of their content."""
@@ -91,7 +112,9 @@ class Snapshot:
 
     def remaining_parts(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that are there although there is no release any more."""
-        return tuple(sorted({kind_of(part) for part in self.parts})) if self.release is None and not self.swept else ()
+        if self.release is not None or self.former.releases or self.swept:
+            return ()
+        return tuple(sorted({kind_of(part) for part in self.parts}))
 
     def workload(self, kind: str) -> Workload | None:
         """Return the Workspace's own workload of that kind, or None."""

@@ -50,6 +50,30 @@ def test_two_workspaces_never_share_an_endpoint_picker(one, other):
         assert names(one).release != names(other).release
 
 
+@given(valid_names, valid_names, st.sampled_from(["llm-d-router-gateway", "pool", "a-chart-with-a-name-of-40-characters-at-l"]))
+def test_releases_of_two_charts_never_share_an_endpoint_picker(one, other, chart):
+    theirs = names(other, chart)
+    assert theirs.endpoint_picker != names(one).endpoint_picker
+    assert theirs.release != names(one).release
+    assert (theirs.route, theirs.service) == (other, other)
+    assert len(theirs.endpoint_picker) <= 44
+    if one != other:
+        assert theirs.endpoint_picker != names(one, chart).endpoint_picker
+
+
+@pytest.mark.parametrize(
+    ("workspace", "release"),
+    [("phi", "phi-llm-d-router-gateway"), ("w" * 19, "w" * 19 + "-llm-d-router-gateway"), ("w" * 20, "w" * 20 + "-HASH")],
+)
+def test_a_release_of_another_chart_is_named_after_it(workspace, release):
+    digest = hashlib.sha256(f"{workspace}-llm-d-router-gateway".encode()).hexdigest()[:8]
+    assert names(workspace, "llm-d-router-gateway").release == release.replace("HASH", digest)
+
+
+def test_the_name_of_a_chart_becomes_one_that_objects_can_have():
+    assert names("phi", "forks_of.mine").release == "phi-forks-of-mine"
+
+
 @given(st.text(alphabet="ab", min_size=1, max_size=23))
 def test_long_names_with_a_common_beginning_stay_apart(tail):
     common = "w" * 40

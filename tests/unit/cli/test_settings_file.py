@@ -1,11 +1,12 @@
 """The settings file: what it may say, what an option overrides, and what is answered to a wrong one."""
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from tests.unit.cli.test_cli import REPOSITORY
-from workspace_ctrl.cli.installation import InstallationOptions, plan_settings, read_settings_file
+from workspace_ctrl.cli.installation import InstallationOptions, helm_of, plan_settings, read_settings_file
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of
 from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings
@@ -26,6 +27,7 @@ chartSources:
     certSecretRef: {{name: ca}}
     verify: {{provider: cosign, secretRef: {{name: keys}}}}
   - name: upstream
+  - {{name: fork, url: oci://registry.example/charts/fork, layout: inferencepool}}
 endpointPicker:
   resources: {{requests: {{cpu: 1, memory: 1Gi}}}}
   replicas: 2
@@ -69,6 +71,7 @@ def test_every_stanza_is_read(written):
                 verification=Verification("cosign", "keys"),
             ),
             ChartSource(name="upstream"),
+            ChartSource(name="fork", url="oci://registry.example/charts/fork", layout="inferencepool"),
         ),
         picker=PickerSettings(
             resources={"requests": {"cpu": 1, "memory": "1Gi"}},
@@ -118,9 +121,30 @@ def test_options_go_before_the_file(written):
     assert changed.model_server_image == "registry.example/vllm:v2"
 
 
+def test_a_fork_has_the_values_of_the_chart_that_it_names_and_names_of_its_own(written):
+    fork = "chartSources: [{name: fork, url: 'oci://registry.example/charts/fork', layout: inferencepool}]"
+    result = CliRunner().invoke(main, ["plan", "--config", str(written(fork)), "-f", QUICKSTART, "-o", "yaml"])
+    assert result.exit_code == 0, result.output
+    release = next(entry for entry in yaml.safe_load_all(result.stdout) if entry["kind"] == "HelmRelease")
+    assert release["spec"]["releaseName"] == release["metadata"]["name"] == "workspace-phi-4-mini-fork"
+    assert release["spec"]["values"]["inferencePool"]["targetPorts"] == [{"number": 5000}]
+    route = next(entry for entry in yaml.safe_load_all(result.stdout) if entry["kind"] == "HTTPRoute")
+    assert route["spec"]["rules"][0]["backendRefs"][0]["name"] == "workspace-phi-4-mini-fork"
+
+
+def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
+    assert helm_of(read_settings_file(written("chartCheck: {helm: no-such-helm}"))) == ""
+    with pytest.raises(click.UsageError, match="chartCheck.helm: no-such-helm is not there; use the image with helm"):
+        helm_of(read_settings_file(written("chartCheck: {enabled: true, helm: no-such-helm}")))
+    assert helm_of(read_settings_file(written("chartCheck: {enabled: true, helm: sh}"))).endswith("/sh")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        pytest.param("chartSources: [{url: 'oci://a/fork'}]", "the values of chart fork v1.5.0 are not known", id="fork"),
+        pytest.param("chartSources: [{url: 'oci://a/b', layout: x}]", "the values of chart x v1.5.0 are not known", id="layout"),
+        pytest.param("chartCheck: {enable: true}", "chartCheck.enable is not known; did you mean enabled?", id="check"),
         pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
         pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; write one of", id="deeper"),
         pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),

@@ -58,7 +58,8 @@ def manifests(snapshot=None, record=None, settings=SETTINGS):
     full = with_accepted(snapshot or Snapshot(source=source(), pool=pool(), **GATEWAYS), record, settings)
     first = applied(plan(record or workspace(), full, settings))
     if "OCIRepository" in first:
-        full = replace(full, source=source(hash_=applied_hash(first["OCIRepository"])))
+        fetched = source(hash_=applied_hash(first["OCIRepository"]))
+        full = replace(full, source=replace(fetched, meta=replace(fetched.meta, ref=ref_of(first["OCIRepository"]))))
     return {**first, **applied(plan(record or workspace(), full, settings))}
 
 

@@ -1,0 +1,122 @@
+"""The chart is changed while requests run: how many are lost, and that all is well afterwards."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.repacking import repack
+from e2e.traffic import Traffic
+
+RELEASE = "phi-inferencepool"
+PICKER = f"{RELEASE}-epp"
+MODEL = "phi-4-mini-instruct"
+
+
+@pytest.fixture
+def behind(serving_cluster, namespace):
+    workspaces.apply(serving_cluster, namespace, workspaces.gateway())
+    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    yield workspaces.behind("inference-gateway", namespace)
+    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+
+
+def apply(cluster, namespace, **gateway):
+    workspaces.apply(cluster, namespace, workspaces.workspace(gateway=gateway))
+
+
+def url(cluster, namespace):
+    return workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
+
+
+def wait_chart(cluster, namespace, version):
+    """Wait until the status speaks of the chart in that version."""
+    path = f"jsonpath={{.status.gateway.chart.version}}={version}"
+    cluster.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=60s")
+
+
+def picker(cluster, namespace):
+    """The endpoint picker's Deployment."""
+    return workspaces.get(cluster, namespace, "deployment", PICKER)
+
+
+def configured(folder, settings):
+    """Write a settings file and return the controller's arguments for it."""
+    path = folder / "settings.yaml"
+    path.write_text(json.dumps(settings))
+    return "--config", str(path)
+
+
+@pytest.mark.parametrize("failure_mode", ["FailOpen", "FailClose"])
+def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, tmp_path, capsys):
+    """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none.
+
+    Both versions run the endpoint picker of 1.5, the only one that the cluster has an image of; its resources change in the same edit.
+    """
+    cluster, pool = serving_cluster, {"failureMode": failure_mode}
+    settings = {"endpointPicker": {"values": {"inferenceExtension": {"image": {"tag": "v1.5.0"}}}}}
+    with ControllerProcess(cluster, *configured(tmp_path, settings)):
+        apply(cluster, namespace, chart={"version": "v1.4.0"}, pool=pool, **behind)
+        workspaces.wait_ready(cluster, namespace, "phi")
+        uid = workspaces.get(cluster, namespace, "inferencepool", RELEASE)["metadata"]["uid"]
+        before = picker(cluster, namespace)
+        with Traffic(cluster, url(cluster, namespace), MODEL) as traffic:
+            more = {"resources": {"requests": {"cpu": "100m"}}}
+            apply(cluster, namespace, chart={"version": "v1.5.0"}, pool=pool, endpointPicker=more, **behind)
+            wait_chart(cluster, namespace, "v1.5.0")
+            workspaces.wait_ready(cluster, namespace, "phi")
+            traffic.wait_answered()
+        with capsys.disabled():
+            print(f"\n  upgrade 1.4.0 to 1.5.0, {failure_mode}: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
+        found = workspaces.get(cluster, namespace, "inferencepool", RELEASE)
+        assert found["metadata"]["uid"] == uid  # in place
+        assert found["spec"]["endpointPickerRef"]["failureMode"] == failure_mode
+        assert found["spec"]["appProtocol"] == "http"  # the layout of 1.5 leaves it to the CRD
+        values = workspaces.get(cluster, namespace, "helmrelease", RELEASE)["spec"]["values"]
+        assert "targetPortNumber" not in values["inferencePool"]  # a key of 1.4
+        after = picker(cluster, namespace)
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert after["spec"]["template"] != before["spec"]["template"]
+        assert after["spec"]["strategy"]["type"] == "Recreate"
+        assert len(workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")) == 1
+        assert traffic.answers[200] > 0
+
+
+FORK = "another-inferencepool"
+
+
+@pytest.fixture
+def fork(serving_cluster, tmp_path):
+    """The chart in the cluster's registry under another name, which makes it another one for Helm and Flux; its URL."""
+    return repack(serving_cluster, tmp_path, name=FORK)
+
+
+def names_of(cluster, namespace, kind):
+    """The names of the Workspace's objects of a kind."""
+    return {item["metadata"]["name"] for item in workspaces.items(cluster, namespace, kind, "workspace-ctrl/workspace=phi")}
+
+
+def test_no_request_is_lost_when_another_chart_takes_its_place(serving_cluster, namespace, behind, fork, tmp_path, capsys):
+    cluster = serving_cluster
+    source = {"name": "fork", "url": fork, "version": "v1.5.0", "layout": "inferencepool", "insecure": True}
+    with ControllerProcess(cluster, *configured(tmp_path, {"chartSources": [{}, source]})):
+        apply(cluster, namespace, **behind)
+        workspaces.wait_ready(cluster, namespace, "phi")
+        with Traffic(cluster, url(cluster, namespace), MODEL) as traffic:
+            apply(cluster, namespace, chart={"name": "fork"}, **behind)
+            workspaces.wait_gone(cluster, namespace, "helmrelease", RELEASE)
+            workspaces.wait_gone(cluster, namespace, "ocirepository", RELEASE)
+            workspaces.wait_gone(cluster, namespace, "inferencepool", RELEASE)
+            workspaces.wait_gone(cluster, namespace, "deployment", PICKER)
+            workspaces.wait_ready(cluster, namespace, "phi")
+            traffic.wait_answered()
+        with capsys.disabled():
+            print(f"\n  another chart: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
+        assert traffic.lost == {}
+        for kind in ("helmrelease", "ocirepository", "inferencepool"):
+            assert names_of(cluster, namespace, kind) == {f"phi-{FORK}"}
+        assert names_of(cluster, namespace, "service") == {"phi", f"phi-{FORK}-epp"}
+        assert workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["pool"] == f"phi-{FORK}"
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
+        assert names_of(cluster, namespace, "inferencepool") == set()

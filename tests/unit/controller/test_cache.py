@@ -1,0 +1,71 @@
+"""The snapshot of a Workspace: which of the objects that carry its label are of its chart of now, and which of a former one."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, source
+from workspace_ctrl.api.names import names
+from workspace_ctrl.controller.cache import Cache
+from workspace_ctrl.controller.healing import Healing
+from workspace_ctrl.controller.memory import Memory
+from workspace_ctrl.controller.references import Referenced
+from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts
+
+KEY = (NAMESPACE, NAME)
+OLD, NEW = names(NAME), names(NAME, "fork")
+
+
+def named(record, name):
+    return replace(record, meta=replace(record.meta, ref=replace(record.meta.ref, name=name)))
+
+
+def cache(*charts):
+    """A cache with what these charts have made."""
+    made = Cache()
+    for version, derived in enumerate(charts, start=1):
+        for record in (source(), release(), pool()):
+            made.stores[record.ref.kind].put((NAMESPACE, derived.release), named(record, derived.release), version)
+        made.stores["Deployment"].put((NAMESPACE, derived.endpoint_picker), named(picker(), derived.endpoint_picker), version)
+    return made
+
+
+def seen(made, chart="inferencepool", memory=None):
+    memory = memory or Memory()
+    memory.interests = Interests(chart=chart)
+    return made.snapshot(KEY, memory, Referenced(), (), 0.0)
+
+
+def test_one_chart_is_that_of_now():
+    snapshot = seen(cache(OLD))
+    assert (snapshot.release, snapshot.source, snapshot.pool) == (release(), source(), pool())
+    assert snapshot.former is NO_FORMER_CHARTS
+
+
+def test_what_another_chart_has_made_is_told_apart():
+    made = cache(OLD, NEW)
+    snapshot = seen(made, "fork")
+    assert {record.ref.name for record in (snapshot.release, snapshot.source, snapshot.pool)} == {NEW.release}
+    assert snapshot.endpoint_picker.ref.name == NEW.endpoint_picker
+    assert snapshot.former == FormerCharts((source(),), (release(),), (pool(),))
+    assert seen(made).former.releases == (named(release(), NEW.release),)
+
+
+@pytest.mark.parametrize("derived", [OLD, NEW])
+def test_where_no_chart_is_asked_for_the_one_that_is_there_counts(derived):
+    snapshot = seen(cache(derived), "")
+    assert snapshot.release.ref.name == snapshot.pool.ref.name == derived.release
+    assert snapshot.former is NO_FORMER_CHARTS
+    assert seen(Cache(), "").release is None
+
+
+def test_nobody_is_said_to_edit_while_one_chart_takes_another_s_place():
+    def state(*charts):
+        memory = Memory()
+        seen(cache(*charts), memory=memory)
+        return memory.healing
+
+    assert state(OLD, NEW) == Healing()
+    assert state(OLD) != Healing()
+    assert release().has_installed(DIGEST)

@@ -1,0 +1,114 @@
+"""Each chart is looked at once for all who wait for it, and again only where it was not right."""
+
+import asyncio
+
+import pytest
+from pyhelm3.errors import Error as HelmError
+
+from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.controller import chart_looks
+from workspace_ctrl.controller.chart_looks import ChartLooks, finding
+from workspace_ctrl.controller.helm import Report
+from workspace_ctrl.planning.chart_check import Check
+from workspace_ctrl.records.charts import ChartFinding, ChartId
+
+CHART = ChartId("oci://registry.example/charts/inferencepool", "v1.5.0")
+OTHER = ChartId("oci://registry.example/charts/inferencepool", "v1.4.0")
+ONE, TWO = ("a", "one"), ("a", "two")
+
+
+def report(*broken):
+    checks = [Check("it selects our pods", holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
+    return Report("inferencepool", "v1.5.0", "", checks)
+
+
+class Looker:
+    """Answers looks in turn, and keeps what was asked and who was told."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+        self.told = asyncio.Queue()
+        self.looks = ChartLooks("helm", self.told.put_nowait, self.look)
+
+    async def look(self, program, chart):
+        self.asked.append((program, chart))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def wait_told(self, *keys):
+        """Wait until these are told next, in any order."""
+        async with asyncio.timeout(5):
+            assert sorted([await self.told.get() for _ in keys]) == sorted(keys)
+
+
+async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
+    looker = Looker(report())
+    for key in (ONE, TWO, ONE):
+        looker.looks.look(CHART, key)
+    assert looker.looks.findings == {}
+    await looker.wait_told(ONE, TWO)
+    looker.looks.look(CHART, ONE)
+    assert looker.asked == [("helm", CHART)]
+    assert looker.looks.findings == {CHART: ChartFinding()}
+    await looker.looks.close()
+
+
+async def test_charts_are_told_apart():
+    looker = Looker(report(), report(("at our port", "found 1, not 2")))
+    looker.looks.look(CHART, ONE)
+    looker.looks.look(OTHER, TWO)
+    await looker.wait_told(ONE, TWO)
+    assert [looker.looks.findings[chart].holds for chart in (CHART, OTHER)] == [True, False]
+    await looker.looks.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(HelmError(1, b"", b"no such host"), "Helm says: no such host", id="not fetched"),
+        pytest.param(OSError("no room"), "Helm says: no room", id="no room"),
+        pytest.param(report(("at our port", "found 1, not 2")), '"at our port": found 1, not 2', id="not right"),
+        pytest.param(
+            UnknownChartError("the values of chart x are not known"), "the values of chart x are not known", id="another chart"
+        ),
+    ],
+)
+async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_wait(monkeypatch, caplog, answer, words):
+    monkeypatch.setattr(chart_looks, "_FIRST_DELAY", 0.0)
+    looker = Looker(answer, report())
+    looker.looks.look(CHART, ONE)
+    with caplog.at_level("WARNING"):
+        await looker.wait_told(ONE)
+    assert words in caplog.text
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)  # that it is worth asking again
+    assert len(looker.asked) == 1
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings == {CHART: ChartFinding()}
+    await looker.looks.close()
+
+
+async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
+    looker = Looker(HelmError(1, b"", b"no such host"))
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings[CHART] == ChartFinding(
+        "ChartNotChecked",
+        "chart inferencepool v1.5.0 cannot be looked at: Helm says: no such host; see whether the controller reaches the registry; it is "
+        "tried again",
+    )
+    await looker.looks.close()
+    assert looker.told.empty()
+
+
+def test_the_first_difference_is_told_with_a_way_to_see_all():
+    assert finding(CHART, report()) == ChartFinding()
+    port, names = ("at our port", "found [], not [{'number': 5000}]"), ("and so has its Service", "found 'x', not 'y'")
+    see = "choose another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
+    said = "chart inferencepool v1.5.0 is not as its layout says: \"at our port\": found [], not [{'number': 5000}]"
+    assert finding(CHART, report(port)) == ChartFinding("ChartCheckFailed", f"{said}; {see}", terminal=True)
+    assert finding(CHART, report(port, names)).message == f"{said}, and 1 more differs; {see}"
+    assert finding(CHART, report(port, names, names)).message == f"{said}, and 2 more differ; {see}"

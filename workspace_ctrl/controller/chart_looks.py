@@ -1,0 +1,103 @@
+"""Looks at each chart once, before it is used for the first time, and tells the Workspaces that wait for it.
+
+A look takes Helm about a second, so it runs beside the passes, and one at a time. A chart that is not found to be right is looked at again,
+more and more rarely: its registry may come back, and its tag may be moved to a better one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pyhelm3.errors import Error as HelmError
+from yaml import YAMLError
+
+from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.controller.helm import Report, look_at, words
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.records.charts import ChartFinding, ChartId
+
+logger = logging.getLogger(__name__)
+
+_FIRST_DELAY: Final = 15.0
+"""Seconds until a chart that was not right is looked at again; then twice as long each time."""
+_LONGEST_DELAY: Final = 600.0
+
+
+class ChartLooks:
+    """What is known of charts, by what they are fetched as."""
+
+    def __init__(
+        self, program: str, changed: Callable[[Key], None], look: Callable[[str, ChartId], Awaitable[Report]] = look_at
+    ) -> None:
+        self._program = program
+        self._changed = changed
+        self._look = look
+        self._interested: dict[ChartId, set[Key]] = {}
+        self._tries: dict[ChartId, int] = {}
+        self._tasks: dict[ChartId, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self.findings: dict[ChartId, ChartFinding] = {}
+        """Those that are known."""
+
+    def look(self, chart: ChartId, key: Key) -> None:
+        """See to it that `chart` is looked at, and that the Workspace `key` hears of the next finding, or that there is none any more."""
+        self._interested.setdefault(chart, set()).add(key)
+        if chart not in self.findings and chart not in self._tasks:
+            task = self._tasks[chart] = asyncio.create_task(self._find_out(chart), name=f"look at chart {chart}")
+            task.add_done_callback(_report)
+
+    async def close(self) -> None:
+        """Stop looking."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _find_out(self, chart: ChartId) -> None:
+        try:
+            async with self._turn:
+                found = await self._finding(chart)
+            self.findings[chart] = found
+            self._tell(chart)
+            if found.holds:
+                logger.info("chart %s is as its layout says", chart)
+                return
+            logger.warning("%s", found.message)
+            tries = self._tries[chart] = self._tries.get(chart, 0) + 1
+            await asyncio.sleep(min(_FIRST_DELAY * 2.0 ** (tries - 1), _LONGEST_DELAY))
+            del self.findings[chart]
+        finally:
+            self._tasks.pop(chart, None)
+        self._tell(chart)  # who still waits asks again
+
+    async def _finding(self, chart: ChartId) -> ChartFinding:
+        try:
+            report = await self._look(self._program, chart)
+        except (HelmError, OSError, YAMLError) as error:
+            remedy = "see whether the controller reaches the registry; it is tried again"
+            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be looked at: Helm says: {words(error)}; {remedy}")
+        except UnknownChartError as error:
+            return ChartFinding("ChartVersionUnknown", f"chart {chart}: {error}", terminal=True)
+        return finding(chart, report)
+
+    def _tell(self, chart: ChartId) -> None:
+        for key in self._interested.pop(chart, ()):
+            self._changed(key)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())
+
+
+def finding(chart: ChartId, report: Report) -> ChartFinding:
+    """Return what a look at `chart` means for who wants to use it."""
+    broken = [check for check in report.checks if not check.holds]
+    if not broken:
+        return ChartFinding()
+    first, others = broken[0], len(broken) - 1
+    more = f", and {others} more {'differ' if others > 1 else 'differs'}" if others else ""
+    see = f"see workspace-ctrl chart check {chart.url} --version {chart.version}"
+    text = f'chart {chart} is not as its layout says: "{first.name}": {first.found}{more}; choose another version; {see}'
+    return ChartFinding("ChartCheckFailed", text, terminal=True)
