@@ -47,6 +47,10 @@ def test_rights_of_the_gateway_side_come_and_go_with_the_gate():
     assert groups(rules(render({"gatewayRemoval": True}))) >= GATEWAY_GROUPS
 
 
+def test_body_based_routers_need_no_right_that_pools_do_not():
+    assert rules(render({**GATE, "bodyBasedRouting": {"mode": "managed"}})) == rules(render(GATE))
+
+
 def test_chosen_namespaces_get_roles_and_the_cluster_only_what_has_no_namespace():
     values = {**GATE, "scope": {"namespaces": ["a", "b"], "gatewaysEverywhere": False}}
     manifests = render(values)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from workspace_ctrl.controller.asking import Asker
+from workspace_ctrl.controller.body_routers import BodyRouters
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.controller.events import EventRecorder
@@ -36,6 +37,7 @@ class Controller:
         *,
         shut: frozenset[str] = frozenset(),
         unwatched: frozenset[str] = frozenset(),
+        body_routers: bool = False,
         reports: Reports | None = None,
     ) -> None:
         self._settings = settings
@@ -48,6 +50,10 @@ class Controller:
         of_kinds = [(watched, self._informers_of(client, watched)) for watched in wanted]
         self._informers = [informer for _, informers in of_kinds for informer in informers]
         self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
+        self._body_routers = BodyRouters(client, self._cache, settings, self._add_all) if body_routers else None
+        if self._body_routers is not None:
+            self._informers += self._body_routers.informers
+            self._first_wave += self._body_routers.informers
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
         self._references = References(client, self._add)
         self._prober = _prober(client, settings.probe, self._add)
@@ -60,6 +66,7 @@ class Controller:
             status_written=self._status_written,
             claims_changed=self._add,
             prober=self._prober,
+            body_routers=self._body_routers,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,6 +96,9 @@ class Controller:
             if self.is_synced:
                 self._reconciler.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
+                if self._body_routers is not None:
+                    self._body_routers.assess()  # so that the first passes know of them
+                    watching.append(group.create_task(self._body_routers.run(), name="body-based routers"))
             recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
@@ -169,6 +179,8 @@ class Controller:
                     self._add(interested)
             elif watched.concerns_all:
                 self._add_all()
+                if self._body_routers is not None:
+                    self._body_routers.look()
 
         restarted = partial(self._reports.watch_restarted, watched.resource.plural)
         return Informer(client, source, sink, changed, self._add_all, restarted=restarted)

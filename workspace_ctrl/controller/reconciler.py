@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.body_routers import BodyRouters
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.claims import ClaimIndex
 from workspace_ctrl.controller.crowd import Crowd
@@ -52,6 +53,7 @@ class Reconciler:
         status_written: Callable[[StatusChange], None],
         claims_changed: Callable[[Key], None],
         prober: Prober | None = None,
+        body_routers: BodyRouters | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
@@ -60,6 +62,9 @@ class Reconciler:
         self._status_written = status_written
         self._steps = StepRunner(client, cache, references, settings)
         self._prober = prober
+        self._body_routers = body_routers
+        self._unseen: set[Key] = set()
+        """Workspaces that were there at the start and have not been looked at."""
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
@@ -73,6 +78,8 @@ class Reconciler:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
         for key, created, claims in self._cache.claims():
             self._claims.set(key, created, claims)
+        self._unseen.update(self._cache.workspace_keys())
+        self._note_claims()
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -87,6 +94,8 @@ class Reconciler:
             self._references.forget(key)
             self._interests.forget(key)
             self._claims.forget(key)
+            self._unseen.discard(key)
+            self._note_claims()
             if self._prober is not None:
                 self._prober.gone(key)
             return None
@@ -98,6 +107,9 @@ class Reconciler:
         if carried is None:
             return None
         self._note_readiness(workspace, memory)
+        if key in self._unseen:
+            self._unseen.discard(key)
+            self._note_claims()
         decisions, seen = carried
         written_in = await self._write_status(key, decisions, seen or self._snapshot(key, memory), memory)
         retry_at = memory.next_retry()
@@ -111,6 +123,10 @@ class Reconciler:
             return 0.0
         interval = self._settings.pass_interval * self._crowd.share
         return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
+
+    def _note_claims(self) -> None:
+        if self._body_routers is not None:
+            self._body_routers.note(self._claims.gateways_by_header, all_told=not self._unseen)
 
     def _note_readiness(self, workspace: WorkspaceRecord, memory: Memory) -> None:
         if _is_ready(workspace):
@@ -128,7 +144,7 @@ class Reconciler:
         outcome, snapshot = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
             if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
-                pass  # plan again: what an older one has is known now
+                self._note_claims()  # and plan again: what an older one has is known now
             elif outcome.interests != memory.interests:
                 memory.interests = outcome.interests
                 self._interests.set(workspace.key, outcome.interests)
@@ -159,7 +175,10 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         referenced, taken = self._references.of(key), self._claims.taken(key)
         snapshot = self._cache.snapshot(key, memory, referenced, self._missing_kinds(), now, taken)
-        return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
+        routers = self._body_routers.states if self._body_routers is not None else None
+        if self._prober is None:
+            return snapshot if routers is None else replace(snapshot, body_routers=routers)
+        return replace(snapshot, probing=True, probe=self._prober.result(key), body_routers=routers)
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:
         """Have requests tried where all else is well; return the snapshot with what is known of them."""

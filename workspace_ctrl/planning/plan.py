@@ -203,7 +203,13 @@ class _Planner:
                 self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
             )
         path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
-        return replace(decisions, hostnames=granted.hostnames, path=path, by_header=by_header and path != "")
+        return replace(
+            decisions,
+            hostnames=granted.hostnames,
+            path=path,
+            by_header=by_header and path != "",
+            wants_header=bool(asked.headers),
+        )
 
     def _check_named_route(self, decisions: Decisions) -> Decisions:
         """Check somebody else's route; ours goes once theirs leads to the pool."""

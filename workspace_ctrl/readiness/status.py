@@ -10,6 +10,7 @@ from datetime import datetime
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.readiness.address import internal_url, urls_of
+from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, pool_of, route_link, route_of
@@ -40,6 +41,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
         gateway_link(decisions, snapshot),
         *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
         *_attachment_links(snapshot, decisions),
+        *((blocked,) if (blocked := blocking_link(decisions, snapshot)) is not None else ()),
         endpoints_link(decisions, snapshot),
         *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
     )
@@ -112,6 +114,9 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         members = [link for link in links if link.name in names]
         if members:
             yield _of_link(type_, _first_broken(members) or members[-1])
+    routing = body_routing_link(decisions, snapshot)
+    if routing is not None:
+        yield _of_link(ConditionType.BODY_ROUTING_READY, routing)
     yield _gateway_ready(broken, links[-1], decisions)
 
 

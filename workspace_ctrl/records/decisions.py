@@ -21,6 +21,7 @@ class LinkName(StrEnum):
     ENDPOINT_PICKER = "endpointPicker"
     POOL = "pool"
     ROUTE = "route"
+    BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
 
@@ -58,6 +59,8 @@ class Parent:
     """Host name and port by which a Gateway that tells no address is reached inside the cluster."""
     companion: str = ""
     """Kind of an object that the class needs beside the pool."""
+    body_router_remedy: str = ""
+    """What to do so that requests are led by their body, where no body-based router can be installed for the class; empty where one can."""
     obstacle: "Problem | None" = None
     """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
     listeners: tuple[Listener, ...] = ()
@@ -81,6 +84,8 @@ class Decisions:
     """Path prefix of the model on the Gateways; empty where it has none."""
     by_header: bool = False
     """Whether requests with the model's name in a header are led to it, and nothing else without a path."""
+    wants_header: bool = False
+    """Whether our route is to lead such requests to it; somebody else's is not looked into for that."""
     named_route: ObjectRef | None = None
     """Somebody else's HTTPRoute that is used instead of ours."""
     named_pool: ObjectRef | None = None

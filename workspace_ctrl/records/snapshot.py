@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.records.answers import Answers
+from workspace_ctrl.records.body_routers import BodyRouterState
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
@@ -63,6 +64,8 @@ class Snapshot:
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
+    body_routers: Mapping[str, BodyRouterState] | None = None
+    """By Gateway, as namespace/name, the body-based routers that the installation looks after; None where it does not."""
     namespace: Namespace | None = None
     """The Workspace's namespace; None where namespaces may not be watched."""
     taken: Mapping[Claim, ClaimHolder] = field(default_factory=dict)
