@@ -30,6 +30,7 @@ class ConditionType(StrEnum):
     ROUTE_READY = "RouteReady"
     ENDPOINTS_READY = "EndpointsReady"
     BODY_ROUTING_READY = "BodyRoutingReady"
+    OBJECTIVES_READY = "ObjectivesReady"
     GATEWAY_READY = "GatewayReady"
 
 
@@ -47,6 +48,8 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.ENDPOINTS_READY: "At least one ready pod matches the selector of the InferencePool.",
     ConditionType.BODY_ROUTING_READY: "The model's name in a request's body is enough; told where gateway.match.header is set and the "
     "installation manages body-based routers, and no part of GatewayReady.",
+    ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives are there; told where there are any, and no part of "
+    "GatewayReady.",
     ConditionType.GATEWAY_READY: "Every link from the Workspace to an answered request holds; else the first broken one's reason.",
 }
 """What it says when a condition of the type is True."""

@@ -110,3 +110,12 @@ def body_router_name(gateway: str) -> str:
     digest = hashlib.sha256(gateway.encode()).hexdigest()[:_HASH_LENGTH]
     kept = f"gateway-{gateway.replace('.', '-')}"[: _HELM_RELEASE_LIMIT - len(_BODY_ROUTER_SUFFIX) - _HASH_LENGTH - 1]
     return f"{kept.rstrip('-')}-{digest}{_BODY_ROUTER_SUFFIX}"
+
+
+def objective_name(workspace: str, objective: str) -> str:
+    """Return the name of an InferenceObjective: `<workspace>.<objective>`.
+
+    An endpoint picker knows objectives by name alone, and several Workspaces of a namespace may want one called interactive; neither part
+    can have a dot, so no two of them share a name.
+    """
+    return f"{workspace}.{objective}"

@@ -34,9 +34,9 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
-_MOST_QUESTIONS = 9
-"""A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run and of a companion, one after
-the other."""
+_MOST_QUESTIONS = 10
+"""A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run, of a companion and of
+objectives, one after the other."""
 
 
 class Reconciler:

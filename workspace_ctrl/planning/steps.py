@@ -120,5 +120,7 @@ class Interests:
     """Name of the InferencePool that `gateway.pool.ref` names."""
     companion: str = ""
     """Name of the ModelServer that a Gateway's class needs, or needed."""
+    objectives: bool = False
+    """Whether the Workspace has InferenceObjectives, or had."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""

@@ -21,6 +21,7 @@ class LinkName(StrEnum):
     ENDPOINT_PICKER = "endpointPicker"
     POOL = "pool"
     ROUTE = "route"
+    OBJECTIVES = "objectives"
     BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
@@ -91,6 +92,8 @@ class Decisions:
     named_pool: ObjectRef | None = None
     """Somebody else's InferencePool that is used instead of ours; then no chart is installed."""
     model_names: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
+    """Names of the InferenceObjectives that the Workspace wants."""
     node_count: int = 0
     sizing: str = ""
     problems: tuple[Problem, ...] = ()
