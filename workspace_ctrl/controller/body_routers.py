@@ -1,7 +1,7 @@
 """Keeps the body-based routers of Gateways: one task beside the Workspaces' workers, because routers belong to Gateways.
 
-Which Gateways are in use is told by what Workspaces claim on listeners. A router goes only once every Workspace has been looked at, so a
-restart takes none away.
+Which Gateways are in use is told by what Workspaces claim on listeners. A router goes only once every Workspace has been looked at, so
+neither a restart nor a CRD that is away for a moment takes one away.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from workspace_ctrl.api.labels import BODY_ROUTER_LABEL
 from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HELM_RELEASE, OCI_REPOSITORY
+from workspace_ctrl.controller.kinds import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HELM_RELEASE, HTTP_ROUTE, OCI_REPOSITORY
 from workspace_ctrl.controller.memory import Refusal, Repairs
 from workspace_ctrl.controller.patience import Patience
 from workspace_ctrl.controller.scope import Scope
@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 2.0
 _RESOURCES: Final = {resource.kind: resource for resource in (OCI_REPOSITORY, HELM_RELEASE, DEPLOYMENT)}
+_DECISIVE: Final = frozenset({GATEWAY.kind, GATEWAY_CLASS.kind, HTTP_ROUTE.kind})
+"""While one of these kinds cannot be seen, Workspaces claim nothing, although requests go on as before: nothing is taken away."""
 _PARSERS: Final[Mapping[str, Callable[[Json, str], Any]]] = {
     OCI_REPOSITORY.kind: parse_oci_repository,
     HELM_RELEASE.kind: parse_helm_release,
@@ -62,16 +64,21 @@ class _Memory:
     patience: Patience = field(default_factory=Patience)
     refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
     repairs: Repairs = field(default_factory=Repairs)
+    deleted: set[str] = field(default_factory=set)
+    """Uids of what was deleted: other events can bring the next look before the one that tells of the deletion."""
 
 
 class BodyRouters:
     """Brings the routers of all Gateways to what the settings and the Workspaces ask for."""
 
-    def __init__(self, client: Client, cache: Cache, settings: Settings, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]], changed: Callable[[], None]
+    ) -> None:
         """Make it; `changed` is told when it stands otherwise with a router."""
         self._client = client
         self._cache = cache
         self._settings = settings
+        self._missing_kinds = missing_kinds
         self._changed = changed
         self._due = asyncio.Event()
         self._stores: dict[str, Store[Any]] = {kind: Store(lambda _record: None) for kind in _RESOURCES}
@@ -111,10 +118,13 @@ class BodyRouters:
 
     async def _look(self) -> float | None:
         """Look at all routers once; return the seconds after which the next look is due without any event, or None."""
-        delays = []
+        delays: list[float | None] = []
         for key, steps in self._assess().items():
             memory = self._memories.setdefault(key, _Memory())
-            delays += [await self._try(step, memory) for step in steps]
+            for step in steps:
+                delays.append(await self._try(step, memory))
+                if delays[-1] is not None:
+                    break
         now = asyncio.get_running_loop().time()
         moments = [memory.patience.due_at for memory in self._memories.values()]
         delays += [max(moment - now, 0.0) for moment in moments if moment is not None]
@@ -128,8 +138,8 @@ class BodyRouters:
             plan = plan_router(gateway.ref, provider, self._there(key), self._settings.plan.body_routing)
             steps[key] = plan.steps
             states[gateway.key] = self._state(gateway, key, connected=plan.connected)
-        for key in self._existing() - wanted.keys() if self._all_told else ():
-            steps[key] = removal_steps(self._there(key))
+        if self._all_told and not _DECISIVE & self._missing_kinds():
+            steps |= {key: removal_steps(self._there(key)) for key in self._existing() - wanted.keys()}
         self._memories = {key: memory for key, memory in self._memories.items() if key in steps}
         if states != self._states:
             self._states = MappingProxyType(states)
@@ -169,7 +179,11 @@ class BodyRouters:
         try:
             if isinstance(step, Apply):
                 return await self._apply(step, memory)
-            await self._run(step)
+            if not isinstance(step, Delete):
+                await self._run(step)
+            elif step.uid not in memory.deleted:
+                await self._run(step)
+                memory.deleted.add(step.uid)
         except NamespaceTerminatingError as error:
             logger.debug("body-based routers: %s", error)  # the Gateway goes as well in a moment
             return self._settings.refusal_interval

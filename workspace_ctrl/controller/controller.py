@@ -50,8 +50,9 @@ class Controller:
         of_kinds = [(watched, self._informers_of(client, watched)) for watched in wanted]
         self._informers = [informer for _, informers in of_kinds for informer in informers]
         self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
-        self._body_routers = BodyRouters(client, self._cache, settings, self._add_all) if body_routers else None
-        if self._body_routers is not None:
+        self._body_routers: BodyRouters | None = None
+        if body_routers:
+            self._body_routers = BodyRouters(client, self._cache, settings, self._missing_kinds, self._add_all)
             self._informers += self._body_routers.informers
             self._first_wave += self._body_routers.informers
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
@@ -183,7 +184,7 @@ class Controller:
                     self._body_routers.look()
 
         restarted = partial(self._reports.watch_restarted, watched.resource.plural)
-        return Informer(client, source, sink, changed, self._add_all, restarted=restarted)
+        return Informer(client, source, sink, changed, self._kind_came_or_went, restarted=restarted)
 
     def _add(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its rest."""
@@ -192,6 +193,10 @@ class Controller:
             self._queue.add_after(key, rest)
         else:
             self._queue.add(key)
+
+    def _kind_came_or_went(self) -> None:
+        self._reconciler.expect_all()
+        self._add_all()
 
     def _add_all(self) -> None:
         for key in self._cache.workspace_keys():

@@ -64,7 +64,7 @@ class Reconciler:
         self._prober = prober
         self._body_routers = body_routers
         self._unseen: set[Key] = set()
-        """Workspaces that were there at the start and have not been looked at."""
+        """Workspaces that have not been looked at since the start, or since a kind came or went."""
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
@@ -78,8 +78,13 @@ class Reconciler:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
         for key, created, claims in self._cache.claims():
             self._claims.set(key, created, claims)
-        self._unseen.update(self._cache.workspace_keys())
-        self._note_claims()
+        self.expect_all()
+
+    def expect_all(self) -> None:
+        """Take what is known of claims for incomplete until each Workspace has been looked at."""
+        if self._body_routers is not None:
+            self._unseen.update(self._cache.workspace_keys())
+            self._note_claims()
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
