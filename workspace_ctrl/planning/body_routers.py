@@ -6,6 +6,7 @@ as any is led to by the header that it sets, and goes with the last of them.
 """
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from workspace_ctrl.api.labels import BODY_ROUTER_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL
 from workspace_ctrl.api.names import body_router_name
-from workspace_ctrl.catalog.charts import UnknownChartError, leaves, put
+from workspace_ctrl.catalog.charts import UnknownChartError, leaves, put, value_at
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.flux import RELEASE_API, SOURCE_API, release_spec, source_spec
@@ -26,6 +27,9 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 
 _CHART = "body-based-routing"
 _VERSION = re.compile(r"v?1\.5\.\d+")
+_CONTAINER = "bbr"
+_PORT = 9004
+"""Defaults of the chart."""
 _INTERVAL = "1m"
 """How often Flux compares what it has made with the chart: without the router the Gateway answers nothing, and there are few of them."""
 
@@ -83,8 +87,17 @@ def _release(gateway: ObjectRef, provider: str, settings: BodyRoutingSettings) -
     ours = {"bbr": {"name": name}, "provider": {"name": provider}, "inferenceGateway": {"name": gateway.name}}
     for path, value in leaves(ours):
         put(values, path, value)
-    spec = release_spec(name, name, {BODY_ROUTER_LABEL: name}, values) | {"interval": _INTERVAL}
+    spec = release_spec(name, name, {BODY_ROUTER_LABEL: name}, values)
+    spec |= {"interval": _INTERVAL, "postRenderers": [_with_readiness(name, value_at(values, ("bbr", "port")) or _PORT)]}
     return _manifest(RELEASE_API, "HelmRelease", gateway, spec)
+
+
+def _with_readiness(name: str, port: int) -> dict[str, Any]:
+    """Return what makes the router's pods ready when they listen: the chart has no probe, and then they are ready some seconds too soon."""
+    probe = {"tcpSocket": {"port": port}, "periodSeconds": 2}
+    pod = {"spec": {"containers": [{"name": _CONTAINER, "readinessProbe": probe}]}}
+    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {"template": pod}}
+    return {"kustomize": {"patches": [{"target": {"kind": "Deployment", "name": name}, "patch": json.dumps(patch)}]}}
 
 
 def _manifest(api_version: str, kind: str, gateway: ObjectRef, spec: dict[str, Any]) -> Manifest:

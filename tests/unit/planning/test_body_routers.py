@@ -1,5 +1,6 @@
 """The body-based router of a Gateway: what is installed, in which order, and how it goes."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -119,6 +120,15 @@ def test_values_of_the_installation_never_change_name_provider_or_gateway():
     found = values(planned(BodyRouter(applied_source(), workload=workload()), theirs))
     assert (found["bbr"]["name"], found["provider"]["name"], found["inferenceGateway"]["name"]) == (NAME, "istio", "public")
     assert theirs.values == {"bbr": {"name": "mine"}, "provider": "gke", "inferenceGateway": {"name": "other"}}
+
+
+@pytest.mark.parametrize(("given", "port"), [({}, 9004), ({"bbr": {"port": 9104}}, 9104)])
+def test_its_pods_are_ready_when_they_listen(given, port):
+    (step,) = planned(BodyRouter(applied_source()), replace(SETTINGS, values=given)).steps
+    ((change,),) = [renderer["kustomize"]["patches"] for renderer in step.manifest["spec"]["postRenderers"]]
+    assert change["target"] == {"kind": "Deployment", "name": NAME}
+    (container,) = json.loads(change["patch"])["spec"]["template"]["spec"]["containers"]
+    assert container == {"name": "bbr", "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2}}
 
 
 def test_another_chart_is_fetched_before_the_release_is_touched():
