@@ -6,6 +6,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 CRD = "inferenceobjectives.inference.networking.x-k8s.io"
 INTERACTIVE = {"name": "interactive", "priority": 10}
@@ -27,8 +28,10 @@ def priorities(cluster, namespace):
 
 
 def wait_told(cluster, namespace, name, *told):
-    path = f"--for=jsonpath={{.status.gateway.objectives}}={json.dumps(told, separators=(',', ':'))}"
-    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, path, "--timeout=60s")
+    def holds():
+        return workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"].get("objectives", []) == list(told)
+
+    until(holds, f"a status that tells of {told}")
 
 
 def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plane_namespace, asking):
