@@ -46,7 +46,7 @@ test-unit: setup ## Run the tests of the pure core (seconds)
 	$(BIN)/pytest tests/unit
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 5 minutes once)
-	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,bbr
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena
 	$(BIN)/pytest -m optional_addons e2e
 
 agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down

@@ -29,7 +29,7 @@ BARE = (
     "gpus",
     "endpoint-picker",
     "vllm",
-    "bbr",
+    "body-based-router",
     "flux-images",
     "workspace-ctrl-image",
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e import guide
-from e2e.cluster.addons.body_based_routing import CHART
+from e2e.cluster.addons.registry import BODY_ROUTER_CHART
 from e2e.cluster.chart import chart as own
 from e2e.cluster.chart import flux_values, image_values
 from e2e.cluster.own_image import version
@@ -38,10 +38,10 @@ def replaced(bare_cluster, tmp_path):
     """What cannot be had here: images and charts of registries, and the chart packed with the published Flux."""
     values = tmp_path / "values.json"
     values.write_text(json.dumps(merge(image_values(), flux_values(), own_chart(bare_cluster))))
-    registry = f"oci://{bare_cluster.settings.registry}/charts/{CHART} --plain-http"
+    registry = f"oci://{bare_cluster.settings.registry}/charts/{BODY_ROUTER_CHART} --plain-http"
     return {
         f"dist/workspace-ctrl-{version()}.tgz": f"{own()} --values={values}",
-        f"{PUBLISHED_CHARTS}/{CHART}": registry,
+        f"{PUBLISHED_CHARTS}/{BODY_ROUTER_CHART}": registry,
     }
 
 

@@ -23,7 +23,7 @@ EVERYBODYS = (" ", "selfsubject")
 """Paths that are no resources, and questions on oneself."""
 LARGE = {"name": "example/model", "size": {"weights": "140Gi"}}
 SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
-KEPT = "deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute"
+KEPT = "deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute,inferenceobjective"
 
 
 def allowed(cluster, namespace):
@@ -78,7 +78,9 @@ def exercise(release, team, behind):
     """Let the controller do everything that it can do."""
     cluster = release.cluster
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"inference_config.yaml": "vllm: {}"}}
-    phi = workspaces.workspace("phi", inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"}, gateway=behind)
+    inference = {"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"}
+    objectives = [{"name": "interactive", "priority": 10}]
+    phi = workspaces.workspace("phi", inference=inference, gateway={**behind, "objectives": objectives})
     stored = {"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"size": "10Gi"}}
     off = {"enabled": False}
     workspaces.apply(cluster, team, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
@@ -86,6 +88,7 @@ def exercise(release, team, behind):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
     workspaces.wait_ready(cluster, team, "phi")
+    workspaces.wait_ready(cluster, team, "phi", "ObjectivesReady")
     for name, size, old in (("shrinks", SMALL, "statefulset"), ("grows", LARGE, "deployment")):
         cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, "--timeout=30s")
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
@@ -96,6 +99,7 @@ def exercise(release, team, behind):
     cluster.kubectl("annotate", "lease", "workspace-ctrl", "-n", NAMESPACE, "example.com/looked-at=yes", "--overwrite")
     workspaces.apply(cluster, team, {**phi, "gateway": off})
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
+    workspaces.wait_gone(cluster, team, "inferenceobjective", "phi.interactive")
     for name in ("phi", "stored", "shrinks", "grows"):
         cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")
     # The audit log tells of a watch when it ends.

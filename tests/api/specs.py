@@ -53,6 +53,7 @@ VALID: dict[str, Json] = {
             "modelName": "org/model:v1",
             "timeout": "10m",
             "pool": {"ref": {"name": "my-pool"}},
+            "objectives": [{"name": "interactive", "priority": 10}, {"name": "batch", "priority": -1}],
         },
     },
     "named-route": {"resource": SELECTOR, "inference": PRESET, "gateway": {"httpRouteRef": {"name": "my-route"}}},
@@ -110,6 +111,8 @@ GOOD: dict[str, Json] = {
     "no-limit": _gateway(timeout="0s"),
     "no-timeout": _gateway(timeout="none"),
     "null-timeout": _gateway(timeout=None),
+    "most-objectives": _gateway(objectives=[{"name": f"n{n}", "priority": n} for n in range(16)]),
+    "most-important": _gateway(objectives=[{"name": "a", "priority": 2**31 - 1}, {"name": "b", "priority": 1 - 2**31}]),
     "empty-selector": {"resource": {"labelSelector": {}}, "inference": PRESET},
     "most-adapters": _inference(adapters=[{"source": {"name": f"a{n}"}} for n in range(10)]),
     "dotted-adapter": _inference(adapters=[{"source": {"name": "a.b-c"}}]),
@@ -135,6 +138,7 @@ _VOLUME = "inference.weightsVolume belongs to a preset; remove it, and mount a v
 _RESOURCE = "resource is missing; name the nodes with resource.labelSelector"
 
 _ROUTE = "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those"
+_OBJECTIVES = "gateway.objectives need names of their own; rename one of those that share a name"
 
 AGAINST_RULES: dict[str, tuple[Json, str]] = {
     "route-and-gateway": (_gateway(httpRouteRef={"name": "r"}, parentRefs=[{"name": "g"}]), _ROUTE),
@@ -150,6 +154,7 @@ AGAINST_RULES: dict[str, tuple[Json, str]] = {
     "tuning-without-resource": ({"tuning": {}}, _RESOURCE),
     "template-without-resource": ({"inference": {"template": {}}}, _RESOURCE),
     "same-adapters": (_inference(adapters=[{"source": {"name": "a"}}, {"source": {"name": "a"}}]), _ADAPTERS),
+    "same-objectives": (_gateway(objectives=[{"name": "a", "priority": 1}, {"name": "a", "priority": 2}]), _OBJECTIVES),
     "volume-of-template": ({"resource": RESOURCE, "inference": {"template": {}, "weightsVolume": {"claimName": "w"}}}, _VOLUME),
     "claim-and-class": (_inference(weightsVolume={"claimName": "a", "storageClassName": "b"}), _CLAIM),
     "claim-and-size": (_inference(weightsVolume={"claimName": "a", "size": "1Gi"}), _CLAIM),
@@ -192,6 +197,11 @@ AGAINST_SCHEMA: dict[str, Json] = {
     "enabled-as-number": {"resource": RESOURCE, "inference": PRESET, "gateway": {"enabled": 1}},
     "too-many-gateways": _gateway(parentRefs=[{"name": f"g{n}"} for n in range(9)]),
     "nameless-gateway": _gateway(parentRefs=[{"name": ""}]),
+    "too-many-objectives": _gateway(objectives=[{"name": f"n{n}", "priority": n} for n in range(17)]),
+    "objective-without-priority": _gateway(objectives=[{"name": "a"}]),
+    "objective-with-a-dot": _gateway(objectives=[{"name": "a.b", "priority": 1}]),
+    "objective-too-important": _gateway(objectives=[{"name": "a", "priority": 2**31}]),
+    "half-an-objective": _gateway(objectives=[{"name": "a", "priority": 0.5}]),
     "relative-path": _gateway(match={"path": "team-a/phi"}),
     "path-with-a-slash-at-its-end": _gateway(match={"path": "/team-a/"}),
     "path-upwards": _gateway(match={"path": "/team-a/../b"}),

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chart.helm import GATE, NAMESPACE, find, render
-from workspace_ctrl.controller.kinds import GATEWAY_SIDE, WATCHED
+from workspace_ctrl.controller.kinds import GATEWAY_SIDE, INFERENCE_OBJECTIVE, WATCHED
 from workspace_ctrl.controller.scope import Scope
 
 GATEWAY_GROUPS = {watched.resource.group for watched in WATCHED if watched.store in GATEWAY_SIDE} - {"", "apps"}
@@ -41,10 +41,20 @@ def test_every_watched_kind_can_be_watched():
     assert {(watched.resource.group, watched.resource.plural) for watched in WATCHED} <= can
 
 
+def test_what_is_watched_only_where_somebody_asks_for_it_can_be_written_too():
+    (given,) = [rule for rule in rules(render(GATE)) if rule["apiGroups"] == [INFERENCE_OBJECTIVE.group]]
+    assert (given["resources"], given["verbs"]) == ([INFERENCE_OBJECTIVE.plural], ["list", "watch", "create", "patch", "delete"])
+    assert INFERENCE_OBJECTIVE.group not in groups(rules(render()))
+
+
 def test_rights_of_the_gateway_side_come_and_go_with_the_gate():
     assert not GATEWAY_GROUPS & groups(rules(render()))
     assert groups(rules(render(GATE))) >= GATEWAY_GROUPS
     assert groups(rules(render({"gatewayRemoval": True}))) >= GATEWAY_GROUPS
+
+
+def test_body_based_routers_need_no_right_that_pools_do_not():
+    assert rules(render({**GATE, "bodyBasedRouting": {"mode": "managed"}})) == rules(render(GATE))
 
 
 def test_chosen_namespaces_get_roles_and_the_cluster_only_what_has_no_namespace():

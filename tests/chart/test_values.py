@@ -36,6 +36,11 @@ SETTINGS = {
     "modelServer": {"image": "registry.example/vllm:v1"},
     "timeout": "600s",
     "probe": {"mode": "completion", "interval": 30, "secret": {"namespace": "models", "name": "probe"}},
+    "bodyBasedRouting": {
+        "mode": "managed",
+        "chart": {"url": "oci://registry.example/charts/body-based-routing", "secretRef": {"name": "login"}},
+        "values": {"bbr": {"replicas": 2}},
+    },
 }
 
 
@@ -95,11 +100,17 @@ def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
     schema = json.loads((SOURCE / "values.schema.json").read_text())
     written = {field.alias or name for name, field in SettingsFile.model_fields.items()}
     assert written <= set(schema["properties"])
-    for name in ("gateway", "endpoint_picker", "model_server", "probe"):
+    for name in ("gateway", "endpoint_picker", "model_server", "probe", "body_based_routing"):
         model = SettingsFile.model_fields[name]
         keys = set(schema["properties"][model.alias or name]["properties"])
         annotation = next(part for part in (getattr(model.annotation, "__args__", None) or (model.annotation,)) if part is not None)
         assert keys == {field.alias or key for key, field in annotation.model_fields.items()}
+
+
+@pytest.mark.parametrize("scope", [{"namespaces": ["team"]}, {"shardSelector": "shard=a"}], ids=["namespaces", "shard"])
+def test_body_based_routers_are_managed_for_the_whole_cluster_or_not_at_all(scope):
+    assert "leave out scope.namespaces" in refusal({**GATE, "bodyBasedRouting": {"mode": "managed"}, "scope": scope})
+    render({**GATE, "bodyBasedRouting": {"mode": "off"}, "scope": scope})
 
 
 def test_a_change_of_settings_starts_the_pods_anew():

@@ -29,6 +29,8 @@ class ConditionType(StrEnum):
     ENDPOINT_PICKER_READY = "EndpointPickerReady"
     ROUTE_READY = "RouteReady"
     ENDPOINTS_READY = "EndpointsReady"
+    BODY_ROUTING_READY = "BodyRoutingReady"
+    OBJECTIVES_READY = "ObjectivesReady"
     GATEWAY_READY = "GatewayReady"
 
 
@@ -44,6 +46,10 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.ENDPOINT_PICKER_READY: "The endpoint picker's Deployment runs, and a replica is ready: of several, the one that leads.",
     ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller accepted HTTPRoute and InferencePool.",
     ConditionType.ENDPOINTS_READY: "At least one ready pod matches the selector of the InferencePool.",
+    ConditionType.BODY_ROUTING_READY: "The model's name in a request's body is enough; told where gateway.match.header is set and the "
+    "installation manages body-based routers, and no part of GatewayReady.",
+    ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives are there; told where there are any, and no part of "
+    "GatewayReady.",
     ConditionType.GATEWAY_READY: "Every link from the Workspace to an answered request holds; else the first broken one's reason.",
 }
 """What it says when a condition of the type is True."""

@@ -13,6 +13,8 @@ TIMEOUT_PATTERN: Final = r"^(none|([0-9]{1,5}(h|m|s|ms)){1,4})$"
 _PATH_PATTERN = r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?$"
 _HOSTNAME_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _NAME_LIMIT = 253
+_LABEL_LIMIT = 63
+_LARGEST = 2**31 - 1
 
 Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=_HOSTNAME_PATTERN)]
 """A host name, or a wildcard such as `*.example.com`."""
@@ -62,4 +64,21 @@ class Pool(ApiModel):
         default=None,
         description="What the Gateway does while the endpoint picker does not answer: send requests to any pod (FailOpen), or refuse them "
         "(FailClose). Default: FailOpen.",
+    )
+
+
+class Objective(ApiModel):
+    """How important those requests are that name it."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=_LABEL_LIMIT,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="Name of the objective; requests name it as <workspace>.<name> in the header x-gateway-inference-objective.",
+    )
+    priority: int = Field(
+        ge=-_LARGEST,
+        le=_LARGEST,
+        description="Where pods are scarce, requests of a higher priority go first; those of a negative one are the first to be refused. "
+        "Requests that name no objective have priority 0.",
     )

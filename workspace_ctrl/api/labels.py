@@ -29,6 +29,9 @@ OWNER_LABEL: Final = "workspace-ctrl/workspace"
 It is another key than `POD_LABEL`, because the endpoint picker's objects carry it too and must never match the pool's selector.
 """
 
+BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
+"""On the objects of a Gateway's body-based router, with their common name. They belong to no Workspace, so they have no owner label."""
+
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; with our name on what we apply ourselves, with Helm's on what the chart makes."""
 

@@ -19,6 +19,7 @@ _HELM_RELEASE_LIMIT = 53
 _CHART_KEEPS = 40
 _PICKER_SUFFIX = "-epp"
 _HEADLESS_SUFFIX = "-headless"
+_BODY_ROUTER_SUFFIX = "-body-router"
 _DNS_LABEL_LIMIT = 63
 _HASH_LENGTH = 8
 
@@ -101,3 +102,26 @@ def headless_service_name(workspace: str) -> str:
 def endpoint_picker_name(release: str) -> str:
     """Return the name that the `inferencepool` chart gives the endpoint picker of `release` (chart 1.0-1.5: first 40 characters)."""
     return release[:_CHART_KEEPS] + _PICKER_SUFFIX
+
+
+def body_router_name(gateway: str) -> str:
+    """Return the name of all objects of the body-based router of the Gateway called `gateway`: `<gateway>-body-router`.
+
+    It is also the name of a Helm release and of a Service, which a Gateway's own name need not suit: that may be longer, have dots and
+    begin with a digit. Then it is cut and spelt otherwise, with a hash.
+    """
+    plain = gateway + _BODY_ROUTER_SUFFIX
+    if len(plain) <= _HELM_RELEASE_LIMIT and is_valid(plain):
+        return plain
+    digest = hashlib.sha256(gateway.encode()).hexdigest()[:_HASH_LENGTH]
+    kept = f"gateway-{gateway.replace('.', '-')}"[: _HELM_RELEASE_LIMIT - len(_BODY_ROUTER_SUFFIX) - _HASH_LENGTH - 1]
+    return f"{kept.rstrip('-')}-{digest}{_BODY_ROUTER_SUFFIX}"
+
+
+def objective_name(workspace: str, objective: str) -> str:
+    """Return the name of an InferenceObjective: `<workspace>.<objective>`.
+
+    An endpoint picker knows objectives by name alone, and several Workspaces of a namespace may want one called interactive; neither part
+    can have a dot, so no two of them share a name.
+    """
+    return f"{workspace}.{objective}"

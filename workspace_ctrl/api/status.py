@@ -88,6 +88,9 @@ class GatewayStatus:
         Field(description="Object that the Gateway's class needs beside the pool, as Kind/name, such as kthena's ModelServer."),
     ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
+    objectives: Annotated[
+        tuple[str, ...], Field(description="InferenceObjectives that requests can name in x-gateway-inference-objective.")
+    ] = ()
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
     body_based_routing: Annotated[
         bool | None,
@@ -145,6 +148,7 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
         pool=raw.get("pool"),
         companion=raw.get("companion"),
         endpoint_picker=raw.get("endpointPicker"),
+        objectives=_texts(raw.get("objectives")),
         chart=_part(ChartStatus, raw.get("chart")),
         body_based_routing=raw.get("bodyBasedRouting"),
         last_probe=_part(ProbeStatus, raw.get("lastProbe")),

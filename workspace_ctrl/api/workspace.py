@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Pool
+from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
@@ -118,6 +118,9 @@ class GatewaySpec(ApiModel):
     )
     pool: Pool | None = Field(default=None, description="The InferencePool behind the route.")
     endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
+    objectives: list[Objective] | None = Field(
+        default=None, max_length=16, description="Priorities that requests can name, at most 16, each with its own name."
+    )
     chart: Chart | None = Field(
         default=None, description="The chart that installs pool and endpoint picker. Default: the controller's setting."
     )
@@ -133,7 +136,11 @@ class GatewaySpec(ApiModel):
             (
                 "!has(self.httpRouteRef) || !(has(self.parentRefs) || has(self.hostnames) || has(self.match) || has(self.timeout))",
                 "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those",
-            )
+            ),
+            (
+                "!has(self.objectives) || self.objectives.all(one, self.objectives.exists_one(other, other.name == one.name))",
+                "gateway.objectives need names of their own; rename one of those that share a name",
+            ),
         )
     )
 
@@ -226,6 +233,9 @@ def _check_gateway(gateway: GatewaySpec) -> None:
     if gateway.http_route_ref is not None and any(field is not None for field in replaced):
         problem = "takes the place of parentRefs, hostnames, match and timeout"
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
+    names = [objective.name for objective in gateway.objectives or ()]
+    if len(set(names)) != len(names):
+        raise SpecError("gateway.objectives", "need names of their own", "rename one of those that share a name")
 
 
 def _check_inference(inference: Inference) -> None:

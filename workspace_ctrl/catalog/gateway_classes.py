@@ -18,7 +18,9 @@ class GatewayClassProfile(Row):
     """Name for people."""
     is_known: bool = True
     chart_provider: str = NO_PROVIDER
-    """`provider.name` of the `inferencepool` chart."""
+    """`provider.name` of the charts `inferencepool` and `body-based-routing`."""
+    body_router_remedy: str = "install a body-based router of your own, and lead the Gateway's requests through it"
+    """What to do so that requests are led by their body, where the chart `body-based-routing` has no provider for it."""
     writes_status: bool = True
     """Whether it says in the status of Gateway, HTTPRoute and InferencePool what it made of them."""
     takes_headers: bool = True

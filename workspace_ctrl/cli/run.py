@@ -13,6 +13,7 @@ from workspace_ctrl.cli.connecting import configuration_of, connection_options
 from workspace_ctrl.cli.installation import InstallationOptions, helm_of, installation_options, plan_settings, read_settings_file
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.controller.scope import Scope
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.shell import run
 
@@ -56,9 +57,15 @@ def run_command(
     """Run the controller until a signal ends it."""
     _set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
     file = read_settings_file(options["config"])
+    plan, scope = plan_settings(options), scope_of(options)
+    if plan.body_routing.managed and scope != Scope():
+        raise click.UsageError(
+            "bodyBasedRouting.mode: managed needs a process that looks after all Workspaces, because a Gateway's router goes with the last "
+            "of them; leave out --namespace and --shard-selector, or set it to off and install the router yourself"
+        )
     settings = Settings(
-        plan=plan_settings(options),
-        scope=scope_of(options),
+        plan=plan,
+        scope=scope,
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,

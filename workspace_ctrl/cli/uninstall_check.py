@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from workspace_ctrl.api.labels import FIELD_MANAGER
+from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
 from workspace_ctrl.cli.connecting import configuration_of, connection_options
 from workspace_ctrl.controller.kinds import HELM_RELEASE, OCI_REPOSITORY, OURS, WORKSPACE
 from workspace_ctrl.controller.scope import Scope, SelectorError, parse_selector
@@ -20,6 +20,8 @@ _LIMIT: Final = 500
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _FLUX: Final = (HELM_RELEASE, OCI_REPOSITORY)
 """What goes a moment after its Workspace, and needs Flux for it."""
+_ANY_OF_OURS: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
+"""Selects the body-based routers of Gateways, too."""
 
 
 @click.command("uninstall-check")
@@ -57,7 +59,8 @@ async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # 
             if names := await _names(client, WORKSPACE, scope.selector, scope):
                 return _there_are(names)
             # One shard's cannot be told from another's.
-            left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, OURS, scope)]
+            mine = OURS if scope.namespaces else _ANY_OF_OURS
+            left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, mine, scope)]
             if not left:
                 return ""
             if asyncio.get_running_loop().time() > deadline:

@@ -119,6 +119,8 @@ class Cache:
             named_pool=referenced.pool,
             companion=referenced.companion,
             companion_trouble=referenced.companion_trouble,
+            objectives=referenced.objectives,
+            objectives_trouble=referenced.objectives_trouble,
             gateways=tuple(stores["Gateway"].values()),
             gateway_classes=tuple(stores["GatewayClass"].values()),
             gateway_services=tuple(stores[GATEWAY_SERVICE].values()),

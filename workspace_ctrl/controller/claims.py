@@ -1,6 +1,7 @@
 """Who claims what on listeners: of two Workspaces that claim the same, the older has it."""
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from workspace_ctrl.kube.store import Key
@@ -22,6 +23,8 @@ class ClaimIndex:
         self._changed = changed
         self._claimants: dict[Claim, list[_Claimant]] = {}
         self._claims: dict[Key, tuple[_Claimant, frozenset[Claim]]] = {}
+        self._by_header: Counter[str] = Counter()
+        """Gateway → number of Workspaces that claim a header on it."""
 
     def set(self, key: Key, created: str, claims: frozenset[Claim]) -> bool:
         """Note that the Workspace `key` makes `claims`, and no other; return whether that is new."""
@@ -35,6 +38,8 @@ class ClaimIndex:
             self._claims[key] = (claimant, claims)
         else:
             self._claims.pop(key, None)
+        self._by_header.subtract(_gateways_by_header(before))
+        self._by_header.update(_gateways_by_header(claims))
         for _, *other in heirs - {claimant, known}:
             self._changed((other[0], other[1]))
         return True
@@ -42,6 +47,11 @@ class ClaimIndex:
     def forget(self, key: Key) -> None:
         """Note that the Workspace `key` is gone."""
         self.set(key, "", frozenset())
+
+    @property
+    def gateways_by_header(self) -> frozenset[str]:
+        """The Gateways, as namespace/name, on which any Workspace claims a header."""
+        return frozenset(gateway for gateway, count in self._by_header.items() if count > 0)
 
     def taken(self, key: Key) -> Mapping[Claim, ClaimHolder]:
         """Return those claims of the Workspace `key` that an older one has, with its namespace and name."""
@@ -64,6 +74,10 @@ class ClaimIndex:
             del self._claimants[claim]
             return ()
         return () if claimants[0] == holder else tuple(claimants)
+
+
+def _gateways_by_header(claims: Iterable[Claim]) -> set[str]:
+    return {claim.gateway for claim in claims if claim.header}
 
 
 FindGateway = Callable[[Key], Gateway | None]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from workspace_ctrl.controller.asking import Asker
+from workspace_ctrl.controller.body_routers import BodyRouters
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.credentials import credentials_reader
@@ -37,6 +38,7 @@ class Controller:
         *,
         shut: frozenset[str] = frozenset(),
         unwatched: frozenset[str] = frozenset(),
+        body_routers: bool = False,
         reports: Reports | None = None,
     ) -> None:
         self._settings = settings
@@ -49,6 +51,11 @@ class Controller:
         of_kinds = [(watched, self._informers_of(client, watched)) for watched in wanted]
         self._informers = [informer for _, informers in of_kinds for informer in informers]
         self._first_wave = [informer for watched, informers in of_kinds if not watched.is_part for informer in informers]
+        self._body_routers: BodyRouters | None = None
+        if body_routers:
+            self._body_routers = BodyRouters(client, self._cache, settings, self._missing_kinds, self._add_all)
+            self._informers += self._body_routers.informers
+            self._first_wave += self._body_routers.informers
         self._later_waves = [informers for watched, informers in of_kinds if watched.is_part]
         self._references = References(client, self._add)
         self._prober = _prober(client, settings.probe, self._add)
@@ -63,6 +70,7 @@ class Controller:
             claims_changed=self._add,
             prober=self._prober,
             charts=self._charts,
+            body_routers=self._body_routers,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -94,6 +102,9 @@ class Controller:
             if self.is_synced:
                 self._reconciler.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
+                if self._body_routers is not None:
+                    self._body_routers.assess()  # so that the first passes know of them
+                    watching.append(group.create_task(self._body_routers.run(), name="body-based routers"))
             recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
@@ -174,9 +185,11 @@ class Controller:
                     self._add(interested)
             elif watched.concerns_all:
                 self._add_all()
+                if self._body_routers is not None:
+                    self._body_routers.look()
 
         restarted = partial(self._reports.watch_restarted, watched.resource.plural)
-        return Informer(client, source, sink, changed, self._add_all, restarted=restarted)
+        return Informer(client, source, sink, changed, self._kind_came_or_went, restarted=restarted)
 
     def _add(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its rest; what users want comes before what follows from it."""
@@ -188,6 +201,10 @@ class Controller:
             self._queue.add_after(key, rest)
         else:
             self._queue.add(key)
+
+    def _kind_came_or_went(self) -> None:
+        self._reconciler.expect_all()
+        self._add_all()
 
     def _add_all(self) -> None:
         for key in self._cache.workspace_keys():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from workspace_ctrl.controller.body_routers import needs_body_routers
 from workspace_ctrl.controller.controller import Controller
 from workspace_ctrl.controller.health import Readiness
 from workspace_ctrl.controller.reports import Reports
@@ -95,11 +96,19 @@ class Replica:
                 shut = await find_shut(self._client, self._settings.scope)
                 is_off = not self._settings.plan.gateway_extension
                 unwatched = await find_unwatched(self._client, self._settings.scope) if is_off else frozenset()
+                body_routers = await needs_body_routers(self._client, self._settings)
             except ApiError as error:
                 logger.warning("%s; trying again until it succeeds", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._controller = Controller(self._client, self._settings, shut=shut, unwatched=unwatched, reports=self._reports)
+                self._controller = Controller(
+                    self._client,
+                    self._settings,
+                    shut=shut,
+                    unwatched=unwatched,
+                    body_routers=body_routers,
+                    reports=self._reports,
+                )
 
 
 async def _first(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:

@@ -42,6 +42,8 @@ ROLE_BINDING: Final = Resource("rbac.authorization.k8s.io", "v1", "rolebindings"
 SERVICE_ACCOUNT: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 MODEL_SERVER: Final = Resource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
+INFERENCE_OBJECTIVE: Final = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferenceobjectives", "InferenceObjective")
+"""Watched only in namespaces of Workspaces that have any."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
@@ -153,5 +155,6 @@ GATEWAY_SIDE: Final = frozenset(
 )
 """Names of the stores that only the feature gate gatewayAPIInferenceExtension needs."""
 BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
-RESOURCES: Final = {MODEL_SERVER.kind: MODEL_SERVER} | {kind: watched.resource for kind, watched in BY_KIND.items()}
+_LATE: Final = {resource.kind: resource for resource in (MODEL_SERVER, INFERENCE_OBJECTIVE)}
+RESOURCES: Final = _LATE | {kind: watched.resource for kind, watched in BY_KIND.items()}
 """Kind → where it is served, of everything that we write."""

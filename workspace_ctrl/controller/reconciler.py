@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.controller.body_routers import BodyRouters
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.claims import ClaimIndex
@@ -35,9 +36,9 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
-_MOST_QUESTIONS = 9
-"""A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run and of a companion, one after
-the other."""
+_MOST_QUESTIONS = 10
+"""A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run, of a companion and of
+objectives, one after the other."""
 _MOST_PREPARED = 256
 """Each holds its manifests, some 40 KiB; passes over one Workspace come close together while it is being made."""
 
@@ -57,6 +58,7 @@ class Reconciler:
         claims_changed: Callable[[Key], None],
         prober: Prober | None = None,
         charts: ChartLooks | None = None,
+        body_routers: BodyRouters | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
@@ -66,6 +68,9 @@ class Reconciler:
         self._steps = StepRunner(client, cache, references, settings, charts)
         self._charts = charts
         self._prober = prober
+        self._body_routers = body_routers
+        self._unseen: set[Key] = set()
+        """Workspaces that have not been looked at since the start, or since a kind came or went."""
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
         self._crowd = Crowd()
@@ -82,6 +87,13 @@ class Reconciler:
         others = self._cache.claims_of_others() if self._settings.scope.selector else ()
         for key, created, claims in (*self._cache.claims(), *others):
             self._claims.set(key, created, claims)
+        self.expect_all()
+
+    def expect_all(self) -> None:
+        """Take what is known of claims for incomplete until each Workspace has been looked at."""
+        if self._body_routers is not None:
+            self._unseen.update(self._cache.workspace_keys())
+            self._note_claims()
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -97,6 +109,8 @@ class Reconciler:
             self._references.forget(key)
             self._interests.forget(key)
             self._claims.set(key, *(self._cache.claims_of_other(key) if self._settings.scope.selector else ("", frozenset())))
+            self._unseen.discard(key)
+            self._note_claims()
             if self._prober is not None:
                 self._prober.gone(key)
             return None
@@ -108,6 +122,9 @@ class Reconciler:
         if carried is None:
             return None
         self._note_readiness(workspace)
+        if key in self._unseen:
+            self._unseen.discard(key)
+            self._note_claims()
         decisions, seen = carried
         written_in = await self._write_status(key, decisions, seen or self._snapshot(key, memory), memory)
         retry_at = memory.next_retry()
@@ -127,6 +144,10 @@ class Reconciler:
         interval = self._settings.pass_interval * self._crowd.share
         return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
 
+    def _note_claims(self) -> None:
+        if self._body_routers is not None:
+            self._body_routers.note(self._claims.gateways_by_header, all_told=not self._unseen)
+
     def _note_readiness(self, workspace: WorkspaceRecord) -> None:
         if _is_ready(workspace):
             self._crowd.leave(workspace.key)
@@ -143,7 +164,7 @@ class Reconciler:
         outcome, snapshot = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
             if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
-                pass  # plan again: what an older one has is known now
+                self._note_claims()  # and plan again: what an older one has is known now
             elif outcome.interests != memory.interests:
                 memory.interests = outcome.interests
                 self._interests.set(workspace.key, outcome.interests)
@@ -177,6 +198,8 @@ class Reconciler:
         snapshot = self._cache.snapshot(key, memory, referenced, self._missing_kinds(), now, taken)
         if self._charts is not None:
             snapshot = replace(snapshot, chart_findings=self._charts.findings)
+        if self._body_routers is not None:
+            snapshot = replace(snapshot, body_routers=self._body_routers.states)
         return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:

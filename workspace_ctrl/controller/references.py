@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_OBJECTIVE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.controller.objectives import Objectives
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.gateways import (
@@ -26,6 +27,7 @@ from workspace_ctrl.records.gateways import (
     parse_http_route,
     parse_inference_pool,
 )
+from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
@@ -47,6 +49,9 @@ class Referenced:
     companion: Companion | None = None
     companion_trouble: str = ""
     """The same of the companion's kind."""
+    objectives: tuple[InferenceObjective, ...] = ()
+    objectives_trouble: str = ""
+    """The same of InferenceObjectives."""
 
 
 _NOTHING = Referenced()
@@ -76,6 +81,7 @@ class References:
         self._client = client
         self._changed = changed
         self._watches: dict[Key, _Watches] = {}
+        self._objectives = Objectives(client, changed)
         self._start: Mapping[str, Callable[[Key, Any], _Watch]] = {
             "reference": self._watch_workload,
             "pods": self._watch_pods,
@@ -93,6 +99,7 @@ class References:
             if wanted:
                 new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
         _cancel(watch for name, watch in old.items() if watch is not new.get(name))
+        self._objectives.follow(key, wanted=interests.objectives)
         if new:
             self._watches[key] = new
         else:
@@ -101,16 +108,18 @@ class References:
     def forget(self, key: Key) -> None:
         """Stop all watches of the Workspace `key`."""
         _cancel(self._watches.pop(key, {}).values())
+        self._objectives.follow(key, wanted=False)
 
     def is_synced(self, key: Key) -> bool:
         """Whether all that the Workspace `key` names has been listed, or is known not to be readable."""
-        return all(watch.is_synced for watch in self._watches.get(key, {}).values())
+        return self._objectives.is_synced(key) and all(watch.is_synced for watch in self._watches.get(key, {}).values())
 
     def of(self, key: Key) -> Referenced:
         """Return what is known of the things that the Workspace `key` names."""
-        watches = self._watches.get(key)
-        if watches is None:
+        watches, objectives = self._watches.get(key), self._objectives.is_followed(key)
+        if watches is None and not objectives:
             return _NOTHING
+        watches = watches or {}
         records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
         workload, companion = watches.get("reference"), watches.get("companion")
         return Referenced(
@@ -121,7 +130,14 @@ class References:
             trouble=workload.trouble if workload is not None else "",
             companion=next(iter(records.get("companion", ())), None),
             companion_trouble=companion.trouble if companion is not None else "",
+            objectives=self._objectives.of(key) if objectives else (),
+            objectives_trouble=self._objectives.trouble(key) if objectives else "",
         )
+
+    def write_through(self, answer: Json) -> None:
+        """Take in the object that the API server answered to one of our writes, where it is of a kind that is watched here for many."""
+        if answer["kind"] == INFERENCE_OBJECTIVE.kind:
+            self._objectives.write_through(answer)
 
     def resource_of(self, key: Key) -> Resource | None:
         """Return where the kind of the Workspace's reference is served, once that is known."""
@@ -134,6 +150,7 @@ class References:
         for key in list(self._watches):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._objectives.close()
 
     def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
         watch = _Watch(reference)

@@ -17,7 +17,16 @@ from workspace_ctrl.api.errors import field_path
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.catalog.loading import suggestion
 from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings, SettingsError
-from workspace_ctrl.planning.settings import ChartSource, GatewayChoice, PickerSettings, PlanSettings, Verification
+from workspace_ctrl.planning.body_routers import check_chart
+from workspace_ctrl.planning.settings import (
+    BODY_ROUTER_CHART,
+    BodyRoutingSettings,
+    ChartSource,
+    GatewayChoice,
+    PickerSettings,
+    PlanSettings,
+    Verification,
+)
 
 _DEFAULT_CHART = ChartSource()
 _DEFAULT_PROBE = ProbeSettings()
@@ -113,12 +122,11 @@ class VerifySettings(Stanza):
         return self
 
 
-class ChartSourceSettings(Stanza):
-    """Where the chart that installs pool and endpoint picker comes from."""
+class ChartSettings(Stanza):
+    """Where a chart comes from."""
 
-    name: _Name = _DEFAULT_CHART.name
-    url: _Url = _DEFAULT_CHART.url
-    version: str = _DEFAULT_CHART.version
+    url: _Url
+    version: str
     digest: _Digest | None = None
     layout: str | None = Field(default=None, min_length=1)
     insecure: bool = False
@@ -127,18 +135,25 @@ class ChartSourceSettings(Stanza):
     verify: VerifySettings | None = None
 
     @model_validator(mode="after")
-    def _layout_is_known(self) -> "ChartSourceSettings":
+    def _is_known(self) -> "ChartSettings":
         try:
-            find_layout(self.source().values_of, self.version)
+            self._check()
         except UnknownChartError as error:
             raise PydanticCustomError("rule", "cannot be used: {error}", {"error": str(error)}) from None
         return self
 
-    def source(self) -> ChartSource:
-        """Return what planning knows of it."""
+    def _check(self) -> None:
+        """Check that the values of the chart are known.
+
+        Raises:
+            UnknownChartError: they are not.
+        """
+        raise NotImplementedError
+
+    def _source(self, name: str) -> ChartSource:
         verify = self.verify
         return ChartSource(
-            name=self.name,
+            name=name,
             url=self.url,
             version=self.version,
             digest=self.digest or "",
@@ -148,6 +163,47 @@ class ChartSourceSettings(Stanza):
             cert_secret=self.cert_secret_ref.name if self.cert_secret_ref else "",
             verification=Verification(verify.provider, verify.secret_ref.name if verify.secret_ref else "") if verify else None,
         )
+
+
+class ChartSourceSettings(ChartSettings):
+    """Where the chart that installs pool and endpoint picker comes from."""
+
+    name: _Name = _DEFAULT_CHART.name
+    url: _Url = _DEFAULT_CHART.url
+    version: str = _DEFAULT_CHART.version
+
+    def _check(self) -> None:
+        find_layout(self.source().values_of, self.version)
+
+    def source(self) -> ChartSource:
+        """Return what planning knows of it."""
+        return self._source(self.name)
+
+
+class BodyRouterChartSettings(ChartSettings):
+    """Where the chart that installs a body-based router comes from; its Secrets lie in the namespace of each Gateway."""
+
+    url: _Url = BODY_ROUTER_CHART.url
+    version: str = BODY_ROUTER_CHART.version
+
+    def _check(self) -> None:
+        check_chart(self.source())
+
+    def source(self) -> ChartSource:
+        """Return what planning knows of it."""
+        return self._source(BODY_ROUTER_CHART.name)
+
+
+class BodyRoutingStanza(Stanza):
+    """Whether Gateways that are used by the model's name in a header get a body-based router."""
+
+    mode: Annotated[Literal["off", "managed"], BeforeValidator(lambda given: "off" if given is False else given)] = "off"
+    chart: BodyRouterChartSettings = Field(default_factory=BodyRouterChartSettings)
+    values: dict[str, Any] = Field(default_factory=dict)
+
+    def settings(self) -> BodyRoutingSettings:
+        """Return what planning knows of it."""
+        return BodyRoutingSettings(self.mode == "managed", self.chart.source(), self.values)
 
 
 class EndpointPickerSettings(Stanza):
@@ -214,6 +270,7 @@ class SettingsFile(Stanza):
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
     timeout: _Duration | None = None
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
+    body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> "SettingsFile":
@@ -232,6 +289,7 @@ class SettingsFile(Stanza):
             gateway=self.gateway.choice() if self.gateway else None,
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
+            body_routing=self.body_based_routing.settings(),
             **{name: value for name, value in given.items() if value is not None},
         )
 

@@ -156,6 +156,7 @@ class StepRunner:
             return memory.refusals[ref].problem
         memory.refusals.pop(ref, None)
         self._cache.write_through(answer)
+        self._references.write_through(answer)
         _note_ownership(step, parse_meta(answer, ref.kind), memory)
         return None
 

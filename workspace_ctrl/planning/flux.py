@@ -4,7 +4,8 @@ We send only the fields that we decide. `suspend` and everything that the API se
 and an apply that changes nothing stays one. Settings and their reasons: docs/concepts/flux.md.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
@@ -21,8 +22,17 @@ from workspace_ctrl.records.meta import Meta
 _CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 
+SOURCE_API: Final = "source.toolkit.fluxcd.io/v1"
+RELEASE_API: Final = "helm.toolkit.fluxcd.io/v2"
+
+
 def oci_repository(owner: Meta, names: Names, chart: ChartSource) -> Manifest:
     """Return the OCIRepository of the chart."""
+    return owned(SOURCE_API, "OCIRepository", names.source, owner, {"spec": source_spec(chart)})
+
+
+def source_spec(chart: ChartSource) -> dict[str, Any]:
+    """Return the spec of the OCIRepository of a chart."""
     spec: dict[str, Any] = {
         "url": chart.url,
         "ref": {"digest": chart.digest} if chart.digest else {"tag": chart.version},
@@ -41,7 +51,31 @@ def oci_repository(owner: Meta, names: Names, chart: ChartSource) -> Manifest:
     if chart.verification:
         keys = {"secretRef": {"name": chart.verification.secret}} if chart.verification.secret else {}
         spec["verify"] = {"provider": chart.verification.provider, **keys}
-    return owned("source.toolkit.fluxcd.io/v1", "OCIRepository", names.source, owner, {"spec": spec})
+    return spec
+
+
+def release_spec(source: str, release: str, labels: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of the HelmRelease `release` of the chart that the OCIRepository `source` holds; its objects get `labels`."""
+    # A failed attempt is tried again for ever; Flux's default is to give up after one, a slow image pull included. Readiness of what
+    # is installed is watched by ourselves, so that no worker of Flux is held by a waiting installation.
+    action = {
+        "disableWait": True,
+        "disableTakeOwnership": True,
+        "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"},
+    }
+    return {
+        "chartRef": {"kind": "OCIRepository", "name": source},
+        "releaseName": release,
+        "interval": "30m",
+        "timeout": "5m",
+        "maxHistory": 2,
+        "install": {"crds": "Skip", **action},
+        "upgrade": {"crds": "Skip", **action},
+        "uninstall": {"deletionPropagation": "background"},
+        "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
+        "commonMetadata": {"labels": dict(labels)},
+        "values": values,
+    }
 
 
 def helm_release(
@@ -53,28 +87,10 @@ def helm_release(
         UnknownChartError: the layout of the chart's values is not known.
         SpecError: the Workspace sets values that it may not, or that the chart does not take.
     """
-    # A failed attempt is tried again for ever; Flux's default is to give up after one, a slow image pull included. Readiness of the
-    # endpoint picker is watched by ourselves, so that no worker of Flux is held by a waiting installation.
-    action = {
-        "disableWait": True,
-        "disableTakeOwnership": True,
-        "strategy": {"name": "RetryOnFailure", "retryInterval": "1m"},
-    }
     picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
     layout = find_layout(chart.values_of, chart.version)
-    spec = {
-        "chartRef": {"kind": "OCIRepository", "name": names.source},
-        "releaseName": names.release,
-        "interval": "30m",
-        "timeout": "5m",
-        "maxHistory": 2,
-        "install": {"crds": "Skip", **action},
-        "upgrade": {"crds": "Skip", **action},
-        "uninstall": {"deletionPropagation": "background"},
-        "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
-        "commonMetadata": {"labels": {OWNER_LABEL: names.workspace}},
-        "values": chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker),
-    }
+    values = chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker)
+    spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values)
     renderers = post_renderers(layout, names)
     if renderers:
         spec["postRenderers"] = renderers
@@ -85,7 +101,7 @@ def helm_release(
             remedy = "use gateway.endpointPicker.values; the installation allows it with endpointPicker.allowValuesFrom"
             raise SpecError("gateway.endpointPicker.valuesFrom", "is not for a Workspace to set", remedy)
         spec["valuesFrom"] = [_values_reference(reference) for reference in picker.values_from]
-    return owned("helm.toolkit.fluxcd.io/v2", "HelmRelease", names.source, owner, {"spec": spec})
+    return owned(RELEASE_API, "HelmRelease", names.source, owner, {"spec": spec})
 
 
 def _values_reference(reference: ValuesReference) -> dict[str, Any]:

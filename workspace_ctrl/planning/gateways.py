@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
+from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
 from workspace_ctrl.planning.admission import find_listeners
 from workspace_ctrl.planning.settings import GatewayChoice
 from workspace_ctrl.records.decisions import LinkName, Parent, Problem
@@ -90,6 +90,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
         lists_models=profile.lists_models,
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
         companion=profile.companion,
+        body_router_remedy=profile.body_router_remedy if profile.chart_provider == NO_PROVIDER else "",
         obstacle=listeners if isinstance(listeners, Problem) else None,
         listeners=() if isinstance(listeners, Problem) else listeners,
     )

@@ -37,8 +37,14 @@ def owned(
     }
     if annotations:
         manifest["metadata"]["annotations"] = dict(annotations)
-    manifest["metadata"]["annotations"] = {HASH_ANNOTATION: manifest_hash(manifest), **(annotations or {})}
-    return manifest
+    return stamped(manifest)
+
+
+def stamped(manifest: Manifest) -> Manifest:
+    """Return `manifest` with the hash of all that we decide in it, among its annotations."""
+    metadata = manifest["metadata"]
+    stamp = {HASH_ANNOTATION: manifest_hash(manifest), **metadata.get("annotations", {})}
+    return {**manifest, "metadata": {**metadata, "annotations": stamp}}
 
 
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
@@ -49,7 +55,7 @@ def manifest_hash(manifest: Mapping[str, Any]) -> str:
 
 
 def applied_hash(manifest: Manifest) -> str:
-    """Return the hash that `owned` put into the manifest."""
+    """Return the hash that `stamped` put into the manifest."""
     value: str = manifest["metadata"]["annotations"][HASH_ANNOTATION]
     return value
 

@@ -6,9 +6,11 @@ what we decide yields no step, so a pass over a finished Workspace writes nothin
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.names import DEFAULT_CHART, Names, is_valid, names
+from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.names import DEFAULT_CHART, Names, is_valid, names, objective_name
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
@@ -22,6 +24,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_names import model_names
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.named_route import check_route, path_by
+from workspace_ctrl.planning.objectives import objective_manifest, objectives_obstacle, stale_objectives
 from workspace_ctrl.planning.prepared import Plan, Prepared, prepare
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.repair import repair_step
@@ -87,6 +90,10 @@ class _Planner:
         self._problems: list[Problem] = []
         self._pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
         self._route_ref = spec.gateway.http_route_ref.name if spec.gateway and spec.gateway.http_route_ref else ""
+        objectives = spec.gateway.objectives if prepared.gateway_wanted and spec.gateway is not None else None
+        self._objectives: Mapping[str, Objective] = {
+            objective_name(self._names.workspace, entry.name): entry for entry in objectives or ()
+        }
         self._models = model_names(spec, server.model_names, self._served_names())
         self._chosen = self._choose() if prepared.gateway_wanted else Chosen()
         self._own_pool = self._pool_ref or self._names.release
@@ -104,6 +111,7 @@ class _Planner:
             gateway_wanted=wanted,
             names=self._names,
             model_names=self._models,
+            objectives=tuple(self._objectives),
             node_count=self._server.node_count,
             sizing=self._server.sizing,
             reference=self._server.reference,
@@ -118,6 +126,7 @@ class _Planner:
             if wanted:
                 decisions = self._plan_gateway(decisions)
         if not wanted:
+            self._plan_objectives()
             self._plan_companion("")
             self._steps.extend(removal_steps(self._workspace, self._snapshot))
         decisions = replace(decisions, problems=tuple(self._problems))
@@ -134,11 +143,12 @@ class _Planner:
         return self._workspace.status.observed_generation != self._owner.generation
 
     def _interests(self) -> Interests:
-        """Return what the plan depends on; a companion is followed until it is gone."""
+        """Return what the plan depends on; a companion and objectives are followed until they are gone."""
         status = self._workspace.status.gateway
         known = self._snapshot.companion is not None or (status is not None and status.companion is not None)
         wanted = known or self._companion_kind() != ""
-        return replace(self._prepared.interests, companion=self._names.workspace if wanted else "")
+        objectives = self._objectives or self._snapshot.objectives or (status is not None and status.objectives)
+        return replace(self._prepared.interests, companion=self._names.workspace if wanted else "", objectives=bool(objectives))
 
     def _remove_stale(self) -> None:
         """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
@@ -192,6 +202,7 @@ class _Planner:
             text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
             self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
         self._plan_companion(decisions.workload_kind)
+        self._plan_objectives()
         decisions = replace(decisions, parents=parents, named_pool=pool)
         return self._check_named_route(decisions) if self._route_ref else self._plan_route(decisions)
 
@@ -211,7 +222,13 @@ class _Planner:
                 self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
             )
         path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
-        return replace(decisions, hostnames=granted.hostnames, path=path, by_header=by_header and path != "")
+        return replace(
+            decisions,
+            hostnames=granted.hostnames,
+            path=path,
+            by_header=by_header and path != "",
+            wants_header=bool(asked.headers),
+        )
 
     def _check_named_route(self, decisions: Decisions) -> Decisions:
         """Check somebody else's route; ours goes once theirs leads to the pool."""
@@ -249,6 +266,29 @@ class _Planner:
                 lambda: model_server_companion(self._owner, self._names, selector, self._server.port),
             )
             self._apply(manifest, LinkName.POOL)
+
+    def _plan_objectives(self) -> None:
+        """Plan the InferenceObjectives; what keeps them from being made breaks nothing else."""
+        self._steps.extend(stale_objectives(self._owner, tuple(self._objectives), self._snapshot.objectives))
+        problem = self._objectives_problem() if self._objectives else None
+        if problem is not None:
+            self._problems.append(Problem(LinkName.OBJECTIVES, *problem))
+            return
+        pool = self._pool_ref or self._names.release
+        for name, objective in self._objectives.items():
+            make = partial(objective_manifest, self._owner, pool, objective)
+            self._apply(self._prepared.manifest(("objective", name), make), LinkName.OBJECTIVES)
+
+    def _objectives_problem(self) -> tuple[str, str] | None:
+        """Return why InferenceObjectives cannot be made, or would have no effect: reason and message."""
+        trouble = self._snapshot.objectives_trouble
+        if trouble:
+            text = (
+                f"{trouble}; install that CRD of the inference extension, then restart the endpoint picker, which looks for it once"
+            )
+            return "CRDsNotAvailable", text
+        chart = self._spec.gateway.chart if self._spec.gateway is not None else None
+        return None if self._pool_ref else objectives_obstacle(chart, self._settings)
 
     def _selector(self, workload_kind: str) -> Mapping[str, str]:
         """Return the labels of the pods that answer requests."""

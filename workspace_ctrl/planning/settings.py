@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.records.charts import ChartId
 
@@ -85,6 +85,22 @@ class PickerSettings:
     """Whether Workspaces may name ConfigMaps and Secrets with values, whose content nobody checks."""
 
 
+BODY_ROUTER_CHART: Final = ChartSource(
+    name="bodyBasedRouting", url="oci://registry.k8s.io/gateway-api-inference-extension/charts/body-based-routing"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRoutingSettings:
+    """Body-based routers: what turns the model's name in a request's body into the header by which it is led to the model."""
+
+    managed: bool = False
+    """Whether each Gateway that is used by that header gets one."""
+    chart: ChartSource = BODY_ROUTER_CHART
+    values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Values of the chart."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's decisions."""
@@ -96,6 +112,7 @@ class PlanSettings:
     charts: tuple[ChartSource, ...] = (ChartSource(),)
     """The first is that of all Workspaces that name none."""
     picker: PickerSettings = field(default_factory=PickerSettings)
+    body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     request_timeout: str = "300s"
     """Longest answer through the Gateway; without one, some classes cut answers off after 15 s."""
@@ -104,3 +121,8 @@ class PlanSettings:
     def chart(self) -> ChartSource:
         """The chart of all Workspaces that name none."""
         return self.charts[0]
+
+    @property
+    def manages_body_routers(self) -> bool:
+        """Whether Gateways get body-based routers from us."""
+        return self.gateway_extension and self.body_routing.managed

@@ -130,5 +130,7 @@ class Interests:
     """Name of the ModelServer that a Gateway's class needs, or needed."""
     chart: str = ""
     """Name of the chart that makes the pool, from which the names of its objects follow; empty where none is asked for."""
+    objectives: bool = False
+    """Whether the Workspace has InferenceObjectives, or had."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""

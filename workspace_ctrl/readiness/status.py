@@ -10,10 +10,12 @@ from datetime import datetime
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.readiness.address import internal_url, urls_of
+from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, pool_of, route_link, route_of
 from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.objectives import objectives_link, objectives_of
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
@@ -40,6 +42,7 @@ def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
         gateway_link(decisions, snapshot),
         *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
         *_attachment_links(snapshot, decisions),
+        *((blocked,) if (blocked := blocking_link(decisions, snapshot)) is not None else ()),
         endpoints_link(decisions, snapshot),
         *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
     )
@@ -112,6 +115,12 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         members = [link for link in links if link.name in names]
         if members:
             yield _of_link(type_, _first_broken(members) or members[-1])
+    for type_, link in (
+        (ConditionType.BODY_ROUTING_READY, body_routing_link(decisions, snapshot)),
+        (ConditionType.OBJECTIVES_READY, objectives_link(decisions, snapshot)),
+    ):
+        if link is not None:
+            yield _of_link(type_, link)
     yield _gateway_ready(broken, links[-1], decisions)
 
 
@@ -187,6 +196,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
         pool=pool.ref.name if pool else None,
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
+        objectives=objectives_of(decisions, snapshot),
         chart=chart,
         body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),

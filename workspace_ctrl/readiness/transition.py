@@ -19,8 +19,8 @@ _FAILING_WHEN_FALSE: Final = (
 """Links that are Unknown while they are being made, and False when that failed."""
 _STARTING: Final = frozenset({"WorkloadNotCreated", "ModelServerStarting", "NoPods", "ScaledToZero"})
 """Reasons of InferenceReady that are no failure."""
-_BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown"})
-"""Reasons of the last link, which has no condition of its own."""
+_BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "BodyRouterNotReady"})
+"""Reasons of links that have no condition of their own."""
 _DELETING: Final = "Deleting"
 
 

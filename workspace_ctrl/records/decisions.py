@@ -21,6 +21,8 @@ class LinkName(StrEnum):
     ENDPOINT_PICKER = "endpointPicker"
     POOL = "pool"
     ROUTE = "route"
+    OBJECTIVES = "objectives"
+    BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
 
@@ -58,6 +60,8 @@ class Parent:
     """Host name and port by which a Gateway that tells no address is reached inside the cluster."""
     companion: str = ""
     """Kind of an object that the class needs beside the pool."""
+    body_router_remedy: str = ""
+    """What to do so that requests are led by their body, where no body-based router can be installed for the class; empty where one can."""
     obstacle: "Problem | None" = None
     """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
     listeners: tuple[Listener, ...] = ()
@@ -81,11 +85,15 @@ class Decisions:
     """Path prefix of the model on the Gateways; empty where it has none."""
     by_header: bool = False
     """Whether requests with the model's name in a header are led to it, and nothing else without a path."""
+    wants_header: bool = False
+    """Whether our route is to lead such requests to it; somebody else's is not looked into for that."""
     named_route: ObjectRef | None = None
     """Somebody else's HTTPRoute that is used instead of ours."""
     named_pool: ObjectRef | None = None
     """Somebody else's InferencePool that is used instead of ours; then no chart is installed."""
     model_names: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
+    """Names of the InferenceObjectives that the Workspace wants."""
     node_count: int = 0
     sizing: str = ""
     problems: tuple[Problem, ...] = ()

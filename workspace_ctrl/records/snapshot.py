@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.records.answers import Answers
+from workspace_ctrl.records.body_routers import BodyRouterState
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 from workspace_ctrl.records.claims import Claim, ClaimHolder
 from workspace_ctrl.records.cluster import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import Companion, Gateway, GatewayClass, GatewayProxy, GatewayService, HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.parts import PartId, kind_of, unpack
 from workspace_ctrl.records.pods import Pod
@@ -84,6 +86,12 @@ class Snapshot:
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
+    objectives: tuple[InferenceObjective, ...] = ()
+    """Those of the Workspace; none are seen while it has not asked for any."""
+    objectives_trouble: str = ""
+    """Why InferenceObjectives cannot be watched; empty while they can."""
+    body_routers: Mapping[str, BodyRouterState] | None = None
+    """By Gateway, as namespace/name, the body-based routers that the installation looks after; None where it does not."""
     namespace: Namespace | None = None
     """The Workspace's namespace; None where namespaces may not be watched."""
     taken: Mapping[Claim, ClaimHolder] = field(default_factory=dict)
@@ -125,7 +133,7 @@ class Snapshot:
         return next((meta for meta in self._metas() if meta.ref == ref), None)
 
     def _metas(self) -> Iterator[Meta]:
-        for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route):
+        for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta
         if self.companion is not None:

@@ -1,7 +1,10 @@
-{{- /* What would go wrong silently is refused here, by what the cluster has; without a cluster (helm template) by values alone. */ -}}
+{{- /* What would go wrong silently is refused here, mostly by what the cluster has, which is not known without one (helm template). */ -}}
 {{- define "workspace-ctrl.checks" -}}
 {{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
 {{- fail "\n\ngatewayRemoval removes what the feature gate made, and the gate is on. To remove it, set featureGates.gatewayAPIInferenceExtension=false as well; to keep it, leave gatewayRemoval out.\n" }}
+{{- end }}
+{{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
+{{- fail "\n\nbodyBasedRouting.mode=managed needs a release that looks after all Workspaces, because a Gateway's router goes with the last of them:\nleave out scope.namespaces and scope.shardSelector, or set it to off and install the router yourself.\n" }}
 {{- end }}
 {{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
 {{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}

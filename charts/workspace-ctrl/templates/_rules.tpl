@@ -66,6 +66,9 @@
 - apiGroups: [networking.istio.io]
   resources: [destinationrules]
   verbs: [list, watch, deletecollection]
+- apiGroups: [inference.networking.x-k8s.io]
+  resources: [inferenceobjectives]
+  verbs: [list, watch, create, patch, delete]
 {{- if .Values.rbac.kthena }}
 - apiGroups: [networking.serving.volcano.sh]
   resources: [modelservers]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from e2e.cluster.addons import (
-    body_based_routing,
     coredns,
     envoy_gateway,
     flux,
@@ -31,13 +30,13 @@ ADDONS: dict[str, Addon] = {
         gpus.ADDON,
         simulated_node.ADDON,
         image_only.ENDPOINT_PICKER,
+        image_only.BODY_ROUTER,
         image_only.VLLM,
         image_only.FLUX_CONTROLLERS,
         workspace_ctrl.IMAGE,
         workspace_ctrl.ADDON,
         envoy_gateway.ADDON,
         kthena.ADDON,
-        body_based_routing.ADDON,
     )
 }
 ALL = "all"

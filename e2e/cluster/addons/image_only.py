@@ -3,7 +3,7 @@
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import FLUX, INFERENCE
 from e2e.cluster.forms import Form
-from e2e.cluster.images import endpoint_picker, helm_controller, source_controller, vllm
+from e2e.cluster.images import body_based_router, endpoint_picker, helm_controller, source_controller, vllm
 from e2e.cluster.installation import Installation
 
 
@@ -17,6 +17,14 @@ ENDPOINT_PICKER = Addon(
     install,
     folders=(INFERENCE,),
     images=(endpoint_picker,),
+    forms=frozenset({Form.FULL}),
+)
+BODY_ROUTER = Addon(
+    "body-based-router",
+    "the image that the chart body-based-routing asks for",
+    install,
+    folders=(INFERENCE,),
+    images=(body_based_router,),
     forms=frozenset({Form.FULL}),
 )
 VLLM = Addon(

@@ -4,6 +4,7 @@ The filled storage is made once and kept in the cache; a cluster gets a copy. It
 as well, and the node asks it for everything, so pods with `imagePullPolicy: Always` work as they do elsewhere.
 """
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -24,7 +25,9 @@ from e2e.cluster.settings import free_port
 CHART_SOURCES: tuple[GoFolder, ...] = (INFERENCE, *CHARTS_OF_OLD)
 """Folders with an asset `charts`; another version of the chart is another folder with its own go.mod."""
 
-CHARTS = ("inferencepool",)
+POOL_CHART = "inferencepool"
+BODY_ROUTER_CHART = "body-based-routing"
+CHARTS: tuple[tuple[GoFolder, str], ...] = (*((folder, POOL_CHART) for folder in CHART_SOURCES), (INFERENCE, BODY_ROUTER_CHART))
 ANSWER_SECONDS = 10.0
 
 
@@ -41,8 +44,8 @@ def install(work: Installation) -> None:
 
 def filled_storage() -> Path:
     """Return the registry's storage with all charts, made now if it is not in the cache."""
-    versions = "-".join(output_of(folder).root.name for folder in CHART_SOURCES)
-    final = cache_dir() / "charts" / versions
+    content = "\n".join(f"{output_of(folder).root.name} {chart}" for folder, chart in CHARTS)
+    final = cache_dir() / "charts" / hashlib.sha256(content.encode()).hexdigest()[:16]
     with locked("charts"):
         if not final.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +62,8 @@ def _fill(scratch: Path) -> None:
     with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as registry:
         try:
             _wait_until_served(address, registry)
-            for folder in CHART_SOURCES:
-                for chart in CHARTS:
-                    _push(folder, chart, scratch, address)
+            for folder, chart in CHARTS:
+                _push(folder, chart, scratch, address)
         finally:
             registry.terminate()
 
@@ -107,7 +109,7 @@ def _run(command: list[str]) -> None:
 
 ADDON = Addon(
     "registry",
-    "an OCI registry with the chart inferencepool, 1.0 to 1.5",
+    "an OCI registry with the charts inferencepool, 1.0 to 1.5, and body-based-routing",
     install,
     folders=(FLUX, *CHART_SOURCES),
     programs=("docker-registry",),

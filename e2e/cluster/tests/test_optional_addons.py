@@ -105,22 +105,3 @@ def test_kthena_router_finds_the_pods_of_a_pool_by_a_model_server(cluster, names
     server = {"model": MODEL, "inferenceEngine": "vLLM", **selection}
     apply(make("networking.serving.volcano.sh/v1alpha1", "ModelServer", "engine", server))
     eventually_answers(cluster, url, MODEL, HTTPStatus.OK, "engine")
-
-
-def test_the_body_based_router_turns_the_model_of_a_request_into_a_header(cluster, namespace, add, apply, wait_for, serving):
-    add("bbr")
-    serving("istio")
-    apply(*gateway_objects(headers=[{"name": "X-Gateway-Model-Name", "value": MODEL}]))
-    wait_for("gateway/gateway", "condition=Programmed")
-    url = f"http://gateway-istio.{namespace}"
-    eventually_answers(cluster, url, MODEL, HTTPStatus.NOT_FOUND, "")
-    source = {"interval": "10m", "url": cluster.chart_source_url("body-based-routing"), "insecure": True, "ref": {"tag": "v1.5.0"}}
-    values = {"provider": {"name": "istio"}, "inferenceGateway": {"name": "gateway"}}
-    release = {"interval": "10m", "chartRef": {"kind": "OCIRepository", "name": "bbr"}, "values": values}
-    apply(
-        make("source.toolkit.fluxcd.io/v1", "OCIRepository", "bbr", source),
-        make("helm.toolkit.fluxcd.io/v2", "HelmRelease", "bbr", release),
-    )
-    wait_for("helmrelease/bbr", "condition=Ready")
-    eventually_answers(cluster, url, MODEL, HTTPStatus.OK, "engine")
-    eventually_answers(cluster, url, "unknown", HTTPStatus.NOT_FOUND, "")

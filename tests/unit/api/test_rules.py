@@ -12,6 +12,7 @@ MESSAGES = [
     "a Workspace cannot change between inference and tuning; create a new Workspace",
     "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning",
     "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those",
+    "gateway.objectives need names of their own; rename one of those that share a name",
     "inference cannot change between preset, template and workloadRef; create a new Workspace",
     "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
     "inference.adapters need names of their own; rename one of those that share a name",

@@ -1,5 +1,7 @@
 """The settings file: what it may say, what an option overrides, and what is answered to a wrong one."""
 
+from dataclasses import replace
+
 import click
 import pytest
 import yaml
@@ -10,7 +12,15 @@ from workspace_ctrl.cli.installation import InstallationOptions, helm_of, plan_s
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of
 from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings
-from workspace_ctrl.planning.settings import ChartSource, GatewayChoice, PickerSettings, PlanSettings, Verification
+from workspace_ctrl.planning.settings import (
+    BODY_ROUTER_CHART,
+    BodyRoutingSettings,
+    ChartSource,
+    GatewayChoice,
+    PickerSettings,
+    PlanSettings,
+    Verification,
+)
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
 DIGEST = "sha256:" + "a" * 64
@@ -82,6 +92,22 @@ def test_every_stanza_is_read(written):
         model_server_image="registry.example/vllm:v1",
         request_timeout="60s",
     )
+
+
+def test_body_based_routers_are_set_by_the_file(written):
+    text = "{mode: managed, chart: {url: oci://registry.example/body-based-routing, insecure: true}, values: {bbr: {replicas: 2}}}"
+    found = settings_of(written(f"bodyBasedRouting: {text}"))
+    chart = replace(BODY_ROUTER_CHART, url="oci://registry.example/body-based-routing", insecure=True)
+    assert found.body_routing == BodyRoutingSettings(managed=True, chart=chart, values={"bbr": {"replicas": 2}})
+    assert not found.manages_body_routers  # the gate is off
+    assert settings_of(written("bodyBasedRouting: {mode: off}")).body_routing == BodyRoutingSettings()
+
+
+@pytest.mark.parametrize("scope", [("--namespace", "team"), ("--shard-selector", "shard=a")])
+def test_body_based_routers_need_a_process_that_sees_all_workspaces(written, scope):
+    result = CliRunner().invoke(main, ["run", "--config", str(written("bodyBasedRouting: {mode: managed}")), *scope])
+    assert result.exit_code == 2
+    assert "leave out --namespace and --shard-selector" in " ".join(result.output.split())
 
 
 def probe_settings(path, **options):
@@ -193,6 +219,12 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
             "endpointPicker: {values: {inferencePool: {modelServerType: sglang}}}",
             "makes the endpoint picker of this version end at its start; leave it out, and label the pods",
             id="engine",
+        ),
+        pytest.param("bodyBasedRouting: {mode: on}", "bodyBasedRouting.mode is not valid", id="body-based routing"),
+        pytest.param(
+            "bodyBasedRouting: {chart: {version: v1.4.0}}",
+            "bodyBasedRouting.chart cannot be used: chart body-based-routing v1.4.0 is not known",
+            id="body-based router that reaches every proxy",
         ),
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
         pytest.param("[1]", "is not valid", id="a list"),

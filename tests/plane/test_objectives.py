@@ -1,0 +1,103 @@
+"""InferenceObjectives on a real API server: made, changed, removed; and what happens without their CRD."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+
+CRD = "inferenceobjectives.inference.networking.x-k8s.io"
+INTERACTIVE = {"name": "interactive", "priority": 10}
+BATCH = {"name": "batch", "priority": -1}
+
+
+@pytest.fixture
+def asking(plane_namespace, gateway):
+    def document(name, *objectives):
+        wanted = {"objectives": list(objectives)} if objectives else {}
+        return workspaces.workspace(name, gateway={**workspaces.behind(gateway, plane_namespace), **wanted})
+
+    return document
+
+
+def priorities(cluster, namespace):
+    found = workspaces.items(cluster, namespace, "inferenceobjective")
+    return {item["metadata"]["name"]: (item["spec"]["priority"], item["spec"]["poolRef"]["name"]) for item in found}
+
+
+def wait_told(cluster, namespace, name, *told):
+    def holds():
+        return workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"].get("objectives", []) == list(told)
+
+    until(holds, f"a status that tells of {told}")
+
+
+def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plane_namespace, asking):
+    cluster, namespace = installed, plane_namespace
+    with ControllerProcess(cluster) as controller:
+        workspaces.apply(cluster, namespace, asking("phi", INTERACTIVE, BATCH), asking("poet", INTERACTIVE))
+        for name in ("phi", "poet"):
+            workspaces.wait_ready(cluster, namespace, name, "Ready")
+            workspaces.wait_ready(cluster, namespace, name, "ObjectivesReady")
+        assert priorities(cluster, namespace) == {
+            "phi.interactive": (10, "phi-inferencepool"),
+            "phi.batch": (-1, "phi-inferencepool"),
+            "poet.interactive": (10, "poet-inferencepool"),
+        }
+        assert controller.writes(namespace)["patch", "inferenceobjectives"] == 3
+        workspaces.apply(cluster, namespace, asking("phi", {**INTERACTIVE, "priority": 11}))
+        cluster.kubectl("wait", "inferenceobjective/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+        wait_told(cluster, namespace, "phi", "phi.interactive")
+        assert priorities(cluster, namespace)["phi.interactive"] == (11, "phi-inferencepool")
+        # What somebody else changes or takes away is brought back.
+        change = json.dumps({"spec": {"priority": 99}})
+        target = "inferenceobjective/phi.interactive"
+        cluster.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", change, actor="user")
+        cluster.kubectl("wait", target, "-n", namespace, "--for=jsonpath={.spec.priority}=11", "--timeout=30s")
+        cluster.kubectl("delete", target, "-n", namespace, actor="user")
+        cluster.kubectl("wait", target, "-n", namespace, "--for=create", "--timeout=30s")
+    with ControllerProcess(cluster) as restarted:
+        # A Workspace made now shows that the others were looked at before it.
+        workspaces.apply(cluster, namespace, workspaces.workspace("later", gateway={"enabled": False}))
+        workspaces.wait_ready(cluster, namespace, "later", "Ready")
+        assert restarted.writes(namespace)["patch", "inferenceobjectives"] == 0
+        workspaces.apply(cluster, namespace, asking("phi"))
+        cluster.kubectl("wait", target, "-n", namespace, "--for=delete", "--timeout=30s")
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        assert workspaces.condition(cluster, namespace, "phi", "ObjectivesReady") == {}
+        cluster.kubectl("delete", "workspace", "poet", "-n", namespace, "--timeout=60s", actor="user")
+        cluster.kubectl("wait", "inferenceobjective/poet.interactive", "-n", namespace, "--for=delete", "--timeout=60s")
+
+
+def test_what_the_spec_lost_while_nobody_watched_goes_at_the_next_start(installed, plane_namespace, asking):
+    cluster, namespace = installed, plane_namespace
+    with ControllerProcess(cluster):
+        workspaces.apply(cluster, namespace, asking("phi", BATCH))
+        workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
+    workspaces.apply(cluster, namespace, asking("phi"))
+    with ControllerProcess(cluster):
+        cluster.kubectl("wait", "inferenceobjective/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+
+
+def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(installed, plane_namespace, asking):
+    cluster, namespace = installed, plane_namespace
+    crd = workspaces.get(cluster, "default", "crd", CRD)
+    kept = {"apiVersion": crd["apiVersion"], "kind": crd["kind"], "metadata": {"name": CRD}, "spec": crd["spec"]}
+    kept["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, a test"} | (
+        crd["metadata"].get("annotations") or {}
+    )
+    cluster.kubectl("delete", "crd", CRD, "--timeout=60s")
+    try:
+        with ControllerProcess(cluster):
+            workspaces.apply(cluster, namespace, asking("phi", INTERACTIVE))
+            workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+            found = workspaces.wait_reason(cluster, namespace, "phi", "ObjectivesReady", "CRDsNotAvailable")
+            assert "inferenceobjectives of inference.networking.x-k8s.io/v1alpha2 cannot be watched" in found["message"]
+            assert workspaces.condition(cluster, namespace, "phi", "GatewayReady")["status"] == "True"
+            cluster.kubectl("create", "-f", "-", input=json.dumps(kept))
+            workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
+            assert priorities(cluster, namespace) == {"phi.interactive": (10, "phi-inferencepool")}
+    finally:
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(kept))

@@ -1,0 +1,17 @@
+"""The InferenceObjective: how important requests are that name it."""
+
+from dataclasses import dataclass
+
+from workspace_ctrl.records.meta import Json, Meta, parse_meta
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceObjective:
+    """One of ours; nobody says anything in its status."""
+
+    meta: Meta
+
+
+def parse_objective(raw: Json, kind: str) -> InferenceObjective:
+    """Return the record of an InferenceObjective."""
+    return InferenceObjective(parse_meta(raw, kind))
