@@ -28,8 +28,7 @@ def shell(release, monkeypatch):
     with guide.Shell(cluster, {"PATH": path, "HOME": os.environ["HOME"]}) as running:
         yield running
     release.remove()
-    for kind in ("gateways", "secrets", "deployments", "services"):
-        cluster.kubectl("delete", kind, "--all", "-n", "default", "--field-selector=metadata.name!=kubernetes")
+    cluster.kubectl("delete", "gateways,inferencepools,secrets,deployments,destinationrules,envoyfilters", "--all", "-n", "default")
     cluster.kubectl("delete", "namespace", "ai-inference", "team-blue", "--ignore-not-found")
 
 
@@ -42,6 +41,8 @@ def replaced(bare_cluster, tmp_path):
     return {
         f"dist/workspace-ctrl-{version()}.tgz": f"{own()} --values={values}",
         f"{PUBLISHED_CHARTS}/{BODY_ROUTER_CHART}": registry,
+        "--timeout=10m": "--timeout=120s",  # no model is loaded here
+        "--timeout=5m": "--timeout=60s",
     }
 
 
