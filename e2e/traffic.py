@@ -14,6 +14,8 @@ import e2e.agreement
 from e2e.cluster import Cluster
 
 INTERVAL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
+"""After which a request is lost; a machine with too much to do may need long for one."""
 _SAMPLER = Path(e2e.agreement.__file__).with_name("sampler.py")
 _ROW = 20
 """Requests that must have been answered one after the other for all to be well."""
@@ -33,7 +35,7 @@ class Traffic:
         self._row = 0
         self._counting = False
         self.answers: Counter[int] = Counter()
-        """HTTP status, or 0 for no answer within 2 s → number of requests, since all was well at the beginning."""
+        """HTTP status, or 0 for no answer within 10 s → number of requests, since all was well at the beginning."""
 
     @property
     def lost(self) -> dict[int, int]:
@@ -42,7 +44,7 @@ class Traffic:
 
     def __enter__(self) -> Self:
         """Begin, and wait until all is well."""
-        command = [sys.executable, str(_SAMPLER), self._model, str(INTERVAL_SECONDS)]
+        command = [sys.executable, str(_SAMPLER), self._model, str(INTERVAL_SECONDS), str(ANSWER_SECONDS)]
         self._process = self._cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
