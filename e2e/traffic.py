@@ -19,6 +19,8 @@ ANSWER_SECONDS = 10.0
 _SAMPLER = Path(e2e.agreement.__file__).with_name("sampler.py")
 _ROW = 20
 """Requests that must have been answered one after the other for all to be well."""
+_FIRST_ROW = 100
+"""The same at the beginning: a proxy that has just started may fall back for some seconds."""
 _PATIENCE_SECONDS = 60.0
 
 
@@ -50,22 +52,22 @@ class Traffic:
         self._reader.start()
         self._say(f"{self._url}\n")
         try:
-            self.wait_answered()
+            self.wait_answered(_FIRST_ROW)
         except AssertionError:
             self._end()
             raise
         self._counting = True
         return self
 
-    def wait_answered(self) -> None:
-        """Wait until requests that are finished from now on are answered, one after the other.
+    def wait_answered(self, row: int = _ROW) -> None:
+        """Wait until `row` requests that are finished from now on are answered, one after the other.
 
         Raises:
             AssertionError: they are not.
         """
         with self._news:
             self._row = 0
-            if not self._news.wait_for(lambda: self._row >= _ROW, _PATIENCE_SECONDS):
+            if not self._news.wait_for(lambda: self._row >= row, _PATIENCE_SECONDS):
                 raise AssertionError(f"{self._url} does not answer steadily: {dict(self.answers)}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
