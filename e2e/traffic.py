@@ -14,9 +14,13 @@ import e2e.agreement
 from e2e.cluster import Cluster
 
 INTERVAL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
+"""After which a request is lost; a machine with too much to do may need long for one."""
 _SAMPLER = Path(e2e.agreement.__file__).with_name("sampler.py")
 _ROW = 20
 """Requests that must have been answered one after the other for all to be well."""
+_FIRST_ROW = 100
+"""The same at the beginning: a proxy that has just started may fall back for some seconds."""
 _PATIENCE_SECONDS = 60.0
 
 
@@ -33,7 +37,7 @@ class Traffic:
         self._row = 0
         self._counting = False
         self.answers: Counter[int] = Counter()
-        """HTTP status, or 0 for no answer within 2 s → number of requests, since all was well at the beginning."""
+        """HTTP status, or 0 for no answer within 10 s → number of requests, since all was well at the beginning."""
 
     @property
     def lost(self) -> dict[int, int]:
@@ -42,28 +46,28 @@ class Traffic:
 
     def __enter__(self) -> Self:
         """Begin, and wait until all is well."""
-        command = [sys.executable, str(_SAMPLER), self._model, str(INTERVAL_SECONDS)]
+        command = [sys.executable, str(_SAMPLER), self._model, str(INTERVAL_SECONDS), str(ANSWER_SECONDS)]
         self._process = self._cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
         self._say(f"{self._url}\n")
         try:
-            self.wait_answered()
+            self.wait_answered(_FIRST_ROW)
         except AssertionError:
             self._end()
             raise
         self._counting = True
         return self
 
-    def wait_answered(self) -> None:
-        """Wait until requests that are finished from now on are answered, one after the other.
+    def wait_answered(self, row: int = _ROW) -> None:
+        """Wait until `row` requests that are finished from now on are answered, one after the other.
 
         Raises:
             AssertionError: they are not.
         """
         with self._news:
             self._row = 0
-            if not self._news.wait_for(lambda: self._row >= _ROW, _PATIENCE_SECONDS):
+            if not self._news.wait_for(lambda: self._row >= row, _PATIENCE_SECONDS):
                 raise AssertionError(f"{self._url} does not answer steadily: {dict(self.answers)}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -1,4 +1,4 @@
-"""`sampler.py MODEL [SECONDS]`, run where the Gateway can be reached: one chat completion every 100 ms, or every so many seconds.
+"""`sampler.py MODEL [INTERVAL PATIENCE]`, run where the Gateway can be reached: one chat completion every 100 ms, or so many seconds.
 
 Lines on standard input are URLs, each in use until the next; a line of JSON on standard output is a finished request. Every request has a
 connection of its own, so none profits from what an earlier one was given, and a request that hangs holds up no other.
@@ -16,11 +16,11 @@ PATIENCE_SECONDS = 2.0
 """After which a request counts as not answered; the stand-in for vLLM needs milliseconds."""
 
 
-async def sample(model: str, interval: float = INTERVAL_SECONDS) -> None:
+async def sample(model: str, interval: float = INTERVAL_SECONDS, patience: float = PATIENCE_SECONDS) -> None:
     """Send requests until standard input ends."""
     urls: asyncio.Queue[str] = asyncio.Queue()
     reader = asyncio.create_task(asyncio.to_thread(_read, urls, asyncio.get_running_loop()))
-    timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=patience)
     # Names are looked up anew each time, as by a client that has just started; certificates are the cluster's own.
     connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=False, use_dns_cache=False)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as requests:

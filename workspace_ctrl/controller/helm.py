@@ -78,6 +78,7 @@ async def look_at(program: str, chart: ChartId) -> Report:
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
         folder = Path(name)
         helm, target = Helm(program, folder), folder / "chart"
+        target.mkdir()
         which = (
             [f"{chart.url}@{chart.digest}"]
             if chart.digest

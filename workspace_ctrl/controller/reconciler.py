@@ -228,7 +228,8 @@ class Reconciler:
             _log_transition(workspace, wanted)
             self._status_written(status_change(workspace, wanted, answer, moment))
         memory.status_written_at = clock
-        return None
+        # Former charts go once the status says so, and our own write makes no event.
+        return 0.0 if snapshot.former else None
 
     def _delay(self, tidings: News, memory: Memory, clock: float) -> float | None:
         """Return in how many seconds a status that brings `tidings` is to be written; None for never."""
