@@ -1,6 +1,7 @@
 """How soon a changed status must be written.
 
-A link that broke is told at once. That a Workspace is ready, and that a link fails while the chain is still being made, is told when it
+What users rely on is told at once when it breaks, and so is every link of a Workspace that was ready; while it is not ready anyway, one
+more link is mere progress. That a Workspace is ready, and that a link fails while the chain is still being made, is told when it
 still holds a moment later: objects say that they are ready a little before requests are answered (an endpoint picker sees a pod some 100 ms
 after the API server does), and a Gateway's controller that has not seen the pool yet reports a failure that mends itself. Mere progress
 can wait longer. So a Workspace costs two or three status writes, and a True is never hasty.
@@ -16,6 +17,11 @@ _FAILURES = frozenset(
     {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
 )
 """Links whose False means that something failed; those of the model server are False from the start until it runs."""
+
+_WHOLE = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY})
+"""What is True only when all else is."""
+_RELIED_ON = frozenset({ConditionType.WORKLOAD_ACCEPTED, ConditionType.RESOURCE_READY, ConditionType.INFERENCE_READY})
+"""What KAITO's users wait for, whatever becomes of the gateway side."""
 
 
 class Urgency(Enum):
@@ -51,19 +57,20 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
         return News(Urgency.NOW if any(entry.type == ConditionType.STALLED for entry in after) else Urgency.FIRST)
     if old.observed_generation != new.observed_generation:
         return News(Urgency.NOW)
-    urgencies = [(_urgency(before.get(condition.type), condition), condition) for condition in after]
+    was_ready = any(entry.is_true for entry in old.conditions if entry.type in _WHOLE)
+    urgencies = [(_urgency(before.get(entry.type), entry, was_ready=was_ready), entry) for entry in after]
     if any(urgency is Urgency.NOW for urgency, _ in urgencies):
         return News(Urgency.NOW)
     settling = frozenset((entry.type, entry.status, entry.reason) for urgency, entry in urgencies if urgency is Urgency.SETTLED)
     return News(Urgency.SETTLED if settling else Urgency.LATER, settling)
 
 
-def _urgency(old: Condition | None, new: Condition) -> Urgency:
+def _urgency(old: Condition | None, new: Condition, *, was_ready: bool) -> Urgency:
     if old is None:
         return Urgency.SETTLED
     if old.is_true:
-        return Urgency.LATER if new.is_true else Urgency.NOW
-    if new.is_true and new.type in {ConditionType.READY, ConditionType.GATEWAY_READY}:
+        return Urgency.NOW if not new.is_true and (was_ready or new.type in _RELIED_ON) else Urgency.LATER
+    if new.is_true and new.type in _WHOLE:
         return Urgency.SETTLED
     changed = (old.status, old.reason) != (new.status, new.reason)
     return Urgency.SETTLED if changed and new.status == Status.FALSE and new.type in _FAILURES else Urgency.LATER
