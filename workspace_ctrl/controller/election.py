@@ -13,6 +13,7 @@ from typing import Any
 from workspace_ctrl.controller.body_routers import needs_body_routers
 from workspace_ctrl.controller.controller import Controller
 from workspace_ctrl.controller.health import Readiness
+from workspace_ctrl.controller.kinds import OCI_REPOSITORY
 from workspace_ctrl.controller.reports import Reports
 from workspace_ctrl.controller.scope import find_shut, find_unwatched
 from workspace_ctrl.controller.settings import Settings
@@ -96,7 +97,7 @@ class Replica:
                 shut = await find_shut(self._client, self._settings.scope)
                 is_off = not self._settings.plan.gateway_extension
                 unwatched = await find_unwatched(self._client, self._settings.scope) if is_off else frozenset()
-                body_routers = await needs_body_routers(self._client, self._settings)
+                body_routers = OCI_REPOSITORY.kind not in unwatched and await needs_body_routers(self._client, self._settings)
             except ApiError as error:
                 logger.warning("%s; trying again until it succeeds", error)
                 await asyncio.sleep(_RETRY_SECONDS)
