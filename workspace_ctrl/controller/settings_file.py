@@ -5,6 +5,7 @@ are misspelt ones.
 """
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -142,13 +143,13 @@ class ChartSettings(Stanza):
             raise PydanticCustomError("rule", "cannot be used: {error}", {"error": str(error)}) from None
         return self
 
+    @abstractmethod
     def _check(self) -> None:
         """Check that the values of the chart are known.
 
         Raises:
             UnknownChartError: they are not.
         """
-        raise NotImplementedError
 
     def _source(self, name: str) -> ChartSource:
         verify = self.verify

@@ -4,7 +4,7 @@
 what we decide yields no step, so a pass over a finished Workspace writes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from workspace_ctrl.planning.chart_values import PoolValues
 from workspace_ctrl.planning.companions import model_server_companion
 from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.missing_kinds import missing_kind_problems
 from workspace_ctrl.planning.model_names import model_names
 from workspace_ctrl.planning.model_server import ModelServer
 from workspace_ctrl.planning.named_route import check_route, path_by
@@ -189,7 +190,7 @@ class _Planner:
     def _plan_gateway(self, decisions: Decisions) -> Decisions:
         parents = self._chosen.parents
         self._problems.extend(self._chosen.problems)
-        self._problems.extend(self._missing_kinds())
+        self._problems.extend(missing_kind_problems(self._snapshot.missing_kinds, own_pool=bool(self._pool_ref)))
         if self._pool_ref:
             # The chart goes as it does when no gateway is wanted, but the route stays.
             self._steps.extend(removal_steps(self._workspace, replace(self._snapshot, route=None)))
@@ -366,18 +367,6 @@ class _Planner:
         if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in self._steps):
             step = repair_step(self._snapshot, self._owner.uid)
             self._steps.extend([step] if step is not None else [])
-
-    def _missing_kinds(self) -> Iterator[Problem]:
-        missing = self._snapshot.missing_kinds
-        flux_kinds = sorted(missing & {"OCIRepository", "HelmRelease"})
-        if flux_kinds:
-            yield Problem(
-                LinkName.SOURCE, "CRDsNotAvailable", f"the cluster does not serve {' and '.join(flux_kinds)}; install Flux"
-            )
-        if "InferencePool" in missing:
-            text = "the cluster does not serve InferencePool; install the Gateway API Inference Extension CRDs"
-            # Without the kind, Flux cannot even tell what is installed, and its words for that would come first.
-            yield Problem(LinkName.POOL if self._pool_ref else LinkName.RELEASE, "CRDsNotAvailable", text)
 
     def _apply(self, manifest: Manifest, link: LinkName) -> bool:
         """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it.
