@@ -202,6 +202,8 @@ def test_a_leader_that_slept_too_long_writes_nothing_and_stands_by(installed, el
         second.wait_for("standing by")
         make("phi")
         ready("phi")
+        # A request that is on its way when the process falls asleep cannot be called back.
+        until(lambda: {event["objectRef"]["resource"] for event in first.audited()[-2:]} == {"leases"}, "nothing but renewals")
         first.signal(signal.SIGSTOP)
         second.wait_for("leading by")
         before = len(first.audited())
