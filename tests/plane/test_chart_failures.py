@@ -211,16 +211,14 @@ def test_a_service_account_that_is_gone(installed, plane_namespace, behind):
 
 def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(installed, plane_namespace, behind):
     with ControllerProcess(installed) as controller:
-        for name in ("leaves", "loses", "phi"):
-            if name != "phi":
-                create(installed, plane_namespace, behind, name)
-                workspaces.wait_ready(installed, plane_namespace, name, "Ready")
+        for name in ("leaves", "loses"):
+            create(installed, plane_namespace, behind, name)
+            workspaces.wait_ready(installed, plane_namespace, name, "Ready")
         installed.stop_program("helm-controller")
         try:
             create(installed, plane_namespace, behind)
             installed.kubectl("delete", "workspace", "leaves", "-n", plane_namespace, "--wait=false", actor="user")
             installed.kubectl("delete", "inferencepool", "loses-inferencepool", "-n", plane_namespace, actor="user")
-            before = controller.calls(plane_namespace)["patch", "helmreleases"]
             said = message(installed, plane_namespace, "ChartReady", "HelmControllerSilent", seconds=PATIENT_SECONDS)
             assert said == (
                 "HelmRelease NAMESPACE/phi-inferencepool: helm-controller has not looked at it for more than a minute; see whether it "
@@ -230,7 +228,8 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
             contains(
                 installed, plane_namespace, "loses", "GatewayReady", "helm-controller has not looked at it for more than a minute"
             )
-            assert controller.calls(plane_namespace)["patch", "helmreleases"] - before <= 1
+            # Three were made, and Flux is asked once to bring back the pool of one of them.
+            assert controller.calls(plane_namespace)["patch", "helmreleases"] == 3 + 1
         finally:
             installed.start_program("helm-controller")
         workspaces.wait_gone(installed, plane_namespace, "workspace", "leaves")

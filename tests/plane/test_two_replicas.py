@@ -288,4 +288,4 @@ def test_a_taken_health_port_is_said_in_a_sentence(installed):
 def assert_stopped(replica):
     assert replica.ended() == 0
     assert replica.log[-1].endswith(": stopped")
-    assert not any("Traceback" in line or "Error" in line for line in replica.log)
+    assert [line for line in replica.log if "Traceback" in line or "Error" in line] == [], "\n".join(replica.log)

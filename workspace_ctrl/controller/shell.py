@@ -84,6 +84,7 @@ class Shell:
         finally:
             handing_over.cancel()
             await self._connection.close()
+            self._ignore_signals()
         logger.info("stopped")
 
     def stop(self, number: signal.Signals | None = None) -> None:
@@ -96,6 +97,14 @@ class Shell:
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, number)
+
+    @staticmethod
+    def _ignore_signals() -> None:
+        """Ignore signals from now on: one that comes while the interpreter ends would make a failure of an orderly stop."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

@@ -111,6 +111,15 @@ def test_a_program_that_dies_during_the_start_is_named_at_once_and_nothing_is_le
     assert gone(name)
 
 
+@pytest.fixture
+def in_a_terminal():
+    """Have programs hear of Ctrl-C as in a terminal; one that a shell began in the background ignores it, and so do its children."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "SIGKILL"])
 def test_a_start_that_is_broken_off_leaves_nothing(name, number):
     command = [str(PYTHON), "-u", "-m", "e2e.cluster", "up", "--form=plane", f"--name={name}"]

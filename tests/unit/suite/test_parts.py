@@ -3,7 +3,9 @@
 import fnmatch
 
 from e2e.cluster.places import REPOSITORY
-from e2e.test import PARTS
+from e2e.test import LANES
+
+PARTS = [arguments for lane in LANES for arguments in lane]
 
 
 def files_of(arguments):

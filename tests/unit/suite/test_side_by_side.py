@@ -1,4 +1,4 @@
-"""How `make test` runs its parts: at once, one's output after the other's, and no failure lost."""
+"""How `make test` runs its lanes: at once, one's output after the other's, and no failure lost."""
 
 import os
 import signal
@@ -11,45 +11,59 @@ import pytest
 from e2e.side_by_side import run
 
 
+def together(*commands):
+    """Run each command in a lane of its own."""
+    return run([[command] for command in commands])
+
+
 def program(words, code=0):
     return [sys.executable, "-c", f"import sys; print({words!r}); print('and trouble', file=sys.stderr); sys.exit({code})"]
 
 
 @pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 2), 2), ((3, 2), 3)])
 def test_no_failure_is_lost(codes, expected):
-    assert run([program("x", code) for code in codes]) == expected
+    assert together(*[program("x", code) for code in codes]) == expected
+    assert run([[program("x", code) for code in codes]]) == expected
 
 
-def test_a_part_that_a_signal_ends_has_failed():
+def test_a_program_that_a_signal_ends_has_failed():
     killed = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
-    assert run([program("x"), killed]) == signal.SIGKILL
+    assert together(program("x"), killed) == signal.SIGKILL
 
 
 def test_the_output_of_the_others_follows_that_of_the_first(capfd):
-    run([program("first"), program("second"), program("third")])
+    run([[program("first")], [program("second"), program("third")]])
     out = capfd.readouterr().out
     assert out.index("first") < out.index("Meanwhile") < out.index("second") < out.index("third")
     assert out.splitlines().count("and trouble") == 2  # the first one's errors are not among its output
 
 
-def test_the_parts_run_at_once(tmp_path):
+def test_programs_of_a_lane_run_one_after_the_other(tmp_path):
+    path = str(tmp_path / "made")
+    make = "import pathlib, sys, time\ntime.sleep(0.1)\npathlib.Path(sys.argv[1]).touch()"
+    read = "import pathlib, sys\nsys.exit(not pathlib.Path(sys.argv[1]).exists())"
+    assert run([[[sys.executable, "-c", make, path], [sys.executable, "-c", read, path]]]) == 0
+
+
+def test_the_lanes_run_at_once(tmp_path):
     """Each waits for the other's file."""
     wait = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\nwhile not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.01)"
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
-    assert run([[sys.executable, "-c", wait, *paths], [sys.executable, "-c", wait, *reversed(paths)]]) == 0
+    assert together([sys.executable, "-c", wait, *paths], [sys.executable, "-c", wait, *reversed(paths)]) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_each_part_is_waited_for_when_all_are_stopped(tmp_path, number):
-    """What a part takes down at its end is taken down: here it writes a file."""
+def test_each_program_is_waited_for_when_all_are_stopped_and_no_other_begins(tmp_path, number):
+    """What a program takes down at its end is taken down: here it writes a file."""
     part = (
         "import pathlib, signal, sys, time\n"
         "def stop(*_):\n    time.sleep(0.2)\n    pathlib.Path(sys.argv[1]).write_text('down')\n    sys.exit(1)\n"
         "signal.signal(signal.SIGINT, stop)\nsignal.signal(signal.SIGTERM, stop)\n"
         "pathlib.Path(sys.argv[2]).touch()\nsignal.pause()"
     )
-    commands = [[sys.executable, "-c", part, str(tmp_path / f"end{n}"), str(tmp_path / f"begin{n}")] for n in range(2)]
-    script = f"import sys; from e2e.side_by_side import run; sys.exit(run({commands!r}))"
+    commands = [[sys.executable, "-c", part, str(tmp_path / f"end{n}"), str(tmp_path / f"begin{n}")] for n in range(3)]
+    lanes = [[commands[0], commands[2]], [commands[1]]]
+    script = f"import sys; from e2e.side_by_side import run; sys.exit(run({lanes!r}))"
     with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as running:
         while not all((tmp_path / f"begin{n}").exists() for n in range(2)):
             assert running.poll() is None
@@ -61,3 +75,4 @@ def test_each_part_is_waited_for_when_all_are_stopped(tmp_path, number):
             running.terminate()
     assert running.returncode == 1
     assert all((tmp_path / f"end{n}").read_text() == "down" for n in range(2))
+    assert not (tmp_path / "begin2").exists()
