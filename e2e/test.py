@@ -18,10 +18,11 @@ SHUFFLED = "--randomly-seed=2026"
 """The same order, and the same examples of properties, each time: what fails can be had again. With arguments, pytest shuffles anew."""
 INSTALLING = "e2e/scenarios/test_install*.py"
 LANES = (
-    (("tests/plane",), ("tests", "--ignore-glob=tests/plane/*")),
+    (("tests/plane",), ("tests", "--ignore-glob=tests/plane/*", "--ignore-glob=tests/faults/*")),
     (
         ("e2e", f"--ignore-glob={INSTALLING}"),
         tuple(sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob(INSTALLING))),
+        ("tests/faults",),
     ),
 )
 """Arguments of pytest for each process of each lane; the first lane is shown as it goes. Two at once are as many as two cores carry: with

@@ -8,6 +8,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 ROUTE = "gateway.networking.k8s.io/v1"
 BY_MODEL = {"match": {"header": True}}
@@ -34,13 +35,17 @@ def headers_of(cluster, namespace, name):
     return [header["value"] for rule in rules for match in rule["matches"] for header in match.get("headers", ())]
 
 
+def labelled(name, shard):
+    return {"name": name, "labels": {"shard": shard}}
+
+
 def test_a_listener_that_does_not_admit_the_namespace_is_said_with_the_line_that_does(installed, plane_namespace, gateways):
     cluster, namespace = installed, plane_namespace
     both = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [gateways, namespace]}
     admitted = {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [both]}}}
-    labelled = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}
+    by_team = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}}
     workspaces.apply(cluster, gateways, *closed_gateway("same", {"namespaces": {"from": "Same"}}))
-    workspaces.apply(cluster, gateways, *closed_gateway("labelled", labelled))
+    workspaces.apply(cluster, gateways, *closed_gateway("labelled", by_team))
     same, by_label = ({"name": name, "namespace": gateways} for name in ("same", "labelled"))
     with ControllerProcess(cluster):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway={"parentRefs": [same]}))
@@ -96,8 +101,7 @@ def test_a_workspace_of_another_shard_that_was_there_before_keeps_the_model_s_na
     spec = {**workspaces.behind(gateway, namespace), **BY_MODEL}
 
     def make(name, shard):
-        labelled = {"name": name, "labels": {"shard": shard}}
-        workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=spec, metadata=labelled))
+        workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=spec, metadata=labelled(name, shard)))
 
     with ControllerProcess(cluster, "--shard-selector", "shard=b"), ControllerProcess(cluster, "--shard-selector", "shard=a"):
         make("older", "b")
@@ -110,6 +114,30 @@ def test_a_workspace_of_another_shard_that_was_there_before_keeps_the_model_s_na
         cluster.kubectl("delete", "workspace", "older", "-n", namespace, "--timeout=60s", actor="user")
         workspaces.wait_ready(cluster, namespace, "a-younger", "Ready")
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-younger")
+
+
+def test_of_two_shards_workspaces_made_at_once_one_has_the_model_s_name_and_both_processes_agree_on_it(
+    installed, plane_namespace, gateway
+):
+    cluster, namespace = installed, plane_namespace
+    spec = {**workspaces.behind(gateway, namespace), **BY_MODEL}
+    both = [workspaces.workspace(f"of-{shard}", gateway=spec, metadata=labelled(f"of-{shard}", shard)) for shard in "ab"]
+
+    def reasons():
+        found = workspaces.items(cluster, namespace, "workspace")
+        conditions = {entry["metadata"]["name"]: entry.get("status", {}).get("conditions", ()) for entry in found}
+        return {name: entry["reason"] for name, said in conditions.items() for entry in said if entry["type"] == "GatewayReady"}
+
+    with ControllerProcess(cluster, "--shard-selector", "shard=b"), ControllerProcess(cluster, "--shard-selector", "shard=a"):
+        workspaces.apply(cluster, namespace, *both)
+        until(lambda: sorted(reasons().values()) == ["GatewayConfigured", "ModelNameConflict"], "one that has it")
+        routes = workspaces.items(cluster, namespace, "httproute")
+        oldest = min(routes, key=lambda route: (route["metadata"]["creationTimestamp"], route["metadata"]["name"]))
+        winner = oldest["metadata"]["name"]
+        assert reasons()[winner] == "GatewayConfigured"
+        assert {name: headers_of(cluster, namespace, name) != [] for name in reasons()} == {
+            name: name == winner for name in ("of-a", "of-b")
+        }
 
 
 def test_a_route_of_the_user_is_checked_and_never_written(installed, plane_namespace, gateway):

@@ -27,6 +27,7 @@ from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
 from workspace_ctrl.records.claims import Claim, ClaimHolder
+from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.parts import PartId, part_id
 from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -165,12 +166,17 @@ class Cache:
                 kinds.add(store.kind)
         return frozenset(kinds)
 
-    def claims(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
-        """Yield each Workspace that has a route, when it was created, and what its route claims on listeners."""
+    def claims(self) -> Iterator[tuple[WorkspaceRecord, frozenset[Claim]]]:
+        """Yield each Workspace that has a route, and what its route claims on listeners."""
         for route in self.stores["HTTPRoute"].values():
             workspace = self.workspace((route.ref.namespace, route.meta.workspace))
             if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
-                yield workspace.key, workspace.created, claims_of(route, self.stores["Gateway"].get)
+                yield workspace, claims_of(route, self.stores["Gateway"].get)
+
+    def route_created(self, workspace: WorkspaceRecord) -> str:
+        """Return since when there is the route of a Workspace, as text that sorts by time; empty where there is none."""
+        route: HTTPRoute | None = self.stores["HTTPRoute"].get((workspace.key[0], names(workspace.key[1]).route))
+        return route.created if route is not None and route.meta.is_controlled_by(workspace.meta.uid) else ""
 
     def claims_of_others(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
         """Yield the same of each Workspace that another process looks after, as far as its route shows it."""

@@ -1,6 +1,9 @@
 """What a process remembers of a Workspace between passes; all of it can be lost without harm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from workspace_ctrl.controller.healing import Healing
 from workspace_ctrl.controller.patience import Patience
@@ -11,7 +14,11 @@ from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.ownership import Fields
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
+ValueT = TypeVar("ValueT")
+
 _LONGEST_REPAIR_DELAY = 300.0
+_NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
+"""Of most Workspaces there is nothing to remember, and thousands of empty dicts are megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ class Memory:
     config: ConfigContent | None = None
     scale: ScaleSelector | None = None
     dry_run_retry_at: float = 0.0
-    refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
-    repairs: dict[ObjectRef, Repairs] = field(default_factory=dict)
+    refusals: Mapping[ObjectRef, Refusal] = field(default_factory=lambda: _NONE)
+    repairs: Mapping[ObjectRef, Repairs] = field(default_factory=lambda: _NONE)
     requests: Repairs | None = None
     """How often Flux was asked to look at the release."""
     repair_due_at: float | None = None
@@ -71,7 +78,7 @@ class Memory:
     """Whether they were deleted, or the API server does not let us."""
     deleted: tuple[str, ...] = ()
     """Uids of the newest objects that were deleted: an object that the API server has agreed to delete never comes back."""
-    tolerated: dict[ObjectRef, Fields] = field(default_factory=dict)
+    tolerated: Mapping[ObjectRef, Fields] = field(default_factory=lambda: _NONE)
     """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")
     settling: frozenset[tuple[str, str, str]] = frozenset()
@@ -100,7 +107,7 @@ class Memory:
         self.repair_due_at = None
         if self.dry_run is not None and self.dry_run.refusal and now >= self.dry_run_retry_at:
             self.dry_run = None
-        self.refusals = {ref: refusal for ref, refusal in self.refusals.items() if now < refusal.retry_at}
+        self.refusals = {ref: refusal for ref, refusal in self.refusals.items() if now < refusal.retry_at} or _NONE
 
     def next_retry(self) -> float | None:
         """Return when the next refused request may be tried again, or None."""
@@ -109,6 +116,13 @@ class Memory:
             times.append(self.dry_run_retry_at)
         times.extend(moment for moment in (self.repair_due_at, self.patience.due_at) if moment is not None)
         return min(times, default=None)
+
+
+def noted(entries: Mapping[ObjectRef, ValueT], ref: ObjectRef, value: ValueT | None) -> Mapping[ObjectRef, ValueT]:
+    """Return `entries` with `value` for `ref`, or without it where that is None."""
+    if value is None:
+        return {other: entry for other, entry in entries.items() if other != ref} or _NONE
+    return {**entries, ref: value}
 
 
 def _version(workspace: WorkspaceRecord) -> tuple[int, bool]:

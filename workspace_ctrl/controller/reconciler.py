@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 _MOST_QUESTIONS = 10
 """A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run, of a companion and of
 objectives, one after the other."""
+_NOT_YET = "~"
+"""Sorts after every time."""
 _MOST_PREPARED = 256
 """Each holds its manifests, some 40 KiB; passes over one Workspace come close together while it is being made."""
 
@@ -84,8 +86,9 @@ class Reconciler:
 
     def prime(self) -> None:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
-        others = self._cache.claims_of_others() if self._settings.scope.selector else ()
-        for key, created, claims in (*self._cache.claims(), *others):
+        for workspace, claims in self._cache.claims():
+            self._claims.set(workspace.key, self._claims_since(workspace), claims)
+        for key, created, claims in self._cache.claims_of_others() if self._settings.scope.selector else ():
             self._claims.set(key, created, claims)
         self.expect_all()
 
@@ -148,6 +151,14 @@ class Reconciler:
         if self._body_routers is not None:
             self._body_routers.note(self._claims.gateways_by_header, all_told=not self._unseen)
 
+    def _claims_since(self, workspace: WorkspaceRecord) -> str:
+        """Return the age by which a Workspace's claims go before those of others, as text that sorts by time.
+
+        Processes for shards see of each other's Workspaces only the routes; so that all of them decide alike, theirs count from when the
+        route was made, which is also what Gateways go by. Without shards a Workspace counts from its own creation.
+        """
+        return (self._cache.route_created(workspace) or _NOT_YET) if self._settings.scope.selector else workspace.created
+
     def _note_readiness(self, workspace: WorkspaceRecord) -> None:
         if _is_ready(workspace):
             self._crowd.leave(workspace.key)
@@ -163,7 +174,7 @@ class Reconciler:
         """
         outcome, snapshot = self._plan(workspace, memory)
         for _ in range(_MOST_QUESTIONS):
-            if outcome.claims is not None and self._claims.set(workspace.key, workspace.created, outcome.claims):
+            if outcome.claims is not None and self._claims.set(workspace.key, self._claims_since(workspace), outcome.claims):
                 self._note_claims()  # and plan again: what an older one has is known now
             elif outcome.interests != memory.interests:
                 memory.interests = outcome.interests

@@ -21,7 +21,7 @@ from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_o
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.kinds import CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, RESOURCES, WORKSPACE
-from workspace_ctrl.controller.memory import Memory, Refusal, Repairs
+from workspace_ctrl.controller.memory import Memory, Refusal, Repairs, noted
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.kube.client import Client
@@ -144,7 +144,9 @@ class StepRunner:
         if refused is not None and (refused.manifest_hash, refused.adopting) == (wanted, adopting):
             return refused.problem
         if step.repairs:
-            if not _is_due(memory.repairs.setdefault(ref, Repairs()), memory):
+            repairs = memory.repairs.get(ref) or Repairs()
+            memory.repairs = noted(memory.repairs, ref, repairs)
+            if not _is_due(repairs, memory):
                 return None
             logger.info("%s was changed by somebody else; bringing back what we decide", ref)
         try:
@@ -152,9 +154,10 @@ class StepRunner:
         except RejectedError as error:
             foreign = isinstance(error, NotOwnedError)
             words = ("NotOwned", error.message) if foreign else ("ApplyRefused", f"{ref}: {error.message}")
-            memory.refusals[ref] = Refusal(wanted, adopting, Problem(step.link, *words), self._retry_at())
-            return memory.refusals[ref].problem
-        memory.refusals.pop(ref, None)
+            refused = Refusal(wanted, adopting, Problem(step.link, *words), self._retry_at())
+            memory.refusals = noted(memory.refusals, ref, refused)
+            return refused.problem
+        memory.refusals = noted(memory.refusals, ref, None)
         self._cache.write_through(answer)
         self._references.write_through(answer)
         _note_ownership(step, parse_meta(answer, ref.kind), memory)
@@ -265,10 +268,8 @@ def _identity(meta: Meta) -> Manifest:
 
 def _note_ownership(step: Apply, meta: Meta, memory: Memory) -> None:
     """Remember what did not become ours although we applied it, such as a field that a webhook sets: it is not asked for again."""
-    if is_ours(step.manifest, meta.owned):
-        memory.tolerated.pop(meta.ref, None)
-    else:
-        memory.tolerated[meta.ref] = meta.owned
+    tolerated = None if is_ours(step.manifest, meta.owned) else meta.owned
+    memory.tolerated = noted(memory.tolerated, meta.ref, tolerated)
 
 
 def _equality_labels(selector: str) -> dict[str, str]:

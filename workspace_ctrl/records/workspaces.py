@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 _SPEC_FIELDS = ("resource", "inference", "tuning", "gateway")
+_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
 
 
@@ -31,7 +33,7 @@ class WorkspaceRecord:
     has_finalizer: bool = False
     created: str = ""
     """When it was created, as text that sorts by time."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
     """Those annotations that change what is done."""
 
     @property
@@ -60,7 +62,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         stored_status=pack_status(status_of(raw)),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
-        annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations},
+        annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations} or _NO_ANNOTATIONS,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, source
+from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, route, source, workspace
 from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.healing import Healing
@@ -69,3 +69,14 @@ def test_nobody_is_said_to_edit_while_one_chart_takes_another_s_place():
     assert state(OLD, NEW) == Healing()
     assert state(OLD) != Healing()
     assert release().has_installed(DIGEST)
+
+
+def test_the_age_of_a_route_counts_only_where_the_route_is_the_workspace_s():
+    made, mine = Cache(), workspace()
+    assert made.route_created(mine) == ""
+    own = replace(route(), created="2026-11-21T17:17:37Z")
+    made.stores["HTTPRoute"].put(KEY, own, 1)
+    assert made.route_created(mine) == own.created
+    foreign = replace(own, meta=replace(own.meta, controller_uid="of-somebody-else"))
+    made.stores["HTTPRoute"].put(KEY, foreign, 2)
+    assert made.route_created(mine) == ""
