@@ -41,8 +41,8 @@ def replaced(bare_cluster, tmp_path):
     return {
         f"dist/workspace-ctrl-{version()}.tgz": f"{own()} --values={values}",
         f"{PUBLISHED_CHARTS}/{BODY_ROUTER_CHART}": registry,
-        "--timeout=10m": "--timeout=120s",  # no model is loaded here
-        "--timeout=5m": "--timeout=60s",
+        "--timeout=10m": "--timeout=240s",  # no model is loaded here
+        "--timeout=5m": "--timeout=240s",
     }
 
 
