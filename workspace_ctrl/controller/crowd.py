@@ -7,17 +7,17 @@ _FEW = 10
 
 
 class Crowd:
-    """The Workspaces that are not ready."""
+    """The Workspaces that are on their way: not ready, and not held up by something that has failed, which may last for days."""
 
     def __init__(self) -> None:
         self._keys: set[Key] = set()
 
     def join(self, key: Key) -> None:
-        """Note that the Workspace `key` is not ready."""
+        """Note that the Workspace `key` is on its way."""
         self._keys.add(key)
 
     def leave(self, key: Key) -> None:
-        """Note that the Workspace `key` is ready, or gone."""
+        """Note that the Workspace `key` is ready, held up, or gone."""
         self._keys.discard(key)
 
     @property

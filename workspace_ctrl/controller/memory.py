@@ -81,6 +81,8 @@ class Memory:
     tolerated: Mapping[ObjectRef, Fields] = field(default_factory=lambda: _NONE)
     """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
     status_written_at: float = float("-inf")
+    crowd_factor: float = 1.0
+    """How rare progress is told at the most since then, because of others."""
     settling: frozenset[tuple[str, str, str]] = frozenset()
     """Conditions that are told when they still hold in a moment."""
     settling_since: float = 0.0

@@ -25,7 +25,7 @@ from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.prepared import Plan, Prepared
-from workspace_ctrl.readiness.news import News, Urgency, news
+from workspace_ctrl.readiness.news import News, Urgency, is_held_up, news
 from workspace_ctrl.readiness.probe import PROBE_FAILED
 from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
 from workspace_ctrl.records.decisions import Decisions, Problem
@@ -124,7 +124,6 @@ class Reconciler:
         memory.pass_ended(asyncio.get_running_loop().time(), workspace)
         if carried is None:
             return None
-        self._note_readiness(workspace)
         if key in self._unseen:
             self._unseen.discard(key)
             self._note_claims()
@@ -159,12 +158,13 @@ class Reconciler:
         """
         return (self._cache.route_created(workspace) or _NOT_YET) if self._settings.scope.selector else workspace.created
 
-    def _note_readiness(self, workspace: WorkspaceRecord) -> None:
-        if _is_ready(workspace):
-            self._crowd.leave(workspace.key)
-            self._prepared.drop(workspace.key)  # its next event may be days away
+    def _note_progress(self, key: Key, wanted: WorkspaceStatus) -> None:
+        if _is_ready(wanted):
+            self._prepared.drop(key)  # its next event may be days away
+        if _is_ready(wanted) or is_held_up(wanted):
+            self._crowd.leave(key)
         else:
-            self._crowd.join(workspace.key)
+            self._crowd.join(key)
 
     async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Decisions, Snapshot | None] | None:
         """Plan and carry out; where the plan first needs an answer of the API server, plan again with it.
@@ -230,6 +230,7 @@ class Reconciler:
         moment = datetime.now(UTC)
         deleting = workspace.meta.deleting
         wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
+        self._note_progress(key, wanted)
         clock = asyncio.get_running_loop().time()
         delay = self._delay(news(workspace.status, wanted), memory, clock)
         if delay is None or delay > 0:
@@ -238,7 +239,7 @@ class Reconciler:
         if answer is not None:
             _log_transition(workspace, wanted)
             self._status_written(status_change(workspace, wanted, answer, moment))
-        memory.status_written_at = clock
+        memory.status_written_at, memory.crowd_factor = clock, self._crowd.factor
         # Former charts go once the status says so, and our own write makes no event.
         return 0.0 if snapshot.former else None
 
@@ -256,7 +257,9 @@ class Reconciler:
             case Urgency.SETTLED:
                 due = memory.settling_since + self._settings.settle_interval
             case Urgency.LATER:
-                due = memory.status_written_at + self._settings.progress_interval * self._crowd.factor
+                # When a crowd shrinks, those who are left are near their end, and what lies between need not be told.
+                memory.crowd_factor = max(memory.crowd_factor, self._crowd.factor)
+                due = memory.status_written_at + self._settings.progress_interval * memory.crowd_factor
         return max(due - clock, 0.0)
 
 
@@ -281,6 +284,6 @@ def _earlier_probe(workspace: WorkspaceRecord) -> ProbeResult | None:
     return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
 
 
-def _is_ready(workspace: WorkspaceRecord) -> bool:
-    ready = find(workspace.status.conditions, ConditionType.READY)
+def _is_ready(status: WorkspaceStatus) -> bool:
+    ready = find(status.conditions, ConditionType.READY)
     return ready is not None and ready.is_true

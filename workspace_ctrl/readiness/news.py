@@ -20,6 +20,8 @@ _FAILURES = frozenset(
 
 _WHOLE = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY})
 """What is True only when all else is."""
+_STARTING = frozenset({"DryRunPending", "WorkloadNotCreated", "ModelServerStarting"})
+"""Reasons for which a model server is not ready (yet) without anything having failed."""
 _RELIED_ON = frozenset({ConditionType.WORKLOAD_ACCEPTED, ConditionType.RESOURCE_READY, ConditionType.INFERENCE_READY})
 """What KAITO's users wait for, whatever becomes of the gateway side."""
 
@@ -30,7 +32,7 @@ class Urgency(Enum):
     NEVER = "never"
     """It says nothing new."""
     FIRST = "first"
-    """It is the first one; where many Workspaces come at once, their objects go before."""
+    """It is the first one, and not a good one; where many Workspaces come at once, their objects go before."""
     LATER = "later"
     """It only tells of progress."""
     SETTLED = "settled"
@@ -54,7 +56,7 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
     before = {condition.type: condition for condition in old.conditions}
     after = new.conditions
     if ConditionType.READY not in before:
-        return News(Urgency.NOW if any(entry.type == ConditionType.STALLED for entry in after) else Urgency.FIRST)
+        return _first_news(new)
     if old.observed_generation != new.observed_generation:
         return News(Urgency.NOW)
     was_ready = any(entry.is_true for entry in old.conditions if entry.type in _WHOLE)
@@ -63,6 +65,24 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
         return News(Urgency.NOW)
     settling = frozenset((entry.type, entry.status, entry.reason) for urgency, entry in urgencies if urgency is Urgency.SETTLED)
     return News(Urgency.SETTLED if settling else Urgency.LATER, settling)
+
+
+def is_held_up(status: WorkspaceStatus) -> bool:
+    """Whether something has failed, so that the Workspace may stay as it is for days; otherwise it is ready or on its way."""
+    broken = [entry for entry in status.conditions if entry.status == Status.FALSE]
+    return any(
+        entry.type in _FAILURES or (entry.type == ConditionType.INFERENCE_READY and entry.reason not in _STARTING)
+        for entry in broken
+    )
+
+
+def _first_news(new: WorkspaceStatus) -> News:
+    if any(entry.type == ConditionType.STALLED for entry in new.conditions):
+        return News(Urgency.NOW)
+    whole = frozenset(
+        (entry.type, entry.status, entry.reason) for entry in new.conditions if entry.is_true and entry.type in _WHOLE
+    )
+    return News(Urgency.SETTLED, whole) if whole else News(Urgency.FIRST)
 
 
 def _urgency(old: Condition | None, new: Condition, *, was_ready: bool) -> Urgency:

@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
-from workspace_ctrl.readiness.news import Urgency, news
+from workspace_ctrl.readiness.news import Urgency, is_held_up, news
 
 
 def made(generation=1, **conditions):
@@ -20,6 +20,7 @@ def made(generation=1, **conditions):
         pytest.param(made(), made(), Urgency.NEVER, id="nothing new"),
         pytest.param(WorkspaceStatus(), made(), Urgency.FIRST, id="the first status"),
         pytest.param(WorkspaceStatus(), made(Stalled="True X"), Urgency.NOW, id="the first status says that a person must act"),
+        pytest.param(WorkspaceStatus(), made(Ready="True Ready"), Urgency.SETTLED, id="the first status is a good one"),
         pytest.param(made(), made(generation=2), Urgency.NOW, id="a new spec"),
         pytest.param(made(), made(Ready="True Ready"), Urgency.SETTLED, id="ready"),
         pytest.param(
@@ -41,6 +42,29 @@ def made(generation=1, **conditions):
 )
 def test_news(old, new, expected):
     assert news(old, new).urgency is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (made(Ready="True Ready", InferenceReady="True A", RouteReady="True B"), False),
+        (
+            made(
+                InferenceReady="False ModelServerStarting",
+                ChartReady="Unknown FetchingChart",
+                ResourceReady="False WaitingForNodes",
+            ),
+            False,
+        ),
+        (made(InferenceReady="False DryRunPending"), False),
+        (made(InferenceReady="False Unschedulable"), True),
+        (made(InferenceReady="False CrashLoopBackOff", ChartReady="True A"), True),
+        (made(WorkloadAccepted="False DryRunFailed"), True),
+        (made(InferenceReady="True A", ChartReady="False InstallFailed"), True),
+    ],
+)
+def test_what_has_failed_holds_a_workspace_up_and_what_is_only_slow_does_not(status, expected):
+    assert is_held_up(status) is expected
 
 
 def test_what_must_settle_is_named_so_that_another_change_starts_anew():
