@@ -13,13 +13,20 @@ class InterestIndex:
     def __init__(self) -> None:
         self._interests: dict[Key, Interests] = {}
         self._interested: dict[ObjectRef, set[Key]] = {}
+        self._newest = Interests()
 
-    def set(self, key: Key, interests: Interests) -> None:
-        """Note that the Workspace `key` depends on `interests`, and on nothing else."""
+    def set(self, key: Key, interests: Interests) -> Interests:
+        """Note that the Workspace `key` depends on `interests`, and on nothing else; return them.
+
+        Thousands of Workspaces depend on the same, so equal ones that follow each other are kept once.
+        """
         self.forget(key)
-        self._interests[key] = interests
+        if interests != self._newest:
+            self._newest = interests
+        self._interests[key] = self._newest
         for ref in _refs(key, interests):
             self._interested.setdefault(ref, set()).add(key)
+        return self._newest
 
     def forget(self, key: Key) -> None:
         """Note that the Workspace `key` depends on nothing."""

@@ -177,8 +177,7 @@ class Reconciler:
             if outcome.claims is not None and self._claims.set(workspace.key, self._claims_since(workspace), outcome.claims):
                 self._note_claims()  # and plan again: what an older one has is known now
             elif outcome.interests != memory.interests:
-                memory.interests = outcome.interests
-                self._interests.set(workspace.key, outcome.interests)
+                memory.interests = self._interests.set(workspace.key, outcome.interests)
                 self._references.follow(workspace.key, outcome.interests)
             elif outcome.asks:
                 await self._run(outcome, workspace, memory)
