@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from e2e.cluster import Cluster
+from e2e.waiting import until
 from workspace_ctrl.api.crd import crd
 
 WAIT_SECONDS = 60
@@ -115,4 +116,15 @@ def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
 def install_crd(cluster: Cluster) -> None:
     """Install the CRD as the README says."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(crd()))
-    cluster.kubectl("wait", "crd/workspaces.kaito.sh", "--for=condition=Established", f"--timeout={WAIT_SECONDS}s")
+    wait_established(cluster, "workspaces.kaito.sh")
+
+
+def wait_established(cluster: Cluster, name: str) -> None:
+    """Wait until a CRD is served; `kubectl wait` fails where one is so new that its conditions are null."""
+
+    def holds() -> bool:
+        document = json.loads(cluster.kubectl("get", "crd", name, "-o", "json"))
+        conditions = document.get("status", {}).get("conditions") or ()
+        return any((entry["type"], entry["status"]) == ("Established", "True") for entry in conditions)
+
+    until(holds, f"CustomResourceDefinition {name} to be established")

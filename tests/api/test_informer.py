@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from e2e import workspaces
 from tests.faults import proxy as faults
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import load_configuration, open_connection
@@ -127,7 +128,7 @@ async def test_a_kind_that_comes_late_and_goes_again(client, plane, kubectl):
     async with Watched(client, THING) as watched:
         assert watched.informer.is_missing
         plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(THING_CRD))
-        plane.kubectl("wait", "crd/things.late.example", "--for=condition=Established", "--timeout=30s")
+        workspaces.wait_established(plane, "things.late.example")
         kubectl(
             "apply",
             "-f",

@@ -38,7 +38,7 @@ def restore(cluster, crds):
         metadata = {key: entry["metadata"][key] for key in ("name", "annotations")}
         document = {"apiVersion": entry["apiVersion"], "kind": entry["kind"], "metadata": metadata, "spec": entry["spec"]}
         cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(document))
-        cluster.kubectl("wait", f"crd/{metadata['name']}", "--for=condition=Established", "--timeout=30s")
+        workspaces.wait_established(cluster, metadata["name"])
 
 
 def restart_judge(cluster):

@@ -39,7 +39,7 @@ def kind(installed):
 
     def install(**subresources):
         workspaces.apply(installed, "default", custom_resource_definition(**subresources))
-        installed.kubectl("wait", f"crd/modelservings.{GROUP}", "--for=condition=Established", "--timeout=30s")
+        workspaces.wait_established(installed, f"modelservings.{GROUP}")
 
     yield install
     installed.kubectl("delete", "crd", f"modelservings.{GROUP}", "--ignore-not-found")
