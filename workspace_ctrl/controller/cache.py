@@ -175,7 +175,7 @@ class Cache:
 
     def route_created(self, workspace: WorkspaceRecord) -> str:
         """Return since when there is the route of a Workspace, as text that sorts by time; empty where there is none."""
-        route: HTTPRoute | None = self.stores["HTTPRoute"].get((workspace.key[0], names(workspace.key[1]).route))
+        route = self._route(workspace.key)
         return route.created if route is not None and route.meta.is_controlled_by(workspace.meta.uid) else ""
 
     def claims_of_others(self) -> Iterator[tuple[Key, str, frozenset[Claim]]]:
@@ -190,8 +190,13 @@ class Cache:
 
         The route's age is that which the API server gave it: what others have written into it is not believed.
         """
-        route = self.stores["HTTPRoute"].get((key[0], names(key[1]).route))
+        route = self._route(key)
         return ("", frozenset()) if route is None else (route.created, accepted_claims(route, self.stores["Gateway"].get))
+
+    def _route(self, key: Key) -> HTTPRoute | None:
+        """Return what has the name of the route of the Workspace `key`, whosesoever it is."""
+        route: HTTPRoute | None = self.stores["HTTPRoute"].get((key[0], names(key[1]).route))
+        return route
 
     def write_through(self, answer: Json) -> None:
         """Take in the object that the API server answered to one of our writes, where its kind is watched for all."""

@@ -159,9 +159,10 @@ class Reconciler:
         return (self._cache.route_created(workspace) or _NOT_YET) if self._settings.scope.selector else workspace.created
 
     def _note_progress(self, key: Key, wanted: WorkspaceStatus) -> None:
-        if _is_ready(wanted):
+        ready = _is_ready(wanted)
+        if ready:
             self._prepared.drop(key)  # its next event may be days away
-        if _is_ready(wanted) or is_held_up(wanted):
+        if ready or is_held_up(wanted):
             self._crowd.leave(key)
         else:
             self._crowd.join(key)

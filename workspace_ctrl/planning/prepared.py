@@ -16,7 +16,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.model_names import check_model_name
 from workspace_ctrl.planning.model_server import ModelServer, interests, model_server
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import NO_PODS, Interests, Question, ReadConfig, ReadScale, Step, TryWorkload, UnresolvedError
+from workspace_ctrl.planning.steps import Interests, Question, ReadConfig, ReadScale, Step, TryWorkload, UnresolvedError
 from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.decisions import Decisions, LinkName, Problem
 from workspace_ctrl.records.meta import Meta
@@ -74,7 +74,7 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
         return Prepared(inputs, wanted, watched, problem=problem)
     except UnresolvedError as error:
         return Prepared(inputs, wanted, watched, problem=error.problem, question=error.step)
-    watched = replace(watched, pods=server.selector or NO_PODS)
+    watched = replace(watched, pods=server.selector)
     return Prepared(inputs, wanted, watched, spec, server)
 
 

@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.charts import ChartId
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
-
-NO_PODS: Final[Mapping[str, str]] = MappingProxyType({})
-"""Kept once for the thousands of Workspaces whose pods all carry our label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,7 @@ class Interests:
     """Whether nodes' labels may change the plan."""
     reference: WorkloadRef | None = None
     """The object that `inference.workloadRef` names."""
-    pods: Mapping[str, str] = field(default_factory=lambda: NO_PODS)
+    pods: Mapping[str, str] = field(default_factory=dict)
     """Labels of pods that do not carry ours."""
     route: str = ""
     """Name of the HTTPRoute that `gateway.httpRouteRef` names."""

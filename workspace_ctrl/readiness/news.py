@@ -7,6 +7,7 @@ after the API server does), and a Gateway's controller that has not seen the poo
 can wait longer. So a Workspace costs two or three status writes, and a True is never hasty.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -63,7 +64,7 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
     urgencies = [(_urgency(before.get(entry.type), entry, was_ready=was_ready), entry) for entry in after]
     if any(urgency is Urgency.NOW for urgency, _ in urgencies):
         return News(Urgency.NOW)
-    settling = frozenset((entry.type, entry.status, entry.reason) for urgency, entry in urgencies if urgency is Urgency.SETTLED)
+    settling = _settling(entry for urgency, entry in urgencies if urgency is Urgency.SETTLED)
     return News(Urgency.SETTLED if settling else Urgency.LATER, settling)
 
 
@@ -79,10 +80,12 @@ def is_held_up(status: WorkspaceStatus) -> bool:
 def _first_news(new: WorkspaceStatus) -> News:
     if any(entry.type == ConditionType.STALLED for entry in new.conditions):
         return News(Urgency.NOW)
-    whole = frozenset(
-        (entry.type, entry.status, entry.reason) for entry in new.conditions if entry.is_true and entry.type in _WHOLE
-    )
+    whole = _settling(entry for entry in new.conditions if entry.is_true and entry.type in _WHOLE)
     return News(Urgency.SETTLED, whole) if whole else News(Urgency.FIRST)
+
+
+def _settling(entries: Iterable[Condition]) -> frozenset[tuple[str, str, str]]:
+    return frozenset((entry.type, entry.status, entry.reason) for entry in entries)
 
 
 def _urgency(old: Condition | None, new: Condition, *, was_ready: bool) -> Urgency:
