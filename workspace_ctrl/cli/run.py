@@ -97,5 +97,3 @@ def _set_up_logging(log_format: str, level: int) -> None:
     handler.setFormatter(_JsonFormatter() if log_format == "json" else text)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("workspace_ctrl").setLevel(level)
-    # kopf looks at the API server's groups at its start, for nothing that we need; when that fails, our own lines say it better.
-    logging.getLogger("kopf._core.reactor.observation").setLevel(logging.CRITICAL)

@@ -15,6 +15,7 @@ from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.controller.events import EventRecorder
 from workspace_ctrl.controller.kinds import WATCHED, WORKSPACE, WatchedKind
 from workspace_ctrl.controller.probe import Prober
+from workspace_ctrl.controller.racing import first_done
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import NoReports, Reports, Result, StatusChange
@@ -98,7 +99,7 @@ class Controller:
             # What passes do not need to be made is listed afterwards, kind by kind, so that lists share the same memory.
             for wave in (self._first_wave, *self._later_waves):
                 watching += [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in wave]
-                await _wait_synced(wave, stop)
+                await first_done(partial(_all_synced, wave), stop.wait)
             if self.is_synced:
                 self._reconciler.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
@@ -216,25 +217,12 @@ class Controller:
         return {informer.resource.kind for informer in self._informers} - had
 
 
-async def _wait_synced(informers: Iterable[Informer[Any]], stop: asyncio.Event) -> None:
-    """Wait until all of `informers` are synced, or until `stop` is set."""
-
-    async def all_synced() -> None:
-        for informer in informers:
-            await informer.wait_synced()
-
-    tasks = [asyncio.create_task(all_synced()), asyncio.create_task(_wait(stop))]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _all_synced(informers: Iterable[Informer[Any]]) -> None:
+    for informer in informers:
+        await informer.wait_synced()
 
 
 def _prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | None:
     if settings.mode is ProbeMode.OFF:
         return None
     return Prober(Asker(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)
-
-
-async def _wait(event: asyncio.Event) -> None:
-    await event.wait()

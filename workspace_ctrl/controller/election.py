@@ -6,14 +6,12 @@ server that is away for seconds takes the Lease from every leader, which should 
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any
 
 from workspace_ctrl.controller.body_routers import needs_body_routers
 from workspace_ctrl.controller.controller import Controller
 from workspace_ctrl.controller.health import Readiness
 from workspace_ctrl.controller.kinds import OCI_REPOSITORY
+from workspace_ctrl.controller.racing import first_done
 from workspace_ctrl.controller.reports import Reports
 from workspace_ctrl.controller.scope import find_shut, find_unwatched
 from workspace_ctrl.controller.settings import Settings
@@ -72,11 +70,11 @@ class Replica:
 
     async def _take_turns(self, lock: LeaseLock, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await _first(lock.acquire, stop.wait)
+            await first_done(lock.acquire, stop.wait)
             if lock.is_held:
                 logger.info("leading by %s as %s", lock.title, lock.identity)
                 try:
-                    await _first(lambda: self._work(stop), lock.hold)
+                    await first_done(lambda: self._work(stop), lock.hold)
                 finally:
                     await lock.release()
                 if not stop.is_set():
@@ -85,7 +83,7 @@ class Replica:
     async def _work(self, stop: asyncio.Event) -> None:
         """Reconcile until `stop` is set and the passes under way are finished."""
         try:
-            await _first(self._set_up, stop.wait)
+            await first_done(self._set_up, stop.wait)
             if self._controller is not None:
                 await self._controller.run(stop)
         finally:
@@ -110,17 +108,3 @@ class Replica:
                     body_routers=body_routers,
                     reports=self._reports,
                 )
-
-
-async def _first(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Run all at once until one is done, then cancel the others and wait for them; an error of any is raised."""
-    tasks = [asyncio.create_task(function()) for function in functions]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            task.result()

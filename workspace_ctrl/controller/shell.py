@@ -11,9 +11,9 @@ import logging
 import signal
 import socket
 import uuid
-from collections.abc import Iterator
 from typing import Any, Final
 
+import aiohttp
 import kopf
 from prometheus_client import start_http_server
 
@@ -36,14 +36,26 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that stop the process in an orderly way."""
 
 
-class _EndlessBackoff:
-    """Delays between kopf's own requests: short at first, never ending, so that an absent API server never ends the process."""
+class _Unanswered:
+    """Client middleware under which no request of kopf's leaves the process, nor is answered.
 
-    def __iter__(self) -> Iterator[float]:
-        delay = 0.2
-        while True:
-            yield delay
-            delay = min(delay * 2, 10.0)
+    At its start kopf asks which kinds the API server has, for which nobody here has a handler. It leaves those requests behind when it is
+    stopped meanwhile: it waits five seconds for them, closes their session under them, and ends with the error that this makes.
+    """
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        """Set once kopf has asked; one that is stopped before would wait for its own question."""
+        self._ended = asyncio.Event()
+
+    async def __call__(self, _request: aiohttp.ClientRequest, _handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        self.asked.set()
+        await self._ended.wait()
+        raise asyncio.CancelledError
+
+    def end(self) -> None:
+        """End the requests that wait, as if their tasks were cancelled, which kopf takes for an orderly end."""
+        self._ended.set()
 
 
 class Shell:
@@ -57,6 +69,7 @@ class Shell:
         self._stop = asyncio.Event()
         self._kopf_started = asyncio.Event()
         self._kopf_stop = asyncio.Event()
+        self._kopf_requests = _Unanswered()
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self.failed = False
@@ -115,6 +128,7 @@ class Shell:
 
     async def _hand_over(self) -> None:
         await self._kopf_started.wait()
+        await self._kopf_requests.asked.wait()
         await self._stop.wait()
         self._kopf_stop.set()
 
@@ -124,14 +138,15 @@ class Shell:
         self._running.add_done_callback(self._ended)
 
     async def _log_in(self, **_: object) -> kopf.AiohttpSession:
-        """Give kopf our own session."""
-        connection = self._connected()
-        return kopf.AiohttpSession(server=connection.server, aiohttp_session=connection.session)
+        """Give kopf a session of its own, which it closes."""
+        session = aiohttp.ClientSession(middlewares=[self._kopf_requests])
+        return kopf.AiohttpSession(server=self._connected().server, aiohttp_session=session)
 
     async def _clean_up(self, **_: object) -> None:
         """Wait until passes under way are finished and the Lease is given back."""
         if self._running is not None:
             await asyncio.wait([self._running])
+        self._kopf_requests.end()
 
     async def _run(self, connection: Connection) -> None:
         lock = _lock(connection, self._settings, self._metrics)
@@ -198,7 +213,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
-    settings.networking.error_backoffs = _EndlessBackoff()
+    settings.networking.request_timeout = None  # they stay unanswered
     return settings
 
 
