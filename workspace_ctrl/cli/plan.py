@@ -16,9 +16,10 @@ from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.cli.facts import facts
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.printing import to_yaml
-from workspace_ctrl.planning.manifests import ref_of
-from workspace_ctrl.planning.preview import Preview, preview
+from workspace_ctrl.planning.manifests import Manifest, ref_of
+from workspace_ctrl.planning.preview import Preview, preview, preview_body_routers
 from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.records.meta import ObjectRef
 
 _UNBROKEN: Final = 10_000
 """Characters; longer than any line."""
@@ -56,10 +57,11 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     if not workspaces:
         raise click.UsageError(f"there is no Workspace in {', '.join(file.name for file in files)}")
     planned = list(_plan(workspaces, objects, settings))
+    routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
-        _print_yaml(planned)
+        _print_yaml(planned, routers)
     else:
-        _print_trees(planned)
+        _print_trees(planned, routers)
     sys.exit(2 if len(planned) < len(workspaces) else 0)
 
 
@@ -100,9 +102,10 @@ def _assumptions(planned: Sequence[_Planned]) -> Iterator[str]:
             yield f"assumed for {entry.title}: {assumption}"
 
 
-def _print_yaml(planned: Sequence[_Planned]) -> None:
+def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
     """Print the objects so that they can be applied: all else are comments."""
     manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
+    manifests += [manifest for objects in routers.values() for manifest in objects]
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences stand for those that the cluster will give the Workspaces.")
@@ -116,24 +119,30 @@ def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
             yield f"{entry.title}: {problem.reason}: {problem.message}"
 
 
-def _print_trees(planned: Sequence[_Planned]) -> None:
+def _print_trees(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
     # A line is broken for a person only, not for the program behind a pipe.
     console = Console(width=None if sys.stdout.isatty() else _UNBROKEN)
     for entry in planned:
         console.print(_tree(entry))
+    for gateway, manifests in routers.items():
+        console.print(_with_objects(Tree(_line(f"Body-based router of {gateway}", "", "bold")), manifests))
     for text in _assumptions(planned):
         click.secho(text, err=True, dim=True)
 
 
 def _tree(planned: _Planned) -> Tree:
     decisions = planned.preview.decisions
-    tree = Tree(_line(planned.title, decisions.sizing, "bold"))
-    for manifest in planned.preview.manifests:
+    tree = _with_objects(Tree(_line(planned.title, decisions.sizing, "bold")), planned.preview.manifests)
+    for problem in decisions.problems:
+        tree.add(_line(problem.reason, problem.message, "red"))
+    return tree
+
+
+def _with_objects(tree: Tree, manifests: Sequence[Manifest]) -> Tree:
+    for manifest in manifests:
         branch = tree.add(Text(str(ref_of(manifest)), "cyan"))
         for name, value in facts(manifest):
             branch.add(_line(name, value, "dim"))
-    for problem in decisions.problems:
-        tree.add(_line(problem.reason, problem.message, "red"))
     return tree
 
 

@@ -55,10 +55,10 @@ def check_chart(chart: ChartSource) -> None:
 
 def plan_router(gateway: ObjectRef, provider: str, there: BodyRouter, settings: BodyRoutingSettings) -> RouterPlan:
     """Return what to do next for the router of `gateway`, which the chart connects with it as that of `provider`."""
-    source, steps = _source(gateway, settings.chart), tuple[Step, ...]()
+    source, steps = router_source(gateway, settings), tuple[Step, ...]()
     if there.source is None or not _is_as(source, there.source.meta):
         steps = tuple(_apply(source, there.source.meta if there.source is not None else None, LinkName.SOURCE))
-    apart, connected = (_release(gateway, name, settings) for name in (NO_PROVIDER, provider))
+    apart, connected = (router_release(gateway, name, settings) for name in (NO_PROVIDER, provider))
     live = there.release.meta if there.release is not None else None
     is_connected = live is not None and live.applied_hash == applied_hash(connected)
     if steps or there.source is None or not there.source.is_current:
@@ -77,11 +77,13 @@ def removal_steps(there: BodyRouter) -> tuple[Step, ...]:
     return () if meta.deleting else (Delete(meta.ref, meta.uid),)
 
 
-def _source(gateway: ObjectRef, chart: ChartSource) -> Manifest:
-    return _manifest(SOURCE_API, "OCIRepository", gateway, source_spec(chart))
+def router_source(gateway: ObjectRef, settings: BodyRoutingSettings) -> Manifest:
+    """Return the OCIRepository of the router of `gateway`."""
+    return _manifest(SOURCE_API, "OCIRepository", gateway, source_spec(settings.chart))
 
 
-def _release(gateway: ObjectRef, provider: str, settings: BodyRoutingSettings) -> Manifest:
+def router_release(gateway: ObjectRef, provider: str, settings: BodyRoutingSettings) -> Manifest:
+    """Return the HelmRelease of the router of `gateway`, which the chart connects with it as that of `provider`."""
     name = body_router_name(gateway.name)
     values: dict[str, Any] = copy.deepcopy(dict(settings.values))
     ours = {"bbr": {"name": name}, "provider": {"name": provider}, "inferenceGateway": {"name": gateway.name}}

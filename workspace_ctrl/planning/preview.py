@@ -1,6 +1,6 @@
 """What a Workspace would become, without a cluster: the same planning, in a world in which all goes well."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,8 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import DEFAULT_CHART, names
 from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
+from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.planning.body_routers import router_release, router_source
 from workspace_ctrl.planning.chart_source import chart_name
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.gateways import named_gateways
@@ -67,6 +69,21 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     # The release follows the fetched chart.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
     return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
+
+
+def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
+    """Return the objects of the body-based routers that Workspaces would share, by Gateway; none where the settings want none."""
+    if not settings.manages_body_routers:
+        return {}
+    led_by_header = (entry.decisions for entry in previews if entry.decisions.wants_header)
+    parents = {parent.gateway.ref: parent for decisions in led_by_header for parent in decisions.parents}
+    return {
+        ref: (
+            router_source(ref, settings.body_routing),
+            router_release(ref, find_profile(parent.controller).chart_provider, settings.body_routing),
+        )
+        for ref, parent in parents.items()
+    }
 
 
 def _with_fetched_chart(world: Snapshot, outcome: Plan) -> Snapshot:

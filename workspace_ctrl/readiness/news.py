@@ -13,16 +13,10 @@ from enum import Enum
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.api.status import WorkspaceStatus
-
-_FAILURES = frozenset(
-    {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
-)
-"""Links whose False means that something failed; those of the model server are False from the start until it runs."""
+from workspace_ctrl.readiness.failure import FAILED_WHEN_FALSE, STARTING
 
 _WHOLE = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY})
 """What is True only when all else is."""
-_STARTING = frozenset({"DryRunPending", "WorkloadNotCreated", "ModelServerStarting"})
-"""Reasons for which a model server is not ready (yet) without anything having failed."""
 _RELIED_ON = frozenset({ConditionType.WORKLOAD_ACCEPTED, ConditionType.RESOURCE_READY, ConditionType.INFERENCE_READY})
 """What KAITO's users wait for, whatever becomes of the gateway side."""
 
@@ -72,7 +66,7 @@ def is_held_up(status: WorkspaceStatus) -> bool:
     """Whether something has failed, so that the Workspace may stay as it is for days; otherwise it is ready or on its way."""
     broken = [entry for entry in status.conditions if entry.status == Status.FALSE]
     return any(
-        entry.type in _FAILURES or (entry.type == ConditionType.INFERENCE_READY and entry.reason not in _STARTING)
+        entry.type in FAILED_WHEN_FALSE or (entry.type == ConditionType.INFERENCE_READY and entry.reason not in STARTING)
         for entry in broken
     )
 
@@ -96,4 +90,4 @@ def _urgency(old: Condition | None, new: Condition, *, was_ready: bool) -> Urgen
     if new.is_true and new.type in _WHOLE:
         return Urgency.SETTLED
     changed = (old.status, old.reason) != (new.status, new.reason)
-    return Urgency.SETTLED if changed and new.status == Status.FALSE and new.type in _FAILURES else Urgency.LATER
+    return Urgency.SETTLED if changed and new.status == Status.FALSE and new.type in FAILED_WHEN_FALSE else Urgency.LATER

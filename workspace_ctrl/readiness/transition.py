@@ -9,16 +9,8 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, find
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.readiness.failure import FAILED_WHEN_FALSE, STARTING, WITHOUT_PODS
 
-_FAILING_WHEN_FALSE: Final = (
-    ConditionType.WORKLOAD_ACCEPTED,
-    ConditionType.CHART_READY,
-    ConditionType.ENDPOINT_PICKER_READY,
-    ConditionType.ROUTE_READY,
-)
-"""Links that are Unknown while they are being made, and False when that failed."""
-_STARTING: Final = frozenset({"WorkloadNotCreated", "ModelServerStarting", "NoPods", "ScaledToZero"})
-"""Reasons of InferenceReady that are no failure."""
 _BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "BodyRouterNotReady"})
 """Reasons of links that have no condition of their own."""
 _DELETING: Final = "Deleting"
@@ -57,11 +49,11 @@ def _has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
         return True
     if ready.reason in _BROKEN_THOUGH_MADE:
         return True
-    links = [find(status.conditions, type_) for type_ in _FAILING_WHEN_FALSE]
+    links = [find(status.conditions, type_) for type_ in FAILED_WHEN_FALSE]
     if any(link is not None and link.status == Status.FALSE and link.reason == ready.reason for link in links):
         return True
     accepted, inference = (
         find(status.conditions, type_) for type_ in (ConditionType.WORKLOAD_ACCEPTED, ConditionType.INFERENCE_READY)
     )
     runs_on = accepted is not None and accepted.is_true and inference is not None and not inference.is_true
-    return runs_on and ready.reason not in _STARTING
+    return runs_on and ready.reason not in STARTING | WITHOUT_PODS

@@ -3,6 +3,7 @@
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
+from workspace_ctrl.readiness.failure import DRY_RUN_PENDING, MODEL_SERVER_STARTING, NO_PODS, SCALED_TO_ZERO, WORKLOAD_NOT_CREATED
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.snapshot import Snapshot
@@ -18,7 +19,7 @@ def workload_link(decisions: Decisions) -> Link:
     if problem is not None:
         return Link.of_problem(problem)
     if not decisions.workload_kind:
-        return Link.waiting(LinkName.WORKLOAD, "DryRunPending", "the API server has not been asked yet")
+        return Link.waiting(LinkName.WORKLOAD, DRY_RUN_PENDING, "the API server has not been asked yet")
     if decisions.reference is not None:
         pods = str(decisions.reference) if decisions.reference.name else "the pods of workloadRef.selector"
         return Link.true(LinkName.WORKLOAD, "Referenced", f"{pods} serve the model; they are not ours")
@@ -45,7 +46,7 @@ def inference_condition(snapshot: Snapshot, decisions: Decisions, accepted: Link
         return _inference(Status.FALSE, accepted.reason, accepted.message)
     workload = workload_of(snapshot, decisions)
     if workload is None:
-        return _by_pods(snapshot) if decisions.reference else _inference(Status.FALSE, "WorkloadNotCreated", "it is not there yet")
+        return _by_pods(snapshot) if decisions.reference else _inference(Status.FALSE, WORKLOAD_NOT_CREATED, "it is not there yet")
     if workload.is_ready:
         text = f"{workload.ref} has {workload.ready_replicas} of {workload.replicas} replicas ready"
         return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
@@ -66,7 +67,7 @@ def _by_pods(snapshot: Snapshot) -> Condition:
     counts = f"{ready} of {len(snapshot.pods)} pods ready"
     if snapshot.pods and ready == len(snapshot.pods):
         return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", counts)
-    return _trouble(snapshot) or _inference(Status.FALSE, "ModelServerStarting" if snapshot.pods else "NoPods", counts)
+    return _trouble(snapshot) or _inference(Status.FALSE, MODEL_SERVER_STARTING if snapshot.pods else NO_PODS, counts)
 
 
 def _not_ready(snapshot: Snapshot, workload: Workload) -> Condition:
@@ -74,12 +75,12 @@ def _not_ready(snapshot: Snapshot, workload: Workload) -> Condition:
     if troubled is not None:
         return troubled
     if workload.replicas == 0:
-        return _inference(Status.FALSE, "ScaledToZero", f"{workload.ref} is scaled to 0")
+        return _inference(Status.FALSE, SCALED_TO_ZERO, f"{workload.ref} is scaled to 0")
     failure = workload.condition("ReplicaFailure")
     if failure is not None and failure.is_true:
         return _inference(Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
     counts = f"{workload.ref}: {workload.ready_replicas} of {workload.replicas} replicas ready"
-    return _inference(Status.FALSE, "ModelServerStarting", counts)
+    return _inference(Status.FALSE, MODEL_SERVER_STARTING, counts)
 
 
 def _trouble(snapshot: Snapshot) -> Condition | None:

@@ -208,8 +208,12 @@ gateway:
 """
 
 
+def behind_gateway(name):
+    return document(name, PHI).removesuffix("---\n") + GATEWAY
+
+
 def test_a_route_is_shown_with_its_host_names_paths_and_headers():
-    shown = " ".join(plan(document("own", PHI).removesuffix("---\n") + GATEWAY).stdout.split())
+    shown = " ".join(plan(behind_gateway("own")).stdout.split())
     for words in (
         "Gateway: gateways/door, listener https",
         "host names: m.example.com",
@@ -227,3 +231,21 @@ def test_routes_and_pools_of_others_are_assumed_to_be_as_they_should():
     assert "HelmRelease" not in result.stdout
     for words in ("HTTPRoute default/mine is there, as it should be", "InferencePool default/theirs is there, as it should be"):
         assert words in " ".join(result.output.split())
+
+
+def test_workspaces_behind_one_gateway_share_its_body_based_router(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("bodyBasedRouting: {mode: managed}\n")
+    text = behind_gateway("one") + "---" + behind_gateway("two")
+    result = plan(text, "-o", "yaml", "--config", str(settings))
+    objects = [entry for entry in yaml.safe_load_all(result.stdout) if entry["metadata"]["namespace"] == "gateways"]
+    assert [(entry["kind"], entry["metadata"]["name"]) for entry in objects] == [
+        ("OCIRepository", "door-body-router"),
+        ("HelmRelease", "door-body-router"),
+    ]
+    assert objects[1]["spec"]["values"]["provider"] == {"name": "istio"}
+    assert "Body-based router of Gateway gateways/door" in plan(text, "--config", str(settings)).stdout
+
+
+def test_no_body_based_router_is_shown_that_nobody_manages():
+    assert "body-router" not in plan(behind_gateway("own"), "-o", "yaml").stdout
