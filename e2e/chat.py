@@ -76,6 +76,16 @@ def chats(cluster: Cluster, url: str, model: str, words: str, count: int) -> lis
     return _send(cluster, f"{url}/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": words}]}, count)
 
 
+def chat_without_tokens(cluster: Cluster, url: str, model: str) -> Answer:
+    """Ask the model behind `url` for an answer of no tokens, as the controller does to see whether a model server is only busy.
+
+    Raises:
+        AssertionError: there was no answer at all.
+    """
+    document = {"model": model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 0}
+    return _send(cluster, f"{url}/v1/chat/completions", document, 1)[0]
+
+
 def fetch(cluster: Cluster, url: str) -> Answer:
     """Get `url`.
 

@@ -35,6 +35,11 @@ def main(*, class_name: str, words: tuple[str, ...], name: str, write: bool) -> 
     gateway_class = CLASSES[class_name]
     chosen = [fault for fault in faults_of(gateway_class) if not words or any(word in fault.name for word in words)]
     outcomes: list[Outcome] = []
+    if write:
+        try:
+            report.find_place(_DOCUMENT.read_text(), class_name)  # before minutes are spent
+        except report.NoPlaceError as error:
+            sys.exit(f"{_DOCUMENT}: {error}")
     try:
         with _cluster(name, gateway_class) as cluster, _namespace(cluster), scene(cluster, _NAMESPACE, gateway_class) as prepared:
             outcomes.extend(_tried(prepared, fault) for fault in chosen)

@@ -49,21 +49,22 @@ def write(path: Path, name: str, text: str) -> None:
     Raises:
         NoPlaceError: the document has no such lines.
     """
-    path.write_text(replaced(path.read_text(), name, text))
+    before, after = find_place(path.read_text(), name)
+    path.write_text(f"{before}\n{text}\n{after}")
 
 
-def replaced(document: str, name: str, text: str) -> str:
-    """Return a document with a text between the lines that are kept for `name`.
+def find_place(document: str, name: str) -> tuple[str, str]:
+    """Return what stands in a document before and after the text that is kept for `name`.
 
     Raises:
-        NoPlaceError: the document has no such lines.
+        NoPlaceError: the document has no lines for it.
     """
     begin, end = (f"<!-- written by make agreement, {name}: {mark} -->" for mark in ("begin", "end"))
     before, found, rest = document.partition(begin)
     _, ended, after = rest.partition(end)
     if not found or not ended:
         raise NoPlaceError(f"there is no place for the table; put the lines {begin!r} and {end!r} where it is to stand")
-    return f"{before}{begin}\n{text}\n{end}{after}"
+    return before + begin, end + after
 
 
 def _bounded(seconds: float, bound: float | None) -> str:

@@ -93,7 +93,9 @@ CHARTS_OF_OLD = tuple(
     GoFolder(f"charts-{version}", assets=(Asset("charts", GWIE, "config/charts"),))
     for version in ("1.0.0", "1.0.1", "1.1.0", "1.2.1", "1.3.1", "1.4.0")
 )
-"""Earlier versions of the chart `inferencepool`; their endpoint pickers are not built."""
+"""Earlier versions of the chart `inferencepool`."""
+PICKERS_OF_OLD = tuple(GoFolder(f"picker-{version}") for version in ("1.0.1", "1.3.1", "1.4.0"))
+"""The endpoint pickers that belong to some of them."""
 COREDNS = GoFolder("coredns")
 ISTIO = GoFolder(
     "istio",
@@ -116,5 +118,17 @@ KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthen
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 
 FOLDERS = {
-    folder.name: folder for folder in (KUBERNETES, FLUX, INFERENCE, *CHARTS_OF_OLD, COREDNS, ISTIO, KWOK, ENVOY_GATEWAY, KTHENA)
+    folder.name: folder
+    for folder in (
+        KUBERNETES,
+        FLUX,
+        INFERENCE,
+        *CHARTS_OF_OLD,
+        *PICKERS_OF_OLD,
+        COREDNS,
+        ISTIO,
+        KWOK,
+        ENVOY_GATEWAY,
+        KTHENA,
+    )
 }

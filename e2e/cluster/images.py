@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
@@ -47,11 +47,11 @@ def pause() -> Image:
     )
 
 
-def endpoint_picker() -> Image:
-    """Return the endpoint picker of the `inferencepool` chart."""
+def endpoint_picker(folder: GoFolder = INFERENCE) -> Image:
+    """Return the endpoint picker of the `inferencepool` chart, in the version that the folder has."""
     return Image(
-        name=f"registry.k8s.io/gateway-api-inference-extension/epp:{INFERENCE.version(GWIE)}",
-        files=(FileEntry("/epp", build(INFERENCE).binary("epp")),),
+        name=f"registry.k8s.io/gateway-api-inference-extension/epp:{folder.version(GWIE)}",
+        files=(FileEntry("/epp", build(folder).binary("epp")),),
         entrypoint=("/epp",),
         user=NONROOT,
     )

@@ -1,10 +1,11 @@
-"""The chart is changed while requests run: how many are lost, and that all is well afterwards."""
+"""Charts of every age with their own endpoint pickers; and the chart is changed while requests run: how many are lost."""
 
 import json
 
 import pytest
 
 from e2e import workspaces
+from e2e.cluster import Form, LocalCluster, MissingCapabilityError, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
 from e2e.traffic import Traffic
@@ -48,15 +49,51 @@ def configured(folder, settings):
     return "--config", str(path)
 
 
+@pytest.fixture
+def pickers_of_old(serving_cluster):
+    """The images of earlier endpoint pickers, which only some clusters have."""
+    if not isinstance(serving_cluster, LocalCluster):
+        raise MissingCapabilityError("images are put only on clusters of this machine")
+    up(serving_cluster.name, Form.FULL, ["endpoint-pickers-of-old"])
+
+
+@pytest.mark.optional_addons
+@pytest.mark.usefixtures("pickers_of_old")
+@pytest.mark.parametrize("version", ["v1.0.1", "v1.3.1", "v1.4.0"])
+def test_an_earlier_chart_serves_with_the_endpoint_picker_that_belongs_to_it(serving_cluster, namespace, behind, version):
+    with ControllerProcess(serving_cluster):
+        apply(serving_cluster, namespace, chart={"version": version}, **behind)
+        workspaces.wait_ready(serving_cluster, namespace, "phi")
+        (container,) = picker(serving_cluster, namespace)["spec"]["template"]["spec"]["containers"]
+        assert container["image"].endswith(f"/epp:{version}")
+        with Traffic(serving_cluster, url(serving_cluster, namespace), MODEL) as traffic:
+            traffic.wait_answered()
+        assert traffic.lost == {}
+
+
+NEW_PICKER_EARLY = {"endpointPicker": {"values": {"inferenceExtension": {"image": {"tag": "v1.5.0"}}}}}
+
+
 @pytest.mark.parametrize("failure_mode", ["FailOpen", "FailClose"])
 def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, tmp_path, capsys):
     """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none.
 
-    Both versions run the endpoint picker of 1.5, the only one that the cluster has an image of; its resources change in the same edit.
+    Both versions run the endpoint picker of 1.5, the only one that every cluster has an image of.
     """
-    cluster, pool = serving_cluster, {"failureMode": failure_mode}
-    settings = {"endpointPicker": {"values": {"inferenceExtension": {"image": {"tag": "v1.5.0"}}}}}
-    with ControllerProcess(cluster, *configured(tmp_path, settings)):
+    upgrade(serving_cluster, namespace, behind, failure_mode, configured(tmp_path, NEW_PICKER_EARLY), capsys)
+
+
+@pytest.mark.optional_addons
+@pytest.mark.usefixtures("pickers_of_old")
+@pytest.mark.parametrize("failure_mode", ["FailOpen", "FailClose"])
+def test_requests_during_an_upgrade_of_chart_and_endpoint_picker(serving_cluster, namespace, behind, failure_mode, capsys):
+    upgrade(serving_cluster, namespace, behind, failure_mode, (), capsys)
+
+
+def upgrade(cluster, namespace, behind, failure_mode, options, capsys):
+    """Upgrade the chart from 1.4 to 1.5 while requests run, and say how many were lost; resources change in the same edit."""
+    pool = {"failureMode": failure_mode}
+    with ControllerProcess(cluster, *options):
         apply(cluster, namespace, chart={"version": "v1.4.0"}, pool=pool, **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         uid = workspaces.get(cluster, namespace, "inferencepool", RELEASE)["metadata"]["uid"]
@@ -68,7 +105,8 @@ def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, beh
             workspaces.wait_ready(cluster, namespace, "phi")
             traffic.wait_answered()
         with capsys.disabled():
-            print(f"\n  upgrade 1.4.0 to 1.5.0, {failure_mode}: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
+            what = "chart alone" if options else "chart and picker"
+            print(f"\n  1.4.0 to 1.5.0, {what}, {failure_mode}: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
         found = workspaces.get(cluster, namespace, "inferencepool", RELEASE)
         assert found["metadata"]["uid"] == uid  # in place
         assert found["spec"]["endpointPickerRef"]["failureMode"] == failure_mode

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from e2e import workspaces
-from e2e.chat import chat, chats, fetch
+from e2e.chat import chat, chat_without_tokens, chats, fetch
 from e2e.cluster import MissingCapabilityError
 from e2e.controller import ACTOR, ControllerProcess
 
@@ -71,6 +71,8 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
         seconds = time.monotonic() - started
         url = workspaces.get(cluster, namespace, "workspace", NAME)["status"]["gateway"]["url"]
         answers = chats(cluster, url, "phi-4-mini-instruct", "what is a gateway?", REQUESTS)
+        refused = chat_without_tokens(cluster, url, "phi-4-mini-instruct")
+        assert (refused.status, "max tokens" in refused.text) == (HTTPStatus.BAD_REQUEST, True), refused
         with capsys.disabled():
             print(f"\n  kubectl apply to GatewayReady=True: {seconds:.1f} s")
             with suppress(MissingCapabilityError):

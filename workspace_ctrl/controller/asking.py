@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS: Final = 1.5
 """For name and connection: less than for an answer, because a Gateway that cannot be reached may be none that hangs."""
-_COMPLETION_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
-"""How long one token may take: a server that is busy lets requests wait. Less where only the Gateway's class asks for a completion."""
+_BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
+"""How long one token may take of a server that is busy, which lets requests wait but refuses at once what it cannot do; one that hangs
+does neither. Less where only the Gateway's class asks for a completion."""
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER = 1 << 20
@@ -65,14 +66,17 @@ class Asker:
         self._context: tuple[Credentials, ssl.SSLContext] | None = None
         self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, target: ProbeTarget) -> ProbeResult:
-        """Ask `target` for the model, at each of its addresses until one answers."""
+    async def ask(self, target: ProbeTarget, *, in_doubt: bool = False) -> ProbeResult:
+        """Ask `target` for the model, at each of its addresses until one answers.
+
+        `in_doubt` is whether the request before had no answer: a completion then gets longer, if the server is just busy.
+        """
         credentials = await self._authority()
         if isinstance(credentials, str):
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
         result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
         for address in target.addresses:
-            result = await self._ask(target, address, credentials)
+            result = await self._ask(target, address, credentials, in_doubt=in_doubt)
             if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
                 result = replace(result, by_body=await self._is_led_by_body(target, address, credentials))
             if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
@@ -111,13 +115,21 @@ class Asker:
                 return f"the Secret for probes cannot be read: {error}"
         return self._credentials
 
-    async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
-        is_completion = target.completion or self._mode is ProbeMode.COMPLETION
+    async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
         base = f"{_origin(target, address)}{target.path}"
-        request = _Request("GET", f"{base}{_MODELS}")
-        if is_completion:
-            request = _Request("POST", f"{base}{_COMPLETIONS}", _question(target), seconds=_COMPLETION_SECONDS[self._mode])
-        shown = f"{request.method} {target.url}{request.url.removeprefix(base)}"
+        if not target.completion and self._mode is not ProbeMode.COMPLETION:
+            return await self._result(_Request("GET", f"{base}{_MODELS}"), target, address, credentials)
+        completion = _Request("POST", f"{base}{_COMPLETIONS}", _question(target, tokens=1))
+        if in_doubt:
+            refused = await self._result(replace(completion, body=_question(target, tokens=0)), target, address, credentials)
+            if refused.code is None:
+                return refused
+            completion = replace(completion, seconds=_BUSY_SECONDS[self._mode])
+        return await self._result(completion, target, address, credentials)
+
+    async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
+        """Send a request and return what its answer, or that there was none, means."""
+        shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
         try:
             return _meaning(target, shown, *await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
@@ -172,8 +184,8 @@ def _origin(target: ProbeTarget, address: str) -> str:
     return f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}"
 
 
-def _question(target: ProbeTarget) -> Mapping[str, Any]:
-    return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
+def _question(target: ProbeTarget, tokens: int) -> Mapping[str, Any]:
+    return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": tokens}
 
 
 def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> dict[str, str]:

@@ -102,7 +102,7 @@ class Prober:
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
-            result = await self._worst(probed.targets)
+            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
             took = clock() - began
         before, probed.agreement = probed.agreement, probed.agreement.after(result)
         believed = probed.agreement.believed
@@ -112,11 +112,11 @@ class Prober:
             self._changed(key)
         self._schedule(key, probed, took)
 
-    async def _worst(self, targets: tuple[ProbeTarget, ...]) -> ProbeResult:
+    async def _worst(self, targets: tuple[ProbeTarget, ...], *, in_doubt: bool) -> ProbeResult:
         """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""
         results = []
         for target in targets:
-            result = self._told(target, await self._asker.ask(target))
+            result = self._told(target, await self._asker.ask(target, in_doubt=in_doubt))
             if result.outcome is ProbeOutcome.FAILED:
                 return result
             results.append(result)

@@ -56,6 +56,11 @@ class Agreement:
     agreeing: int = 0
     """How many of the newest probes had the outcome of the last one."""
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the newest probe had no answer: who was asked hangs, or has much to do."""
+        return self.last is not None and self.last.outcome is ProbeOutcome.FAILED and self.last.code is None
+
     def after(self, result: ProbeResult) -> "Agreement":
         """Return what is believed after one more probe; the first words of an outcome are kept, so that it is told once."""
         again = self.last is not None and self.last.outcome is result.outcome

@@ -1,7 +1,9 @@
 """Add-ons that are nothing but an image, which pods of charts and tests ask for."""
 
+from functools import partial
+
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.catalog import FLUX, INFERENCE
+from e2e.cluster.catalog import FLUX, INFERENCE, PICKERS_OF_OLD
 from e2e.cluster.forms import Form
 from e2e.cluster.images import body_based_router, endpoint_picker, helm_controller, source_controller, vllm
 from e2e.cluster.installation import Installation
@@ -18,6 +20,15 @@ ENDPOINT_PICKER = Addon(
     folders=(INFERENCE,),
     images=(endpoint_picker,),
     forms=frozenset({Form.FULL}),
+)
+ENDPOINT_PICKERS_OF_OLD = Addon(
+    "endpoint-pickers-of-old",
+    "the images that earlier versions of the chart inferencepool ask for",
+    install,
+    folders=PICKERS_OF_OLD,
+    images=tuple(partial(endpoint_picker, folder) for folder in PICKERS_OF_OLD),
+    forms=frozenset({Form.FULL}),
+    optional=True,
 )
 BODY_ROUTER = Addon(
     "body-based-router",

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from e2e.chat import chat
+from e2e.chat import chat, chat_without_tokens
 from e2e.cluster import Form, MissingCapabilityError, up
 from e2e.cluster.addons import envoy_gateway, kthena
 from e2e.cluster.local import LocalCluster
@@ -105,3 +105,6 @@ def test_kthena_router_finds_the_pods_of_a_pool_by_a_model_server(cluster, names
     server = {"model": MODEL, "inferenceEngine": "vLLM", **selection}
     apply(make("networking.serving.volcano.sh/v1alpha1", "ModelServer", "engine", server))
     eventually_answers(cluster, url, MODEL, HTTPStatus.OK, "engine")
+    refused = chat_without_tokens(cluster, url, MODEL)
+    # It tries every pod, and then has words of its own for the refusal.
+    assert (refused.status, "all pods failed" in refused.text) == (HTTPStatus.NOT_FOUND, True), refused

@@ -68,11 +68,15 @@ def test_the_table_marks_what_was_promised_and_not_kept():
     assert report.markdown([never]).splitlines()[2] == "| a | w | 3.0 s | **3.0 s** (≤ 2) | 0.0 s | never | by itself |"
 
 
-def test_the_table_goes_where_the_document_keeps_its_place():
-    document = "a\n<!-- written by make agreement, istio: begin -->\nold\n<!-- written by make agreement, istio: end -->\nb\n"
-    once = report.replaced(document, "istio", "new")
-    assert "new" in once
-    assert "old" not in once
-    assert report.replaced(once, "istio", "new") == once
+def test_the_table_goes_where_the_document_keeps_its_place(tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text(
+        "a\n<!-- written by make agreement, istio: begin -->\nold\n<!-- written by make agreement, istio: end -->\nb\n"
+    )
+    report.write(document, "istio", "new")
+    once = document.read_text()
+    assert once == ("a\n<!-- written by make agreement, istio: begin -->\nnew\n<!-- written by make agreement, istio: end -->\nb\n")
+    report.write(document, "istio", "new")
+    assert document.read_text() == once
     with pytest.raises(report.NoPlaceError, match="kthena: begin"):
-        report.replaced(document, "kthena", "new")
+        report.find_place(once, "kthena")

@@ -30,6 +30,9 @@ class Server:
         self.at_once = self.most_at_once = 0
         self.open = asyncio.Event()
         self.open.set()
+        self.free = asyncio.Event()
+        """Whether what needs computing is answered."""
+        self.free.set()
         self.news = asyncio.Event()
         self.port = 0
 
@@ -43,6 +46,9 @@ class Server:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await self.open.wait()
         self.at_once -= 1
+        if request.method == "POST" and not (await request.json())["max_tokens"]:
+            return web.Response(status=400, text="max_tokens must be at least 1")
+        await self.free.wait()
         return web.Response(status=self.status, text=self.body, headers={"Location": "/elsewhere"})
 
     async def asked(self, times):
@@ -275,6 +281,40 @@ async def test_a_model_that_hangs_is_believed_to_after_two_requests_whatever_els
     server.open.set()
     await told.wait()
     assert prober.result(KEY).outcome is ANSWERED
+
+
+@pytest.fixture
+async def computing(told):
+    """Asks for completions."""
+    following = Prober(Asker(ProbeMode.COMPLETION), 0.05, told)
+    yield following
+    await following.close()
+
+
+def tokens(server):
+    return [json.loads(body)["max_tokens"] for _, _, _, body in server.requests]
+
+
+async def test_a_completion_that_waits_for_its_turn_is_waited_for(server, computing, told):
+    server.free.clear()
+    computing.follow(KEY, (server.target(model="phi"),), None)
+    await server.asked(3)
+    server.free.set()
+    await told.wait()
+    assert (computing.result(KEY).outcome, computing.result(KEY).code) == (ANSWERED, 200)
+    assert tokens(server)[:3] == [1, 0, 1]
+
+
+async def test_a_model_server_that_refuses_nothing_either_hangs(server, computing, told):
+    server.open.clear()
+    computing.follow(KEY, (server.target(model="phi"),), None)
+    await told.wait()
+    assert computing.result(KEY).outcome is FAILED
+    assert computing.result(KEY).message.endswith("/v1/chat/completions: no answer within 2 s")
+    assert tokens(server) == [1, 0]
+    server.open.set()
+    await told.wait()
+    assert computing.result(KEY).outcome is ANSWERED
 
 
 async def test_a_gateway_that_was_never_reached_is_not_called_broken(server, prober, told, unused_tcp_port):
