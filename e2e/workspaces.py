@@ -92,8 +92,11 @@ def command_of(cluster: Cluster, namespace: str, kind: str, name: str) -> list[s
 
 def condition(cluster: Cluster, namespace: str, name: str, type_: str) -> dict[str, Any]:
     """Return a condition of a Workspace; empty where it is not there."""
-    conditions = get(cluster, namespace, "workspace", name).get("status", {}).get("conditions", [])
-    return next((entry for entry in conditions if entry["type"] == type_), {})
+    return _condition(get(cluster, namespace, "workspace", name), type_)
+
+
+def _condition(document: dict[str, Any], type_: str) -> dict[str, Any]:
+    return next((entry for entry in document.get("status", {}).get("conditions", []) if entry["type"] == type_), {})
 
 
 def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "GatewayReady", seconds: int = WAIT_SECONDS) -> None:
@@ -101,11 +104,13 @@ def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "Gatewa
     cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
 
 
-def wait_reason(cluster: Cluster, namespace: str, name: str, type_: str, reason: str) -> dict[str, Any]:
-    """Wait until a condition of a Workspace has a reason, and return the condition."""
+def wait_reason(
+    cluster: Cluster, namespace: str, name: str, type_: str, reason: str, *, seconds: int = WAIT_SECONDS
+) -> dict[str, Any]:
+    """Wait until a condition of a Workspace has a reason, and return the condition as it is then."""
     path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
-    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={WAIT_SECONDS}s")
-    return condition(cluster, namespace, name, type_)
+    wait = ("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
+    return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 
 def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,9 +27,8 @@ def create(cluster, namespace, behind, name="phi"):
 
 def message(cluster, namespace, type_, reason, *, name="phi", seconds=workspaces.WAIT_SECONDS):
     """The message of a condition once it has that reason, without the names and numbers of this run."""
-    path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
-    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s")
-    return normal(workspaces.condition(cluster, namespace, name, type_)["message"], namespace)
+    found = workspaces.wait_reason(cluster, namespace, name, type_, reason, seconds=seconds)
+    return normal(found["message"], namespace)
 
 
 def normal(text, namespace):
@@ -138,12 +139,25 @@ def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_na
         wait_well(installed, plane_namespace, "1.5.8")
 
 
+@contextmanager
+def printed(cluster, *arguments):
+    """The lines that a kubectl prints while it runs."""
+    with subprocess.Popen([*cluster.kubectl_command("admin"), *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()
+
+
 def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed, plane_namespace, behind):
-    with ControllerProcess(installed):
+    path = 'jsonpath={.status.conditions[?(@.type=="Reconciling")].status}{"\\n"}'
+    # An installation takes no longer than a kubectl does to start, so this one is there before.
+    with (
+        ControllerProcess(installed),
+        printed(installed, "get", "helmreleases", "-n", plane_namespace, "--watch", "-o", path) as lines,
+    ):
         create(installed, plane_namespace, behind)
-        path = '--for=jsonpath={.status.conditions[?(@.type=="Reconciling")].status}=True'
-        installed.kubectl("wait", RELEASE, "-n", plane_namespace, "--for=create", "--timeout=30s")
-        installed.kubectl("wait", RELEASE, "-n", plane_namespace, path, "--timeout=30s", check=False)
+        assert "True\n" in lines
         installed.kill_program("helm-controller")
         assert workspaces.condition(installed, plane_namespace, "phi", "Ready").get("status") != "True"
         installed.start_program("helm-controller")
@@ -188,7 +202,7 @@ def test_a_quota_that_refuses_the_endpoint_picker(installed, plane_namespace, be
             'Deployment NAMESPACE/phi-inferencepool-epp: pods "phi-inferencepool-epp-POD" is forbidden: exceeded quota: small, requested: '
             "pods=1, used: pods=1, limited: pods=1"
         )
-        assert workspaces.condition(installed, plane_namespace, "phi", "ChartReady")["status"] == "True"
+        workspaces.wait_ready(installed, plane_namespace, "phi", "ChartReady")  # all that Flux has to do is done
         installed.kubectl("delete", "resourcequota", "small", "-n", plane_namespace, actor="user")
         # The ReplicaSet's own back-off may be long by now; a user restarts the rollout.
         installed.kubectl("rollout", "restart", "deployment/phi-inferencepool-epp", "-n", plane_namespace, actor="user")

@@ -221,7 +221,10 @@ def test_a_companion_comes_and_goes_with_the_gateway_s_class(installed, plane_na
         set_class("istio")
         workspaces.wait_gone(cluster, namespace, "modelserver", "phi")
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
-        assert "companion" not in workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]
+        until(
+            lambda: "companion" not in workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"],
+            "no word of the ModelServer",
+        )
         cluster.kubectl("delete", "crd", "modelservers.networking.serving.volcano.sh")
 
 

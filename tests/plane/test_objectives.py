@@ -66,7 +66,7 @@ def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plan
         workspaces.apply(cluster, namespace, asking("phi"))
         cluster.kubectl("wait", target, "-n", namespace, "--for=delete", "--timeout=30s")
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
-        assert workspaces.condition(cluster, namespace, "phi", "ObjectivesReady") == {}
+        until(lambda: workspaces.condition(cluster, namespace, "phi", "ObjectivesReady") == {}, "no word of objectives")
         cluster.kubectl("delete", "workspace", "poet", "-n", namespace, "--timeout=60s", actor="user")
         cluster.kubectl("wait", "inferenceobjective/poet.interactive", "-n", namespace, "--for=delete", "--timeout=60s")
 
