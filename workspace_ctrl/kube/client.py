@@ -170,7 +170,7 @@ class Client:
 
         Raises:
             GoneError: the resource version is too old.
-            RetryableError: the connection broke or fell silent.
+            RetryableError: the connection broke or fell silent, or brought what is no event.
         """
         url = self._connection.server + resource.path(namespace)
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=self._silence_seconds)
@@ -184,7 +184,7 @@ class Client:
                 if not response.ok:
                     raise error_of(status, await response.read(), response.headers)
                 async for line in _lines(response.content):
-                    yield orjson.loads(line)
+                    yield _parsed(line, f"watch of {resource.plural}", _EVENT)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
                 self._observe("watch", resource.plural, status)
@@ -236,8 +236,7 @@ class Client:
             self._observe(request.verb, request.resource.plural, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise error_of(status, answer, headers)
-        document: dict[str, Any] = orjson.loads(answer)
-        return document
+        return _parsed(answer, f"{request.verb} {request.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +259,7 @@ _METHODS = {
     "delete": "DELETE",
     "deletecollection": "DELETE",
 }
+_EVENT = frozenset({"type", "object"})
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
@@ -272,6 +272,21 @@ def _wait(state: RetryCallState) -> float:
     """Return the seconds until the next attempt: at least what the API server asked for, and some more, so that not all come at once."""
     error = state.outcome.exception() if state.outcome is not None else None
     return _BACKOFF(state) + (error.retry_after if isinstance(error, RetryableError) else 0.0)
+
+
+def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return an answer's object, which has at least `keys`.
+
+    Raises:
+        RetryableError: it is none, as where something between us and the API server has torn it, or has answered in its place.
+    """
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RetryableError(f"{what}: the answer is no JSON ({error})") from None
+    if not isinstance(document, dict) or not keys <= document.keys():
+        raise RetryableError(f"{what}: the answer is not the API server's")
+    return document
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -1,0 +1,59 @@
+"""Requests whose answers something between us and the API server has spoilt."""
+
+from contextlib import aclosing, asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import Connection
+from workspace_ctrl.kube.errors import RetryableError
+
+EVENT = b'{"type": "ADDED", "object": {"metadata": {"name": "phi"}}}\n'
+
+
+@asynccontextmanager
+async def answering(body):
+    """A client of a server that answers everything with `body`; the requests that it got."""
+    requests = []
+
+    async def answer(request):
+        requests.append(request.path)
+        return web.Response(body=body)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), requests
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        pytest.param(b'{"type": "ADDED", "obj{"type": "ERROR", "object": {}}\n', "no JSON", id="torn, and another line after it"),
+        pytest.param(b"<html>moved</html>\n", "no JSON", id="a page"),
+        pytest.param(b"[]\n", "not the API server's", id="a list"),
+        pytest.param(b'{"kind": "Status"}\n', "not the API server's", id="no event"),
+    ],
+)
+async def test_a_spoilt_event_breaks_the_watch_after_those_before_it(spoilt, words):
+    async with answering(EVENT + spoilt + EVENT) as (client, _), aclosing(client.watch(WORKSPACE, {})) as events:
+        assert (await anext(events))["object"]["metadata"]["name"] == "phi"
+        with pytest.raises(RetryableError, match=f"watch of workspaces: the answer is {words}"):
+            await anext(events)
+
+
+@pytest.mark.parametrize("spoilt", [b"", b'{"metadata": {', b"<html>log in</html>", b'"fine"'])
+async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypatch):
+    monkeypatch.setattr("workspace_ctrl.kube.client._wait", lambda _state: 0.0)
+    async with answering(spoilt) as (client, requests):
+        with pytest.raises(RetryableError, match="get .*/workspaces/phi: the answer is no"):
+            await client.get(WORKSPACE, "ns", "phi")
+    assert len(requests) == 4
