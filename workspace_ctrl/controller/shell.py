@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 import uuid
+from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 _IDENTITY: Final[Any] = FIELD_MANAGER
 """Otherwise kopf asks for the user's name, which a user id of a container often has not."""
+
+_QUESTION_SECONDS: Final = 1.0
+"""For how long a stop waits for kopf's first request, which comes at once; a version that asks nothing must not hold it up for ever."""
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 """Signals that stop the process in an orderly way."""
@@ -128,8 +132,10 @@ class Shell:
 
     async def _hand_over(self) -> None:
         await self._kopf_started.wait()
-        await self._kopf_requests.asked.wait()
         await self._stop.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_QUESTION_SECONDS):
+                await self._kopf_requests.asked.wait()
         self._kopf_stop.set()
 
     async def _start(self, **_: object) -> None:

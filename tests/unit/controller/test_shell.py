@@ -73,3 +73,19 @@ def test_a_taken_port_ends_it_at_once_with_one_sentence(shell, caplog):
     (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info)
     assert "choose another port" in record.getMessage()
     assert not record.exc_info
+
+
+class Never(asyncio.Event):
+    """An event that does not come."""
+
+    def set(self):
+        pass
+
+
+def test_a_kopf_that_asks_nothing_is_stopped_as_well(shell, monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.controller.shell._QUESTION_SECONDS", 0.01)
+    one = shell()
+    monkeypatch.setattr(one._kopf_requests, "asked", Never())
+    caplog.set_level(logging.INFO)
+    asyncio.run(stopped_after(20, one))
+    assert caplog.messages[-1] == "stopped"
