@@ -130,6 +130,7 @@ class ControllerProcess:
             self.log.append(line.rstrip())
             if ": watching " in line:
                 self._watching.set()
+        self._process.wait(_STOP_SECONDS)  # a process closes its pipes before it counts as ended
         self._watching.set()
 
     def _end(self, signal_number: signal.Signals) -> int:

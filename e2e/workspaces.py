@@ -1,6 +1,9 @@
 """Workspaces as a user handles them: apply, wait, look."""
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -111,6 +114,18 @@ def wait_reason(
     path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
     wait = ("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
+
+
+@contextmanager
+def statuses(cluster: Cluster, namespace: str, plural: str, type_: str) -> Iterator[Iterator[str]]:
+    """Watch the objects of a kind from now on; yields the status of a condition in each event, also where it lasts for a moment only."""
+    path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].status}}{{"\\n"}}'
+    command = [*cluster.kubectl_command("admin"), "get", plural, "-n", namespace, "--watch", "-o", path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield (line.strip() for line in process.stdout or ())
+        finally:
+            process.terminate()
 
 
 def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:

@@ -71,6 +71,7 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
 
         annotate(installed, plane_namespace, "-")
         installed.kubectl("delete", kind, "phi", "-n", plane_namespace, actor="user")
+        installed.kubectl("wait", f"{kind}/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         assert owner_of(installed, plane_namespace, kind) == [("Workspace", "phi")]
 

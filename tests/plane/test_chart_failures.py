@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 
@@ -139,25 +137,14 @@ def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_na
         wait_well(installed, plane_namespace, "1.5.8")
 
 
-@contextmanager
-def printed(cluster, *arguments):
-    """The lines that a kubectl prints while it runs."""
-    with subprocess.Popen([*cluster.kubectl_command("admin"), *arguments], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process.stdout
-        finally:
-            process.terminate()
-
-
 def test_a_helm_controller_that_dies_in_the_middle_of_an_installation(installed, plane_namespace, behind):
-    path = 'jsonpath={.status.conditions[?(@.type=="Reconciling")].status}{"\\n"}'
     # An installation takes no longer than a kubectl does to start, so this one is there before.
     with (
         ControllerProcess(installed),
-        printed(installed, "get", "helmreleases", "-n", plane_namespace, "--watch", "-o", path) as lines,
+        workspaces.statuses(installed, plane_namespace, "helmreleases", "Reconciling") as reconciling,
     ):
         create(installed, plane_namespace, behind)
-        assert "True\n" in lines
+        assert "True" in reconciling
         installed.kill_program("helm-controller")
         assert workspaces.condition(installed, plane_namespace, "phi", "Ready").get("status") != "True"
         installed.start_program("helm-controller")

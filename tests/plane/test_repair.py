@@ -111,6 +111,7 @@ def test_somebody_who_insists_is_not_fought_at_full_speed(installed, plane_names
 def test_a_deleted_workload_comes_back(installed, plane_namespace, ready):
     before = workspaces.get(installed, plane_namespace, "deployment", "phi")["metadata"]["uid"]
     installed.kubectl("delete", "deployment", "phi", "-n", plane_namespace, actor="user")
+    installed.kubectl("wait", "deployment/phi", "-n", plane_namespace, "--for=create", "--timeout=30s")
     workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
     assert workspaces.get(installed, plane_namespace, "deployment", "phi")["metadata"]["uid"] != before
 
