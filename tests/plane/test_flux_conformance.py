@@ -199,12 +199,14 @@ def test_a_release_that_is_created_suspended_has_seen_its_generation_and_says_no
 def test_a_release_that_does_not_render_never_stalls_and_stays_behind(flux):
     flux.source()
     flux.release(values={})
-    flux.wait("helmrelease/release", reason("Ready", "InstallFailed"))
-    document = flux.get("helmrelease", "release")
-    assert "matchLabels is required" in flux.condition("helmrelease", "release", "Ready")["message"]
-    assert flux.condition("helmrelease", "release", "Stalled") is None
-    assert document["status"]["observedGeneration"] == 1, document
-    assert "history" not in document["status"]
+    # The condition is written a moment before the generation.
+    flux.wait("helmrelease/release", reason("Ready", "InstallFailed"), "jsonpath={.status.observedGeneration}=1")
+    status = flux.get("helmrelease", "release")["status"]
+    conditions = {entry["type"]: entry for entry in status["conditions"]}
+    assert conditions["Ready"]["reason"] == "InstallFailed"
+    assert "matchLabels is required" in conditions["Ready"]["message"]
+    assert "Stalled" not in conditions
+    assert "history" not in status
 
 
 def test_settings_of_flux_alone_make_no_revision(flux):
