@@ -77,7 +77,8 @@ class Settings:
 
 def _free_ports() -> dict[str, int]:
     free: dict[str, int] = {}
-    candidates = random.sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
+    # Not the generator that tests seed: two clusters that start at once would choose the same ports.
+    candidates = random.SystemRandom().sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL))
     for name in INSIDE_PORTS:
         free[name] = next(port for port in candidates if port not in free.values() and _is_free(port))
     return free
