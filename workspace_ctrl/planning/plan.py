@@ -383,6 +383,9 @@ class _Planner:
                 return False
             text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
             self._problems.append(Problem(link, "NotOwned", text))
+        elif meta.unreadable:
+            text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is made anew"
+            self._problems.append(Problem(link, "ObjectUnreadable", text))
         elif meta.deleting:
             return False
         elif meta.applied_hash != applied_hash(manifest):
