@@ -1,0 +1,36 @@
+"""Reads whole lists in pages, so that no answer is large, however many objects there are."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import GoneError
+from workspace_ctrl.kube.resources import Json, Resource
+
+PAGE: Final = 500
+"""Objects in a page, as in client-go's pager and kubectl."""
+
+
+async def list_all(
+    client: Client, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+) -> list[Json]:
+    """Return all objects of a kind that `parameters` select; with `metadata_only`, their metadata alone.
+
+    Where the version that the pages are read from expires on the way, the list is read once more in one answer, which cannot expire.
+
+    Raises:
+        ApiError: the list cannot be read.
+    """
+    items: list[Json] = []
+    asked = {**parameters, "limit": str(PAGE)}
+    try:
+        while True:
+            page = await client.list_page(resource, asked, namespace, metadata_only=metadata_only)
+            items += page.get("items") or ()
+            token = page["metadata"].get("continue")
+            if not token:
+                return items
+            asked["continue"] = token
+    except GoneError:
+        page = await client.list_page(resource, parameters, namespace, metadata_only=metadata_only)
+        return list(page.get("items") or ())
