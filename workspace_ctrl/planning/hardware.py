@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -12,6 +13,11 @@ from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_in
 from workspace_ctrl.planning.nodes import selects
 from workspace_ctrl.records.cluster import Node
 from workspace_ctrl.records.snapshot import Snapshot
+
+_LONGEST_NOTE: Final = 1024
+"""Of GPUs that were written down, in characters."""
+_MOST_GPUS: Final = 10_000
+"""Of a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ def _format(gpus: NodeGpus) -> str:
 def _parse(text: str) -> NodeGpus | None:
     """Return the GPUs that were written down; what somebody else wrote there is looked over."""
     try:
-        return NodeGpus.model_validate_json(text) if text else None
+        found = NodeGpus.model_validate_json(text) if text and len(text) <= _LONGEST_NOTE else None
     except ValidationError:
         return None
+    return found if found is not None and found.gpus <= _MOST_GPUS else None
