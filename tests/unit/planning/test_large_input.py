@@ -8,12 +8,13 @@ from tests.unit.factories import NOW, SETTINGS, gateway, gateway_class, pod, qui
 from tests.unit.factories import pool as a_pool
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
-from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.hardware import node_gpus
 from workspace_ctrl.planning.manifests import owned
 from workspace_ctrl.planning.model_names import MOST_NAMES
+from workspace_ctrl.planning.nodes import selecting
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import Apply
 from workspace_ctrl.planning.template_workload import template_workload
@@ -53,6 +54,20 @@ def comparisons(count):
 
 def test_twice_the_variables_take_twice_the_comparisons():
     assert comparisons(1000) <= 3 * comparisons(500) + 500
+
+
+def looked_through(count):
+    """Return how often values are compared where a selector with so many of them looks for nodes."""
+    values = [Counted(f"v{number}") for number in range(count)]
+    requirement = LabelSelectorRequirement.model_construct(key="a", operator="NotIn", values=values)
+    selects = selecting(LabelSelector.model_construct(match_labels=None, match_expressions=[requirement]))
+    Counted.comparisons = 0
+    assert all(selects({"a": f"w{node}"}) for node in range(100))
+    return Counted.comparisons
+
+
+def test_values_of_a_selector_are_not_gone_through_for_each_node():
+    assert looked_through(64) <= 100
 
 
 def with_terms(terms, **selector):
