@@ -9,7 +9,9 @@ from tests.unit.factories import pool as a_pool
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
+from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.chart_values import trap_in
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.hardware import node_gpus
 from workspace_ctrl.planning.manifests import owned
@@ -182,3 +184,11 @@ def test_a_chart_version_is_a_tag(version):
     outcome = plan(workspace(quickstart(gateway={"chart": {"version": version}})), Snapshot(), SETTINGS)
     (problem,) = outcome.decisions.problems
     assert problem.message.startswith("gateway.chart.version is not valid")
+
+
+@pytest.mark.parametrize("name", [{"a": 1}, ["a"], None, 10**300])
+def test_flags_of_any_shape_are_looked_at(name):
+    layout = find_layout("inferencepool", "v1.0.1")
+    found = trap_in(layout, {"inferenceExtension": {"flags": [{"name": name, "value": True}]}})
+    assert found is not None
+    assert "passes as two arguments" in found[1]
