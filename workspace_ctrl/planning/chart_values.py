@@ -126,16 +126,16 @@ def protected_paths(layout: ChartLayout) -> list[Path]:
 
 def _flags_problem(layout: ChartLayout, flags: object) -> str:
     if layout.flags.form == "map" and isinstance(flags, Mapping):
-        entries = dict(flags)
+        entries = list(flags.items())
     elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
-        entries = {entry.get("name"): entry.get("value") for entry in flags}
+        entries = [(entry.get("name"), entry.get("value")) for entry in flags]
     else:
         return (
             f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this version"
         )
-    for name, value in entries.items():
+    for name, value in entries:
         if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            return f"sets {name} to {value}, which the chart passes as two arguments, so that it is on either way; leave it out"
+            return f"sets {str(name)[:64]} to {value}, which the chart passes as two arguments, so that it is on either way; leave it out"
     return ""
 
 

@@ -4,8 +4,9 @@ The manifest is compared with the fields that the API server says are ours, not 
 containers that are injected, defaults) is theirs and stays.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+
+import orjson
 
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.ownership import Fields
@@ -57,13 +58,13 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
 
     Lists can be long, so items are looked up by the keys that they have, not compared with each other.
     """
-    values = {mark for mark in fields if mark.startswith("v:")}
-    keyed = [(json.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    values = {_text(orjson.loads(mark[2:])) for mark in fields if mark.startswith("v:")}
+    keyed = [(orjson.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
-    indexes: dict[tuple[str, ...], dict[str, Fields]] = {}
+    indexes: dict[tuple[str, ...], dict[bytes, Fields]] = {}
     for item in items:
         if not isinstance(item, Mapping):
-            if f"v:{_text(item)}" not in values:
+            if _text(item) not in values:
                 return False
             continue
         given = tuple(name for name in names if name in item)
@@ -76,5 +77,5 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     return True
 
 
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _text(value: object) -> bytes:
+    return orjson.dumps(value)

@@ -1,13 +1,18 @@
 """The names by which requests ask for a model, the base model's first."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
 
+MOST_NAMES: Final = 128
+"""Of a model: more than an HTTPRoute holds, so that it is told that it does not hold them all."""
 _FLAG = "--served-model-name"
+_NAME = re.compile(r"[!-~]{1,253}")
+"""As gateway.modelName."""
 
 
 def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> tuple[str, ...]:
@@ -17,8 +22,13 @@ def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) ->
     """
     wanted = spec.gateway.model_name if spec.gateway is not None else None
     template = spec.inference.template if spec.inference is not None else None
-    found = tuple(known) or tuple(served) or tuple(_served_by(template or {}))
+    found = tuple(known) or _usable(served) or _usable(_served_by(template or {}))
     return (wanted, *(name for name in found if name != wanted)) if wanted else found
+
+
+def _usable(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `names`, which a model server made up, that a header of a request can have, each once."""
+    return tuple(islice(dict.fromkeys(name for name in names if _NAME.fullmatch(name)), MOST_NAMES))
 
 
 def check_model_name(spec: Workspace, known: Sequence[str]) -> None:

@@ -214,7 +214,7 @@ class _Planner:
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
         self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
-        if not granted.leads_anywhere:
+        if not granted.leads_anywhere or not asked.is_claimable(parents):
             self._remove_route()
         elif parents and (self._pool() is not None or self._moving is not None):
             # Without its pool a route would only answer 500, and say so in its status.

@@ -20,6 +20,8 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 _MOST_MATCHES_OF_RULE = 64
 _MOST_MATCHES = 128
 """Of all rules together (Gateway API 1.5, validation of HTTPRoute); 16 rules are never reached."""
+_MOST_CLAIMS = 10_000
+"""Of a Workspace: listeners, times host names, times paths and model names."""
 _REST = 3
 """Matches for the path, for all others, and for a pool that is announced."""
 _ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
@@ -49,11 +51,18 @@ class Routing:
         return bool(self.path or self.headers or self.catch_all)
 
     def claims(self, parents: Sequence[Parent]) -> frozenset[Claim]:
-        """Return what this claims on the listeners of `parents`."""
+        """Return what this claims on the listeners of `parents`; nothing where that is too much to be granted."""
+        if not self.is_claimable(parents):
+            return frozenset()
         places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
         kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
         hostnames = self.hostnames or ("",)
         return frozenset(Claim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
+
+    def is_claimable(self, parents: Sequence[Parent]) -> bool:
+        """Whether it claims no more than can be kept apart from what others claim."""
+        places = sum(len(parent.listeners) for parent in parents)
+        return places * max(len(self.hostnames), 1) * (len(self._paths()) + len(self.headers)) <= _MOST_CLAIMS
 
     def without(self, taken: Mapping[Claim, ClaimHolder]) -> "Routing":
         """Return what is left beside `taken`."""
@@ -115,6 +124,9 @@ def routing_problems(
     """Yield what cannot be had of what was asked for: what an older Workspace holds, what does not fit into a route, or the class lacks."""
     for claim in sorted(taken):
         yield _conflict(claim, asked, taken[claim])
+    if not asked.is_claimable(parents):
+        text = f"listeners, host names and model names make more than {_MOST_CLAIMS:,} combinations"
+        yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; name single listeners in gateway.parentRefs, or fewer hostnames")
     deaf = next((parent for parent in parents if not parent.takes_headers), None)
     if asked.headers and deaf is not None:
         text = f"{deaf.class_title} of {deaf.gateway.ref} skips rules that match by headers; set gateway.match.header to false"

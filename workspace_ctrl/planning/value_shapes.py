@@ -41,15 +41,16 @@ def _tolerations(value: object) -> str:
 def _environment(value: object) -> str:
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
         return "must be a list of variables, each with name and value"
-    names = [entry.get("name") for entry in value]
+    names: set[str] = set()
     for entry in value:
         name = entry.get("name")
         if not isinstance(name, str) or not re.fullmatch(_VARIABLE, name):
             return "must have names of letters, digits and underscores"
         if set(entry) != {"name", "value"} or not isinstance(entry["value"], str):
             return f"may give {name} a text as its value, and nothing else (no valueFrom)"
-        if name in _RESERVED_VARIABLES or names.count(name) > 1:
+        if name in _RESERVED_VARIABLES or name in names:
             return f"must not set {name}, which is set already"
+        names.add(name)
     return ""
 
 

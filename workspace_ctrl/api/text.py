@@ -1,0 +1,24 @@
+"""Text of users and of other programs, as far as it is quoted in messages."""
+
+import re
+from typing import Final
+
+MESSAGE_LIMIT: Final = 4096
+"""Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
+_CUT: Final = "..."
+_BREAK: Final = re.compile(r"[^\S ]\s*")
+
+
+def printable(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Return `text` on one line of at most `limit` characters: line breaks become blanks, other signs that do not print are escaped.
+
+    So a terminal that shows it is not steered by it, and no line of a log is forged. A text that has been through this is not changed.
+    """
+    kept = text[: limit + 1]
+    if not kept.isprintable():
+        kept = "".join(map(_escaped, _BREAK.sub(" ", kept)))
+    return kept if len(kept) <= limit else kept[: limit - len(_CUT)] + _CUT
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
