@@ -2,6 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MOST_NAMES: Final = 128
+"""Of those that a model server tells; as many as an HTTPRoute has matches."""
+LONGEST_NAME: Final = 253
+"""Of a model, in characters."""
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name that others tell can be that of a model: it becomes the value of a header, and stands in the status."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
 
 
 class ProbeOutcome(StrEnum):
