@@ -42,6 +42,9 @@ FILES: Final = Limits(values=400_000, depth=100)
 TENANTS: Final = Limits(values=2048, depth=64, size=64 << 10, references=False)
 """Of anybody who may write a ConfigMap: milliseconds on the event loop."""
 
+CHARTS: Final = Limits(values=50_000, depth=64, size=1 << 20)
+"""Of what Helm prints of a chart: the known ones have some hundred values."""
+
 
 class DocumentError(Exception):
     """The text is not YAML, stands for more than its limits, or holds what JSON does not know."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.excerpts import excerpt
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
@@ -33,6 +34,8 @@ PROTECTED: Final = (
 PICKER_PORT: Final = 9002
 """On which Gateways ask the endpoint picker."""
 
+_QUOTED: Final = 64
+"""Characters of a flag's name that a message quotes."""
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _CLUSTER_ROLE_PART = 40
@@ -128,14 +131,15 @@ def _flags_problem(layout: ChartLayout, flags: object) -> str:
     if layout.flags.form == "map" and isinstance(flags, Mapping):
         entries = dict(flags)
     elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
-        entries = {entry.get("name"): entry.get("value") for entry in flags}
+        entries = {str(entry.get("name")): entry.get("value") for entry in flags}
     else:
         return (
             f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this version"
         )
     for name, value in entries.items():
         if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            return f"sets {name} to {value}, which the chart passes as two arguments, so that it is on either way; leave it out"
+            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
+            return f"{said}, which the chart passes as two arguments, so that it is on either way; leave it out"
     return ""
 
 
