@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 
 from workspace_ctrl.api.excerpts import excerpt
+from workspace_ctrl.controller.connections import BoundedConnector
 from workspace_ctrl.controller.model_list import read_models
 from workspace_ctrl.controller.settings import ProbeMode
 from workspace_ctrl.kube.errors import ApiError
@@ -169,10 +170,9 @@ class Asker:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(force_close=True, ttl_dns_cache=10)
             # Cookies of one Gateway would be kept, and shown to another one.
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=BoundedConnector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={"Accept-Encoding": _AS_IT_IS},

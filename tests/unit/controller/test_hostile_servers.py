@@ -174,6 +174,20 @@ async def test_an_answer_without_an_end_ends(asker, beginning, again, outcome):
 
 
 @pytest.mark.parametrize(
+    ("beginning", "again"),
+    [
+        pytest.param(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, id="interim answers"),
+        pytest.param(CHUNKED, b"1\r\na\r\n" * 10_000, id="chunks of one byte"),
+        pytest.param(CHUNKED + b"1;", b"a" * 65_536, id="an extension of a chunk"),
+    ],
+)
+async def test_what_takes_long_to_read_is_not_read_to_the_end_of_the_patience(asker, beginning, again):
+    async with sending(beginning, again=again) as target:
+        results = await asyncio.gather(*(asker.ask(target) for _ in range(16)))
+    assert {(result.outcome, "no answer within" in result.message) for result in results} == {(FAILED, False)}
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         pytest.param(b"", id="nothing"),
