@@ -58,7 +58,7 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     Lists can be long, so items are looked up by the keys that they have, not compared with each other.
     """
     values = {mark for mark in fields if mark.startswith("v:")}
-    keyed = [(json.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    keyed = [(_keys(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
     indexes: dict[tuple[str, ...], dict[str, Fields]] = {}
     for item in items:
@@ -74,6 +74,16 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
         if inside is None or not _holds(item, inside):
             return False
     return True
+
+
+def _keys(text: str) -> Mapping[str, object]:
+    """Return the keys of a list's item; none where somebody wrote what the API server would not."""
+    try:
+        keys = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    flat = isinstance(keys, dict) and not any(isinstance(value, dict | list) for value in keys.values())
+    return keys if flat else {}
 
 
 def _text(value: object) -> str:
