@@ -6,6 +6,10 @@ from typing import Final
 MESSAGE_LIMIT: Final = 4096
 """Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
 _CUT: Final = "..."
+_STAND_IN: Final = "\N{REPLACEMENT CHARACTER}"
+"""For what does not print in an excerpt: control characters, marks that turn the writing direction, halves of surrogate pairs."""
+_SPARE: Final = 4
+"""How much more is looked at than quoted, so that runs of white space do not use up an excerpt."""
 _BREAK: Final = re.compile(r"[^\S ]\s*")
 
 
@@ -22,3 +26,9 @@ def printable(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 def _escaped(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def excerpt(text: str, longest: int) -> str:
+    """Return the beginning of `text` on one line: at most `longest` characters, each of which prints."""
+    line = " ".join(text[: _SPARE * longest].split())[:longest]
+    return "".join(character if character.isprintable() else _STAND_IN for character in line)

@@ -12,6 +12,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.settings import PickerSettings, PlanSettings
@@ -33,6 +34,8 @@ PROTECTED: Final = (
 PICKER_PORT: Final = 9002
 """On which Gateways ask the endpoint picker."""
 
+_QUOTED: Final = 64
+"""Characters of a flag's name that a message quotes."""
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _CLUSTER_ROLE_PART = 40
@@ -135,7 +138,8 @@ def _flags_problem(layout: ChartLayout, flags: object) -> str:
         )
     for name, value in entries:
         if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            return f"sets {str(name)[:64]} to {value}, which the chart passes as two arguments, so that it is on either way; leave it out"
+            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
+            return f"{said}, which the chart passes as two arguments, so that it is on either way; leave it out"
     return ""
 
 

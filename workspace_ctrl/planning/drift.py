@@ -58,8 +58,8 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
 
     Lists can be long, so items are looked up by the keys that they have, not compared with each other.
     """
-    values = {_text(orjson.loads(mark[2:])) for mark in fields if mark.startswith("v:")}
-    keyed = [(orjson.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    values = {_text(_read(mark[2:])) for mark in fields if mark.startswith("v:")}
+    keyed = [(_keys(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
     indexes: dict[tuple[str, ...], dict[bytes, Fields]] = {}
     for item in items:
@@ -77,5 +77,23 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     return True
 
 
+def _keys(text: str) -> Mapping[str, object]:
+    """Return the keys of a list's item; none where somebody wrote what the API server would not."""
+    keys = _read(text)
+    return keys if isinstance(keys, dict) and not any(isinstance(value, dict | list) for value in keys.values()) else {}
+
+
+def _read(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _text(value: object) -> bytes:
-    return orjson.dumps(value)
+    """Return `value`, a plain one or a list of plain ones, as it is compared."""
+    return orjson.dumps(value if not isinstance(value, dict | list) or _is_flat(value) else None)
+
+
+def _is_flat(value: object) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)

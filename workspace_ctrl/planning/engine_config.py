@@ -10,12 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.api.documents import DocumentError, parse_documents
+from workspace_ctrl.api.documents import TENANTS, DocumentError, parse_documents
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.text import excerpt
 
 CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
-_FLAG = re.compile(r"[a-z0-9][a-z0-9-]*")
+_FLAG = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_MOST_ARGUMENTS: Final = 1000
+"""Words on the model server's command line; vLLM has some 300 flags."""
+_QUOTED: Final = 64
+"""Characters of a name or a value that a message quotes."""
 _RESERVED = frozenset(
     {"model", "served-model-name", "host", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
 )
@@ -31,30 +36,40 @@ class EngineConfig:
     """Longest context in tokens, where the user chose one."""
 
 
+def config_text(data: object) -> str | None:
+    """Return as much of `inference_config.yaml` in a ConfigMap's `data` as shows whether it is too long; None where it has none."""
+    text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
+    return text[: (TENANTS.size or 0) + 1] if isinstance(text, str) else None
+
+
 def parse_engine_config(text: str) -> EngineConfig:
     """Return the settings in `text`, the content of `inference_config.yaml`.
 
     Raises:
-        SpecError: it is no YAML mapping, or sets what it must not.
+        SpecError: it is no YAML mapping, more than `TENANTS` allows, or sets what it must not.
     """
     try:
-        documents = parse_documents(text)
+        documents = parse_documents(text, TENANTS)
     except DocumentError as error:
-        raise SpecError(_PATH, f"{CONFIG_KEY} {error}") from None
+        raise SpecError(_PATH, f"{CONFIG_KEY} {error.problem}", error.remedy) from None
     document = documents[0] if documents else {}
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
         raise SpecError(_PATH, f"{CONFIG_KEY} needs a mapping, with the flags of vllm serve as a mapping under the key vllm")
     given = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
-    return EngineConfig(
-        flags=tuple(flag for name, value in given.items() if name != _MAX_MODEL_LEN for flag in _flags(name, value)),
-        max_model_len=_length(given.get(_MAX_MODEL_LEN)),
-    )
+    length = _length(given.pop(_MAX_MODEL_LEN, None))
+    flags = tuple(flag for name, value in given.items() for flag in _flags(name, value))
+    if len(flags) > _MOST_ARGUMENTS:
+        raise SpecError(
+            _PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and values of lists", "remove what is not needed"
+        )
+    return EngineConfig(flags, length)
 
 
 def _flags(name: str, value: object) -> Iterator[str]:
     if not _FLAG.fullmatch(name):
-        raise SpecError(_PATH, f"vllm.{name[:64]!r} is not the name of a flag")
+        problem = f"vllm.{excerpt(name, _QUOTED)} is not the name of a flag"
+        raise SpecError(_PATH, problem, "write it as vllm serve --help does, without the dashes in front")
     if name in _RESERVED:
         raise SpecError(_PATH, f"vllm.{name} cannot be set: the gateway side relies on the controller's value", "remove it")
     if value is None:
@@ -69,17 +84,17 @@ def _flags(name: str, value: object) -> Iterator[str]:
 
 
 def _text(name: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    try:
+    if not isinstance(value, str):
         return json.dumps(value)
-    except (TypeError, ValueError):
-        raise SpecError(_PATH, f"vllm.{name} is neither text, number, truth value, list nor mapping") from None
+    if "\0" in value:
+        raise SpecError(_PATH, f"vllm.{name} holds a NUL character, which no program can be given", "remove it")
+    return value
 
 
 def _length(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpecError(_PATH, f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, not {str(value)[:64]!r}")
+        problem = f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, not {excerpt(str(value), _QUOTED)!r}"
+        raise SpecError(_PATH, problem)
     return value

@@ -1,34 +1,27 @@
 """The names by which requests ask for a model, the base model's first."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.records.probes import MOST_NAMES, is_model_name
 
-MOST_NAMES: Final = 128
-"""Of a model: more than an HTTPRoute holds, so that it is told that it does not hold them all."""
 _FLAG = "--served-model-name"
-_NAME = re.compile(r"[!-~]{1,253}")
-"""As gateway.modelName."""
 
 
 def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> tuple[str, ...]:
     """Return the names: the user's, else those that are `known` beforehand, else those that the model server told, else the template's.
 
-    `served` are kept through failures of the model server, so that its routes do not come and go.
+    `served` are kept through failures of the model server, so that its routes do not come and go; of those, and of the template's, only
+    names that a header can hold are taken.
     """
     wanted = spec.gateway.model_name if spec.gateway is not None else None
     template = spec.inference.template if spec.inference is not None else None
-    found = tuple(known) or _usable(served) or _usable(_served_by(template or {}))
+    told = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
+    found = tuple(known) or told or tuple(_served_by(template or {}))
     return (wanted, *(name for name in found if name != wanted)) if wanted else found
-
-
-def _usable(names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of `names`, which a model server made up, that a header of a request can have, each once."""
-    return tuple(islice(dict.fromkeys(name for name in names if _NAME.fullmatch(name)), MOST_NAMES))
 
 
 def check_model_name(spec: Workspace, known: Sequence[str]) -> None:
@@ -50,7 +43,7 @@ def _served_by(template: Mapping[str, Any]) -> Iterator[str]:
         words = [str(word) for key in ("command", "args") for word in _list(container, key)]
         for word, following in pairwise([*words, ""]):
             name = following if word == _FLAG else word.removeprefix(f"{_FLAG}=") if word.startswith(f"{_FLAG}=") else ""
-            if name:
+            if is_model_name(name):
                 yield name
                 return
 

@@ -35,12 +35,12 @@ _BY_WORDS: Final = tuple(
         (r"no matches for kind \"?InferencePool", "install the CRDs of the Gateway API Inference Extension"),
         (r"no matches for kind", "install the CRD that is missing"),
         (
-            r"system:serviceaccount:\S+ cannot",
+            r"system:serviceaccount:\S{1,320} cannot",
             "give the ServiceAccount with which Flux installs its rights back, or create it anew",
         ),
         (r"\" is invalid: ", "correct the endpoint picker's values, which the API server refuses"),
         (r"don't meet the specifications of the schema|schema", "correct the values of the chart"),
-        (r"chart .* not found|artifact not found", "Flux fetches the chart anew by itself"),
+        (r"chart .{1,200} not found|artifact not found", "Flux fetches the chart anew by itself"),
     )
 )
 

@@ -2,6 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MOST_NAMES: Final = 128
+"""Of those that a model server tells; as many as an HTTPRoute has matches."""
+LONGEST_NAME: Final = 253
+"""Of a model, in characters."""
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name that a server reports can be that of a model, as gateway.modelName: it becomes a header's value."""
+    return 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name
 
 
 class ProbeOutcome(StrEnum):

@@ -15,7 +15,6 @@ from workspace_ctrl.planning.chart_values import trap_in
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.hardware import node_gpus
 from workspace_ctrl.planning.manifests import owned
-from workspace_ctrl.planning.model_names import MOST_NAMES
 from workspace_ctrl.planning.nodes import selecting
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import Apply
@@ -26,7 +25,7 @@ from workspace_ctrl.readiness.probe import MOST_TARGETS, probe_targets
 from workspace_ctrl.readiness.status import status
 from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.listeners import Listener
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
+from workspace_ctrl.records.probes import MOST_NAMES, ProbeOutcome, ProbeResult
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import Workload, parse_referenced_workload
 
