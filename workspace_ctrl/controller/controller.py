@@ -195,13 +195,13 @@ class Controller:
         return Informer(client, source, sink, changed, self._kind_came_or_went, restarted=restarted)
 
     def _add(self, key: Key) -> None:
-        """Make a pass over `key` due, at once or after its rest; what users want comes before what follows from it."""
+        """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""
         if not self._reconciler.has_seen(key):
             self._queue.add(key, ahead=True)
             return
-        rest = self._reconciler.rest(key)
-        if rest > 0:
-            self._queue.add_after(key, rest)
+        delay = self._reconciler.delay(key)
+        if delay > 0:
+            self._queue.add_after(key, delay)
         else:
             self._queue.add(key)
 

@@ -17,7 +17,7 @@ from workspace_ctrl.api.labels import (
     STORAGE_VERSION,
 )
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.records import cluster, flux, gateways, parts, pods, workloads, workspaces
+from workspace_ctrl.records import cluster, flux, gateways, objectives, parts, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.reading import read_object
 
@@ -163,3 +163,11 @@ BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not w
 _LATE: Final = {resource.kind: resource for resource in (MODEL_SERVER, INFERENCE_OBJECTIVE)}
 RESOURCES: Final = _LATE | {kind: watched.resource for kind, watched in BY_KIND.items()}
 """Kind → where it is served, of everything that we write."""
+_LATE_PARSERS: Final = {MODEL_SERVER.kind: gateways.parse_companion, INFERENCE_OBJECTIVE.kind: objectives.parse_objective}
+
+
+def read_written(answer: Json) -> Any:  # noqa: ANN401
+    """Return the record of an object that the API server returned for one of our writes."""
+    kind: str = answer["kind"]
+    watched = BY_KIND.get(kind)
+    return read_object(watched.parse if watched is not None else _LATE_PARSERS[kind], answer, kind)

@@ -8,7 +8,6 @@ from typing import Final
 from workspace_ctrl.controller.kinds import INFERENCE_OBJECTIVE, OURS
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
 from workspace_ctrl.records.reading import isolated
@@ -88,13 +87,12 @@ class Objectives:
         is_missing = self._watches[key[0]].informer.is_missing
         return f"{resource.plural} of {resource.api_version} cannot be watched" if is_missing else ""
 
-    def write_through(self, answer: Json) -> None:
-        """Take in an objective as the API server answered it to our write."""
-        metadata = answer["metadata"]
-        watch = self._watches.get(metadata["namespace"])
+    def write_through(self, record: InferenceObjective, version: int) -> None:
+        """Take in an objective as the API server returned it for our write."""
+        ref = record.meta.ref
+        watch = self._watches.get(ref.namespace)
         if watch is not None:
-            record = _READ(answer, INFERENCE_OBJECTIVE.kind)
-            watch.store.write_through((metadata["namespace"], metadata["name"]), record, int(metadata["resourceVersion"]))
+            watch.store.write_through((ref.namespace, ref.name), record, version)
 
     async def close(self) -> None:
         """Stop all watches."""

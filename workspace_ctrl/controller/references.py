@@ -7,16 +7,17 @@ nobody names; rights can be given kind by kind.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_OBJECTIVE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
 from workspace_ctrl.controller.objectives import Objectives
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.gateways import (
@@ -30,6 +31,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.reading import isolated
+from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,17 @@ class Referenced:
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_trouble: str = ""
     """The same of InferenceObjectives."""
+
+    def on(self, snapshot: Snapshot) -> Snapshot:
+        """Return `snapshot`, which was taken with less of them, with what the cluster's state has added to the dependencies."""
+        return replace(
+            snapshot,
+            pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
+            companion=self.companion,
+            companion_trouble=self.companion_trouble,
+            objectives=self.objectives,
+            objectives_trouble=self.objectives_trouble,
+        )
 
 
 _NOTHING = Referenced()
@@ -135,10 +148,10 @@ class References:
             objectives_trouble=self._objectives.trouble(key) if objectives else "",
         )
 
-    def write_through(self, answer: Json) -> None:
-        """Take in the object that the API server answered to one of our writes, where it is of a kind that is watched here for many."""
-        if answer["kind"] == INFERENCE_OBJECTIVE.kind:
-            self._objectives.write_through(answer)
+    def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401
+        """Take in an object as the API server returned it for our write, where its kind is watched here for many Workspaces."""
+        if isinstance(record, InferenceObjective):
+            self._objectives.write_through(record, version)
 
     def resource_of(self, key: Key) -> Resource | None:
         """Return where the kind of the Workspace's reference is served, once that is known."""

@@ -1,7 +1,7 @@
 """The steps that a plan is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
@@ -99,7 +99,7 @@ class SetFinalizer:
 
 Question = TryWorkload | ReadConfig | ReadScale
 """A step whose answer planning needs in order to go on."""
-Step = Question | LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
+Step = LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
 
 
 @dataclass(frozen=True)
@@ -134,3 +134,8 @@ class Interests:
     """Whether the Workspace has InferenceObjectives, or had."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""
+
+    def keeping(self, earlier: "Interests") -> "Interests":
+        """Return these with what the cluster's state had added to `earlier` ones, until it is known anew."""
+        pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
+        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
 from workspace_ctrl.records.listeners import SCHEMES
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 
 PROBE_FAILED: Final = "ProbeFailed"
@@ -35,6 +37,19 @@ def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
         text = f"the model server does not know {wanted[0]}; it serves {', '.join(result.models[:10])}; change gateway.modelName"
         return Link.broken(LinkName.PROBE, "ModelNameUnknown", text)
     return Link.true(LinkName.PROBE, "ProbeAnswered", result.message)
+
+
+def earlier_probe(status: WorkspaceStatus) -> ProbeResult | None:
+    """Return what was known of requests through the Gateway when GatewayReady of `status` was written, as far as that rests on them."""
+    ready = find(status.conditions, ConditionType.GATEWAY_READY)
+    told = status.gateway.last_probe if status.gateway is not None else None
+    if ready is not None and ready.is_true and told is None:  # by a process without probes
+        return ProbeResult(ProbeOutcome.NOT_POSSIBLE, message="no request was tried yet")
+    if ready is None or told is None or told.outcome not in set(ProbeOutcome):
+        return None
+    if not ready.is_true and ready.reason != PROBE_FAILED:
+        return None
+    return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
 
 
 def probe_targets(decisions: Decisions, snapshot: Snapshot) -> tuple[ProbeTarget, ...]:

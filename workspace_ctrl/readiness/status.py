@@ -5,6 +5,7 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
@@ -35,27 +36,36 @@ _DETAILS = {
 }
 
 
-def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
-    """Return the links from the Workspace to an answered request, in their order; without the gateway side, only the workload's."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one evaluation of the chain has found."""
+
+    links: tuple[Link, ...]
+    """All links but that of requests through the Gateway, which follows from `probe_targets`."""
+    probe_targets: tuple[ProbeTarget, ...] = ()
+    """Where to send requests now; nowhere while a link does not hold."""
+
+
+def evaluate(snapshot: Snapshot, decisions: Decisions) -> Report:
+    """Return the links from the Workspace to a request, in their order; without the gateway side, only the workload's."""
     accepted = workload_link(decisions)
     if not decisions.gateway_wanted:
-        return (accepted,)
-    return (
+        return Report((accepted,))
+    links = (
         accepted,
         gateway_link(decisions, snapshot),
         *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
         *_attachment_links(snapshot, decisions),
         *((blocked,) if (blocked := blocking_link(decisions, snapshot)) is not None else ()),
         endpoints_link(decisions, snapshot),
-        *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
     )
+    return Report(links, probe_targets(decisions, snapshot) if all(link.holds for link in links) else ())
 
 
-def wanted_probes(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
-    """Return where to ask for the model now; nowhere while another link does not hold."""
-    links = [link for link in chain(snapshot, decisions) if link.name is not LinkName.PROBE]
-    whole = decisions.gateway_wanted and all(link.holds for link in links)
-    return probe_targets(decisions, snapshot) if whole else ()
+def chain(report: Report, snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
+    """Return all links, that of requests through the Gateway included, which `snapshot` knows of by now."""
+    is_probed = decisions.gateway_wanted and snapshot.probing
+    return (*report.links, probe_link(decisions, snapshot)) if is_probed else report.links
 
 
 def _attachment_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, Link]:
@@ -74,9 +84,12 @@ def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     )
 
 
-def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, now: datetime) -> WorkspaceStatus:
-    """Return the status that `workspace` should have; equal to the one it has when nothing changed."""
-    links = chain(snapshot, decisions)
+def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:
+    """Return the status that `workspace` should have; equal to the one it has when nothing changed.
+
+    `report` is the evaluation of the same decisions and objects; `snapshot` has the newest result of requests as well.
+    """
+    links = chain(report, snapshot, decisions)
     generation = workspace.meta.generation
     conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, links), generation, now)
     return WorkspaceStatus(

@@ -1,8 +1,8 @@
 """All that one pass over a Workspace looks at, frozen at one moment."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 from workspace_ctrl.records.answers import Answers
 from workspace_ctrl.records.body_routers import BodyRouterState
@@ -32,6 +32,8 @@ class FormerCharts:
         """Whether there is anything of them."""
         return bool(self.sources or self.releases or self.pools)
 
+
+RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
 
 NO_FORMER_CHARTS: Final = FormerCharts()
 
@@ -128,6 +130,33 @@ class Snapshot:
         """Return the Workspace's own workload of that kind, or None."""
         return next((workload for workload in self.workloads if workload.ref.kind == kind), None)
 
+    def with_records(self, records: Iterable[object]) -> "Snapshot":
+        """Return the snapshot with objects of the Workspace as they are after writes; records of other kinds change nothing."""
+        snapshot = self
+        for record in records:
+            snapshot = snapshot._with(record)
+        return snapshot
+
+    def _with(self, record: object) -> "Snapshot":  # noqa: PLR0911 - one line for each kind
+        match record:
+            case Workload():
+                return replace(self, workloads=_among(self.workloads, record))
+            case Service():
+                return replace(self, services=_among(self.services, record))
+            case PersistentVolumeClaim():
+                return replace(self, claims=_among(self.claims, record))
+            case OCIRepository():
+                return replace(self, source=record)
+            case HelmRelease():
+                return replace(self, release=record)
+            case HTTPRoute():
+                return replace(self, route=record)
+            case Companion():
+                return replace(self, companion=record)
+            case InferenceObjective():
+                return replace(self, objectives=_among(self.objectives, record))
+        return self
+
     def meta_of(self, ref: ObjectRef) -> Meta | None:
         """Return the metadata of one of the Workspace's objects, or None where it is not there."""
         return next((meta for meta in self._metas() if meta.ref == ref), None)
@@ -138,3 +167,10 @@ class Snapshot:
                 yield record.meta
         if self.companion is not None:
             yield self.companion.meta
+
+
+def _among(records: tuple[RecordT, ...], record: RecordT) -> tuple[RecordT, ...]:
+    """Return `records` with `record` in place of the one of its name, in the order of kinds and names."""
+    found = [other for other in records if other.meta.ref != record.meta.ref]
+    found.append(record)
+    return tuple(sorted(found, key=lambda entry: (entry.meta.ref.kind, entry.meta.ref.name)))

@@ -22,6 +22,7 @@ from tests.unit.factories import (
     release,
     route,
     source,
+    status,
     workspace,
 )
 from workspace_ctrl.api.conditions import find
@@ -32,7 +33,6 @@ from workspace_ctrl.planning.engine_config import parse_engine_config
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import PickerSettings
 from workspace_ctrl.planning.steps import Apply, TryWorkload
-from workspace_ctrl.readiness.status import status
 from workspace_ctrl.records.answers import Answers, DryRun
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_http_route
@@ -167,7 +167,7 @@ def test_every_spec_in_every_world_ends_in_steps_or_in_a_condition(fields, world
 @given(fields=near_misses, before=worlds, world=worlds)
 def test_what_an_earlier_plan_prepared_changes_nothing(fields, before, world):
     record = workspace({**quickstart(), **fields})
-    known = plan(record, before, SETTINGS).prepared
+    known = plan(record, before, SETTINGS).desired.planned
     assert plan(record, world, SETTINGS, known) == plan(record, world, SETTINGS)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.factories import NOW, SETTINGS, gateway, gateway_class, pod, quickstart, route, workspace
+from tests.unit.factories import NOW, SETTINGS, gateway, gateway_class, pod, quickstart, route, status, workspace
 from tests.unit.factories import pool as a_pool
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
@@ -22,7 +22,6 @@ from workspace_ctrl.planning.template_workload import template_workload
 from workspace_ctrl.planning.value_shapes import SHAPES
 from workspace_ctrl.readiness.address import MOST_URLS
 from workspace_ctrl.readiness.probe import MOST_TARGETS, probe_targets
-from workspace_ctrl.readiness.status import status
 from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.probes import MOST_NAMES, ProbeOutcome, ProbeResult
@@ -123,7 +122,7 @@ def test_pods_are_not_watched_by_what_is_no_selector(selector):
     raw = quickstart(inference={"workloadRef": {"kind": "Thing", "name": "x", "targetPort": 80}})
     outcome = plan(workspace(raw), Snapshot(reference=found), SETTINGS)
     assert [problem.reason for problem in outcome.decisions.problems] == ["SelectorUnknown"]
-    assert not outcome.interests.pods
+    assert not outcome.dependencies.pods
 
 
 def large_world(**changes):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, workspace
+from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, status, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
 from workspace_ctrl.readiness.agreement import ANSWER_SECONDS, TOLD_SECONDS, Agreement, pace
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
-from workspace_ctrl.readiness.status import status, wanted_probes
+from workspace_ctrl.readiness.status import evaluate
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
@@ -91,10 +91,10 @@ def test_the_same_outcome_keeps_its_time():
 
 
 def test_nobody_is_asked_while_another_link_does_not_hold():
-    assert wanted_probes(READY, decisions())
-    assert wanted_probes(probing(FAILED), decisions())  # its own failure does not end it
-    assert wanted_probes(replace(READY, pods=(pod(ready=False),)), decisions()) == ()
-    assert wanted_probes(READY, decisions(gateway_wanted=False)) == ()
+    assert evaluate(READY, decisions()).probe_targets
+    assert evaluate(probing(FAILED), decisions()).probe_targets  # its own failure does not end it
+    assert evaluate(replace(READY, pods=(pod(ready=False),)), decisions()).probe_targets == ()
+    assert evaluate(READY, decisions(gateway_wanted=False)).probe_targets == ()
 
 
 def targets(*listeners, hostnames=(), **fields):

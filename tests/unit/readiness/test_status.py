@@ -21,10 +21,11 @@ from tests.unit.factories import (
     route,
     service,
     source,
+    status,
     workspace,
 )
 from workspace_ctrl.api.conditions import find
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
