@@ -171,7 +171,9 @@ def test_a_pool_of_somebody_else_is_not_taken_over_by_flux_in_silence(installed,
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=behind))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "InstallFailed")
         assert "cannot be imported into the current release" in found["message"]
-        assert found["message"].endswith("; delete that object, which somebody else has made, or give the Workspace another name")
+        assert found["message"].endswith(
+            "; an object of that name exists that Helm does not manage; delete it, or rename the Workspace"
+        )
         assert workspaces.get(installed, plane_namespace, "inferencepool", "phi-inferencepool")["spec"]["selector"] == {
             "matchLabels": {"app": "mine"}
         }

@@ -236,7 +236,7 @@ def test_a_gateway_that_cannot_be_reached_from_here_is_not_called_broken(install
         probe = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["lastProbe"]
         assert probe["outcome"] == "NotPossible"
         found = workspaces.condition(cluster, namespace, "phi", "GatewayReady")
-        assert "not tried with a request" in found["message"]
+        assert "not probed: " in found["message"]
         assert "from where the controller runs" in found["message"]
     with ControllerProcess(cluster, "--probe", "models") as restarted:
         workspaces.apply(cluster, namespace, workspaces.workspace("later", gateway={"enabled": False}))

@@ -34,17 +34,17 @@ def probing(result):
 @pytest.mark.parametrize(
     ("result", "decided", "state", "reason", "words"),
     [
-        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "is being tried", id="not yet"),
+        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "sending a request", id="not yet"),
         pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "answers 200", id="answered"),
         pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
-        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not tried with a request: no connection", id="no way"),
-        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K reports nothing", id="no way, and no status either"),
+        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not probed: no connection", id="no way"),
+        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K writes no status", id="no way, and no status either"),
         pytest.param(
             ANSWERED,
             decisions(model_names=("x",)),
             Status.FALSE,
             "ModelNameUnknown",
-            "serves phi-4-mini-instruct",
+            "does not serve x, but phi-4-mini-instruct",
             id="unknown name",
         ),
         pytest.param(replace(ANSWERED, models=()), decisions(), Status.TRUE, "ProbeAnswered", "", id="names not told"),
