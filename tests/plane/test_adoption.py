@@ -50,9 +50,9 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "Ready", "NotOwned")
         assert found["message"] == (
-            f"{kind} {plane_namespace}/phi is there, and was not made for this Workspace; delete it, give the Workspace another name, or "
-            f"hand it over, to be changed and at the end deleted with the Workspace: kubectl annotate workspace phi -n {plane_namespace} "
-            f"{ADOPT}={kind}"
+            f"{kind} {plane_namespace}/phi already exists and was not created for this Workspace; delete it, rename the Workspace, or "
+            "adopt it, so that it is changed now and later deleted with the Workspace: "
+            f"kubectl annotate workspace phi -n {plane_namespace} {ADOPT}={kind}"
         )
         assert workspaces.get(installed, plane_namespace, kind, "phi")["spec"] == before["spec"]
         assert owner_of(installed, plane_namespace, kind) == []

@@ -1,7 +1,7 @@
 """`inference.config`: the user's own flags for the model server, from a ConfigMap in KAITO's format.
 
-Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They come after
-ours, so the user's word counts, except for the few on which the rest of the chain stands.
+Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They follow
+ours on the command line and so override them, except for the few that the rest of the chain depends on.
 """
 
 import json
@@ -24,18 +24,18 @@ _MAX_MODEL_LEN = "max-model-len"
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What a user sets for the model server."""
+    """The user's settings for the model server."""
 
     flags: tuple[str, ...] = ()
     max_model_len: int | None = None
-    """Longest context in tokens, where the user chose one."""
+    """Context length in tokens, if the user has set one."""
 
 
 def parse_engine_config(text: str) -> EngineConfig:
     """Return the settings in `text`, the content of `inference_config.yaml`.
 
     Raises:
-        SpecError: it is no YAML mapping, or sets what it must not.
+        SpecError: it is not a YAML mapping, or sets a flag that cannot be set.
     """
     try:
         documents = parse_documents(text)
@@ -44,7 +44,7 @@ def parse_engine_config(text: str) -> EngineConfig:
     document = documents[0] if documents else {}
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
-        raise SpecError(_PATH, f"{CONFIG_KEY} needs a mapping, with the flags of vllm serve as a mapping under the key vllm")
+        raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
     given = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
     return EngineConfig(
         flags=tuple(flag for name, value in given.items() if name != _MAX_MODEL_LEN for flag in _flags(name, value)),
@@ -54,9 +54,9 @@ def parse_engine_config(text: str) -> EngineConfig:
 
 def _flags(name: str, value: object) -> Iterator[str]:
     if not _FLAG.fullmatch(name):
-        raise SpecError(_PATH, f"vllm.{name[:64]!r} is not the name of a flag")
+        raise SpecError(_PATH, f"vllm.{name[:64]!r} is not a valid flag name")
     if name in _RESERVED:
-        raise SpecError(_PATH, f"vllm.{name} cannot be set: the gateway side relies on the controller's value", "remove it")
+        raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
     if value is None:
         return
     if isinstance(value, bool):
@@ -74,7 +74,7 @@ def _text(name: str, value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError):
-        raise SpecError(_PATH, f"vllm.{name} is neither text, number, truth value, list nor mapping") from None
+        raise SpecError(_PATH, f"vllm.{name} must be a string, number, boolean, list or mapping") from None
 
 
 def _length(value: object) -> int | None:

@@ -1,7 +1,7 @@
-"""From a Workspace and what was observed to the next steps.
+"""From a Workspace and the observed objects to the next steps.
 
-`plan` is level-triggered: it looks at what is there, not at what happened, and can be asked again at any time. An object that already has
-what we decide yields no step, so a pass over a finished Workspace writes nothing.
+`plan` is level-triggered: it depends on the current state, not on events, and can be called at any time. An object that is up to date
+yields no step, so a pass over a finished Workspace writes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,9 +42,9 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: Prepared | None = None) -> Plan:
-    """Return what to do next for `workspace`, and what was decided on the way.
+    """Return the next steps for `workspace`, and the decisions behind them.
 
-    `known` is the `prepared` of an earlier plan, and saves its making where it still holds.
+    `known` is the `prepared` of an earlier plan; it is reused if its inputs have not changed.
     """
     if workspace.meta.deleting:
         return Plan(Decisions(), removal_steps(workspace, snapshot), claims=frozenset())
@@ -58,7 +58,7 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
 
 
 def _unmade(workspace: WorkspaceRecord, prepared: Prepared) -> Decisions:
-    """Return the decisions for a Workspace whose workload cannot be made (yet)."""
+    """Return the decisions for a Workspace without a workload: its spec has a problem, or a query has to be answered first."""
     name = workspace.meta.ref.name
     return Decisions(
         gateway_wanted=prepared.gateway_wanted,
@@ -68,9 +68,9 @@ def _unmade(workspace: WorkspaceRecord, prepared: Prepared) -> Decisions:
 
 
 class _Planner:
-    """One planning of one valid Workspace; gathers steps and problems in the order of the chain."""
+    """One planning run for one valid Workspace; collects steps and problems in the order of the chain."""
 
-    def __init__(  # noqa: PLR0917 - all that planning looks at
+    def __init__(  # noqa: PLR0917 - all inputs of planning
         self,
         workspace: WorkspaceRecord,
         prepared: Prepared,
@@ -103,7 +103,7 @@ class _Planner:
         self._moving = leads.problem
         asked = routing(self._owner.ref, spec.gateway, leads.pool, self._models, settings)
         self._asked = replace(asked, announced=leads.announced) if leads.announced else asked
-        # What somebody else's route claims is not ours to settle.
+        # A referenced route is not ours, so conflicts of its matches are not resolved here.
         self._claims: frozenset[Claim] = frozenset() if self._route_ref else self._asked.claims(self._chosen.parents)
 
     def plan(self) -> Plan:
@@ -134,17 +134,17 @@ class _Planner:
         return Plan(decisions, tuple(self._steps), self._interests(), self._claims, self._prepared)
 
     def _served_names(self) -> tuple[str, ...]:
-        """Return the names that the model server told; where it does not tell now, those that it told before."""
+        """Return the model names that the model server has reported, now or at its last answer."""
         probe, status = self._snapshot.probe, self._workspace.status.gateway
         told = probe.models if probe is not None else ()
         return told or (status.model_names if status is not None and not self._changed() else ())
 
     def _changed(self) -> bool:
-        """Whether the spec is another one than that which the status speaks of."""
+        """Whether the status is for an older generation."""
         return self._workspace.status.observed_generation != self._owner.generation
 
     def _interests(self) -> Interests:
-        """Return what the plan depends on; a companion and objectives are followed until they are gone."""
+        """Return the objects on which the plan depends; a ModelServer and objectives are watched until they are deleted."""
         status = self._workspace.status.gateway
         known = self._snapshot.companion is not None or (status is not None and status.companion is not None)
         wanted = known or self._companion_kind() != ""
@@ -152,7 +152,7 @@ class _Planner:
         return replace(self._prepared.interests, companion=self._names.workspace if wanted else "", objectives=bool(objectives))
 
     def _remove_stale(self) -> None:
-        """Delete what an earlier spec made and this one does not: the workload of the other kind, the Services that went with it."""
+        """Delete objects of an earlier spec that are no longer wanted: the workload of the other kind, and its Services."""
         wanted = {ref_of(manifest) for manifest in self._server.manifests}
         workloads, services = self._snapshot.workloads, self._snapshot.services
         for meta in (*(record.meta for record in workloads), *(record.meta for record in services)):
@@ -160,9 +160,9 @@ class _Planner:
                 self._steps.append(Delete(meta.ref, meta.uid))
 
     def _accepted_kind(self, manifest: Manifest) -> str:
-        """Return the kind that the API server gave the workload; empty while it has not accepted it.
+        """Return the kind that the API server accepted for the workload; empty until it has accepted it.
 
-        A workload that stands there with our hash was accepted before; so a restart asks nothing.
+        An existing workload with our hash was accepted before, so a restart needs no dry-run.
         """
         live, tried = self._snapshot.workload(manifest["kind"]), self._snapshot.answers.dry_run
         wanted_hash = applied_hash(manifest)
@@ -181,7 +181,7 @@ class _Planner:
         return tried.kind
 
     def _choose(self) -> Chosen:
-        """Return the Gateways: those of somebody else's route where one is named, else those that this Workspace names or finds."""
+        """Return the Gateways: those of the referenced route if there is one, else those that this Workspace names or finds."""
         route = self._snapshot.named_route
         if not self._route_ref:
             return choose_parents(self._owner.ref.namespace, self._spec.gateway, self._settings.gateway, self._snapshot)
@@ -192,7 +192,7 @@ class _Planner:
         self._problems.extend(self._chosen.problems)
         self._problems.extend(missing_kind_problems(self._snapshot.missing_kinds, own_pool=bool(self._pool_ref)))
         if self._pool_ref:
-            # The chart goes as it does when no gateway is wanted, but the route stays.
+            # The chart is removed as if no gateway were wanted, but the route stays.
             self._steps.extend(removal_steps(self._workspace, replace(self._snapshot, route=None)))
         elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
             self._plan_chart(decisions.workload_kind, parents)
@@ -200,7 +200,7 @@ class _Planner:
             self._steps.extend(retirement_steps(self._workspace, self._snapshot, self._names.release))
         pool = self._named("InferencePool", self._pool_ref)
         if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
-            text = f"{pool}, which gateway.pool.ref names, is not there; create it, and it is picked up"
+            text = f"{pool} (gateway.pool.ref) not found; it is used as soon as it exists"
             self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
         self._plan_companion(decisions.workload_kind)
         self._plan_objectives()
@@ -208,7 +208,7 @@ class _Planner:
         return self._check_named_route(decisions) if self._route_ref else self._plan_route(decisions)
 
     def _plan_route(self, decisions: Decisions) -> Decisions:
-        """Plan our route, without what an older Workspace claims."""
+        """Plan our route, without matches that an older Workspace already has."""
         parents, asked = decisions.parents, self._asked
         self._problems.extend([self._moving] if self._moving is not None else [])
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
@@ -217,7 +217,7 @@ class _Planner:
         if not granted.leads_anywhere:
             self._remove_route()
         elif parents and (self._pool() is not None or self._moving is not None):
-            # Without its pool a route would only answer 500, and say so in its status.
+            # Without its pool, the Gateway would answer all requests of the route with 500.
             key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
             self._apply(
                 self._prepared.manifest(key, lambda: http_route(self._owner, self._names, parents, granted)), LinkName.ROUTE
@@ -232,7 +232,7 @@ class _Planner:
         )
 
     def _check_named_route(self, decisions: Decisions) -> Decisions:
-        """Check somebody else's route; ours goes once theirs leads to the pool."""
+        """Check the referenced route; our own is deleted once the referenced one routes to the pool."""
         route, ref = self._snapshot.named_route, self._named("HTTPRoute", self._route_ref)
         decisions = replace(decisions, named_route=ref)
         problem = check_route(route, ref, self._asked.pool, self._models) if ref is not None else None
@@ -249,7 +249,7 @@ class _Planner:
             self._steps.append(Delete(route.ref, route.meta.uid))
 
     def _companion_kind(self) -> str:
-        """Return the kind that the class of a Gateway needs beside the pool; empty where none does."""
+        """Return the kind that the GatewayClass needs in addition to the pool; empty if none does."""
         return next((parent.companion for parent in self._chosen.parents if parent.companion), "")
 
     def _plan_companion(self, workload_kind: str) -> None:
@@ -258,7 +258,7 @@ class _Planner:
             if live is not None and live.meta.is_controlled_by(self._owner.uid) and not live.meta.deleting:
                 self._steps.append(Delete(live.meta.ref, live.meta.uid))
         elif self._snapshot.companion_trouble:
-            text = f"{self._snapshot.companion_trouble}; install the CRDs of kthena, whose router finds no pods without a {kind}"
+            text = f"{self._snapshot.companion_trouble}; install the CRDs of kthena, because its router needs a {kind} to find the pods"
             self._problems.append(Problem(LinkName.POOL, "CRDsNotAvailable", text))
         else:
             selector = self._selector(workload_kind)
@@ -269,7 +269,7 @@ class _Planner:
             self._apply(manifest, LinkName.POOL)
 
     def _plan_objectives(self) -> None:
-        """Plan the InferenceObjectives; what keeps them from being made breaks nothing else."""
+        """Plan the InferenceObjectives; a problem with them affects nothing else."""
         self._steps.extend(stale_objectives(self._owner, tuple(self._objectives), self._snapshot.objectives))
         problem = self._objectives_problem() if self._objectives else None
         if problem is not None:
@@ -281,18 +281,16 @@ class _Planner:
             self._apply(self._prepared.manifest(("objective", name), make), LinkName.OBJECTIVES)
 
     def _objectives_problem(self) -> tuple[str, str] | None:
-        """Return why InferenceObjectives cannot be made, or would have no effect: reason and message."""
+        """Return why InferenceObjectives cannot be created, or would have no effect: reason and message."""
         trouble = self._snapshot.objectives_trouble
         if trouble:
-            text = (
-                f"{trouble}; install that CRD of the inference extension, then restart the endpoint picker, which looks for it once"
-            )
+            text = f"{trouble}; install that CRD of the inference extension, then restart the endpoint picker, which detects it at start"
             return "CRDsNotAvailable", text
         chart = self._spec.gateway.chart if self._spec.gateway is not None else None
         return None if self._pool_ref else objectives_obstacle(chart, self._settings)
 
     def _selector(self, workload_kind: str) -> Mapping[str, str]:
-        """Return the labels of the pods that answer requests."""
+        """Return the labels of the pods that serve requests."""
         return self._server.selector or flux.pool_selector(self._names.workspace, workload_kind)
 
     def _pool(self) -> InferencePool | None:
@@ -316,9 +314,9 @@ class _Planner:
             self._plan_release(workload_kind, parents, chart)
 
     def _may_use(self, chart: ChartSource, source: Manifest) -> bool:
-        """Whether a chart that is not in use yet is known to be as its layout says, where that is asked for.
+        """Whether a chart may be used: it is in use already, or chart checks are off, or the check has passed.
 
-        Flux installs a new chart by itself once the OCIRepository has it, so the look comes before that.
+        Flux installs a new chart as soon as the OCIRepository has it, so the check has to be done before.
         """
         findings, live = self._snapshot.chart_findings, self._snapshot.source
         if findings is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
@@ -327,7 +325,7 @@ class _Planner:
         if found is not None and found.holds:
             return True
         self._steps.append(LookAtChart(chart.id))
-        problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is looked at with Helm before its first use")
+        problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is being checked with Helm before its first use")
         if found is not None:
             problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
         self._problems.append(problem)
@@ -336,7 +334,7 @@ class _Planner:
     def _plan_release(self, workload_kind: str, parents: Sequence[Parent], chart: ChartSource) -> None:
         """Plan the HelmRelease, once both chart and Gateway are known.
 
-        New values must never meet an old chart, and the values depend on the Gateway's class.
+        New values must never be applied to an old chart, and the values depend on the GatewayClass.
         """
         source, gateway = self._snapshot.source, self._spec.gateway
         pool_served = "InferencePool" not in self._snapshot.missing_kinds
@@ -358,20 +356,20 @@ class _Planner:
             self._problems.append(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))
             return
         if not self._workspace.has_finalizer:
-            # Before this object, the API server can collect everything by owner; this one has to be removed in order.
+            # All objects before this one can be garbage-collected; from this one on, the removal needs an order.
             self._steps.append(SetFinalizer(present=True))
         self._apply(manifest, LinkName.RELEASE)
 
     def _plan_repair(self) -> None:
-        """Ask Flux to repair what it made, unless a new spec makes it look at all of that anyway."""
+        """Request a reconciliation from Flux to repair its objects, unless a new spec triggers one anyway."""
         if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in self._steps):
             step = repair_step(self._snapshot, self._owner.uid)
             self._steps.extend([step] if step is not None else [])
 
     def _apply(self, manifest: Manifest, link: LinkName) -> bool:
-        """Add the step that brings the object to `manifest`, or the problem that keeps us from touching it.
+        """Add the step that applies `manifest`, or the problem that prevents it.
 
-        Return whether the object is there and as `manifest` has it.
+        Return whether the object exists and matches `manifest`.
         """
         ref = ref_of(manifest)
         meta = self._snapshot.meta_of(ref)
@@ -381,7 +379,7 @@ class _Planner:
             if is_adopted(self._workspace.annotations, ref.kind) and not meta.controller_uid:
                 self._steps.append(Apply(manifest, link, force=False))
                 return False
-            text = f"{meta.ref} is there but does not belong to this Workspace; delete it, or give the Workspace another name"
+            text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
             self._problems.append(Problem(link, "NotOwned", text))
         elif meta.deleting:
             return False

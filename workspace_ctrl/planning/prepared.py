@@ -1,7 +1,7 @@
-"""What follows from a Workspace's spec and from objects of others, whatever has been made of it so far.
+"""The part of planning that depends only on the Workspace's spec and on external objects, not on the objects created so far.
 
-It is the costly part of planning, and between two passes it rarely changes; so a caller may hand it in again, and it is used while its
-inputs are the same.
+It is the costly part and rarely changes between two passes. So a caller may pass the earlier result, which is reused while its inputs
+are equal.
 """
 
 from collections.abc import Callable, Hashable
@@ -27,29 +27,29 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A Workspace, read, with its model server; or why there is none (yet)."""
+    """A parsed Workspace with its model server, or the problem or query because of which there is none yet."""
 
     inputs: tuple[Any, ...]
-    """All that it was made from."""
+    """All inputs of this result."""
     gateway_wanted: bool = False
     interests: Interests = field(default_factory=Interests)
     spec: Workspace | None = None
     server: ModelServer | None = None
-    """None where there is a problem, or a question to be asked first."""
+    """None if there is a problem, or a query to be answered first."""
     problem: Problem | None = None
     question: Question | None = None
     _manifests: dict[Hashable, Manifest] = field(default_factory=dict, compare=False)
     _ours: dict[str, tuple[str, Fields, bool]] = field(default_factory=dict, compare=False)
 
     def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
-        """Return the manifest that `make` makes; `key` stands for all that goes into it besides the inputs."""
+        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the inputs."""
         found = self._manifests.get(key)
         if found is None:
             found = self._manifests[key] = make()
         return found
 
     def is_ours(self, manifest: Manifest, meta: Meta) -> bool:
-        """Whether every field of `manifest` is ours in the object of `meta`; looked up where neither has changed."""
+        """Whether we own every field of `manifest` in the object of `meta`; cached while neither has changed."""
         kind, wanted = ref_of(manifest), applied_hash(manifest)
         known = self._ours.get(str(kind))
         if known is None or known[0] != wanted or known[1] is not meta.owned:
@@ -58,7 +58,7 @@ class Prepared:
 
 
 def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: Prepared | None = None) -> Prepared:
-    """Return what follows from `workspace`; `known` itself where its inputs are the same."""
+    """Return the parsed `workspace` with its model server; `known` itself if its inputs are equal."""
     inputs = _inputs(workspace, snapshot)
     if known is not None and known.inputs == inputs:
         return known
@@ -85,7 +85,7 @@ def _gateway_interests(watched: Interests, spec: GatewaySpec | None, settings: P
 
 
 def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
-    """Return all that reading a spec and making its model server look at."""
+    """Return all inputs of parsing the spec and planning its model server."""
     reference, answers = snapshot.reference, snapshot.answers
     return (
         workspace.meta.uid,
@@ -103,17 +103,17 @@ def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do now, in order, and what was decided."""
+    """The next steps, in order, and the decisions behind them."""
 
     decisions: Decisions
     steps: tuple[Step, ...] = ()
     interests: Interests = field(default_factory=Interests)
     claims: frozenset[Claim] | None = None
-    """What the Workspace claims on listeners; None where that cannot be told now, so that it keeps what it had."""
+    """The route matches that the Workspace claims on listeners; None if they are not known now, so that the earlier claims stay."""
     prepared: Prepared | None = None
-    """To be handed to the next plan; worth its memory while the next one is near."""
+    """Input for the next plan; worth its memory only if that follows soon."""
 
     @property
     def asks(self) -> bool:
-        """Whether the plan goes on once its questions are answered."""
+        """Whether the plan has queries and continues once they are answered."""
         return any(isinstance(step, TryWorkload | ReadConfig | ReadScale) for step in self.steps)

@@ -1,4 +1,4 @@
-"""What a Workspace would become, without a cluster: the same planning, in a world in which all goes well."""
+"""Preview without a cluster: the normal planning, against a simulated cluster in which every step succeeds."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,19 +39,19 @@ _CONTROLLER = "istio.io/gateway-controller"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The objects that a Workspace would become, in the order of their creation."""
+    """The objects that would be created for a Workspace, in the order of their creation."""
 
     manifests: tuple[Manifest, ...]
     decisions: Decisions
     assumptions: tuple[str, ...]
-    """What a cluster would have to confirm."""
+    """Assumptions that only a cluster can confirm."""
 
 
 def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
-    """Return what the Workspace `raw` would become in a cluster that has the objects `others`, such as its ConfigMap.
+    """Return the preview of the Workspace `raw` in a cluster that has the objects `others`, such as its ConfigMap.
 
     Raises:
-        SpecError: it would be refused.
+        SpecError: the Workspace would be rejected.
     """
     workspace = _record(raw)
     world = _world(workspace, settings)
@@ -66,13 +66,13 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     for problem in outcome.decisions.problems:
         if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
             raise SpecError("", problem.message)
-    # The release follows the fetched chart.
+    # The HelmRelease is planned once the chart is fetched.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
     return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
-    """Return the objects of the body-based routers that Workspaces would share, by Gateway; none where the settings want none."""
+    """Return the objects of the body-based routers that the Workspaces would share, by Gateway; none if the settings disable them."""
     if not settings.manages_body_routers:
         return {}
     led_by_header = (entry.decisions for entry in previews if entry.decisions.wants_header)
@@ -87,7 +87,7 @@ def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) ->
 
 
 def _with_fetched_chart(world: Snapshot, outcome: Plan) -> Snapshot:
-    """Return the world in which Flux has fetched the chart that `outcome` asks for."""
+    """Return `world` after Flux has fetched the chart of `outcome`."""
     asked = next((step.manifest for step in outcome.steps if isinstance(step, Apply) and step.link is LinkName.SOURCE), None)
     if asked is None or world.source is None:
         return world
@@ -95,7 +95,7 @@ def _with_fetched_chart(world: Snapshot, outcome: Plan) -> Snapshot:
 
 
 def _manifests(*outcomes: Plan) -> tuple[Manifest, ...]:
-    """Return what the outcomes apply, each object once, in the order of the chain."""
+    """Return the manifests that the outcomes apply, each object once, in the order of the chain."""
     applied = {ref_of(step.manifest): step for outcome in outcomes for step in outcome.steps if isinstance(step, Apply)}
     chain = list(LinkName)
     return tuple(step.manifest for step in sorted(applied.values(), key=lambda step: chain.index(step.link)))
@@ -104,7 +104,7 @@ def _manifests(*outcomes: Plan) -> tuple[Manifest, ...]:
 def _with_others(
     world: Snapshot, interests: Interests, workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]
 ) -> Snapshot:
-    """Return the world with those of `others` on which the plan depends."""
+    """Return `world` with those of `others` on which the plan depends."""
     namespace = workspace.key[0]
     config = _find(others, "ConfigMap", interests.config, namespace)
     reference = interests.reference
@@ -113,7 +113,7 @@ def _with_others(
         world,
         config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
-        reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the same file",
+        reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the input files",
         nodes=tuple(_nodes(others)) if interests.nodes else (),
         named_route=_named_route(world, interests, workspace),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, interests.pool))) if interests.pool else None,
@@ -121,7 +121,7 @@ def _with_others(
 
 
 def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceRecord) -> HTTPRoute | None:
-    """Return the route that the Workspace names as it should be: behind the Gateway, and leading to the pool."""
+    """Return a valid route for gateway.httpRouteRef: attached to the Gateway, and routing to the pool."""
     if not interests.route:
         return None
     namespace, name = workspace.key
@@ -133,7 +133,7 @@ def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceReco
 
 
 def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
-    """Yield the nodes among `others`; of one whose metadata is no object nothing can be known."""
+    """Yield the nodes among `others`; one whose metadata is not an object is ignored."""
     for entry in others:
         metadata = entry.get("metadata")
         if entry.get("kind") == "Node" and isinstance(metadata, Mapping):
@@ -153,7 +153,7 @@ def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: 
 
 
 def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]]) -> Answers:
-    """Return the answers with what the API server would say to the question `step`."""
+    """Return `answers` with the API server's simulated answer to the query `step`."""
     match step:
         case TryWorkload(manifest):
             return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
@@ -170,20 +170,20 @@ def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]])
 def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
     given = raw.get("metadata") or {}
     if not isinstance(given, Mapping):
-        raise SpecError("metadata", "is not an object")
+        raise SpecError("metadata", "must be an object")
     metadata = {"namespace": str(given.get("namespace") or "default"), "name": str(given.get("name") or ""), "uid": _UID}
     return parse_workspace_record({**raw, "metadata": metadata}, KIND)
 
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
-    said = [] if decisions.reference else [f"the API server accepts the workload as {decisions.workload_kind}"]
-    said.extend(f"{parent.gateway.ref} is there, and its GatewayClass is {parent.class_title}'s" for parent in decisions.parents)
-    said.extend(f"{ref} is there, as it should be" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
+    said = [] if decisions.reference else [f"the API server accepts the workload as a {decisions.workload_kind}"]
+    said.extend(f"{parent.gateway.ref} exists, with a GatewayClass of {parent.class_title}" for parent in decisions.parents)
+    said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
     return tuple(said)
 
 
 def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
-    """Return a world in which chart and pool are there, and the Gateway that the Workspace or the installation names, or the only one."""
+    """Return a simulated cluster with chart, pool, and the Gateway that the Workspace or the settings name, else one Gateway."""
     namespace, name = workspace.key
     spec = _gateway_spec(workspace)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
@@ -202,7 +202,7 @@ def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:
-    """Return a Gateway with the listeners that are named, each of which admits everybody."""
+    """Return a Gateway with the named listeners, which accept routes from all namespaces."""
     named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
     listeners = tuple(Listener(section, "HTTP", 80, routes_from="All") for section in named or ("http",))
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
@@ -212,4 +212,4 @@ def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
     try:
         return parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
     except SpecError:
-        return None  # planning says what is wrong
+        return None  # planning reports the problem

@@ -1,4 +1,4 @@
-"""The workload of a user's own pod template: a Deployment that follows its edits."""
+"""The workload of a user's own pod template: a Deployment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def template_port(template: Mapping[str, Any]) -> int:
-    """Return the port of the template's containers that is called http, else the first one, else KAITO's."""
+    """Return the container port named http, else the first container port, else KAITO's default."""
     return http_port(template) or INFERENCE_PORT
 
 
@@ -27,10 +27,10 @@ def template_workload(
 ) -> Manifest:
     """Return the Deployment of the template's pods.
 
-    The template stays as it is, with our label, and with the node affinity and tolerations of `resource` added to its own.
+    The template is kept, with our label, and with the node affinity and tolerations of `resource` added to its own.
 
     Raises:
-        SpecError: the template is not one; what is wrong further inside, the API server says in the dry-run.
+        SpecError: the template is invalid at the top; the API server's dry-run reports all other errors.
     """
     metadata = _mapping(template.get("metadata"), f"{_PATH}.metadata")
     labels = {**_mapping(metadata.get("labels"), f"{_PATH}.metadata.labels"), POD_LABEL: names.workspace}
@@ -65,7 +65,7 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
 
 
 def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the affinity that asks for both: a term's expressions are all required, of several terms one is enough."""
+    """Return the affinity that requires both; all expressions of a term must match, and one of several terms."""
     merged = {**theirs, **{key: value for key, value in ours.items() if key == _PREFERRED}}
     if _PREFERRED in ours and isinstance(theirs.get(_PREFERRED), list):
         merged[_PREFERRED] = [*theirs[_PREFERRED], *ours[_PREFERRED]]
@@ -82,7 +82,7 @@ def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 def _both_terms(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> dict[str, Any]:
     expressions = theirs.get("matchExpressions") or []
     if not isinstance(expressions, list):
-        raise SpecError(f"{path}.nodeSelectorTerms", "has matchExpressions that are no list")
+        raise SpecError(f"{path}.nodeSelectorTerms", "has matchExpressions that are not a list")
     return {**theirs, "matchExpressions": [*expressions, *ours["matchExpressions"]]}
 
 

@@ -21,7 +21,7 @@ MESSAGES = [
     "inference.weightsVolume takes either claimName, or storageClassName and size; remove the other",
     "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort",
     "inference.workloadRef needs kind and name together; add the one that is missing",
-    "inference.workloadRef.selector has what is no label; write labels that the pods have",
+    "inference.workloadRef.selector contains what is no label; write labels that the pods have",
     "metadata.name must be a DNS label of at most 63 characters that begins with a letter; choose one such as workspace-phi-4-mini",
     "resource is missing; name the nodes with resource.labelSelector",
     "resource.count cannot be changed; create a new Workspace",

@@ -41,7 +41,7 @@ def test_the_quickstart_is_accepted():
         ),
         pytest.param(
             {"inference": {"workloadRef": {"selector": {"a: b\nc": "d"}, "targetPort": 80}}},
-            "inference.workloadRef.selector has 'a: b\\nc=d', which is no label; write labels that the pods have",
+            "inference.workloadRef.selector contains 'a: b\\nc=d', which is no label; write labels that the pods have",
             id="no label",
         ),
         pytest.param({"resource": None}, "resource is missing; name the nodes with resource.labelSelector", id="no resource"),

@@ -32,7 +32,7 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
             id="refused",
         ),
         pytest.param("kind: Workspace\n", "is refused: metadata.name must be a DNS label", id="no name"),
-        pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata is not an object", id="strange metadata"),
+        pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata must be an object", id="strange metadata"),
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
@@ -79,7 +79,7 @@ def test_the_tree_shows_what_matters_of_each_object_and_the_assumptions_apart():
     ):
         assert line in result.stdout
     assert "assumed" not in result.stdout
-    assert "the API server accepts the workload as Deployment" in result.stderr
+    assert "the API server accepts the workload as a Deployment" in result.stderr
 
 
 @pytest.mark.parametrize(("chart", "version"), [("inferencepool", "v1.1.0"), ("llm-d-router-gateway", "v0.9.0")])
@@ -103,13 +103,13 @@ def test_the_tree_shows_the_digest_of_a_pinned_chart():
 def test_a_refused_value_is_shown_where_the_release_would_be():
     text = document("one", PHI).replace("---", "gateway: {endpointPicker: {values: {x: 1}}}")
     result = plan(text)
-    assert "ValuesNotAllowed: gateway.endpointPicker.values.x is not for a Workspace to set" in result.stdout
+    assert "ValuesNotAllowed: gateway.endpointPicker.values.x cannot be set by a Workspace" in result.stdout
     assert "HelmRelease" not in result.stdout
 
 
 def test_yaml_says_what_is_assumed_in_comments():
     result = run("plan", "-f", QUICKSTART, "-o", "yaml")
-    assert "# assumed for Workspace workspace-phi-4-mini: the API server accepts the workload as Deployment" in result.stdout
+    assert "# assumed for Workspace workspace-phi-4-mini: the API server accepts the workload as a Deployment" in result.stdout
     assert result.stderr == ""
 
 
@@ -118,7 +118,7 @@ def test_a_name_with_a_line_break_does_not_end_the_comment():
     result = plan(text, "-o", "yaml")
     assert result.exit_code == 0
     assert "Pod" not in [entry["kind"] for entry in yaml.safe_load_all(result.stdout)]
-    assert "# assumed for Workspace one: Gateway default/a kind: Pod is there" in result.stdout
+    assert "# assumed for Workspace one: Gateway default/a kind: Pod exists" in result.stdout
 
 
 def test_of_several_workspaces_the_refused_one_is_named_and_the_others_are_shown():
@@ -136,7 +136,7 @@ def test_several_files_are_one_world(tmp_path):
     result = plan(document("one", PHI + ", config: my"), "-f", str(config))
     assert (result.exit_code, "context 4096 tokens" in result.output) == (0, True), result.output
     alone = plan(document("one", PHI + ", config: my"))
-    assert (alone.exit_code, "ConfigMap default/my, which inference.config names, is not there" in alone.output) == (2, True)
+    assert (alone.exit_code, "ConfigMap default/my (inference.config) not found" in alone.output) == (2, True)
 
 
 def test_nodes_in_a_list_tell_their_gpus():
@@ -229,7 +229,7 @@ def test_routes_and_pools_of_others_are_assumed_to_be_as_they_should():
     )
     assert result.exit_code == 0
     assert "HelmRelease" not in result.stdout
-    for words in ("HTTPRoute default/mine is there, as it should be", "InferencePool default/theirs is there, as it should be"):
+    for words in ("HTTPRoute default/mine exists and is valid", "InferencePool default/theirs exists and is valid"):
         assert words in " ".join(result.output.split())
 
 

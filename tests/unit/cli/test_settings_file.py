@@ -192,12 +192,12 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
         pytest.param(
             "endpointPicker: {allowedValues: [inferencePool.targetPorts]}",
-            "which the controller decides",
+            "which the controller sets",
             id="ports for Workspaces",
         ),
         pytest.param(
             "endpointPicker: {values: {inferencePool: {modelServers: {matchLabels: {a: b}}}}}",
-            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is decided by the controller",
+            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is set by the controller",
             id="selector",
         ),
         pytest.param(
@@ -207,7 +207,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         ),
         pytest.param(
             "endpointPicker: {values: {inferenceExtension: {flags: {secure-serving: false}}}}",
-            "sets secure-serving to False, which the chart passes as two arguments",
+            "sets secure-serving to False, which this chart passes as two arguments",
             id="boolean flag",
         ),
         pytest.param(
@@ -223,7 +223,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("bodyBasedRouting: {mode: on}", "bodyBasedRouting.mode is not valid", id="body-based routing"),
         pytest.param(
             "bodyBasedRouting: {chart: {version: v1.4.0}}",
-            "bodyBasedRouting.chart cannot be used: chart body-based-routing v1.4.0 is not known",
+            "bodyBasedRouting.chart cannot be used: chart body-based-routing v1.4.0 is not supported",
             id="body-based router that reaches every proxy",
         ),
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),

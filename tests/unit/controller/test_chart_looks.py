@@ -16,9 +16,11 @@ CHART = ChartId("oci://registry.example/charts/inferencepool", "v1.5.0")
 OTHER = ChartId("oci://registry.example/charts/inferencepool", "v1.4.0")
 ONE, TWO = ("a", "one"), ("a", "two")
 
+PODS, PORT = "InferencePool: selects the pods of the model server", "InferencePool: has the port of the model server"
+
 
 def report(*broken):
-    checks = [Check("it selects our pods", holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
+    checks = [Check(PODS, holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
     return Report("inferencepool", "v1.5.0", "", checks)
 
 
@@ -56,7 +58,7 @@ async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
 
 
 async def test_charts_are_told_apart():
-    looker = Looker(report(), report(("at our port", "found 1, not 2")))
+    looker = Looker(report(), report((PORT, "found 1, not 2")))
     looker.looks.look(CHART, ONE)
     looker.looks.look(OTHER, TWO)
     await looker.wait_told(ONE, TWO)
@@ -69,7 +71,7 @@ async def test_charts_are_told_apart():
     [
         pytest.param(HelmError(1, b"", b"no such host"), "Helm says: no such host", id="not fetched"),
         pytest.param(OSError("no room"), "Helm says: no room", id="no room"),
-        pytest.param(report(("at our port", "found 1, not 2")), '"at our port": found 1, not 2', id="not right"),
+        pytest.param(report((PORT, "found 1, not 2")), f'"{PORT}": found 1, not 2', id="not right"),
         pytest.param(
             UnknownChartError("the values of chart x are not known"), "the values of chart x are not known", id="another chart"
         ),
@@ -106,9 +108,10 @@ async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
 
 def test_the_first_difference_is_told_with_a_way_to_see_all():
     assert finding(CHART, report()) == ChartFinding()
-    port, names = ("at our port", "found [], not [{'number': 5000}]"), ("and so has its Service", "found 'x', not 'y'")
+    port = (PORT, "found [], not [{'number': 5000}]")
+    names = ("endpoint picker: its Service has the expected name", "found 'x', not 'y'")
     see = "choose another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
-    said = "chart inferencepool v1.5.0 is not as its layout says: \"at our port\": found [], not [{'number': 5000}]"
+    said = f"chart inferencepool v1.5.0 is not as its layout says: \"{PORT}\": found [], not [{{'number': 5000}}]"
     assert finding(CHART, report(port)) == ChartFinding("ChartCheckFailed", f"{said}; {see}", terminal=True)
     assert finding(CHART, report(port, names)).message == f"{said}, and 1 more differs; {see}"
     assert finding(CHART, report(port, names, names)).message == f"{said}, and 2 more differ; {see}"

@@ -132,7 +132,7 @@ def test_the_new_pool_is_announced_to_the_gateways_before_requests_are_led_there
     assert (problem.link, problem.reason) == (LinkName.ROUTE, "FormerChartInUse")
     assert (
         problem.message
-        == f"HTTPRoute {NAME} leads to InferencePool {OLD.release} of the former chart until {NEW.release} can answer"
+        == f"HTTPRoute {NAME} still uses InferencePool {OLD.release} of the former chart until {NEW.release} is ready"
     )
 
 
