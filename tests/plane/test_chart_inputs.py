@@ -270,7 +270,7 @@ def test_who_may_only_write_workspaces_gains_none_of_fluxs_rights(installed, pla
         apply_small(installed, plane_namespace, "address", chart={"name": "oci://evil.example/chart"}, **behind)
         theirs = {"workloadRef": {"selector": {HARMFUL_LABEL: "x"}, "targetPort": 80}}
         labels = workspaces.workspace("labels", resource=None, inference=theirs, gateway=behind)
-        with pytest.raises(ClusterError, match="selector has what is no label"):
+        with pytest.raises(ClusterError, match="selector contains an invalid label"):
             workspaces.apply(installed, plane_namespace, labels)
         for name in (*HARMFUL_VALUES, "from"):
             workspaces.wait_reason(installed, plane_namespace, name, "ChartReady", "ValuesNotAllowed")

@@ -66,7 +66,7 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     [
         pytest.param(
             workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}}),
-            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
+            "inference needs exactly one of preset, template and workloadRef; set one, and remove the others",
             id="preset and template",
         ),
         pytest.param(

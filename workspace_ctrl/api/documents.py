@@ -1,4 +1,4 @@
-"""YAML that other people wrote, read with bounds: a few lines with anchors can stand for billions of values, or for themselves."""
+"""Parsing of untrusted YAML with limits: a few lines with anchors can expand to billions of values, or refer to themselves."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,16 +6,16 @@ from typing import Any, Final
 import yaml
 
 _MOST_VALUES: Final = 200_000
-"""More than the largest object that an API server stores (about 1.5 MB) can have."""
+"""More than fit into the largest object that an API server stores (about 1.5 MB)."""
 _DEEPEST: Final = 100
 
 
 class DocumentError(Exception):
-    """The text is not YAML, stands for more than an API server would store, or holds what JSON does not know."""
+    """The text is not YAML, expands to more than an API server would store, or contains values that are not JSON."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates the text that they are, as kubectl does."""
+    """Keeps dates as strings, as kubectl does."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -27,7 +27,7 @@ def parse_documents(text: str) -> list[Any]:
     """Return the documents in `text`.
 
     Raises:
-        DocumentError: it is no YAML, too much of it, or more than JSON.
+        DocumentError: it is not YAML, too large, or contains values that are not JSON.
     """
     try:
         documents = list(yaml.load_all(text, Loader=_Loader))
@@ -41,9 +41,9 @@ def parse_documents(text: str) -> list[Any]:
 
 
 def _count(value: object, left: int, depth: int) -> int:
-    """Return how many values may still follow `value`."""
+    """Return how many values are left of the limit after `value`."""
     if left <= 0 or depth > _DEEPEST:
-        raise DocumentError(f"stands for more than {_MOST_VALUES} values, or is nested more than {_DEEPEST} deep")
+        raise DocumentError(f"has more than {_MOST_VALUES} values, or more than {_DEEPEST} levels")
     left -= 1
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for child in children:
@@ -58,7 +58,7 @@ def _as_json(value: object) -> Any:  # noqa: ANN401
         return [_as_json(item) for item in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise DocumentError(f"holds a value of type {type(value).__name__}, which JSON does not know; write it as text")
+    raise DocumentError(f"has a value of type {type(value).__name__}, which is not JSON; write it as a string")
 
 
 def _key(key: object) -> str:
@@ -68,4 +68,4 @@ def _key(key: object) -> str:
         return str(key).lower()
     if isinstance(key, int | float):
         return str(key)
-    raise DocumentError(f"has a key of type {type(key).__name__}; write it as text")
+    raise DocumentError(f"has a key of type {type(key).__name__}; write it as a string")

@@ -188,7 +188,7 @@ def test_strange_pod_templates_are_shown_as_they_are():
         pytest.param(
             "resource: {count: 99999999999999999999999, labelSelector: {}}", "resource.count", id="a number beyond all limits"
         ),
-        pytest.param("resource: {instanceType: !!binary aGk=, labelSelector: {}}", "which JSON does not know", id="bytes"),
+        pytest.param("resource: {instanceType: !!binary aGk=, labelSelector: {}}", "which is not JSON", id="bytes"),
         pytest.param("resource: {? [a] : 2, labelSelector: {}}", "is not YAML", id="a list as a key"),
         pytest.param("resource: {instanceType: 2026-01-01, labelSelector: {}}", "'2026-01-01' is not known", id="a date"),
     ],
