@@ -1,6 +1,7 @@
-"""Which fields of an object are ours: what server-side apply keeps in `metadata.managedFields`.
+"""Which fields of an object we own, according to server-side apply's `metadata.managedFields`.
 
-When somebody edits a field that we applied, the API server takes it off our entry; so an edit is seen without keeping the object's content.
+If another manager edits a field that we applied, the API server removes it from our entry. So edits are detected without storing the
+content of the object.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,9 @@ NO_FIELDS: Fields = {}
 
 
 def owned_fields(metadata: Mapping[str, Any]) -> Fields:
-    """Return the tree of the fields that we own by apply, without owner references (they are read by themselves).
+    """Return the tree of the fields that we own by apply, without owner references, which are checked separately.
 
-    Objects of one shape share one tree, so that thousands of them take no memory of their own.
+    Objects with equal fields share one tree, so that thousands of them need little memory.
     """
     entry = next((entry for entry in _entries(metadata) if entry.get("manager") == FIELD_MANAGER and _is_apply(entry)), None)
     if entry is None:

@@ -1,4 +1,4 @@
-"""The Workspace as it lies in the cache."""
+"""The record of a Workspace in the cache."""
 
 import json
 import zlib
@@ -21,10 +21,10 @@ _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION,
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A Workspace: identity, what it asks for, and the status that stands in it.
+    """A Workspace: identity, spec and current status.
 
-    Spec and status are kept as JSON text, the latter packed: a tenth of the size of the parsed models. They are parsed when a pass needs
-    them, so a spec that cannot be parsed is a matter of the pass that reports it, not of the cache.
+    Spec and status are kept as JSON text, the latter compressed: a tenth of the size of the parsed models. They are parsed when a pass
+    needs them, so an invalid spec is reported by that pass and does not disturb the cache.
     """
 
     meta: Meta
@@ -32,9 +32,9 @@ class WorkspaceRecord:
     stored_status: bytes = b""
     has_finalizer: bool = False
     created: str = ""
-    """When it was created, as text that sorts by time."""
+    """Creation time, as text that sorts by time."""
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
-    """Those annotations that change what is done."""
+    """The annotations that affect the result."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -43,11 +43,11 @@ class WorkspaceRecord:
 
     @property
     def status(self) -> WorkspaceStatus:
-        """The status that stands in the Workspace, without the conditions of others."""
+        """The current status, without conditions of others."""
         return _status(self.stored_status)
 
     def fields(self) -> Mapping[str, Any]:
-        """Return the top-level fields that make up the spec."""
+        """Return the top-level fields of the spec."""
         fields: Mapping[str, Any] = json.loads(self.spec)
         return fields
 
@@ -67,11 +67,11 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
 
 
 def pack_status(status: Json) -> bytes:
-    """Return a status, given as JSON, as it is kept."""
+    """Return a status, given as JSON, in its stored form."""
     return zlib.compress(orjson.dumps(status), level=1)
 
 
 @lru_cache(maxsize=1024)
 def _status(stored: bytes) -> WorkspaceStatus:
-    """Return the status in `stored`; a pass asks for it several times."""
+    """Return the status in `stored`; cached, because a pass needs it several times."""
     return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {})
