@@ -166,7 +166,7 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
 
     refused = release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
     assert refused.returncode
-    assert f"1 Workspace is still there (Workspace {team}/phi)" in refused.stdout + refused.stderr
+    assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")

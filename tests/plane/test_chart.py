@@ -49,7 +49,7 @@ def test_every_layout_of_the_chart_is_compared_with_one():
 def test_the_chart_that_is_refused_shows_why(plane):
     code, report = check(plane.chart_source_url(), "--version", "v1.0.0", "--insecure")
     assert (code, "releases in two namespaces share no ClusterRole" in broken(report)) == (1, True)
-    assert "same name in every namespace" in report["refused"]
+    assert "same name in all namespaces" in report["refused"]
 
 
 def test_a_chart_that_is_not_as_its_version_says_is_found_out(plane, tmp_path):

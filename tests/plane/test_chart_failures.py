@@ -133,8 +133,8 @@ def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_na
         said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
         assert said == (
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
-            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux tries "
-            "again by itself"
+            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux "
+            "retries"
         )
         repack(installed, tmp_path, version="v1.5.8")
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")

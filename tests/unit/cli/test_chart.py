@@ -12,8 +12,8 @@ LAYOUT = find_layout("inferencepool", "v1.5.0")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("/nowhere/chart",), "/nowhere/chart is not there; name a folder, a packed chart, or an address that begins with oci://"),
-        (("oci://registry.example/chart", "--helm", "no-such-helm"), "no-such-helm is not there; install Helm (https://helm.sh"),
+        (("/nowhere/chart",), "/nowhere/chart not found; set a directory, a packaged chart, or a URL that begins with oci://"),
+        (("oci://registry.example/chart", "--helm", "no-such-helm"), "no-such-helm not found; install Helm (https://helm.sh"),
     ],
 )
 def test_what_is_missing_is_said_with_a_remedy(arguments, words):

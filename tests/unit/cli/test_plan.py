@@ -28,15 +28,15 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
     [
         pytest.param(
             "kind: Workspace\nmetadata: {name: w}\n",
-            "Workspace w is refused: a Workspace needs exactly one of inference and tuning",
+            "Workspace w is rejected: a Workspace needs exactly one of inference and tuning",
             id="refused",
         ),
-        pytest.param("kind: Workspace\n", "is refused: metadata.name must be a DNS label", id="no name"),
-        pytest.param("kind: Workspace\nmetadata: [1]\n", "is refused: metadata must be an object", id="strange metadata"),
+        pytest.param("kind: Workspace\n", "is rejected: metadata.name must be a DNS label", id="no name"),
+        pytest.param("kind: Workspace\nmetadata: [1]\n", "is rejected: metadata must be an object", id="strange metadata"),
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
-        pytest.param("kind: Gateway\n", "there is no Workspace in <stdin>", id="none"),
+        pytest.param("kind: Gateway\n", "no Workspace found in <stdin>", id="none"),
         pytest.param("a: [", "is not YAML", id="not YAML"),
     ],
 )
@@ -70,7 +70,7 @@ def test_the_tree_shows_what_matters_of_each_object_and_the_assumptions_apart():
         "Workspace workspace-phi-4-mini: 1 x Standard_NC24ads_A100_v4: 7.3 GiB weights and 57.6 GiB KV cache",
         "pods: 1",
         "image: docker.io/vllm/vllm-openai:",
-        "GPUs of a pod: 1",
+        "GPUs per pod: 1",
         "ports: 80 to 5000",
         "nodes: apps=phi-4-mini, node.kubernetes.io/instance-type=Standard_NC24ads_A100_v4",
         "pool selects pods: kaito.sh/workspace=workspace-phi-4-mini",
@@ -89,7 +89,7 @@ def test_the_tree_shows_selector_and_port_of_every_chart(chart, version):
     for line in (
         f"chart: oci://registry.example/{chart}:{version}",
         "pool selects pods: kaito.sh/workspace=workspace-phi-4-mini",
-        "port of the pods: 5000",
+        "target ports: 5000",
     ):
         assert line in result.stdout
 
@@ -125,7 +125,7 @@ def test_of_several_workspaces_the_refused_one_is_named_and_the_others_are_shown
     text = document("one", PHI) + document("two", "preset: {name: phi4}") + document("three", PHI)
     result = plan(text, "-o", "yaml")
     assert result.exit_code == 2
-    assert result.stderr == "Workspace two is refused: inference.preset.name 'phi4' is not known; did you mean phi-4?\n"
+    assert result.stderr == "Workspace two is rejected: inference.preset.name 'phi4' is not known; did you mean phi-4?\n"
     workloads = [entry["metadata"]["name"] for entry in yaml.safe_load_all(result.stdout) if entry["kind"] == "Deployment"]
     assert workloads == ["one", "three"]
 
@@ -152,7 +152,7 @@ def test_a_referenced_deployment_stands_beside_its_workspace():
     deployment = {"kind": "Deployment", "metadata": {"name": "llama"}, "spec": spec}
     result = plan(text + yaml.safe_dump(deployment))
     assert "pool selects pods: app=llama" in result.stdout
-    assert "port of the pods: 8080" in result.stdout
+    assert "target ports: 8080" in result.stdout
     assert plan(text).exit_code == 2
 
 
@@ -172,7 +172,7 @@ def test_strange_objects_beside_it_end_in_a_sentence(other):
     result = plan(document("one", PHI + ", config: my") + other)
     assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
-    assert "Workspace one is refused: " in result.output
+    assert "Workspace one is rejected: " in result.output
 
 
 def test_strange_pod_templates_are_shown_as_they_are():

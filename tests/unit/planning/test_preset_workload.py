@@ -336,7 +336,7 @@ def test_any_model_of_hugging_face_is_served_by_its_size():
 @pytest.mark.parametrize(
     ("preset", "said"),
     [
-        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, so its size is not known", id="no size"),
+        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, and its size is not set", id="no size"),
         pytest.param({"name": "some-lab/x", "size": {"weights": "999999999Ti"}}, "inference.preset.size is not valid", id="absurd"),
     ],
 )
