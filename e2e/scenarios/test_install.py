@@ -112,7 +112,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     workspaces.wait_ready(cluster, team, "phi")
 
     refused = release.upgrade(check=False)
-    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would stay behind" in refused.stderr
+    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would be left behind" in refused.stderr
     assert "--set gatewayRemoval=true" in refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
