@@ -63,7 +63,7 @@ def test_a_chart_that_is_not_there_is_said_in_helms_words(plane):
     result = CliRunner().invoke(
         main, ["chart", "check", plane.chart_source_url("nothing"), "--version", "v1.5.0", "--insecure", *HELM]
     )
-    assert (result.exit_code, "Helm says: " in result.output) == (1, True), result.output
+    assert (result.exit_code, "Helm failed: " in result.output) == (1, True), result.output
 
 
 def test_the_table_tells_each_check(plane):

@@ -238,7 +238,7 @@ def test_a_gateway_that_cannot_be_reached_from_here_is_not_called_broken(install
         assert probe["outcome"] == "NotPossible"
         found = workspaces.condition(cluster, namespace, "phi", "GatewayReady")
         assert "not probed: " in found["message"]
-        assert "from where the controller runs" in found["message"]
+        assert "the controller cannot connect to" in found["message"]
     with ControllerProcess(cluster, "--probe", "models") as restarted:
         workspaces.apply(cluster, namespace, workspaces.workspace("later", gateway={"enabled": False}))
         workspaces.wait_ready(cluster, namespace, "later", "Ready")

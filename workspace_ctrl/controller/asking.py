@@ -112,7 +112,7 @@ class Asker:
             try:
                 self._credentials = await self._read_credentials()
             except ApiError as error:
-                return f"the Secret for probes cannot be read: {error}"
+                return f"cannot read the Secret for probes: {error}"
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
@@ -135,10 +135,10 @@ class Asker:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return _failed(target, f"{shown}: TLS: {error}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"{shown}: no connection to {address}:{target.port} from where the controller runs ({_words(error)})"
+            text = f"{shown}: the controller cannot connect to {address}:{target.port} ({_words(error)})"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
         except TimeoutError:
-            return _failed(target, f"{shown}: no answer within {request.seconds:.0f} s")
+            return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failed(target, f"{shown}: {_words(error)}")
 
@@ -210,9 +210,9 @@ def _trust(credentials: Credentials) -> ssl.SSLContext:
 
 def _meaning(target: ProbeTarget, shown: str, code: int, body: bytes) -> ProbeResult:
     if code == HTTPStatus.OK:
-        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} answers {code}", _models(body))
+        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} returned {code}", _models(body))
     excerpt = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())[:_EXCERPT]
-    text = f"{shown} answers {code}{f': {excerpt}' if excerpt else ''}"
+    text = f"{shown} returned {code}{f': {excerpt}' if excerpt else ''}"
     outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
     return ProbeResult(outcome, target.url, code, text)
 

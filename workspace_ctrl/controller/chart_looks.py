@@ -61,7 +61,7 @@ class ChartLooks:
             self.findings[chart] = found
             self._tell(chart)
             if found.holds:
-                logger.info("chart %s is as its layout says", chart)
+                logger.info("chart %s matches its layout", chart)
                 return
             logger.warning("%s", found.message)
             tries = self._tries[chart] = self._tries.get(chart, 0) + 1
@@ -75,8 +75,8 @@ class ChartLooks:
         try:
             report = await self._look(self._program, chart)
         except (HelmError, OSError, YAMLError) as error:
-            remedy = "see whether the controller reaches the registry; it is tried again"
-            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be looked at: Helm says: {words(error)}; {remedy}")
+            remedy = "check that the controller can reach the registry; retrying"
+            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be checked: Helm failed: {words(error)}; {remedy}")
         except UnknownChartError as error:
             return ChartFinding("ChartVersionUnknown", f"chart {chart}: {error}", terminal=True)
         return finding(chart, report)
@@ -99,5 +99,5 @@ def finding(chart: ChartId, report: Report) -> ChartFinding:
     first, others = broken[0], len(broken) - 1
     more = f", and {others} more {'differ' if others > 1 else 'differs'}" if others else ""
     see = f"see workspace-ctrl chart check {chart.url} --version {chart.version}"
-    text = f'chart {chart} is not as its layout says: "{first.name}": {first.found}{more}; choose another version; {see}'
+    text = f'chart {chart} does not match its layout: "{first.name}": {first.found}{more}; use another version; {see}'
     return ChartFinding("ChartCheckFailed", text, terminal=True)

@@ -58,7 +58,7 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 out, said = await process.communicate(input)
         except TimeoutError:
-            raise HelmError(-1, b"", f"helm {command[0]} did not end within {_PATIENCE_SECONDS:.0f} s".encode()) from None
+            raise HelmError(-1, b"", f"helm {command[0]} timed out after {_PATIENCE_SECONDS:.0f} s".encode()) from None
         finally:
             if process.returncode is None:
                 process.kill()

@@ -133,7 +133,7 @@ class StepRunner:
         try:
             answer = await self._client.get(resource, ref.namespace, ref.name, "scale") if resource is not None else {}
         except (NotFoundError, RejectedError, KindNotServedError) as error:
-            logger.info("%s: %s has no scale subresource that can be read: %s", workspace.meta.ref, ref, error)
+            logger.info("%s: cannot read the scale subresource of %s: %s", workspace.meta.ref, ref, error)
             answer = {}
         memory.scale = ScaleSelector(uid, _equality_labels((answer.get("status") or {}).get("selector") or ""))
 
@@ -148,7 +148,7 @@ class StepRunner:
             memory.repairs = noted(memory.repairs, ref, repairs)
             if not _is_due(repairs, memory):
                 return None
-            logger.info("%s was changed by somebody else; bringing back what we decide", ref)
+            logger.info("%s: correcting drift of fields that another manager changed", ref)
         try:
             answer = await self._write(step.manifest, workspace, force=step.force)
         except RejectedError as error:
@@ -201,13 +201,13 @@ class StepRunner:
             memory.repair_due_at = memory.left_since + _SWEEP_DELAY
             return
         ref = step.workspace
-        logger.warning("%s: Flux has left %s of its chart behind; deleting them", ref, ", ".join(step.kinds))
+        logger.warning("%s: deleting %s, which Flux left behind when it uninstalled the chart", ref, ", ".join(step.kinds))
         selector = f"{OWNER_LABEL}={ref.name},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
         for kind in step.kinds:
             try:
                 await self._client.delete_collection(PART_RESOURCES[kind], ref.namespace, selector)
             except (RejectedError, KindNotServedError, NotFoundError) as error:
-                logger.warning("%s: %s of its chart stay behind: %s", ref, kind, error)
+                logger.warning("%s: cannot delete %s of the chart: %s", ref, kind, error)
                 memory.swept = True
 
     async def _ask_flux(self, step: AskFlux, memory: Memory) -> None:
@@ -215,7 +215,7 @@ class StepRunner:
         repairs = memory.requests = memory.requests or Repairs(first_delay=_FIRST_REQUEST_DELAY, calm=_CALM_BETWEEN_REQUESTS)
         if not _is_due(repairs, memory):
             return
-        logger.info("%s: %s; asking Flux to look at it", step.ref, step.cause)
+        logger.info("%s: %s; requesting a reconciliation from Flux", step.ref, step.cause)
         metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
         with suppress(NotFoundError, ConflictError):
             answer = await self._client.merge_patch(

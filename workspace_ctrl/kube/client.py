@@ -146,7 +146,7 @@ class Client:
         """
         group, _, version = api_version.rpartition("/")
         discovery = Resource(group, version, "", kind, namespaced=False)
-        missing = f"the API server does not serve {kind} of {api_version}"
+        missing = f"{kind} of {api_version} is not served by the cluster"
         try:
             document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
         except KindNotServedError:
@@ -188,7 +188,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
                 self._observe("watch", resource.plural, status)
-            raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
+            raise RetryableError(f"watch of {resource.plural} failed: {error or type(error).__name__}") from error
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
@@ -283,9 +283,9 @@ def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) -> dict[
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise RetryableError(f"{what}: the answer is no JSON ({error})") from None
+        raise RetryableError(f"{what}: the response is not JSON ({error})") from None
     if not isinstance(document, dict) or not keys <= document.keys():
-        raise RetryableError(f"{what}: the answer is not the API server's")
+        raise RetryableError(f"{what}: the response is not from the API server")
     return document
 
 

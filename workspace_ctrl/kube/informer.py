@@ -177,7 +177,7 @@ class Informer(Generic[RecordT]):
             async for event in events:
                 self._take(event["type"], event["object"])
         if asyncio.get_running_loop().time() - started < _SHORTEST_WATCH:
-            raise RetryableError(f"watch of {self.resource.plural} was ended at once")
+            raise RetryableError(f"watch of {self.resource.plural} was closed at once")
 
     async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
         """Take in the list at the beginning of a watch.
@@ -234,24 +234,24 @@ class Informer(Generic[RecordT]):
         """Tell of the first failure in a row; return in how many seconds to try again."""
         self._failures += 1
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        logger.log(level, "%s; trying again until it succeeds", error)
+        logger.log(level, "%s; retrying", error)
         return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
 
     def _recover(self) -> None:
         if self._failures:
-            logger.info("%s are watched again", self.resource.plural)
+            logger.info("watch of %s restored", self.resource.plural)
             self._failures = 0
 
     def _find(self) -> None:
         was_missing, self.is_missing = self.is_missing, False
         self._synced.set()
         if was_missing:
-            logger.info("%s are served now", self.resource.plural)
+            logger.info("%s are now served by the cluster", self.resource.plural)
             self._served()
 
     def _lose(self, error: ApiError) -> None:
         if not self.is_missing:
-            logger.info("%s are not to be had (%s); asking again quietly", self.resource.plural, error)
+            logger.info("cannot list or watch %s (%s); retrying every 5 s", self.resource.plural, error)
             self.is_missing = True
             for record in self._store.replace({}, self._store.newest):
                 self._changed(record)

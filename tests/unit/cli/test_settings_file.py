@@ -172,7 +172,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("chartSources: [{url: 'oci://a/b', layout: x}]", "chart x v1.5.0 is not supported", id="layout"),
         pytest.param("chartCheck: {enable: true}", "chartCheck.enable is not known; did you mean enabled?", id="check"),
         pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
-        pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; write one of", id="deeper"),
+        pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; use one of", id="deeper"),
         pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),
         pytest.param("probe: {mode: often}", "probe.mode must be one of off, models, completion", id="probe"),
         pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
@@ -182,8 +182,8 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("gateway: {name: a}", "gateway.namespace is not valid: Field required", id="missing"),
         pytest.param("gateway: {name: A b, namespace: c}", "gateway.name must be the name of an object", id="name"),
         pytest.param("chartSources: []", "chartSources is not valid: List should have at least 1", id="no source"),
-        pytest.param("chartSources: [{}, {}]", "rename one that is called default", id="twice"),
-        pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be an address", id="scheme"),
+        pytest.param("chartSources: [{}, {}]", "rename one of those called default", id="twice"),
+        pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be a URL", id="scheme"),
         pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),
         pytest.param("chartSources: [{version: v9.0.0}]", "chart inferencepool v9.0.0 is not supported", id="version"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
@@ -229,7 +229,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
         pytest.param("[1]", "is not valid", id="a list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
-        pytest.param("a: 1\n---\nb: 2", "holds 2 documents; write one", id="two documents"),
+        pytest.param("a: 1\n---\nb: 2", "contains 2 documents; use one", id="two documents"),
     ],
 )
 def test_a_wrong_file_is_answered_with_path_and_remedy(written, text, words):

@@ -69,8 +69,8 @@ async def test_charts_are_told_apart():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param(HelmError(1, b"", b"no such host"), "Helm says: no such host", id="not fetched"),
-        pytest.param(OSError("no room"), "Helm says: no room", id="no room"),
+        pytest.param(HelmError(1, b"", b"no such host"), "Helm failed: no such host", id="not fetched"),
+        pytest.param(OSError("no room"), "Helm failed: no room", id="no room"),
         pytest.param(report((PORT, "found 1, not 2")), f'"{PORT}": found 1, not 2', id="not right"),
         pytest.param(
             UnknownChartError("the values of chart x are not known"), "the values of chart x are not known", id="another chart"
@@ -99,8 +99,8 @@ async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
     await looker.wait_told(ONE)
     assert looker.looks.findings[CHART] == ChartFinding(
         "ChartNotChecked",
-        "chart inferencepool v1.5.0 cannot be looked at: Helm says: no such host; see whether the controller reaches the registry; it is "
-        "tried again",
+        "chart inferencepool v1.5.0 cannot be checked: Helm failed: no such host; check that the controller can reach the registry; "
+        "retrying",
     )
     await looker.looks.close()
     assert looker.told.empty()
@@ -110,8 +110,8 @@ def test_the_first_difference_is_told_with_a_way_to_see_all():
     assert finding(CHART, report()) == ChartFinding()
     port = (PORT, "found [], not [{'number': 5000}]")
     names = ("endpoint picker: its Service has the expected name", "found 'x', not 'y'")
-    see = "choose another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
-    said = f"chart inferencepool v1.5.0 is not as its layout says: \"{PORT}\": found [], not [{{'number': 5000}}]"
+    see = "use another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
+    said = f"chart inferencepool v1.5.0 does not match its layout: \"{PORT}\": found [], not [{{'number': 5000}}]"
     assert finding(CHART, report(port)) == ChartFinding("ChartCheckFailed", f"{said}; {see}", terminal=True)
     assert finding(CHART, report(port, names)).message == f"{said}, and 1 more differs; {see}"
     assert finding(CHART, report(port, names, names)).message == f"{said}, and 2 more differ; {see}"
