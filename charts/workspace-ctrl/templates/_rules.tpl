@@ -1,5 +1,5 @@
 {{- /* The rights of the controller: what workspace_ctrl/controller/kinds.py watches and steps.py writes. Server-side apply is `patch`, and
-`create` where the object is not there. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
+`create` if the object does not exist. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
 
 {{- define "workspace-ctrl.rules" -}}
 - apiGroups: [kaito.sh]
