@@ -4,7 +4,8 @@ Rules of the Kubernetes API conventions: one condition per type; `lastTransition
 condition has the `observedGeneration` it is for. `Reconciling` and `Stalled` follow kstatus: they are absent unless true.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from workspace_ctrl.api.text import printable
 
 
 class ConditionType(StrEnum):
@@ -65,8 +68,14 @@ class Status(StrEnum):
 
 UNSPECIFIED: Final = "Unspecified"
 """Reason for conditions without one; the API conventions require one."""
-MESSAGE_LIMIT = 4096
-"""Longest message that we write, in characters. The API server allows 32768, but a table row should stay readable."""
+_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]{0,1022}[A-Za-z0-9_])?")
+"""As in the API conventions; a reason that does not match is replaced."""
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+"""The format that we write; a timestamp in any other is replaced."""
+_MOST_CONDITIONS: Final = 256
+"""Per object; further ones are ignored."""
+_WORD_LIMIT: Final = 316
+"""Longest type, status or reason of other controllers, in characters; the schema of conditions allows as many for a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +126,7 @@ class Condition:
 
 def parse_conditions(raw: object) -> tuple[Condition, ...]:
     """Return the conditions in `raw`, a `status.conditions` list as JSON; invalid entries are left out."""
-    if not isinstance(raw, list):
-        return ()
-    return tuple(_parse(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+    return tuple(map(_parse, _entries(raw)))
 
 
 def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
@@ -127,9 +134,13 @@ def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
 
     There are some twenty of them for each Workspace, so equal strings are interned.
     """
-    if not isinstance(raw, list):
-        return ()
-    return tuple(_parse_brief(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+    return tuple(map(_parse_brief, _entries(raw)))
+
+
+def _entries(raw: object) -> Iterator[Mapping[str, Any]]:
+    for entry in raw[:_MOST_CONDITIONS] if isinstance(raw, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("type"), str):
+            yield entry
 
 
 _FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
@@ -139,21 +150,31 @@ _FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
 def _parse(entry: Mapping[str, Any]) -> Condition:
     return replace(
         _parse_brief(entry),
-        message=str(entry.get("message") or ""),
-        last_transition_time=str(entry.get("lastTransitionTime") or ""),
+        message=_message(entry),
+        last_transition_time=_word(entry.get("lastTransitionTime")),
     )
 
 
 def _parse_brief(entry: Mapping[str, Any]) -> Condition:
     generation = entry.get("observedGeneration")
-    status = intern(str(entry.get("status", Status.UNKNOWN)))
+    status = _word(entry.get("status", Status.UNKNOWN))
     return Condition(
-        type=intern(str(entry["type"])),
+        type=_word(entry["type"]),
         status=status,
-        reason=intern(str(entry.get("reason") or "")),
-        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else str(entry.get("message") or ""),
+        reason=_word(entry.get("reason")),
+        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else _message(entry),
         observed_generation=generation if isinstance(generation, int) else None,
     )
+
+
+def _word(value: object) -> str:
+    """Return an interned field of a condition; empty if it is not a string."""
+    return intern(printable(value, _WORD_LIMIT)) if isinstance(value, str) else ""
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    value = entry.get("message")
+    return printable(value) if isinstance(value, str) else ""
 
 
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
@@ -172,8 +193,8 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
         Condition(
             condition.type,
             condition.status,
-            condition.reason or UNSPECIFIED,
-            shorten(condition.message),
+            condition.reason if _REASON.fullmatch(condition.reason) else UNSPECIFIED,
+            printable(condition.message),
             generation,
             _kept_time(before.get(condition.type), condition) or stamp,
         )
@@ -182,12 +203,8 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
 
 
 def _kept_time(old: Condition | None, new: Condition) -> str:
-    return old.last_transition_time if old is not None and old.status == new.status else ""
-
-
-def shorten(message: str) -> str:
-    """Return `message`, cut to `MESSAGE_LIMIT` characters."""
-    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
+    is_kept = old is not None and old.status == new.status and _TIME.fullmatch(old.last_transition_time)
+    return old.last_transition_time if old is not None and is_kept else ""
 
 
 def format_time(moment: datetime) -> str:

@@ -16,7 +16,10 @@ class Chart(ApiModel):
         default=None, max_length=_NAME_LIMIT, description="Name of the source in the controller's settings. Default: the first one."
     )
     version: str | None = Field(
-        default=None, max_length=128, description="Version of the chart, a tag such as v1.5.0. Default: that of the source."
+        default=None,
+        max_length=128,
+        pattern="^[A-Za-z0-9_][A-Za-z0-9._+-]*$",
+        description="Version of the chart, a tag such as v1.5.0. Default: that of the source.",
     )
     digest: str | None = Field(
         default=None,

@@ -130,8 +130,8 @@ def parse_status(raw: object) -> WorkspaceStatus:
         return WorkspaceStatus()
     gateway = raw.get("gateway")
     return WorkspaceStatus(
-        observed_generation=raw.get("observedGeneration"),
-        target_node_count=raw.get("targetNodeCount"),
+        observed_generation=_number(raw.get("observedGeneration")),
+        target_node_count=_number(raw.get("targetNodeCount")),
         worker_nodes=_texts(raw.get("workerNodes")),
         workload=_part(WorkloadStatus, raw.get("workload")),
         gateway=_gateway(gateway) if isinstance(gateway, Mapping) else None,
@@ -141,18 +141,18 @@ def parse_status(raw: object) -> WorkspaceStatus:
 
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
     return GatewayStatus(
-        url=raw.get("url"),
+        url=_text(raw.get("url")),
         urls=_texts(raw.get("urls")),
-        internal_url=raw.get("internalUrl"),
+        internal_url=_text(raw.get("internalUrl")),
         model_names=_texts(raw.get("modelNames")),
         gateways=_texts(raw.get("gateways")),
-        route=raw.get("route"),
-        pool=raw.get("pool"),
-        companion=raw.get("companion"),
-        endpoint_picker=raw.get("endpointPicker"),
+        route=_text(raw.get("route")),
+        pool=_text(raw.get("pool")),
+        companion=_text(raw.get("companion")),
+        endpoint_picker=_text(raw.get("endpointPicker")),
         objectives=_texts(raw.get("objectives")),
         chart=_part(ChartStatus, raw.get("chart")),
-        body_based_routing=raw.get("bodyBasedRouting"),
+        body_based_routing=flag if isinstance(flag := raw.get("bodyBasedRouting"), bool) else None,
         last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
 
@@ -161,11 +161,23 @@ def _part(type_: type[PartT], raw: object) -> PartT | None:
     """Return a part of the status whose fields are all plain values."""
     if not isinstance(raw, Mapping):
         return None
-    return type_(**{name: raw.get(alias) for name, alias in _ALIASES[type_]})
+    return type_(**{name: _scalar(raw.get(alias)) for name, alias in _ALIASES[type_]})
 
 
 def _texts(raw: object) -> tuple[str, ...]:
-    return tuple(raw) if isinstance(raw, list) else ()
+    return tuple(entry for entry in raw if isinstance(entry, str)) if isinstance(raw, list) else ()
+
+
+def _text(raw: object) -> str | None:
+    return raw if isinstance(raw, str) else None
+
+
+def _number(raw: object) -> int | None:
+    return raw if isinstance(raw, int) else None
+
+
+def _scalar(raw: object) -> str | int | None:
+    return raw if isinstance(raw, str | int) else None
 
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {

@@ -14,6 +14,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
+from workspace_ctrl.api.limits import check_values
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.picker import Chart, EndpointPicker
 
@@ -210,6 +211,7 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     """
     if not is_valid(name):
         raise SpecError("metadata.name", WORKSPACE_NAME_RULE)
+    check_values(raw)
     try:
         workspace = Workspace.model_validate(dict(raw))
     except ValidationError as error:

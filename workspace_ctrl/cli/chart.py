@@ -11,7 +11,7 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.controller.helm import Report, look_at, look_at_file, words
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, look_at_file, words
 from workspace_ctrl.records.charts import ChartId
 
 
@@ -49,6 +49,8 @@ def check_command(*, reference: str, version: str | None, insecure: bool, layout
         report = asyncio.run(look_at(program, chart) if is_remote else look_at_file(program, reference, version or "", layout))
     except HelmError as error:
         raise click.ClickException(f"{reference}: Helm failed: {words(error)}") from None
+    except ChartUnreadableError as error:
+        raise click.ClickException(f"{reference} cannot be used: {words(error)}") from None
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
     _print_json(report) if output == "json" else _print_lines(report)

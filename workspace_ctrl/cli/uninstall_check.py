@@ -13,10 +13,10 @@ from workspace_ctrl.controller.scope import Scope, SelectorError, parse_selector
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
+from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Resource
 
 _NAMED: Final = 3
-_LIMIT: Final = 500
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _FLUX: Final = (HELM_RELEASE, OCI_REPOSITORY)
 """Kinds that are deleted shortly after their Workspace, by Flux."""
@@ -74,12 +74,12 @@ async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # 
 
 async def _names(client: Client, resource: Resource, selector: str, scope: Scope) -> list[str]:
     """Return the objects of a kind; none if the kind is not served, or is forbidden because the feature gate is off."""
-    parameters = {"limit": str(_LIMIT)} | ({"labelSelector": selector} if selector else {})
+    parameters = {"labelSelector": selector} if selector else {}
     found: list[str] = []
     try:
         for namespace in scope.namespaces or ("",):
-            page = await client.list_page(resource, parameters, namespace, metadata_only=True)
-            metadata = (item["metadata"] for item in page.get("items") or ())
+            items = await list_all(client, resource, parameters, namespace, metadata_only=True)
+            metadata = (item["metadata"] for item in items)
             found += [f"{resource.kind} {each['namespace']}/{each['name']}" for each in metadata]
     except KindNotServedError:
         return []

@@ -42,6 +42,7 @@ from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.reading import isolated, read_object
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,7 @@ class BodyRouters:
                 ref = ref_of(manifest)
                 logger.info("applying %s of a body-based router", ref)
                 answer = await self._client.apply(_RESOURCES[ref.kind], manifest, force=step.force)
-                record = _PARSERS[ref.kind](answer, ref.kind)
+                record = read_object(_PARSERS[ref.kind], answer, ref.kind)
                 self._stores[ref.kind].write_through(_key(ref), record, int(answer["metadata"]["resourceVersion"]))
                 self._due.set()
             case Delete(ref, uid):
@@ -233,7 +234,7 @@ class BodyRouters:
         def changed(_record: object) -> None:
             self._due.set()
 
-        source = Source(resource, _PARSERS[resource.kind], BODY_ROUTER_LABEL)
+        source = Source(resource, isolated(_PARSERS[resource.kind]), BODY_ROUTER_LABEL)
         return Informer(client, source, self._stores[resource.kind], changed, self._due.set)
 
 

@@ -205,7 +205,7 @@ class Cache:
             return
         metadata = answer["metadata"]
         key = metadata.get("namespace", ""), metadata["name"]
-        record = watched.parse(answer, watched.resource.kind)
+        record = watched.read(answer, watched.resource.kind)
         self.stores[watched.resource.kind].write_through(key, record, int(metadata["resourceVersion"]))
 
 

@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pyhelm3.errors import Error as HelmError
-from yaml import YAMLError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.controller.helm import Report, look_at, words
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, words
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
@@ -74,11 +73,18 @@ class ChartLooks:
     async def _finding(self, chart: ChartId) -> ChartFinding:
         try:
             report = await self._look(self._program, chart)
-        except (HelmError, OSError, YAMLError) as error:
+        except (HelmError, OSError) as error:
             remedy = "check that the controller can reach the registry; retrying"
             return ChartFinding("ChartNotChecked", f"chart {chart} cannot be checked: Helm failed: {words(error)}; {remedy}")
+        except ChartUnreadableError as error:
+            text = f"chart {chart} cannot be used: {words(error)}; choose another version"
+            return ChartFinding("ChartCheckFailed", text, terminal=True)
         except UnknownChartError as error:
-            return ChartFinding("ChartVersionUnknown", f"chart {chart}: {error}", terminal=True)
+            return ChartFinding("ChartVersionUnknown", f"chart {chart}: {words(error)}", terminal=True)
+        except Exception as error:  # the edge of what a chart can cause: who waits for it is told, and it is looked at again
+            logger.exception("chart %s could not be checked", chart)
+            text = f"chart {chart} cannot be checked ({type(error).__name__}; see the controller's log); retrying"
+            return ChartFinding("ChartNotChecked", text)
         return finding(chart, report)
 
     def _tell(self, chart: ChartId) -> None:

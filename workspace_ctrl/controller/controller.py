@@ -175,9 +175,11 @@ class Controller:
 
     def _informer(self, client: Client, watched: WatchedKind, namespace: str, sink: Sink[Any]) -> Informer[Any]:
         selector = self._settings.scope.selector if watched.resource is WORKSPACE else watched.selector
-        source = Source(watched.resource, watched.parse, selector, namespace=namespace, metadata_only=watched.metadata_only)
+        source = Source(watched.resource, watched.read, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: Any) -> None:  # noqa: ANN401
+            if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
+                logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
             key = self._cache.workspace_of(watched, record)
             if key is not None:
                 self._add(key)

@@ -19,6 +19,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.records import cluster, flux, gateways, parts, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.reading import read_object
 
 WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
 DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -76,6 +77,10 @@ class WatchedKind:
     """Whether content and status stay on the API server."""
     owners: str = ""
     """Name of the store with the records' owners, where these are not Workspaces themselves."""
+
+    def read(self, raw: Json, kind: str) -> Any:  # noqa: ANN401
+        """Return the record of an object; only its identity if it cannot be parsed."""
+        return read_object(self.parse, raw, kind)
 
     @property
     def store(self) -> str:

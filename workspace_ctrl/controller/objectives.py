@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from workspace_ctrl.controller.kinds import INFERENCE_OBJECTIVE, OURS
 from workspace_ctrl.kube.client import Client
@@ -10,8 +11,11 @@ from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
+from workspace_ctrl.records.reading import isolated
 
 logger = logging.getLogger(__name__)
+
+_READ: Final = isolated(parse_objective)
 
 
 class _Watch:
@@ -21,7 +25,7 @@ class _Watch:
         self.users: set[Key] = set()
         self.store: Store[InferenceObjective] = Store(_owner)
         self._changed = changed
-        source = Source(INFERENCE_OBJECTIVE, parse_objective, OURS, namespace=namespace)
+        source = Source(INFERENCE_OBJECTIVE, _READ, OURS, namespace=namespace)
         self.informer = Informer(client, source, self.store, self._tell_owner, self._tell_all)
         self.task = asyncio.create_task(self._run(), name=f"watch objectives of {namespace}")
         self.task.add_done_callback(_report)
@@ -89,7 +93,7 @@ class Objectives:
         metadata = answer["metadata"]
         watch = self._watches.get(metadata["namespace"])
         if watch is not None:
-            record = parse_objective(answer, INFERENCE_OBJECTIVE.kind)
+            record = _READ(answer, INFERENCE_OBJECTIVE.kind)
             watch.store.write_through((metadata["namespace"], metadata["name"]), record, int(metadata["resourceVersion"]))
 
     async def close(self) -> None:

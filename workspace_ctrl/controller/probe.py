@@ -28,6 +28,8 @@ class _Probed:
     agreement: Agreement = field(default_factory=Agreement)
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
+    is_out_of_order: bool = False
+    """Whether the latest request failed with an internal error."""
 
 
 class Prober:
@@ -102,15 +104,32 @@ class Prober:
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
-            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
+            result = await self._result(key, probed)
             took = clock() - began
         before, probed.agreement = probed.agreement, probed.agreement.after(result)
+        self._schedule(key, probed, took)  # before anybody is told, who might fail
         believed = probed.agreement.believed
         if believed != before.believed:
             if believed is not None and believed.outcome is ProbeOutcome.FAILED:
                 logger.warning("Workspace %s/%s: %s", *key, believed.message)
             self._changed(key)
-        self._schedule(key, probed, took)
+
+    async def _result(self, key: Key, probed: _Probed) -> ProbeResult:
+        """Return the result of one request.
+
+        An error that nobody thought of, of whatever a server may answer, finds out nothing, is logged when it comes, and ends no
+        Workspace's requests.
+        """
+        try:
+            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
+        except Exception as error:
+            if not probed.is_out_of_order:
+                logger.exception("probe of Workspace %s/%s failed with an internal error", *key)
+            probed.is_out_of_order = True
+            text = f"the request failed in the controller ({type(error).__name__}; see its log)"
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, probed.targets[0].url, message=text)
+        probed.is_out_of_order = False
+        return result
 
     async def _worst(self, targets: tuple[ProbeTarget, ...], *, in_doubt: bool) -> ProbeResult:
         """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""

@@ -29,6 +29,7 @@ from workspace_ctrl.records.gateways import (
 )
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.reading import isolated
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
@@ -160,18 +161,18 @@ class References:
 
     def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
         selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-        return self._watch(key, Source(POD, parse_pod, selector, namespace=key[0]), labels)
+        return self._watch(key, Source(POD, isolated(parse_pod), selector, namespace=key[0]), labels)
 
     def _watch_route(self, key: Key, name: str) -> _Watch:
-        source = Source(HTTP_ROUTE, parse_http_route, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(HTTP_ROUTE, isolated(parse_http_route), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch_pool(self, key: Key, name: str) -> _Watch:
-        source = Source(INFERENCE_POOL, parse_inference_pool, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(INFERENCE_POOL, isolated(parse_inference_pool), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch_companion(self, key: Key, name: str) -> _Watch:
-        source = Source(MODEL_SERVER, parse_companion, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(MODEL_SERVER, isolated(parse_companion), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
@@ -191,7 +192,7 @@ class References:
                 await asyncio.sleep(_RETRY_SECONDS)
         watch.trouble = ""
         source = Source(
-            watch.resource, parse_referenced_workload, namespace=key[0], field_selector=f"metadata.name={reference.name}"
+            watch.resource, isolated(parse_referenced_workload), namespace=key[0], field_selector=f"metadata.name={reference.name}"
         )
         await self._run(key, source, watch)
 

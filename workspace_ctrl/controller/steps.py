@@ -28,7 +28,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, KindNotServedError, NotFoundError, RejectedError
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.engine_config import CONFIG_KEY
+from workspace_ctrl.planning.engine_config import config_text
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
@@ -125,7 +125,7 @@ class StepRunner:
         except NotFoundError:
             memory.config = ConfigContent(ref.name, version, None)
             return
-        memory.config = ConfigContent(ref.name, version, (answer.get("data") or {}).get(CONFIG_KEY))
+        memory.config = ConfigContent(ref.name, version, config_text(answer.get("data")))
 
     async def _read_scale(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str, memory: Memory) -> None:
         """Read the selector that an object's scale subresource tells; kinds without one tell none."""

@@ -18,7 +18,15 @@ from sys import intern
 from typing import Any, Generic, TypeVar
 
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError, RejectedError, RetryableError
+from workspace_ctrl.kube.errors import (
+    ApiError,
+    ForbiddenError,
+    GoneError,
+    KindNotServedError,
+    RejectedError,
+    RetryableError,
+    TooLargeError,
+)
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.kube.store import Key, Sink
 
@@ -35,6 +43,10 @@ _SHORTEST_WATCH = 1.0
 _RETRY_SECONDS = (0.2, 10.0)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
+_SMALLER_PAGE = 5
+"""Divisor of the page size when a page is too large."""
+_LONGEST_MESSAGE = 500
+_NO_OBJECT = "the response has no name or resource version, so it is not from the API server"
 _END_OF_LIST = "k8s.io/initial-events-end"
 _NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -45,7 +57,7 @@ class Source(Generic[RecordT]):
 
     resource: Resource
     parse: Callable[[Json, str], RecordT]
-    """Makes a record from an object and its kind."""
+    """Makes a record from an object and its kind; must not raise for any object."""
     selector: str = ""
     """Label selector, applied by the API server."""
     field_selector: str = ""
@@ -146,14 +158,19 @@ class Informer(Generic[RecordT]):
         parameters = {"limit": str(_PAGE)} | source.selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
-            page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+            try:
+                page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+            except TooLargeError as error:
+                logger.warning("%s; retrying with a smaller page", error)
+                parameters["limit"] = str(max(int(parameters["limit"]) // _SMALLER_PAGE, 1))
+                continue
             for item in page.get("items") or ():
                 listed[_key_of(item)] = self._record(item)
-            token = page["metadata"].get("continue")
+            version, token = _version_of(page), page["metadata"].get("continue")
             if not token:
                 break
             parameters["continue"] = token
-        self._take_list(listed, page["metadata"]["resourceVersion"])
+        self._take_list(listed, version)
 
     async def _watch(self, *, is_list: bool = False) -> None:
         """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event.
@@ -191,9 +208,10 @@ class Informer(Generic[RecordT]):
                 type_, item = event["type"], event["object"]
                 _raise_error(type_, item)
                 if type_ == "BOOKMARK":
+                    version = _version_of(item)
                     if _END_OF_LIST not in (item["metadata"].get("annotations") or {}):
                         break
-                    self._take_list(listed, item["metadata"]["resourceVersion"])
+                    self._take_list(listed, version)
                     return
                 if type_ == "DELETED":
                     listed.pop(_key_of(item), None)
@@ -204,18 +222,18 @@ class Informer(Generic[RecordT]):
                 raise
         raise _NotStreamedError
 
-    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: str) -> None:
+    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
         self._recover()
-        self._version = version
-        for record in self._store.replace(listed, int(version)):
+        self._version = str(version)
+        for record in self._store.replace(listed, version):
             self._changed(record)
         self._find()
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
         _raise_error(type_, item)
+        version = _version_of(item)
         self._recover()
-        self._version = item["metadata"]["resourceVersion"]
-        version = int(self._version)
+        self._version = str(version)
         if type_ == "BOOKMARK":
             self._store.advance(version)
         elif type_ == "DELETED":
@@ -228,7 +246,7 @@ class Informer(Generic[RecordT]):
                 self._changed(record)
 
     def _record(self, item: Mapping[str, Any]) -> tuple[RecordT, int]:
-        return self._source.parse(item, self.resource.kind), int(item["metadata"]["resourceVersion"])
+        return self._source.parse(item, self.resource.kind), _version_of(item)
 
     def _fail(self, error: ApiError) -> float:
         """Tell of the first failure in a row; return in how many seconds to try again."""
@@ -261,13 +279,34 @@ class Informer(Generic[RecordT]):
 
 def _raise_error(type_: str, item: Mapping[str, Any]) -> None:
     if type_ == "ERROR":
-        error = GoneError if item.get("code") == HTTPStatus.GONE else RetryableError
-        raise error(str(item.get("message", item)))
+        words = item.get("message", item) if isinstance(item, dict) else item
+        is_gone = isinstance(item, dict) and item.get("code") == HTTPStatus.GONE
+        raise (GoneError if is_gone else RetryableError)(str(words)[:_LONGEST_MESSAGE])
 
 
 def _key_of(item: Mapping[str, Any]) -> Key:
-    metadata = item["metadata"]
-    return intern(metadata.get("namespace", "")), intern(metadata["name"])
+    """Return namespace and name of an object.
+
+    Raises:
+        RetryableError: there is none, so the response is not from the API server.
+    """
+    try:
+        metadata = item["metadata"]
+        return intern(metadata.get("namespace", "")), intern(metadata["name"])
+    except (TypeError, LookupError, AttributeError):
+        raise RetryableError(_NO_OBJECT) from None
+
+
+def _version_of(item: Mapping[str, Any]) -> int:
+    """Return the resource version of an object, a list or a bookmark.
+
+    Raises:
+        RetryableError: there is none, so the response is not from the API server.
+    """
+    try:
+        return int(item["metadata"]["resourceVersion"])
+    except (TypeError, LookupError, ValueError):
+        raise RetryableError(_NO_OBJECT) from None
 
 
 def _jittered(seconds: float) -> float:

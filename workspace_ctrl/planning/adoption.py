@@ -13,6 +13,8 @@ from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 
 _ALL: Final = "true"
+_LONGEST_ANNOTATION: Final = 1024
+"""In characters: far more than all kinds together; it is parsed for each object."""
 _SPEC: Final = "f:spec"
 _NOT_TAKEN: Final = frozenset({"f:suspend"})
 """Fields of the spec that stay with their manager: a pause that a user has set must stay."""
@@ -22,7 +24,7 @@ _CLUSTER: Final = frozenset({"kube-controller-manager", "helm-controller", "sour
 
 def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
     """Whether the Workspace's annotations allow the adoption of an object of `kind`."""
-    words = {word.strip().lower() for word in annotations.get(ADOPT_ANNOTATION, "").split(",")}
+    words = {word.strip().lower() for word in annotations.get(ADOPT_ANNOTATION, "")[:_LONGEST_ANNOTATION].split(",")}
     return _ALL in words or kind.lower() in words
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, value_at
 from workspace_ctrl.planning.chart_values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
@@ -22,6 +23,8 @@ _ENVIRONMENT = [{"name": "CHART_CHECK", "value": "1"}]
 _AFFINITY: Final[Mapping[str, Any]] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 _TOLERATIONS = [{"key": "chart-check", "operator": "Exists"}]
 _FILE, _TEXT = "chart-check.yaml", "plugins: []\n"
+_QUOTED: Final = 200
+"""Characters of a found value that are quoted."""
 _UNDOCUMENTED: Final = frozenset({"match_labels", "plugins"})
 """Decisions whose keys are missing in the charts' values.yaml; the rendered objects show that the chart reads them."""
 _CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
@@ -73,9 +76,9 @@ class Rendered:
     def keys(self, *, cluster_scoped: bool) -> set[str]:
         """Return kind and name of the objects; of all that are namespaced, or of all that are not."""
         return {
-            f"{entry.get('kind')} {value_at(entry, ('metadata', 'name'))}"
+            f"{_kind(entry)} {value_at(entry, ('metadata', 'name'))}"
             for entry in self.objects
-            if (entry.get("kind") in _CLUSTER_SCOPED) == cluster_scoped
+            if (_kind(entry) in _CLUSTER_SCOPED) == cluster_scoped
         }
 
 
@@ -174,22 +177,23 @@ def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, 
 
 
 def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
-    pod: Mapping[str, Any] = _at(deployment, "spec.template.spec") or {}
-    container: Mapping[str, Any] = next(iter(pod.get("containers") or ()), {})
+    containers = _mappings(_at(deployment, "spec.template.spec.containers"))
+    container: Manifest = next(iter(containers), {})
     if layout.picker_container:
         yield "endpoint picker: its container has the expected name", container.get("name"), layout.picker_container
-        opened = [port.get("containerPort") for port in container.get("ports") or ()]
+        opened = [port.get("containerPort") for port in _mappings(container.get("ports"))]
         yield "endpoint picker: its container has the port that Gateways connect to", PICKER_PORT in opened, True
     yield "endpoint picker: has the given image", container.get("image"), "registry.example/picker:v0"
     yield "endpoint picker: has the given image pull policy", container.get("imagePullPolicy"), "IfNotPresent"
-    variables = [entry for entry in container.get("env") or () if entry.get("name") == "CHART_CHECK"]
+    variables = [entry for entry in _mappings(container.get("env")) if entry.get("name") == "CHART_CHECK"]
     yield "endpoint picker: has the given environment variables", variables, _ENVIRONMENT
-    yield "endpoint picker: reads the given plugin configuration file", f"/config/{_FILE}" in (container.get("args") or ()), True
+    is_read = f"/config/{_FILE}" in _listed(container.get("args"))
+    yield "endpoint picker: reads the given plugin configuration file", is_read, True
     yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
     places: dict[str, tuple[Callable[[], Any], Any]] = {
         "resources": (lambda: container.get("resources"), _RESOURCES),
-        "affinity": (lambda: pod.get("affinity"), _AFFINITY),
-        "tolerations": (lambda: pod.get("tolerations"), _TOLERATIONS),
+        "affinity": (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
+        "tolerations": (lambda: _at(deployment, "spec.template.spec.tolerations"), _TOLERATIONS),
     }
     for decision, (found, wanted) in places.items():
         if layout.place(decision):
@@ -205,26 +209,37 @@ def _name(manifest: Manifest) -> Any:  # noqa: ANN401
 
 
 def _service_ports(service: Manifest) -> list[Any]:
-    return [port.get("port") for port in _at(service, "spec.ports") or ()]
+    return [port.get("port") for port in _mappings(_at(service, "spec.ports"))]
+
+
+def _kind(manifest: Manifest) -> str:
+    return str(manifest.get("kind"))
+
+
+def _listed(value: object) -> list[Any]:
+    """Return `value` if it is a list, else an empty list; charts are untrusted."""
+    return value if isinstance(value, list) else []
+
+
+def _mappings(value: object) -> list[Manifest]:
+    return [entry for entry in _listed(value) if isinstance(entry, dict)]
 
 
 def _compared(found: object, wanted: object) -> tuple[bool, str]:
-    return (True, "") if found == wanted else (False, f"found {found!r}, not {wanted!r}")
+    return (True, "") if found == wanted else (False, f"found {excerpt(repr(found), _QUOTED)}, not {wanted!r}")
 
 
 def _disjoint(name: str, some: set[str], others: set[str]) -> Check:
     shared = sorted(some & others)
-    return Check(name, not shared, f"both have {', '.join(shared)}" if shared else "")
+    return Check(name, not shared, f"both have {excerpt(', '.join(shared), _QUOTED)}" if shared else "")
 
 
 def _unknown_kinds(rendered: Rendered) -> list[str]:
-    return sorted({str(entry.get("kind")) for entry in rendered.objects} - _KINDS)
+    return sorted({_kind(entry) for entry in rendered.objects} - _KINDS)
 
 
 def _elsewhere(rendered: Rendered) -> list[str]:
     """Return the objects with another namespace; those without one get the namespace of the release."""
     home = rendered.rendering.namespace
-    namespaced = [entry for entry in rendered.objects if entry.get("kind") not in _CLUSTER_SCOPED]
-    return sorted(
-        f"{entry.get('kind')} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in {home, None}
-    )
+    namespaced = [entry for entry in rendered.objects if _kind(entry) not in _CLUSTER_SCOPED]
+    return sorted(f"{_kind(entry)} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in (home, None))

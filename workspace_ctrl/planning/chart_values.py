@@ -13,6 +13,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.settings import PickerSettings, PlanSettings
@@ -34,6 +35,8 @@ PROTECTED: Final = (
 PICKER_PORT: Final = 9002
 """Port of the endpoint picker that Gateways connect to."""
 
+_QUOTED: Final = 64
+"""Characters of a flag's name that a message quotes."""
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _CLUSTER_ROLE_PART = 40
@@ -127,14 +130,15 @@ def protected_paths(layout: ChartLayout) -> list[Path]:
 
 def _flags_problem(layout: ChartLayout, flags: object) -> str:
     if layout.flags.form == "map" and isinstance(flags, Mapping):
-        entries = dict(flags)
+        entries = list(flags.items())
     elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
-        entries = {entry.get("name"): entry.get("value") for entry in flags}
+        entries = [(entry.get("name"), entry.get("value")) for entry in flags]
     else:
         return f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this chart version"
-    for name, value in entries.items():
+    for name, value in entries:
         if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            return f"sets {name} to {value}, which this chart passes as two arguments, so that the flag is always on; remove it"
+            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
+            return f"{said}, which this chart passes as two arguments, so that the flag is always on; remove it"
     return ""
 
 

@@ -4,8 +4,9 @@ The manifest is compared with the fields that we own in `managedFields`, not wit
 (replicas of an autoscaler, injected containers, defaults) are theirs and stay.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+
+import orjson
 
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.ownership import Fields
@@ -57,13 +58,13 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
 
     Lists can be long, so items are looked up by their keys instead of compared one by one.
     """
-    values = {mark for mark in fields if mark.startswith("v:")}
-    keyed = [(json.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    values = {_text(_read(mark[2:])) for mark in fields if mark.startswith("v:")}
+    keyed = [(_keys(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
-    indexes: dict[tuple[str, ...], dict[str, Fields]] = {}
+    indexes: dict[tuple[str, ...], dict[bytes, Fields]] = {}
     for item in items:
         if not isinstance(item, Mapping):
-            if f"v:{_text(item)}" not in values:
+            if _text(item) not in values:
                 return False
             continue
         given = tuple(name for name in names if name in item)
@@ -76,5 +77,23 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     return True
 
 
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _keys(text: str) -> Mapping[str, object]:
+    """Return the keys of a list's item; empty if they are not as the API server writes them."""
+    keys = _read(text)
+    return keys if isinstance(keys, dict) and not any(isinstance(value, dict | list) for value in keys.values()) else {}
+
+
+def _read(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _text(value: object) -> bytes:
+    """Return `value`, a scalar or a list of scalars, in the form that is compared."""
+    return orjson.dumps(value if not isinstance(value, dict | list) or _is_flat(value) else None)
+
+
+def _is_flat(value: object) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)

@@ -10,12 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.api.documents import DocumentError, parse_documents
+from workspace_ctrl.api.documents import TENANTS, DocumentError, parse_documents
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.text import excerpt
 
 CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
-_FLAG = re.compile(r"[a-z0-9][a-z0-9-]*")
+_FLAG = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_MOST_ARGUMENTS: Final = 1000
+"""Arguments on the model server's command line; vLLM has about 300 flags."""
+_QUOTED: Final = 64
+"""Characters of a name or a value that a message quotes."""
 _RESERVED = frozenset(
     {"model", "served-model-name", "host", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
 )
@@ -31,30 +36,38 @@ class EngineConfig:
     """Context length in tokens, if the user has set one."""
 
 
+def config_text(data: object) -> str | None:
+    """Return the beginning of `inference_config.yaml` in a ConfigMap's `data`, one character above the limit at most; None if missing."""
+    text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
+    return text[: (TENANTS.size or 0) + 1] if isinstance(text, str) else None
+
+
 def parse_engine_config(text: str) -> EngineConfig:
     """Return the settings in `text`, the content of `inference_config.yaml`.
 
     Raises:
-        SpecError: it is not a YAML mapping, or sets a flag that cannot be set.
+        SpecError: it is not a YAML mapping, exceeds the limits `TENANTS`, or sets a flag that cannot be set.
     """
     try:
-        documents = parse_documents(text)
+        documents = parse_documents(text, TENANTS)
     except DocumentError as error:
-        raise SpecError(_PATH, f"{CONFIG_KEY} {error}") from None
+        raise SpecError(_PATH, f"{CONFIG_KEY} {error.problem}", error.remedy) from None
     document = documents[0] if documents else {}
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
         raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
     given = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
-    return EngineConfig(
-        flags=tuple(flag for name, value in given.items() if name != _MAX_MODEL_LEN for flag in _flags(name, value)),
-        max_model_len=_length(given.get(_MAX_MODEL_LEN)),
-    )
+    length = _length(given.pop(_MAX_MODEL_LEN, None))
+    flags = tuple(flag for name, value in given.items() for flag in _flags(name, value))
+    if len(flags) > _MOST_ARGUMENTS:
+        raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
+    return EngineConfig(flags, length)
 
 
 def _flags(name: str, value: object) -> Iterator[str]:
     if not _FLAG.fullmatch(name):
-        raise SpecError(_PATH, f"vllm.{name[:64]!r} is not a valid flag name")
+        problem = f"vllm.{excerpt(name, _QUOTED)} is not a valid flag name"
+        raise SpecError(_PATH, problem, "write it as in vllm serve --help, without the leading dashes")
     if name in _RESERVED:
         raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
     if value is None:
@@ -69,17 +82,17 @@ def _flags(name: str, value: object) -> Iterator[str]:
 
 
 def _text(name: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    try:
+    if not isinstance(value, str):
         return json.dumps(value)
-    except (TypeError, ValueError):
-        raise SpecError(_PATH, f"vllm.{name} must be a string, number, boolean, list or mapping") from None
+    if "\0" in value:
+        raise SpecError(_PATH, f"vllm.{name} contains a NUL character, which a program argument cannot have", "remove it")
+    return value
 
 
 def _length(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpecError(_PATH, f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, not {str(value)[:64]!r}")
+        problem = f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, not {excerpt(str(value), _QUOTED)!r}"
+        raise SpecError(_PATH, problem)
     return value

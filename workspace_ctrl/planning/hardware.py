@@ -3,15 +3,20 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
-from workspace_ctrl.planning.nodes import selects
-from workspace_ctrl.records.cluster import Node
+from workspace_ctrl.planning.nodes import selecting
 from workspace_ctrl.records.snapshot import Snapshot
+
+_LONGEST_NOTE: Final = 1024
+"""Of GPUs that were written down, in characters."""
+_MOST_GPUS: Final = 10_000
+"""Of a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +52,12 @@ def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
 
 
 def _labelled(resource: Resource, snapshot: Snapshot) -> Iterator[NodeGpus]:
+    names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
     for node in snapshot.nodes:
-        gpus = gpus_from_labels(node.labels) if _is_meant(resource, node) else None
+        is_meant = (not names or node.meta.ref.name in names) and selects(node.labels)
+        gpus = gpus_from_labels(node.labels) if is_meant else None
         if gpus is not None:
             yield gpus
-
-
-def _is_meant(resource: Resource, node: Node) -> bool:
-    by_name = not resource.preferred_nodes or node.meta.ref.name in resource.preferred_nodes
-    return by_name and selects(resource.label_selector, node.labels)
 
 
 def _format(gpus: NodeGpus) -> str:
@@ -65,6 +67,7 @@ def _format(gpus: NodeGpus) -> str:
 def _parse(text: str) -> NodeGpus | None:
     """Return the GPUs in the annotation; a value that we did not write is ignored."""
     try:
-        return NodeGpus.model_validate_json(text) if text else None
+        found = NodeGpus.model_validate_json(text) if text and len(text) <= _LONGEST_NOTE else None
     except ValidationError:
         return None
+    return found if found is not None and found.gpus <= _MOST_GPUS else None

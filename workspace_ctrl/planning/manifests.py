@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
@@ -41,10 +44,22 @@ def owned(
 
 
 def stamped(manifest: Manifest) -> Manifest:
-    """Return `manifest` with the hash of its fields as an annotation."""
+    """Return `manifest` with the hash of its fields as an annotation.
+
+    Raises:
+        SpecError: a value cannot be sent. The fields of Workspaces are checked earlier; this covers everything else in manifests.
+    """
+    _check(manifest)
     metadata = manifest["metadata"]
     stamp = {HASH_ANNOTATION: manifest_hash(manifest), **metadata.get("annotations", {})}
     return {**manifest, "metadata": {**metadata, "annotations": stamp}}
+
+
+def _check(manifest: Manifest) -> None:
+    try:
+        orjson.dumps(manifest)
+    except orjson.JSONEncodeError as error:
+        raise SpecError("", f"needs a {manifest['kind']} that cannot be sent to the API server: {error}") from None
 
 
 def manifest_hash(manifest: Mapping[str, Any]) -> str:

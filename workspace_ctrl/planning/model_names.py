@@ -6,6 +6,7 @@ from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.records.probes import MOST_NAMES, is_model_name
 
 _FLAG = "--served-model-name"
 
@@ -13,11 +14,13 @@ _FLAG = "--served-model-name"
 def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> tuple[str, ...]:
     """Return the names: the user's, else the `known` ones, else those `served` by the model server, else those in the pod template.
 
-    `served` is kept while the model server fails, so that its routes do not change each time.
+    `served` is kept while the model server fails, so that its routes do not change each time. Of those names, and of the template's, only
+    valid HTTP header values are used.
     """
     wanted = spec.gateway.model_name if spec.gateway is not None else None
     template = spec.inference.template if spec.inference is not None else None
-    found = tuple(known) or tuple(served) or tuple(_served_by(template or {}))
+    told = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
+    found = tuple(known) or told or tuple(_served_by(template or {}))
     return (wanted, *(name for name in found if name != wanted)) if wanted else found
 
 
@@ -42,7 +45,7 @@ def _served_by(template: Mapping[str, Any]) -> Iterator[str]:
         words = [str(word) for key in ("command", "args") for word in _list(container, key)]
         for word, following in pairwise([*words, ""]):
             name = following if word == _FLAG else word.removeprefix(f"{_FLAG}=") if word.startswith(f"{_FLAG}=") else ""
-            if name:
+            if is_model_name(name):
                 yield name
                 return
 

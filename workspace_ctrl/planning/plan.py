@@ -214,7 +214,7 @@ class _Planner:
         taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in self._claims}
         self._problems.extend(routing_problems(asked, self._models, taken, parents))
         granted = asked.without(taken)
-        if not granted.leads_anywhere:
+        if not granted.leads_anywhere or not asked.is_claimable(parents):
             self._remove_route()
         elif parents and (self._pool() is not None or self._moving is not None):
             # Without its pool, the Gateway would answer all requests of the route with 500.
@@ -381,6 +381,9 @@ class _Planner:
                 return False
             text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
             self._problems.append(Problem(link, "NotOwned", text))
+        elif meta.unreadable:
+            text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is created again"
+            self._problems.append(Problem(link, "ObjectUnreadable", text))
         elif meta.deleting:
             return False
         elif meta.applied_hash != applied_hash(manifest):

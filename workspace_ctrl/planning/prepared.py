@@ -64,7 +64,7 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
         return known
     watched, wanted = Interests(), settings.gateway_extension
     try:
-        spec = parse_workspace(workspace.meta.ref.name, workspace.fields())
+        spec = _read(workspace)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
         watched = _gateway_interests(interests(spec), spec.gateway, settings) if wanted else interests(spec)
         server = model_server(workspace, spec, snapshot, settings)
@@ -78,6 +78,12 @@ def prepare(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettin
     return Prepared(inputs, wanted, watched, spec, server)
 
 
+def _read(workspace: WorkspaceRecord) -> Workspace:
+    if workspace.meta.unreadable:
+        raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "reduce its size or nesting")
+    return parse_workspace(workspace.meta.ref.name, workspace.fields())
+
+
 def _gateway_interests(watched: Interests, spec: GatewaySpec | None, settings: PlanSettings) -> Interests:
     own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
     chart = chart_name(spec.chart if spec is not None else None, settings)
@@ -89,6 +95,7 @@ def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
     reference, answers = snapshot.reference, snapshot.answers
     return (
         workspace.meta.uid,
+        workspace.meta.unreadable,
         workspace.spec,
         workspace.annotations,
         snapshot.config_map,

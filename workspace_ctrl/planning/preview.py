@@ -12,7 +12,7 @@ from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.planning.body_routers import router_release, router_source
 from workspace_ctrl.planning.chart_source import chart_name
-from workspace_ctrl.planning.engine_config import CONFIG_KEY
+from workspace_ctrl.planning.engine_config import config_text
 from workspace_ctrl.planning.gateways import named_gateways
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
@@ -159,9 +159,7 @@ def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]])
             return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
         case ReadConfig(ref, version):
             found = _find(others, "ConfigMap", ref.name, ref.namespace) or {}
-            data = found.get("data")
-            text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
-            return replace(answers, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
+            return replace(answers, config=ConfigContent(ref.name, version, config_text(found.get("data"))))
         case ReadScale(_, uid):
             return replace(answers, scale=ScaleSelector(uid))
     return answers

@@ -20,6 +20,8 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 _MOST_MATCHES_OF_RULE = 64
 _MOST_MATCHES = 128
 """Limit of all rules together (Gateway API 1.5, validation of HTTPRoute); the limit of 16 rules is never reached."""
+_MOST_CLAIMS = 10_000
+"""Per Workspace: listeners times host names times paths and model names."""
 _REST = 3
 """Matches for the path, the catch-all, and an announced pool."""
 _ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
@@ -49,11 +51,18 @@ class Routing:
         return bool(self.path or self.headers or self.catch_all)
 
     def claims(self, parents: Sequence[Parent]) -> frozenset[Claim]:
-        """Return the matches as claims on the listeners of `parents`."""
+        """Return the matches as claims on the listeners of `parents`; empty if there are too many."""
+        if not self.is_claimable(parents):
+            return frozenset()
         places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
         kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
         hostnames = self.hostnames or ("",)
         return frozenset(Claim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
+
+    def is_claimable(self, parents: Sequence[Parent]) -> bool:
+        """Whether the number of claims is within the limit for comparison with other Workspaces."""
+        places = sum(len(parent.listeners) for parent in parents)
+        return places * max(len(self.hostnames), 1) * (len(self._paths()) + len(self.headers)) <= _MOST_CLAIMS
 
     def without(self, taken: Mapping[Claim, ClaimHolder]) -> "Routing":
         """Return the routing without the matches in `taken`."""
@@ -115,6 +124,9 @@ def routing_problems(
     """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
     for claim in sorted(taken):
         yield _conflict(claim, asked, taken[claim])
+    if not asked.is_claimable(parents):
+        text = f"more than {_MOST_CLAIMS:,} combinations of listeners, host names and model names"
+        yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; set sectionName in gateway.parentRefs, or use fewer hostnames")
     deaf = next((parent for parent in parents if not parent.takes_headers), None)
     if asked.headers and deaf is not None:
         text = f"{deaf.class_title} ({deaf.gateway.ref}) does not support header matches; set gateway.match.header to false"

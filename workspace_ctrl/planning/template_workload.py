@@ -1,5 +1,6 @@
 """The workload of a user's own pod template: a Deployment."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from workspace_ctrl.records.workloads import http_port
 _PATH = "inference.template"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_MOST_COPIED = 128 * 1024
+"""Longest node requirements of `resource` when copied into all terms, in characters; Kubernetes stores 1.5 MB at most."""
 
 
 def template_port(template: Mapping[str, Any]) -> int:
@@ -75,6 +78,9 @@ def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
         terms = _mapping(theirs.get(_REQUIRED), path).get("nodeSelectorTerms") or [{}]
         if not isinstance(terms, list):
             raise SpecError(f"{path}.nodeSelectorTerms", "must be a list")
+        if (len(terms) - 1) * len(json.dumps(our_term)) > _MOST_COPIED:
+            problem = f"has {len(terms)} terms; with the requirements of resource in each, they exceed {_MOST_COPIED // 1024} KiB"
+            raise SpecError(f"{path}.nodeSelectorTerms", problem, "use fewer terms, or move the labels of resource into them")
         merged[_REQUIRED] = {"nodeSelectorTerms": [_both_terms(_mapping(term, path), our_term, path) for term in terms]}
     return merged
 

@@ -8,11 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from workspace_ctrl.api.text import excerpt
+
 _QUANTITY = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
 _RESOURCE_NAME = r"[A-Za-z0-9]([-A-Za-z0-9._/]{0,251}[A-Za-z0-9])?"
 _FILE_NAME = r"[A-Za-z0-9][-A-Za-z0-9._]{0,63}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _MOST_REPLICAS = 100
+_QUOTED: Final = 64
+"""Characters of a name or a value that a message quotes."""
 _RESERVED_FILE = "default-plugins.yaml"
 _RESERVED_VARIABLES: Final = frozenset({"NAMESPACE", "POD_NAME"})
 
@@ -41,15 +45,16 @@ def _tolerations(value: object) -> str:
 def _environment(value: object) -> str:
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
         return "must be a list of environment variables with name and value"
-    names = [entry.get("name") for entry in value]
+    names: set[str] = set(_RESERVED_VARIABLES)
     for entry in value:
         name = entry.get("name")
         if not isinstance(name, str) or not re.fullmatch(_VARIABLE, name):
             return "must use variable names of letters, digits and underscores"
         if set(entry) != {"name", "value"} or not isinstance(entry["value"], str):
             return f"must set {name} to a string value; valueFrom is not allowed"
-        if name in _RESERVED_VARIABLES or names.count(name) > 1:
+        if name in names:
             return f"must not set {name}, which is already set"
+        names.add(name)
     return ""
 
 
@@ -61,7 +66,9 @@ def _files(value: object) -> str:
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         return "must map file names to their content"
     wrong = next((name for name in value if _file_name(name) or name == _RESERVED_FILE), None)
-    return f"must not contain file {wrong!r}; use a name such as my-plugins.yaml" if wrong is not None else ""
+    if wrong is None:
+        return ""
+    return f"must not contain file {excerpt(str(wrong), _QUOTED)!r}; use a name such as my-plugins.yaml"
 
 
 def _replicas(value: object) -> str:
@@ -79,7 +86,7 @@ def _resources(value: object) -> str:
             if not re.fullmatch(_RESOURCE_NAME, str(name)) or isinstance(quantity, bool):
                 return "must map names to quantities, such as memory: 1Gi"
             if not re.fullmatch(_QUANTITY, str(quantity)):
-                return f"has {str(quantity)[:32]!r} for {name}; use a quantity, such as 1Gi"
+                return f"has {excerpt(str(quantity), _QUOTED)!r} for {name}; use a quantity, such as 1Gi"
     return ""
 
 

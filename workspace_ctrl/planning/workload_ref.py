@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload
+
+_MOST_LABELS: Final = 32
+"""Labels in a selector, by which pods are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,11 @@ def referenced_pods(reference: WorkloadRef, namespace: str, snapshot: Snapshot) 
     port = reference.target_port or found.port
     if port is None:
         raise _unresolved("PortUnknown", f"{ref} has no container port; set inference.workloadRef.targetPort")
-    return ReferencedPods(reference.selector or found.selector or _scale_selector(found, snapshot), port)
+    selector = reference.selector or found.selector or _scale_selector(found, snapshot)
+    if len(selector) > _MOST_LABELS or wrong_label(selector):
+        text = f"{ref} has a selector with invalid labels, or with more than {_MOST_LABELS} labels"
+        raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
+    return ReferencedPods(selector, port)
 
 
 def _scale_selector(found: ReferencedWorkload, snapshot: Snapshot) -> Mapping[str, str]:

@@ -1,14 +1,19 @@
 """The URLs of a model on its Gateways."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from workspace_ctrl.records.decisions import Decisions, Parent
 from workspace_ctrl.records.gateways import Gateway, GatewayService
 from workspace_ctrl.records.listeners import SCHEMES, Listener
 
+MOST_URLS: Final = 64
+"""Limit in a status, whose size the API server limits."""
+
 
 def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> tuple[str, ...]:
-    """Return all URLs of the model without duplicates, those of the first Gateway first.
+    """Return the URLs of the model without duplicates, those of the first Gateway first, and at most `MOST_URLS`.
 
     If the route or the listener has host names, the URLs use them, because a request to the Gateway's address would not match. The result
     is empty while the Gateway has neither host names nor addresses, or no listener for HTTP.
@@ -19,7 +24,15 @@ def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> t
         for listener in parent.listeners
         for host in _hosts(parent.gateway, listener, hostnames)
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(islice(_once(found), MOST_URLS))
+
+
+def _once(urls: Iterable[str]) -> Iterator[str]:
+    known: set[str] = set()
+    for url in urls:
+        if url not in known:
+            known.add(url)
+            yield url
 
 
 def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> str | None:

@@ -1,6 +1,7 @@
 """The last link: a request through the Gateway is answered; and the targets of such requests."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from workspace_ctrl.readiness.link import Link
@@ -10,6 +11,8 @@ from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 
 PROBE_FAILED: Final = "ProbeFailed"
+MOST_TARGETS: Final = 64
+"""Listeners that are probed for one Workspace."""
 _ANY_NAME = "probe"
 """Replaces the asterisk of a wildcard host name."""
 
@@ -35,8 +38,9 @@ def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
 
 
 def probe_targets(decisions: Decisions, snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
-    """Return the probe targets: each listener that accepts the route."""
-    return tuple(target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+    """Return the probe targets: each listener that accepts the route, the first `MOST_TARGETS` of them."""
+    found = (target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+    return tuple(islice(found, MOST_TARGETS))
 
 
 def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterator[ProbeTarget]:

@@ -38,12 +38,12 @@ _BY_WORDS: Final = tuple(
         (r"no matches for kind \"?InferencePool", "install the CRDs of the Gateway API Inference Extension"),
         (r"no matches for kind", "install the missing CRD"),
         (
-            r"system:serviceaccount:\S+ cannot",
+            r"system:serviceaccount:\S{1,320} cannot",
             "restore the ServiceAccount that Flux uses for the installation, with its RBAC rules",
         ),
         (r"\" is invalid: ", "the API server rejects an object of the chart; correct the values in gateway.endpointPicker"),
         (r"don't meet the specifications of the schema|schema", "the values do not match the chart's schema; correct them"),
-        (r"chart .* not found|artifact not found", "Flux fetches the chart again"),
+        (r"chart .{1,200} not found|artifact not found", "Flux fetches the chart again"),
     )
 )
 

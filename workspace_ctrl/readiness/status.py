@@ -7,8 +7,9 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.readiness.address import internal_url, urls_of
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import release_link, source_link
@@ -24,6 +25,8 @@ from workspace_ctrl.records.probes import ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
+_MOST_NODES = 1000
+"""Limit in a status, whose size the API server limits; anyone who may create pods can name any node in them."""
 _DETAILS = {
     ConditionType.CHART_READY: (LinkName.SOURCE, LinkName.RELEASE),
     ConditionType.ENDPOINT_PICKER_READY: (LinkName.ENDPOINT_PICKER,),
@@ -79,7 +82,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     return WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
-        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})),
+        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
@@ -177,7 +180,7 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
         name=(decisions.reference.name or None) if decisions.reference else own_name,
         replicas=workload.replicas if workload else None,
         ready_replicas=workload.ready_replicas if workload else None,
-        sizing=decisions.sizing or None,
+        sizing=printable(decisions.sizing) or None,
     )
 
 
@@ -219,5 +222,5 @@ def _last_probe(snapshot: Snapshot, before: ProbeStatus | None, now: datetime) -
     if before is not None and (before.outcome, before.code, before.url) == (result.outcome, result.code, result.url):
         return before
     return ProbeStatus(
-        outcome=result.outcome, url=result.url, code=result.code, message=shorten(result.message), since=format_time(now)
+        outcome=result.outcome, url=result.url, code=result.code, message=printable(result.message), since=format_time(now)
     )

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
+from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.records.listeners import Listener, parse_listener
 from workspace_ctrl.records.meta import (
     Conditioned,
@@ -19,6 +21,9 @@ from workspace_ctrl.records.meta import (
 )
 from workspace_ctrl.records.parts import shape_of
 from workspace_ctrl.records.workloads import Workload, parse_workload
+
+_LONGEST_ADDRESS: Final = 253
+"""Address of a Gateway, in characters; the limit of the Gateway API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ def parse_gateway(raw: Json, kind: str) -> Gateway:
         class_name=spec.get("gatewayClassName") or "",
         preferred=any(labels.get(label) == "true" for label in GATEWAY_LABELS),
         listeners=tuple(parse_listener(entry, said.get(entry.get("name"))) for entry in spec.get("listeners") or ()),
-        addresses=tuple(entry["value"] for entry in status_of(raw).get("addresses") or () if entry.get("value")),
+        addresses=tuple(
+            printable(entry["value"], _LONGEST_ADDRESS) for entry in status_of(raw).get("addresses") or () if entry.get("value")
+        ),
     )
 
 
@@ -84,7 +91,7 @@ class GatewayService:
     gateway: str
     cluster_ip: str = ""
     """Empty if it has none."""
-    ports: tuple[int, ...] = ()
+    ports: frozenset[int] = frozenset()
 
     def serves(self, gateway: ObjectRef) -> bool:
         """Whether it belongs to the data plane of `gateway`."""
@@ -99,7 +106,7 @@ def parse_gateway_service(raw: Json, kind: str) -> GatewayService:
         meta=parse_meta(raw, kind),
         gateway=labels.get(GATEWAY_NAME_LABEL, ""),
         cluster_ip="" if address == "None" else address,
-        ports=tuple(entry["port"] for entry in spec.get("ports") or ()),
+        ports=frozenset(entry["port"] for entry in spec.get("ports") or ()),
     )
 
 

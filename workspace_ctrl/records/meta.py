@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
 
 Json = Mapping[str, Any]
+
+UNREADABLE: Final = "unreadable"
+"""Entry of `metadata` with the reason why only the identity of an object could be parsed; the API server stores no such field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Meta:
     """Hash of the fields that we last applied."""
     owned: Fields = field(default_factory=lambda: NO_FIELDS)
     """The fields that we own; empty for objects that we did not apply."""
+    unreadable: str = ""
+    """Why only the identity of the object could be parsed; empty if all of it was."""
 
     def is_controlled_by(self, uid: str) -> bool:
         """Whether the owner with that uid controls the object."""
@@ -64,6 +69,7 @@ def parse_meta(raw: Json, kind: str) -> Meta:
         workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),
         applied_hash=applied,
         owned=owned_fields(metadata) if applied else NO_FIELDS,
+        unreadable=metadata.get(UNREADABLE, ""),
     )
 
 

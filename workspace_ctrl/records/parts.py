@@ -15,6 +15,7 @@ import orjson
 
 from workspace_ctrl.api.labels import OWNER_LABEL
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
+from workspace_ctrl.records.ownership import packed
 
 PartId = bytes
 """Kind and name of one object."""
@@ -33,6 +34,8 @@ PART_KINDS: Final = (
 ID_BYTES: Final = 5
 _NUMBERS: Final = {kind: bytes([number]) for number, kind in enumerate(PART_KINDS)}
 _FLUX: Final = "helm-controller"
+_LONGEST_SHARED: Final = 16 * 1024
+"""Largest trees of fields whose checksum is cached, in bytes of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +102,25 @@ def shape_of(metadata: Json) -> int:
     """Return a checksum of the fields that Flux owns in an object, by apply or by update."""
     entries = metadata.get("managedFields") or ()
     trees = [entry.get("fieldsV1") for entry in entries if entry.get("manager") == _FLUX and not entry.get("subresource")]
-    return _checksum(orjson.dumps(trees, option=orjson.OPT_SORT_KEYS)) if trees else 0
+    text = packed(trees) if trees else b""
+    if not text:
+        return 0
+    return _shared_checksum(text) if len(text) <= _LONGEST_SHARED else _checksum(text)
 
 
 def _merge(into: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    for name, inside in fields.items():
+    for name, inside in fields.items() if isinstance(fields, Mapping) else ():
         if name != ".":  # the object itself, which is listed after an update, but not after an apply
             _merge(into.setdefault(name, {}), inside)
 
 
 @lru_cache(maxsize=1024)
-def _checksum(trees: bytes) -> int:
+def _shared_checksum(trees: bytes) -> int:
     """Return the checksum of trees of fields as JSON; cached, because the objects of thousands of Workspaces have few different trees."""
+    return _checksum(trees)
+
+
+def _checksum(trees: bytes) -> int:
     fields: dict[str, Any] = {}
     for tree in orjson.loads(trees):
         _merge(fields, tree or {})

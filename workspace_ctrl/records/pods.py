@@ -6,6 +6,7 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
 
 _HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -13,6 +14,9 @@ _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
 )
 _OOM_KILLED: Final = "OOMKilled"
+_LONGEST_REASON: Final = 128
+_LONGEST_WORDS: Final = 1024
+"""Characters that are kept of messages of kubelet and scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Trouble:
     """As KAITO names it: Unschedulable, PodEvicted, ImagePullError, ContainerOOMKilled, ContainerCrashLoopBackOff, ContainerFailed; or
     the kubelet's own reason."""
     message: str
+
+    @classmethod
+    def of(cls, reason: str, message: str) -> "Trouble":
+        """Return the trouble with a message of another component, on one line."""
+        return cls(printable(reason, _LONGEST_REASON), printable(message, _LONGEST_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +68,10 @@ def parse_pod(raw: Json, kind: str) -> Pod:
 def _troubles(status: Json) -> Iterator[Trouble]:
     scheduled = find(parse_conditions(status.get("conditions")), "PodScheduled")
     if scheduled is not None and scheduled.reason == "Unschedulable":
-        yield Trouble("Unschedulable", scheduled.message)
+        yield Trouble.of("Unschedulable", scheduled.message)
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "Failed"
-        yield Trouble("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
+        yield Trouble.of("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
     for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _container_troubles(entry)
 
@@ -73,13 +82,13 @@ def _container_troubles(entry: Json) -> Iterator[Trouble]:
     waiting = state.get("waiting") or {}
     reason, words = waiting.get("reason") or "", waiting.get("message") or ""
     if reason in _IMAGE_REASONS:
-        yield Trouble("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
+        yield Trouble.of("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
         return
     ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
     if ended.get("exitCode"):
         yield _crash(container, ended, entry.get("restartCount") or 0, backing_off=reason == "CrashLoopBackOff")
     elif reason and reason not in _HARMLESS_WAITING:
-        yield Trouble(reason, f"container {container}: {words}".rstrip(": "))
+        yield Trouble.of(reason, f"container {container}: {words}".rstrip(": "))
 
 
 def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> Trouble:
@@ -89,4 +98,4 @@ def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> 
     message = f"container {container} exited with code {code}{times}{said}"
     if ended.get("reason") == _OOM_KILLED:
         return Trouble("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
-    return Trouble("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)
+    return Trouble.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)

@@ -2,6 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MOST_NAMES: Final = 128
+"""Names from a model server that are used; as many as an HTTPRoute can have matches."""
+LONGEST_NAME: Final = 253
+"""Name of a model, in characters."""
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name that a server reports is a valid model name, like gateway.modelName: it is used as a header value."""
+    return 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name
 
 
 class ProbeOutcome(StrEnum):

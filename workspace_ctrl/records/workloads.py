@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
 from workspace_ctrl.records.ownership import owned_by_others
 from workspace_ctrl.records.parts import shape_of
+
+_PORTS: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def http_port(template: Json) -> int | None:
     containers = _mappings(_mapping(template.get("spec")).get("containers"))
     ports = [port for container in containers for port in _mappings(container.get("ports"))]
     numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
-    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int), None)
+    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int and 0 < number < _PORTS), None)
 
 
 def _http_first(port: tuple[object, object]) -> bool:

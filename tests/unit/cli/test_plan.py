@@ -186,7 +186,7 @@ def test_strange_pod_templates_are_shown_as_they_are():
     ("field", "words"),
     [
         pytest.param(
-            "resource: {count: 99999999999999999999999, labelSelector: {}}", "resource.count", id="a number beyond all limits"
+            "resource: {count: 99999999999999999999999, labelSelector: {}}", "999 in line 3", id="a number beyond all limits"
         ),
         pytest.param("resource: {instanceType: !!binary aGk=, labelSelector: {}}", "which is not JSON", id="bytes"),
         pytest.param("resource: {? [a] : 2, labelSelector: {}}", "is not YAML", id="a list as a key"),

@@ -8,7 +8,7 @@ from pyhelm3.errors import Error as HelmError
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.controller import chart_looks
 from workspace_ctrl.controller.chart_looks import ChartLooks, finding
-from workspace_ctrl.controller.helm import Report
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report
 from workspace_ctrl.planning.chart_check import Check
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
@@ -90,6 +90,36 @@ async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_
     looker.looks.look(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.findings == {CHART: ChartFinding()}
+    await looker.looks.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        pytest.param(
+            ChartUnreadableError("values.yaml has \x1b[31m"),
+            ChartFinding(
+                "ChartCheckFailed",
+                "chart inferencepool v1.5.0 cannot be used: values.yaml has \ufffd[31m; choose another version",
+                terminal=True,
+            ),
+            id="what no chart has",
+        ),
+        pytest.param(
+            KeyError("x"),
+            ChartFinding(
+                "ChartNotChecked",
+                "chart inferencepool v1.5.0 cannot be checked (KeyError; see the controller's log); retrying",
+            ),
+            id="what nobody thought of",
+        ),
+    ],
+)
+async def test_a_chart_that_does_harm_is_a_finding(answer, found):
+    looker = Looker(answer)
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings == {CHART: found}
     await looker.looks.close()
 
 

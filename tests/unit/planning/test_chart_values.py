@@ -1,5 +1,7 @@
 """The chart's values: who decides what, in every layout."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,6 +229,27 @@ def test_what_the_installation_allows_besides_stays_on_its_line():
     assert "which this chart passes as two arguments" in refusal_of(
         extension(flags={"secure-serving": "false"}), installed=installed
     )
+
+
+@pytest.mark.parametrize("name", [["a"], {"a": 1}, None, 7])
+def test_a_flag_s_name_of_any_type_is_no_error_of_another_kind(name):
+    layout = next(layout for layout in LAYOUTS if layout.flags.form == "list")
+    installed = PickerSettings(allowed_values=(layout.flags.path,))
+    given = extension(flags=[{"name": name, "value": "false"}])
+    said = f"sets {name} to false, which this chart passes as two arguments, so that the flag is always on; remove it"
+    assert refusal_of(given, layout=layout, installed=installed) == f"gateway.endpointPicker.values.inferenceExtension.flags {said}"
+
+
+def test_many_variables_take_as_long_as_they_are_many():
+    variables = [{"name": f"V{n}", "value": ""} for n in range(8000)]
+    began = time.thread_time()
+    assert values_of(extension(env=variables))["inferenceExtension"]["env"] == variables
+    assert time.thread_time() - began < 0.5
+
+
+def test_a_long_name_is_quoted_in_part():
+    said = "must not contain file 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'; use a name such as my-plugins.yaml"
+    assert refusal_of(extension(pluginsCustomConfig={"x" * 100_000: ""})).endswith(said)
 
 
 @pytest.mark.parametrize("labels", [{"a: b\n---\nkind: ClusterRole": "x"}, {"a": 'x"\ny'}, {"": "x"}, {"a b": "c"}, {"a\n": "b"}])

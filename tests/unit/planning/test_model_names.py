@@ -25,6 +25,9 @@ def spec(name=None, **container):
         pytest.param(spec(args=["--served-model-name"]), (), (), (), id="a flag without its word"),
         pytest.param(spec(args=["--served-model-name=x"]), (), ("told",), ("told",), id="the server's before the template's"),
         pytest.param(spec(), (), (), (), id="nobody knows"),
+        pytest.param(spec(), (), ("a\x1b", "", " b", "\ud800", "x" * 254, "c"), ("c",), id="those that a header can hold"),
+        pytest.param(spec(), (), [f"m{n}" for n in range(200)], tuple(f"m{n}" for n in range(128)), id="so many of the server's"),
+        pytest.param(spec(args=["--served-model-name=a\nb"]), (), (), (), id="the template's with a line break"),
     ],
 )
 def test_names(asked, known, served, names):
