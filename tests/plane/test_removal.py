@@ -76,7 +76,10 @@ def test_a_removal_that_hangs_is_said_while_the_model_goes_on(installed, plane_n
         try:
             patch(installed, plane_namespace, "workspace/phi", {"gateway": {"enabled": False}})
             found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "Removing")
-            assert found["message"].startswith("no longer wanted; waits for HTTPRoute") or "HelmRelease" in found["message"]
+            assert (
+                found["message"].startswith("gateway disabled; waiting for the deletion of HTTPRoute")
+                or "HelmRelease" in found["message"]
+            )
             workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         finally:
             installed.start_program("helm-controller")

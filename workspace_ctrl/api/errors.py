@@ -1,4 +1,4 @@
-"""Errors that a person can act on."""
+"""Errors with a remedy for the user."""
 
 import json
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Final
 from workspace_ctrl.api.text import printable
 
 _LONGEST_KEY: Final = 64
-"""Of a user's key in a message, in characters."""
+"""Longest key of a user in a message, in characters."""
 _LONGEST_PATH: Final = 1024
 
 
 @dataclass(frozen=True)
 class SpecError(Exception):
-    """A Workspace asks for something that cannot be: where, what is wrong, and what to write instead."""
+    """A Workspace cannot be processed as written: the field, the problem, and the remedy."""
 
     path: str
     """Path of the field in the Workspace, such as `inference.preset.name`; empty for the object as a whole."""
     problem: str
     """Completes the sentence "<path> ...", such as "is not known"."""
     remedy: str = ""
-    """What to do, as a sentence without its full stop."""
+    """What to do, without a full stop."""
 
     def __str__(self) -> str:
         """Return path, problem and remedy as one sentence, on one line."""
@@ -29,7 +29,7 @@ class SpecError(Exception):
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """Return a field's path as people write it, such as `inference.adapters[0].source.name`; a user's own keys are quoted and cut."""
+    """Return a field's path as text, such as `inference.adapters[0].source.name`; a user's own keys are quoted and truncated."""
     return printable("".join(map(_step, location)).removeprefix("."), _LONGEST_PATH)
 
 

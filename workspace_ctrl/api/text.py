@@ -1,4 +1,4 @@
-"""Text of users and of other programs, as far as it is quoted in messages."""
+"""Safe quoting of text from users and other programs in messages."""
 
 import re
 from typing import Final
@@ -7,16 +7,16 @@ MESSAGE_LIMIT: Final = 4096
 """Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
 _CUT: Final = "..."
 _STAND_IN: Final = "\N{REPLACEMENT CHARACTER}"
-"""For what does not print in an excerpt: control characters, marks that turn the writing direction, halves of surrogate pairs."""
+"""Replaces unprintable characters in an excerpt: control characters, direction marks, halves of surrogate pairs."""
 _SPARE: Final = 4
-"""How much more is looked at than quoted, so that runs of white space do not use up an excerpt."""
+"""Factor by which more is read than quoted, so that runs of white space do not use up an excerpt."""
 _BREAK: Final = re.compile(r"[^\S ]\s*")
 
 
 def printable(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Return `text` on one line of at most `limit` characters: line breaks become blanks, other signs that do not print are escaped.
+    """Return `text` on one line of at most `limit` characters: line breaks become spaces, other unprintable characters are escaped.
 
-    So a terminal that shows it is not steered by it, and no line of a log is forged. A text that has been through this is not changed.
+    So it cannot send control sequences to a terminal, or forge lines of a log. The function is idempotent.
     """
     kept = text[: limit + 1]
     if not kept.isprintable():
@@ -29,6 +29,6 @@ def _escaped(character: str) -> str:
 
 
 def excerpt(text: str, longest: int) -> str:
-    """Return the beginning of `text` on one line: at most `longest` characters, each of which prints."""
+    """Return the beginning of `text` on one line: at most `longest` characters, all printable."""
     line = " ".join(text[: _SPARE * longest].split())[:longest]
     return "".join(character if character.isprintable() else _STAND_IN for character in line)

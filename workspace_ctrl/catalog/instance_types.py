@@ -9,11 +9,11 @@ from workspace_ctrl.catalog.gpus import NodeGpus, gpus
 from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
-"""What KAITO v0.7 fills in where a Workspace names none."""
+"""KAITO v0.7's default for a Workspace without an instance type."""
 
 _PATH = "resource.instanceType"
 _PLACEHOLDER = re.compile(r"[<>]")
-"""What examples write where users are to write their own."""
+"""Placeholder in examples."""
 
 
 class InstanceType(NodeGpus):
@@ -51,9 +51,7 @@ def find_instance_type(name: str) -> InstanceType:
     if name in known:
         return known[name]
     if _PLACEHOLDER.search(name):
-        remedy = (
-            "put the instance type of your nodes there, or leave it out where their labels (nvidia.com/gpu.product) tell the GPUs"
-        )
+        remedy = "set the instance type of your nodes, or remove it if your nodes have GPU labels (nvidia.com/gpu.product)"
         raise SpecError(_PATH, f"{name!r} is a placeholder", remedy)
-    remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists those that are")
+    remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists the known ones")
     raise SpecError(_PATH, f"{name!r} is not known", remedy)

@@ -21,26 +21,26 @@ _PORT = click.IntRange(0, 65535)
 
 
 class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
-    """All options that are read elsewhere."""
+    """The options of the shared groups."""
 
 
 @click.command("run")
 @connection_options
 @installation_options
 @replica_options
-@click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds after which a refused request is tried again.")
+@click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds until a rejected request is retried.")
 @click.option(
     "--progress-interval",
     default=5.0,
     show_default=True,
-    help="Seconds between status writes that only tell of progress; links that break are written at once.",
+    help="Seconds between status writes that only report progress; failures are written at once.",
 )
 @probe_options
-@click.option("--events/--no-events", default=True, show_default=True, help="Tell of transitions by events on the Workspace.")
-@click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
-@click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
+@click.option("--events/--no-events", default=True, show_default=True, help="Emit Events for transitions of Workspaces.")
+@click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable.")
+@click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port of the Prometheus metrics; 0 to disable.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
-@click.option("--verbose", "-v", is_flag=True, help="Log more.")
+@click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
 def run_command(
     *,
     kubeconfig: Path | None,
@@ -60,8 +60,8 @@ def run_command(
     plan, scope = plan_settings(options), scope_of(options)
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
-            "bodyBasedRouting.mode: managed needs a process that looks after all Workspaces, because a Gateway's router goes with the last "
-            "of them; leave out --namespace and --shard-selector, or set it to off and install the router yourself"
+            "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
+            "the router of a Gateway; remove these options, or set the mode to off and install the router yourself"
         )
     settings = Settings(
         plan=plan,
@@ -77,7 +77,7 @@ def run_command(
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the field names that log collectors know."""
+    """One JSON object per line, with common field names."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {

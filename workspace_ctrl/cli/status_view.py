@@ -1,4 +1,4 @@
-"""What `workspace-ctrl status` shows of Workspaces: the chain of one, and a table of many."""
+"""Output of `workspace-ctrl status`: the chain of one Workspace, or a table of several."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", 
 
 
 def is_ready(item: Json) -> bool:
-    """Whether a Workspace is ready, by a condition for its current generation: after a change, Ready is True of the former for a moment."""
+    """Whether a Workspace is ready, by a condition for its current generation, as Ready lags behind a change."""
     ready = find(parse_status(item.get("status")).conditions, ConditionType.READY)
     return ready is not None and ready.is_true and ready.speaks_of(item["metadata"]["generation"])
 
@@ -49,7 +49,7 @@ def chain_view(item: Json) -> RenderableType:
 
 
 def print_url(console: Console, item: Json) -> None:
-    """Print the URL in one piece, whatever the width of the terminal, so that it can be copied."""
+    """Print the URL on one line, whatever the width of the terminal, so that it can be copied."""
     status = parse_status(item.get("status"))
     if status.gateway and status.gateway.url:
         console.print(f"URL {status.gateway.url}", style="cyan", soft_wrap=True, highlight=False)
@@ -60,7 +60,7 @@ def list_view(items: Sequence[Json]) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for heading in ("NAMESPACE", "NAME", "READY", "REASON"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("URL", no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
+    table.add_column("URL", no_wrap=True, ratio=1)  # uses the rest of the line, and is truncated first
     for item in items:
         status = parse_status(item.get("status"))
         ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")

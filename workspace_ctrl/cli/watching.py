@@ -1,4 +1,4 @@
-"""Watches one Workspace until it is ready, through an informer: silence, broken watches and expired versions do not end it."""
+"""Watches one Workspace until it is ready, through an informer, which survives silence, broken watches and expired resource versions."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,10 +19,10 @@ class WorkspaceDeletedError(Exception):
 
 
 class WorkspaceWatch:
-    """A watch of the Workspace of one name, which need not have been created yet."""
+    """A watch of the Workspace of one name, which may not exist yet."""
 
     def __init__(self, client: Client, namespace: str, name: str) -> None:
-        """Make a watch in one namespace, or with an empty one in all: there the first namespace with such a Workspace counts."""
+        """Make a watch in one namespace, or in all if it is empty; then the first namespace with such a Workspace is used."""
         self._client = client
         self._namespace = namespace
         self._name = name
@@ -31,10 +31,10 @@ class WorkspaceWatch:
         source = Source(WORKSPACE, lambda item, _kind: item, field_selector=f"metadata.name={name}", namespace=namespace)
         self._informer = Informer(client, source, self._store, lambda _item: self._news.set(), self._news.set)
         self.current: Json | None = None
-        """The Workspace as last seen; None before it was created."""
+        """The latest state of the Workspace; None before it was created."""
 
     async def until_ready(self, show: Callable[[Json], None]) -> None:
-        """Show the Workspace as it is and whenever it changes; return when it is ready.
+        """Show the current Workspace and each change; return when it is ready.
 
         Raises:
             ApiError: the API server cannot be reached at the start, or, at any time, Workspaces cannot be listed and watched.
@@ -63,7 +63,7 @@ class WorkspaceWatch:
         return self.current
 
     async def _check_access(self) -> None:
-        """Raise what an informer would try again for ever, and a person wants to know at once."""
+        """Raise errors that an informer would retry forever, but that a user needs to see at once."""
         await self._client.find(WORKSPACE, self._namespace, self._name)
 
     async def _raise_missing(self) -> None:

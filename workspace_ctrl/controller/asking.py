@@ -28,7 +28,7 @@ does neither. Less where only the Gateway's class asks for a completion."""
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
 _LONGEST_ANSWER: Final = 256 << 10
-"""Bytes that are read: the list of some 500 models."""
+"""Bytes that are read: a list of about 500 models."""
 _MODELS: Final = "/v1/models"
 _COMPLETIONS: Final = "/v1/chat/completions"
 _AS_IT_IS: Final = "identity"
@@ -115,7 +115,7 @@ class Asker:
             try:
                 self._credentials = await self._read_credentials()
             except ApiError as error:
-                return f"the Secret for probes cannot be read: {error}"
+                return f"cannot read the Secret for probes: {error}"
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
@@ -138,15 +138,15 @@ class Asker:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"{shown}: no connection to {address}:{target.port} from where the controller runs ({_words(error)})"
+            text = f"{shown}: the controller cannot connect to {address}:{target.port} ({_words(error)})"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
         except TimeoutError:
-            return _failed(target, f"{shown}: no answer within {request.seconds:.0f} s")
+            return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failed(target, f"{shown}: {_words(error)}")
 
     async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
-        """Return the answer, as it comes: what is compressed is not unpacked, a few bytes may stand for gigabytes."""
+        """Return the response, not decompressed: a few bytes can expand to gigabytes."""
         is_tls = target.scheme == "https"
         async with self._connected().request(
             request.method,
@@ -195,13 +195,13 @@ class _Request:
 class _Answer:
     code: int
     body: bytes
-    """Its beginning; empty where it is compressed."""
+    """The beginning; empty if it is compressed."""
     whole: bool
-    """Whether `body` is all of it."""
+    """Whether `body` is complete."""
 
 
 async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """Return at most so many bytes; what comes after them is not waited for."""
+    """Return at most so many bytes, without waiting for more."""
     body = bytearray()
     while len(body) < most:
         piece = await stream.readany()
@@ -243,11 +243,11 @@ def _meaning(target: ProbeTarget, shown: str, answer: _Answer) -> ProbeResult:
     code = answer.code
     if code == HTTPStatus.OK:
         models = read_models(answer.body if answer.whole else b"", target.model)
-        note = str(models) if answer.whole else "no names are taken from it, because it is compressed, or too long"
-        text = f"{shown} answers {code}{f'; {note}' if note else ''}"
+        note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
+        text = f"{shown} returned {code}{f'; {note}' if note else ''}"
         return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
     quoted = excerpt(answer.body[: 8 * _EXCERPT].decode(errors="replace"), _EXCERPT)
-    text = f"{shown} answers {code}{f': {quoted}' if quoted else ''}"
+    text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
     outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
     return ProbeResult(outcome, target.url, code, text)
 

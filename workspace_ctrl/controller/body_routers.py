@@ -192,7 +192,7 @@ class BodyRouters:
             logger.debug("body-based routers: %s", error)  # the Gateway goes as well in a moment
             return self._settings.refusal_interval
         except ApiError as error:
-            logger.warning("body-based routers: %s; trying again", error)
+            logger.warning("body-based routers: %s; retrying", error)
             return max(_RETRY_SECONDS, error.retry_after)
         return None
 
@@ -221,13 +221,13 @@ class BodyRouters:
         match step:
             case Apply(manifest):
                 ref = ref_of(manifest)
-                logger.info("applying %s, a body-based router", ref)
+                logger.info("applying %s of a body-based router", ref)
                 answer = await self._client.apply(_RESOURCES[ref.kind], manifest, force=step.force)
                 record = read_object(_PARSERS[ref.kind], answer, ref.kind)
                 self._stores[ref.kind].write_through(_key(ref), record, int(answer["metadata"]["resourceVersion"]))
                 self._due.set()
             case Delete(ref, uid):
-                logger.info("deleting %s, a body-based router that no Workspace uses", ref)
+                logger.info("deleting %s of a body-based router that no Workspace uses", ref)
                 await self._client.delete(_RESOURCES[ref.kind], ref.namespace, ref.name, uid)
             case Resume(ref):
                 with suppress(NotFoundError):

@@ -60,7 +60,7 @@ class ChartLooks:
             self.findings[chart] = found
             self._tell(chart)
             if found.holds:
-                logger.info("chart %s is as its layout says", chart)
+                logger.info("chart %s matches its layout", chart)
                 return
             logger.warning("%s", found.message)
             tries = self._tries[chart] = self._tries.get(chart, 0) + 1
@@ -74,16 +74,16 @@ class ChartLooks:
         try:
             report = await self._look(self._program, chart)
         except (HelmError, OSError) as error:
-            remedy = "see whether the controller reaches the registry; it is tried again"
-            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be looked at: Helm says: {words(error)}; {remedy}")
+            remedy = "check that the controller can reach the registry; retrying"
+            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be checked: Helm failed: {words(error)}; {remedy}")
         except ChartUnreadableError as error:
             text = f"chart {chart} cannot be used: {words(error)}; choose another version"
             return ChartFinding("ChartCheckFailed", text, terminal=True)
         except UnknownChartError as error:
             return ChartFinding("ChartVersionUnknown", f"chart {chart}: {words(error)}", terminal=True)
         except Exception as error:  # the edge of what a chart can cause: who waits for it is told, and it is looked at again
-            logger.exception("chart %s could not be looked at", chart)
-            text = f"chart {chart} cannot be looked at ({type(error).__name__}; the controller's log has more); it is tried again"
+            logger.exception("chart %s could not be checked", chart)
+            text = f"chart {chart} cannot be checked ({type(error).__name__}; see the controller's log); retrying"
             return ChartFinding("ChartNotChecked", text)
         return finding(chart, report)
 
@@ -105,5 +105,5 @@ def finding(chart: ChartId, report: Report) -> ChartFinding:
     first, others = broken[0], len(broken) - 1
     more = f", and {others} more {'differ' if others > 1 else 'differs'}" if others else ""
     see = f"see workspace-ctrl chart check {chart.url} --version {chart.version}"
-    text = f'chart {chart} is not as its layout says: "{first.name}": {first.found}{more}; choose another version; {see}'
+    text = f'chart {chart} does not match its layout: "{first.name}": {first.found}{more}; use another version; {see}'
     return ChartFinding("ChartCheckFailed", text, terminal=True)

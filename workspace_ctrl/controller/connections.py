@@ -1,4 +1,4 @@
-"""Connections to servers of others, which may send what they like: so much of it is read, and a little at a time."""
+"""Connections to untrusted servers: limits how much is read of a response, and how much at a time."""
 
 import asyncio
 import socket
@@ -9,16 +9,16 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 _MOST_AROUND: Final = 16 << 10
-"""Bytes that are no body: headers, and the frames of chunks, which may hold one byte each."""
+"""Bytes apart from the body: headers, and the framing of chunks, which may be one byte long each."""
 _MOST_ANSWERS: Final = 8
-"""To one request, interim ones such as 103 Early Hints included: each takes some bytes to send, and objects and time to read."""
+"""Responses to one request, interim ones such as 103 Early Hints included: they are cheap to send, but cost memory and time to read."""
 _PIECE: Final = 4096
 _KERNEL_BUFFER: Final = 16 << 10
-"""Bytes, of which Linux makes twice as many: so many are handed over at once, and hold the event loop for as long as they take to read."""
+"""Bytes, which Linux doubles: the most that is received at once, and so the longest time for which the event loop is blocked."""
 
 
 class _BoundedHandler(ResponseHandler):
-    """Ends a connection that brings too much."""
+    """Aborts a connection that exceeds the limits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -33,17 +33,17 @@ class _BoundedHandler(ResponseHandler):
             super().data_received(piece)
             body = self._payload.total_bytes if self._payload is not None else 0
             if self._received - body > _MOST_AROUND or self._answers > _MOST_ANSWERS:
-                self.set_exception(aiohttp.ClientPayloadError("there is too much around the answer, or too many come"))
+                self.set_exception(aiohttp.ClientPayloadError("response headers too large, or too many responses"))
                 if self.transport is not None:
                     self.transport.abort()
 
-    def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - the base class's own
+    def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - type of the base class
         self._answers += 1
         super().feed_data(data, size)
 
 
 class BoundedConnector(aiohttp.TCPConnector):
-    """Makes a connection for each request, and bounds what it brings."""
+    """Opens a connection for each request, and limits what is received."""
 
     def __init__(self) -> None:
         super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=_small_socket)

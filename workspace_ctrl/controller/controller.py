@@ -154,10 +154,10 @@ class Controller:
             self._queue.add_after(key, self._settings.refusal_interval)
         except ApiError as error:
             result, delay = Result.ERROR, self._queue.retry(key, error.retry_after)
-            logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
+            logger.warning("Workspace %s/%s: %s; retrying in %.1f s", *key, error, delay)
         except Exception:  # the one broad net: a defect in one pass must not end the others
             result, delay = Result.PANIC, self._queue.retry(key)
-            logger.exception("Workspace %s/%s: unexpected error; next try in %.1f s", *key, delay)
+            logger.exception("Workspace %s/%s: unexpected error; retrying in %.1f s", *key, delay)
         else:
             self._queue.forget(key)
             if again is not None:

@@ -167,7 +167,7 @@ class Executor:
         try:
             answer = await self._client.get(resource, ref.namespace, ref.name, "scale") if resource is not None else {}
         except (NotFoundError, RejectedError, KindNotServedError) as error:
-            logger.info("%s: the scale subresource of %s cannot be read: %s", workspace.meta.ref, ref, error)
+            logger.info("%s: cannot read the scale subresource of %s: %s", workspace.meta.ref, ref, error)
             answer = {}
         return ScaleSelector(uid, _equality_labels((answer.get("status") or {}).get("selector") or ""))
 
@@ -181,7 +181,7 @@ class Executor:
             state, is_due = state.with_repair(ref, _now())
             if not is_due:
                 return replace(outcome, state=state)
-            logger.info("%s was changed by others; applying our fields again", ref)
+            logger.info("%s: correcting drift of fields that another manager changed", ref)
         try:
             answer = await self._write(step.manifest, workspace, force=step.force)
         except RejectedError as error:
@@ -231,22 +231,22 @@ class Executor:
         if now < since + _PRUNE_DELAY:
             return state.put_off(since + _PRUNE_DELAY)
         ref = step.workspace
-        logger.warning("%s: Flux has left %s of its chart behind; deleting them", ref, ", ".join(step.kinds))
+        logger.warning("%s: deleting %s, which Flux left behind when it uninstalled the chart", ref, ", ".join(step.kinds))
         selector = f"{OWNER_LABEL}={ref.name},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
         for kind in step.kinds:
             try:
                 await self._client.delete_collection(PART_RESOURCES[kind], ref.namespace, selector)
             except (RejectedError, KindNotServedError, NotFoundError) as error:
-                logger.warning("%s: %s of its chart stay behind: %s", ref, kind, error)
+                logger.warning("%s: cannot delete %s of the chart: %s", ref, kind, error)
                 state = replace(state, pruned=True)
         return state
 
     async def _request_reconcile(self, step: AskFlux, outcome: Outcome) -> Outcome:
-        """Have Flux reconcile a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
+        """Request the reconciliation of a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
         state, is_due = outcome.state.with_reconcile_request(_now())
         if not is_due:
             return replace(outcome, state=state)
-        logger.info("%s: %s; requesting its reconciliation", step.ref, step.cause)
+        logger.info("%s: %s; requesting a reconciliation from Flux", step.ref, step.cause)
         metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
         records = outcome.records
         try:

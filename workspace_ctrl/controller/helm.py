@@ -26,18 +26,18 @@ if sys.platform == "linux":
 _PATIENCE_SECONDS: Final = 60.0
 """For one command; the longest one fetches a chart of some kilobytes."""
 _MOST_PRINTED: Final = CHARTS.size or 0
-"""Bytes of what a command prints; one that prints more is ended."""
+"""Bytes of a command's output; a command that prints more is killed."""
 _MOST_MEMORY: Final = 256 << 20
-"""Bytes; Helm takes some 80 MiB, and a template such as {{ repeat 1000000000 "a" }} all that there is."""
+"""Bytes; Helm needs about 80 MiB, but a template such as {{ repeat 1000000000 "a" }} needs all there is."""
 _LARGEST_FILE: Final = 64 << 20
 _PIECE: Final = 64 << 10
 _LONGEST_WORDS: Final = 1000
 _LONGEST_NAME: Final = 128
-"""Of a chart and of its version, in characters."""
+"""Name or version of a chart, in characters."""
 
 
 class ChartUnreadableError(Exception):
-    """What Helm says of a chart is too much, or of a shape that no chart has."""
+    """Helm's output for a chart is too large, or not as expected."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
                 )
                 await process.wait()
         except TimeoutError:
-            raise HelmError(-1, b"", f"helm {command[0]} did not end within {_PATIENCE_SECONDS:.0f} s".encode()) from None
+            raise HelmError(-1, b"", f"helm {command[0]} timed out after {_PATIENCE_SECONDS:.0f} s".encode()) from None
         finally:
             if process.returncode is None:
                 process.kill()
@@ -99,7 +99,7 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
         return out
 
     async def show_chart(self, chart_ref: str) -> Mapping[str, Any]:
-        """Return a chart's Chart.yaml; errors as for `run`, and ChartUnreadableError if it is no mapping."""
+        """Return a chart's Chart.yaml; errors as for `run`, and ChartUnreadableError if it is not a mapping."""
         return _mapping("Chart.yaml", await self._documents("Chart.yaml", ["show", "chart", chart_ref]))
 
     async def show_values(self, chart_ref: str) -> Mapping[str, Any]:
@@ -109,12 +109,12 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
     async def template(
         self, release_name: str, chart_ref: str, values: Mapping[str, Any], *, namespace: str
     ) -> list[dict[str, Any]]:
-        """Return the objects of a release; errors as for `run`, and ChartUnreadableError if some are none."""
+        """Return the objects of a release; errors as for `run`, and ChartUnreadableError if one is not an object."""
         command = ["template", release_name, chart_ref, "--skip-crds", "--values", "-", "--namespace", namespace]
-        made = await self._documents("what it renders", command, json.dumps(values).encode())
+        made = await self._documents("its rendered output", command, json.dumps(values).encode())
         objects = [document for document in made if document]
         if not all(isinstance(document, dict) for document in objects):
-            raise ChartUnreadableError("what it renders holds something that is no object")
+            raise ChartUnreadableError("its rendered output contains a document that is not an object")
         return objects
 
     async def _documents(self, what: str, command: list[str], given: bytes | None = None) -> list[Any]:
@@ -126,7 +126,7 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
 
 
 def _bound(pid: int) -> None:
-    """Bound what a process can take; it shares the container's memory with the controller."""
+    """Limit the resources of a process; it shares the container's memory with the controller."""
     if sys.platform == "linux":
         with contextlib.suppress(ProcessLookupError):  # it may have ended already
             resource.prlimit(pid, resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
@@ -134,7 +134,7 @@ def _bound(pid: int) -> None:
 
 
 async def _printed(process: asyncio.subprocess.Process, stream: asyncio.StreamReader | None) -> bytes:
-    """Return what a process prints; one that prints too much is ended."""
+    """Return the output of a process; a process that prints too much is killed."""
     printed = bytearray()
     while stream is not None and (piece := await stream.read(_PIECE)):
         if len(printed) <= _MOST_PRINTED:
@@ -203,12 +203,12 @@ async def _compare(helm: Helm, path: str, version: str, layout: str) -> Report:
 def _mapping(what: str, documents: Sequence[Any]) -> Mapping[str, Any]:
     found = documents[0] if documents and documents[0] is not None else {}
     if len(documents) > 1 or not isinstance(found, Mapping):
-        raise ChartUnreadableError(f"{what} is no mapping")
+        raise ChartUnreadableError(f"{what} is not a mapping")
     return found
 
 
 def _name(about: Mapping[str, Any], key: str) -> str:
     value = about.get(key)
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
-        raise ChartUnreadableError(f"Chart.yaml has no {key} of at most {_LONGEST_NAME} characters that print")
+        raise ChartUnreadableError(f"Chart.yaml has no {key} of at most {_LONGEST_NAME} printable characters")
     return value

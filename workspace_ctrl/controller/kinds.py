@@ -79,7 +79,7 @@ class WatchedKind:
     """Name of the store with the records' owners, where these are not Workspaces themselves."""
 
     def read(self, raw: Json, kind: str) -> Any:  # noqa: ANN401
-        """Return the record of an object, whatever it holds: of one that cannot be parsed, that of its identity."""
+        """Return the record of an object; only its identity if it cannot be parsed."""
         return read_object(self.parse, raw, kind)
 
     @property

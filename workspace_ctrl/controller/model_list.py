@@ -1,4 +1,4 @@
-"""The names in an answer to /v1/models, which is written by whoever runs the model server, or stands in for it."""
+"""Model names in a response to /v1/models, which is untrusted: users choose the model server."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,26 @@ from workspace_ctrl.records.probes import LONGEST_NAME, MOST_NAMES, is_model_nam
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """What a model server says it serves."""
+    """The models that a model server reports."""
 
     names: tuple[str, ...] = ()
-    """In its order; none where the answer is no list of models."""
+    """In the order of the response; empty if that is not a list of models."""
     left_out: int = 0
-    """How many entries have no name that can be used, or one too many."""
+    """Number of entries that are ignored: without a valid name, or above the limit."""
 
     def __str__(self) -> str:
-        """Return what a person must know of the names that are left out; empty where none are."""
+        """Return a note about the ignored entries; empty if there are none."""
         if not self.left_out:
             return ""
-        which = f"only the first {MOST_NAMES} names of at most {LONGEST_NAME} characters that all print are taken"
-        return f"{self.left_out} of the models in it {'is' if self.left_out == 1 else 'are'} left out: {which}"
+        which = f"only the first {MOST_NAMES} printable names of at most {LONGEST_NAME} characters are used"
+        return f"ignored {self.left_out} of its models: {which}"
 
 
 def read_models(body: bytes, asked: str = "") -> ModelList:
-    """Return the names in `body`; `asked`, the one that requests ask for, is among them if it is anywhere in the list."""
+    """Return the names in `body`; `asked`, the name that requests use, is included if it is anywhere in the list."""
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError:  # no JSON, nested too deep, or numbers and signs that JSON does not know
+    except orjson.JSONDecodeError:  # not JSON, nested too deeply, or invalid numbers or characters
         return ModelList()
     entries = document.get("data") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -42,6 +42,6 @@ def read_models(body: bytes, asked: str = "") -> ModelList:
 
 
 def _name(entry: object) -> str:
-    """Return the name in an entry; empty where it has none that can be used."""
+    """Return the name in an entry; empty if it has no valid one."""
     name = entry.get("id") if isinstance(entry, dict) else None
     return name if isinstance(name, str) and is_model_name(name) else ""

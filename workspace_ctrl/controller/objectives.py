@@ -85,7 +85,7 @@ class Objectives:
         """Return why those of the Workspace `key`, which are followed, cannot be watched; empty while they can."""
         resource = INFERENCE_OBJECTIVE
         is_missing = self._watches[key[0]].informer.is_missing
-        return f"{resource.plural} of {resource.api_version} cannot be watched" if is_missing else ""
+        return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
 
     def write_through(self, record: InferenceObjective, version: int) -> None:
         """Take in an objective as the API server returned it for our write."""

@@ -29,7 +29,7 @@ class _Probed:
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
     is_out_of_order: bool = False
-    """Whether the newest request ended in an error of this program."""
+    """Whether the latest request failed with an internal error."""
 
 
 class Prober:
@@ -124,9 +124,9 @@ class Prober:
             result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
         except Exception as error:
             if not probed.is_out_of_order:
-                logger.exception("request for Workspace %s/%s could not be made", *key)
+                logger.exception("probe of Workspace %s/%s failed with an internal error", *key)
             probed.is_out_of_order = True
-            text = f"the request could not be made ({type(error).__name__}; the controller's log has more)"
+            text = f"the request failed in the controller ({type(error).__name__}; see its log)"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, probed.targets[0].url, message=text)
         probed.is_out_of_order = False
         return result

@@ -215,7 +215,7 @@ class References:
 
         def served() -> None:
             watch.trouble = (
-                f"{source.resource.plural} of {source.resource.api_version} cannot be watched" if informer.is_missing else ""
+                f"cannot list or watch {source.resource.plural} of {source.resource.api_version}" if informer.is_missing else ""
             )
             self._changed(key)
 

@@ -1,4 +1,4 @@
-"""When something that failed, or that had to be done again, may be tried the next time."""
+"""Exponential backoff: when a failed or repeated operation may be tried again."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,38 +8,38 @@ _MOST_DOUBLINGS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class BackoffPolicy:
-    """How long the waits are, in seconds: `first` after the first attempt, then twice as long each time, at most `longest`."""
+    """Delays in seconds: `first` after the first attempt, then doubled each time, at most `longest`."""
 
     first: float
     longest: float
     reset_after: float = float("inf")
-    """Quiet after the end of a wait that makes the next attempt a first one again."""
+    """Seconds without an attempt after a delay that reset the backoff."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The attempts so far. Times are those of one clock that nobody sets, in seconds."""
+    """The attempts so far. Times are those of one monotonic clock, in seconds."""
 
     policy: BackoffPolicy
     attempts: int = 0
-    """Attempts in a row."""
+    """Consecutive attempts."""
     last: float = float("-inf")
-    """When the newest attempt was."""
+    """Time of the latest attempt."""
 
     @property
     def delay(self) -> float:
-        """The wait after the newest attempt; 0 before the first one."""
+        """Delay after the latest attempt; 0 before the first one."""
         if not self.attempts:
             return 0.0
         return min(self.policy.first * 2.0 ** min(self.attempts - 1, _MOST_DOUBLINGS), self.policy.longest)
 
     @property
     def due_at(self) -> float:
-        """When the next attempt may be made."""
+        """Time from which the next attempt is allowed."""
         return self.last + self.delay
 
     def is_due(self, now: float) -> bool:
-        """Whether the next attempt may be made at `now`."""
+        """Whether the next attempt is allowed at `now`."""
         return now >= self.due_at
 
     def again(self, now: float) -> "Backoff":

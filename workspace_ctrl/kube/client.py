@@ -30,7 +30,7 @@ _LONGEST_WAIT = 5.0
 """Seconds for which a worker waits at most when the API server asks for patience; longer waits belong to the work queue."""
 
 _LONGEST_PAGE = 8 << 20
-"""Bytes of a page of a list: objects of 1.5 MB each, which anybody may make, are never in memory by the hundred."""
+"""Bytes of a page of a list: anyone may create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
 
 Observer = Callable[[str, str, int], None]
 """Told of each request that was answered or failed: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
@@ -147,7 +147,7 @@ class Client:
         """
         group, _, version = api_version.rpartition("/")
         discovery = Resource(group, version, "", kind, namespaced=False)
-        missing = f"the API server does not serve {kind} of {api_version}"
+        missing = f"{kind} of {api_version} is not served by the cluster"
         try:
             document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
         except KindNotServedError:
@@ -193,7 +193,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
                 self._observe("watch", resource.plural, status)
-            raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
+            raise RetryableError(f"watch of {resource.plural} failed: {error or type(error).__name__}") from error
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
@@ -256,10 +256,10 @@ class _Request:
 
 
 async def _read(response: aiohttp.ClientResponse, request: _Request) -> bytes:
-    """Return the body of an answer; a page of a list is read no further than it may be long.
+    """Return the body of a response; a page of a list is read up to its limit.
 
     Raises:
-        TooLargeError: a page of several objects is longer.
+        TooLargeError: a page of several objects exceeds the limit.
     """
     if request.verb != "list" or request.parameters.get("limit", "1") == "1":
         return await response.read()
@@ -304,9 +304,9 @@ async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) ->
     try:
         document = await decode(text)
     except ValueError as error:
-        raise RetryableError(f"{what}: the answer is no JSON ({error})") from None
+        raise RetryableError(f"{what}: the response is not JSON ({error})") from None
     if not isinstance(document, dict) or not keys <= document.keys():
-        raise RetryableError(f"{what}: the answer is not the API server's")
+        raise RetryableError(f"{what}: the response is not from the API server")
     return document
 
 

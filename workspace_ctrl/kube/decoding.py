@@ -1,8 +1,8 @@
-"""Reads and writes the JSON of the API server so that one object can never spoil the reading of others.
+"""JSON of the API server, decoded so that one object cannot prevent the decoding of others.
 
-The parser refuses a text as a whole where one object in it is nested too deeply, and with it a page of a list, or a watch that would then
-never get past that object. So what lies too deep is cut out before such a text is read again: the object keeps its identity, and whoever
-reads it finds it still deeper than any object that makes sense.
+The parser rejects a whole text if one object in it is nested too deeply: a page of a list, or an event of a watch, which would then never
+get past that object. So values that are too deep are removed, and the text is parsed again: the object keeps its identity, and is still
+deeper than any meaningful object, so that its parser can report it.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ import orjson
 from workspace_ctrl.kube.errors import RejectedError
 
 KEPT_LEVELS: Final = 200
-"""Levels of a text that are kept when it is too deep to be read: more than any sound object has, and fewer than can be written again."""
+"""Levels that are kept of a text that is too deep to parse: more than any valid object has, and few enough to be encoded again."""
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|\[+|\{+|\]+|\}+')
 _QUOTE, _OPEN = ord('"'), b"[{"
 
 
 async def decode(text: bytes) -> Any:  # noqa: ANN401
-    """Return what `text` holds; what is nested deeper than `KEPT_LEVELS` in a text that is too deep to be read as a whole is null.
+    """Return the value of `text`; if it is too deep to parse, values nested deeper than `KEPT_LEVELS` are null.
 
-    Such a text is read beside the event loop: a megabyte of brackets takes a tenth of a second.
+    Such a text is parsed outside the event loop: a megabyte of brackets takes a tenth of a second.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return orjson.loads(text)
@@ -41,16 +41,16 @@ def encode(document: Any) -> bytes:  # noqa: ANN401
     """Return `document` as JSON.
 
     Raises:
-        RejectedError: it cannot be written: nested too deeply, or with a number or a text that JSON has not.
+        RejectedError: it is nested too deeply, or has a number or string that JSON cannot represent.
     """
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError as error:
-        raise RejectedError(f"cannot be written as JSON: {error}") from None
+        raise RejectedError(f"cannot be encoded as JSON: {error}") from None
 
 
 def without_depths(text: bytes, kept: int = KEPT_LEVELS) -> bytes:
-    """Return `text` with null in place of each list and mapping below `kept` levels; in one step over its brackets, without recursion."""
+    """Return `text` with null in place of each list and mapping below `kept` levels; in one pass over its brackets, without recursion."""
     depth, begin = 0, 0
     pieces: list[bytes] = []
     for token in _TOKEN.finditer(text):
@@ -65,6 +65,6 @@ def without_depths(text: bytes, kept: int = KEPT_LEVELS) -> bytes:
             if depth - size <= kept < depth:
                 begin = token.start() + depth - kept
             depth -= size
-    if depth > kept:  # torn: the end is missing, and what is left is no JSON either
+    if depth > kept:  # truncated, so not JSON anyway
         return text
     return b"".join([*pieces, text[begin:]])

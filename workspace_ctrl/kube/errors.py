@@ -50,7 +50,7 @@ class NamespaceTerminatingError(ApiError):
 
 
 class TooLargeError(ApiError):
-    """The answer is longer than we read; ask for less at once."""
+    """The response exceeds the limit; request fewer objects per page."""
 
 
 class GoneError(ApiError):
@@ -104,7 +104,7 @@ def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
 
 
 def _document(body: bytes) -> Mapping[str, Any]:
-    """Return the object in `body`; empty where it holds none, or one that is too deep to be read."""
+    """Return the object in `body`; empty if there is none, or if it is too deep to parse."""
     try:
         document = orjson.loads(body)
     except ValueError:
@@ -124,7 +124,7 @@ def _phrase(status: int) -> str:
 
 
 def _in_one_line(message: str) -> str:
-    """Return a message of several lines as one, no longer than people read.
+    """Return a message of several lines as one, truncated.
 
     The API server lists errors in any order, which would look like a change, and quotes wrong values whole.
     """
@@ -135,7 +135,7 @@ def _in_one_line(message: str) -> str:
 
 _STATUSES = frozenset(HTTPStatus)
 _LONGEST_PLAIN = 500
-"""Bytes of an answer that is no Status object which are quoted."""
+"""Bytes that are quoted of a response that is not a Status object."""
 _LONGEST_READ = 100_000
 _LONGEST_MESSAGE = 2000
 """Characters of the API server's message that are kept."""

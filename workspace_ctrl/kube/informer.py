@@ -44,9 +44,9 @@ _RETRY_SECONDS = (0.2, 10.0)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
 _SMALLER_PAGE = 5
-"""Divides the number of objects in a page where that many are too large together."""
+"""Divisor of the page size when a page is too large."""
 _LONGEST_MESSAGE = 500
-_NO_OBJECT = "an answer without name or version: it is not the API server's"
+_NO_OBJECT = "the response has no name or resource version, so it is not from the API server"
 _END_OF_LIST = "k8s.io/initial-events-end"
 _NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -57,7 +57,7 @@ class Source(Generic[RecordT]):
 
     resource: Resource
     parse: Callable[[Json, str], RecordT]
-    """Makes a record from an object and its kind; must not raise, whatever the object holds."""
+    """Makes a record from an object and its kind; must not raise for any object."""
     selector: str = ""
     """Label selector, applied by the API server."""
     field_selector: str = ""
@@ -161,7 +161,7 @@ class Informer(Generic[RecordT]):
             try:
                 page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
             except TooLargeError as error:
-                logger.warning("%s; asking for fewer at once", error)
+                logger.warning("%s; retrying with a smaller page", error)
                 parameters["limit"] = str(max(int(parameters["limit"]) // _SMALLER_PAGE, 1))
                 continue
             for item in page.get("items") or ():
@@ -194,7 +194,7 @@ class Informer(Generic[RecordT]):
             async for event in events:
                 self._take(event["type"], event["object"])
         if asyncio.get_running_loop().time() - started < _SHORTEST_WATCH:
-            raise RetryableError(f"watch of {self.resource.plural} was ended at once")
+            raise RetryableError(f"watch of {self.resource.plural} was closed at once")
 
     async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
         """Take in the list at the beginning of a watch.
@@ -252,24 +252,24 @@ class Informer(Generic[RecordT]):
         """Tell of the first failure in a row; return in how many seconds to try again."""
         self._failures += 1
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        logger.log(level, "%s; trying again until it succeeds", error)
+        logger.log(level, "%s; retrying", error)
         return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
 
     def _recover(self) -> None:
         if self._failures:
-            logger.info("%s are watched again", self.resource.plural)
+            logger.info("watch of %s restored", self.resource.plural)
             self._failures = 0
 
     def _find(self) -> None:
         was_missing, self.is_missing = self.is_missing, False
         self._synced.set()
         if was_missing:
-            logger.info("%s are served now", self.resource.plural)
+            logger.info("%s are now served by the cluster", self.resource.plural)
             self._served()
 
     def _lose(self, error: ApiError) -> None:
         if not self.is_missing:
-            logger.info("%s are not to be had (%s); asking again quietly", self.resource.plural, error)
+            logger.info("cannot list or watch %s (%s); retrying every 5 s", self.resource.plural, error)
             self.is_missing = True
             for record in self._store.replace({}, self._store.newest):
                 self._changed(record)
@@ -288,7 +288,7 @@ def _key_of(item: Mapping[str, Any]) -> Key:
     """Return namespace and name of an object.
 
     Raises:
-        RetryableError: it has none, so it is not the API server's.
+        RetryableError: there is none, so the response is not from the API server.
     """
     try:
         metadata = item["metadata"]
@@ -301,7 +301,7 @@ def _version_of(item: Mapping[str, Any]) -> int:
     """Return the resource version of an object, a list or a bookmark.
 
     Raises:
-        RetryableError: it has none, so it is not the API server's.
+        RetryableError: there is none, so the response is not from the API server.
     """
     try:
         return int(item["metadata"]["resourceVersion"])

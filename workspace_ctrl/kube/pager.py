@@ -1,4 +1,4 @@
-"""Reads whole lists in pages, so that no answer is large, however many objects there are."""
+"""Lists all objects in pages, so that no response is large."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,18 +8,18 @@ from workspace_ctrl.kube.errors import GoneError
 from workspace_ctrl.kube.resources import Json, Resource
 
 PAGE: Final = 500
-"""Objects in a page, as in client-go's pager and kubectl."""
+"""Objects per page, as in client-go's pager and kubectl."""
 
 
 async def list_all(
     client: Client, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
 ) -> list[Json]:
-    """Return all objects of a kind that `parameters` select; with `metadata_only`, their metadata alone.
+    """Return all objects of a kind that `parameters` select; with `metadata_only`, only their metadata.
 
-    Where the version that the pages are read from expires on the way, the list is read once more in one answer, which cannot expire.
+    If the resource version of the pages expires, the list is read again in one response, which cannot expire.
 
     Raises:
-        ApiError: the list cannot be read.
+        ApiError: the list request failed.
     """
     items: list[Json] = []
     asked = {**parameters, "limit": str(PAGE)}

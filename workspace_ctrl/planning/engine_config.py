@@ -1,7 +1,7 @@
 """`inference.config`: the user's own flags for the model server, from a ConfigMap in KAITO's format.
 
-Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They come after
-ours, so the user's word counts, except for the few on which the rest of the chain stands.
+Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They follow
+ours on the command line and so override them, except for the few that the rest of the chain depends on.
 """
 
 import json
@@ -18,7 +18,7 @@ CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
 _FLAG = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _MOST_ARGUMENTS: Final = 1000
-"""Words on the model server's command line; vLLM has some 300 flags."""
+"""Arguments on the model server's command line; vLLM has about 300 flags."""
 _QUOTED: Final = 64
 """Characters of a name or a value that a message quotes."""
 _RESERVED = frozenset(
@@ -29,15 +29,15 @@ _MAX_MODEL_LEN = "max-model-len"
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What a user sets for the model server."""
+    """The user's settings for the model server."""
 
     flags: tuple[str, ...] = ()
     max_model_len: int | None = None
-    """Longest context in tokens, where the user chose one."""
+    """Context length in tokens, if the user has set one."""
 
 
 def config_text(data: object) -> str | None:
-    """Return as much of `inference_config.yaml` in a ConfigMap's `data` as shows whether it is too long; None where it has none."""
+    """Return the beginning of `inference_config.yaml` in a ConfigMap's `data`, one character above the limit at most; None if missing."""
     text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
     return text[: (TENANTS.size or 0) + 1] if isinstance(text, str) else None
 
@@ -46,7 +46,7 @@ def parse_engine_config(text: str) -> EngineConfig:
     """Return the settings in `text`, the content of `inference_config.yaml`.
 
     Raises:
-        SpecError: it is no YAML mapping, more than `TENANTS` allows, or sets what it must not.
+        SpecError: it is not a YAML mapping, exceeds the limits `TENANTS`, or sets a flag that cannot be set.
     """
     try:
         documents = parse_documents(text, TENANTS)
@@ -55,23 +55,21 @@ def parse_engine_config(text: str) -> EngineConfig:
     document = documents[0] if documents else {}
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
-        raise SpecError(_PATH, f"{CONFIG_KEY} needs a mapping, with the flags of vllm serve as a mapping under the key vllm")
+        raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
     given = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
     length = _length(given.pop(_MAX_MODEL_LEN, None))
     flags = tuple(flag for name, value in given.items() for flag in _flags(name, value))
     if len(flags) > _MOST_ARGUMENTS:
-        raise SpecError(
-            _PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and values of lists", "remove what is not needed"
-        )
+        raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
     return EngineConfig(flags, length)
 
 
 def _flags(name: str, value: object) -> Iterator[str]:
     if not _FLAG.fullmatch(name):
-        problem = f"vllm.{excerpt(name, _QUOTED)} is not the name of a flag"
-        raise SpecError(_PATH, problem, "write it as vllm serve --help does, without the dashes in front")
+        problem = f"vllm.{excerpt(name, _QUOTED)} is not a valid flag name"
+        raise SpecError(_PATH, problem, "write it as in vllm serve --help, without the leading dashes")
     if name in _RESERVED:
-        raise SpecError(_PATH, f"vllm.{name} cannot be set: the gateway side relies on the controller's value", "remove it")
+        raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
     if value is None:
         return
     if isinstance(value, bool):
@@ -87,7 +85,7 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     if "\0" in value:
-        raise SpecError(_PATH, f"vllm.{name} holds a NUL character, which no program can be given", "remove it")
+        raise SpecError(_PATH, f"vllm.{name} contains a NUL character, which a program argument cannot have", "remove it")
     return value
 
 

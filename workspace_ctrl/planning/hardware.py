@@ -1,4 +1,4 @@
-"""The GPUs for which a model is sized: those of an instance type, or those that the labels of the user's own nodes tell."""
+"""The GPUs for which a model is sized: those of an instance type, or those in the labels of the user's own nodes."""
 
 import json
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ class FoundGpus:
 
     gpus: NodeGpus
     remembered: str = ""
-    """To be written on the workload, where nodes' labels told them."""
+    """Value for the annotation of the workload, if the GPUs come from node labels."""
 
 
 def reads_nodes(resource: Resource) -> bool:
-    """Whether nodes' labels are asked: no instance type of the catalog is named, or the user names nodes."""
+    """Whether the GPUs come from node labels: there is no instance type of the catalog, or the user names nodes."""
     return bool(resource.preferred_nodes) or resource.instance_type not in instance_types()
 
 
@@ -37,13 +37,13 @@ def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
     """Return the GPUs of one node for `resource`; of several different nodes, those with the least memory.
 
     Raises:
-        SpecError: the instance type is not known, and no node tells its GPUs.
+        SpecError: the instance type is not known, and no node has GPU labels.
     """
     if reads_nodes(resource):
         remembered = next((workload.node_gpus for workload in snapshot.workloads if workload.node_gpus), "")
         parsed = _parse(remembered)
         if parsed is not None:
-            # What nodes said when the workload was made: those that come and go do not change a running model.
+            # The labels at the time when the workload was created: later nodes do not change a running model.
             return FoundGpus(parsed, remembered)
         labelled = min(_labelled(resource, snapshot), key=lambda gpus: gpus.memory_gib, default=None)
         if labelled is not None:
@@ -65,7 +65,7 @@ def _format(gpus: NodeGpus) -> str:
 
 
 def _parse(text: str) -> NodeGpus | None:
-    """Return the GPUs that were written down; what somebody else wrote there is looked over."""
+    """Return the GPUs in the annotation; a value that we did not write is ignored."""
     try:
         found = NodeGpus.model_validate_json(text) if text and len(text) <= _LONGEST_NOTE else None
     except ValidationError:

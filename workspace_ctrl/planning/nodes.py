@@ -11,13 +11,13 @@ TOLERATIONS: Final[tuple[Mapping[str, str], ...]] = (
     {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
     {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
 )
-"""Of the taints that GPU nodes usually have; the second one is KAITO's."""
+"""For the usual taints of GPU nodes; the second one is KAITO's."""
 
 
 def node_affinity(resource: Resource) -> dict[str, Any]:
     """Return the affinity that requires the selector's labels and the instance type, and prefers the preferred nodes.
 
-    The instance type is not required of nodes that the user names.
+    If the user names nodes, the instance type is not required.
     """
     expressions = _expressions(resource.label_selector)
     if resource.instance_type and not resource.preferred_nodes:
@@ -44,9 +44,9 @@ def _expression(entry: LabelSelectorRequirement) -> dict[str, Any]:
 
 
 def selecting(selector: LabelSelector) -> Callable[[Mapping[str, str]], bool]:
-    """Return whether an object with given labels is selected, by the rules of Kubernetes' label selectors.
+    """Return a function that tells whether the selector matches given labels, by the rules of Kubernetes' label selectors.
 
-    Of thousands of objects, each is looked at once for each requirement, however many values that has.
+    For each object it takes one lookup per requirement, however many values that has.
     """
     wanted = (selector.match_labels or {}).items()
     required = [(entry, frozenset(entry.values or ())) for entry in selector.match_expressions or ()]

@@ -152,7 +152,7 @@ def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: 
 
 
 def _answered(answers: Answers, question: Question, others: Sequence[Mapping[str, Any]]) -> Answers:
-    """Return `answers` with the API server's simulated answer to the query `step`."""
+    """Return `answers` with the API server's simulated answer to `question`."""
     match question:
         case TryWorkload(manifest):
             return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))

@@ -1,4 +1,4 @@
-"""What all records share: identity, generation, owner."""
+"""Common parts of all records: identity, generation, owner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,50 +12,50 @@ from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
 Json = Mapping[str, Any]
 
 UNREADABLE: Final = "unreadable"
-"""Entry of `metadata` that says why only the identity of an object could be read; the API server stores none of that name."""
+"""Entry of `metadata` with the reason why only the identity of an object could be parsed; the API server stores no such field."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object; as text, "Kind namespace/name"."""
+    """Identifies one object; as text, "Kind namespace/name"."""
 
     kind: str
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        """Return the reference as messages quote it."""
+        """Return the reference for messages."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The part of `metadata` that decisions read."""
+    """The part of `metadata` that decisions need."""
 
     ref: ObjectRef
     uid: str = ""
     generation: int = 0
     deleting: bool = False
     controller_uid: str = ""
-    """uid of the controlling owner; empty without one."""
+    """uid of the controlling owner; empty if there is none."""
     workspace: str = ""
     """Value of our owner label."""
     applied_hash: str = ""
     """Hash of the fields that we last applied."""
     owned: Fields = field(default_factory=lambda: NO_FIELDS)
-    """The fields that we own; empty on objects that we did not apply."""
+    """The fields that we own; empty for objects that we did not apply."""
     unreadable: str = ""
-    """Why nothing but the identity of the object could be read; empty where all of it was."""
+    """Why only the identity of the object could be parsed; empty if all of it was."""
 
     def is_controlled_by(self, uid: str) -> bool:
-        """Whether the object belongs to the owner with that uid."""
+        """Whether the owner with that uid controls the object."""
         return bool(uid) and self.controller_uid == uid
 
 
 def parse_meta(raw: Json, kind: str) -> Meta:
-    """Return the metadata of the object `raw`; list entries do not name their kind, so it is given.
+    """Return the metadata of the object `raw`; the kind is a parameter, because list entries do not contain it.
 
-    A Workspace's objects share names and owner, so these words are kept once.
+    A Workspace's objects share names and owner, so these strings are interned.
     """
     metadata: Json = raw.get("metadata") or {}
     owners = metadata.get("ownerReferences") or ()

@@ -1,6 +1,7 @@
-"""Which fields of an object are ours: what server-side apply keeps in `metadata.managedFields`.
+"""Which fields of an object we own, according to server-side apply's `metadata.managedFields`.
 
-When somebody edits a field that we applied, the API server takes it off our entry; so an edit is seen without keeping the object's content.
+If another manager edits a field that we applied, the API server removes it from our entry. So edits are detected without storing the
+content of the object.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +17,16 @@ Fields = Mapping[str, Any]
 
 NO_FIELDS: Fields = {}
 _LONGEST_SHARED = 16 * 1024
-"""Of a tree that is kept for others like it, in bytes of JSON; the largest of a preset's objects has some 4 KiB."""
+"""Largest tree that is cached, in bytes of JSON; the largest of a preset's objects has about 4 KiB."""
 _LONGEST = 1024 * 1024
-"""Of a tree that is read at all: that of a pod template of 256 KiB, most of it keys of lists."""
+"""Largest tree that is parsed: that of a pod template of 256 KiB, most of it list keys."""
 
 
 def owned_fields(metadata: Mapping[str, Any]) -> Fields:
-    """Return the tree of the fields that we own by apply, without owner references (they are read by themselves).
+    """Return the tree of the fields that we own by apply, without owner references, which are checked separately.
 
-    Objects of one shape share one tree, so that thousands of them take no memory of their own. Anybody can apply in our name, so a tree
-    that is larger than that of any object of ours counts as none.
+    Objects with equal fields share one tree, so that thousands of them need little memory. Anyone can apply with our field manager's name,
+    so a tree that is larger than that of any object of ours counts as empty.
     """
     entry = next((entry for entry in _entries(metadata) if entry.get("manager") == FIELD_MANAGER and _is_apply(entry)), None)
     if entry is None:
@@ -39,7 +40,7 @@ def owned_fields(metadata: Mapping[str, Any]) -> Fields:
 
 
 def packed(tree: object) -> bytes:
-    """Return a tree, or a list of trees, as JSON with sorted keys; empty where it is too deep for any object of ours."""
+    """Return a tree, or a list of trees, as JSON with sorted keys; empty if it is too deep for any object of ours."""
     try:
         return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:

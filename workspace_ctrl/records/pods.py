@@ -16,12 +16,12 @@ _IMAGE_REASONS = frozenset(
 _OOM_KILLED: Final = "OOMKilled"
 _LONGEST_REASON: Final = 128
 _LONGEST_WORDS: Final = 1024
-"""Kept of what kubelet and scheduler say of a pod, in characters."""
+"""Characters that are kept of messages of kubelet and scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a pod does not get on: one word for programs, and the words of kubelet or scheduler."""
+    """Why a pod is not ready: a reason, and the message of kubelet or scheduler."""
 
     reason: str
     """As KAITO names it: Unschedulable, PodEvicted, ImagePullError, ContainerOOMKilled, ContainerCrashLoopBackOff, ContainerFailed; or
@@ -30,7 +30,7 @@ class Trouble:
 
     @classmethod
     def of(cls, reason: str, message: str) -> "Trouble":
-        """Return the trouble in words of others, on one line."""
+        """Return the trouble with a message of another component, on one line."""
         return cls(printable(reason, _LONGEST_REASON), printable(message, _LONGEST_WORDS))
 
 
@@ -43,7 +43,7 @@ class Pod:
     node: str = ""
     ready: bool = False
     trouble: Trouble | None = None
-    """None while all goes well."""
+    """None if there is no problem."""
 
     def matches(self, selector: Mapping[str, str]) -> bool:
         """Whether the pod has all labels of a non-empty `selector`."""
@@ -77,7 +77,7 @@ def _troubles(status: Json) -> Iterator[Trouble]:
 
 
 def _container_troubles(entry: Json) -> Iterator[Trouble]:
-    """Yield what is wrong with a container; one that runs again after a crash is still in trouble until its pod is ready."""
+    """Yield the problems of a container; one that was restarted after a crash has a problem until its pod is ready."""
     container, state = entry.get("name", ""), entry.get("state") or {}
     waiting = state.get("waiting") or {}
     reason, words = waiting.get("reason") or "", waiting.get("message") or ""
@@ -94,8 +94,8 @@ def _container_troubles(entry: Json) -> Iterator[Trouble]:
 def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> Trouble:
     code, lines = ended["exitCode"], (ended.get("message") or "").strip().splitlines()
     times = f", restarted {restarts} times" if restarts > 1 else ""
-    said = f"; its last words: {lines[-1].strip()[:300]}" if lines else ""
-    message = f"container {container} ended with exit code {code}{times}{said}"
+    said = f"; last message: {lines[-1].strip()[:300]}" if lines else ""
+    message = f"container {container} exited with code {code}{times}{said}"
     if ended.get("reason") == _OOM_KILLED:
-        return Trouble("ContainerOOMKilled", f"container {container} was killed, because it used more memory than its limit{times}")
+        return Trouble("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
     return Trouble.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)

@@ -1,4 +1,4 @@
-"""Reading one object never concerns another: what cannot be read becomes a record that says so."""
+"""Parses objects independently: an object that cannot be parsed becomes a record with the reason."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,24 +9,24 @@ from workspace_ctrl.records.meta import UNREADABLE, Json
 RecordT = TypeVar("RecordT")
 
 MAX_LEVELS: Final = 64
-"""Levels of nesting in what users write: no field of Kubernetes that makes sense has more than some twenty."""
+"""Levels of nesting in objects of users; meaningful Kubernetes fields have about twenty at most."""
 _IDENTITY: Final = (
     *("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
     *("labels", "annotations", "finalizers", "ownerReferences"),
 )
-"""The metadata whose types the API server checks for every kind, and that cannot be nested."""
+"""The metadata whose types the API server validates for every kind, and that cannot be nested."""
 
 
 def isolated(parse: Callable[[Json, str], RecordT]) -> Callable[[Json, str], RecordT]:
-    """Return `parse` so that it raises nothing, as `read_object` uses it."""
+    """Return `parse` wrapped in `read_object`, so that it raises nothing."""
     return partial(read_object, parse)
 
 
 def read_object(parse: Callable[[Json, str], RecordT], raw: Json, kind: str) -> RecordT:
-    """Return the record of an object of that kind; of one that `parse` cannot read, that of its identity alone.
+    """Return the record of an object of that kind, with only its identity if `parse` fails.
 
-    The `meta.unreadable` of such a record says why. A watch and a list go on past the object, and the Workspace that it belongs to gets
-    a condition.
+    The `meta.unreadable` of such a record has the reason. Watches and lists continue with the next object, and the Workspace to which the
+    object belongs gets a condition.
     """
     try:
         return parse(raw, kind)
@@ -35,7 +35,7 @@ def read_object(parse: Callable[[Json, str], RecordT], raw: Json, kind: str) -> 
 
 
 def too_deep(value: object, levels: int = MAX_LEVELS) -> str | None:
-    """Return the path of the first list or mapping in `value` below `levels` levels, as far as it helps; None where there is none."""
+    """Return the path of the first list or mapping in `value` below `levels` levels, truncated; None if there is none."""
     pending: list[tuple[object, int, tuple[str, ...]]] = [(value, 0, ())]
     while pending:
         inside, level, path = pending.pop()
@@ -50,7 +50,7 @@ def too_deep(value: object, levels: int = MAX_LEVELS) -> str | None:
 
 
 _SHOWN: Final = 3
-"""Names of a path that help to find a place."""
+"""Number of names in a path that are shown."""
 _LONGEST_NAME: Final = 64
 
 

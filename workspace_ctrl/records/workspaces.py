@@ -1,4 +1,4 @@
-"""The Workspace as it lies in the cache."""
+"""The record of a Workspace in the cache."""
 
 import json
 import zlib
@@ -25,21 +25,21 @@ _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION,
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A Workspace: identity, what it asks for, and the status that stands in it.
+    """A Workspace: identity, spec and current status.
 
-    Spec and status are kept as JSON text, the latter packed: a tenth of the size of the parsed models. They are parsed when a pass needs
-    them, so a spec that cannot be parsed is a matter of the pass that reports it, not of the cache.
+    Spec and status are kept as JSON text, the latter compressed: a tenth of the size of the parsed models. They are parsed when a pass
+    needs them, so an invalid spec is reported by that pass and does not disturb the cache.
     """
 
     meta: Meta
-    """Its `unreadable` also says so of a spec that is too large or too deep; such a spec is not kept."""
+    """Its `unreadable` is also set for a spec that is too large or too deep; such a spec is not kept."""
     spec: bytes
     stored_status: bytes = b""
     has_finalizer: bool = False
     created: str = ""
-    """When it was created, as text that sorts by time."""
+    """Creation time, as text that sorts by time."""
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
-    """Those annotations that change what is done."""
+    """The annotations that affect the result."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -48,11 +48,11 @@ class WorkspaceRecord:
 
     @property
     def status(self) -> WorkspaceStatus:
-        """The status that stands in the Workspace, without the conditions of others."""
+        """The current status, without conditions of others."""
         return _status(self.stored_status)
 
     def fields(self) -> Mapping[str, Any]:
-        """Return the top-level fields that make up the spec."""
+        """Return the top-level fields of the spec."""
         fields: Mapping[str, Any] = orjson.loads(self.spec)
         return fields
 
@@ -92,15 +92,15 @@ def _packed(fields: Json) -> tuple[bytes, str]:
 
 
 def _as_stored(fields: Json) -> tuple[bytes, str]:
-    """Return a spec, read from a file, with numbers as the API server would store them, and why it cannot be stored; empty where it can."""
+    """Return a spec, read from a file, with numbers as the API server would store them, and why it cannot be stored; empty if it can."""
     try:
         return orjson.dumps(orjson.loads(json.dumps(fields))), ""
     except ValueError as error:
-        return b"", f"it is no JSON: {error}"
+        return b"", f"not JSON: {error}"
 
 
 def pack_status(status: Json) -> bytes:
-    """Return a status, given as JSON, as it is kept; of one that others have made large, or too deep to be written, our own part."""
+    """Return a status, given as JSON, in its stored form; if others made it too large or too deep to write, only our own fields."""
     try:
         text = orjson.dumps(status)
     except orjson.JSONEncodeError:
@@ -112,5 +112,5 @@ def pack_status(status: Json) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _status(stored: bytes) -> WorkspaceStatus:
-    """Return the status in `stored`; a pass asks for it several times."""
+    """Return the status in `stored`; cached, because a pass needs it several times."""
     return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {})

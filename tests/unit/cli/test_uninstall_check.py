@@ -13,5 +13,5 @@ async def test_it_counts_all_workspaces(server, run, expires):
         server.put(f"phi-{number}")
     server.rule = lambda query: 410 if expires and query.get("continue") else 0
     result = await ended(run("uninstall-check"))
-    assert (result.exit_code, f"{MANY} Workspaces are still there" in result.output) == (1, True)
+    assert (result.exit_code, f"{MANY} Workspaces still exist" in result.output) == (1, True)
     assert [query.get("limit") for query in server.lists] == ["500", "500", None if expires else "500"]

@@ -16,9 +16,11 @@ CHART = ChartId("oci://registry.example/charts/inferencepool", "v1.5.0")
 OTHER = ChartId("oci://registry.example/charts/inferencepool", "v1.4.0")
 ONE, TWO = ("a", "one"), ("a", "two")
 
+PODS, PORT = "InferencePool: selects the pods of the model server", "InferencePool: has the port of the model server"
+
 
 def report(*broken):
-    checks = [Check("it selects our pods", holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
+    checks = [Check(PODS, holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
     return Report("inferencepool", "v1.5.0", "", checks)
 
 
@@ -56,7 +58,7 @@ async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
 
 
 async def test_charts_are_told_apart():
-    looker = Looker(report(), report(("at our port", "found 1, not 2")))
+    looker = Looker(report(), report((PORT, "found 1, not 2")))
     looker.looks.look(CHART, ONE)
     looker.looks.look(OTHER, TWO)
     await looker.wait_told(ONE, TWO)
@@ -67,9 +69,9 @@ async def test_charts_are_told_apart():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param(HelmError(1, b"", b"no such host"), "Helm says: no such host", id="not fetched"),
-        pytest.param(OSError("no room"), "Helm says: no room", id="no room"),
-        pytest.param(report(("at our port", "found 1, not 2")), '"at our port": found 1, not 2', id="not right"),
+        pytest.param(HelmError(1, b"", b"no such host"), "Helm failed: no such host", id="not fetched"),
+        pytest.param(OSError("no room"), "Helm failed: no room", id="no room"),
+        pytest.param(report((PORT, "found 1, not 2")), f'"{PORT}": found 1, not 2', id="not right"),
         pytest.param(
             UnknownChartError("the values of chart x are not known"), "the values of chart x are not known", id="another chart"
         ),
@@ -107,7 +109,7 @@ async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_
             KeyError("x"),
             ChartFinding(
                 "ChartNotChecked",
-                "chart inferencepool v1.5.0 cannot be looked at (KeyError; the controller's log has more); it is tried again",
+                "chart inferencepool v1.5.0 cannot be checked (KeyError; see the controller's log); retrying",
             ),
             id="what nobody thought of",
         ),
@@ -127,8 +129,8 @@ async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
     await looker.wait_told(ONE)
     assert looker.looks.findings[CHART] == ChartFinding(
         "ChartNotChecked",
-        "chart inferencepool v1.5.0 cannot be looked at: Helm says: no such host; see whether the controller reaches the registry; it is "
-        "tried again",
+        "chart inferencepool v1.5.0 cannot be checked: Helm failed: no such host; check that the controller can reach the registry; "
+        "retrying",
     )
     await looker.looks.close()
     assert looker.told.empty()
@@ -136,9 +138,10 @@ async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
 
 def test_the_first_difference_is_told_with_a_way_to_see_all():
     assert finding(CHART, report()) == ChartFinding()
-    port, names = ("at our port", "found [], not [{'number': 5000}]"), ("and so has its Service", "found 'x', not 'y'")
-    see = "choose another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
-    said = "chart inferencepool v1.5.0 is not as its layout says: \"at our port\": found [], not [{'number': 5000}]"
+    port = (PORT, "found [], not [{'number': 5000}]")
+    names = ("endpoint picker: its Service has the expected name", "found 'x', not 'y'")
+    see = "use another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
+    said = f"chart inferencepool v1.5.0 does not match its layout: \"{PORT}\": found [], not [{{'number': 5000}}]"
     assert finding(CHART, report(port)) == ChartFinding("ChartCheckFailed", f"{said}; {see}", terminal=True)
     assert finding(CHART, report(port, names)).message == f"{said}, and 1 more differs; {see}"
     assert finding(CHART, report(port, names, names)).message == f"{said}, and 2 more differ; {see}"

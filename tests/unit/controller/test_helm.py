@@ -48,49 +48,53 @@ async def test_what_helm_prints_is_read(look):
     report = await look(values="inferencePool: {replicas: 1}", rendered="kind: DaemonSet\nmetadata: {name: x}\n---\n")
     assert (report.chart, report.version, report.holds) == ("inferencepool", "v1.5.0", False)
     found = {check.name: check.found for check in report.checks}
-    assert found["no object is made besides those that are known"] == "found ['DaemonSet'], not []"
+    assert found["the chart creates no objects of unknown kinds"] == "found ['DaemonSet'], not []"
 
 
 @pytest.mark.parametrize(
     ("printed", "said"),
     [
-        pytest.param({"chart": "- a"}, "Chart.yaml is no mapping", id="a list for Chart.yaml"),
-        pytest.param({"chart": ""}, "Chart.yaml has no name of at most 128 characters that print", id="no Chart.yaml"),
-        pytest.param({"chart": "name: [a]"}, "Chart.yaml has no name of at most 128 characters that print", id="a list for a name"),
+        pytest.param({"chart": "- a"}, "Chart.yaml is not a mapping", id="a list for Chart.yaml"),
+        pytest.param({"chart": ""}, "Chart.yaml has no name of at most 128 printable characters", id="no Chart.yaml"),
+        pytest.param({"chart": "name: [a]"}, "Chart.yaml has no name of at most 128 printable characters", id="a list for a name"),
         pytest.param(
-            {"chart": f"name: {'a' * 129}"}, "Chart.yaml has no name of at most 128 characters that print", id="a long name"
+            {"chart": f"name: {'a' * 129}"}, "Chart.yaml has no name of at most 128 printable characters", id="a long name"
         ),
         pytest.param(
             {"chart": 'name: "a\\e[31m"'},
-            "Chart.yaml has no name of at most 128 characters that print",
+            "Chart.yaml has no name of at most 128 printable characters",
             id="a name that does not print",
         ),
         pytest.param(
             {"chart": f"name: a\nversion: v{'9' * 5000}.0.0"},
-            "Chart.yaml has no version of at most 128 characters that print",
+            "Chart.yaml has no version of at most 128 printable characters",
             id="a version of 5,000 digits",
         ),
-        pytest.param({"values": "a: 1\n---\nb: 1"}, "values.yaml is no mapping", id="two documents of values"),
+        pytest.param({"values": "a: 1\n---\nb: 1"}, "values.yaml is not a mapping", id="two documents of values"),
         pytest.param(
             {"values": ALIASES},
-            "values.yaml stands for more than 50000 keys and values; write less, or make several of it",
+            "values.yaml has more than 50000 keys and values; shorten it, or split it",
             id="aliases",
         ),
         pytest.param(
             {"values": MERGES},
-            "values.yaml repeats too much by merge keys in line 7; write out what they stand for",
+            "values.yaml repeats too many values by merge keys in line 7; replace them with the keys and values",
             id="merge keys",
         ),
         pytest.param(
-            {"values": "[" * 60_000}, "values.yaml is nested deeper than 64 levels in line 1; write it flatter", id="brackets"
+            {"values": "[" * 60_000}, "values.yaml is nested deeper than 64 levels in line 1; reduce the nesting", id="brackets"
         ),
-        pytest.param({"rendered": "- a"}, "what it renders holds something that is no object", id="a list as an object"),
         pytest.param(
-            {"rendered": "- " * 60_000}, "what it renders is nested deeper than 64 levels in line 1; write it flatter", id="dashes"
+            {"rendered": "- a"}, "its rendered output contains a document that is not an object", id="a list as an object"
+        ),
+        pytest.param(
+            {"rendered": "- " * 60_000},
+            "its rendered output is nested deeper than 64 levels in line 1; reduce the nesting",
+            id="dashes",
         ),
         pytest.param(
             {"rendered": "a: !!bool b"},
-            "what it renders has the tag tag:yaml.org,2002:bool in line 1, which JSON does not know; write the value without it",
+            "its rendered output has the tag tag:yaml.org,2002:bool in line 1, which is not JSON; remove the tag",
             id="a tag",
         ),
         pytest.param({"rendered": "x" * 1_100_000}, "helm template printed more than 1048576 bytes", id="1.1 MB"),
@@ -123,7 +127,7 @@ async def test_objects_of_any_shape_are_judged(look, strange):
 async def test_what_is_found_is_quoted_in_part_and_prints(look):
     names = "\n---\n".join(f'kind: "K{n}\\e[31m"' for n in range(3000))
     report = await look(rendered=names)
-    found = {check.name: check.found for check in report.checks}["no object is made besides those that are known"]
+    found = {check.name: check.found for check in report.checks}["the chart creates no objects of unknown kinds"]
     assert len(found) < 300
     assert found.isprintable()
 
@@ -147,7 +151,7 @@ async def test_a_program_that_does_not_end_is_ended(tmp_path, monkeypatch):
     program = _program(tmp_path, "#!/bin/sh\nexec sleep 100\n")
     with pytest.raises(HelmError) as caught:
         await look_at_file(program, "chart")
-    assert words(caught.value) == "helm show did not end within 0 s"
+    assert words(caught.value) == "helm show timed out after 0 s"
 
 
 async def test_a_program_that_does_not_read_what_it_is_given_is_waited_for(tmp_path):

@@ -22,7 +22,7 @@ from workspace_ctrl.records.probes import LONGEST_NAME, MOST_NAMES, ProbeOutcome
 ANSWERED, FAILED, NOT_POSSIBLE = ProbeOutcome
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-LEFT_OUT = "left out: only the first 128 names of at most 253 characters that all print are taken"
+IGNORED = "its models: only the first 128 printable names of at most 253 characters are used"
 
 
 def listing(*names):
@@ -44,21 +44,21 @@ LISTS = [
     pytest.param(
         b'{"data": ["a", null, {"id": 1}, {"id": ["a"]}, {"name": "b"}, [], {"id": ""}, {"id": "d"}]}',
         ("d",),
-        f"7 of the models in it are {LEFT_OUT}",
+        f"ignored 7 of {IGNORED}",
         id="entries of every type",
     ),
-    pytest.param(listing("a", "b\x1b[31m"), ("a",), f"1 of the models in it is {LEFT_OUT}", id="a name with an escape"),
-    pytest.param(listing("a\u202eb", "\u2066", "c\nd", " e", "f"), ("f",), f"4 of the models in it are {LEFT_OUT}", id="bidi"),
-    pytest.param(listing("x" * 254, "y" * 253), ("y" * 253,), f"1 of the models in it is {LEFT_OUT}", id="a long name"),
-    pytest.param(listing(*NUMBERED), tuple(NUMBERED[:128]), f"72 of the models in it are {LEFT_OUT}", id="200 names"),
+    pytest.param(listing("a", "b\x1b[31m"), ("a",), f"ignored 1 of {IGNORED}", id="a name with an escape"),
+    pytest.param(listing("a\u202eb", "\u2066", "c\nd", " e", "f"), ("f",), f"ignored 4 of {IGNORED}", id="bidi"),
+    pytest.param(listing("x" * 254, "y" * 253), ("y" * 253,), f"ignored 1 of {IGNORED}", id="a long name"),
+    pytest.param(listing(*NUMBERED), tuple(NUMBERED[:128]), f"ignored 72 of {IGNORED}", id="200 names"),
     pytest.param(listing("a", "a", "b", "a"), ("a", "b"), "", id="the same name again"),
     pytest.param(
         listing(*["a"] * 100_000),
         (),
-        "no names are taken from it, because it is compressed, or too long",
+        "its model names are ignored, because it is compressed or too long",
         id="100,000 entries",
     ),
-    pytest.param(listing("x" * 900_000), (), "no names are taken from it, because it is compressed, or too long", id="900 KB"),
+    pytest.param(listing("x" * 900_000), (), "its model names are ignored, because it is compressed or too long", id="900 KB"),
 ]
 
 
@@ -79,7 +79,7 @@ async def asker():
 async def test_a_list_of_models_gives_so_many_names_that_print(asker, body, names, note):
     async with answering(body) as target:
         result = await asker.ask(target)
-    shown = f"GET {target.url}/v1/models answers 200"
+    shown = f"GET {target.url}/v1/models returned 200"
     expected = ProbeResult(ANSWERED, target.url, 200, f"{shown}; {note}" if note else shown, names)
     assert result == expected
 
@@ -123,7 +123,7 @@ def test_what_is_no_json_has_no_names(body):
 async def test_an_excerpt_of_a_body_prints(asker, body, excerpt):
     async with answering(body, status=500) as target:
         result = await asker.ask(target)
-    shown = f"GET {target.url}/v1/models answers 500"
+    shown = f"GET {target.url}/v1/models returned 500"
     assert result == ProbeResult(FAILED, target.url, 500, f"{shown}: {excerpt}" if excerpt else shown)
 
 
@@ -131,7 +131,7 @@ async def test_what_is_compressed_is_not_unpacked(asker):
     bomb = gzip.compress(b"[" * 20_000_000)
     async with answering(bomb, headers={"Content-Encoding": "gzip"}) as target:
         result = await asker.ask(target)
-    said = f"GET {target.url}/v1/models answers 200; no names are taken from it, because it is compressed, or too long"
+    said = f"GET {target.url}/v1/models returned 200; its model names are ignored, because it is compressed or too long"
     assert result == ProbeResult(ANSWERED, target.url, 200, said)
 
 
@@ -184,7 +184,7 @@ async def test_an_answer_without_an_end_ends(asker, beginning, again, outcome):
 async def test_what_takes_long_to_read_is_not_read_to_the_end_of_the_patience(asker, beginning, again):
     async with sending(beginning, again=again) as target:
         results = await asyncio.gather(*(asker.ask(target) for _ in range(16)))
-    assert {(result.outcome, "no answer within" in result.message) for result in results} == {(FAILED, False)}
+    assert {(result.outcome, "no response within" in result.message) for result in results} == {(FAILED, False)}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_what_is_no_answer_is_a_failure_in_words_that_print(asker, answer)
 async def test_a_body_that_trickles_is_given_up(asker):
     async with sending(CHUNKED, again=b"1\r\na\r\n", pause=0.1) as target, asyncio.timeout(10):
         result = await asker.ask(target)
-    assert result == ProbeResult(FAILED, target.url, None, f"GET {target.url}/v1/models: no answer within 2 s")
+    assert result == ProbeResult(FAILED, target.url, None, f"GET {target.url}/v1/models: no response within 2 s")
 
 
 async def test_a_name_that_no_header_can_hold_is_a_failure(server, asker):
@@ -247,12 +247,12 @@ async def test_an_error_that_nobody_thought_of_is_logged_once_and_the_requests_g
     with caplog.at_level(logging.ERROR):
         prober.follow(KEY, (TARGET,), None)
         await told.wait()
-        text = f"the request could not be made ({type(error).__name__}; the controller's log has more)"
+        text = f"the request failed in the controller ({type(error).__name__}; see its log)"
         assert prober.result(KEY) == ProbeResult(NOT_POSSIBLE, TARGET.url, message=text)
         await told.wait()
         assert prober.result(KEY) == ProbeResult(ANSWERED, TARGET.url, 200)
     await prober.close()
-    assert [record.getMessage() for record in caplog.records] == ["request for Workspace ns/phi could not be made"]
+    assert [record.getMessage() for record in caplog.records] == ["probe of Workspace ns/phi failed with an internal error"]
 
 
 async def test_whoever_is_told_and_fails_does_not_end_the_requests(caplog):

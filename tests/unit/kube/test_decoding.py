@@ -86,5 +86,5 @@ for _ in range(300):
     ],
 )
 def test_what_json_cannot_hold_is_refused_as_the_api_server_would(document):
-    with pytest.raises(RejectedError, match="cannot be written as JSON"):
+    with pytest.raises(RejectedError, match="cannot be encoded as JSON"):
         encode(document)

@@ -72,9 +72,9 @@ def test_a_class_that_knows_no_headers_is_said_where_they_are_asked_for():
     [
         (
             KTHENA,
-            "HTTPRoute default/workspace-phi-4-mini is there; kthena-router does not say more; kthena-router ignores timeouts",
+            "HTTPRoute default/workspace-phi-4-mini found; kthena-router writes no status; kthena-router ignores timeouts",
         ),
-        ("example.com/new", "example.com/new is not known here, so standard behaviour is expected of it"),
+        ("example.com/new", "example.com/new has not been tested with workspace-ctrl; standard behaviour is assumed"),
         ("networking.gke.io/gateway", "GKE Gateway ignores timeouts"),
         ("gateway.envoyproxy.io/gatewayclass-controller", "Envoy Gateway ignores the pool's failureMode"),
     ],

@@ -84,11 +84,13 @@ def test_somebody_else_s_route_is_checked_and_ours_goes_when_it_is_right():
 @pytest.mark.parametrize(
     ("live", "words_"),
     [
-        pytest.param(named(pools=()), f"does not lead to {OURS} (InferencePools: none); add to a rule: backendRefs:", id="nowhere"),
-        pytest.param(named(pools=("other",)), "(InferencePools: other)", id="to another pool"),
+        pytest.param(
+            named(pools=()), f"does not route to {OURS} (its InferencePools: none); add to a rule: backendRefs:", id="nowhere"
+        ),
+        pytest.param(named(pools=("other",)), "(its InferencePools: other)", id="to another pool"),
         pytest.param(
             named(RouteMatch(headers=("X-Gateway-Model-Name=gpt",))),
-            f"leads only requests for gpt to {OURS}, and the model is called {MODEL}",
+            f"routes only requests for gpt to {OURS}, but the model name is {MODEL}",
             id="for another model",
         ),
     ],

@@ -78,7 +78,7 @@ def with_terms(terms, **selector):
 
 def test_terms_are_not_multiplied_with_labels_without_end():
     labels = {f"label{number}": "" for number in range(1000)}
-    with pytest.raises(SpecError, match="has 1000 terms, each of which takes in all of resource, together more than 128 KiB"):
+    with pytest.raises(SpecError, match="has 1000 terms; with the requirements of resource in each, they exceed 128 KiB"):
         with_terms(1000, matchLabels=labels)
     for terms, given in ((1000, {"a": "b"}), (1, labels), (10, {f"label{number}": "x" * 63 for number in range(32)})):
         assert len(json.dumps(with_terms(terms, matchLabels=given))) < 1024 * 1024

@@ -104,7 +104,7 @@ def test_an_endpoint_picker_that_does_not_read_them_is_said():
 @pytest.mark.parametrize(
     ("objectives", "words_"),
     [
-        pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need names of their own", id="twice"),
+        pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need unique names", id="twice"),
         pytest.param([{"name": "a"}], "gateway.objectives[0].priority is not valid: Field required", id="no priority"),
         pytest.param([{"name": "a.b", "priority": 1}], "gateway.objectives[0].name is not valid", id="a dot"),
         pytest.param([{"name": "a", "priority": 2**31}], "gateway.objectives[0].priority is not valid", id="too important"),

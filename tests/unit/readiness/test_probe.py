@@ -19,8 +19,8 @@ from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import pack_status
 
-ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u answers 200", ("phi-4-mini-instruct",))
-FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u answers 503: no healthy upstream")
+ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u returned 200", ("phi-4-mini-instruct",))
+FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u returned 503: no healthy upstream")
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
@@ -34,17 +34,17 @@ def probing(result):
 @pytest.mark.parametrize(
     ("result", "decided", "state", "reason", "words"),
     [
-        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "is being tried", id="not yet"),
-        pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "answers 200", id="answered"),
+        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "sending a request", id="not yet"),
+        pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "returned 200", id="answered"),
         pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
-        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not tried with a request: no connection", id="no way"),
-        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K reports nothing", id="no way, and no status either"),
+        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not probed: no connection", id="no way"),
+        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K writes no status", id="no way, and no status either"),
         pytest.param(
             ANSWERED,
             decisions(model_names=("x",)),
             Status.FALSE,
             "ModelNameUnknown",
-            "serves phi-4-mini-instruct",
+            "does not serve x, but phi-4-mini-instruct",
             id="unknown name",
         ),
         pytest.param(replace(ANSWERED, models=()), decisions(), Status.TRUE, "ProbeAnswered", "", id="names not told"),

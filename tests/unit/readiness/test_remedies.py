@@ -24,10 +24,10 @@ def test_words_that_come_again_and_again_take_no_longer_than_others(words):
 @pytest.mark.parametrize(
     ("message", "advice"),
     [
-        ("chart 'inferencepool' version '1' not found", "Flux fetches the chart anew by itself"),
+        ("chart 'inferencepool' version '1' not found", "Flux fetches the chart again"),
         (
             f"system:serviceaccount:{'n' * 63}:{'s' * 253} cannot create resource",
-            "give the ServiceAccount with which Flux installs its rights back, or create it anew",
+            "restore the ServiceAccount that Flux uses for the installation, with its RBAC rules",
         ),
     ],
 )

@@ -205,9 +205,9 @@ def test_the_url_inside_the_cluster_is_that_of_the_gateway_s_service():
 
 def test_ready_says_how_to_ask_for_the_model():
     found = find(status(workspace(), READY, decisions(), NOW).conditions, "Ready").message
-    assert found == "the model answers at http://gateway.example/default/workspace-phi-4-mini; its name is phi-4-mini-instruct"
+    assert found == "model is served at http://gateway.example/default/workspace-phi-4-mini; model name: phi-4-mini-instruct"
     nowhere = decisions(parents=(parent(gateway=gateway(addresses=())),), model_names=())
-    assert find(status(workspace(), READY, nowhere, NOW).conditions, "Ready").message.endswith("which tells no address")
+    assert find(status(workspace(), READY, nowhere, NOW).conditions, "Ready").message.endswith("the Gateway reports no address")
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def workspace(**fields):
         pytest.param({"inference": {"x" * MAX_SPEC_BYTES: 1}}, "it is larger than 256 KiB", id="a large key"),
         pytest.param({"inference": [{}] * 100_000}, "it is larger than 256 KiB", id="wide"),
         pytest.param({"inference": 2**70}, "", id="a number beyond 64 bits"),
-        pytest.param({"inference": 10**4000}, "it is no JSON: number is infinity when parsed as double: line 1", id="no number"),
-        pytest.param({"inference": "\ud800"}, "it is no JSON: no low surrogate in string: line 1", id="half a character"),
+        pytest.param({"inference": 10**4000}, "not JSON: number is infinity when parsed as double: line 1", id="no number"),
+        pytest.param({"inference": "\ud800"}, "not JSON: no low surrogate in string: line 1", id="half a character"),
     ],
 )
 def test_a_spec_that_is_not_read_is_not_kept(fields, unreadable):
