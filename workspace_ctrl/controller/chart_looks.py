@@ -13,14 +13,14 @@ from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, words
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
 logger = logging.getLogger(__name__)
 
-_FIRST_DELAY: Final = 15.0
-"""Seconds until a chart that was not right is looked at again; then twice as long each time."""
-_LONGEST_DELAY: Final = 600.0
+_POLICY: Final = BackoffPolicy(first=15.0, longest=600.0)
+"""Of looks at a chart that was not right."""
 
 
 class ChartLooks:
@@ -33,7 +33,7 @@ class ChartLooks:
         self._changed = changed
         self._look = look
         self._interested: dict[ChartId, set[Key]] = {}
-        self._tries: dict[ChartId, int] = {}
+        self._backoffs: dict[ChartId, Backoff] = {}
         self._tasks: dict[ChartId, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self.findings: dict[ChartId, ChartFinding] = {}
@@ -63,8 +63,9 @@ class ChartLooks:
                 logger.info("chart %s matches its layout", chart)
                 return
             logger.warning("%s", found.message)
-            tries = self._tries[chart] = self._tries.get(chart, 0) + 1
-            await asyncio.sleep(min(_FIRST_DELAY * 2.0 ** (tries - 1), _LONGEST_DELAY))
+            now = asyncio.get_running_loop().time()
+            backoff = self._backoffs[chart] = self._backoffs.get(chart, Backoff(_POLICY)).again(now)
+            await asyncio.sleep(backoff.delay)
             del self.findings[chart]
         finally:
             self._tasks.pop(chart, None)

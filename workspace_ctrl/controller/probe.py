@@ -6,11 +6,11 @@ every other link holds, so what is broken anyway costs nothing.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workspace_ctrl.controller.asking import Asker
+from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.readiness.agreement import Agreement, pace
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
@@ -93,7 +93,7 @@ class Prober:
 
     def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
         # Only ever sooner, so that Workspaces of one Gateway are not asked for together, and none later than it should.
-        delay = probed.agreement.delay(pace(self._interval, len(self._probed)), took) * random.uniform(0.8, 1.0)  # noqa: S311
+        delay = jittered(probed.agreement.delay(pace(self._interval, len(self._probed)), took), 0.8, 1.0)
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
     def _start(self, key: Key, probed: _Probed) -> None:

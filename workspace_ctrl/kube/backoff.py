@@ -1,5 +1,6 @@
 """Exponential backoff: when a failed or repeated operation may be tried again."""
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,3 +47,8 @@ class Backoff:
         """Return the backoff after an attempt at `now`."""
         is_first = now > self.due_at + self.policy.reset_after
         return Backoff(self.policy, 1 if is_first else self.attempts + 1, now)
+
+
+def jittered(seconds: float, least: float, most: float) -> float:
+    """Return `seconds` times a random factor from `least` to `most`, so that many who failed together do not come back together."""
+    return seconds * random.uniform(least, most)  # noqa: S311

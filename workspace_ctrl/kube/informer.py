@@ -15,8 +15,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from sys import intern
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import (
     ApiError,
@@ -40,7 +41,9 @@ _PAGE = 100
 _WATCH_SECONDS = (270, 330)
 _SHORTEST_WATCH = 1.0
 """A watch that the server ends sooner than this, in seconds, was not served but turned away."""
-_RETRY_SECONDS = (0.2, 10.0)
+_POLICY: Final = BackoffPolicy(first=0.4, longest=10.0)
+"""Of watches that broke."""
+_JITTER: Final = (0.5, 1.5)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
 _SMALLER_PAGE = 5
@@ -101,7 +104,7 @@ class Informer(Generic[RecordT]):
         self._changed = changed
         self._served = served
         self._restarted = restarted
-        self._failures = 0
+        self._backoff = Backoff(_POLICY)
         self._version = ""
         """Resource version to watch from; empty where a new list is needed."""
         self._can_stream = True
@@ -142,7 +145,7 @@ class Informer(Generic[RecordT]):
             except ApiError as error:
                 cause, pause = "broken", self._fail(error)
             self._restarted(cause)
-            await asyncio.sleep(_jittered(pause))
+            await asyncio.sleep(jittered(pause, *_JITTER))
 
     async def _list_and_watch(self) -> None:
         if not self._version and self._can_stream:
@@ -250,15 +253,15 @@ class Informer(Generic[RecordT]):
 
     def _fail(self, error: ApiError) -> float:
         """Tell of the first failure in a row; return in how many seconds to try again."""
-        self._failures += 1
-        level = logging.WARNING if self._failures == 1 else logging.DEBUG
+        self._backoff = self._backoff.again(asyncio.get_running_loop().time())
+        level = logging.WARNING if self._backoff.attempts == 1 else logging.DEBUG
         logger.log(level, "%s; retrying", error)
-        return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
+        return max(self._backoff.delay, error.retry_after)
 
     def _recover(self) -> None:
-        if self._failures:
+        if self._backoff.attempts:
             logger.info("watch of %s restored", self.resource.plural)
-            self._failures = 0
+            self._backoff = Backoff(_POLICY)
 
     def _find(self) -> None:
         was_missing, self.is_missing = self.is_missing, False
@@ -307,8 +310,3 @@ def _version_of(item: Mapping[str, Any]) -> int:
         return int(item["metadata"]["resourceVersion"])
     except (TypeError, LookupError, ValueError):
         raise RetryableError(_NO_OBJECT) from None
-
-
-def _jittered(seconds: float) -> float:
-    """Return `seconds`, made so different each time that many watches which broke together do not come back together."""
-    return seconds * random.uniform(0.5, 1.5)  # noqa: S311

@@ -8,13 +8,13 @@ quick one wins, and whoever has missed something is refused instead of believed.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, ForbiddenError, NotFoundError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -190,7 +190,7 @@ class LeaseLock:
         """Renew the Lease; return when it is lost."""
         pause = self._times.interval
         while True:
-            await asyncio.sleep(min(pause * random.uniform(0.9, 1.1), max(self._held_until - self._clock(), 0.0)))  # noqa: S311
+            await asyncio.sleep(min(jittered(pause, 0.9, 1.1), max(self._held_until - self._clock(), 0.0)))
             left = self._held_until - self._clock()
             if left <= 0:
                 logger.warning("%s was not renewed in time", self.title)
@@ -246,7 +246,7 @@ class LeaseLock:
         except (ApiError, TimeoutError):
             return self._times.retry
         wait = self._sighting.free_at(self._identity) - self._clock()
-        return max(wait, self._times.retry * random.uniform(0.5, 1.0))  # noqa: S311
+        return max(wait, jittered(self._times.retry, 0.5, 1.0))
 
     async def _read(self) -> None:
         try:

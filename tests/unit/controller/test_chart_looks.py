@@ -9,12 +9,14 @@ from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.controller import chart_looks
 from workspace_ctrl.controller.chart_looks import ChartLooks, finding
 from workspace_ctrl.controller.helm import ChartUnreadableError, Report
+from workspace_ctrl.kube.backoff import BackoffPolicy
 from workspace_ctrl.planning.chart_check import Check
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
 CHART = ChartId("oci://registry.example/charts/inferencepool", "v1.5.0")
 OTHER = ChartId("oci://registry.example/charts/inferencepool", "v1.4.0")
 ONE, TWO = ("a", "one"), ("a", "two")
+AT_ONCE = BackoffPolicy(first=0.0, longest=0.0)
 
 PODS, PORT = "InferencePool: selects the pods of the model server", "InferencePool: has the port of the model server"
 
@@ -78,7 +80,7 @@ async def test_charts_are_told_apart():
     ],
 )
 async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_wait(monkeypatch, caplog, answer, words):
-    monkeypatch.setattr(chart_looks, "_FIRST_DELAY", 0.0)
+    monkeypatch.setattr(chart_looks, "_POLICY", AT_ONCE)
     looker = Looker(answer, report())
     looker.looks.look(CHART, ONE)
     with caplog.at_level("WARNING"):
@@ -87,6 +89,21 @@ async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_
     looker.looks.look(CHART, ONE)
     await looker.wait_told(ONE)  # that it is worth asking again
     assert len(looker.asked) == 1
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings == {CHART: ChartFinding()}
+    await looker.looks.close()
+
+
+async def test_a_chart_that_is_never_right_is_looked_at_again_however_often_it_was(monkeypatch):
+    monkeypatch.setattr(chart_looks, "_POLICY", AT_ONCE)
+    often = 1100  # so many doublings are more than a float can hold
+    looker = Looker(*[OSError("no room")] * often, report())
+    for _ in range(often):
+        looker.looks.look(CHART, ONE)
+        await looker.wait_told(ONE)
+        looker.looks.look(CHART, ONE)
+        await looker.wait_told(ONE)
     looker.looks.look(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.findings == {CHART: ChartFinding()}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
 
 POLICY = BackoffPolicy(first=0.5, longest=4.0, reset_after=10.0)
 
@@ -42,3 +42,15 @@ def test_it_is_due_exactly_from_its_moment_on(pauses):
         assert backoff.is_due(now) == (now >= backoff.due_at)
         backoff = backoff.again(now)
         assert 0 < backoff.delay <= POLICY.longest
+
+
+@pytest.mark.parametrize(("least", "most"), [(0.5, 1.5), (0.8, 1.0)])
+def test_jitter_spreads_waits_over_all_it_may_and_no_further(least, most):
+    waits = [jittered(10.0, least, most) for _ in range(1000)]
+    tenth = most - least  # of what it spreads ten seconds over
+    assert 10 * least <= min(waits) < 10 * least + tenth
+    assert 10 * most - tenth < max(waits) <= 10 * most
+
+
+def test_no_wait_stays_none():
+    assert jittered(0.0, 0.5, 1.5) == 0.0
