@@ -94,5 +94,5 @@ def test_what_flux_leaves_behind_without_its_service_account_is_deleted(installe
         installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
         for item in workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi"):
             workspaces.wait_gone(installed, plane_namespace, item["kind"], item["metadata"]["name"])
-        assert any("Flux has left" in line for line in controller.log)
+        assert any("which Flux left behind" in line for line in controller.log)
         assert workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi") == []
