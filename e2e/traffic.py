@@ -36,13 +36,13 @@ class Traffic:
         self._reader: threading.Thread | None = None
         self._row = 0
         self._counting = False
-        self.answers: Counter[int] = Counter()
+        self.query_results: Counter[int] = Counter()
         """HTTP status, or 0 for no answer within 10 s → number of requests, since all was well at the beginning."""
 
     @property
     def lost(self) -> dict[int, int]:
-        """Those of `answers` that are none."""
-        return {status: count for status, count in sorted(self.answers.items()) if status != HTTPStatus.OK}
+        """Those of `query_results` that are none."""
+        return {status: count for status, count in sorted(self.query_results.items()) if status != HTTPStatus.OK}
 
     def __enter__(self) -> Self:
         """Begin, and wait until all is well."""
@@ -68,7 +68,7 @@ class Traffic:
         with self._news:
             self._row = 0
             if not self._news.wait_for(lambda: self._row >= row, _PATIENCE_SECONDS):
-                raise AssertionError(f"{self._url} does not answer steadily: {dict(self.answers)}")
+                raise AssertionError(f"{self._url} does not answer steadily: {dict(self.query_results)}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Send no more requests, and wait for the answers to those that are under way."""
@@ -92,5 +92,5 @@ class Traffic:
             with self._news:
                 self._row = self._row + 1 if status == HTTPStatus.OK else 0
                 if self._counting:
-                    self.answers[status] += 1
+                    self.query_results[status] += 1
                 self._news.notify_all()

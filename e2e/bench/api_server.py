@@ -15,7 +15,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from e2e.bench.recording import Identity, Template, identity, load
-from workspace_ctrl.controller.kinds import WATCHED
+from workspace_ctrl.cache.watches import WATCHED
 
 _BOOKMARK_SECONDS = 60.0
 _VERSION = "1000000"

@@ -14,7 +14,7 @@ from e2e.bench.stages import stage
 from e2e.bench.usage import quiet
 from e2e.cluster import Cluster
 from e2e.controller import ControllerProcess
-from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.cache.watches import WORKSPACE
 
 _ROUNDS = 5
 _SPACE = "good"

@@ -14,7 +14,7 @@ import aiohttp
 import yaml
 
 from e2e.bench.errors import BenchmarkError
-from workspace_ctrl.controller.kinds import BY_KIND
+from workspace_ctrl.cache.watches import BY_KIND
 from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.kube.store import Key
 

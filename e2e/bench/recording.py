@@ -15,7 +15,7 @@ from e2e import workspaces
 from e2e.cluster import Cluster, Form, down, up
 from e2e.controller import ControllerProcess
 from workspace_ctrl.api.labels import HASH_ANNOTATION
-from workspace_ctrl.controller.kinds import WATCHED, WatchedKind
+from workspace_ctrl.cache.watches import WATCHED, WatchedKind
 from workspace_ctrl.planning.manifests import Manifest, manifest_hash
 from workspace_ctrl.planning.preview import preview
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings

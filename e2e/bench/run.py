@@ -34,7 +34,7 @@ from e2e.bench.usage import Usage, lag_buckets, quiet, usage
 from e2e.cluster import Cluster
 from e2e.cluster.settings import free_port
 from e2e.controller import ACTOR, ControllerProcess
-from workspace_ctrl.controller.kinds import BY_KIND, HELM_RELEASE, WORKSPACE
+from workspace_ctrl.cache.watches import BY_KIND, HELM_RELEASE, WORKSPACE
 from workspace_ctrl.kube.store import Key
 
 _IDLE_SECONDS = 60.0

@@ -47,8 +47,8 @@ class Control:
         try:
             with unixsocket.connected(self._places.control_socket, ANSWER_SECONDS) as connection:
                 connection.sendall(json.dumps(order).encode() + b"\n")
-                with connection.makefile() as answers:
-                    answer: dict[str, Any] = json.loads(answers.readline() or "{}")
+                with connection.makefile() as query_results:
+                    answer: dict[str, Any] = json.loads(query_results.readline() or "{}")
         except OSError as error:
             raise ClusterError(f"the supervisor of {self._places.name} does not answer: {error}") from error
         if "programs" not in answer:

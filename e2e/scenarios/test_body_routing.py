@@ -116,9 +116,9 @@ def test_no_request_is_lost_while_it_comes_and_a_router_that_is_down_is_told(ser
             workspaces.wait_ready(cluster, namespace, "two", "Ready")
             workspaces.wait_ready(cluster, namespace, "two", "BodyRoutingReady")
             wait_by_body(cluster, namespace, "two", "true")
-            answers = coming.stop()
-        print("while the router comes:", dict(answers))
-        assert set(answers) == {"200"}
+            query_results = coming.stop()
+        print("while the router comes:", dict(query_results))
+        assert set(query_results) == {"200"}
         # Drift detection leaves the number of replicas to others, so this lasts.
         cluster.kubectl("scale", f"deployment/{ROUTER}", "-n", gateways, "--replicas=0", actor="user")
         for name in PRESETS:

@@ -106,7 +106,9 @@ def upgrade(cluster, namespace, behind, failure_mode, options, capsys):
             traffic.wait_answered()
         with capsys.disabled():
             what = "chart alone" if options else "chart and picker"
-            print(f"\n  1.4.0 to 1.5.0, {what}, {failure_mode}: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
+            print(
+                f"\n  1.4.0 to 1.5.0, {what}, {failure_mode}: of {traffic.query_results.total()} requests lost {traffic.lost or 0}"
+            )
         found = workspaces.get(cluster, namespace, "inferencepool", RELEASE)
         assert found["metadata"]["uid"] == uid  # in place
         assert found["spec"]["endpointPickerRef"]["failureMode"] == failure_mode
@@ -118,7 +120,7 @@ def upgrade(cluster, namespace, behind, failure_mode, options, capsys):
         assert after["spec"]["template"] != before["spec"]["template"]
         assert after["spec"]["strategy"]["type"] == "Recreate"
         assert len(workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")) == 1
-        assert traffic.answers[200] > 0
+        assert traffic.query_results[200] > 0
 
 
 FORK = "another-inferencepool"
@@ -150,7 +152,7 @@ def test_no_request_is_lost_when_another_chart_takes_its_place(serving_cluster, 
             workspaces.wait_ready(cluster, namespace, "phi")
             traffic.wait_answered()
         with capsys.disabled():
-            print(f"\n  another chart: of {traffic.answers.total()} requests lost {traffic.lost or 0}")
+            print(f"\n  another chart: of {traffic.query_results.total()} requests lost {traffic.lost or 0}")
         assert traffic.lost == {}
         for kind in ("helmrelease", "ocirepository", "inferencepool"):
             assert names_of(cluster, namespace, kind) == {f"phi-{FORK}"}

@@ -11,7 +11,7 @@ from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
 from tests.chart.helm import render
-from workspace_ctrl.controller.kinds import GATEWAY_SIDE, WATCHED
+from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 
 MOST_MEMORY = 100 * 2**20
 GRANTED = {"services", "configmaps", "deployments", "pods"}

@@ -70,7 +70,7 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
         workspaces.wait_ready(cluster, namespace, NAME)
         seconds = time.monotonic() - started
         url = workspaces.get(cluster, namespace, "workspace", NAME)["status"]["gateway"]["url"]
-        answers = chats(cluster, url, "phi-4-mini-instruct", "what is a gateway?", REQUESTS)
+        query_results = chats(cluster, url, "phi-4-mini-instruct", "what is a gateway?", REQUESTS)
         refused = chat_without_tokens(cluster, url, "phi-4-mini-instruct")
         assert (refused.status, "max tokens" in refused.text) == (HTTPStatus.BAD_REQUEST, True), refused
         with capsys.disabled():
@@ -79,10 +79,10 @@ def test_the_quickstart_answers_through_the_gateway(serving_cluster, namespace, 
                 print(f"  creation to first wave written:     {first_wave_milliseconds(cluster, namespace):.0f} ms")
                 print(f"  writes of the controller:           {controller.writes(namespace).total()}")
         # From the first one on: GatewayReady must not be hasty.
-        assert [answer.status for answer in answers] == [200] * REQUESTS
-        assert {answer.content for answer in answers} == {"what is a gateway?"}
+        assert [answer.status for answer in query_results] == [200] * REQUESTS
+        assert {answer.content for answer in query_results} == {"what is a gateway?"}
         pods = workspaces.items(cluster, namespace, "pod", f"kaito.sh/workspace={NAME}")
-        assert {answer.pod for answer in answers} == {pod["metadata"]["name"] for pod in pods}
+        assert {answer.pod for answer in query_results} == {pod["metadata"]["name"] for pod in pods}
         assert url.endswith(f"/{namespace}/{NAME}")
 
         table = cluster.kubectl("get", "helmrelease", f"{NAME}-inferencepool", "-n", namespace)

@@ -81,8 +81,8 @@ def test_a_model_on_several_nodes_is_served_by_its_leader_alone(serving_cluster,
         pool = workspaces.get(cluster, namespace, "inferencepool", "llama-inferencepool")
         selector = pool["spec"]["selector"]["matchLabels"]
         assert pods_of(cluster, namespace, ",".join(f"{key}={value}" for key, value in selector.items())) == {"llama-0"}
-        answers = chats(cluster, url_of(cluster, namespace, "llama"), "llama-3.3-70b-instruct", "who leads?", REQUESTS)
-        assert {(answer.status, answer.pod) for answer in answers} == {(200, "llama-0")}
+        query_results = chats(cluster, url_of(cluster, namespace, "llama"), "llama-3.3-70b-instruct", "who leads?", REQUESTS)
+        assert {(answer.status, answer.pod) for answer in query_results} == {(200, "llama-0")}
         # Clients inside the cluster that use the Service meet the leader, too.
         inside = json.loads(fetch(cluster, f"http://llama.{namespace}.svc.cluster.local/v1/models").text)
         assert inside["data"][0]["id"] == "llama-3.3-70b-instruct"
@@ -95,9 +95,9 @@ def test_pods_of_others_share_the_requests_and_are_never_written(serving_cluster
     with ControllerProcess(cluster, "--gateway", gateway) as controller:
         workspaces.apply(cluster, namespace, document)
         workspaces.wait_ready(cluster, namespace, "mine")
-        answers = chats(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "who are you?", REQUESTS)
-        assert {answer.status for answer in answers} == {200}
-        assert {answer.pod for answer in answers} == pods_of(cluster, namespace, "app=llama-cpp")
+        query_results = chats(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "who are you?", REQUESTS)
+        assert {answer.status for answer in query_results} == {200}
+        assert {answer.pod for answer in query_results} == pods_of(cluster, namespace, "app=llama-cpp")
         written = {call[1] for call in controller.writes(namespace)}
         assert not {entry for entry in written if entry.startswith(("deployments", "services"))}
 

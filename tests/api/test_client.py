@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workspace_ctrl.controller.kinds import DEPLOYMENT, SERVICE
+from workspace_ctrl.cache.watches import DEPLOYMENT, SERVICE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, load_configuration, open_connection
 from workspace_ctrl.kube.errors import (

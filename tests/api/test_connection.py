@@ -10,7 +10,7 @@ import yaml
 from aiohttp import web
 
 from tests.faults import proxy as faults
-from workspace_ctrl.controller.kinds import SERVICE
+from workspace_ctrl.cache.watches import SERVICE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import ConnectionConfigError, load_configuration, open_connection
 from workspace_ctrl.kube.errors import RetryableError

@@ -36,10 +36,10 @@ def server(installed, connection, plane_namespace):
             assert response.status in {201, 400, 422}, found
             return "" if response.ok else found["message"]
 
-    async def answers(documents):
+    async def query_results(documents):
         return await asyncio.gather(*(answer(document, version=VERSIONS[n % 2]) for n, document in enumerate(documents)))
 
-    answer.all = answers
+    answer.all = query_results
     return answer
 
 

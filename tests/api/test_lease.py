@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from workspace_ctrl.controller.kinds import CONFIG_MAP
+from workspace_ctrl.cache.watches import CONFIG_MAP
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import load_configuration, open_connection
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from workspace_ctrl.controller.asking import Credentials
-from workspace_ctrl.controller.credentials import credentials_reader
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.probe.credentials import credentials_reader
+from workspace_ctrl.probe.probe_client import Credentials
 
 
 @pytest.fixture

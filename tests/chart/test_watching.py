@@ -13,10 +13,10 @@ from e2e.cluster.places import REPOSITORY
 from tests.unit.factories import quickstart, workspace
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.metrics import Metrics
-from workspace_ctrl.controller.reports import Drop, Result, StatusChange
+from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.telemetry.metrics import Metrics
+from workspace_ctrl.telemetry.observer import Drop, Result, StatusChange
 
 NAME = re.compile(r"\bworkspace_ctrl_[a-z_]+")
 SELECTION = re.compile(rf"({NAME.pattern})(?:\{{([^}}]*)\}})?")

@@ -6,7 +6,7 @@ import pytest
 
 from e2e.controller import ControllerProcess
 from tests.faults import aftermath
-from workspace_ctrl.controller.kinds import WATCHED
+from workspace_ctrl.cache.watches import WATCHED
 
 COUNT = 50
 

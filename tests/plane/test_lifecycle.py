@@ -9,8 +9,8 @@ import pytest
 from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
-from workspace_ctrl.controller.kinds import WATCHED
-from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.cache.watches import WATCHED
+from workspace_ctrl.settings.process import Settings
 
 CALL_BUDGET = 9
 """Finalizer, dry-run, workload, Service, OCIRepository, HelmRelease, HTTPRoute and two status writes."""

@@ -10,7 +10,7 @@ from e2e.bench import recording
 from e2e.bench.api_server import ApiServer, served
 from e2e.bench.client import connect
 from e2e.controller import ControllerProcess
-from workspace_ctrl.controller.kinds import WATCHED
+from workspace_ctrl.cache.watches import WATCHED
 
 COUNT = 3
 FREE_FORM = {"managedFields", "annotations", "labels", "matchLabels"}

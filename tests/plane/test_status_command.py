@@ -16,7 +16,7 @@ from e2e.waiting import until
 from tests.faults import proxy as faults
 from workspace_ctrl.cli import status as status_module
 from workspace_ctrl.cli.main import main
-from workspace_ctrl.cli.watching import WorkspaceDeletedError, WorkspaceWatch
+from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube import pager
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import load_configuration, open_connection

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from workspace_ctrl.catalog.loading import Row, load
+from workspace_ctrl.catalog.data_files import Row, load
 
 Path = tuple[str, ...]
 """Path of a value as a list of keys, because a user's key may contain dots."""

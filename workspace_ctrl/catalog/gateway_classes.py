@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final, Literal
 
-from workspace_ctrl.catalog.loading import Row, load
+from workspace_ctrl.catalog.data_files import Row, load
 
 NO_PROVIDER: Final = "none"
 

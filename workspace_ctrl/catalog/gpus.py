@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import Field
 
-from workspace_ctrl.catalog.loading import Row, load
+from workspace_ctrl.catalog.data_files import Row, load
 
 _MIB_PER_GIB = 1024
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.catalog.data_files import Row, load, suggestion
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus
-from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 """KAITO v0.7's default for a Workspace without an instance type."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.loading import Row, load, suggestion
+from workspace_ctrl.catalog.data_files import Row, load, suggestion
 
 _BYTES_PER_ELEMENT = 2
 """vLLM stores keys and values in 16 bits by default."""

@@ -11,8 +11,8 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, look_at_file, words
-from workspace_ctrl.records.charts import ChartId
+from workspace_ctrl.helm.helm import ChartUnreadableError, Report, look_at_file, render_and_check, words
+from workspace_ctrl.model.chart_verdicts import ChartId
 
 
 @click.group("chart")
@@ -46,7 +46,9 @@ def check_command(*, reference: str, version: str | None, insecure: bool, layout
     chart = ChartId(reference, version or "", layout=layout, insecure=insecure)
     is_remote = reference.startswith("oci://")
     try:
-        report = asyncio.run(look_at(program, chart) if is_remote else look_at_file(program, reference, version or "", layout))
+        report = asyncio.run(
+            render_and_check(program, chart) if is_remote else look_at_file(program, reference, version or "", layout)
+        )
     except HelmError as error:
         raise click.ClickException(f"{reference}: Helm failed: {words(error)}") from None
     except ChartUnreadableError as error:

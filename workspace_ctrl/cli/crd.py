@@ -4,7 +4,7 @@ import click
 
 from workspace_ctrl.api.crd import crd
 from workspace_ctrl.api.reference import reference
-from workspace_ctrl.cli.printing import to_yaml
+from workspace_ctrl.cli.output import to_yaml
 
 
 @click.command("crd")

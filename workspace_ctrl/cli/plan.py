@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from workspace_ctrl.api.documents import DocumentError, parse_documents
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
-from workspace_ctrl.cli.facts import facts
+from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
-from workspace_ctrl.cli.printing import to_yaml
+from workspace_ctrl.cli.output import to_yaml
+from workspace_ctrl.cli.summaries import facts
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.preview import Preview, preview, preview_body_routers
 from workspace_ctrl.planning.settings import PlanSettings
@@ -69,7 +69,7 @@ def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
     """Yield the objects in `file`, including the items of Lists."""
     try:
         documents = parse_documents(file.read())
-    except (DocumentError, UnicodeDecodeError) as error:
+    except (YamlError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{file.name} {error}") from None
     for document in documents:
         items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None

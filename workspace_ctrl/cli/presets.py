@@ -11,7 +11,7 @@ from rich.table import Table
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.instance_types import InstanceType, find_instance_type, instance_types
 from workspace_ctrl.catalog.presets import PresetModel, find_preset, presets
-from workspace_ctrl.cli.printing import to_yaml
+from workspace_ctrl.cli.output import to_yaml
 
 _Entries: TypeAlias = Sequence[PresetModel | InstanceType]
 _PRESET_COLUMNS = ("NAME", "PARAMS", "GIB", "CONTEXT", "GATED", "HUGGING FACE")

@@ -9,13 +9,13 @@ from typing import Unpack
 
 import click
 
-from workspace_ctrl.cli.connecting import configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.cli.installation import InstallationOptions, helm_of, installation_options, plan_settings, read_settings_file
-from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
-from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
-from workspace_ctrl.controller.scope import Scope
-from workspace_ctrl.controller.settings import Settings
-from workspace_ctrl.controller.shell import run
+from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
+from workspace_ctrl.process.kopf_process import run
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.settings.scope import Scope
 
 _PORT = click.IntRange(0, 65535)
 

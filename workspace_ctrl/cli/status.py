@@ -15,11 +15,11 @@ from rich.live import Live
 from rich.text import Text
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
-from workspace_ctrl.cli.connecting import configuration_of, connection_options
-from workspace_ctrl.cli.printing import to_yaml
+from workspace_ctrl.cache.watches import WORKSPACE
+from workspace_ctrl.cli.connection_options import configuration_of, connection_options
+from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url
-from workspace_ctrl.cli.watching import WorkspaceDeletedError, WorkspaceWatch
-from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError

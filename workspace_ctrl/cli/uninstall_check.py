@@ -7,14 +7,14 @@ from typing import Any, Final
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
-from workspace_ctrl.cli.connecting import configuration_of, connection_options
-from workspace_ctrl.controller.kinds import HELM_RELEASE, OCI_REPOSITORY, OURS, WORKSPACE
-from workspace_ctrl.controller.scope import Scope, SelectorError, parse_selector
+from workspace_ctrl.cache.watches import HELM_RELEASE, OCI_REPOSITORY, OURS, WORKSPACE
+from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
 
 _NAMED: Final = 3
 _LOOK_AGAIN_SECONDS: Final = 1.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from workspace_ctrl.records.flux import HelmRelease
-from workspace_ctrl.records.parts import PartId
+from workspace_ctrl.records.inventory import ChartObjectId
 
 _SETTLED_AFTER: Final = 2.0
 """Seconds: what Flux writes to several objects comes by several watches, the release's own among them, in any order."""
@@ -22,7 +22,7 @@ class DriftDetector:
     has_drifted: bool = False
     """Whether an edit was seen for which Flux has not been asked to reconcile yet."""
 
-    def observe(self, release: HelmRelease | None, digest: str, parts: Mapping[PartId, int], now: float) -> "DriftDetector":
+    def observe(self, release: HelmRelease | None, digest: str, parts: Mapping[ChartObjectId, int], now: float) -> "DriftDetector":
         """Return the detector at `now`."""
         if release is None or release.is_busy or not release.has_installed(digest):
             return replace(self, release=0, has_drifted=False)

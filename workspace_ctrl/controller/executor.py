@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from workspace_ctrl.api.documents import TENANTS
 from workspace_ctrl.api.labels import (
     API_VERSION,
     FIELD_MANAGER,
@@ -19,37 +18,38 @@ from workspace_ctrl.api.labels import (
     REQUESTED_AT_ANNOTATION,
 )
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.yaml_documents import TENANTS
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dynamic_watches import DynamicWatches
+from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
-from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.chart_looks import ChartLooks
-from workspace_ctrl.controller.kinds import CONFIG_MAP, HELM_RELEASE, PART_RESOURCES, RESOURCES, WORKSPACE
-from workspace_ctrl.controller.references import References
-from workspace_ctrl.controller.settings import Settings
 from workspace_ctrl.controller.state import Rejection, WorkspaceState
+from workspace_ctrl.helm.verifier import ChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
+from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.query_results import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
-    AskFlux,
     Delete,
-    LookAtChart,
-    Question,
+    DryRunWorkload,
+    Prune,
+    Query,
     ReadConfig,
     ReadScale,
+    RequestReconcile,
     Resume,
     SetFinalizer,
     Step,
-    Sweep,
-    TryWorkload,
+    VerifyChart,
 )
-from workspace_ctrl.records.answers import ConfigContent, DryRun, ScaleSelector
-from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+from workspace_ctrl.settings.process import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Executor:
     """Carries out steps on the API server; rejections become problems."""
 
     def __init__(
-        self, client: Client, cache: Cache, references: References, settings: Settings, charts: ChartLooks | None = None
+        self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, charts: ChartVerifier | None = None
     ) -> None:
         self._client = client
         self._charts = charts
@@ -92,15 +92,15 @@ class Executor:
                 return replace(outcome, error=error)
         return outcome
 
-    async def ask(self, questions: Iterable[Question], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
-        """Return the state with the API server's answers to `questions`, which are asked together.
+    async def ask(self, queries: Iterable[Query], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
+        """Return the state with the API server's answers to `queries`, which are asked together.
 
         Raises:
             RetryableError: it may succeed soon.
         """
-        answers = await asyncio.gather(*(self._answer(question, workspace) for question in questions))
-        known = state.answers
-        for answer in answers:
+        query_results = await asyncio.gather(*(self._answer(query, workspace) for query in queries))
+        known = state.query_results
+        for answer in query_results:
             match answer:
                 case DryRun():
                     known = replace(known, dry_run=answer)
@@ -109,7 +109,7 @@ class Executor:
                 case ScaleSelector():
                     known = replace(known, scale=answer)
         is_refused = known.dry_run is not None and known.dry_run.refusal != ""
-        return replace(state, answers=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
+        return replace(state, query_results=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
 
     async def _step(self, step: Step, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
         """Carry out one step.
@@ -122,29 +122,29 @@ class Executor:
                 return await self._apply(step, workspace, outcome)
             case Delete(ref, uid):
                 return await self._delete(workspace, ref, uid, outcome)
-            case Sweep():
+            case Prune():
                 return replace(outcome, state=await self._prune(step, outcome.state))
-            case AskFlux():
+            case RequestReconcile():
                 return await self._request_reconcile(step, outcome)
             case SetFinalizer(present):
                 return await self._set_finalizer(workspace, outcome, present=present)
-            case LookAtChart(chart):
+            case VerifyChart(chart):
                 if self._charts is not None:
                     self._charts.look(chart, workspace.key)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
         return outcome
 
-    async def _answer(self, question: Question, workspace: WorkspaceRecord) -> DryRun | ConfigContent | ScaleSelector:
-        match question:
-            case TryWorkload():
-                return await self._dry_run(question, workspace)
+    async def _answer(self, query: Query, workspace: WorkspaceRecord) -> DryRun | ConfigContent | ScaleSelector:
+        match query:
+            case DryRunWorkload():
+                return await self._dry_run(query, workspace)
             case ReadConfig(ref, version):
                 return await self._read_config(ref, version)
             case ReadScale(ref, uid):
                 return await self._read_scale(workspace, ref, uid)
 
-    async def _dry_run(self, step: TryWorkload, workspace: WorkspaceRecord) -> DryRun:
+    async def _dry_run(self, step: DryRunWorkload, workspace: WorkspaceRecord) -> DryRun:
         tried, adopting = applied_hash(step.manifest), is_adopted(workspace.annotations, step.manifest["kind"])
         try:
             answer = await self._write(step.manifest, workspace, force=step.force, dry_run=True)
@@ -223,7 +223,7 @@ class Executor:
         await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
         return replace(outcome, state=outcome.state.with_deleted(uid))
 
-    async def _prune(self, step: Sweep, state: WorkspaceState) -> WorkspaceState:
+    async def _prune(self, step: Prune, state: WorkspaceState) -> WorkspaceState:
         """Delete what Flux has left behind, once it is clear that Flux has."""
         now = _now()
         since = state.left_behind_since if state.left_behind_since is not None else now
@@ -235,13 +235,13 @@ class Executor:
         selector = f"{OWNER_LABEL}={ref.name},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
         for kind in step.kinds:
             try:
-                await self._client.delete_collection(PART_RESOURCES[kind], ref.namespace, selector)
+                await self._client.delete_collection(CHART_OBJECT_RESOURCES[kind], ref.namespace, selector)
             except (RejectedError, KindNotServedError, NotFoundError) as error:
                 logger.warning("%s: cannot delete %s of the chart: %s", ref, kind, error)
                 state = replace(state, pruned=True)
         return state
 
-    async def _request_reconcile(self, step: AskFlux, outcome: Outcome) -> Outcome:
+    async def _request_reconcile(self, step: RequestReconcile, outcome: Outcome) -> Outcome:
         """Request the reconciliation of a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
         state, is_due = outcome.state.with_reconcile_request(_now())
         if not is_due:

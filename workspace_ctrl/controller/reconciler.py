@@ -12,36 +12,37 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.controller.body_routers import BodyRouters
-from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.chart_looks import ChartLooks
-from workspace_ctrl.controller.claims import ClaimIndex
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dependents import DependencyIndex
+from workspace_ctrl.cache.dynamic_watches import DynamicWatches
+from workspace_ctrl.cache.route_conflicts import RouteClaimIndex
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.interests import InterestIndex
-from workspace_ctrl.controller.probe import Prober
-from workspace_ctrl.controller.references import References
-from workspace_ctrl.controller.reports import StatusChange, status_change
-from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler
 from workspace_ctrl.controller.snapshots import take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.state import WorkspaceState
 from workspace_ctrl.controller.throttle import Intervals, Load, StatusThrottle, Throttle
+from workspace_ctrl.helm.verifier import ChartVerifier
+from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.decisions import Decisions
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.desired import Desired, desire
 from workspace_ctrl.planning.plan import Pending, Plan, make_plan
-from workspace_ctrl.planning.planned_server import PlannedServer
 from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
-from workspace_ctrl.planning.steps import Interests, Question
-from workspace_ctrl.readiness.news import is_held_up, news
+from workspace_ctrl.planning.steps import Query
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
+from workspace_ctrl.probe.prober import Prober
 from workspace_ctrl.readiness.probe import earlier_probe
 from workspace_ctrl.readiness.status import Report, evaluate, removal_status, status
-from workspace_ctrl.records.decisions import Decisions
+from workspace_ctrl.readiness.write_policy import is_held_up, write_decision
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.telemetry.observer import StatusChange, status_change
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +75,15 @@ class Reconciler:
         self,
         client: Client,
         cache: Cache,
-        references: References,
+        references: DynamicWatches,
         settings: Settings,
         *,
         missing_kinds: Callable[[], set[str]],
         status_written: Callable[[StatusChange], None],
         claims_changed: Callable[[Key], None],
         prober: Prober | None = None,
-        charts: ChartLooks | None = None,
-        body_routers: BodyRouters | None = None,
+        charts: ChartVerifier | None = None,
+        body_routers: GatewayReconciler | None = None,
     ) -> None:
         self._cache = cache
         self._references = references
@@ -95,18 +96,20 @@ class Reconciler:
         self._body_routers = body_routers
         self._unseen: set[Key] = set()
         """Workspaces without a pass since the start, or since a kind came or went."""
-        self._interests = InterestIndex()
-        self._claims = ClaimIndex(claims_changed)
+        self._interests = DependencyIndex()
+        self._claims = RouteClaimIndex(claims_changed)
         self._load = Load()
         self._states: dict[Key, WorkspaceState] = {}
         self._activity = FluxActivity()
-        self._resolved: Recent[Key, tuple[WorkspaceRecord, ResolvedWorkspace, PlannedServer | None]] = Recent(_MOST_KEPT)
+        self._resolved: BoundedCache[Key, tuple[WorkspaceRecord, ResolvedWorkspace, PlannedServer | None]] = BoundedCache(
+            _MOST_KEPT
+        )
         """The costly part of the newest passes, of Workspaces that are not ready."""
         self._intervals = Intervals(settings.first_status_interval, settings.settle_interval, settings.progress_interval)
 
-    def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
+    def dependents_of(self, ref: ObjectRef) -> tuple[Key, ...]:
         """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
-        return self._interests.interested_in(ref)
+        return self._interests.dependents_of(ref)
 
     def prime(self) -> None:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
@@ -169,7 +172,7 @@ class Reconciler:
         state, self._activity = state.observe(snapshot, now, self._activity)
         return _Pass(workspace, resolved, state, state.on(snapshot), kept[2] if kept is not None and is_known else None)
 
-    def _follow(self, key: Key, dependencies: Interests, state: WorkspaceState) -> WorkspaceState:
+    def _follow(self, key: Key, dependencies: Dependencies, state: WorkspaceState) -> WorkspaceState:
         """Watch what `dependencies` of the Workspace `key` names, and nothing else."""
         if dependencies == state.dependencies:
             return state
@@ -177,12 +180,12 @@ class Reconciler:
         self._references.follow(key, kept)
         return replace(state, dependencies=kept)
 
-    def _observe(self, key: Key, dependencies: Interests) -> Snapshot:
+    def _observe(self, key: Key, dependencies: Dependencies) -> Snapshot:
         """Return the one snapshot of a pass."""
         snapshot = take_snapshot(self._cache, key, dependencies, self._references.of(key), self._missing_kinds())
         return replace(
             snapshot,
-            chart_findings=self._charts.findings if self._charts is not None else None,
+            chart_verdicts=self._charts.verdicts if self._charts is not None else None,
             body_routers=self._body_routers.states if self._body_routers is not None else None,
             probing=self._prober is not None,
             probe=self._prober.result(key) if self._prober is not None else None,
@@ -194,8 +197,8 @@ class Reconciler:
         The API server is asked at most twice: for what the model server depends on, and whether it accepts the workload.
         """
         desired = self._desire(under_way)
-        if desired.questions:
-            await self._ask(desired.questions, under_way)
+        if desired.queries:
+            await self._ask(desired.queries, under_way)
             desired = self._desire(under_way)
         before = under_way.state.dependencies
         under_way.state = self._follow(under_way.key, desired.dependencies, under_way.state)
@@ -219,8 +222,8 @@ class Reconciler:
         self._resolved.keep(under_way.key, (workspace, resolved, desired.planned))
         return desired
 
-    async def _ask(self, questions: tuple[Question, ...], under_way: _Pass) -> None:
-        under_way.state = await self._executor.ask(questions, under_way.workspace, under_way.state)
+    async def _ask(self, queries: tuple[Query, ...], under_way: _Pass) -> None:
+        under_way.state = await self._executor.ask(queries, under_way.workspace, under_way.state)
         under_way.snapshot = under_way.state.on(under_way.snapshot)
 
     async def _execute(self, under_way: _Pass, planned: Plan) -> float | None:
@@ -246,7 +249,7 @@ class Reconciler:
         moment, now, state = datetime.now(UTC), _now(), under_way.state
         wanted = self._status(workspace, under_way.snapshot, decisions, moment)
         self._note_progress(under_way.key, wanted)
-        writes, delay = state.writes.hold(news(workspace.status, wanted), now, self._load.factor, self._intervals)
+        writes, delay = state.writes.hold(write_decision(workspace.status, wanted), now, self._load.factor, self._intervals)
         under_way.state = replace(state, writes=writes)
         if delay is None or delay > 0:
             return delay

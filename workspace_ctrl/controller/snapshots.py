@@ -4,8 +4,9 @@ from collections.abc import Collection
 from typing import Any
 
 from workspace_ctrl.api.names import Names, names
-from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.kinds import (
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dynamic_watches import DependencyRecords
+from workspace_ctrl.cache.watches import (
     GATEWAY_PROXY,
     GATEWAY_SERVICE,
     HELM_RELEASE,
@@ -13,14 +14,13 @@ from workspace_ctrl.controller.kinds import (
     OCI_REPOSITORY,
     PICKER_POD,
 )
-from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.planning.steps import Interests
-from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
 
 
 def take_snapshot(
-    cache: Cache, key: Key, dependencies: Interests, referenced: Referenced, missing_kinds: Collection[str]
+    cache: Cache, key: Key, dependencies: Dependencies, referenced: DependencyRecords, missing_kinds: Collection[str]
 ) -> Snapshot:
     """Return the objects of the Workspace `key`, those of others on which it depends, and the cluster's Gateways."""
     namespace, stores = key[0], cache.stores
@@ -35,13 +35,13 @@ def take_snapshot(
         services=stores["Service"].owned_by(key),
         claims=stores["PersistentVolumeClaim"].owned_by(key),
         reference=referenced.workload,
-        reference_trouble=referenced.trouble,
+        reference_problem=referenced.trouble,
         config_map=get("ConfigMap", dependencies.config),
         pods=(*stores["Pod"].owned_by(key), *referenced.pods),
         source=get("OCIRepository", derived.source),
         release=get("HelmRelease", derived.source),
-        parts=cache.parts_of(key),
-        part_kinds=cache.part_kinds(namespace).difference(missing_kinds),
+        parts=cache.chart_objects_of(key),
+        chart_object_kinds=cache.chart_object_kinds(namespace).difference(missing_kinds),
         former=_former_charts(cache, key, derived),
         endpoint_picker=get("Deployment", derived.endpoint_picker),
         picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),
@@ -50,9 +50,9 @@ def take_snapshot(
         named_route=referenced.route,
         named_pool=referenced.pool,
         companion=referenced.companion,
-        companion_trouble=referenced.companion_trouble,
+        companion_problem=referenced.companion_problem,
         objectives=referenced.objectives,
-        objectives_trouble=referenced.objectives_trouble,
+        objectives_problem=referenced.objectives_problem,
         gateways=tuple(stores["Gateway"].values()),
         gateway_classes=tuple(stores["GatewayClass"].values()),
         gateway_services=tuple(stores[GATEWAY_SERVICE].values()),

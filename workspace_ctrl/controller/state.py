@@ -9,12 +9,12 @@ from workspace_ctrl.controller.drift_detector import DriftDetector
 from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
 from workspace_ctrl.controller.throttle import StatusThrottle, Throttle
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
-from workspace_ctrl.planning.steps import Interests
-from workspace_ctrl.records.answers import Answers
-from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.query_results import QueryResults
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.ownership import Fields
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 ValueT = TypeVar("ValueT")
@@ -24,8 +24,8 @@ REPAIRS: Final = BackoffPolicy(first=1.0, longest=300.0, reset_after=600.0)
 RECONCILE_REQUESTS: Final = BackoffPolicy(first=0.5, longest=300.0, reset_after=10.0)
 """Of requests to Flux. What is deleted in one go can come too late for the reconciliation that the first one brings."""
 _DELETIONS_KEPT: Final = 8
-_NO_DEPENDENCIES: Final = Interests()
-_NO_ANSWERS: Final = Answers()
+_NO_DEPENDENCIES: Final = Dependencies()
+_NO_ANSWERS: Final = QueryResults()
 _NO_DRIFT: Final = DriftDetector()
 _NO_REQUESTS: Final = Backoff(RECONCILE_REQUESTS)
 _NO_WRITES: Final = StatusThrottle()
@@ -49,9 +49,9 @@ class Rejection:
 class WorkspaceState:
     """What one process knows of one Workspace. Times are those of the event loop's clock, in seconds."""
 
-    dependencies: Interests = _NO_DEPENDENCIES
+    dependencies: Dependencies = _NO_DEPENDENCIES
     """Objects of others on which the newest plan depends."""
-    answers: Answers = _NO_ANSWERS
+    query_results: QueryResults = _NO_ANSWERS
     dry_run_retry_at: float = 0.0
     rejections: Mapping[ObjectRef, Rejection] = field(default_factory=lambda: _NONE)
     repairs: Mapping[ObjectRef, Backoff] = field(default_factory=lambda: _NONE)
@@ -81,14 +81,14 @@ class WorkspaceState:
         release = None if snapshot.former else snapshot.release
         digest = snapshot.source.digest if snapshot.source is not None else ""
         drift = self.drift.observe(release, digest, snapshot.parts, now)
-        dry_run = self.answers.dry_run
+        dry_run = self.query_results.dry_run
         expired = dry_run is not None and dry_run.refusal != "" and now >= self.dry_run_retry_at
         rejections = {ref: entry for ref, entry in self.rejections.items() if now < entry.retry_at} or _NONE
         state = replace(
             self,
             stage_timer=timer,
             drift=drift,
-            answers=replace(self.answers, dry_run=None) if expired else self.answers,
+            query_results=replace(self.query_results, dry_run=None) if expired else self.query_results,
             rejections=rejections,
             put_off_until=None,
         )
@@ -99,10 +99,10 @@ class WorkspaceState:
         return replace(
             snapshot,
             ages=self.stage_timer.ages,
-            parts_edited=self.drift.has_drifted,
-            swept=self.pruned,
-            answers=self.answers,
-            tolerated=self.accepted_drift,
+            has_drifted=self.drift.has_drifted,
+            pruned=self.pruned,
+            query_results=self.query_results,
+            accepted_drift=self.accepted_drift,
         )
 
     def with_rejection(self, ref: ObjectRef, rejection: Rejection | None) -> "WorkspaceState":
@@ -150,7 +150,7 @@ class WorkspaceState:
     def due_at(self) -> float | None:
         """When another pass is due without any event; None for never."""
         times = [rejection.retry_at for rejection in self.rejections.values()]
-        if self.answers.dry_run is not None and self.answers.dry_run.refusal:
+        if self.query_results.dry_run is not None and self.query_results.dry_run.refusal:
             times.append(self.dry_run_retry_at)
         times.extend(_given((self.put_off_until, self.stage_timer.due_at)))
         return min(times, default=None)

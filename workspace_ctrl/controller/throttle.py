@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.readiness.news import News, Urgency
+from workspace_ctrl.readiness.write_policy import WriteDecision, WriteTiming
 
 _FEW: Final = 10
 """So many Workspaces in progress at once are served as if each were alone."""
@@ -69,21 +69,23 @@ class StatusThrottle:
     """Conditions that must hold for a moment before they are written, as (type, status, reason)."""
     settling_since: Throttle = field(default_factory=Throttle)
 
-    def hold(self, change: News, now: float, load_factor: float, intervals: Intervals) -> "tuple[StatusThrottle, float | None]":
+    def hold(
+        self, change: WriteDecision, now: float, load_factor: float, intervals: Intervals
+    ) -> "tuple[StatusThrottle, float | None]":
         """Return the throttle at `now`, and in how many seconds `change` is to be written: 0 for now, None for never."""
         throttle = self
         if change.settling != self.settling:
             throttle = replace(self, settling=change.settling, settling_since=Throttle(now))
         match change.urgency:
-            case Urgency.NEVER:
+            case WriteTiming.NEVER:
                 return throttle, None
-            case Urgency.NOW:
+            case WriteTiming.NOW:
                 return throttle, 0.0
-            case Urgency.FIRST:
+            case WriteTiming.FIRST:
                 return throttle, throttle.first_seen.delay(now, intervals.first * (load_factor - 1))
-            case Urgency.SETTLED:
+            case WriteTiming.SETTLED:
                 return throttle, throttle.settling_since.delay(now, intervals.settle)
-            case Urgency.LATER:
+            case WriteTiming.LATER:
                 throttle = replace(throttle, load_factor=max(throttle.load_factor, load_factor))
                 return throttle, throttle.written.delay(now, intervals.progress * throttle.load_factor)
 

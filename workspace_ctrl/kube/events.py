@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from workspace_ctrl.kube.recent import Recent
+from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.resources import Resource
 
 EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
@@ -69,7 +69,7 @@ class Limits:
     """A token bucket for each object."""
 
     def __init__(self) -> None:
-        self._tokens: Recent[str, tuple[float, float]] = Recent(MOST_KEPT)
+        self._tokens: BoundedCache[str, tuple[float, float]] = BoundedCache(MOST_KEPT)
 
     def allow(self, uid: str, now: float) -> bool:
         """Whether one more event about the object may be written at `now`; it counts when it may."""

@@ -6,18 +6,19 @@ from dataclasses import dataclass, field, replace
 from workspace_ctrl.api.gateway import Objective
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
-from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
-from workspace_ctrl.planning.model_names import model_names
-from workspace_ctrl.planning.model_server import ModelServer
-from workspace_ctrl.planning.planned_server import PlannedServer, plan_server
+from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.chart.migration import Migration, migration
+from workspace_ctrl.planning.gateway.parents import Chosen, choose_parents, parents_of
+from workspace_ctrl.planning.gateway.route import Routing, routing
 from workspace_ctrl.planning.resolve import ResolvedWorkspace
-from workspace_ctrl.planning.route import Routing, routing
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Interests, Question
-from workspace_ctrl.planning.succession import Succession, succession
-from workspace_ctrl.records.claims import Claim
-from workspace_ctrl.records.decisions import Problem
-from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.planning.steps import Query
+from workspace_ctrl.planning.workload.model_names import model_names
+from workspace_ctrl.planning.workload.model_server import ModelServer
+from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -71,20 +72,20 @@ class Desired:
     workspace: WorkspaceRecord
     resolved: ResolvedWorkspace
     settings: PlanSettings
-    dependencies: Interests = field(default_factory=Interests)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     """All external objects on which the plan depends."""
     planned: PlannedServer | None = None
     """To be passed to `desire` again; worth its memory only if that follows soon."""
     serving: DesiredServing | None = None
     """None while the model server is not known."""
-    claims: frozenset[Claim] | None = None
+    claims: frozenset[RouteClaim] | None = None
     """The route matches that the Workspace claims on listeners; None if they are not known now, so that the earlier claims stay."""
 
     @property
-    def questions(self) -> tuple[Question, ...]:
+    def queries(self) -> tuple[Query, ...]:
         """What the API server has to be asked before the model server is known: all of it, together."""
-        question = self.planned.question if self.planned is not None else None
-        return (question,) if question is not None else ()
+        query = self.planned.query if self.planned is not None else None
+        return (query,) if query is not None else ()
 
     @property
     def problem(self) -> Problem | None:
@@ -130,7 +131,7 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
     is_own = not pool_ref and not route_ref(spec.gateway)
     own_pool = pool_ref or derived.release
-    leads = succession(snapshot, own_pool, chosen.parents) if is_own else Succession(own_pool)
+    leads = migration(snapshot, own_pool, chosen.parents) if is_own else Migration(own_pool)
     asked = routing(workspace.meta.ref, spec.gateway, leads.pool, models, settings)
     asked = replace(asked, announced=leads.announced) if leads.announced else asked
     return DesiredServing(
@@ -161,7 +162,7 @@ def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snap
 
 def _dependencies(
     resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot
-) -> Interests:
+) -> Dependencies:
     """Return the objects on which the plan depends; a ModelServer and objectives are watched until they are deleted."""
     status = workspace.status.gateway
     known = snapshot.companion is not None or (status is not None and status.companion is not None)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.ownership import Fields
+from workspace_ctrl.records.managed_fields import Fields
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
 _VALUES = "values"

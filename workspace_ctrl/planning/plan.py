@@ -12,29 +12,30 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
-from workspace_ctrl.planning import flux
+from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.chart_source import choose_chart
-from workspace_ctrl.planning.chart_values import PoolValues
-from workspace_ctrl.planning.companions import model_server_companion
+from workspace_ctrl.planning.chart import flux_objects as flux
+from workspace_ctrl.planning.chart.migration import retirement_steps
+from workspace_ctrl.planning.chart.repair import repair_step
+from workspace_ctrl.planning.chart.source import choose_chart
+from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.desired import Desired, DesiredServing, desire
+from workspace_ctrl.planning.gateway.kthena import model_server_companion
+from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems
+from workspace_ctrl.planning.gateway.objectives import objective_manifest, objectives_obstacle, stale_objectives
+from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
+from workspace_ctrl.planning.gateway.route import http_route, routing_problems
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.missing_kinds import missing_kind_problems
-from workspace_ctrl.planning.named_route import check_route, path_by
-from workspace_ctrl.planning.objectives import objective_manifest, objectives_obstacle, stale_objectives
-from workspace_ctrl.planning.planned_server import PlannedServer
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.repair import repair_step
 from workspace_ctrl.planning.resolve import resolve
-from workspace_ctrl.planning.route import http_route, routing_problems
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, Interests, LookAtChart, Question, SetFinalizer, Step, TryWorkload
-from workspace_ctrl.planning.succession import retirement_steps
-from workspace_ctrl.records.claims import Claim
-from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, Query, SetFinalizer, Step, VerifyChart
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -50,7 +51,7 @@ class Plan:
 class Pending:
     """A plan that depends on whether the API server accepts the workload, and as which kind; it is made again with the answer."""
 
-    dry_run: TryWorkload
+    dry_run: DryRunWorkload
 
 
 def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
@@ -72,21 +73,21 @@ class Planned:
 
     desired: Desired
     decisions: Decisions
-    steps: tuple[Question | Step, ...] = ()
+    steps: tuple[Query | Step, ...] = ()
     """The queries, where the API server has to be asked before there is more of a plan, and the other steps."""
 
     @property
-    def questions(self) -> tuple[Question, ...]:
+    def queries(self) -> tuple[Query, ...]:
         """The queries among the steps."""
-        return tuple(step for step in self.steps if isinstance(step, Question))
+        return tuple(step for step in self.steps if isinstance(step, Query))
 
     @property
-    def dependencies(self) -> Interests:
+    def dependencies(self) -> Dependencies:
         """All external objects on which the plan depends."""
         return self.desired.dependencies
 
     @property
-    def claims(self) -> frozenset[Claim] | None:
+    def claims(self) -> frozenset[RouteClaim] | None:
         """The route matches that the Workspace claims on listeners."""
         return self.desired.claims
 
@@ -97,7 +98,7 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
     outcome = make_plan(desired, snapshot)
     if isinstance(outcome, Pending):
         return Planned(desired, _without_kind(desired), (outcome.dry_run,))
-    return Planned(desired, outcome.decisions, (*desired.questions, *outcome.steps))
+    return Planned(desired, outcome.decisions, (*desired.queries, *outcome.steps))
 
 
 def _without_server(desired: Desired) -> Decisions:
@@ -142,7 +143,7 @@ class _Planner:
         self._steps: list[Step] = []
         self._problems: list[Problem] = []
 
-    def dry_run(self) -> TryWorkload | None:
+    def dry_run(self) -> DryRunWorkload | None:
         """Return the dry-run of the workload, where the API server has not answered one for it.
 
         An existing workload with our hash was accepted before, so a restart needs no dry-run.
@@ -150,12 +151,12 @@ class _Planner:
         manifest = self._server.workload
         if manifest is None or self._live_kind(manifest):
             return None
-        live, tried = self._snapshot.workload(manifest["kind"]), self._snapshot.answers.dry_run
+        live, tried = self._snapshot.workload(manifest["kind"]), self._snapshot.query_results.dry_run
         adopting = is_adopted(self._workspace.annotations, manifest["kind"])
         is_outdated = tried is not None and tried.foreign and tried.adopting != adopting
         if tried is not None and tried.manifest_hash == applied_hash(manifest) and not is_outdated:
             return None
-        return TryWorkload(manifest, force=live is not None and live.meta.is_controlled_by(self._owner.uid))
+        return DryRunWorkload(manifest, force=live is not None and live.meta.is_controlled_by(self._owner.uid))
 
     def plan(self) -> Plan:
         """Return the plan, once the API server has answered the dry-run."""
@@ -183,7 +184,7 @@ class _Planner:
 
     def _accepted_kind(self, manifest: Manifest) -> str:
         """Return the kind that the API server accepted for the workload; empty where it rejected it."""
-        live_kind, tried = self._live_kind(manifest), self._snapshot.answers.dry_run
+        live_kind, tried = self._live_kind(manifest), self._snapshot.query_results.dry_run
         if live_kind or tried is None:
             return live_kind
         if tried.refusal:
@@ -266,8 +267,8 @@ class _Planner:
         if not kind:
             if live is not None and live.meta.is_controlled_by(self._owner.uid) and not live.meta.deleting:
                 self._steps.append(Delete(live.meta.ref, live.meta.uid))
-        elif self._snapshot.companion_trouble:
-            text = f"{self._snapshot.companion_trouble}; install the CRDs of kthena, because its router needs a {kind} to find the pods"
+        elif self._snapshot.companion_problem:
+            text = f"{self._snapshot.companion_problem}; install the CRDs of kthena, because its router needs a {kind} to find the pods"
             self._problems.append(Problem(LinkName.POOL, "CRDsNotAvailable", text))
         else:
             selector = self._selector(workload_kind)
@@ -291,7 +292,7 @@ class _Planner:
 
     def _objectives_problem(self) -> tuple[str, str] | None:
         """Return why InferenceObjectives cannot be created, or would have no effect: reason and message."""
-        trouble = self._snapshot.objectives_trouble
+        trouble = self._snapshot.objectives_problem
         if trouble:
             text = f"{trouble}; install that CRD of the inference extension, then restart the endpoint picker, which detects it at start"
             return "CRDsNotAvailable", text
@@ -327,13 +328,13 @@ class _Planner:
 
         Flux installs a new chart as soon as the OCIRepository has it, so the check has to be done before.
         """
-        findings, live = self._snapshot.chart_findings, self._snapshot.source
-        if findings is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
+        verdicts, live = self._snapshot.chart_verdicts, self._snapshot.source
+        if verdicts is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
             return True
-        found = findings.get(chart.id)
+        found = verdicts.get(chart.id)
         if found is not None and found.holds:
             return True
-        self._steps.append(LookAtChart(chart.id))
+        self._steps.append(VerifyChart(chart.id))
         problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is being checked with Helm before its first use")
         if found is not None:
             problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
@@ -399,7 +400,7 @@ class _Planner:
             return False
         elif meta.applied_hash != applied_hash(manifest):
             self._steps.append(Apply(manifest, link, force=True))
-        elif not self._planned.is_ours(manifest, meta) and self._snapshot.tolerated.get(ref) != meta.owned:
+        elif not self._planned.is_ours(manifest, meta) and self._snapshot.accepted_drift.get(ref) != meta.owned:
             self._steps.append(Apply(manifest, link, force=True, repairs=True))
         else:
             return True

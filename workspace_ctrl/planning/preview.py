@@ -10,23 +10,24 @@ from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import DEFAULT_CHART, names
 from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
 from workspace_ctrl.catalog.gateway_classes import find_profile
-from workspace_ctrl.planning.body_routers import router_release, router_source
-from workspace_ctrl.planning.chart_source import chart_name
-from workspace_ctrl.planning.engine_config import CONFIG_KEY
-from workspace_ctrl.planning.gateways import named_gateways
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.chart.source import chart_name
+from workspace_ctrl.planning.gateway.body_router import router_release, router_source
+from workspace_ctrl.planning.gateway.parents import named_gateways
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.resolve import resolve
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Interests, Question, ReadConfig, ReadScale, TryWorkload
-from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
-from workspace_ctrl.records.cluster import ConfigMap, Node, parse_node
-from workspace_ctrl.records.decisions import Decisions, LinkName
+from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConfig, ReadScale
+from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
+from workspace_ctrl.records.core import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
@@ -56,11 +57,11 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     resolved = resolve(workspace, settings)
     world = _with_others(_world(workspace, settings), resolved.dependencies, workspace, others)
     outcome = plan(workspace, world, settings)
-    for _ in (ReadConfig | ReadScale, TryWorkload):  # what planning may ask, in this order
-        if not outcome.questions:
+    for _ in (ReadConfig | ReadScale, DryRunWorkload):  # what planning may ask, in this order
+        if not outcome.queries:
             break
-        for question in outcome.questions:
-            world = replace(world, answers=_answered(world.answers, question, others))
+        for query in outcome.queries:
+            world = replace(world, query_results=_answered(world.query_results, query, others))
         outcome = plan(workspace, world, settings)
     for problem in outcome.decisions.problems:
         if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
@@ -101,7 +102,7 @@ def _manifests(*outcomes: Planned) -> tuple[Manifest, ...]:
 
 
 def _with_others(
-    world: Snapshot, interests: Interests, workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]
+    world: Snapshot, interests: Dependencies, workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]
 ) -> Snapshot:
     """Return `world` with those of `others` on which the plan depends."""
     namespace = workspace.key[0]
@@ -112,14 +113,14 @@ def _with_others(
         world,
         config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
-        reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the input files",
+        reference_problem="" if referenced or reference is None else "without a cluster, it has to be in the input files",
         nodes=tuple(_nodes(others)) if interests.nodes else (),
         named_route=_named_route(world, interests, workspace),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, interests.pool))) if interests.pool else None,
     )
 
 
-def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceRecord) -> HTTPRoute | None:
+def _named_route(world: Snapshot, interests: Dependencies, workspace: WorkspaceRecord) -> HTTPRoute | None:
     """Return a valid route for gateway.httpRouteRef: attached to the Gateway, and routing to the pool."""
     if not interests.route:
         return None
@@ -151,18 +152,18 @@ def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: 
     return None
 
 
-def _answered(answers: Answers, question: Question, others: Sequence[Mapping[str, Any]]) -> Answers:
-    """Return `answers` with the API server's simulated answer to `question`."""
-    match question:
-        case TryWorkload(manifest):
-            return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
+def _answered(query_results: QueryResults, query: Query, others: Sequence[Mapping[str, Any]]) -> QueryResults:
+    """Return `query_results` with the API server's simulated answer to `query`."""
+    match query:
+        case DryRunWorkload(manifest):
+            return replace(query_results, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
         case ReadConfig(ref, version):
             found = _find(others, "ConfigMap", ref.name, ref.namespace) or {}
             data = found.get("data")
             text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
-            return replace(answers, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
+            return replace(query_results, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
         case ReadScale(_, uid):
-            return replace(answers, scale=ScaleSelector(uid))
+            return replace(query_results, scale=ScaleSelector(uid))
 
 
 def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:

@@ -7,10 +7,10 @@ returns; the deletion event of the object enqueues the Workspace again.
 
 from collections.abc import Iterator
 
-from workspace_ctrl.planning.steps import Delete, Resume, SetFinalizer, Step, Sweep
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.steps import Delete, Prune, Resume, SetFinalizer, Step
 from workspace_ctrl.records.flux import HelmRelease
 from workspace_ctrl.records.meta import Meta
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -22,9 +22,9 @@ def removal_steps(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Step,
     releases = [each for each in (snapshot.release, *former.releases) if each is not None and each.meta.is_controlled_by(uid)]
     if releases:
         return tuple(step for release in releases for step in uninstall_steps(release))
-    left = snapshot.remaining_parts()
+    left = snapshot.remaining_chart_objects()
     if left:
-        return (Sweep(workspace.meta.ref, left),)
+        return (Prune(workspace.meta.ref, left),)
     sources = [each.meta for each in (snapshot.source, *former.sources) if each is not None and each.meta.is_controlled_by(uid)]
     # The rest is garbage-collected once the Workspace itself is gone.
     steps = () if workspace.meta.deleting else tuple(step for source in sources for step in delete_steps(source))

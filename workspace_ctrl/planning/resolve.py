@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
-from workspace_ctrl.planning.chart_source import chart_name
-from workspace_ctrl.planning.model_server import interests
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Interests
-from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.planning.workload.model_server import interests
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -17,7 +17,7 @@ class ResolvedWorkspace:
     """A parsed Workspace, or the problem because of which it cannot be parsed."""
 
     gateway_wanted: bool = False
-    dependencies: Interests = field(default_factory=Interests)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     """The external objects that the spec names; what the state of the cluster adds to them is part of the desired state."""
     spec: Workspace | None = None
     problem: Problem | None = None
@@ -50,7 +50,7 @@ def _parse(workspace: WorkspaceRecord) -> Workspace:
     return parse_workspace(workspace.meta.ref.name, workspace.fields())
 
 
-def _with_gateway(dependencies: Interests, spec: GatewaySpec | None, settings: PlanSettings) -> Interests:
+def _with_gateway(dependencies: Dependencies, spec: GatewaySpec | None, settings: PlanSettings) -> Dependencies:
     own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
     chart = chart_name(spec.chart if spec is not None else None, settings)
     return replace(dependencies, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "", chart=chart)

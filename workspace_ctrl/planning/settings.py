@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from workspace_ctrl.records.charts import ChartId
+from workspace_ctrl.model.chart_verdicts import ChartId
 
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
 """The official image of vLLM, in a version that serves every preset of the catalog."""

@@ -1,17 +1,15 @@
 """The steps of a plan."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.model.chart_verdicts import ChartId
+from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.charts import ChartId
-from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
-class TryWorkload:
+class DryRunWorkload:
     """Dry-run the workload on the API server; the plan continues with the answer."""
 
     manifest: Manifest
@@ -37,7 +35,7 @@ class ReadScale:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtChart:
+class VerifyChart:
     """Check a chart with Helm in the background; the result enqueues the Workspace again."""
 
     chart: ChartId
@@ -73,7 +71,7 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Prune:
     """Delete the objects of a Workspace's chart that Flux has left behind, if they still exist after a moment."""
 
     workspace: ObjectRef
@@ -81,7 +79,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class AskFlux:
+class RequestReconcile:
     """Request a reconciliation of a HelmRelease from Flux; repeated requests become more and more rare."""
 
     ref: ObjectRef
@@ -97,45 +95,14 @@ class SetFinalizer:
     present: bool
 
 
-Question = TryWorkload | ReadConfig | ReadScale
+Query = DryRunWorkload | ReadConfig | ReadScale
 """A query: planning continues with its answer."""
-Step = LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
+Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | SetFinalizer
 
 
 @dataclass(frozen=True)
 class UnresolvedError(Exception):
     """Planning cannot continue: a query has to be answered first, or an object does not exist."""
 
-    step: Question | None = None
+    step: Query | None = None
     problem: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Interests:
-    """External objects on which the plan depends; a change of them enqueues the Workspace."""
-
-    config: str = ""
-    """Name of a ConfigMap in the Workspace's namespace."""
-    nodes: bool = False
-    """Whether node labels may change the plan."""
-    reference: WorkloadRef | None = None
-    """The object that `inference.workloadRef` names."""
-    pods: Mapping[str, str] = field(default_factory=dict)
-    """Labels of pods without our own labels."""
-    route: str = ""
-    """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
-    pool: str = ""
-    """Name of the InferencePool that `gateway.pool.ref` names."""
-    companion: str = ""
-    """Name of the ModelServer that a GatewayClass needs, or needed."""
-    chart: str = ""
-    """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
-    objectives: bool = False
-    """Whether the Workspace has InferenceObjectives, or had."""
-    namespace: bool = False
-    """Whether the labels of the Workspace's namespace may change the plan."""
-
-    def keeping(self, earlier: "Interests") -> "Interests":
-        """Return these with what the cluster's state had added to `earlier` ones, until it is known anew."""
-        pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

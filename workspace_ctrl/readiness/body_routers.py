@@ -7,12 +7,12 @@ run although its Gateway sends all requests through it.
 from collections.abc import Sequence
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
+from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import release_link, source_link
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.body_routers import BodyRouter, BodyRouterState
-from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.flux import StageAges
-from workspace_ctrl.records.snapshot import Snapshot
 
 _NOT_READY = "BodyRouterNotReady"
 

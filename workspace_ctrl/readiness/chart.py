@@ -9,11 +9,11 @@ import re
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.hints import remedy
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.readiness.remedies import remedy
-from workspace_ctrl.records.decisions import Decisions, LinkName
 from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, Stage
-from workspace_ctrl.records.snapshot import Snapshot
 
 _CONTROLLERS: Final = {"OCIRepository": "source-controller", "HelmRelease": "helm-controller"}
 _SILENT: Final = {"OCIRepository": "SourceControllerSilent", "HelmRelease": "HelmControllerSilent"}

@@ -7,10 +7,10 @@ if that is not ready, the message quotes the reasons of its pods.
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import silence
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.decisions import Decisions, LinkName
-from workspace_ctrl.records.snapshot import Snapshot
 
 _NEEDED: Final = frozenset({"Service", "DestinationRule"})
 """Kinds without which the Gateway cannot reach a running endpoint picker. Other missing objects show when its next pod fails to start."""
@@ -28,7 +28,7 @@ def endpoint_picker_link(decisions: Decisions, snapshot: Snapshot) -> Link:
         return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0; scale it up: {scale}")
     if not picker.has_leader:
         return _not_ready(name, snapshot)
-    gone = _NEEDED.intersection(snapshot.missing_parts()) if snapshot.has_chart else ()
+    gone = _NEEDED.intersection(snapshot.missing_chart_objects()) if snapshot.has_chart else ()
     if gone:
         return missing(name, snapshot, "ChartObjectsMissing", f"{' and '.join(sorted(gone))} of the endpoint picker")
     return Link.true(name, "EndpointPickerRunning", f"{picker.ref} has {picker.ready_replicas} of {picker.replicas} replicas ready")

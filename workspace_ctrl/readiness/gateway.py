@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.endpoint_picker import missing
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
-from workspace_ctrl.records.snapshot import Snapshot
 
 REFS_UNRESOLVED: Final = "HTTPRouteRefsUnresolved"
 """Reason of a route whose backend, the pool, is not found or not supported."""
@@ -118,24 +118,26 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
     """
     kind, gateway = attached.ref.kind, parent.gateway.ref
     section = parent.section if name is LinkName.ROUTE else None
-    obstacle = parent.obstacle if name is LinkName.ROUTE else None
+    listener_problem = parent.listener_problem if name is LinkName.ROUTE else None
     if not parent.writes_status:
-        return _blocked(obstacle) or Link.true(name, f"{kind}Found", f"{attached.ref} found; {parent.class_title} writes no status")
+        return _blocked(listener_problem) or Link.true(
+            name, f"{kind}Found", f"{attached.ref} found; {parent.class_title} writes no status"
+        )
     entry = attached.parent_status(gateway, parent.controller, section)
     if entry is None:
-        return _blocked(obstacle) or _unheard(name, f"{parent.controller} has not reported status for {attached.ref} yet")
+        return _blocked(listener_problem) or _unheard(name, f"{parent.controller} has not reported status for {attached.ref} yet")
     for type_, reason in (("Accepted", f"{kind}NotAccepted"), ("ResolvedRefs", f"{kind}RefsUnresolved")):
         condition = entry.condition(type_)
         if condition is None or not condition.speaks_of(attached.meta.generation):
-            return _blocked(obstacle) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
+            return _blocked(listener_problem) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
         if condition.status != Status.TRUE:
             words = f"{attached.ref}: {condition.reason}: {condition.message}"
-            return _blocked(obstacle if type_ == "Accepted" else None) or Link.broken(name, reason, words)
+            return _blocked(listener_problem if type_ == "Accepted" else None) or Link.broken(name, reason, words)
     return Link.true(name, f"{kind}Accepted", f"{attached.ref} is accepted by {gateway}")
 
 
-def _blocked(obstacle: Problem | None) -> Link | None:
-    return Link.of_problem(obstacle) if obstacle is not None else None
+def _blocked(listener_problem: Problem | None) -> Link | None:
+    return Link.of_problem(listener_problem) if listener_problem is not None else None
 
 
 def _unheard(name: LinkName, words: str) -> Link:

@@ -3,9 +3,9 @@
 This has its own condition and is no part of GatewayReady: a request with the name of a missing objective is answered, too.
 """
 
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.decisions import Decisions, LinkName
-from workspace_ctrl.records.snapshot import Snapshot
 
 
 def objectives_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:

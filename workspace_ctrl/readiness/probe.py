@@ -6,11 +6,11 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.model.decisions import Decisions, LinkName, Parent
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
 from workspace_ctrl.records.listeners import SCHEMES
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.records.snapshot import Snapshot
 
 PROBE_FAILED: Final = "ProbeFailed"
 MOST_TARGETS: Final = 64

@@ -11,6 +11,9 @@ from datetime import datetime
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.api.text import printable
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.probe_results import ProbeTarget
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import release_link, source_link
@@ -21,9 +24,6 @@ from workspace_ctrl.readiness.objectives import objectives_link, objectives_of
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
-from workspace_ctrl.records.decisions import Decisions, LinkName
-from workspace_ctrl.records.probes import ProbeTarget
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _MOST_NODES = 1000

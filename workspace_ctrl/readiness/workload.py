@@ -3,10 +3,10 @@
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
-from workspace_ctrl.readiness.failure import DRY_RUN_PENDING, MODEL_SERVER_STARTING, NO_PODS, SCALED_TO_ZERO, WORKLOAD_NOT_CREATED
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.decisions import Decisions, LinkName
-from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.readiness.reasons import DRY_RUN_PENDING, MODEL_SERVER_STARTING, NO_PODS, SCALED_TO_ZERO, WORKLOAD_NOT_CREATED
 from workspace_ctrl.records.workloads import Workload
 
 _COUNTING_KINDS: Final = frozenset({"Deployment", "StatefulSet"})
@@ -22,7 +22,7 @@ def workload_link(decisions: Decisions) -> Link:
         return Link.waiting(LinkName.WORKLOAD, DRY_RUN_PENDING, "waiting for the API server's dry-run of the workload")
     if decisions.reference is not None:
         pods = str(decisions.reference) if decisions.reference.name else "the pods of workloadRef.selector"
-        return Link.true(LinkName.WORKLOAD, "Referenced", f"model is served by {pods}, not managed by workspace-ctrl")
+        return Link.true(LinkName.WORKLOAD, "DependencyRecords", f"model is served by {pods}, not managed by workspace-ctrl")
     return Link.true(LinkName.WORKLOAD, "Accepted", f"accepted by the API server as {decisions.workload_kind}; {decisions.sizing}")
 
 

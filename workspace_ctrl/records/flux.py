@@ -10,8 +10,8 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.labels import REQUESTED_AT_ANNOTATION
+from workspace_ctrl.records.inventory import chart_objects_of_inventory
 from workspace_ctrl.records.meta import Conditioned, Json, conditions_of, parse_meta, spec_of, status_of
-from workspace_ctrl.records.parts import parts_of_inventory
 
 WAITING_REASONS: Final = frozenset({"SourceNotReady", "ArtifactFailed", "DependencyNotReady"})
 """Reasons of a HelmRelease that waits for other objects; its installed objects keep running."""
@@ -213,7 +213,7 @@ def parse_helm_release(raw: Json, kind: str) -> HelmRelease:
         chart_name=intern(newest.get("chartName") or ""),
         chart_version=intern(newest.get("chartVersion") or ""),
         requested=bool(requested) and requested != status.get("lastHandledReconcileAt"),
-        inventory=parts_of_inventory((status.get("inventory") or {}).get("entries") or ()),
+        inventory=chart_objects_of_inventory((status.get("inventory") or {}).get("entries") or ()),
     )
 
 

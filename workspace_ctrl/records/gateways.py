@@ -8,6 +8,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
 from workspace_ctrl.api.text import printable
+from workspace_ctrl.records.inventory import content_checksum
 from workspace_ctrl.records.listeners import Listener, parse_listener
 from workspace_ctrl.records.meta import (
     Conditioned,
@@ -19,7 +20,6 @@ from workspace_ctrl.records.meta import (
     spec_of,
     status_of,
 )
-from workspace_ctrl.records.parts import shape_of
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
 _LONGEST_ADDRESS: Final = 253
@@ -267,17 +267,17 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         meta=meta,
         parents=_parse_parents(raw, meta.ref.namespace),
         selector={intern(key): intern(value) for key, value in selector.items()},
-        shape=shape_of(raw.get("metadata") or {}),
+        shape=content_checksum(raw.get("metadata") or {}),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class KthenaModelServer:
     """An object that a GatewayClass needs in addition to the pool; only its existence matters."""
 
     meta: Meta
 
 
-def parse_companion(raw: Json, kind: str) -> Companion:
+def parse_kthena_model_server(raw: Json, kind: str) -> KthenaModelServer:
     """Return the record of a companion."""
-    return Companion(meta=parse_meta(raw, kind))
+    return KthenaModelServer(meta=parse_meta(raw, kind))

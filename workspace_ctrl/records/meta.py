@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
-from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
+from workspace_ctrl.records.managed_fields import NO_FIELDS, Fields, owned_fields
 
 Json = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ _LONGEST_WORDS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class PodProblem:
     """Why a pod is not ready: a reason, and the message of kubelet or scheduler."""
 
     reason: str
@@ -29,7 +29,7 @@ class Trouble:
     message: str
 
     @classmethod
-    def of(cls, reason: str, message: str) -> "Trouble":
+    def of(cls, reason: str, message: str) -> "PodProblem":
         """Return the trouble with a message of another component, on one line."""
         return cls(printable(reason, _LONGEST_REASON), printable(message, _LONGEST_WORDS))
 
@@ -42,7 +42,7 @@ class Pod:
     labels: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
     ready: bool = False
-    trouble: Trouble | None = None
+    trouble: PodProblem | None = None
     """None if there is no problem."""
 
     def matches(self, selector: Mapping[str, str]) -> bool:
@@ -65,37 +65,37 @@ def parse_pod(raw: Json, kind: str) -> Pod:
     )
 
 
-def _troubles(status: Json) -> Iterator[Trouble]:
+def _troubles(status: Json) -> Iterator[PodProblem]:
     scheduled = find(parse_conditions(status.get("conditions")), "PodScheduled")
     if scheduled is not None and scheduled.reason == "Unschedulable":
-        yield Trouble.of("Unschedulable", scheduled.message)
+        yield PodProblem.of("Unschedulable", scheduled.message)
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "Failed"
-        yield Trouble.of("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
+        yield PodProblem.of("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
     for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _container_troubles(entry)
 
 
-def _container_troubles(entry: Json) -> Iterator[Trouble]:
+def _container_troubles(entry: Json) -> Iterator[PodProblem]:
     """Yield the problems of a container; one that was restarted after a crash has a problem until its pod is ready."""
     container, state = entry.get("name", ""), entry.get("state") or {}
     waiting = state.get("waiting") or {}
     reason, words = waiting.get("reason") or "", waiting.get("message") or ""
     if reason in _IMAGE_REASONS:
-        yield Trouble.of("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
+        yield PodProblem.of("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
         return
     ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
     if ended.get("exitCode"):
         yield _crash(container, ended, entry.get("restartCount") or 0, backing_off=reason == "CrashLoopBackOff")
     elif reason and reason not in _HARMLESS_WAITING:
-        yield Trouble.of(reason, f"container {container}: {words}".rstrip(": "))
+        yield PodProblem.of(reason, f"container {container}: {words}".rstrip(": "))
 
 
-def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> Trouble:
+def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> PodProblem:
     code, lines = ended["exitCode"], (ended.get("message") or "").strip().splitlines()
     times = f", restarted {restarts} times" if restarts > 1 else ""
     said = f"; last message: {lines[-1].strip()[:300]}" if lines else ""
     message = f"container {container} exited with code {code}{times}{said}"
     if ended.get("reason") == _OOM_KILLED:
-        return Trouble("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
-    return Trouble.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)
+        return PodProblem("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
+    return PodProblem.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)

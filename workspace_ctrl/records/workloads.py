@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
+from workspace_ctrl.records.inventory import content_checksum
+from workspace_ctrl.records.managed_fields import owned_by_others
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
-from workspace_ctrl.records.ownership import owned_by_others
-from workspace_ctrl.records.parts import shape_of
 
 _PORTS: Final = 2**16
 
@@ -54,7 +54,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         updated_replicas=_number(status.get("updatedReplicas")),
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
-        shape=shape_of(raw.get("metadata") or {}),
+        shape=content_checksum(raw.get("metadata") or {}),
         node_gpus=((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""),
     )
 

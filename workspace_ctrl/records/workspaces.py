@@ -12,8 +12,8 @@ import orjson
 
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
+from workspace_ctrl.records.isolation import MAX_LEVELS, too_deep
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
-from workspace_ctrl.records.reading import MAX_LEVELS, too_deep
 
 MAX_SPEC_BYTES: Final = 256 << 10
 """Of the fields of a Workspace, as JSON: sound ones have some kilobytes, and each is kept in memory."""

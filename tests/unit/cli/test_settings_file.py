@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from tests.unit.cli.test_cli import REPOSITORY
 from workspace_ctrl.cli.installation import InstallationOptions, helm_of, plan_settings, read_settings_file
 from workspace_ctrl.cli.main import main
-from workspace_ctrl.cli.probing import ProbeOptions, probe_of
-from workspace_ctrl.controller.settings import ProbeMode, ProbeSettings
+from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of
 from workspace_ctrl.planning.settings import (
     BODY_ROUTER_CHART,
     BodyRoutingSettings,
@@ -21,6 +20,7 @@ from workspace_ctrl.planning.settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
 DIGEST = "sha256:" + "a" * 64

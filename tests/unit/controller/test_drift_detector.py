@@ -2,9 +2,9 @@
 
 from tests.unit.factories import DIGEST, condition, release
 from workspace_ctrl.controller.drift_detector import DriftDetector
-from workspace_ctrl.records.parts import part_id
+from workspace_ctrl.records.inventory import chart_object_id
 
-ROLE = part_id("Role", "phi-epp")
+ROLE = chart_object_id("Role", "phi-epp")
 REQUESTED = "requested"
 BUSY = release(conditions=(condition("Ready"), condition("Reconciling")))
 

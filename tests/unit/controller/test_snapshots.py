@@ -6,13 +6,13 @@ import pytest
 
 from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, route, source, workspace
 from workspace_ctrl.api.names import names
-from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.references import Referenced
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.controller.snapshots import take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.state import WorkspaceState
-from workspace_ctrl.planning.steps import Interests
-from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts
 
 KEY = (NAMESPACE, NAME)
 OLD, NEW = names(NAME), names(NAME, "fork")
@@ -33,7 +33,7 @@ def cache(*charts):
 
 
 def seen(made, chart="inferencepool"):
-    return take_snapshot(made, KEY, Interests(chart=chart), Referenced(), ())
+    return take_snapshot(made, KEY, Dependencies(chart=chart), DependencyRecords(), ())
 
 
 def test_one_chart_is_that_of_now():

@@ -7,10 +7,10 @@ import pytest
 from tests.unit.factories import release, source, workspace
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.state import Rejection, WorkspaceState
-from workspace_ctrl.records.answers import Answers, DryRun
-from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.query_results import DryRun, QueryResults
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.snapshot import Snapshot
 
 FIRST, SECOND = (ObjectRef("Service", "space", name) for name in ("first", "second"))
 NOTHING = Snapshot()
@@ -49,11 +49,11 @@ def test_a_rejected_write_is_tried_again_at_its_time_and_no_sooner():
 
 
 def test_a_rejected_dry_run_is_tried_again_at_its_time():
-    state = replace(WorkspaceState(), answers=Answers(DryRun("hash", refusal="no")), dry_run_retry_at=5.0)
+    state = replace(WorkspaceState(), query_results=QueryResults(DryRun("hash", refusal="no")), dry_run_retry_at=5.0)
     assert state.due_at == 5.0
-    assert observed(state, 4.9).answers.dry_run is not None
-    assert observed(state, 5.0).answers.dry_run is None
-    accepted = replace(state, answers=Answers(DryRun("hash", kind="Deployment")))
+    assert observed(state, 4.9).query_results.dry_run is not None
+    assert observed(state, 5.0).query_results.dry_run is None
+    accepted = replace(state, query_results=QueryResults(DryRun("hash", kind="Deployment")))
     assert (accepted.due_at, observed(accepted, 9.0)) == (None, accepted)
 
 

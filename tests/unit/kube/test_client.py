@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.errors import RetryableError

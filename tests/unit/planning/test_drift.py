@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.records.ownership import owned_by_others, owned_fields
+from workspace_ctrl.records.managed_fields import owned_by_others, owned_fields
 
 MANIFEST: dict[str, Any] = {
     "apiVersion": "apps/v1",

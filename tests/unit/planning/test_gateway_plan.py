@@ -6,12 +6,12 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, pool, quickstart, route, workspace
 from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
+from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.route_claims import RouteClaim
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import SetFinalizer
-from workspace_ctrl.records.claims import Claim
-from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.gateways import HTTPRoute, RouteMatch, RouteRule
-from workspace_ctrl.records.snapshot import Snapshot
 
 GATEWAY = f"{NAMESPACE}/inference-gateway"
 PATH = f"/{NAMESPACE}/{NAME}"
@@ -42,7 +42,7 @@ def named(*matches, pools=(OURS,)):
 
 
 def test_every_workspace_claims_its_path():
-    assert planned(workspace(), finished()).claims == {Claim(GATEWAY, "http", "", PATH)}
+    assert planned(workspace(), finished()).claims == {RouteClaim(GATEWAY, "http", "", PATH)}
     assert planned(workspace(quickstart(gateway={"enabled": False})), finished()).claims == frozenset()
     assert planned(workspace(deleting=True), finished()).claims == frozenset()
 
@@ -52,18 +52,18 @@ def test_a_workspace_whose_spec_has_become_invalid_keeps_its_claims():
 
 
 def test_a_workspace_that_is_being_refused_keeps_its_claims():
-    assert planned(workspace(), replace(finished(), workloads=())).claims == {Claim(GATEWAY, "http", "", PATH)}
+    assert planned(workspace(), replace(finished(), workloads=())).claims == {RouteClaim(GATEWAY, "http", "", PATH)}
 
 
 def test_a_route_that_leads_nowhere_any_more_goes():
-    taken = {Claim(GATEWAY, "http", "", PATH): ("a", "older")}
+    taken = {RouteClaim(GATEWAY, "http", "", PATH): ("a", "older")}
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathConflict"]
 
 
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
-    taken = {Claim("another/one", "http", "", PATH): ("a", "older")}
+    taken = {RouteClaim("another/one", "http", "", PATH): ("a", "older")}
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert (words(outcome), reasons(outcome)) == ([], [])
 

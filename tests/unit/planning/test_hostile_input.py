@@ -29,16 +29,16 @@ from workspace_ctrl.api.conditions import find
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import HASH_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
-from workspace_ctrl.planning.engine_config import parse_engine_config
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
+from workspace_ctrl.model.query_results import DryRun, QueryResults
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import PickerSettings
-from workspace_ctrl.planning.steps import Apply, TryWorkload
-from workspace_ctrl.records.answers import Answers, DryRun
+from workspace_ctrl.planning.steps import Apply, DryRunWorkload
+from workspace_ctrl.planning.workload.vllm_config import parse_engine_config
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_http_route
 from workspace_ctrl.records.pods import parse_pod
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import parse_referenced_workload, parse_workload
 from workspace_ctrl.records.workspaces import pack_status, parse_workspace_record
 
@@ -122,7 +122,7 @@ worlds = st.builds(
     gateways=st.sampled_from([(), (gateway(),), (gateway(), gateway("other"))]),
     gateway_classes=st.sampled_from([(), (gateway_class(),)]),
     missing_kinds=st.frozensets(st.sampled_from(["Gateway", "HTTPRoute", "HelmRelease", "OCIRepository", "InferencePool"])),
-    answers=st.sampled_from([Answers(), Answers(DryRun("x", kind="Deployment"))]),
+    query_results=st.sampled_from([QueryResults(), QueryResults(DryRun("x", kind="Deployment"))]),
     reference=st.sampled_from([None, parse_referenced_workload({"metadata": {"name": "x", "uid": "u"}, "spec": {}}, "Deployment")]),
 )
 
@@ -134,7 +134,7 @@ FREE_VALUES = replace(SETTINGS, picker=PickerSettings(allowed_values=("inference
 def assert_writable(outcome, written):
     """What is sent can be sent: objects as JSON, and a status that the CRD takes."""
     for step in outcome.steps:
-        if isinstance(step, Apply | TryWorkload):
+        if isinstance(step, Apply | DryRunWorkload):
             orjson.dumps(step.manifest)
             assert "NaN" not in json.dumps(step.manifest)
     document = written.as_object()
@@ -236,8 +236,10 @@ def test_what_has_no_schema_here_is_written_or_refused(fields):
     world = Snapshot(source=fetched_source(), gateways=(gateway(),), gateway_classes=(gateway_class(),), pool=pool())
     tried = plan(record, world, FREE_VALUES)
     for step in tried.steps:
-        if isinstance(step, TryWorkload):
-            world = replace(world, answers=Answers(DryRun(step.manifest["metadata"]["annotations"][HASH_ANNOTATION], kind=kind)))
+        if isinstance(step, DryRunWorkload):
+            world = replace(
+                world, query_results=QueryResults(DryRun(step.manifest["metadata"]["annotations"][HASH_ANNOTATION], kind=kind))
+            )
     outcome = plan(record, world, FREE_VALUES)
     assert outcome.steps or outcome.decisions.problems
     assert_writable(outcome, status(record, world, outcome.decisions, NOW))
@@ -285,8 +287,10 @@ def test_whatever_others_say_the_status_can_be_written(said, text):
 
 def world_accepted(world, record):
     """The world in which the API server has accepted the workload."""
-    tried = next(step for step in plan(record, replace(world, workloads=()), SETTINGS).steps if isinstance(step, TryWorkload))
-    return replace(world, answers=Answers(DryRun(tried.manifest["metadata"]["annotations"][HASH_ANNOTATION], kind="Deployment")))
+    tried = next(step for step in plan(record, replace(world, workloads=()), SETTINGS).steps if isinstance(step, DryRunWorkload))
+    return replace(
+        world, query_results=QueryResults(DryRun(tried.manifest["metadata"]["annotations"][HASH_ANNOTATION], kind="Deployment"))
+    )
 
 
 any_status = st.fixed_dictionaries(

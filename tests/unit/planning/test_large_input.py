@@ -10,22 +10,22 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 from workspace_ctrl.catalog.charts import find_layout
+from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.probe_results import MOST_NAMES, ProbeOutcome, ProbeResult
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.chart_values import trap_in
+from workspace_ctrl.planning.chart.value_validation import SHAPES
+from workspace_ctrl.planning.chart.values import trap_in
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.hardware import node_gpus
 from workspace_ctrl.planning.manifests import owned
-from workspace_ctrl.planning.nodes import selecting
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import Apply
-from workspace_ctrl.planning.template_workload import template_workload
-from workspace_ctrl.planning.value_shapes import SHAPES
+from workspace_ctrl.planning.workload.gpus import node_gpus
+from workspace_ctrl.planning.workload.node_affinity import selecting
+from workspace_ctrl.planning.workload.template_workload import template_workload
 from workspace_ctrl.readiness.address import MOST_URLS
 from workspace_ctrl.readiness.probe import MOST_TARGETS, probe_targets
-from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.listeners import Listener
-from workspace_ctrl.records.probes import MOST_NAMES, ProbeOutcome, ProbeResult
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import Workload, parse_referenced_workload
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

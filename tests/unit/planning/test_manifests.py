@@ -2,10 +2,10 @@
 
 from tests.unit.factories import SETTINGS, derived, meta, parent, workspace
 from workspace_ctrl.api.labels import POD_LABEL
-from workspace_ctrl.planning.chart_values import PoolValues
-from workspace_ctrl.planning.flux import helm_release, oci_repository, pool_selector
-from workspace_ctrl.planning.route import http_route, routing
-from workspace_ctrl.planning.services import headless_service, service
+from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository, pool_selector
+from workspace_ctrl.planning.chart.values import PoolValues
+from workspace_ctrl.planning.gateway.route import http_route, routing
+from workspace_ctrl.planning.workload.services import headless_service, service
 
 OWNER = workspace().meta
 POOL = PoolValues(selector={POD_LABEL: derived().workspace}, port=5000, provider="istio")

@@ -20,14 +20,14 @@ from tests.unit.factories import (
     source,
     workspace,
 )
+from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.query_results import DryRun, QueryResults
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.settings import ChartSource, PickerSettings, PlanSettings
-from workspace_ctrl.planning.steps import Apply, AskFlux, Delete, Resume, SetFinalizer, TryWorkload
-from workspace_ctrl.records.answers import Answers, DryRun
-from workspace_ctrl.records.decisions import LinkName
+from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, RequestReconcile, Resume, SetFinalizer
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.snapshot import Snapshot
 
 GATEWAYS = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),)}
 
@@ -39,13 +39,13 @@ def words(outcome):
 
 def _word(step):
     match step:
-        case TryWorkload(manifest):
+        case DryRunWorkload(manifest):
             return f"try {manifest['kind']}"
         case Apply(manifest, _, force):
             return f"{'force' if force else 'create'} {manifest['kind']}"
         case Delete(ref):
             return f"delete {ref.kind}"
-        case AskFlux(ref):
+        case RequestReconcile(ref):
             return f"ask for {ref.kind}"
         case Resume(ref):
             return f"resume {ref.kind}"
@@ -70,8 +70,8 @@ def applied(outcome):
 
 def with_accepted(snapshot, record=None, settings=SETTINGS):
     """The snapshot with the API server's yes to the workload."""
-    first = plan(record or workspace(), replace(snapshot, answers=Answers(), workloads=()), settings).steps[0]
-    return replace(snapshot, answers=Answers(DryRun(applied_hash(first.manifest), kind=first.manifest["kind"])))
+    first = plan(record or workspace(), replace(snapshot, query_results=QueryResults(), workloads=()), settings).steps[0]
+    return replace(snapshot, query_results=QueryResults(DryRun(applied_hash(first.manifest), kind=first.manifest["kind"])))
 
 
 def finished():
@@ -131,7 +131,9 @@ def test_a_changed_decision_is_forced_on_what_is_ours():
 
 def test_a_refused_workload_creates_nothing():
     accepted = with_accepted(Snapshot(**GATEWAYS))
-    refused = replace(accepted, answers=Answers(replace(accepted.answers.dry_run, kind="", refusal="exceeded quota: small")))
+    refused = replace(
+        accepted, query_results=QueryResults(replace(accepted.query_results.dry_run, kind="", refusal="exceeded quota: small"))
+    )
     outcome = plan(workspace(finalizer=False), refused, SETTINGS)
     assert outcome.steps == ()
     (problem,) = outcome.decisions.problems
@@ -140,7 +142,7 @@ def test_a_refused_workload_creates_nothing():
 
 
 def test_an_answer_to_an_older_manifest_is_asked_again():
-    stale = Snapshot(answers=Answers(DryRun("another", refusal="no")), **GATEWAYS)
+    stale = Snapshot(query_results=QueryResults(DryRun("another", refusal="no")), **GATEWAYS)
     assert words(plan(workspace(), stale, SETTINGS)) == ["try Deployment"]
 
 

@@ -3,27 +3,27 @@
 from dataclasses import replace
 
 from tests.unit.factories import NAME, SETTINGS, release, route, source, workspace
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.steps import Delete, SetFinalizer, Sweep
+from workspace_ctrl.planning.steps import Delete, Prune, SetFinalizer
 from workspace_ctrl.readiness.removal import removal_waits
-from workspace_ctrl.records.parts import part_id
-from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.inventory import chart_object_id
 
 UID = workspace().meta.uid
-LEFT = {part_id("Role", "phi-epp"): 1, part_id("InferencePool", "phi"): 1}
+LEFT = {chart_object_id("Role", "phi-epp"): 1, chart_object_id("InferencePool", "phi"): 1}
 
 
 def test_what_flux_leaves_behind_is_swept_before_the_finalizer_goes():
     record = workspace(deleting=True)
     world = Snapshot(source=source(), parts=LEFT)
-    assert removal_steps(record, world) == (Sweep(record.meta.ref, ("InferencePool", "Role")),)
+    assert removal_steps(record, world) == (Prune(record.meta.ref, ("InferencePool", "Role")),)
     assert removal_steps(record, replace(world, parts={})) == (SetFinalizer(present=False),)
 
 
 def test_what_cannot_be_swept_does_not_hold_the_workspace_for_ever():
-    assert removal_steps(workspace(deleting=True), Snapshot(parts=LEFT, swept=True)) == (SetFinalizer(present=False),)
+    assert removal_steps(workspace(deleting=True), Snapshot(parts=LEFT, pruned=True)) == (SetFinalizer(present=False),)
 
 
 def test_objects_of_a_release_that_is_there_are_left_to_flux():

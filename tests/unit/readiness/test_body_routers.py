@@ -7,11 +7,11 @@ import pytest
 from tests.unit.factories import DIGEST, condition, decisions, deployment, gateway, meta, parent
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import Status, find
+from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.readiness.body_routers import router_state
-from workspace_ctrl.records.body_routers import BodyRouter, BodyRouterState
-from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, Stage, StageAges
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
 
 KEY = gateway().key
 WORKS = BodyRouterState(Status.TRUE, "BodyRouterReady", "led by their body")

@@ -4,10 +4,10 @@ import pytest
 
 from tests.unit.factories import NAMESPACE, condition, decisions, derived, release, source
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import release_link, source_link, uninstalling
-from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.flux import StageAges
-from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 SOURCE = f"OCIRepository {NAMESPACE}/{derived().source}"

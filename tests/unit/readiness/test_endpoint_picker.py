@@ -4,20 +4,20 @@ import pytest
 
 from tests.unit.factories import condition, decisions, picker, pod, release, source
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.records.flux import StageAges
-from workspace_ctrl.records.parts import part_id
-from workspace_ctrl.records.pods import Trouble
-from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.inventory import chart_object_id
+from workspace_ctrl.records.pods import PodProblem
 
-POD = pod(name="phi-epp-1", ready=False, trouble=Trouble("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."))
+POD = pod(name="phi-epp-1", ready=False, trouble=PodProblem("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."))
 KINDS = {"Service": "phi-epp", "Role": "phi-epp-sa", "ConfigMap": "phi-epp", "DestinationRule": "phi-epp"}
-INVENTORY = b"".join(part_id(kind, name) for kind, name in KINDS.items())
+INVENTORY = b"".join(chart_object_id(kind, name) for kind, name in KINDS.items())
 
 
 def link(gone=(), **fields):
-    parts = {part_id(kind, name): 1 for kind, name in KINDS.items() if kind not in gone}
-    world = {"source": source(), "release": release(inventory=INVENTORY), "parts": parts, "part_kinds": frozenset(KINDS)}
+    parts = {chart_object_id(kind, name): 1 for kind, name in KINDS.items() if kind not in gone}
+    world = {"source": source(), "release": release(inventory=INVENTORY), "parts": parts, "chart_object_kinds": frozenset(KINDS)}
     return endpoint_picker_link(decisions(), Snapshot(**{"endpoint_picker": picker(), **world, **fields}))
 
 
@@ -61,5 +61,5 @@ def test_objects_are_not_missed_before_they_were_made():
 
 
 def test_the_pool_is_missed_elsewhere():
-    pool = part_id("InferencePool", "phi")
-    assert link(release=release(inventory=INVENTORY + pool), part_kinds=frozenset({*KINDS, "InferencePool"})).holds
+    pool = chart_object_id("InferencePool", "phi")
+    assert link(release=release(inventory=INVENTORY + pool), chart_object_kinds=frozenset({*KINDS, "InferencePool"})).holds

@@ -17,11 +17,11 @@ from tests.unit.factories import (
     source,
 )
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.listeners import Listener
-from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 INSTALLED = {"source": source(), "release": release()}

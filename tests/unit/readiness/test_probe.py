@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, status, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.readiness.agreement import ANSWER_SECONDS, TOLD_SECONDS, Agreement, pace
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.probe.threshold import ANSWER_SECONDS, TOLD_SECONDS, Threshold, pace
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
 from workspace_ctrl.readiness.status import evaluate
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import pack_status
 
 ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u returned 200", ("phi-4-mini-instruct",))
@@ -131,14 +131,14 @@ def test_a_wildcard_is_asked_by_a_name_that_matches():
 
 
 def after(*results):
-    agreement = Agreement()
+    agreement = Threshold()
     for result in results:
         agreement = agreement.after(result)
     return agreement
 
 
 def test_a_change_is_believed_when_two_agree_and_asked_for_at_once_until_then():
-    assert Agreement().delay(PACE) == 0
+    assert Threshold().delay(PACE) == 0
     assert after(ANSWERED).believed is None
     assert after(ANSWERED).delay(PACE) < 1
     assert after(ANSWERED, ANSWERED).believed == ANSWERED

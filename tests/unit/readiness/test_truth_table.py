@@ -24,9 +24,9 @@ from tests.unit.factories import (
 )
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.records.gateways import GatewayProxy
-from workspace_ctrl.records.snapshot import Snapshot
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 GATEWAY, SOURCE, RELEASE = LinkName.GATEWAY, LinkName.SOURCE, LinkName.RELEASE
@@ -145,14 +145,14 @@ ROWS = [
         "HTTPRouteNotCreated",
     ),
     *attachments(ROUTE, route, "route", "HTTPRoute"),
-    (ROUTE, "refused, and why", {"route": route(REFUSED)}, at(obstacle=OBSTACLE), FALSE, "NotAllowedByListeners"),
-    (ROUTE, "nothing said, and why", {"route": route(FOREIGN)}, at(obstacle=OBSTACLE), FALSE, "NotAllowedByListeners"),
-    (ROUTE, "accepted all the same", {}, at(obstacle=OBSTACLE), TRUE, "HTTPRouteAccepted"),
+    (ROUTE, "refused, and why", {"route": route(REFUSED)}, at(listener_problem=OBSTACLE), FALSE, "NotAllowedByListeners"),
+    (ROUTE, "nothing said, and why", {"route": route(FOREIGN)}, at(listener_problem=OBSTACLE), FALSE, "NotAllowedByListeners"),
+    (ROUTE, "accepted all the same", {}, at(listener_problem=OBSTACLE), TRUE, "HTTPRouteAccepted"),
     (
         ROUTE,
         "unresolved has nothing to do with listeners",
         {"route": route(UNRESOLVED)},
-        at(obstacle=OBSTACLE),
+        at(listener_problem=OBSTACLE),
         FALSE,
         "HTTPRouteRefsUnresolved",
     ),
@@ -166,7 +166,14 @@ ROWS = [
         "HTTPRouteAccepted",
     ),
     (ROUTE, "a class without status", {"route": route(FOREIGN)}, at(writes_status=False, class_title="K"), TRUE, "HTTPRouteFound"),
-    (ROUTE, "without status, but with an obstacle", {}, at(writes_status=False, obstacle=OBSTACLE), FALSE, "NotAllowedByListeners"),
+    (
+        ROUTE,
+        "without status, but with an obstacle",
+        {},
+        at(writes_status=False, listener_problem=OBSTACLE),
+        FALSE,
+        "NotAllowedByListeners",
+    ),
     (POOL, "its companion is missing", {}, at(companion="ModelServer"), UNKNOWN, "ModelServerNotCreated"),
     (ENDPOINTS, "none", {"pods": ()}, None, FALSE, "NoReadyEndpoints"),
     (ENDPOINTS, "none ready", {"pods": (pod(ready=False),)}, None, FALSE, "NoReadyEndpoints"),

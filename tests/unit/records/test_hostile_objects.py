@@ -4,10 +4,11 @@ from functools import reduce
 
 import pytest
 
-from workspace_ctrl.records import ownership, parts
+from workspace_ctrl.records import inventory as parts
+from workspace_ctrl.records import managed_fields as ownership
 from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service
-from workspace_ctrl.records.ownership import NO_FIELDS, owned_fields
-from workspace_ctrl.records.parts import shape_of
+from workspace_ctrl.records.inventory import content_checksum
+from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields
 from workspace_ctrl.records.pods import parse_pod
 from workspace_ctrl.records.workloads import http_port, parse_workload
 
@@ -37,7 +38,7 @@ def test_trees_of_any_shape_are_read(fields):
 def test_large_trees_are_not_kept_for_others():
     before = ownership._shared.cache_info().currsize, parts._shared_checksum.cache_info().currsize
     assert owned_fields(managed("workspace-ctrl", LARGE))["f:spec"] == LARGE["f:spec"]
-    assert shape_of(managed("helm-controller", LARGE)) == shape_of(
+    assert content_checksum(managed("helm-controller", LARGE)) == content_checksum(
         managed("helm-controller", {"f:spec": {".": {}, **LARGE["f:spec"]}})
     )
     assert (ownership._shared.cache_info().currsize, parts._shared_checksum.cache_info().currsize) == before

@@ -6,10 +6,10 @@ import pytest
 
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.conditions import parse_brief_conditions
-from workspace_ctrl.controller.kinds import WATCHED
+from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_gateway, parse_http_route
-from workspace_ctrl.records.pods import Trouble, parse_pod
+from workspace_ctrl.records.pods import PodProblem, parse_pod
 from workspace_ctrl.records.workloads import parse_workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
 
@@ -40,36 +40,40 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
         pytest.param(container(state=ended(0, "Completed")), None, id="ended well"),
         pytest.param(
             container(state={"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}),
-            Trouble("ImagePullError", "container vllm: ImagePullBackOff: no such image"),
+            PodProblem("ImagePullError", "container vllm: ImagePullBackOff: no such image"),
             id="image",
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(137, "OOMKilled"), restartCount=3),
-            Trouble("ContainerOOMKilled", "container vllm OOM-killed: the node or its limit ran out of memory, restarted 3 times"),
+            PodProblem(
+                "ContainerOOMKilled", "container vllm OOM-killed: the node or its limit ran out of memory, restarted 3 times"
+            ),
             id="out of memory",
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(2, message="loading\nno such model\n")),
-            Trouble("ContainerCrashLoopBackOff", "container vllm exited with code 2; last message: no such model"),
+            PodProblem("ContainerCrashLoopBackOff", "container vllm exited with code 2; last message: no such model"),
             id="crash loop",
         ),
         pytest.param(
             container(state={"running": {}}, lastState=ended(1), restartCount=2),
-            Trouble("ContainerFailed", "container vllm exited with code 1, restarted 2 times"),
+            PodProblem("ContainerFailed", "container vllm exited with code 1, restarted 2 times"),
             id="runs again, and is not ready",
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}}),
-            Trouble("CreateContainerConfigError", 'container vllm: secret "hf" not found'),
+            PodProblem("CreateContainerConfigError", 'container vllm: secret "hf" not found'),
             id="missing Secret",
         ),
         pytest.param(
             {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]},
-            Trouble("Unschedulable", "0/1 nodes"),
+            PodProblem("Unschedulable", "0/1 nodes"),
             id="no node",
         ),
         pytest.param(
-            {"phase": "Failed", "reason": "Evicted", "message": "low on disk"}, Trouble("PodEvicted", "low on disk"), id="evicted"
+            {"phase": "Failed", "reason": "Evicted", "message": "low on disk"},
+            PodProblem("PodEvicted", "low on disk"),
+            id="evicted",
         ),
     ],
 )

@@ -1,0 +1,37 @@
+"""Of endpoint pickers' pods, only those in trouble are kept, and lead to their Workspace."""
+
+import pytest
+
+from tests.unit.factories import NAME, NAMESPACE, derived, picker, pod
+from workspace_ctrl.api.labels import PICKER_POD_LABEL
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.watches import PICKER_POD, WATCHED
+from workspace_ctrl.records.pods import PodProblem
+
+KEY = (NAMESPACE, "epp-1")
+LABELS = {PICKER_POD_LABEL: derived().endpoint_picker}
+WELL = pod(name="epp-1", labels=LABELS)
+STUCK = pod(name="epp-1", labels=LABELS, ready=False, trouble=PodProblem("Unschedulable", "no cpu"))
+WATCH = next(watched for watched in WATCHED if watched.store == PICKER_POD)
+
+
+@pytest.fixture
+def cache():
+    return Cache()
+
+
+def test_a_pod_is_kept_while_it_is_in_trouble(cache):
+    store = cache.stores[PICKER_POD]
+    assert not store.put(KEY, WELL, 1)
+    assert store.put(KEY, STUCK, 2)
+    assert store.owned_by((NAMESPACE, derived().endpoint_picker)) == (STUCK,)
+    assert store.put(KEY, WELL, 3)
+    assert len(store) == 0
+    assert store.replace({KEY: (WELL, 4)}, 4) == []
+    assert store.replace({KEY: (STUCK, 5)}, 5) == [STUCK]
+
+
+def test_its_workspace_is_that_of_its_deployment(cache):
+    assert cache.workspace_of(WATCH, STUCK) is None
+    cache.stores["Deployment"].put((NAMESPACE, derived().endpoint_picker), picker(), 1)
+    assert cache.workspace_of(WATCH, STUCK) == (NAMESPACE, NAME)

@@ -1,0 +1,171 @@
+"""OCIRepository and HelmRelease: which chart, with whose rights, and in which order."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.factories import SETTINGS, derived, source, workspace
+from tests.unit.planning.test_plan import applied, finished, manifests, words
+from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.planning.manifests import applied_hash
+from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.settings import ChartSource, PickerSettings, Verification
+
+DIGEST = "sha256:" + "b" * 64
+OTHER_DIGEST = "sha256:" + "c" * 64
+CHARTS = (
+    ChartSource(),
+    ChartSource(name="old", url="oci://registry.example/charts/inferencepool", version="v1.4.0"),
+    ChartSource(name="pinned", version="v1.5.0", digest=DIGEST),
+    ChartSource(name="llm-d", url="oci://registry.example/llm-d-router-gateway", version="v0.9.0"),
+)
+LISTED = replace(SETTINGS, charts=CHARTS)
+
+
+def made(settings=LISTED, **gateway):
+    """Kind → spec of what a Workspace with these fields of `gateway` becomes."""
+    return {
+        kind: manifest.get("spec") for kind, manifest in manifests(record=workspace(gateway=gateway), settings=settings).items()
+    }
+
+
+def problem_of(settings=LISTED, world=None, **gateway):
+    """The one problem of a finished Workspace that gets these fields of `gateway`; nothing of it is touched."""
+    outcome = plan(workspace(gateway=gateway), world or finished(), settings)
+    assert words(outcome) == []
+    (problem,) = outcome.decisions.problems
+    assert problem.terminal
+    return problem
+
+
+def test_the_first_source_is_that_of_all_who_name_none():
+    spec = made()["OCIRepository"]
+    assert (spec["url"], spec["ref"], spec["interval"]) == (CHARTS[0].url, {"tag": "v1.5.0"}, "10m")
+    assert not {"insecure", "secretRef", "certSecretRef", "verify"} & set(spec)
+
+
+@pytest.mark.parametrize(
+    ("chart", "reference"),
+    [
+        ({"name": "old"}, {"tag": "v1.4.0"}),
+        ({"name": "old", "version": "v1.3.1"}, {"tag": "v1.3.1"}),
+        ({"name": "old", "digest": OTHER_DIGEST}, {"digest": OTHER_DIGEST}),
+        ({"name": "pinned"}, {"digest": DIGEST}),
+        ({"name": "pinned", "version": "v1.5.0", "digest": DIGEST}, {"digest": DIGEST}),
+        ({"version": "v1.2.0"}, {"tag": "v1.2.0"}),
+    ],
+)
+def test_a_workspace_chooses_among_the_listed_sources(chart, reference):
+    assert made(chart=chart)["OCIRepository"]["ref"] == reference
+
+
+def test_the_values_follow_the_chart_that_was_chosen():
+    assert "router" in made(chart={"name": "llm-d"})["HelmRelease"]["values"]
+    assert "modelServerProtocol" not in made(chart={"name": "old"})["HelmRelease"]["values"]["inferencePool"]
+
+
+@pytest.mark.parametrize(
+    ("chart", "words_"),
+    [
+        ({"name": "odl"}, "gateway.chart.name odl is not known; did you mean old?"),
+        ({"name": "oci://evil.example/chart"}, "is not known; available: default, old, pinned, llm-d"),
+        (
+            {"name": "pinned", "version": "v1.4.0"},
+            "gateway.chart.version does not match source pinned, which the controller's settings pin",
+        ),
+        ({"name": "pinned", "digest": OTHER_DIGEST}, "gateway.chart.digest does not match source pinned"),
+        ({"version": "v9.0.0"}, "gateway.chart.version: chart inferencepool v9.0.0 is not supported; supported versions:"),
+        ({"version": "v1.0.0"}, "chart inferencepool v1.0.0 is not supported: its ClusterRole"),
+    ],
+)
+def test_another_chart_is_refused_and_the_installed_one_stays(chart, words_):
+    problem = problem_of(chart=chart)
+    assert problem.link in {LinkName.SOURCE, LinkName.RELEASE}
+    assert words_ in problem.message
+
+
+def test_credentials_and_verification_reach_the_source():
+    chart = ChartSource(
+        digest=DIGEST, insecure=True, secret="login", cert_secret="ca", verification=Verification("notation", "trust")
+    )
+    spec = made(replace(SETTINGS, charts=(chart,)))["OCIRepository"]
+    assert spec["interval"] == "1h"
+    assert spec["insecure"] is True
+    assert (spec["secretRef"], spec["certSecretRef"]) == ({"name": "login"}, {"name": "ca"})
+    assert spec["verify"] == {"provider": "notation", "secretRef": {"name": "trust"}}
+    keyless = replace(chart, verification=Verification("cosign"))
+    assert made(replace(SETTINGS, charts=(keyless,)))["OCIRepository"]["verify"] == {"provider": "cosign"}
+
+
+def test_a_refused_value_is_said_on_the_release_and_harms_nothing_else():
+    problem = problem_of(SETTINGS, endpointPicker={"values": {"inferenceExtension": {"image": {"tag": "x"}}}})
+    assert (problem.link, problem.reason) == (LinkName.RELEASE, "ValuesNotAllowed")
+    assert problem.message.startswith("gateway.endpointPicker.values.inferenceExtension.image.tag cannot be set by a Workspace; ")
+
+
+def test_a_new_workspace_with_a_refused_value_gets_its_workload_and_its_chart():
+    record = workspace(gateway={"endpointPicker": {"values": {"x": 1}}})
+    assert set(manifests(record=record)) == {"Deployment", "Service", "OCIRepository", "HTTPRoute"}
+
+
+REFERENCE = {"kind": "ConfigMap", "name": "values", "valuesKey": "mine.yaml", "optional": True}
+
+
+def test_values_of_a_config_map_are_refused_unless_the_installation_allows_them():
+    problem = problem_of(SETTINGS, endpointPicker={"valuesFrom": [REFERENCE]})
+    assert problem.message.startswith("gateway.endpointPicker.valuesFrom cannot be set by a Workspace; use ")
+    allowed = replace(SETTINGS, picker=PickerSettings(allow_values_from=True))
+    spec = made(allowed, endpointPicker={"valuesFrom": [{**REFERENCE, "targetPath": "inferencePool.targetPorts"}]})["HelmRelease"]
+    assert spec["valuesFrom"] == [REFERENCE]  # a targetPath would go before our decisions
+
+
+def test_flux_installs_with_the_rights_of_the_service_account_that_is_named():
+    assert made(serviceAccountName="tenant")["HelmRelease"]["serviceAccountName"] == "tenant"
+    assert "serviceAccountName" not in made()["HelmRelease"]
+
+
+def test_failure_mode_and_replicas_reach_the_chart():
+    spec = made(pool={"failureMode": "FailClose"}, endpointPicker={"replicas": 2})["HelmRelease"]
+    assert (spec["values"]["inferenceExtension"]["failureMode"], spec["values"]["inferenceExtension"]["replicas"]) == (
+        "FailClose",
+        2,
+    )
+
+
+def test_new_values_wait_until_flux_has_fetched_the_new_chart():
+    older = replace(SETTINGS, charts=(ChartSource(version="v1.4.0"),))
+    asked = applied(plan(workspace(), finished(), older))
+    assert set(asked) == {"OCIRepository"}
+    digest = applied_hash(asked["OCIRepository"])
+    written = replace(finished(), source=source(generation=2, observed=1, hash_=digest))
+    assert words(plan(workspace(), written, older)) == []
+    fetched = replace(finished(), source=source(generation=2, observed=2, hash_=digest))
+    assert words(plan(workspace(), fetched, older)) == ["force HelmRelease"]
+
+
+def test_values_do_not_follow_a_chart_of_somebody_else():
+    foreign = source(hash_="x")
+    foreign = replace(foreign, meta=replace(foreign.meta, controller_uid="somebody"))
+    outcome = plan(workspace(), replace(finished(), source=foreign, release=None), SETTINGS)
+    assert words(outcome) == []
+    assert [problem.reason for problem in outcome.decisions.problems] == ["NotOwned"]
+
+
+def test_names_of_the_release_never_depend_on_the_values():
+    spec = made(endpointPicker={"values": {"inferenceExtension": {"env": [{"name": "A", "value": "b"}]}}})["HelmRelease"]
+    assert (spec["releaseName"], spec["chartRef"]) == (derived().release, {"kind": "OCIRepository", "name": derived().source})
+    assert not {"targetNamespace", "storageNamespace", "kubeConfig"} & set(spec)
+    assert spec["postRenderers"] == made()["HelmRelease"]["postRenderers"]
+
+
+def test_the_endpoint_picker_starts_when_the_port_is_open_that_gateways_ask():
+    (renderer,) = made()["HelmRelease"]["postRenderers"]
+    (entry,) = renderer["kustomize"]["patches"]
+    assert entry["target"] == {"kind": "Deployment", "name": derived().endpoint_picker}
+    (container,) = json.loads(entry["patch"])["spec"]["template"]["spec"]["containers"]
+    assert (container["name"], container["startupProbe"]["tcpSocket"]) == ("epp", {"port": 9002})
+
+
+def test_a_chart_whose_container_is_not_known_is_left_as_it_is():
+    assert "postRenderers" not in made(chart={"name": "llm-d"})["HelmRelease"]

@@ -1,0 +1,94 @@
+"""What other classes need: profiles, and objects beside the pool."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.factories import NAME, SETTINGS, chain, gateway, gateway_class, meta, quickstart, workspace
+from tests.unit.planning.test_plan import finished, words
+from workspace_ctrl.catalog.gateway_classes import chart_provider, find_profile
+from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.records.gateways import KthenaModelServer
+
+KTHENA = "volcano.sh/kthena-router"
+ISTIO = "istio.io/gateway-controller"
+MODEL_SERVER = KthenaModelServer(meta("ModelServer"))
+
+
+def world(controller, **changes):
+    return replace(finished(), gateways=(gateway(class_name="c"),), gateway_classes=(gateway_class("c", controller),), **changes)
+
+
+def planned(snapshot, record=None):
+    return plan(record or workspace(), snapshot, SETTINGS)
+
+
+def test_kthena_s_router_gets_a_model_server_for_the_same_pods():
+    outcome = planned(world(KTHENA))
+    assert "create ModelServer" in words(outcome)
+    assert outcome.dependencies.companion == NAME
+    (manifest,) = [step.manifest for step in outcome.steps if step.manifest["kind"] == "ModelServer"]
+    assert manifest["spec"]["workloadSelector"] == {"matchLabels": {"kaito.sh/workspace": NAME}}
+    assert manifest["spec"]["workloadPort"]["port"] == 5000
+    assert manifest["metadata"]["ownerReferences"][0]["controller"] is True
+
+
+def test_a_missing_crd_of_the_companion_is_said():
+    outcome = planned(world(KTHENA, companion_problem="modelservers of x cannot be watched"))
+    assert "create ModelServer" not in words(outcome)
+    (problem,) = [problem for problem in outcome.decisions.problems if problem.link is LinkName.POOL]
+    assert problem.reason == "CRDsNotAvailable"
+
+
+def test_when_the_gateway_s_class_changes_the_companion_goes_and_the_chart_s_values_follow():
+    outcome = planned(world(ISTIO, companion=MODEL_SERVER))
+    assert words(outcome) == ["delete ModelServer"]
+    assert outcome.dependencies.companion == NAME  # until it is gone
+    assert planned(world(ISTIO)).dependencies.companion == ""
+    assert words(planned(world("kgateway.dev/kgateway"))) == ["force HelmRelease"]
+
+
+def test_without_a_gateway_side_the_companion_goes_too():
+    off = workspace(quickstart(gateway={"enabled": False}))
+    assert "delete ModelServer" in words(planned(world(KTHENA, companion=MODEL_SERVER), off))
+
+
+def test_a_companion_that_belongs_to_somebody_else_is_left_alone():
+    theirs = KthenaModelServer(meta("ModelServer", owner="somebody"))
+    assert words(planned(world(ISTIO, companion=theirs))) == []
+    assert [problem.reason for problem in planned(world(KTHENA, companion=theirs)).decisions.problems] == ["NotOwned"]
+
+
+def test_a_class_that_knows_no_headers_is_said_where_they_are_asked_for():
+    record = workspace(quickstart(gateway={"match": {"header": True}}))
+    problems = planned(world(KTHENA), record).decisions.problems
+    assert "HeaderMatchNotSupported" in [problem.reason for problem in problems]
+    assert planned(world(ISTIO), record).decisions.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("controller", "words_"),
+    [
+        (
+            KTHENA,
+            "HTTPRoute default/workspace-phi-4-mini found; kthena-router writes no status; kthena-router ignores timeouts",
+        ),
+        ("example.com/new", "example.com/new has not been tested with workspace-ctrl; standard behaviour is assumed"),
+        ("networking.gke.io/gateway", "GKE Gateway ignores timeouts"),
+        ("gateway.envoyproxy.io/gatewayclass-controller", "Envoy Gateway ignores the pool's failureMode"),
+    ],
+)
+def test_what_is_to_know_of_a_class_is_said_with_the_route(controller, words_):
+    snapshot = world(controller, companion=MODEL_SERVER)
+    accepted = tuple(replace(entry, controller="") for entry in snapshot.route.parents)
+    snapshot = replace(snapshot, route=replace(snapshot.route, parents=accepted), pool=replace(snapshot.pool, parents=accepted))
+    (link,) = [link for link in chain(snapshot, planned(snapshot).decisions) if link.name is LinkName.ROUTE]
+    assert link.holds
+    assert words_ in link.message
+
+
+def test_the_chart_s_provider_is_that_of_the_first_gateway_which_needs_one():
+    assert chart_provider([]) == "none"
+    assert chart_provider(["gateway.envoyproxy.io/gatewayclass-controller", ISTIO]) == "istio"
+    assert not find_profile("example.com/new").is_known

@@ -1,0 +1,351 @@
+"""A preset's workload: one node or several, configuration, adapters, weights, nodes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.factories import SETTINGS, quickstart, workspace
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.model.query_results import ConfigContent, QueryResults
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.steps import UnresolvedError
+from workspace_ctrl.planning.workload.model_server import ModelServer, model_server
+from workspace_ctrl.records.core import ConfigMap, Node
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workloads import Workload
+
+LLAMA = {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "hf", "imagePullSecrets": ["registry"]}}
+TWO_NODES = {
+    "resource": {"count": 2, "instanceType": "Standard_NC48ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "llama"}}},
+    "inference": {"preset": LLAMA},
+}
+
+
+def serve(snapshot: Snapshot | None = None, annotations: dict[str, str] | None = None, **changes: Any) -> ModelServer:
+    raw = quickstart(**changes)
+    raw["metadata"]["annotations"] = annotations or {}
+    record = workspace(raw)
+    return model_server(record, parse_workspace(record.meta.ref.name, record.fields()), snapshot or Snapshot(), SETTINGS)
+
+
+def pod_spec(server: ModelServer) -> dict[str, Any]:
+    spec: dict[str, Any] = server.workload["spec"]["template"]["spec"]
+    return spec
+
+
+def container(server: ModelServer) -> dict[str, Any]:
+    (only,) = pod_spec(server)["containers"]
+    return only
+
+
+def configured(text: str | None, *, version: str = "7", read: str = "7") -> Snapshot:
+    ref = ObjectRef("ConfigMap", "default", "flags")
+    return Snapshot(
+        config_map=ConfigMap(Meta(ref), version), query_results=QueryResults(config=ConfigContent("flags", read, text=text))
+    )
+
+
+def with_config(text: str | None, **versions: str) -> ModelServer:
+    inference = {"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"}
+    return serve(configured(text, **versions), inference=inference)
+
+
+def with_adapters(*adapters: dict[str, Any], preset: str = "phi-4-mini-instruct") -> ModelServer:
+    return serve(inference={"preset": {"name": preset}, "adapters": list(adapters)})
+
+
+def test_one_node_is_a_deployment_that_serves_the_preset_under_its_name():
+    server = serve()
+    command = container(server)["command"]
+    assert server.workload["kind"] == "Deployment"
+    assert command[:3] == ["vllm", "serve", "microsoft/Phi-4-mini-instruct"]
+    assert {"--served-model-name=phi-4-mini-instruct", "--port=5000", "--tensor-parallel-size=1"} <= set(command)
+    assert container(server)["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert server.model_names == ("phi-4-mini-instruct",)
+
+
+def test_replicas_of_a_deployment_are_left_to_whoever_scales():
+    assert "replicas" not in serve().workload["spec"]
+
+
+def test_several_nodes_are_a_stateful_set_with_a_leader():
+    server = serve(**TWO_NODES)
+    spec = server.workload["spec"]
+    assert (server.workload["kind"], spec["replicas"], spec["podManagementPolicy"]) == ("StatefulSet", 2, "Parallel")
+    assert spec["serviceName"] == "workspace-phi-4-mini-headless"
+    command = container(server)["command"]
+    assert command[:2] == ["/bin/sh", "-c"]
+    assert {"--pipeline-parallel-size=2", "--tensor-parallel-size=2", "--distributed-executor-backend=ray"} <= set(command)
+    environment = {entry["name"]: entry for entry in container(server)["env"]}
+    assert environment["LEADER"]["value"] == "workspace-phi-4-mini-0.workspace-phi-4-mini-headless.default.svc"
+    assert environment["POD_INDEX"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+
+
+def test_of_several_nodes_the_service_leads_to_the_leader_only():
+    services = {manifest["metadata"]["name"]: manifest for manifest in serve(**TWO_NODES).others}
+    assert services["workspace-phi-4-mini"]["spec"]["selector"]["apps.kubernetes.io/pod-index"] == "0"
+    assert "apps.kubernetes.io/pod-index" not in services["workspace-phi-4-mini-headless"]["spec"]["selector"]
+
+
+def test_probes_of_several_nodes_ask_the_leader():
+    probes = container(serve(**TWO_NODES))
+    assert "$LEADER" in probes["readinessProbe"]["exec"]["command"][-1]
+    assert "localhost" in probes["livenessProbe"]["exec"]["command"][-1]
+
+
+def test_a_name_too_long_for_a_stateful_set_is_refused():
+    raw = quickstart(**TWO_NODES)
+    raw["metadata"]["name"] = "w" * 53
+    record = workspace(raw)
+    with pytest.raises(SpecError, match="at most 52 characters"):
+        model_server(record, parse_workspace("w" * 53, record.fields()), Snapshot(), SETTINGS)
+
+
+def test_the_token_comes_from_the_secret_and_is_never_in_the_manifest():
+    token = next(entry for entry in container(serve(**TWO_NODES))["env"] if entry["name"] == "HF_TOKEN")
+    assert token == {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf", "key": "HF_TOKEN"}}}
+
+
+def test_the_image_is_pulled_with_the_given_secrets():
+    assert pod_spec(serve(**TWO_NODES))["imagePullSecrets"] == [{"name": "registry"}]
+    assert "imagePullSecrets" not in pod_spec(serve())
+
+
+def test_the_container_gains_no_privileges():
+    server = serve()
+    assert container(server)["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert pod_spec(server)["automountServiceAccountToken"] is False
+    assert pod_spec(server)["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def test_a_larger_model_gets_more_time_to_start():
+    small, large = (container(server)["startupProbe"] for server in (serve(), serve(**TWO_NODES)))
+    assert large["failureThreshold"] > small["failureThreshold"] >= 1800
+
+
+@pytest.mark.parametrize(
+    ("resource", "keys"),
+    [
+        pytest.param({}, ["apps", "node.kubernetes.io/instance-type"], id="labels and instance type"),
+        pytest.param({"preferredNodes": ["mine"]}, ["apps"], id="own nodes: any instance type"),
+        pytest.param({"instanceType": None}, ["apps"], id="no instance type"),
+        pytest.param(
+            {"instanceType": None, "labelSelector": {"matchExpressions": [{"key": "gpu", "operator": "Exists"}]}},
+            ["gpu"],
+            id="an expression",
+        ),
+    ],
+)
+def test_nodes_are_chosen_by_labels_and_instance_type(resource, keys):
+    merged = {**quickstart()["resource"], **resource}
+    server = serve(resource={key: value for key, value in merged.items() if value is not None})
+    (term,) = pod_spec(server)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [entry["key"] for entry in term["matchExpressions"]] == keys
+
+
+def test_flags_of_the_config_map_come_last_so_that_the_user_s_word_counts():
+    command = container(with_config("vllm: {swap-space: 4, enforce_eager: true, enable-prefix-caching: false, x: null}"))["command"]
+    assert command[-3:] == ["--swap-space=4", "--enforce-eager", "--no-enable-prefix-caching"]
+
+
+def test_a_date_is_text():
+    assert container(with_config("vllm: {seed-date: 2026-01-01}"))["command"][-1] == "--seed-date=2026-01-01"
+
+
+def test_lists_and_mappings_become_one_flag_each():
+    text = "vllm: {middleware: [a, b], hf-overrides: {rope: {factor: 2}}, limit-mm-per-prompt: {image: 4}}"
+    command = container(with_config(text))["command"]
+    assert command[-5:] == [
+        "--middleware",
+        "a",
+        "b",
+        '--hf-overrides={"rope": {"factor": 2}}',
+        '--limit-mm-per-prompt={"image": 4}',
+    ]
+
+
+def test_the_user_s_context_length_takes_part_in_sizing():
+    assert "--max-model-len=4096" in container(with_config("vllm: {max-model-len: 4096}"))["command"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("vllm: {port: 80}", "vllm.port cannot be set", id="port"),
+        pytest.param("vllm: {served_model_name: x}", "vllm.served-model-name cannot be set", id="name"),
+        pytest.param("vllm: [a]", "must be a mapping", id="list"),
+        pytest.param("a: [", "is not YAML", id="no YAML"),
+        pytest.param("vllm: {'--x y': 1}", "is not a valid flag name", id="no flag"),
+        pytest.param("vllm: {max-model-len: many}", "whole number of tokens", id="no number"),
+        pytest.param("vllm: {a: !!binary aGk=}", "which is not JSON", id="bytes"),
+        pytest.param("a: &a [*a]\nvllm: {x: *a}", "has the alias *a in line 1", id="an anchor in itself"),
+        pytest.param(None, "has no key inference_config.yaml", id="no such key"),
+    ],
+)
+def test_a_config_map_that_cannot_be_used_is_refused_with_the_reason(text, said):
+    with pytest.raises(SpecError, match="inference.config") as caught:
+        with_config(text)
+    assert said in str(caught.value)
+
+
+def test_a_config_map_that_is_not_there_is_waited_for():
+    with pytest.raises(UnresolvedError) as caught:
+        serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"})
+    assert caught.value.problem.reason == "ConfigNotFound"
+    assert not caught.value.problem.terminal
+
+
+def test_a_changed_config_map_is_read_again():
+    with pytest.raises(UnresolvedError) as caught:
+        with_config("vllm: {}", version="8", read="7")
+    assert (caught.value.step.ref.name, caught.value.step.version) == ("flags", "8")
+
+
+def test_adapters_are_mounted_and_served_under_their_names():
+    image = {"source": {"name": "sql", "image": "registry.example/sql:1", "imagePullSecrets": ["adapters"]}}
+    volume = {"source": {"name": "chat", "volumeSource": {"persistentVolumeClaim": {"claimName": "chat"}}}}
+    server = with_adapters(image, volume)
+    volumes = {entry["name"]: entry for entry in pod_spec(server)["volumes"]}
+    assert volumes["adapter-0"]["image"] == {"reference": "registry.example/sql:1"}
+    assert volumes["adapter-1"]["persistentVolumeClaim"] == {"claimName": "chat"}
+    mounts = {entry["name"]: entry for entry in container(server)["volumeMounts"]}
+    assert mounts["adapter-0"] == {"name": "adapter-0", "mountPath": "/mnt/adapter/sql", "readOnly": True, "subPath": "data"}
+    command = container(server)["command"]
+    at = command.index("--lora-modules")
+    assert command[at - 1 : at + 3] == ["--enable-lora", "--lora-modules", "sql=/mnt/adapter/sql", "chat=/mnt/adapter/chat"]
+    assert server.model_names == ("phi-4-mini-instruct", "sql", "chat")
+    assert pod_spec(server)["imagePullSecrets"] == [{"name": "adapters"}]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "preset", "path"),
+    [
+        pytest.param({"source": {"name": "a", "image": "x"}, "strength": "1.0"}, "phi-4", "adapters[0].strength", id="strength"),
+        pytest.param({"source": {"name": "a", "urls": ["x"]}}, "phi-4", "adapters[0].source.urls", id="addresses"),
+        pytest.param({"source": {"name": "a"}}, "phi-4", "adapters[0].source", id="no source"),
+        pytest.param({"source": {"name": "a", "image": "x"}}, "falcon-7b", "inference.adapters", id="a model without LoRA"),
+    ],
+)
+def test_an_adapter_that_vllm_cannot_serve_is_refused(adapter, preset, path):
+    with pytest.raises(SpecError) as caught:
+        with_adapters(adapter, preset=preset)
+    assert path in str(caught.value)
+
+
+def test_weights_are_kept_on_a_claim_where_that_is_asked_for():
+    inference = {"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"storageClassName": "fast", "size": "50Gi"}}
+    server = serve(inference=inference)
+    claim = server.others[0]
+    assert (claim["kind"], claim["metadata"]["name"]) == ("PersistentVolumeClaim", "workspace-phi-4-mini-weights")
+    assert claim["spec"]["resources"] == {"requests": {"storage": "50Gi"}}
+    assert claim["spec"]["storageClassName"] == "fast"
+    volumes = {entry["name"]: entry for entry in pod_spec(server)["volumes"]}
+    assert volumes["weights"] == {"name": "weights", "persistentVolumeClaim": {"claimName": "workspace-phi-4-mini-weights"}}
+
+
+def test_a_claim_without_a_size_is_large_enough_for_the_weights():
+    claim = serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {}}).others[0]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "9Gi"
+    assert "storageClassName" not in claim["spec"]
+
+
+def test_several_pods_get_a_claim_each():
+    inference = {"preset": LLAMA, "weightsVolume": {"size": "200Gi"}}
+    server = serve(**{**TWO_NODES, "inference": inference})
+    (template,) = server.workload["spec"]["volumeClaimTemplates"]
+    assert template["metadata"] == {"name": "weights"}
+    assert not any(manifest["kind"] == "PersistentVolumeClaim" for manifest in server.others)
+    assert not any(volume["name"] == "weights" for volume in pod_spec(server)["volumes"])
+
+
+def test_a_claim_that_is_there_is_shared():
+    server = serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"claimName": "models"}})
+    volumes = {entry["name"]: entry for entry in pod_spec(server)["volumes"]}
+    assert volumes["weights"]["persistentVolumeClaim"] == {"claimName": "models"}
+    assert not any(manifest["kind"] == "PersistentVolumeClaim" for manifest in server.others)
+
+
+def test_kaito_s_annotation_makes_the_service_public():
+    assert serve(annotations={"kaito.sh/enablelb": "True"}).others[-1]["spec"]["type"] == "LoadBalancer"
+
+
+def test_the_transformers_runtime_is_refused():
+    with pytest.raises(SpecError, match="is transformers, but only vllm is supported"):
+        serve(annotations={"kaito.sh/runtime": "transformers"})
+
+
+OWN_NODES = {"count": 1, "labelSelector": {"matchLabels": {"apps": "phi-4-mini"}}}
+
+
+def node(name: str, memory: int, *, count: int = 1, **labels: str) -> Node:
+    told = {
+        "nvidia.com/gpu.product": "NVIDIA-L40S",
+        "nvidia.com/gpu.memory": str(memory),
+        "nvidia.com/gpu.count": str(count),
+        "apps": "phi-4-mini",
+        **labels,
+    }
+    return Node(Meta(ObjectRef("Node", "", name)), told)
+
+
+def length(server: ModelServer) -> int:
+    return next(int(word.partition("=")[2]) for word in container(server)["command"] if word.startswith("--max-model-len="))
+
+
+def test_own_nodes_are_sized_by_their_labels_and_the_smallest_counts():
+    small, large = node("small", 24 * 1024), node("large", 80 * 1024)
+    assert length(serve(Snapshot(nodes=(small, large)), resource=OWN_NODES)) == length(
+        serve(Snapshot(nodes=(small,)), resource=OWN_NODES)
+    )
+    assert length(serve(Snapshot(nodes=(small,)), resource=OWN_NODES)) < length(serve(Snapshot(nodes=(large,)), resource=OWN_NODES))
+
+
+def test_nodes_that_are_not_meant_do_not_count():
+    other = node("other", 1024, apps="another")
+    assert length(serve(Snapshot(nodes=(other,)), resource=OWN_NODES)) == length(serve(resource=OWN_NODES))
+
+
+def test_a_node_that_comes_later_does_not_change_a_running_model():
+    first = serve(Snapshot(nodes=(node("large", 80 * 1024),)), resource=OWN_NODES)
+    remembered = first.workload["metadata"]["annotations"]["workspace-ctrl/node-gpus"]
+    assert json.loads(remembered)
+    live = Workload(Meta(ObjectRef("Deployment", "default", "workspace-phi-4-mini")), node_gpus=remembered)
+    later = serve(Snapshot(nodes=(node("small", 24 * 1024),), workloads=(live,)), resource=OWN_NODES)
+    assert later.workload == first.workload
+
+
+def test_a_model_that_is_newer_than_the_image_is_refused():
+    with pytest.raises(SpecError, match=r"needs vLLM 0\.13\.0 or newer.*v0\.11\.2"):
+        serve(inference={"preset": {"name": "deepseek-v3.2"}}, resource={**OWN_NODES, "instanceType": "Standard_ND96isr_H200_v5"})
+
+
+def test_any_model_of_hugging_face_is_served_by_its_size():
+    size = {"weights": "14.2Gi", "contextLimit": 32768, "layers": 32, "attentionHeads": 32, "kvHeads": 8, "headDim": 128}
+    server = serve(inference={"preset": {"name": "some-lab/Some-Model-7B", "size": size}})
+    command = container(server)["command"]
+    assert command[2] == "some-lab/Some-Model-7B"
+    assert {"--served-model-name=some-lab/Some-Model-7B", "--max-model-len=32768"} <= set(command)
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [
+        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, and its size is not set", id="no size"),
+        pytest.param({"name": "some-lab/x", "size": {"weights": "999999999Ti"}}, "inference.preset.size is not valid", id="absurd"),
+    ],
+)
+def test_a_model_without_a_usable_size_is_refused(preset, said):
+    with pytest.raises(SpecError) as caught:
+        serve(inference={"preset": preset})
+    assert said in str(caught.value)
+
+
+def test_the_user_may_know_better_than_the_arithmetic():
+    changes = {"resource": {**OWN_NODES, "instanceType": "Standard_NC4as_T4_v3"}, "inference": {"preset": {"name": "phi-4"}}}
+    with pytest.raises(SpecError, match="is too small"):
+        serve(**changes)
+    server = serve(annotations={"kaito.sh/bypass-resource-checks": "True"}, **changes)
+    assert not any(word.startswith("--max-model-len") for word in container(server)["command"])
+    assert "--dtype=float16" in container(server)["command"]

@@ -1,0 +1,105 @@
+"""A user's own pod template: kept as it is, with what the chain needs added."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.factories import NAME, SETTINGS, quickstart, workspace
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.workload.model_server import ModelServer, model_server
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workloads import Workload
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+OURS = ["apps", "node.kubernetes.io/instance-type"]
+
+
+def template(**spec: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "server", "image": "example/server:1"}], **spec}}
+
+
+def serve(pod_template: Any, snapshot: Snapshot | None = None, *, count: int = 1) -> ModelServer:
+    raw = quickstart(inference={"template": pod_template})
+    raw["resource"]["count"] = count
+    record = workspace(raw)
+    return model_server(record, parse_workspace(NAME, record.fields()), snapshot or Snapshot(), SETTINGS)
+
+
+def made(server: ModelServer) -> dict[str, Any]:
+    pod_template: dict[str, Any] = server.workload["spec"]["template"]
+    return pod_template
+
+
+def test_the_template_stays_and_gets_our_label():
+    pod_template = {**template(), "metadata": {"labels": {"mine": "yes"}, "annotations": {"a": "b"}}}
+    result = made(serve(pod_template))
+    assert result["metadata"] == {"labels": {"mine": "yes", "kaito.sh/workspace": NAME}, "annotations": {"a": "b"}}
+    assert result["spec"]["containers"] == pod_template["spec"]["containers"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "port"),
+    [
+        pytest.param([], 5000, id="none: KAITO's"),
+        pytest.param([{"containerPort": 8000}], 8000, id="the first"),
+        pytest.param([{"containerPort": 9090, "name": "metrics"}, {"containerPort": 8080, "name": "http"}], 8080, id="http"),
+    ],
+)
+def test_the_port_is_found_in_the_template(ports, port):
+    server = serve(template(containers=[{"name": "server", "ports": ports}]))
+    assert server.port == port
+    assert server.others[-1]["spec"]["ports"][0]["targetPort"] == port
+
+
+def test_affinity_of_the_user_and_ours_are_both_required():
+    theirs = {"key": "zone", "operator": "In", "values": ["a"]}
+    affinity = {
+        "podAntiAffinity": {"x": 1},
+        "nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [theirs]}, {"matchFields": []}]}},
+    }
+    result = made(serve(template(affinity=affinity)))["spec"]["affinity"]
+    terms = result["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+    assert [[entry["key"] for entry in term["matchExpressions"]] for term in terms] == [["zone", *OURS], OURS]
+    assert result["podAntiAffinity"] == {"x": 1}
+
+
+def test_tolerations_are_added_once():
+    gpu = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    result = made(serve(template(tolerations=[{"key": "mine"}, gpu])))["spec"]["tolerations"]
+    assert [entry["key"] for entry in result] == ["mine", "nvidia.com/gpu", "sku"]
+
+
+def test_an_edit_of_the_template_is_another_workload():
+    before, after = serve(template()), serve(template(containers=[{"name": "server", "image": "example/server:2"}]))
+    assert before.workload["metadata"]["annotations"] != after.workload["metadata"]["annotations"]
+
+
+def test_as_many_pods_as_nodes_unless_somebody_else_scales():
+    assert serve(template(), count=3).workload["spec"]["replicas"] == 3
+    assert "replicas" not in serve(template()).workload["spec"]
+    live = Workload(Meta(ObjectRef("Deployment", "default", NAME)), scaled_by_others=True)
+    assert "replicas" not in serve(template(), Snapshot(workloads=(live,)), count=3).workload["spec"]
+
+
+@pytest.mark.parametrize(
+    ("pod_template", "path"),
+    [
+        pytest.param({}, "inference.template.spec.containers", id="nothing"),
+        pytest.param({"spec": 1}, "inference.template.spec", id="spec is a number"),
+        pytest.param({"spec": {"containers": {}}}, "inference.template.spec.containers", id="containers is no list"),
+        pytest.param({"spec": {"containers": [1]}}, "inference.template.spec.containers", id="container is a number"),
+        pytest.param({**template(), "metadata": []}, "inference.template.metadata", id="metadata is a list"),
+        pytest.param({**template(), "metadata": {"labels": "x"}}, "inference.template.metadata.labels", id="labels is text"),
+        pytest.param(template(tolerations="x"), "inference.template.spec.tolerations", id="tolerations is text"),
+        pytest.param(template(affinity=3), "inference.template.spec.affinity", id="affinity is a number"),
+        pytest.param(
+            template(affinity={"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": "x"}}}), "nodeSelectorTerms", id="terms is text"
+        ),
+    ],
+)
+def test_what_is_no_template_is_refused_with_its_path(pod_template, path):
+    with pytest.raises(SpecError) as caught:
+        serve(pod_template)
+    assert path in str(caught.value)

@@ -1,0 +1,47 @@
+"""Which Workspaces depend on which objects of others."""
+
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.records.meta import ObjectRef
+
+_ANY_NODE = ObjectRef("Node", "", "")
+
+
+class DependencyIndex:
+    """From an object of others to the Workspaces whose plan depends on it; each operation is O(1)."""
+
+    def __init__(self) -> None:
+        self._interests: dict[Key, Dependencies] = {}
+        self._interested: dict[ObjectRef, set[Key]] = {}
+        self._newest = Dependencies()
+
+    def set(self, key: Key, interests: Dependencies) -> Dependencies:
+        """Note that the Workspace `key` depends on `interests`, and on nothing else; return them.
+
+        Thousands of Workspaces depend on the same, so equal ones that follow each other are kept once.
+        """
+        self.forget(key)
+        if interests != self._newest:
+            self._newest = interests
+        self._interests[key] = self._newest
+        for ref in _refs(key, interests):
+            self._interested.setdefault(ref, set()).add(key)
+        return self._newest
+
+    def forget(self, key: Key) -> None:
+        """Note that the Workspace `key` depends on nothing."""
+        for ref in _refs(key, self._interests.pop(key, Dependencies())):
+            keys = self._interested[ref]
+            keys.discard(key)
+            if not keys:
+                del self._interested[ref]
+
+    def dependents_of(self, ref: ObjectRef) -> tuple[Key, ...]:
+        """Return the Workspaces that depend on the ConfigMap or namespace `ref`, or on any node where `ref` is one."""
+        return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
+
+
+def _refs(key: Key, interests: Dependencies) -> list[ObjectRef]:
+    config = [ObjectRef("ConfigMap", key[0], interests.config)] if interests.config else []
+    namespace = [ObjectRef("Namespace", "", key[0])] if interests.namespace else []
+    return [*config, *namespace, *([_ANY_NODE] if interests.nodes else [])]

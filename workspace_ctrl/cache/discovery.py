@@ -1,0 +1,61 @@
+"""What of the watched kinds one process can see, before it watches: where kinds are served, and what its rights allow."""
+
+import logging
+
+from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, WatchedKind
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
+from workspace_ctrl.settings.scope import Scope
+
+logger = logging.getLogger(__name__)
+
+
+def watched_namespaces(scope: Scope, watched: WatchedKind, *, namespaced_only: frozenset[str]) -> tuple[str, ...]:
+    """Return the namespaces in which a kind is watched; empty for the whole cluster.
+
+    Gateways, and their proxies beside them, often run in namespaces of their own, so they are watched everywhere, unless their store is
+    among those in `namespaced_only`.
+    """
+    if not watched.resource.namespaced or (watched.concerns_all and watched.store not in namespaced_only):
+        return ()
+    return scope.namespaces
+
+
+async def find_unavailable(client: Client, scope: Scope) -> frozenset[str]:
+    """Return the stores of the gateway side that cannot be filled: for a process with the gate off, which asks for them once.
+
+    What can be had is watched, because the gate may have been on, and then there is something to remove.
+
+    Raises:
+        ApiError: the API server did not answer.
+    """
+    unavailable = set()
+    for watched in WATCHED:
+        if watched.store in GATEWAY_SIDE:
+            namespace = scope.namespaces[0] if scope.namespaces and watched.resource.namespaced else ""
+            try:
+                await client.list_page(watched.resource, {"limit": "1"}, namespace, metadata_only=True)
+            except (KindNotServedError, ForbiddenError):
+                unavailable.add(watched.store)
+    return frozenset(unavailable)
+
+
+async def find_namespaced_only(client: Client, scope: Scope) -> frozenset[str]:
+    """Return the stores of Gateways and their proxies that may not be filled from the whole cluster, only from the scope's namespaces.
+
+    Raises:
+        ApiError: the API server did not answer.
+    """
+    if not scope.namespaces:
+        return frozenset()
+    namespaced_only = set()
+    for watched in WATCHED:
+        if watched.concerns_all and watched.resource.namespaced:
+            try:
+                await client.list_page(watched.resource, {"limit": "1", "labelSelector": watched.selector})
+            except KindNotServedError:
+                continue
+            except ForbiddenError:
+                namespaced_only.add(watched.store)
+                logger.info("cannot list %s in all namespaces; watching only %s", watched.store, ", ".join(scope.namespaces))
+    return frozenset(namespaced_only)

@@ -1,0 +1,108 @@
+"""Who claims what on listeners: of two Workspaces that claim the same, the older has it."""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.records.gateways import Gateway, HTTPRoute
+
+_Claimant = tuple[str, str, str]
+"""When the Workspace was created, its namespace, its name: sorts by age."""
+
+
+class RouteClaimIndex:
+    """From each claim to the Workspaces that make it, by age.
+
+    A pass asks and tells in time that depends on the number of its own claims alone. `changed` is told of each Workspace for which
+    somebody else's coming or going changed who has a claim.
+    """
+
+    def __init__(self, changed: Callable[[Key], None]) -> None:
+        self._changed = changed
+        self._claimants: dict[RouteClaim, list[_Claimant]] = {}
+        self._claims: dict[Key, tuple[_Claimant, frozenset[RouteClaim]]] = {}
+        self._by_header: Counter[str] = Counter()
+        """Gateway → number of Workspaces that claim a header on it."""
+
+    def set(self, key: Key, created: str, claims: frozenset[RouteClaim]) -> bool:
+        """Note that the Workspace `key` makes `claims`, and no other; return whether that is new."""
+        claimant = (created, *key)
+        known, before = self._claims.get(key, (claimant, frozenset[RouteClaim]()))
+        if (known, before) == (claimant, claims):
+            return False
+        moved = before ^ claims if known == claimant else before | claims
+        heirs = {other for claim in moved for other in self._update(claim, known, claimant if claim in claims else None)}
+        if claims:
+            self._claims[key] = (claimant, claims)
+        else:
+            self._claims.pop(key, None)
+        self._by_header.subtract(_gateways_by_header(before))
+        self._by_header.update(_gateways_by_header(claims))
+        for _, *other in heirs - {claimant, known}:
+            self._changed((other[0], other[1]))
+        return True
+
+    def forget(self, key: Key) -> None:
+        """Note that the Workspace `key` is gone."""
+        self.set(key, "", frozenset())
+
+    @property
+    def gateways_by_header(self) -> frozenset[str]:
+        """The Gateways, as namespace/name, on which any Workspace claims a header."""
+        return frozenset(gateway for gateway, count in self._by_header.items() if count > 0)
+
+    def taken(self, key: Key) -> Mapping[RouteClaim, RouteClaimHolder]:
+        """Return those claims of the Workspace `key` that an older one has, with its namespace and name."""
+        if key not in self._claims:
+            return {}
+        claimant, claims = self._claims[key]
+        holders = {claim: self._claimants[claim][0] for claim in claims}
+        return {claim: holder[1:] for claim, holder in holders.items() if holder != claimant}
+
+    def _update(self, claim: RouteClaim, old: _Claimant, new: _Claimant | None) -> Iterable[_Claimant]:
+        """Take `old` out of the claimants and put `new` in; return those for whom the holder is another now."""
+        claimants = self._claimants.setdefault(claim, [])
+        holder = claimants[0] if claimants else None
+        place = bisect_left(claimants, old)
+        if claimants[place : place + 1] == [old]:
+            del claimants[place]
+        if new is not None:
+            insort(claimants, new)
+        if not claimants:
+            del self._claimants[claim]
+            return ()
+        return () if claimants[0] == holder else tuple(claimants)
+
+
+def _gateways_by_header(claims: Iterable[RouteClaim]) -> set[str]:
+    return {claim.gateway for claim in claims if claim.header}
+
+
+FindGateway = Callable[[Key], Gateway | None]
+
+
+def accepted_claims(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
+    """Return what a route claims on the Gateways that have accepted it: how the Workspace of another shard is known."""
+    accepted = {entry.parent for entry in route.parents if (said := entry.condition("Accepted")) is not None and said.is_true}
+    gateways = {f"{parent.namespace}/{parent.name}" for parent in accepted}
+    return frozenset(claim for claim in claims_of(route, find_gateway) if claim.gateway in gateways)
+
+
+def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
+    """Return what a route of ours claims: how the index is filled at the start, before any Workspace has been looked at."""
+    places = [
+        (gateway.key, listener.name)
+        for ref, section in route.attached_to
+        if (gateway := find_gateway((ref.namespace, ref.name))) is not None
+        for listener in gateway.listeners
+        if listener.speaks_http and section in {"", listener.name}
+    ]
+    matches = [match for rule in route.rules for match in rule.matches]
+    return frozenset(
+        RouteClaim(*place, hostname, match.path, *match.headers[:1])
+        for place in places
+        for hostname in route.hostnames or ("",)
+        for match in matches
+    )

@@ -1,0 +1,265 @@
+"""Keeps the body-based routers of Gateways: one task beside the Workspaces' workers, because routers belong to Gateways.
+
+Which Gateways are in use is told by what Workspaces claim on listeners. A router goes only once every Workspace has been looked at, so
+neither a restart nor a CRD that is away for a moment takes one away.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from workspace_ctrl.api.labels import BODY_ROUTER_LABEL
+from workspace_ctrl.api.names import body_router_name
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.watches import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HELM_RELEASE, HTTP_ROUTE, OCI_REPOSITORY
+from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
+from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
+from workspace_ctrl.controller.state import REPAIRS, Rejection
+from workspace_ctrl.kube.backoff import Backoff
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import (
+    ApiError,
+    ForbiddenError,
+    KindNotServedError,
+    NamespaceTerminatingError,
+    NotFoundError,
+    RejectedError,
+)
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
+from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.planning.gateway.body_router import plan_router, removal_steps
+from workspace_ctrl.planning.manifests import applied_hash, ref_of
+from workspace_ctrl.planning.steps import Apply, Delete, Resume, Step
+from workspace_ctrl.readiness.body_routers import router_state
+from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
+from workspace_ctrl.records.gateways import Gateway, GatewayClass
+from workspace_ctrl.records.isolation import isolated, read_object
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.workloads import Workload, parse_workload
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.settings.scope import Scope
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 2.0
+_RESOURCES: Final = {resource.kind: resource for resource in (OCI_REPOSITORY, HELM_RELEASE, DEPLOYMENT)}
+_DECISIVE: Final = frozenset({GATEWAY.kind, GATEWAY_CLASS.kind, HTTP_ROUTE.kind})
+"""While one of these kinds cannot be seen, Workspaces claim nothing, although requests go on as before: nothing is taken away."""
+_PARSERS: Final[Mapping[str, Callable[[Json, str], Any]]] = {
+    OCI_REPOSITORY.kind: parse_oci_repository,
+    HELM_RELEASE.kind: parse_helm_release,
+    DEPLOYMENT.kind: parse_workload,
+}
+
+
+@dataclass
+class _RouterState:
+    """What is known of one router between two passes; all of it can be lost without harm."""
+
+    stage_timer: StageTimer = NO_WAIT
+    rejections: dict[ObjectRef, Rejection] = field(default_factory=dict)
+    repairs: Backoff = field(default_factory=lambda: Backoff(REPAIRS))
+    deleted: set[str] = field(default_factory=set)
+    """Uids of what was deleted: other events can bring the next look before the one that tells of the deletion."""
+
+
+class GatewayReconciler:
+    """Brings the routers of all Gateways to what the settings and the Workspaces ask for."""
+
+    def __init__(
+        self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]], changed: Callable[[], None]
+    ) -> None:
+        """Make it; `changed` is told when it stands otherwise with a router."""
+        self._client = client
+        self._cache = cache
+        self._settings = settings
+        self._missing_kinds = missing_kinds
+        self._changed = changed
+        self._activity = FluxActivity()
+        self._due = asyncio.Event()
+        self._stores: dict[str, Store[Any]] = {kind: Store(lambda _record: None) for kind in _RESOURCES}
+        self._used: frozenset[str] = frozenset()
+        self._all_told = False
+        self._router_states: dict[Key, _RouterState] = {}
+        self._states: Mapping[str, BodyRouterState] = MappingProxyType({})
+        self.informers: list[Informer[Any]] = [self._informer(client, resource) for resource in _RESOURCES.values()]
+
+    @property
+    def states(self) -> Mapping[str, BodyRouterState] | None:
+        """How it stands with the routers, by Gateway as namespace/name; None where the settings want none."""
+        return self._states if self._settings.plan.manages_body_routers else None
+
+    def note(self, used: frozenset[str], *, all_told: bool) -> None:
+        """Note which Gateways, as namespace/name, Workspaces use by header; and whether every Workspace has been looked at."""
+        if (used, all_told) != (self._used, self._all_told):
+            self._used, self._all_told = used, all_told
+            self._due.set()
+
+    def look(self) -> None:
+        """Have all routers looked at."""
+        self._due.set()
+
+    def assess(self) -> None:
+        """Find out how it stands with all routers, without doing anything about it."""
+        self._assess()
+
+    async def run(self) -> None:
+        """Work until cancelled; no error of the API server ends it."""
+        while True:
+            self._due.clear()
+            delay = await self._look()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._due.wait()
+
+    async def _look(self) -> float | None:
+        """Look at all routers once; return the seconds after which the next look is due without any event, or None."""
+        delays: list[float | None] = []
+        for key, steps in self._assess().items():
+            state = self._router_states.setdefault(key, _RouterState())
+            for step in steps:
+                delays.append(await self._try(step, state))
+                if delays[-1] is not None:
+                    break
+        now = asyncio.get_running_loop().time()
+        moments = [state.stage_timer.due_at for state in self._router_states.values()]
+        delays += [max(moment - now, 0.0) for moment in moments if moment is not None]
+        return min((delay for delay in delays if delay is not None), default=None)
+
+    def _assess(self) -> dict[Key, tuple[Step, ...]]:
+        """Return what to do for each router, and tell where it stands otherwise with one."""
+        wanted = self._wanted() if self._settings.plan.manages_body_routers else {}
+        steps, states = dict[Key, tuple[Step, ...]](), dict[str, BodyRouterState]()
+        for key, (gateway, provider) in wanted.items():
+            plan = plan_router(gateway.ref, provider, self._there(key), self._settings.plan.body_routing)
+            steps[key] = plan.steps
+            states[gateway.key] = self._state(gateway, key, connected=plan.connected)
+        if self._all_told and not _DECISIVE & self._missing_kinds():
+            steps |= {key: removal_steps(self._there(key)) for key in self._existing() - wanted.keys()}
+        self._router_states = {key: state for key, state in self._router_states.items() if key in steps}
+        if states != self._states:
+            self._states = MappingProxyType(states)
+            self._changed()
+        return steps
+
+    def _wanted(self) -> dict[Key, tuple[Gateway, str]]:
+        """Return the routers that are wanted, each with its Gateway and the provider by which the chart connects it."""
+        wanted = {}
+        for used in self._used:
+            namespace, _, name = used.partition("/")
+            gateway: Gateway | None = self._cache.stores[GATEWAY.kind].get((namespace, name))
+            if gateway is not None:
+                class_: GatewayClass | None = self._cache.stores[GATEWAY_CLASS.kind].get(("", gateway.class_name))
+                provider = find_profile(class_.controller if class_ is not None else None).chart_provider
+                if provider != NO_PROVIDER:
+                    wanted[namespace, body_router_name(name)] = (gateway, provider)
+        return wanted
+
+    def _there(self, key: Key) -> BodyRouter:
+        source: OCIRepository | None = self._stores[OCI_REPOSITORY.kind].get(key)
+        release: HelmRelease | None = self._stores[HELM_RELEASE.kind].get(key)
+        workload: Workload | None = self._stores[DEPLOYMENT.kind].get(key)
+        return BodyRouter(source, release, workload)
+
+    def _existing(self) -> set[Key]:
+        return {*self._stores[OCI_REPOSITORY.kind].keys(), *self._stores[HELM_RELEASE.kind].keys()}
+
+    def _state(self, gateway: Gateway, key: Key, *, connected: bool) -> BodyRouterState:
+        there, state = self._there(key), self._router_states.setdefault(key, _RouterState())
+        now = asyncio.get_running_loop().time()
+        state.stage_timer, self._activity = state.stage_timer.observe(there.source, there.release, now, self._activity)
+        problems = [rejection.problem for rejection in state.rejections.values()]
+        return router_state(gateway.key, there, problems, state.stage_timer.ages, connected=connected)
+
+    async def _try(self, step: Step, state: _RouterState) -> float | None:
+        """Take a step, unless that is not due yet; return in how many seconds to look again, or None."""
+        try:
+            if isinstance(step, Apply):
+                return await self._apply(step, state)
+            if not isinstance(step, Delete):
+                await self._run(step)
+            elif step.uid not in state.deleted:
+                await self._run(step)
+                state.deleted.add(step.uid)
+        except NamespaceTerminatingError as error:
+            logger.debug("body-based routers: %s", error)  # the Gateway goes as well in a moment
+            return self._settings.refusal_interval
+        except ApiError as error:
+            logger.warning("body-based routers: %s; retrying", error)
+            return max(_RETRY_SECONDS, error.retry_after)
+        return None
+
+    async def _apply(self, step: Apply, state: _RouterState) -> float | None:
+        now, ref, wanted = asyncio.get_running_loop().time(), ref_of(step.manifest), applied_hash(step.manifest)
+        rejected = state.rejections.get(ref)
+        if rejected is not None and rejected.manifest_hash == wanted and now < rejected.retry_at:
+            return rejected.retry_at - now
+        if step.repairs:
+            if not state.repairs.is_due(now):
+                return state.repairs.due_at - now
+            state.repairs = state.repairs.again(now)
+        try:
+            await self._run(step)
+        except RejectedError as error:
+            problem = Problem(step.link, "ApplyRefused", f"{ref}: {error.message}")
+            state.rejections[ref] = Rejection(
+                wanted, adopting=False, problem=problem, retry_at=now + self._settings.refusal_interval
+            )
+            self._due.set()  # to be told
+        else:
+            state.rejections.pop(ref, None)
+        return None
+
+    async def _run(self, step: Step) -> None:
+        match step:
+            case Apply(manifest):
+                ref = ref_of(manifest)
+                logger.info("applying %s of a body-based router", ref)
+                answer = await self._client.apply(_RESOURCES[ref.kind], manifest, force=step.force)
+                record = read_object(_PARSERS[ref.kind], answer, ref.kind)
+                self._stores[ref.kind].write_through(_key(ref), record, int(answer["metadata"]["resourceVersion"]))
+                self._due.set()
+            case Delete(ref, uid):
+                logger.info("deleting %s of a body-based router that no Workspace uses", ref)
+                await self._client.delete(_RESOURCES[ref.kind], ref.namespace, ref.name, uid)
+            case Resume(ref):
+                with suppress(NotFoundError):
+                    await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
+
+    def _informer(self, client: Client, resource: Resource) -> Informer[Any]:
+        def changed(_record: object) -> None:
+            self._due.set()
+
+        source = Source(resource, isolated(_PARSERS[resource.kind]), BODY_ROUTER_LABEL)
+        return Informer(client, source, self._stores[resource.kind], changed, self._due.set)
+
+
+def _key(ref: ObjectRef) -> Key:
+    return ref.namespace, ref.name
+
+
+async def needs_body_routers(client: Client, settings: Settings) -> bool:
+    """Return whether body-based routers are to be looked after: because the settings want them, or earlier ones have left some.
+
+    Only a process that looks after all Workspaces can tell which of them nobody uses.
+
+    Raises:
+        ApiError: the API server did not answer.
+    """
+    if settings.scope != Scope():
+        return False
+    if settings.plan.manages_body_routers:
+        return True
+    try:
+        # The source is the first object of a router that comes, and the last that goes.
+        page = await client.list_page(OCI_REPOSITORY, {"limit": "1", "labelSelector": BODY_ROUTER_LABEL}, metadata_only=True)
+    except (KindNotServedError, ForbiddenError):
+        return False
+    return bool(page.get("items"))

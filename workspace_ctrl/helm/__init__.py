@@ -1,0 +1,1 @@
+"""Helm, as far as a chart is checked before its first use."""

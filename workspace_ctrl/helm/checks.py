@@ -1,0 +1,245 @@
+"""Checks of a chart: it must read the keys of its layout and create the objects that the rest of the chain expects.
+
+Pure functions: they define what to render, and evaluate what was rendered.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.catalog.charts import ChartLayout, value_at
+from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues, chart_values
+from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.planning.settings import PickerSettings
+
+_PORT = 5000
+_REPLICAS = 2
+_RESOURCES = {"requests": {"cpu": "300m", "memory": "600Mi"}, "limits": {"memory": "700Mi"}}
+_ENVIRONMENT = [{"name": "CHART_CHECK", "value": "1"}]
+_AFFINITY: Final[Mapping[str, Any]] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+_TOLERATIONS = [{"key": "chart-check", "operator": "Exists"}]
+_FILE, _TEXT = "chart-check.yaml", "plugins: []\n"
+_QUOTED: Final = 200
+"""Characters of a found value that are quoted."""
+_UNDOCUMENTED: Final = frozenset({"match_labels", "plugins"})
+"""Decisions whose keys are missing in the charts' values.yaml; the rendered objects show that the chart reads them."""
+_CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
+_KINDS: Final = _CLUSTER_SCOPED | {
+    "ConfigMap",
+    "Deployment",
+    "DestinationRule",
+    "InferencePool",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One requirement."""
+
+    name: str
+    holds: bool
+    found: str = ""
+    """What was found instead; empty if the check passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A release to render."""
+
+    names: Names
+    namespace: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A rendered release."""
+
+    rendering: Rendering
+    objects: Sequence[Manifest]
+
+    def one(self, kind: str) -> Manifest:
+        """Return the only object of a kind, or an empty one."""
+        found = [entry for entry in self.objects if entry.get("kind") == kind]
+        return found[0] if len(found) == 1 else {}
+
+    def keys(self, *, cluster_scoped: bool) -> set[str]:
+        """Return kind and name of the objects; of all that are namespaced, or of all that are not."""
+        return {
+            f"{_kind(entry)} {value_at(entry, ('metadata', 'name'))}"
+            for entry in self.objects
+            if (_kind(entry) in _CLUSTER_SCOPED) == cluster_scoped
+        }
+
+
+def renderings(layout: ChartLayout) -> list[Rendering]:
+    """Return what has to be rendered: a release, one with a similar name, and one with the same name in another namespace."""
+    return [
+        _rendering(layout, "chart-check-a", "namespace-a"),
+        _rendering(layout, "chart-check-b", "namespace-a"),
+        _rendering(layout, "chart-check-a", "namespace-b"),
+    ]
+
+
+def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[Rendered]) -> list[Check]:
+    """Return all checks of a chart; `defaults` are its own values, `rendered` the results of `renderings` in the same order."""
+    first, neighbour, namesake = rendered
+    return [
+        *_key_checks(layout, defaults),
+        *(Check(name, *_compared(found, wanted)) for name, found, wanted in _facts(layout, first)),
+        _disjoint(
+            "two releases in a namespace share no object", first.keys(cluster_scoped=False), neighbour.keys(cluster_scoped=False)
+        ),
+        _disjoint(
+            "releases in two namespaces share no ClusterRole", first.keys(cluster_scoped=True), namesake.keys(cluster_scoped=True)
+        ),
+        Check("the chart creates no objects of unknown kinds", *_compared(_unknown_kinds(first), [])),
+        Check("every object is in the namespace of the release", *_compared(_elsewhere(first), [])),
+    ]
+
+
+def _rendering(layout: ChartLayout, workspace: str, namespace: str) -> Rendering:
+    asked = layout.values_for(
+        {
+            "affinity": _AFFINITY,
+            "tolerations": _TOLERATIONS,
+            "environment": _ENVIRONMENT,
+            "plugins_file": _FILE,
+            "plugins": {_FILE: _TEXT},
+        }
+    )
+    installed = layout.values_for(
+        {"image_registry": "registry.example", "image_repository": "picker", "image_tag": "v0", "metrics": True}
+    )
+    derived = names(workspace)
+    values = chart_values(
+        layout,
+        derived,
+        PoolValues({POD_LABEL: workspace}, _PORT, "istio"),
+        namespace=namespace,
+        installed=PickerSettings(resources=_RESOURCES, replicas=_REPLICAS, values=installed),
+        asked=EndpointPicker(values=asked),
+    )
+    return Rendering(derived, namespace, values)
+
+
+def _key_checks(layout: ChartLayout, defaults: Mapping[str, Any]) -> Iterator[Check]:
+    for decision, path in sorted(layout.values.items()):
+        if decision not in _UNDOCUMENTED:
+            *parents, last = path.split(".")
+            holder = value_at(defaults, tuple(parents))
+            there = isinstance(holder, Mapping) and last in holder
+            yield Check(f"values.yaml has {path}", there, "" if there else "not found")
+
+
+def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the checks of a release: name, found value, wanted value."""
+    derived = rendered.rendering.names
+    pool, deployment, service = rendered.one("InferencePool"), rendered.one("Deployment"), rendered.one("Service")
+    yield "InferencePool: has the name of the release", _name(pool), derived.release
+    yield "InferencePool: its API is inference.networking.k8s.io/v1", pool.get("apiVersion"), "inference.networking.k8s.io/v1"
+    yield (
+        "InferencePool: selects the pods of the model server",
+        _at(pool, "spec.selector.matchLabels"),
+        {POD_LABEL: derived.workspace},
+    )
+    yield "InferencePool: has the port of the model server", _at(pool, "spec.targetPorts"), [{"number": _PORT}]
+    yield "InferencePool: does not set appProtocol", _at(pool, "spec.appProtocol"), None
+    yield (
+        "InferencePool: references the Service of the endpoint picker",
+        _at(pool, "spec.endpointPickerRef.name"),
+        derived.endpoint_picker,
+    )
+    yield (
+        "InferencePool: references a port of that Service",
+        _at(pool, "spec.endpointPickerRef.port.number") in _service_ports(service),
+        True,
+    )
+    if layout.place("failure_mode"):
+        yield "InferencePool: has the given failure mode", _at(pool, "spec.endpointPickerRef.failureMode"), "FailOpen"
+    yield "endpoint picker: its Deployment has the expected name", _name(deployment), derived.endpoint_picker
+    yield "endpoint picker: its Service has the expected name", _name(service), derived.endpoint_picker
+    yield "endpoint picker: has the given replicas", _at(deployment, "spec.replicas"), _REPLICAS
+    yield from _container_facts(layout, rendered, deployment)
+    yield "Istio: has a DestinationRule for the endpoint picker", _name(rendered.one("DestinationRule")), derived.endpoint_picker
+    if layout.place("metrics_secret"):
+        yield "metrics Secret: has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
+
+
+def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
+    containers = _mappings(_at(deployment, "spec.template.spec.containers"))
+    container: Manifest = next(iter(containers), {})
+    if layout.picker_container:
+        yield "endpoint picker: its container has the expected name", container.get("name"), layout.picker_container
+        opened = [port.get("containerPort") for port in _mappings(container.get("ports"))]
+        yield "endpoint picker: its container has the port that Gateways connect to", PICKER_PORT in opened, True
+    yield "endpoint picker: has the given image", container.get("image"), "registry.example/picker:v0"
+    yield "endpoint picker: has the given image pull policy", container.get("imagePullPolicy"), "IfNotPresent"
+    variables = [entry for entry in _mappings(container.get("env")) if entry.get("name") == "CHART_CHECK"]
+    yield "endpoint picker: has the given environment variables", variables, _ENVIRONMENT
+    is_read = f"/config/{_FILE}" in _listed(container.get("args"))
+    yield "endpoint picker: reads the given plugin configuration file", is_read, True
+    yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
+    places: dict[str, tuple[Callable[[], Any], Any]] = {
+        "resources": (lambda: container.get("resources"), _RESOURCES),
+        "affinity": (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
+        "tolerations": (lambda: _at(deployment, "spec.template.spec.tolerations"), _TOLERATIONS),
+    }
+    for decision, (found, wanted) in places.items():
+        if layout.place(decision):
+            yield f"endpoint picker: has the given {decision}", found(), wanted
+
+
+def _at(manifest: Manifest, path: str) -> Any:  # noqa: ANN401
+    return value_at(manifest, tuple(path.split(".")))
+
+
+def _name(manifest: Manifest) -> Any:  # noqa: ANN401
+    return _at(manifest, "metadata.name")
+
+
+def _service_ports(service: Manifest) -> list[Any]:
+    return [port.get("port") for port in _mappings(_at(service, "spec.ports"))]
+
+
+def _kind(manifest: Manifest) -> str:
+    return str(manifest.get("kind"))
+
+
+def _listed(value: object) -> list[Any]:
+    """Return `value` if it is a list, else an empty list; charts are untrusted."""
+    return value if isinstance(value, list) else []
+
+
+def _mappings(value: object) -> list[Manifest]:
+    return [entry for entry in _listed(value) if isinstance(entry, dict)]
+
+
+def _compared(found: object, wanted: object) -> tuple[bool, str]:
+    return (True, "") if found == wanted else (False, f"found {excerpt(repr(found), _QUOTED)}, not {wanted!r}")
+
+
+def _disjoint(name: str, some: set[str], others: set[str]) -> Check:
+    shared = sorted(some & others)
+    return Check(name, not shared, f"both have {excerpt(', '.join(shared), _QUOTED)}" if shared else "")
+
+
+def _unknown_kinds(rendered: Rendered) -> list[str]:
+    return sorted({_kind(entry) for entry in rendered.objects} - _KINDS)
+
+
+def _elsewhere(rendered: Rendered) -> list[str]:
+    """Return the objects with another namespace; those without one get the namespace of the release."""
+    home = rendered.rendering.namespace
+    namespaced = [entry for entry in rendered.objects if _kind(entry) not in _CLUSTER_SCOPED]
+    return sorted(f"{_kind(entry)} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in (home, None))

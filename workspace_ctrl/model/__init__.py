@@ -1,0 +1,1 @@
+"""What planning and readiness share and is no Kubernetes object: the snapshot, decisions, results."""

@@ -1,0 +1,108 @@
+"""The decisions of planning, which readiness reports. The two packages share only this module."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.records.gateways import Gateway
+from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.meta import ObjectRef
+
+
+class LinkName(StrEnum):
+    """The links of the chain from a Workspace to an answered request, in their order."""
+
+    SPEC = "spec"
+    WORKLOAD = "workload"
+    GATEWAY = "gateway"
+    SOURCE = "source"
+    RELEASE = "release"
+    ENDPOINT_PICKER = "endpointPicker"
+    POOL = "pool"
+    ROUTE = "route"
+    OBJECTIVES = "objectives"
+    BODY_ROUTER = "bodyRouter"
+    ENDPOINTS = "endpoints"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a link does not hold, as found by planning."""
+
+    link: LinkName
+    reason: str
+    message: str
+    terminal: bool = False
+    """Whether it needs a change by a user, so that waiting does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The Gateway that a Workspace is attached to."""
+
+    gateway: Gateway
+    section: str
+    """Name of the listener; empty for all that accept the route."""
+    controller: str
+    """controllerName of its class: only status entries of that controller count."""
+    class_title: str
+    writes_status: bool = True
+    """Whether that controller writes the status of Gateway, HTTPRoute and InferencePool."""
+    takes_headers: bool = True
+    """Whether the class supports header matches."""
+    note: str = ""
+    """A remark on the class for messages."""
+    lists_models: bool = True
+    """Whether the class forwards GET /v1/models to the model server."""
+    service: tuple[str, int] | None = None
+    """Host name and port inside the cluster for a Gateway that reports no address."""
+    companion: str = ""
+    """Kind of an object that the class needs in addition to the pool."""
+    body_router_remedy: str = ""
+    """How to get routing by the request body if no body-based router can be installed for the class; empty if one can."""
+    listener_problem: "Problem | None" = None
+    """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
+    listeners: tuple[Listener, ...] = ()
+    """Listeners that accept the route, according to the Gateway's spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The result of planning, besides the steps."""
+
+    gateway_wanted: bool = False
+    names: Names | None = None
+    workload_kind: str = ""
+    """Deployment or StatefulSet once the API server has accepted the workload; else the kind of the referenced object."""
+    reference: ObjectRef | None = None
+    """The referenced object of the pods; its name is empty if the pods are selected by labels only."""
+    parents: tuple[Parent, ...] = ()
+    """The Gateways; each must route to the model."""
+    hostnames: tuple[str, ...] = ()
+    path: str = ""
+    """Path prefix of the model on the Gateways; empty if there is none."""
+    by_header: bool = False
+    """Whether requests are matched by the header with the model name, and there is no catch-all match."""
+    wants_header: bool = False
+    """Whether our route should match that header; a referenced route is not checked for it."""
+    named_route: ObjectRef | None = None
+    """The referenced HTTPRoute that is used instead of ours."""
+    named_pool: ObjectRef | None = None
+    """The referenced InferencePool that is used instead of the chart's; no chart is installed then."""
+    model_names: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ()
+    """Names of the InferenceObjectives that the Workspace wants."""
+    node_count: int = 0
+    sizing: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    def problem(self, *links: LinkName) -> Problem | None:
+        """Return the first problem of one of `links`."""
+        return first_problem(self.problems, *links)
+
+
+def first_problem(problems: Iterable[Problem], *links: LinkName) -> Problem | None:
+    """Return the first problem of one of `links`, or None."""
+    return next((problem for problem in problems if problem.link in links), None)

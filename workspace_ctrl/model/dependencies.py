@@ -1,0 +1,37 @@
+"""The external objects on which the plan for a Workspace depends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from workspace_ctrl.api.inference import WorkloadRef
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """External objects on which the plan depends; a change of them enqueues the Workspace."""
+
+    config: str = ""
+    """Name of a ConfigMap in the Workspace's namespace."""
+    nodes: bool = False
+    """Whether node labels may change the plan."""
+    reference: WorkloadRef | None = None
+    """The object that `inference.workloadRef` names."""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    """Labels of pods without our own labels."""
+    route: str = ""
+    """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
+    pool: str = ""
+    """Name of the InferencePool that `gateway.pool.ref` names."""
+    companion: str = ""
+    """Name of the ModelServer that a GatewayClass needs, or needed."""
+    chart: str = ""
+    """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
+    objectives: bool = False
+    """Whether the Workspace has InferenceObjectives, or had."""
+    namespace: bool = False
+    """Whether the labels of the Workspace's namespace may change the plan."""
+
+    def keeping(self, earlier: "Dependencies") -> "Dependencies":
+        """Return these with what the cluster's state had added to `earlier` ones, until it is known anew."""
+        pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
+        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

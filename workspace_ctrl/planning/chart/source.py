@@ -1,0 +1,45 @@
+"""Which chart a Workspace uses: a source from the controller's settings, by name. A Workspace cannot set an address of its own."""
+
+from dataclasses import replace
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.picker import Chart
+from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
+from workspace_ctrl.catalog.data_files import suggestion
+from workspace_ctrl.planning.settings import ChartSource, PlanSettings
+
+
+def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
+    """Return the source that a Workspace names, else the first one, with the Workspace's version and digest.
+
+    Raises:
+        SpecError: the source is not in the settings, or pinned to another version or digest.
+        UnknownChartError: the layout of the chart's values is not known for this version.
+    """
+    asked = asked or Chart()
+    source = _named(asked.name, settings) if asked.name is not None else settings.chart
+    for field, ours, theirs in (("version", source.version, asked.version), ("digest", source.digest, asked.digest)):
+        if source.digest and theirs is not None and theirs != ours:
+            problem = f"does not match source {source.name}, which the controller's settings pin to {source.version}"
+            raise SpecError(f"gateway.chart.{field}", problem, "remove it, or choose another source")
+    version = asked.version or source.version
+    try:
+        find_layout(source.values_of, version)
+    except UnknownChartError as error:
+        raise UnknownChartError(f"gateway.chart.version: {error}" if asked.version else str(error)) from None
+    return replace(source, version=version, digest=asked.digest or source.digest)
+
+
+def chart_name(asked: Chart | None, settings: PlanSettings) -> str:
+    """Return the name of the chart that a Workspace names; that of the first source if the named one is not in the settings."""
+    name = asked.name if asked is not None else None
+    return next((source for source in settings.charts if source.name == name), settings.chart).chart
+
+
+def _named(name: str, settings: PlanSettings) -> ChartSource:
+    known = [source.name for source in settings.charts]
+    found = next((source for source in settings.charts if source.name == name), None)
+    if found is None:
+        remedy = suggestion(name, known, f"available: {', '.join(known)}")
+        raise SpecError("gateway.chart.name", f"{name} is not known", remedy)
+    return found

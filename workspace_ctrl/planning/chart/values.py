@@ -1,0 +1,300 @@
+"""The values of the chart, merged from our defaults, the installation's settings and the Workspace, each within its limits.
+
+Later ones override earlier ones: our defaults, the installation's values, the Workspace's values, and last those that only we set:
+selector, ports, names. Flux may install the chart with administrator rights, so a Workspace may set only values that cannot inject
+other objects.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.labels import wrong_label
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
+from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
+from workspace_ctrl.planning.manifests import manifest_hash
+from workspace_ctrl.planning.settings import PickerSettings, PlanSettings
+
+PROTECTED: Final = (
+    "match_labels",
+    "target_ports",
+    "target_port",
+    "picker_port",
+    "api_version",
+    "protocol",
+    "provider",
+    "pool_created",
+    "metrics_secret",
+)
+"""Decisions that only we make, because they must match the objects outside the chart."""
+
+PICKER_PORT: Final = 9002
+"""Port of the endpoint picker that Gateways connect to."""
+
+_QUOTED: Final = 64
+"""Characters of a flag's name that a message quotes."""
+_VALUES = ("gateway", "endpointPicker", "values")
+_HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
+_CLUSTER_ROLE_PART = 40
+"""Length to which the charts cut release and namespace in the name of a ClusterRole."""
+_CLUSTER_ROLE_LIMIT = 84
+"""Length to which they cut the whole name with its quotes; without the closing quote it is no valid YAML."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolValues:
+    """Values that depend on the model server and the Gateway."""
+
+    selector: Mapping[str, str]
+    """Labels of the pods that answer requests."""
+    port: int
+    provider: str
+    """The chart's `provider.name`, which follows from the Gateway's class."""
+    failure_mode: str | None = None
+    """FailOpen or FailClose; None for our default."""
+
+
+def chart_values(
+    layout: ChartLayout, names: Names, pool: PoolValues, *, namespace: str, installed: PickerSettings, asked: EndpointPicker
+) -> dict[str, Any]:
+    """Return the values of the chart for one Workspace.
+
+    Raises:
+        SpecError: the Workspace sets a value that it may not set, or that the chart does not support.
+    """
+    given: dict[str, Any] = asked.values or {}
+    _check_selector(pool.selector)
+    _check_asked(layout, asked, pool)
+    _check_allowed(layout, given, installed.allowed_values)
+    _check(trap_in(layout, given), _VALUES)
+    values: dict[str, Any] = {}
+    _merge(values, layout.values_for(_defaults(installed)))
+    _merge(values, installed.values)
+    environment = _environment(layout, values, given)
+    _merge(values, given)
+    _put(layout, values, "replicas", asked.replicas)
+    _put(layout, values, "resources", _resources(layout, installed, asked))
+    _put(layout, values, "failure_mode", pool.failure_mode)
+    _put(layout, values, "environment", _with_hash(layout, values, environment))
+    for decision, value in _protected(names, pool).items():
+        _put(layout, values, decision, value)
+    _check_cluster_role(layout, values, names, namespace)
+    return values
+
+
+def check_installed(settings: PlanSettings) -> None:
+    """Reject values of the installation that one of its charts would accept without the expected effect.
+
+    Raises:
+        SpecError: the path is that in the settings file.
+    """
+    picker = settings.picker
+    for source in settings.charts:
+        layout = find_layout(source.values_of, source.version)
+        protected = protected_paths(layout)
+        _check(trap_in(layout, picker.values), ("endpointPicker", "values"))
+        for path, _ in leaves(picker.values):
+            if any(path[: len(entry)] == entry for entry in protected):
+                raise SpecError(field_path(("endpointPicker", "values", *path)), "is set by the controller", "remove it")
+        for entry in picker.allowed_values:
+            if any(tuple(entry.split("."))[: len(path)] == path for path in protected):
+                raise SpecError("endpointPicker.allowedValues", f"contains {entry}, which the controller sets", "remove it")
+
+
+def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] | None:
+    """Return the first of `values` that the chart would accept without the expected effect, and why; None if there is none."""
+    for trap in layout.traps:
+        path = tuple(trap.path.split("."))
+        found = value_at(values, path)
+        if found is not None and found != (trap.unless or None):
+            return path, trap.reason
+    path = tuple(layout.flags.path.split("."))
+    flags = value_at(values, path)
+    problem = _flags_problem(layout, flags) if flags is not None else ""
+    if problem:
+        return path, problem
+    place = layout.place("environment") or ()
+    variables = value_at(values, place) or []
+    listed = isinstance(variables, list) and all(isinstance(entry, Mapping) for entry in variables)
+    return None if listed else (place, "must be a list of environment variables")
+
+
+def protected_paths(layout: ChartLayout) -> list[Path]:
+    """Return the paths in the chart's values that neither a Workspace nor an installation may set."""
+    return [path for decision in PROTECTED if (path := layout.place(decision)) is not None]
+
+
+def _flags_problem(layout: ChartLayout, flags: object) -> str:
+    if layout.flags.form == "map" and isinstance(flags, Mapping):
+        entries = list(flags.items())
+    elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
+        entries = [(entry.get("name"), entry.get("value")) for entry in flags]
+    else:
+        return f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this chart version"
+    for name, value in entries:
+        if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
+            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
+            return f"{said}, which this chart passes as two arguments, so that the flag is always on; remove it"
+    return ""
+
+
+def _defaults(installed: PickerSettings) -> dict[str, Any]:
+    return {
+        "replicas": installed.replicas,
+        "resources": installed.resources,
+        "failure_mode": "FailOpen",
+        "image_pull_policy": "IfNotPresent",
+    }
+
+
+def _protected(names: Names, pool: PoolValues) -> dict[str, Any]:
+    return {
+        "match_labels": dict(pool.selector),
+        "target_ports": [{"number": pool.port}],
+        "target_port": pool.port,
+        "picker_port": PICKER_PORT,
+        "api_version": "inference.networking.k8s.io/v1",
+        "protocol": "",
+        "provider": pool.provider,
+        "pool_created": True,
+        "metrics_secret": f"{names.endpoint_picker}-metrics",
+    }
+
+
+def _check_selector(selector: Mapping[str, str]) -> None:
+    """Reject invalid labels: the chart writes keys without quotes, and a scale subresource may contain any text."""
+    wrong = wrong_label(selector)
+    if wrong:
+        raise SpecError(
+            "inference.workloadRef.selector", f"contains {wrong!r}, which is not a valid label", "set labels of the pods"
+        )
+
+
+def _check_asked(layout: ChartLayout, asked: EndpointPicker, pool: PoolValues) -> None:
+    """Reject fields that this version of the chart does not support."""
+    fields = {"replicas": ("replicas", asked.replicas), "resources": ("resources", asked.resources)}
+    for decision, (field, value) in fields.items():
+        path = ("gateway", "endpointPicker", field)
+        if value is not None and layout.place(decision) is None:
+            raise SpecError(
+                field_path(path), f"is not supported by chart {layout.name} {layout.versions}", "remove it, or use a later version"
+            )
+        problem = SHAPES[decision](value) if value is not None else ""
+        if problem:
+            raise SpecError(field_path(path), problem)
+    if pool.failure_mode == "FailOpen" and layout.place("failure_mode") is None:
+        problem = f"cannot be FailOpen with chart {layout.name} {layout.versions}, which always uses the CRD's default FailClose"
+        raise SpecError("gateway.pool.failureMode", problem, "remove it, or use a later chart version")
+
+
+def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """Reject values that a Workspace may not set, or whose shape could inject more than a value."""
+    shapes = {path: shape for decision, shape in SHAPES.items() if (path := layout.place(decision)) is not None}
+    widened = [tuple(entry.split(".")) for entry in allowed]
+    protected = protected_paths(layout)
+    for path, value in _entries(given, shapes):
+        where = field_path((*_VALUES, *path))
+        if path in shapes:
+            problem = shapes[path](value)
+            if problem:
+                raise SpecError(where, problem)
+        elif any(path[: len(entry)] == entry for entry in protected):
+            raise SpecError(where, "is set by the controller", "remove it")
+        elif not any(path[: len(entry)] == entry for entry in widened):
+            known = ", ".join(sorted(".".join(entry) for entry in (*shapes, *widened)))
+            remedy = f"allowed are {known}; the controller's setting endpointPicker.allowedValues allows more"
+            raise SpecError(where, "cannot be set by a Workspace", remedy)
+        elif not (is_one_line(value) and is_one_line(list(path))):
+            raise SpecError(where, "contains a line break or another non-printable character", "write it on one line")
+
+
+def _entries(tree: Mapping[str, Any], whole: Mapping[Path, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield the leaves of `tree`; the value at a path of `whole` is yielded undivided."""
+    for key, value in tree.items():
+        here = (*path, str(key))
+        if here not in whole and isinstance(value, Mapping) and value:
+            yield from _entries(value, whole, here)
+        else:
+            yield here, value
+
+
+def _check(found: tuple[Path, str] | None, prefix: Path) -> None:
+    if found is not None:
+        raise SpecError(field_path((*prefix, *found[0])), found[1])
+
+
+def _environment(layout: ChartLayout, installed: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the environment variables of both; Helm would replace one list with the other."""
+    path = layout.place("environment")
+    if path is None:
+        return []
+    first, second = value_at(installed, path) or [], value_at(given, path) or []
+    names = {entry.get("name") for entry in first}
+    for entry in second:
+        if entry["name"] in names:
+            raise SpecError(
+                field_path((*_VALUES, *path)), f"sets {entry['name']}, which the controller's settings define", "remove it"
+            )
+    return [*first, *second]
+
+
+def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return the variables with a hash of the plugin configuration: the endpoint picker reads it only at its start."""
+    path = layout.place("plugins")
+    plugins = value_at(values, path) if path is not None else None
+    if plugins:
+        return [*environment, {"name": _HASH_VARIABLE, "value": manifest_hash(plugins)}]
+    return environment or None
+
+
+def _resources(layout: ChartLayout, installed: PickerSettings, asked: EndpointPicker) -> dict[str, Any] | None:
+    """Return requests and limits in which each pair is consistent: if only one of a pair is given, the other follows it."""
+    path = layout.place("resources")
+    given = asked.resources or (value_at(asked.values, path) if path is not None else None)
+    if given is None:
+        return None
+    ours, requests, limits = installed.resources, dict(given.get("requests") or {}), dict(given.get("limits") or {})
+    limited = ours.get("limits") or {}
+    for name, limit in list(limits.items()):
+        requests.setdefault(name, limit)
+    for name, request in requests.items():
+        if name in limited:
+            limits.setdefault(name, request)
+    pairs = {"requests": requests, "limits": limits}
+    return {kind: {**_others(ours.get(kind) or {}, requests), **mine} for kind, mine in pairs.items()}
+
+
+def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: quantity for name, quantity in quantities.items() if name not in given}
+
+
+def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: Names, namespace: str) -> None:
+    """Reject names that the chart would cut to the name of another release's ClusterRole, or to invalid YAML."""
+    path = layout.place("metrics")
+    if layout.cluster_role == "monitoring" and not (path is not None and value_at(values, path)):
+        return
+    name = f'"{names.release[:_CLUSTER_ROLE_PART]}-{namespace[:_CLUSTER_ROLE_PART]}-epp"'
+    if len(namespace) > _CLUSTER_ROLE_PART or len(name) > _CLUSTER_ROLE_LIMIT:
+        problem = f"is too long for the ClusterRole of release {names.release} with chart {layout.name} {layout.versions}"
+        raise SpecError(
+            "metadata.namespace",
+            problem,
+            f"use a namespace of at most {_CLUSTER_ROLE_LIMIT - len(name) + len(namespace)} characters",
+        )
+
+
+def _put(layout: ChartLayout, values: dict[str, Any], decision: str, value: object) -> None:
+    path = layout.place(decision)
+    if path is not None and value is not None:
+        put(values, path, value)
+
+
+def _merge(tree: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Merge `over` into `tree` as Helm does: mappings key by key, everything else as a whole."""
+    for path, value in leaves(over):
+        if value != {} or value_at(tree, path) is None:
+            put(tree, path, value)

@@ -1,0 +1,135 @@
+"""Which Gateways a Workspace is attached to.
+
+The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is a problem, not a guess.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workspace_ctrl.api.workspace import GatewaySpec
+from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
+from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.gateway.listeners import find_listeners
+from workspace_ctrl.planning.settings import GatewayChoice
+from workspace_ctrl.records.gateways import Gateway, HTTPRoute
+
+_REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The Gateways of a Workspace, and the problems of those that cannot be used."""
+
+    parents: tuple[Parent, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, snapshot: Snapshot) -> Chosen:
+    """Return the Gateways for a Workspace in `namespace`; one that cannot be used does not affect the others."""
+    if "Gateway" in snapshot.missing_kinds or "HTTPRoute" in snapshot.missing_kinds:
+        text = "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
+        return Chosen(problems=(_problem("CRDsNotAvailable", text),))
+    choices = named_gateways(namespace, spec) or ((default,) if default is not None else ())
+    hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
+    if choices:
+        return _attach(namespace, choices, hostnames, snapshot)
+    found = _discover(snapshot.gateways)
+    if isinstance(found, Problem):
+        return Chosen(problems=(found,))
+    return _attach(namespace, (GatewayChoice(found.ref.namespace, found.ref.name),), hostnames, snapshot)
+
+
+def parents_of(route: HTTPRoute, snapshot: Snapshot) -> Chosen:
+    """Return the Gateways in the parentRefs of a referenced route."""
+    choices = tuple(GatewayChoice(ref.namespace, ref.name, section) for ref, section in route.attached_to if ref.kind == "Gateway")
+    if not choices:
+        return Chosen(problems=(_problem("NoGateway", f"{route.ref} has no Gateway in its parentRefs; add one"),))
+    return _attach(route.ref.namespace, choices, route.hostnames, snapshot)
+
+
+def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayChoice, ...]:
+    """Return the Gateways that a Workspace in `namespace` names, each once."""
+    refs = (spec.parent_refs or ()) if spec is not None else ()
+    choices = (GatewayChoice(entry.namespace or namespace, entry.name, entry.section_name or "") for entry in refs)
+    return tuple(dict.fromkeys(choices))
+
+
+def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], snapshot: Snapshot) -> Chosen:
+    results = [_parent(namespace, choice, hostnames, snapshot) for choice in choices]
+    return Chosen(
+        tuple(result for result in results if isinstance(result, Parent)),
+        tuple(result for result in results if isinstance(result, Problem)),
+    )
+
+
+def _class_problem(gateway: Gateway, snapshot: Snapshot) -> Problem:
+    if "GatewayClass" in snapshot.missing_kinds:
+        text = f"cannot list or watch GatewayClasses for {gateway.ref}; grant get, list and watch on gatewayclasses"
+        return _problem("GatewayClassNotReadable", text)
+    return _problem(
+        "GatewayClassNotFound",
+        f"GatewayClass {gateway.class_name} of {gateway.ref} not found; create it, or change gatewayClassName",
+    )
+
+
+def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], snapshot: Snapshot) -> Parent | Problem:
+    gateway = _find(choice, snapshot.gateways)
+    if isinstance(gateway, Problem):
+        return gateway
+    controller = snapshot.controller_of(gateway)
+    if controller is None:
+        return _class_problem(gateway, snapshot)
+    profile = find_profile(controller)
+    listeners = find_listeners(gateway, choice.section, namespace, hostnames, snapshot.namespace)
+    return Parent(
+        gateway=gateway,
+        section=choice.section,
+        controller=controller,
+        class_title=profile.title,
+        writes_status=profile.writes_status,
+        takes_headers=profile.takes_headers,
+        note=_note(profile),
+        lists_models=profile.lists_models,
+        service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
+        companion=profile.companion,
+        body_router_remedy=profile.body_router_remedy if profile.chart_provider == NO_PROVIDER else "",
+        listener_problem=listeners if isinstance(listeners, Problem) else None,
+        listeners=() if isinstance(listeners, Problem) else listeners,
+    )
+
+
+def _note(profile: GatewayClassProfile) -> str:
+    if not profile.is_known:
+        return f"{profile.controller} has not been tested with workspace-ctrl; standard behaviour is assumed"
+    return f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else ""
+
+
+def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Problem:
+    for gateway in gateways:
+        if (gateway.ref.namespace, gateway.ref.name) == (choice.namespace, choice.name):
+            return gateway
+    return _problem("NoGateway", f"Gateway {choice.namespace}/{choice.name} not found; {_listing(gateways)}")
+
+
+def _discover(gateways: Sequence[Gateway]) -> Gateway | Problem:
+    labelled = [gateway for gateway in gateways if gateway.preferred]
+    candidates = labelled or list(gateways)
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        return _problem("NoGateway", "no Gateway found in the cluster; create one, and it is used as soon as it exists")
+    label = " labelled for inference" if labelled else ""
+    return _problem("AmbiguousGateway", f"found {len(candidates)} Gateways{label} ({_keys(candidates)}); {_REMEDY}")
+
+
+def _listing(gateways: Sequence[Gateway]) -> str:
+    return f"available: {_keys(gateways)}" if gateways else "the cluster has no Gateway; create it"
+
+
+def _keys(gateways: Sequence[Gateway]) -> str:
+    return ", ".join(sorted(gateway.key for gateway in gateways))
+
+
+def _problem(reason: str, message: str) -> Problem:
+    return Problem(LinkName.GATEWAY, reason, message)

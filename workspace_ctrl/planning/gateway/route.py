@@ -1,0 +1,189 @@
+"""The HTTPRoute: which requests of the Gateways are routed to the Workspace's InferencePool.
+
+Path matches work with every GatewayClass and need nothing else. Header matches need a body-based router that sets the header, and the
+catch-all match is for Gateways that serve one model. Matches that an older Workspace already has are left out and reported.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workspace_ctrl.api.gateway import NO_TIMEOUT, Match
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.workspace import GatewaySpec
+from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder
+from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.records.meta import Meta, ObjectRef
+
+_MOST_MATCHES_OF_RULE = 64
+_MOST_MATCHES = 128
+"""Limit of all rules together (Gateway API 1.5, validation of HTTPRoute); the limit of 16 rules is never reached."""
+_MOST_CLAIMS = 10_000
+"""Per Workspace: listeners times host names times paths and model names."""
+_REST = 3
+"""Matches for the path, the catch-all, and an announced pool."""
+_ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
+"""A header that no request has."""
+_ROOT = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Which requests are routed to which pool."""
+
+    pool: str
+    path: str = ""
+    """Path prefix; empty for none."""
+    headers: tuple[str, ...] = ()
+    """As `<name>=<value>`; each is a match of its own."""
+    catch_all: bool = False
+    hostnames: tuple[str, ...] = ()
+    timeout: str = ""
+    """Empty for the Gateway's default."""
+    announced: str = ""
+    """Pool that the Gateways shall prepare for, although no request is routed to it yet; empty for none."""
+
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether any match is left."""
+        return bool(self.path or self.headers or self.catch_all)
+
+    def claims(self, parents: Sequence[Parent]) -> frozenset[RouteClaim]:
+        """Return the matches as claims on the listeners of `parents`; empty if there are too many."""
+        if not self.is_claimable(parents):
+            return frozenset()
+        places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
+        kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
+        hostnames = self.hostnames or ("",)
+        return frozenset(RouteClaim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
+
+    def is_claimable(self, parents: Sequence[Parent]) -> bool:
+        """Whether the number of claims is within the limit for comparison with other Workspaces."""
+        places = sum(len(parent.listeners) for parent in parents)
+        return places * max(len(self.hostnames), 1) * (len(self._paths()) + len(self.headers)) <= _MOST_CLAIMS
+
+    def without(self, taken: Mapping[RouteClaim, RouteClaimHolder]) -> "Routing":
+        """Return the routing without the matches in `taken`."""
+        paths = {claim.path for claim in taken if not claim.header}
+        headers = {claim.header for claim in taken}
+        return replace(
+            self,
+            path="" if self.path in paths else self.path,
+            headers=tuple(header for header in self.headers if header not in headers),
+            catch_all=self.catch_all and _ROOT not in paths,
+        )
+
+    def rules(self) -> Iterator[dict[str, Any]]:
+        """Yield the rules of the route."""
+        if self.path:
+            yield self._rule([_by_path(self.path)]) | (_REWRITE if self.path != _ROOT else {})
+        matches = [_by_path(_ROOT) | {"headers": [_header(header)]} for header in self.headers]
+        for start in range(0, len(matches), _MOST_MATCHES_OF_RULE):
+            yield self._rule(matches[start : start + _MOST_MATCHES_OF_RULE])
+        if self.catch_all and self.path != _ROOT:
+            yield self._rule([_by_path(_ROOT)])
+        if self.announced:
+            yield {"matches": [_by_path(_ROOT) | {"headers": [_header(f"{_ANNOUNCING}={self.announced}")]}]} | _to(self.announced)
+
+    def _paths(self) -> list[str]:
+        paths = [self.path] if self.path else []
+        return [*paths, _ROOT] if self.catch_all and self.path != _ROOT else paths
+
+    def _rule(self, matches: list[dict[str, Any]]) -> dict[str, Any]:
+        timeouts = {"timeouts": {"request": self.timeout}} if self.timeout else {}
+        return {"matches": matches} | _to(self.pool) | timeouts
+
+
+_REWRITE = {"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}}]}
+
+
+def path_of(namespace: str, workspace: str) -> str:
+    """Return the default path prefix of a Workspace: unique in the cluster, so that Workspaces never conflict."""
+    return f"/{namespace}/{workspace}"
+
+
+def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: Sequence[str], settings: PlanSettings) -> Routing:
+    """Return the routing of `spec`; `models` are the model names, that of the base model first."""
+    match = spec.match if spec is not None and spec.match is not None else Match()
+    timeout = spec.timeout if spec is not None and spec.timeout is not None else settings.request_timeout
+    return Routing(
+        pool=pool,
+        path=match.path or path_of(workspace.namespace, workspace.name),
+        headers=_headers(models) if match.header else (),
+        catch_all=match.catch_all,
+        hostnames=tuple(dict.fromkeys(spec.hostnames or ())) if spec is not None else (),
+        timeout="" if timeout == NO_TIMEOUT else timeout,
+    )
+
+
+def routing_problems(
+    asked: Routing, models: Sequence[str], taken: Mapping[RouteClaim, RouteClaimHolder], parents: Sequence[Parent]
+) -> Iterator[Problem]:
+    """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
+    for claim in sorted(taken):
+        yield _conflict(claim, asked, taken[claim])
+    if not asked.is_claimable(parents):
+        text = f"more than {_MOST_CLAIMS:,} combinations of listeners, host names and model names"
+        yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; set sectionName in gateway.parentRefs, or use fewer hostnames")
+    deaf = next((parent for parent in parents if not parent.takes_headers), None)
+    if asked.headers and deaf is not None:
+        text = f"{deaf.class_title} ({deaf.gateway.ref}) does not support header matches; set gateway.match.header to false"
+        yield Problem(LinkName.ROUTE, "HeaderMatchNotSupported", text)
+    fitting = len(_headers(models))
+    if asked.headers and fitting <= len(models):
+        text = (
+            f"an HTTPRoute can match {fitting} model names, but this model has {len(models)}; the others are not routed by header"
+        )
+        yield Problem(LinkName.ROUTE, "TooManyModelNames", text)
+
+
+def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing) -> Manifest:
+    """Return the HTTPRoute that attaches the pool to `parents`."""
+    spec: dict[str, Any] = {"parentRefs": [_reference(parent) for parent in parents], "rules": list(wanted.rules())}
+    if wanted.hostnames:
+        spec["hostnames"] = list(wanted.hostnames)
+    return owned("gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": spec})
+
+
+def _reference(parent: Parent) -> dict[str, Any]:
+    ref = parent.gateway.ref
+    reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": ref.namespace, "name": ref.name}
+    return reference | ({"sectionName": parent.section} if parent.section else {})
+
+
+def _headers(models: Sequence[str]) -> tuple[str, ...]:
+    """Return the header matches for these model names, as many as a route can hold."""
+    base = [f"{BASE_MODEL_HEADER}={name}" for name in models[:1]]
+    own = [f"{MODEL_HEADER}={name}" for name in dict.fromkeys(models)]
+    return tuple((own[: _MOST_MATCHES - _REST - len(base)]) + base)
+
+
+def _to(pool: str) -> dict[str, Any]:
+    return {"backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": pool}]}
+
+
+def _by_path(prefix: str) -> dict[str, Any]:
+    return {"path": {"type": "PathPrefix", "value": prefix}}
+
+
+def _header(header: str) -> dict[str, str]:
+    name, _, value = header.partition("=")
+    return {"type": "Exact", "name": name, "value": value}
+
+
+def _conflict(claim: RouteClaim, asked: Routing, holder: RouteClaimHolder) -> Problem:
+    older = f"are already routed to the older Workspace {'/'.join(holder)}"
+    for_host = f" for {claim.hostname}" if claim.hostname else ""
+    if claim.header:
+        name, _, value = claim.header.partition("=")
+        text = (
+            f"requests{for_host} with {name}: {value} on {claim.place} {older}; change gateway.modelName, or use another listener"
+        )
+        return Problem(LinkName.ROUTE, "ModelNameConflict", text)
+    if claim.path == _ROOT and asked.path != _ROOT:
+        text = f"unmatched requests{for_host} on {claim.place} {older}; set gateway.match.catchAll to false"
+        return Problem(LinkName.ROUTE, "CatchAllConflict", text)
+    text = f"requests{for_host} under {claim.path} on {claim.place} {older}; change gateway.match.path"
+    return Problem(LinkName.ROUTE, "PathConflict", text)

@@ -1,0 +1,151 @@
+"""The pods of a preset: vLLM on one node, or on several with Ray."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.inference import Adapter, Inference, WeightsVolume
+from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL, RAY_PORT
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.catalog.presets import PresetModel
+from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
+from workspace_ctrl.planning.workload.sizing import Sizing
+from workspace_ctrl.planning.workload.vllm import ADAPTERS, LEADER_ANSWERS, LEADER_LIVES, WEIGHTS, serve_command
+from workspace_ctrl.planning.workload.vllm_config import EngineConfig
+from workspace_ctrl.records.meta import ObjectRef
+
+_STARTUP_SECONDS = 3600
+_STARTUP_SECONDS_PER_GIB = 30
+"""Allows for a slow registry or disk, about 35 MB/s."""
+_WEIGHTS_NAME: Final = "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetServer:
+    """A validated preset with its size."""
+
+    owner: ObjectRef
+    names: Names
+    resource: Resource
+    inference: Inference
+    model: PresetModel
+    sizing: Sizing
+    config: EngineConfig
+    image: str
+    """Image of the model server."""
+
+    @property
+    def adapters(self) -> Sequence[Adapter]:
+        """The LoRA adapters."""
+        return self.inference.adapters or ()
+
+    @property
+    def is_multi_node(self) -> bool:
+        """Whether one replica of the model needs several pods."""
+        return self.sizing.nodes > 1
+
+
+def pod_spec(server: PresetServer) -> dict[str, Any]:
+    """Return the spec of each pod."""
+    spec: dict[str, Any] = {
+        "containers": [_container(server)],
+        "volumes": list(_volumes(server)),
+        "affinity": {"nodeAffinity": node_affinity(server.resource)},
+        "tolerations": list(TOLERATIONS),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    secrets = _pull_secrets(server)
+    return spec | ({"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {})
+
+
+def claim_spec(volume: WeightsVolume, model: PresetModel) -> dict[str, Any]:
+    """Return the spec of a PersistentVolumeClaim for the weights: the user's size, else the size of the weights plus a fifth."""
+    size = volume.size or f"{int(model.weights_gib * 1.2) + 1}Gi"
+    spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return spec | ({"storageClassName": volume.storage_class_name} if volume.storage_class_name is not None else {})
+
+
+def _container(server: PresetServer) -> dict[str, Any]:
+    adapters = [adapter.source.name for adapter in server.adapters]
+    return {
+        "name": "vllm",
+        "image": server.image,
+        "command": serve_command(server.model, server.sizing, server.config, adapters),
+        "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_ray_ports(server)],
+        "env": list(_environment(server)),
+        "resources": {key: {"nvidia.com/gpu": str(server.sizing.gpus)} for key in ("requests", "limits")},
+        **_probes(server),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [
+            {"name": "dshm", "mountPath": "/dev/shm"},  # noqa: S108 - shared memory between vLLM's processes
+            {"name": _WEIGHTS_NAME, "mountPath": WEIGHTS},
+            *_adapter_mounts(server.adapters),
+        ],
+    }
+
+
+def _ray_ports(server: PresetServer) -> list[dict[str, Any]]:
+    return [{"name": "ray", "containerPort": RAY_PORT, "protocol": "TCP"}] if server.is_multi_node else []
+
+
+def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
+    yield {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    yield {"name": "HF_HOME", "value": WEIGHTS}
+    options = server.inference.preset.preset_options if server.inference.preset else None
+    if options is not None and options.model_access_secret:
+        secret = {"name": options.model_access_secret, "key": "HF_TOKEN"}
+        yield {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": secret}}
+    if server.is_multi_node:
+        leader = f"{server.names.workload}-0.{server.names.headless_service}.{server.owner.namespace}.svc"
+        yield {"name": "LEADER", "value": leader}
+        yield {"name": "POD_INDEX", "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{POD_INDEX_LABEL}']"}}}
+        yield {"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+
+
+def _probes(server: PresetServer) -> dict[str, Any]:
+    """Return the probes; loading a model takes many minutes, so the others begin only when the startup probe has succeeded."""
+    seconds = _STARTUP_SECONDS + int(_STARTUP_SECONDS_PER_GIB * server.model.weights_gib)
+    query_results, lives = _health(server, LEADER_ANSWERS), _health(server, LEADER_LIVES)
+    return {
+        "startupProbe": {**query_results, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": seconds // 2},
+        "readinessProbe": {**query_results, "periodSeconds": 4, "timeoutSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {**lives, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
+    }
+
+
+def _health(server: PresetServer, command: Sequence[str]) -> dict[str, Any]:
+    if server.is_multi_node:
+        return {"exec": {"command": list(command)}}
+    return {"httpGet": {"path": "/health", "port": INFERENCE_PORT}}
+
+
+def _volumes(server: PresetServer) -> Iterator[dict[str, Any]]:
+    yield {"name": "dshm", "emptyDir": {"medium": "Memory"}}
+    volume = server.inference.weights_volume
+    if volume is None:
+        yield {"name": _WEIGHTS_NAME, "emptyDir": {}}
+    elif volume.claim_name or not server.is_multi_node:  # otherwise the StatefulSet's template creates a claim for each pod
+        name = volume.claim_name or server.names.weights_claim
+        yield {"name": _WEIGHTS_NAME, "persistentVolumeClaim": {"claimName": name}}
+    for index, adapter in enumerate(server.adapters):
+        source = adapter.source
+        yield {"name": f"adapter-{index}"} | (dict(source.volume_source or {}) or {"image": {"reference": source.image}})
+
+
+def _adapter_mounts(adapters: Sequence[Adapter]) -> Iterator[Mapping[str, Any]]:
+    for index, adapter in enumerate(adapters):
+        mount = {"name": f"adapter-{index}", "mountPath": f"{ADAPTERS}/{adapter.source.name}", "readOnly": True}
+        # KAITO's adapter images have the adapter in their folder /data.
+        yield mount if adapter.source.volume_source else {**mount, "subPath": "data"}
+
+
+def _pull_secrets(server: PresetServer) -> list[str]:
+    options = server.inference.preset.preset_options if server.inference.preset else None
+    names = list((options.image_pull_secrets if options else None) or ())
+    for adapter in server.adapters:
+        names += adapter.source.image_pull_secrets or ()
+    return list(dict.fromkeys(names))

@@ -1,0 +1,100 @@
+"""The workload of a user's own pod template: a Deployment."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
+from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.workloads import http_port
+
+_PATH = "inference.template"
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_MOST_COPIED = 128 * 1024
+"""Longest node requirements of `resource` when copied into all terms, in characters; Kubernetes stores 1.5 MB at most."""
+
+
+def template_port(template: Mapping[str, Any]) -> int:
+    """Return the container port named http, else the first container port, else KAITO's default."""
+    return http_port(template) or INFERENCE_PORT
+
+
+def template_workload(
+    owner: Meta, names: Names, resource: Resource, template: Mapping[str, Any], *, scaled_by_others: bool
+) -> Manifest:
+    """Return the Deployment of the template's pods.
+
+    The template is kept, with our label, and with the node affinity and tolerations of `resource` added to its own.
+
+    Raises:
+        SpecError: the template is invalid at the top; the API server's dry-run reports all other errors.
+    """
+    metadata = _mapping(template.get("metadata"), f"{_PATH}.metadata")
+    labels = {**_mapping(metadata.get("labels"), f"{_PATH}.metadata.labels"), POD_LABEL: names.workspace}
+    spec = _mapping(template.get("spec"), f"{_PATH}.spec")
+    containers = spec.get("containers")
+    if not isinstance(containers, list) or not all(isinstance(container, Mapping) for container in containers) or not containers:
+        raise SpecError(f"{_PATH}.spec.containers", "needs at least one container")
+    body: dict[str, Any] = {
+        "spec": {
+            "selector": {"matchLabels": {POD_LABEL: names.workspace}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "template": {"metadata": {**metadata, "labels": labels}, "spec": _placed(spec, resource)},
+        }
+    }
+    if resource.count > 1 and not scaled_by_others:
+        body["spec"]["replicas"] = resource.count
+    return owned("apps/v1", "Deployment", names.workload, owner, body)
+
+
+def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
+    path = f"{_PATH}.spec"
+    tolerations = spec.get("tolerations") or []
+    if not isinstance(tolerations, list):
+        raise SpecError(f"{path}.tolerations", "must be a list")
+    affinity = _mapping(spec.get("affinity"), f"{path}.affinity")
+    theirs = _mapping(affinity.get("nodeAffinity"), f"{path}.affinity.nodeAffinity")
+    placed = {
+        "affinity": {**affinity, "nodeAffinity": _both(theirs, node_affinity(resource))},
+        "tolerations": [*tolerations, *(entry for entry in TOLERATIONS if entry not in tolerations)],
+    }
+    return {**spec, **placed}
+
+
+def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the affinity that requires both; all expressions of a term must match, and one of several terms."""
+    merged = {**theirs, **{key: value for key, value in ours.items() if key == _PREFERRED}}
+    if _PREFERRED in ours and isinstance(theirs.get(_PREFERRED), list):
+        merged[_PREFERRED] = [*theirs[_PREFERRED], *ours[_PREFERRED]]
+    if _REQUIRED in ours:
+        [our_term] = ours[_REQUIRED]["nodeSelectorTerms"]
+        path = f"{_PATH}.spec.affinity.nodeAffinity.{_REQUIRED}"
+        terms = _mapping(theirs.get(_REQUIRED), path).get("nodeSelectorTerms") or [{}]
+        if not isinstance(terms, list):
+            raise SpecError(f"{path}.nodeSelectorTerms", "must be a list")
+        if (len(terms) - 1) * len(json.dumps(our_term)) > _MOST_COPIED:
+            problem = f"has {len(terms)} terms; with the requirements of resource in each, they exceed {_MOST_COPIED // 1024} KiB"
+            raise SpecError(f"{path}.nodeSelectorTerms", problem, "use fewer terms, or move the labels of resource into them")
+        merged[_REQUIRED] = {"nodeSelectorTerms": [_both_terms(_mapping(term, path), our_term, path) for term in terms]}
+    return merged
+
+
+def _both_terms(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> dict[str, Any]:
+    expressions = theirs.get("matchExpressions") or []
+    if not isinstance(expressions, list):
+        raise SpecError(f"{path}.nodeSelectorTerms", "has matchExpressions that are not a list")
+    return {**theirs, "matchExpressions": [*expressions, *ours["matchExpressions"]]}
+
+
+def _mapping(value: object, path: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SpecError(path, "must be an object")
+    return value

@@ -1,0 +1,1 @@
+"""Requests through Gateways, as a client would send them, and what their results mean."""

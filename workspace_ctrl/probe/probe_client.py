@@ -1,0 +1,261 @@
+"""One request for a model through a Gateway, as a client would send it, and what its answer means."""
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+
+from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.route_claims import MODEL_HEADER
+from workspace_ctrl.probe.bounded_connections import BoundedConnector
+from workspace_ctrl.probe.model_list import read_models
+from workspace_ctrl.probe.threshold import ANSWER_SECONDS
+from workspace_ctrl.settings.process import ProbeMode
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_SECONDS: Final = 1.5
+"""For name and connection: less than for an answer, because a Gateway that cannot be reached may be none that hangs."""
+_BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
+"""How long one token may take of a server that is busy, which lets requests wait but refuses at once what it cannot do; one that hangs
+does neither. Less where only the Gateway's class asks for a completion."""
+_EXCERPT = 200
+"""Characters of an answer that are quoted."""
+_LONGEST_ANSWER: Final = 256 << 10
+"""Bytes that are read: a list of about 500 models."""
+_MODELS: Final = "/v1/models"
+_COMPLETIONS: Final = "/v1/chat/completions"
+_AS_IT_IS: Final = "identity"
+_UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
+_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Answers of a Gateway that lets in whom it knows, and not too often: nothing is found out about the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What requests carry."""
+
+    token: str = ""
+    """Bearer token; empty for none."""
+    ca: str = ""
+    """Certificates, in PEM, of those who sign the Gateways' certificates."""
+
+    def __repr__(self) -> str:
+        """Return text that may stand in a log."""
+        return "Credentials(...)"
+
+
+ReadCredentials = Callable[[], Awaitable[Credentials]]
+
+
+async def no_credentials() -> Credentials:
+    """Return nothing to show."""
+    return Credentials()
+
+
+class ProbeClient:
+    """Sends the requests, each over a connection of its own: a kept one would not show that new ones are refused."""
+
+    def __init__(self, mode: ProbeMode, read_credentials: ReadCredentials = no_credentials) -> None:
+        self._mode = mode
+        self._read_credentials = read_credentials
+        self._credentials: Credentials | None = None
+        self._context: tuple[Credentials, ssl.SSLContext] | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(self, target: ProbeTarget, *, in_doubt: bool = False) -> ProbeResult:
+        """Ask `target` for the model, at each of its addresses until one answers.
+
+        `in_doubt` is whether the request before had no answer: a completion then gets longer, if the server is just busy.
+        """
+        credentials = await self._authority()
+        if isinstance(credentials, str):
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
+        result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
+        for address in target.addresses:
+            result = await self._ask(target, address, credentials, in_doubt=in_doubt)
+            if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
+                result = replace(result, by_body=await self._is_led_by_body(target, address, credentials))
+            if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
+                break
+        if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            self._credentials = None  # they may have been renewed
+        return result
+
+    async def _is_led_by_body(self, target: ProbeTarget, address: str, credentials: Credentials) -> bool | None:
+        """Return whether the model's name in a body is enough; None where the Gateway leads unknown names somewhere, too.
+
+        The bodies lack what a model server needs, so that it refuses them without computing anything.
+        """
+        codes = []
+        for model in (target.model, _UNKNOWN_MODEL):
+            request = _Request("POST", f"{_origin(target, address)}{_COMPLETIONS}", {"model": model}, named=False)
+            try:
+                codes.append((await self._send(request, target, credentials)).code)
+            except (aiohttp.ClientError, OSError, ValueError):
+                return None
+            if codes[0] == HTTPStatus.NOT_FOUND:
+                return False
+        return True if codes[1] == HTTPStatus.NOT_FOUND else None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _authority(self) -> Credentials | str:
+        """Return what to show, or why it cannot be read."""
+        if self._credentials is None:
+            try:
+                self._credentials = await self._read_credentials()
+            except ApiError as error:
+                return f"cannot read the Secret for probes: {error}"
+        return self._credentials
+
+    async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
+        base = f"{_origin(target, address)}{target.path}"
+        if not target.completion and self._mode is not ProbeMode.COMPLETION:
+            return await self._result(_Request("GET", f"{base}{_MODELS}"), target, address, credentials)
+        completion = _Request("POST", f"{base}{_COMPLETIONS}", _question(target, tokens=1))
+        if in_doubt:
+            refused = await self._result(replace(completion, body=_question(target, tokens=0)), target, address, credentials)
+            if refused.code is None:
+                return refused
+            completion = replace(completion, seconds=_BUSY_SECONDS[self._mode])
+        return await self._result(completion, target, address, credentials)
+
+    async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
+        """Send a request and return what its answer, or that there was none, means."""
+        shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
+        try:
+            return _meaning(target, shown, await self._send(request, target, credentials))
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
+            return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            text = f"{shown}: the controller cannot connect to {address}:{target.port} ({_words(error)})"
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
+        except TimeoutError:
+            return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return _failed(target, f"{shown}: {_words(error)}")
+
+    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
+        """Return the response, not decompressed: a few bytes can expand to gigabytes."""
+        is_tls = target.scheme == "https"
+        async with self._connected().request(
+            request.method,
+            request.url,
+            json=request.body,
+            headers=_headers(target, credentials, named=request.named),
+            ssl=self._trust(credentials) if is_tls else True,
+            server_hostname=(target.hostname or None) if is_tls else None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=request.seconds, connect=_CONNECT_SECONDS),
+        ) as response:
+            packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
+            body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)
+            return _Answer(response.status, body[:_LONGEST_ANSWER], whole=not packed and len(body) <= _LONGEST_ANSWER)
+
+    def _trust(self, credentials: Credentials) -> ssl.SSLContext:
+        """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""
+        if self._context is None or self._context[0] is not credentials:
+            self._context = credentials, _trust(credentials)
+        return self._context[1]
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # Cookies of one Gateway would be kept, and shown to another one.
+            self._session = aiohttp.ClientSession(
+                connector=BoundedConnector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers={"Accept-Encoding": _AS_IT_IS},
+            )
+        return self._session
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    body: Mapping[str, Any] | None = None
+    named: bool = True
+    """Whether the model is named in the header, too."""
+    seconds: float = ANSWER_SECONDS
+    """How long it waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    code: int
+    body: bytes
+    """The beginning; empty if it is compressed."""
+    whole: bool
+    """Whether `body` is complete."""
+
+
+async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """Return at most so many bytes, without waiting for more."""
+    body = bytearray()
+    while len(body) < most:
+        piece = await stream.readany()
+        if not piece:
+            break
+        body += piece
+    return bytes(body[:most])
+
+
+def _origin(target: ProbeTarget, address: str) -> str:
+    return f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}"
+
+
+def _question(target: ProbeTarget, tokens: int) -> Mapping[str, Any]:
+    return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": tokens}
+
+
+def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> dict[str, str]:
+    usual = {"http": 80, "https": 443}[target.scheme]
+    host = target.hostname if target.port == usual else f"{target.hostname}:{target.port}"
+    return {
+        **({"Host": host} if target.hostname else {}),
+        **({MODEL_HEADER: target.model} if target.model and named else {}),
+        **({"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}),
+    }
+
+
+def _trust(credentials: Credentials) -> ssl.SSLContext:
+    """Return how the Gateway's certificate is checked: against the given authorities; else not, unless a token would be shown."""
+    if credentials.ca:
+        return ssl.create_default_context(cadata=credentials.ca)
+    context = ssl.create_default_context()
+    if not credentials.token:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _meaning(target: ProbeTarget, shown: str, answer: _Answer) -> ProbeResult:
+    code = answer.code
+    if code == HTTPStatus.OK:
+        models = read_models(answer.body if answer.whole else b"", target.model)
+        note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
+        text = f"{shown} returned {code}{f'; {note}' if note else ''}"
+        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
+    quoted = excerpt(answer.body[: 8 * _EXCERPT].decode(errors="replace"), _EXCERPT)
+    text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
+    outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
+    return ProbeResult(outcome, target.url, code, text)
+
+
+def _failed(target: ProbeTarget, message: str) -> ProbeResult:
+    return ProbeResult(ProbeOutcome.FAILED, target.url, None, message)
+
+
+def _words(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None)
+    return excerpt(str((inner.strerror if inner is not None else "") or error or type(error).__name__), _EXCERPT)

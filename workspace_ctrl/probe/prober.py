@@ -1,0 +1,154 @@
+"""Requests through Gateways: the only proof that they are answered.
+
+Each followed Workspace has one timer and at most one request under way, and all together at most 16. A Workspace is followed only while
+every other link holds, so what is broken anyway costs nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workspace_ctrl.kube.backoff import jittered
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.probe.probe_client import ProbeClient
+from workspace_ctrl.probe.threshold import Threshold, pace
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 16
+
+
+@dataclass
+class _Probed:
+    """One Workspace that is followed."""
+
+    targets: tuple[ProbeTarget, ...]
+    agreement: Threshold = field(default_factory=Threshold)
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+    is_out_of_order: bool = False
+    """Whether the latest request failed with an internal error."""
+
+
+class Prober:
+    """Asks for the models of all Workspaces that are otherwise ready, and tells of each whose answer became another."""
+
+    def __init__(self, asker: ProbeClient, interval: float, changed: Callable[[Key], None]) -> None:
+        self._asker = asker
+        self._interval = interval
+        self._changed = changed
+        self._probed: dict[Key, _Probed] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._seen: set[Key] = set()
+        """Workspaces that this process has looked at: what an earlier one believed of them is out of date."""
+        self._reached: set[str] = set()
+        """Gateways that have answered this process: where they do not any more, that is their failure."""
+
+    def follow(self, key: Key, targets: tuple[ProbeTarget, ...], earlier: ProbeResult | None) -> None:
+        """Ask `targets` for the model of the Workspace `key` from now on; with none of them, stop.
+
+        `earlier` is what a process before this one believed; it goes on being believed until requests of this one say otherwise.
+        """
+        known = self._probed.get(key)
+        if known is not None and known.targets == targets:
+            return
+        self.forget(key)
+        is_first = key not in self._seen
+        self._seen.add(key)
+        if not targets:
+            return
+        holds = is_first and earlier is not None and any(earlier.url in {"", target.url} for target in targets)
+        if earlier is not None and earlier.code is not None:
+            self._reached.update(target.gateway for target in targets)
+        self._probed[key] = probed = _Probed(targets, Threshold(earlier if holds else None))
+        self._schedule(key, probed)
+
+    def forget(self, key: Key) -> None:
+        """Stop asking for the model of the Workspace `key`."""
+        known = self._probed.pop(key, None)
+        if known is not None and known.timer is not None:
+            known.timer.cancel()
+        if known is not None and known.task is not None:
+            known.task.cancel()
+
+    def gone(self, key: Key) -> None:
+        """Note that the Workspace `key` is gone."""
+        self.forget(key)
+        self._seen.discard(key)
+
+    def result(self, key: Key) -> ProbeResult | None:
+        """Return what is believed of the requests for the Workspace `key`; None while that is open."""
+        known = self._probed.get(key)
+        return known.agreement.believed if known is not None else None
+
+    async def close(self) -> None:
+        """Stop all requests."""
+        tasks = [probed.task for probed in self._probed.values() if probed.task is not None]
+        for key in list(self._probed):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._asker.close()
+
+    def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
+        # Only ever sooner, so that Workspaces of one Gateway are not asked for together, and none later than it should.
+        delay = jittered(probed.agreement.delay(pace(self._interval, len(self._probed)), took), 0.8, 1.0)
+        probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
+
+    def _start(self, key: Key, probed: _Probed) -> None:
+        probed.task = asyncio.create_task(self._probe(key, probed), name=f"probe {'/'.join(key)}")
+        probed.task.add_done_callback(_report)
+
+    async def _probe(self, key: Key, probed: _Probed) -> None:
+        clock = asyncio.get_running_loop().time
+        async with self._slots:
+            began = clock()
+            result = await self._result(key, probed)
+            took = clock() - began
+        before, probed.agreement = probed.agreement, probed.agreement.after(result)
+        self._schedule(key, probed, took)  # before anybody is told, who might fail
+        believed = probed.agreement.believed
+        if believed != before.believed:
+            if believed is not None and believed.outcome is ProbeOutcome.FAILED:
+                logger.warning("Workspace %s/%s: %s", *key, believed.message)
+            self._changed(key)
+
+    async def _result(self, key: Key, probed: _Probed) -> ProbeResult:
+        """Return the result of one request.
+
+        An error that nobody thought of, of whatever a server may answer, finds out nothing, is logged when it comes, and ends no
+        Workspace's requests.
+        """
+        try:
+            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
+        except Exception as error:
+            if not probed.is_out_of_order:
+                logger.exception("probe of Workspace %s/%s failed with an internal error", *key)
+            probed.is_out_of_order = True
+            text = f"the request failed in the controller ({type(error).__name__}; see its log)"
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, probed.targets[0].url, message=text)
+        probed.is_out_of_order = False
+        return result
+
+    async def _worst(self, targets: tuple[ProbeTarget, ...], *, in_doubt: bool) -> ProbeResult:
+        """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""
+        results = []
+        for target in targets:
+            result = self._told(target, await self._asker.ask(target, in_doubt=in_doubt))
+            if result.outcome is ProbeOutcome.FAILED:
+                return result
+            results.append(result)
+        return next((result for result in results if result.outcome is ProbeOutcome.NOT_POSSIBLE), results[0])
+
+    def _told(self, target: ProbeTarget, result: ProbeResult) -> ProbeResult:
+        if result.code is not None:
+            self._reached.add(target.gateway)
+        elif result.outcome is ProbeOutcome.NOT_POSSIBLE and target.gateway in self._reached:
+            return ProbeResult(ProbeOutcome.FAILED, result.url, None, result.message)
+        return result
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())

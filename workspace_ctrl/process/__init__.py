@@ -1,0 +1,1 @@
+"""The process: kopf, leader election, health, admission."""

@@ -1,0 +1,233 @@
+"""kopf as the process shell: login, start-up and clean-up order.
+
+kopf's handlers stay out of the data path: all kinds, Workspaces included, come through our own informers, because kopf's watches never
+report a deletion that happened while they were broken, and end the process when a CRD is missing (docs/architecture.md). Signals are
+taken by us and handed to kopf as its stop flag, once it has started: kopf's own handlers fail on the second signal, and a stop in the
+middle of its start leaves out the clean-up.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from contextlib import suppress
+from typing import Any, Final
+
+import aiohttp
+import kopf
+from prometheus_client import start_http_server
+
+from workspace_ctrl.api.labels import FIELD_MANAGER
+from workspace_ctrl.catalog.preload import preload
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import Connection, open_connection
+from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.process.health import PortError, serve_health
+from workspace_ctrl.process.leader_election import LeaderElectedRunner
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY: Final[Any] = FIELD_MANAGER
+"""Otherwise kopf asks for the user's name, which a user id of a container often has not."""
+
+_QUESTION_SECONDS: Final = 1.0
+"""For how long a stop waits for kopf's first request, which comes at once; a version that asks nothing must not hold it up for ever."""
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that stop the process in an orderly way."""
+
+
+class _Unanswered:
+    """Client middleware under which no request of kopf's leaves the process, nor is answered.
+
+    At its start kopf asks which kinds the API server has, for which nobody here has a handler. It leaves those requests behind when it is
+    stopped meanwhile: it waits five seconds for them, closes their session under them, and ends with the error that this makes.
+    """
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        """Set once kopf has asked; one that is stopped before would wait for its own question."""
+        self._ended = asyncio.Event()
+
+    async def __call__(self, _request: aiohttp.ClientRequest, _handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        self.asked.set()
+        await self._ended.wait()
+        raise asyncio.CancelledError
+
+    def end(self) -> None:
+        """End the requests that wait, as if their tasks were cancelled, which kopf takes for an orderly end."""
+        self._ended.set()
+
+
+class KopfProcess:
+    """The process around one `LeaderElectedRunner`."""
+
+    def __init__(self, configuration: Any, settings: Settings, health_port: int, metrics: Metrics) -> None:  # noqa: ANN401
+        self._metrics = metrics
+        self._configuration = configuration
+        self._settings = settings
+        self._health_port = health_port
+        self._stop = asyncio.Event()
+        self._kopf_started = asyncio.Event()
+        self._kopf_stop = asyncio.Event()
+        self._kopf_requests = _Unanswered()
+        self._connection: Connection | None = None
+        self._running: asyncio.Task[None] | None = None
+        self.failed = False
+        """Whether the controller ended by itself."""
+
+    async def serve(self) -> None:
+        """Run until a signal, or the end of the controller, ends it."""
+        self._take_signals()
+        logger.info("starting")
+        self._connection = open_connection(self._configuration)
+        handing_over = asyncio.create_task(self._hand_over(), name="stop")
+        ours = asyncio.all_tasks()
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=self._registry(),
+                settings=_kopf_settings(),
+                clusterwide=True,
+                standalone=True,
+                identity=_IDENTITY,
+                ready_flag=self._kopf_started,
+                stop_flag=self._kopf_stop,
+            )
+            self._take_signals()  # from kopf, which has just taken them
+            await kopf.run_tasks(tasks, ignored=ours)
+        finally:
+            handing_over.cancel()
+            await self._connection.close()
+            self._ignore_signals()
+        logger.info("stopped")
+
+    def stop(self, number: signal.Signals | None = None) -> None:
+        """Begin to stop; once begun, further signals change nothing."""
+        if not self._stop.is_set():
+            logger.info("stopping because of %s", number.name if number is not None else "the error above")
+        self._stop.set()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.stop, number)
+
+    @staticmethod
+    def _ignore_signals() -> None:
+        """Ignore signals from now on: one that comes while the interpreter ends would make a failure of an orderly stop."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.startup(registry=registry)(self._start)
+        kopf.on.login(registry=registry)(self._log_in)
+        kopf.on.cleanup(registry=registry)(self._clean_up)
+        return registry
+
+    async def _hand_over(self) -> None:
+        await self._kopf_started.wait()
+        await self._stop.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_QUESTION_SECONDS):
+                await self._kopf_requests.asked.wait()
+        self._kopf_stop.set()
+
+    async def _start(self, **_: object) -> None:
+        """Start the controller."""
+        self._running = asyncio.create_task(self._run(self._connected()), name="controller")
+        self._running.add_done_callback(self._ended)
+
+    async def _log_in(self, **_: object) -> kopf.AiohttpSession:
+        """Give kopf a session of its own, which it closes."""
+        session = aiohttp.ClientSession(middlewares=[self._kopf_requests])
+        return kopf.AiohttpSession(server=self._connected().server, aiohttp_session=session)
+
+    async def _clean_up(self, **_: object) -> None:
+        """Wait until passes under way are finished and the Lease is given back."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+        self._kopf_requests.end()
+
+    async def _run(self, connection: Connection) -> None:
+        lock = _lock(connection, self._settings, self._metrics)
+        client = Client(connection, FIELD_MANAGER, self._metrics.requested, fence=lock.check if lock is not None else None)
+        replica = LeaderElectedRunner(client, self._settings, lock, self._metrics)
+        working = asyncio.create_task(replica.run(self._stop), name="replica")
+        measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
+        try:
+            async with serve_health(self._health_port, working, replica.readiness):
+                await working
+        finally:
+            working.cancel()
+            measuring.cancel()
+            await asyncio.gather(working, measuring, return_exceptions=True)  # the connection is closed next
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None and self._stop.is_set():
+            return
+        # A controller that stands still must not look alive: end the process, loudly, and let the kubelet start it anew.
+        self.failed = True
+        if isinstance(error, PortError):
+            logger.critical("%s", error)
+        else:
+            logger.critical("the controller stopped unexpectedly", exc_info=error)
+        self.stop()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            raise RuntimeError("serve() opens the connection before kopf runs a handler")
+        return self._connection
+
+
+def run(configuration: Any, settings: Settings, *, health_port: int, metrics_port: int) -> None:  # noqa: ANN401
+    """Run the controller until a signal ends it.
+
+    Raises:
+        SystemExit: the controller ended by itself; exit code 1.
+    """
+    if metrics_port:
+        _serve_metrics(metrics_port)
+    preload()
+    shell = asyncio.run(_serve(configuration, settings, health_port))
+    if shell.failed:
+        raise SystemExit(1)
+
+
+async def _serve(configuration: Any, settings: Settings, health_port: int) -> KopfProcess:  # noqa: ANN401
+    shell = KopfProcess(configuration, settings, health_port, Metrics())
+    await shell.serve()
+    return shell
+
+
+def _serve_metrics(port: int) -> None:
+    try:
+        start_http_server(port)
+    except OSError as error:
+        logger.critical("--metrics-port %d: %s; use another port, or 0 to disable", port, error.strerror or error)
+        raise SystemExit(1) from None
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.networking.request_timeout = None  # they stay unanswered
+    return settings
+
+
+def _lock(connection: Connection, settings: Settings, metrics: Metrics) -> LeaseLock | None:
+    election = settings.election
+    if election is None:
+        return None
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+    name = settings.scope.lease_name(election.name)
+    client = Client(connection, FIELD_MANAGER, metrics.requested)
+    return LeaseLock(client, namespace=election.namespace, name=name, identity=identity)

@@ -1,0 +1,110 @@
+"""One replica: it works while it leads, which without an election is always.
+
+A replica that has lost its Lease goes back to standby instead of ending: everything that works is a task and can be cancelled, and an API
+server that is away for seconds takes the Lease from every leader, which should not send their pods into the kubelet's back-off.
+"""
+
+import asyncio
+import logging
+
+from workspace_ctrl.cache.discovery import find_namespaced_only, find_unavailable
+from workspace_ctrl.cache.watches import OCI_REPOSITORY
+from workspace_ctrl.controller.gateway_reconciler import needs_body_routers
+from workspace_ctrl.controller.manager import Manager
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.kube.tasks import first_completed
+from workspace_ctrl.process.health import Readiness
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.telemetry.observer import Observer
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 2.0
+
+
+class LeaderElectedRunner:
+    """Runs a `Manager`, a new one for each time that this process leads."""
+
+    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, reports: Observer | None = None) -> None:
+        self._reports = reports
+        self._client = client
+        self._settings = settings
+        self._lock = lock
+        self._controller: Manager | None = None
+        self._stopping = False
+
+    def readiness(self) -> Readiness:
+        """Return whether this replica does what it is there for: reconcile, or stand by."""
+        if self._stopping:
+            return Readiness(ready=False, text="stopping")
+        if self._lock is not None and not self._lock.is_held:
+            holder = self._lock.holder or "nobody"
+            return Readiness(ready=True, text=f"standby: {self._lock.title} is held by {holder}")
+        if self._controller is None:
+            return Readiness(ready=False, text="starting")
+        if waiting := self._controller.unsynced_kinds:
+            return Readiness(ready=False, text=f"waiting for cache sync: {', '.join(waiting)}")
+        leading = f", leader of {self._lock.title}" if self._lock is not None else ""
+        return Readiness(ready=True, text=f"synced{leading}")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set.
+
+        Raises:
+            ExceptionGroup: a task ended by itself, which is a defect.
+        """
+        stopping = asyncio.create_task(self._note(stop), name="stop")
+        try:
+            if self._lock is None:
+                await self._work(stop)
+            else:
+                await self._take_turns(self._lock, stop)
+        finally:
+            stopping.cancel()
+
+    async def _note(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+
+    async def _take_turns(self, lock: LeaseLock, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await first_completed(lock.acquire, stop.wait)
+            if lock.is_held:
+                logger.info("became leader of %s as %s", lock.title, lock.identity)
+                try:
+                    await first_completed(lambda: self._work(stop), lock.hold)
+                finally:
+                    await lock.release()
+                if not stop.is_set():
+                    logger.warning("lost %s; stopped all reconciliations, now standby", lock.title)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        """Reconcile until `stop` is set and the passes under way are finished."""
+        try:
+            await first_completed(self._set_up, stop.wait)
+            if self._controller is not None:
+                await self._controller.run(stop)
+        finally:
+            self._controller = None
+
+    async def _set_up(self) -> None:
+        while self._controller is None:
+            try:
+                namespaced_only = await find_namespaced_only(self._client, self._settings.scope)
+                is_off = not self._settings.plan.gateway_extension
+                unavailable = await find_unavailable(self._client, self._settings.scope) if is_off else frozenset()
+                body_routers = OCI_REPOSITORY.kind not in unavailable and await needs_body_routers(self._client, self._settings)
+            except ApiError as error:
+                logger.warning("%s; retrying", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._controller = Manager(
+                    self._client,
+                    self._settings,
+                    namespaced_only=namespaced_only,
+                    unavailable=unavailable,
+                    body_routers=body_routers,
+                    reports=self._reports,
+                )

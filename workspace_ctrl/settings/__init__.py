@@ -1,0 +1,1 @@
+"""The settings of the process, from the command line and the settings file."""

@@ -1,0 +1,1 @@
+"""What the process reports of its own work: metrics and Events."""

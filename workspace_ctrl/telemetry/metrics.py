@@ -1,0 +1,202 @@
+"""Prometheus metrics of the process, with the names that controller-runtime and client-go gave such things (docs/metrics.md).
+
+No label ever holds a namespace or name of a Workspace: what is counted of Workspaces is counted when the metrics are scraped, in the
+thread that answers, so passes pay nothing for it.
+"""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from workspace_ctrl.api.conditions import ConditionType, Status, find
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+from workspace_ctrl.telemetry.observer import Drop, Result, StatusChange
+
+_PREFIX: Final = "workspace_ctrl_"
+_PASS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_STAGE_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+_LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+_LAG_SECONDS: Final = 0.1
+_STAGES: Final = {
+    ConditionType.WORKLOAD_ACCEPTED: "workload_accepted",
+    ConditionType.INFERENCE_READY: "inference_ready",
+    ConditionType.CHART_READY: "chart_ready",
+    ConditionType.GATEWAY_READY: "gateway_ready",
+}
+_MOST_ON_THEIR_WAY: Final = 20_000
+_MOST_REASONS: Final = 50
+"""Reasons can come from objects of others, so their number is limited."""
+OTHER: Final = "Other"
+"""Reason under which the rarest reasons are counted together."""
+NO_STATUS: Final = "StatusNotWritten"
+"""Reason of Workspaces that have no status yet."""
+
+
+class Metrics:
+    """The metrics of one process; it is told what happens, as `Observer` says, and of each request."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(_PREFIX + name, text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(_PREFIX + name, text, labels, buckets=buckets, registry=registry)
+
+        self._requests = counter("api_requests", "Requests to the API server.", "verb", "resource", "code")
+        self._restarts = counter("watch_restarts", "Watches that were restarted.", "resource", "cause")
+        self._passes = counter("reconcile", "Reconciliations of Workspaces.", "result")
+        self._retries = counter("workqueue_retries", "Reconciliations that are retried after an error.")
+        self._seconds = histogram("reconcile_time_seconds", "Duration of a reconciliation.", _PASS_BUCKETS)
+        self._stages = histogram("stage_seconds", "Time from the creation of a Workspace to a stage.", _STAGE_BUCKETS, "stage")
+        self._flaps = counter("gateway_ready_flaps", "Transitions of GatewayReady from True to False.")
+        self._drops = counter("events_dropped", "Events that were dropped.", "cause")
+        self._lag = histogram("event_loop_lag_seconds", "Delay of a scheduled wake-up in the event loop.", _LAG_BUCKETS)
+        self._on_their_way: dict[str, frozenset[str]] = {}
+        """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
+        self._view = _View()
+        registry.register(self._view)
+        for result in Result:
+            self._passes.labels(result)
+        for drop in Drop:
+            self._drops.labels(drop)
+
+    def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
+        """Look at `queue` and `cache` when the metrics are scraped."""
+        self._view.watched = queue, cache
+
+    def stopped(self) -> None:
+        """Look at them no longer."""
+        self._view.watched = None
+
+    def pass_ended(self, result: Result, seconds: float) -> None:
+        """Count a pass."""
+        self._passes.labels(result).inc()
+        self._seconds.observe(seconds)
+        if result in {Result.ERROR, Result.PANIC}:
+            self._retries.inc()
+
+    def status_written(self, change: StatusChange) -> None:
+        """Count the stages that a Workspace has reached, and the loss of its GatewayReady."""
+        old, new = _true_types(change.workspace.status), _true_types(change.status)
+        if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
+            self._flaps.inc()
+        self._count_stages(change, new)
+
+    def watch_restarted(self, plural: str, cause: str) -> None:
+        """Count a watch that has to be started again."""
+        self._restarts.labels(plural, cause).inc()
+
+    def event_dropped(self, cause: Drop) -> None:
+        """Count an event that was not written."""
+        self._drops.labels(cause).inc()
+
+    def requested(self, verb: str, plural: str, status: int) -> None:
+        """Count a request to the API server that was answered with `status`, or 0 for not."""
+        self._requests.labels(verb, plural, str(status)).inc()
+
+    async def measure_lag(self) -> None:
+        """Measure until cancelled how busy the event loop is: by how much it wakes a sleeper too late."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SECONDS
+            await asyncio.sleep(_LAG_SECONDS)
+            self._lag.observe(max(loop.time() - due, 0.0))
+
+    def _count_stages(self, change: StatusChange, true_types: frozenset[str]) -> None:
+        """Count each stage once, of Workspaces that were seen from their first status on; after a restart nobody knows what was before."""
+        uid = change.workspace.meta.uid
+        if find(change.workspace.status.conditions, ConditionType.READY) is None:
+            self._on_their_way[uid] = frozenset(_STAGES)
+        missing = self._on_their_way.pop(uid, None)
+        if missing is None:
+            return
+        for type_ in missing & true_types:
+            self._stages.labels(_STAGES[ConditionType(type_)]).observe(change.age)
+        if ConditionType.READY not in true_types and not change.workspace.meta.deleting:
+            self._on_their_way[uid] = missing - true_types
+            if len(self._on_their_way) > _MOST_ON_THEIR_WAY:
+                del self._on_their_way[next(iter(self._on_their_way))]
+
+
+_Summary = tuple[tuple[tuple[str, str], ...], str]
+"""((type, status) of each condition, reason why the Workspace is not ready or "")."""
+
+
+class _View(Collector):
+    """Counts what is there when it is asked, in any thread: it only copies, and copying a dict's keys is one step."""
+
+    def __init__(self) -> None:
+        self.watched: tuple[WorkQueue[Key], Cache] | None = None
+        self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
+        """What the last scrape saw: a status that has not changed is not read again."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges; none while no controller works."""
+        watched = self.watched
+        if watched is None:
+            return
+        queue, cache = watched
+        yield GaugeMetricFamily(f"{_PREFIX}workqueue_depth", "Workspaces in the work queue.", value=len(queue))
+        age = queue.oldest_age()
+        yield GaugeMetricFamily(
+            f"{_PREFIX}workqueue_oldest_age_seconds", "Age of the oldest Workspace in the work queue.", value=age
+        )
+        yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Reconciliations in progress.", value=queue.active)
+        yield from _workspaces(self._tally(cache))
+
+    def _tally(self, cache: Cache) -> Tally[_Summary]:
+        summaries: dict[Key, tuple[bytes, _Summary]] = {}
+        shared: dict[_Summary, _Summary] = {}
+        for key in cache.workspace_keys():
+            workspace = cache.workspace(key)
+            if workspace is None:
+                continue
+            known = self._summaries.get(key)
+            if known is None or known[0] != workspace.stored_status:
+                known = workspace.stored_status, _summary(workspace)
+            summaries[key] = known[0], shared.setdefault(known[1], known[1])
+        self._summaries = summaries
+        return Tally(summary for _, summary in summaries.values())
+
+
+def _workspaces(tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:
+    """Yield the gauges that count Workspaces, given how many share a summary."""
+    conditions: Tally[tuple[str, str]] = Tally()
+    reasons: Tally[str] = Tally()
+    for (entries, reason), count in tally.items():
+        conditions.update(dict.fromkeys(entries, count))
+        if reason:
+            reasons[reason] += count
+    family = GaugeMetricFamily(f"{_PREFIX}workspaces", "Workspaces by condition.", labels=["condition", "status"])
+    for labels, count in sorted(conditions.items()):
+        family.add_metric(labels, count)
+    yield family
+    family = GaugeMetricFamily(f"{_PREFIX}workspaces_not_ready", "Workspaces that are not ready.", labels=["reason"])
+    most = dict(reasons.most_common(_MOST_REASONS))
+    if len(reasons) > len(most):
+        most[OTHER] = most.get(OTHER, 0) + reasons.total() - sum(most.values())
+    for reason, count in sorted(most.items()):
+        family.add_metric([reason], count)
+    yield family
+
+
+def _summary(workspace: WorkspaceRecord) -> _Summary:
+    status = workspace.status
+    ready = find(status.conditions, ConditionType.READY)
+    if ready is None:
+        return ((ConditionType.READY.value, Status.UNKNOWN.value),), NO_STATUS
+    entries = tuple((condition.type, condition.status) for condition in status.conditions)
+    return entries, "" if ready.is_true else ready.reason
+
+
+def _true_types(status: WorkspaceStatus) -> frozenset[str]:
+    return frozenset(condition.type for condition in status.conditions if condition.is_true)
