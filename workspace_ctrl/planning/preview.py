@@ -53,6 +53,19 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     Raises:
         SpecError: it would be refused.
     """
+    found = foresee(raw, others, settings)
+    problem = found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD)
+    if problem is not None:
+        raise SpecError("", problem.message)
+    return found
+
+
+def foresee(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
+    """Return the same, as far as it gets, with what is wrong among its decisions' problems.
+
+    Raises:
+        SpecError: `raw` is no object of Kubernetes.
+    """
     workspace = _record(raw)
     world = _world(workspace, settings)
     outcome = plan(workspace, world, settings)
@@ -63,9 +76,6 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
             break
         for step in outcome.steps:
             world = replace(world, answers=_answered(world.answers, step, others))
-    for problem in outcome.decisions.problems:
-        if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
-            raise SpecError("", problem.message)
     # The release follows the fetched chart.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
     return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
@@ -113,7 +123,6 @@ def _with_others(
         world,
         config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
-        reference_trouble="" if referenced or reference is None else "without a cluster, it has to be in the same file",
         nodes=tuple(_nodes(others)) if interests.nodes else (),
         named_route=_named_route(world, interests, workspace),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, interests.pool))) if interests.pool else None,
@@ -168,11 +177,22 @@ def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]])
 
 
 def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    given = raw.get("metadata") or {}
-    if not isinstance(given, Mapping):
-        raise SpecError("metadata", "is not an object")
-    metadata = {"namespace": str(given.get("namespace") or "default"), "name": str(given.get("name") or ""), "uid": _UID}
-    return parse_workspace_record({**raw, "metadata": metadata}, KIND)
+    given = _mapping(raw, "metadata", "metadata")
+    metadata = {
+        "namespace": str(given.get("namespace") or "default"),
+        "name": str(given.get("name") or ""),
+        "uid": _UID,
+        "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
+    }
+    asked = {name: value for name, value in raw.items() if name != "status"}
+    return parse_workspace_record({**asked, "metadata": metadata}, KIND)
+
+
+def _mapping(raw: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
+    value = raw.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise SpecError(path, "is not an object")
+    return value
 
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
