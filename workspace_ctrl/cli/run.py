@@ -14,7 +14,7 @@ from workspace_ctrl.cli.installation import InstallationOptions, helm_of, instal
 from workspace_ctrl.cli.probing import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.cli.replicas import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.controller.scope import Scope
-from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.settings import AdmissionSettings, Settings
 from workspace_ctrl.controller.shell import run
 
 _PORT = click.IntRange(0, 65535)
@@ -39,6 +39,18 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
 @click.option("--events/--no-events", default=True, show_default=True, help="Tell of transitions by events on the Workspace.")
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
+@click.option(
+    "--admission-port",
+    type=_PORT,
+    default=0,
+    show_default=True,
+    help="Port to check Workspaces on before the API server stores them; 0 for none.",
+)
+@click.option(
+    "--admission-certificates",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with tls.crt and tls.key for that port; renewed files are picked up.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
 @click.option("--verbose", "-v", is_flag=True, help="Log more.")
 def run_command(
@@ -50,6 +62,8 @@ def run_command(
     events: bool,
     health_port: int,
     metrics_port: int,
+    admission_port: int,
+    admission_certificates: Path | None,
     log_format: str,
     verbose: bool,
     **options: Unpack[_Options],
@@ -70,10 +84,19 @@ def run_command(
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
         probe=probe_of(options, file.probe.settings()),
+        admission=_admission_of(admission_port, admission_certificates),
         events=events,
         helm=helm_of(file),
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
+
+
+def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:
+    if not port:
+        return None
+    if certificates is None:
+        raise click.UsageError("--admission-port needs --admission-certificates, because the API server asks by HTTPS only")
+    return AdmissionSettings(port, certificates)
 
 
 class _JsonFormatter(logging.Formatter):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.limits import SPEC_FIELDS, excess
 from workspace_ctrl.api.names import is_valid
 from workspace_ctrl.api.workspace import Workspace, parse_workspace
@@ -139,11 +140,7 @@ def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:
 
 def _taken(raw: Mapping[str, Any], annotations: Mapping[str, str], known: Known) -> Iterator[str]:
     """Yield what is said of objects that others have made under the Workspace's names."""
-    metadata = _mapping(raw.get("metadata"))
-    owner = Meta(
-        ObjectRef("Workspace", str(metadata.get("namespace") or "default"), str(metadata.get("name") or "")),
-        str(metadata.get("uid") or ""),
-    )
+    owner = Meta(_ref(raw))
     for live in known.taken:
         ref = ObjectRef(str(live["kind"]), owner.ref.namespace, str(live["metadata"]["name"]))
         text = refusal(live, owner, ref)
@@ -151,29 +148,40 @@ def _taken(raw: Mapping[str, Any], annotations: Mapping[str, str], known: Known)
             yield text or offer(live, owner, ref)
 
 
+def needed(raw: Mapping[str, Any]) -> Iterator[ObjectRef]:
+    """Yield the objects of others that the Workspace names, without which its pods cannot be made or found."""
+    spec = _spec(raw)
+    if spec is None:
+        return
+    wanted, namespace = interests(spec), _ref(raw).namespace
+    if wanted.config:
+        yield ObjectRef("ConfigMap", namespace, wanted.config)
+    if wanted.reference is not None:
+        yield ObjectRef(str(wanted.reference.kind), namespace, str(wanted.reference.name))
+
+
 def _assumed(raw: Mapping[str, Any], known: Known) -> Iterator[Mapping[str, Any]]:
     """Yield stand-ins for the objects that the Workspace names and of which nothing is known."""
-    spec = _spec(raw)
-    if spec is None or known.is_all:
-        return
-    namespace = str(_mapping(raw.get("metadata")).get("namespace") or "default")
-    wanted = interests(spec)
-    if wanted.config and ObjectRef("ConfigMap", namespace, wanted.config) not in known.missing:
-        yield {"kind": "ConfigMap", "metadata": {"namespace": namespace, "name": wanted.config}, "data": {CONFIG_KEY: ""}}
-    reference = wanted.reference
-    if reference is not None and ObjectRef(str(reference.kind), namespace, str(reference.name)) not in known.missing:
-        pods = {"spec": {"containers": [{"name": "any", "ports": [{"containerPort": 80}]}]}}
-        body = {"selector": {"matchLabels": {"any": "any"}}, "template": pods}
-        yield {"kind": reference.kind, "metadata": {"namespace": namespace, "name": reference.name}, "spec": body}
+    pods = {"spec": {"containers": [{"name": "any", "ports": [{"containerPort": 80}]}]}}
+    body = {"selector": {"matchLabels": {"any": "any"}}, "template": pods}
+    for ref in () if known.is_all else needed(raw):
+        if ref not in known.missing:
+            content = {"data": {CONFIG_KEY: ""}} if ref.kind == "ConfigMap" else {"spec": body}
+            yield {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}, **content}
 
 
 def _spec(raw: Mapping[str, Any]) -> Workspace | None:
     """Return the Workspace in `raw`; None where planning says what is wrong."""
-    name = str(_mapping(raw.get("metadata")).get("name") or "")
+    name = _ref(raw).name
     try:
         return parse_workspace(name, {field: raw[field] for field in SPEC_FIELDS if field in raw}) if is_valid(name) else None
     except SpecError:
         return None
+
+
+def _ref(raw: Mapping[str, Any]) -> ObjectRef:
+    metadata = _mapping(raw.get("metadata"))
+    return ObjectRef(KIND, str(metadata.get("namespace") or "default"), str(metadata.get("name") or ""))
 
 
 def _annotations(raw: Mapping[str, Any]) -> Mapping[str, str]:

@@ -1,0 +1,260 @@
+"""Admission as the API server meets it: over TLS, through kopf; nothing that is asked ends in an error, and nothing else depends on it."""
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+import ssl
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.certificates import make_certificate
+from tests.unit.controller.test_shell import KUBECONFIG, NOTHING_HUNG
+from tests.unit.factories import NAME, quickstart
+from workspace_ctrl.controller import admission
+from workspace_ctrl.controller.metrics import Metrics
+from workspace_ctrl.controller.settings import AdmissionSettings, Settings
+from workspace_ctrl.controller.shell import STOP_SIGNALS, Shell
+from workspace_ctrl.kube.connection import load_configuration
+
+UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
+INVALID = quickstart(inference={"preset": {"name": "phi4"}})
+ALLOWED = {"uid": "u-1", "allowed": True}
+UNREAD = "at most 256 KiB and 64 levels are read"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a certificate."""
+    make_certificate(tmp_path / "certificates", "first")
+    return tmp_path / "certificates"
+
+
+@pytest.fixture
+def serve(tmp_path, folder):
+    """Returns a function that runs a coroutine function beside the process; it gets the port."""
+    kubeconfig = tmp_path / "kubeconfig.yaml"
+    kubeconfig.write_text(KUBECONFIG)
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+
+    async def beside(work, port):
+        settings = Settings(admission=AdmissionSettings(port, folder))
+        shell = Shell(load_configuration(kubeconfig, None), settings, 0, Metrics(CollectorRegistry()))
+        serving = asyncio.create_task(shell.serve())
+        try:
+            return await work(port)
+        finally:
+            shell.stop(signal.SIGTERM)
+            await serving
+            assert not shell.failed
+
+    yield lambda work, port=None: asyncio.run(beside(work, port or free_port()))
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def review(operation, new=None, old=None, **more):
+    request = {"uid": "u-1", "operation": operation, "userInfo": {"username": "a"}, "object": new, "oldObject": old, **more}
+    return json.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
+
+
+def deep(operation, **given):
+    """A review with a field nested far deeper than any parser goes."""
+    return review(operation, **given).replace('"DEEP"', "[" * 30_000 + "]" * 30_000)
+
+
+async def post(session, port, body):
+    """Return the answer, as soon as the port is listened on."""
+    while True:
+        try:
+            async with session.post(f"https://127.0.0.1:{port}/", data=body, ssl=_unverified()) as response:
+                return response.status, await response.read()
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(0.01)
+
+
+def _unverified():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def answers(serve, *bodies):
+    """Return the `response` of each answer."""
+
+    async def ask(port):
+        async with aiohttp.ClientSession() as session:
+            return [await post(session, port, body) for body in bodies]
+
+    found = serve(ask)
+    assert {status for status, _ in found} == {200}
+    return [json.loads(text)["response"] for _, text in found]
+
+
+def test_a_workspace_is_taken_refused_or_taken_with_warnings(serve):
+    doubtful = quickstart(resource={"labelSelector": {}, "count": 3, "instanceType": "Standard_NC24ads_A100_v4"})
+    assert answers(serve, review("CREATE", quickstart()), review("CREATE", INVALID), review("CREATE", doubtful)) == [
+        ALLOWED,
+        {"uid": "u-1", "allowed": False, "status": {"message": UNKNOWN, "code": 422}},
+        {**ALLOWED, "warnings": ["resource.count: 3 has no effect; the model is sized for 1"]},
+    ]
+
+
+def test_what_is_there_can_be_edited_freed_and_deleted(serve):
+    labelled = INVALID | {"metadata": {"name": NAME, "labels": {"a": "b"}}}
+    going = quickstart(inference=None, metadata={"name": NAME, "deletionTimestamp": "2026-11-21T12:00:00Z"})
+    assert (
+        answers(
+            serve,
+            review("DELETE", None, INVALID),
+            review("UPDATE", labelled, INVALID),
+            review("UPDATE", going, quickstart()),
+            review("CONNECT", INVALID),
+        )
+        == [ALLOWED] * 4
+    )
+
+
+def test_a_change_that_breaks_it_is_refused(serve):
+    (response,) = answers(serve, review("UPDATE", INVALID, quickstart()))
+    assert response["status"]["message"] == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(deep, id="too deep for a parser"),
+        pytest.param(lambda *given, **named: review(*given, **named).replace("DEEP", "y" * 3 * 2**20), id="too large"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_unless_it_may_have_been_there(serve, make):
+    raw = quickstart(inference={"template": "DEEP"})
+    created, changed, deleted = answers(serve, make("CREATE", new=raw), make("UPDATE", new=raw, old=raw), make("DELETE", old=raw))
+    assert created["status"]["message"] == f"the Workspace is too large, or nested too deep, to be read; {UNREAD}"
+    assert changed == {**ALLOWED, "warnings": [f"this change was not checked, being too large or nested too deep; {UNREAD}"]}
+    assert deleted == ALLOWED
+
+
+def test_what_is_deeper_than_we_read_is_refused_as_long_as_it_can_be_parsed(serve):
+    inner = "x"
+    for _ in range(900):
+        inner = {"x": inner}
+    raw = quickstart(inference={"template": inner})
+    created, unchanged, changed = answers(
+        serve,
+        review("CREATE", raw),
+        review("UPDATE", raw | {"metadata": {"name": NAME, "labels": {}}}, raw),
+        review("UPDATE", raw, quickstart()),
+    )
+    text = "inference is nested more than 64 levels deep; make it flatter"
+    assert (created["status"]["message"], unchanged, changed["status"]["message"]) == (text, ALLOWED, text)
+
+
+def test_a_defect_lets_it_pass_with_a_warning_and_a_trace_in_the_log(serve, monkeypatch, caplog):
+    def broken(*_):
+        raise RecursionError("a defect")
+
+    monkeypatch.setattr(admission, "judge", broken)
+    warning = "workspace-ctrl could not check this Workspace because of an error of its own; see its status"
+    assert answers(serve, review("CREATE", quickstart())) == [{**ALLOWED, "warnings": [warning]}]
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert f"the check of Workspace default/{NAME} at its admission failed" in record.getMessage()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"hello", b'{"request": {"uid": "\xff"}}'])
+def test_what_is_no_review_is_a_bad_request(serve, body):
+    async def ask(port):
+        async with aiohttp.ClientSession() as session:
+            return (await post(session, port, body))[0]
+
+    assert serve(ask) == 400
+
+
+def test_kopf_remembers_nothing_and_reports_no_refusal_as_its_error(serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    answers(serve, *(review("UPDATE", INVALID | {"metadata": {"name": NAME, "uid": str(n)}}, quickstart()) for n in range(3)))
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert NOTHING_HUNG in caplog.messages
+
+
+async def issued_to(port):
+    """Return the name in the certificate that is served now."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=_unverified())
+    certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return "second" if b"second" in certificate else "first" if b"first" in certificate else ""
+
+
+async def until_logged(text, caplog):
+    while True:
+        if text in caplog.text:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def until_issued_to(name, port):
+    while True:
+        try:
+            if await issued_to(port) == name:
+                return True
+        except OSError:
+            pass
+        await asyncio.sleep(0.02)
+
+
+def test_a_renewed_certificate_is_taken_up_by_the_running_process(serve, folder, monkeypatch):
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._LOOK_SECONDS", 0.02)
+
+    async def renew(port):
+        await until_issued_to("first", port)
+        await asyncio.to_thread(make_certificate, folder, "second")
+        return await until_issued_to("second", port)
+
+    assert serve(renew)
+
+
+def test_a_broken_renewal_leaves_the_certificate_from_before(serve, folder, monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._LOOK_SECONDS", 0.02)
+
+    async def renew(port):
+        await until_issued_to("first", port)
+        (folder / "tls.key").write_text("no key")
+        await until_logged("serving admission with the certificate from before", caplog)
+        return await issued_to(port)
+
+    assert serve(renew) == "first"
+
+
+def test_without_a_certificate_the_rest_goes_on_until_there_is_one(serve, folder, monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._RETRY_SECONDS", 0.02)
+    (folder / "tls.crt").unlink()
+
+    async def work(port):
+        await until_logged("Workspaces are not checked at apply until there is a certificate", caplog)
+        await asyncio.to_thread(make_certificate, folder, "second")
+        return await until_issued_to("second", port)
+
+    assert serve(work)
+
+
+def test_a_taken_port_is_said_and_stops_nothing(serve, monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._RETRY_SECONDS", 0.02)
+    with socket.socket() as listening:
+        listening.bind(("", 0))
+        listening.listen()
+
+        async def work(port):
+            await until_logged(f"--admission-port {port}: ", caplog)
+            listening.close()
+            return await until_issued_to("first", port)
+
+        assert serve(work, listening.getsockname()[1])
