@@ -6,6 +6,9 @@
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed needs a release that looks after all Workspaces, because a Gateway's router goes with the last of them:\nleave out scope.namespaces and scope.shardSelector, or set it to off and install the router yourself.\n" }}
 {{- end }}
+{{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
+{{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates (PEM)\nby which the API server trusts them.\n" }}
+{{- end }}
 {{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
 {{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
 {{- $left := list }}
