@@ -22,7 +22,7 @@ from workspace_ctrl.planning.verdict import Known, Verdict, judge, judge_change
 
 logger = logging.getLogger(__name__)
 
-_LOOK_UP_SECONDS: Final = 0.08
+_LOOK_UP_SECONDS: Final = 0.05
 """For how long the cluster is asked; an apply never waits longer, and then hears less."""
 _MOST_LOOK_UPS: Final = 4
 """At once; whoever asks meanwhile hears nothing of the cluster."""
@@ -82,7 +82,7 @@ class Admission:
             known = await existing(self._client, review.new, verdict.preview, _LOOK_UP_SECONDS)
         finally:
             self._look_ups -= 1
-        return judge(review.new, known, self._plan)
+        return verdict if known == Known() else judge(review.new, known, self._plan)
 
 
 def kopf_insights() -> Insights:

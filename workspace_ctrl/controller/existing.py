@@ -28,7 +28,7 @@ async def existing(client: Client, raw: Mapping[str, Any], preview: Preview, sec
     live = dict(zip((*needs, *makes), found, strict=True))
     return Known(
         missing=frozenset(ref for ref in needs if live[ref] is None),
-        taken=[{"kind": ref.kind, "metadata": metadata} for ref in makes if (metadata := live[ref]) and not _goes(metadata)],
+        taken=tuple({"kind": ref.kind, "metadata": metadata} for ref in makes if (metadata := live[ref]) and not _goes(metadata)),
     )
 
 
