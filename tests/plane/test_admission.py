@@ -7,12 +7,14 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from e2e import workspaces
+from e2e.cluster.chart import chart
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.certificates import make_certificate
-from tests.chart.helm import find, render
+from tests.chart.helm import find, helm, render
 
 UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
 INVALID = {"inference": {"preset": {"name": "phi4"}}}
@@ -159,3 +161,45 @@ def test_nobody_waits_long_for_a_controller_that_hangs(configured, kubectl):
         began = time.monotonic()
         assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
         assert time.monotonic() - began < 10  # two of them by the timeout
+
+
+def rendered(installed, namespace):
+    """The certificate's Secret and the trusted authorities, as an upgrade of a release in `namespace` would make them."""
+    command = [
+        "template",
+        "workspace-ctrl",
+        str(chart()),
+        "--dry-run=server",
+        f"--kubeconfig={installed.kubeconfig}",
+        "-n",
+        namespace,
+    ]
+    result = helm(*command, values={"crds": {"install": False}})
+    assert not result.returncode, result.stderr
+    manifests = [document for document in yaml.safe_load_all(result.stdout) if document]
+    client = find(manifests, "ValidatingWebhookConfiguration")["webhooks"][0]["clientConfig"]
+    return find(manifests, "Secret", "-admission"), base64.b64decode(client["caBundle"]).decode()
+
+
+def store(installed, namespace, secret):
+    """Store the Secret as Helm does."""
+    ours = {"meta.helm.sh/release-name": "workspace-ctrl", "meta.helm.sh/release-namespace": namespace}
+    metadata = {**secret["metadata"], "annotations": {**secret["metadata"]["annotations"], **ours}}
+    workspaces.apply(installed, namespace, {**secret, "metadata": metadata})
+
+
+def test_upgrades_keep_the_certificate_until_it_is_due_and_then_trust_both(installed, plane_namespace):
+    first, trusted = rendered(installed, plane_namespace)
+    authority = base64.b64decode(first["data"]["ca.crt"]).decode()
+    assert trusted == authority
+    assert 4.9 < (int(first["metadata"]["annotations"]["workspace-ctrl/renew-after"]) - time.time()) / (365 * 86400) < 5.1
+    store(installed, plane_namespace, first)
+    assert rendered(installed, plane_namespace) == (first, trusted)
+
+    first["metadata"]["annotations"]["workspace-ctrl/renew-after"] = str(int(time.time()) - 1)
+    store(installed, plane_namespace, first)
+    second, trusted = rendered(installed, plane_namespace)
+    assert second["data"]["tls.crt"] != first["data"]["tls.crt"]
+    assert trusted == base64.b64decode(second["data"]["ca.crt"]).decode() + authority
+    store(installed, plane_namespace, second)
+    assert rendered(installed, plane_namespace) == (second, base64.b64decode(second["data"]["ca.crt"]).decode())

@@ -31,9 +31,10 @@ _READ_SECONDS: Final = 2.0
 """For how long a request may come in; the API server itself does not wait longer."""
 _MOST_REQUESTS: Final = 32
 """At once; further ones are turned away, which to the API server is as if nobody had been asked."""
+_MOST_CONNECTIONS: Final = 256
 _RETRY_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 10.0
-"""Between two looks at the certificate's files."""
+"""Between two looks at the certificate's files and at the connections."""
 _UID = re.compile(rb'"uid":\s*"([0-9A-Za-z-]{1,64})"')
 _OPERATION = re.compile(rb'"operation":\s*"([A-Z]{1,16})"')
 
@@ -80,7 +81,10 @@ class AdmissionServer:
         try:
             await self._listen(runner, certificate.context)
             yield {}
-            await certificate.follow()
+            while True:
+                await asyncio.sleep(_LOOK_SECONDS)
+                await certificate.renew()
+                _shed(runner.server)
         finally:
             await runner.cleanup()
 
@@ -112,6 +116,17 @@ class AdmissionServer:
             raise web.HTTPRequestTimeout from None
         finally:
             self._requests -= 1
+
+
+def _shed(server: web.Server | None) -> None:
+    """Close all connections where there are more than an API server opens: nobody says who they are."""
+    connections = server.connections if server is not None else []
+    if len(connections) > _MOST_CONNECTIONS:
+        logger.warning(
+            "closing %d connections to the admission port; see networkPolicy.admissionFrom of the chart", len(connections)
+        )
+        for connection in connections:
+            connection.force_close()
 
 
 async def _read(content: StreamReader) -> bytes:
@@ -177,13 +192,11 @@ class _Certificate:
             await asyncio.sleep(_RETRY_SECONDS)
             trouble = await asyncio.to_thread(self._load)
 
-    async def follow(self) -> None:
-        """Load what comes into its place, for ever; connections from then on get it."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            trouble = await asyncio.to_thread(self._load)
-            if trouble:
-                logger.warning("%s; serving admission with the certificate from before", trouble)
+    async def renew(self) -> None:
+        """Load what has come into its place; connections from then on get it."""
+        trouble = await asyncio.to_thread(self._load)
+        if trouble:
+            logger.warning("%s; serving admission with the certificate from before", trouble)
 
     def _load(self) -> str:
         """Load the files where they have changed; return why that failed."""

@@ -258,3 +258,20 @@ def test_a_taken_port_is_said_and_stops_nothing(serve, monkeypatch, caplog):
             return await until_issued_to("first", port)
 
         assert serve(work, listening.getsockname()[1])
+
+
+def test_connections_that_pile_up_are_closed_and_the_next_one_is_answered(serve, monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("workspace_ctrl.controller.admission_server._MOST_CONNECTIONS", 3)
+
+    async def pile_up(port):
+        await until_issued_to("first", port)
+        idle = []
+        while "connections to the admission port" not in caplog.text:
+            idle.append(await asyncio.open_connection("127.0.0.1", port, ssl=_unverified()))
+        ended = await idle[0][0].read()
+        async with aiohttp.ClientSession() as session:
+            status, _ = await post(session, port, review("CREATE", quickstart()))
+        return ended, status
+
+    assert serve(pile_up) == (b"", 200)
