@@ -55,3 +55,9 @@ def test_presets_lists_the_catalog_and_shows_one():
 
 def test_help_names_the_commands():
     assert all(command in run("--help").output for command in ("run", "status", "plan", "presets", "crd"))
+
+
+def test_admission_without_a_certificate_is_a_wrong_usage():
+    result = run("run", "--admission-port", "9443")
+    assert result.exit_code == 2
+    assert "--admission-port needs --admission-certificates" in result.output
