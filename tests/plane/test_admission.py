@@ -126,11 +126,11 @@ def test_one_that_is_there_and_invalid_can_be_edited_freed_and_deleted(installed
 @pytest.mark.parametrize(
     ("inner", "words"),
     [
-        pytest.param("[" * 80 + "]" * 80, "inference is nested more than 64 levels deep; make it flatter", id="deep"),
+        pytest.param("[" * 80 + "]" * 80, "inference is nested deeper than 64 levels", id="deep"),
         pytest.param(
             "[" * 5000 + "]" * 5000, "the Workspace is too large, or nested too deep, to be read", id="deeper than parsers go"
         ),
-        pytest.param(json.dumps("x" * 300 * 1024), "and at most 256 are read; make it smaller", id="large"),
+        pytest.param(json.dumps("x" * 300 * 1024), "a Workspace has at most 256 KiB, and this one has", id="large"),
     ],
 )
 def test_what_would_harm_the_controller_is_not_stored(installed, plane_namespace, checked, inner, words):

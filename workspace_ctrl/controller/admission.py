@@ -10,8 +10,8 @@ from typing import Final
 import kopf
 from kopf._cogs.structs.references import Insights  # what `kopf.spawn_tasks` takes, and kopf does not export
 
+from workspace_ctrl.api.bounds import MOST_BYTES, MOST_LEVELS
 from workspace_ctrl.api.labels import GROUP, KIND, PLURAL
-from workspace_ctrl.api.limits import MOST_BYTES, MOST_LEVELS
 from workspace_ctrl.controller.admission_server import UNDER_REVIEW, AdmissionServer, Review
 from workspace_ctrl.controller.existing import existing
 from workspace_ctrl.controller.kinds import WORKSPACE

@@ -5,6 +5,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from workspace_ctrl.api.bounds import SPEC_FIELDS
 from workspace_ctrl.api.errors import field_path
 from workspace_ctrl.api.inference import Inference, Preset
 from workspace_ctrl.api.labels import (
@@ -14,7 +15,6 @@ from workspace_ctrl.api.labels import (
     RUNTIME_ANNOTATION,
     USER_ANNOTATIONS,
 )
-from workspace_ctrl.api.limits import SPEC_FIELDS
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.catalog.loading import suggestion
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from workspace_ctrl.api.bounds import SPEC_FIELDS, excess
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
-from workspace_ctrl.api.limits import SPEC_FIELDS, excess
 from workspace_ctrl.api.names import is_valid
 from workspace_ctrl.api.workspace import Workspace, parse_workspace
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE

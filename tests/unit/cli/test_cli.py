@@ -29,6 +29,9 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed():
         pytest.param(("run", "--chart-version", "v9.0.0"), 2, "values of chart inferencepool v9.0.0 are not known", id="chart"),
         pytest.param(("run", "--gateway", "only-a-name"), 2, "--gateway needs NAMESPACE/NAME", id="gateway"),
         pytest.param(("run", "--leader-elect"), 2, "needs --leader-election-namespace", id="election where"),
+        pytest.param(
+            ("run", "--admission-port", "9443"), 2, "needs --admission-certificates", id="admission without a certificate"
+        ),
         pytest.param(("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is no label selector; write for example", id="selector"),
         pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),
         pytest.param(
@@ -55,9 +58,3 @@ def test_presets_lists_the_catalog_and_shows_one():
 
 def test_help_names_the_commands():
     assert all(command in run("--help").output for command in ("run", "status", "plan", "presets", "crd"))
-
-
-def test_admission_without_a_certificate_is_a_wrong_usage():
-    result = run("run", "--admission-port", "9443")
-    assert result.exit_code == 2
-    assert "--admission-port needs --admission-certificates" in result.output

@@ -74,17 +74,22 @@ def nested(levels):
         pytest.param(quickstart(metadata=[1]), "metadata is not an object", id="no object"),
         pytest.param(
             quickstart(inference={"template": nested(64)}),
-            "inference is nested more than 64 levels deep; make it flatter",
+            "inference is nested deeper than 64 levels",
             id="too deep",
         ),
         pytest.param(
             quickstart(inference={"template": nested(100_000)}),
-            "inference is nested more than 64 levels deep; make it flatter",
+            "inference is nested deeper than 64 levels",
             id="far too deep",
         ),
         pytest.param(
+            quickstart(inference={"template": {"x": [[]] * 6_000}}),
+            "a Workspace has at most 5,000 values: fields, labels and items of lists; leave some out",
+            id="too many values",
+        ),
+        pytest.param(
             quickstart(inference={"template": {"x": "y" * 300 * 1024}}),
-            "the spec has 300 KiB, and at most 256 are read; make it smaller",
+            "a Workspace has at most 256 KiB, and this one has 300; make it smaller",
             id="too large",
         ),
     ],
