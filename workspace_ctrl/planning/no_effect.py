@@ -21,7 +21,7 @@ from workspace_ctrl.catalog.loading import suggestion
 PREFIXES: Final = ("kaito.sh/", "workspace-ctrl/")
 """Of annotations that are addressed to this controller."""
 _MOST: Final = 10
-"""Unknown fields that are named; a manifest of something else has hundreds."""
+"""Unknown fields, and annotations, that are named; a manifest of something else has hundreds."""
 _LONGEST: Final = 64
 """Of a user's value in a sentence, in characters."""
 _ADOPTABLE: Final = frozenset(
@@ -56,10 +56,12 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for each annotation with one of our prefixes that nobody reads."""
-    for key in sorted(annotations):
-        if key.startswith(PREFIXES) and key not in USER_ANNOTATIONS:
-            remedy = suggestion(key.partition("/")[2], USER_ANNOTATIONS, f"known are {', '.join(USER_ANNOTATIONS)}")
-            yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
+    found = sorted(key for key in annotations if key.startswith(PREFIXES) and key not in USER_ANNOTATIONS)
+    for key in found[:_MOST]:
+        remedy = suggestion(key.partition("/")[2][:_LONGEST], USER_ANNOTATIONS, f"known are {', '.join(USER_ANNOTATIONS)}")
+        yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
+    if len(found) > _MOST:
+        yield f"{len(found) - _MOST} more unknown annotations"
 
 
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:

@@ -207,6 +207,14 @@ def test_what_is_doubtful_or_without_effect_is_a_warning(raw, known, warnings):
     assert said(raw, known) == ((), warnings)
 
 
+def test_of_many_unknown_names_ten_are_told():
+    raw = annotated(**{f"kaito.sh/{number:03}": "x" for number in range(500)})
+    raw["resource"] |= {f"field{number:03}": 1 for number in range(300)}
+    _, warnings = said(raw)
+    assert len(warnings) == 22
+    assert (warnings[10], warnings[21]) == ("290 more unknown fields", "490 more unknown annotations")
+
+
 def test_a_gateway_stanza_without_the_feature_gate_is_a_warning():
     raw = quickstart(gateway={"hostnames": ["a.example"]})
     assert said(raw, settings=PlanSettings()) == (
