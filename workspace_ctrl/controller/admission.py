@@ -34,8 +34,7 @@ _LIMITS: Final = f"at most {MOST_BYTES // 1024} KiB and {MOST_LEVELS} levels are
 class Admission:
     """Serves the verdict on Workspaces before they are stored."""
 
-    def __init__(self, settings: AdmissionSettings, plan: PlanSettings, client: Client | None) -> None:
-        """Prepare to serve; without a `client`, nothing is known of the cluster."""
+    def __init__(self, settings: AdmissionSettings, plan: PlanSettings, client: Client) -> None:
         self.server = AdmissionServer(settings)
         self._plan = plan
         self._client = client
@@ -75,7 +74,7 @@ class Admission:
         if review.old is not None:
             return judge_change(review.new, review.old, Known(), self._plan)
         verdict = judge(review.new, Known(), self._plan)
-        if self._client is None or verdict.preview is None or self._look_ups >= _MOST_LOOK_UPS:
+        if verdict.preview is None or self._look_ups >= _MOST_LOOK_UPS:
             return verdict
         self._look_ups += 1
         try:
@@ -102,5 +101,6 @@ def _unread(review: Review) -> Verdict:
 
 
 def _name(review: Review) -> str:
-    metadata = (review.new or {}).get("metadata") or {}
-    return f"{KIND} {metadata.get('namespace')}/{metadata.get('name')}"
+    metadata = review.new.get("metadata") if isinstance(review.new, dict) else None
+    name = (metadata.get("namespace"), metadata.get("name")) if isinstance(metadata, dict) else (None, None)
+    return f"{KIND} {name[0]}/{name[1]}"

@@ -63,8 +63,6 @@ class AdmissionServer:
     def __init__(self, settings: AdmissionSettings) -> None:
         self._settings = settings
         self._requests = 0
-        self.port = settings.port
-        """The port that is listened on; one chosen by the system where the settings say 0."""
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
         """Serve as long as kopf goes on asking for more; what is yielded would be for configurations that kopf does not manage here."""
@@ -100,8 +98,7 @@ class AdmissionServer:
                 await site.stop()
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self.port = runner.addresses[0][1]
-                logger.info("serving admission on port %d", self.port)
+                logger.info("serving admission on port %d", self._settings.port)
                 return
 
     async def _handle(self, request: web.Request, review: kopf.WebhookFn) -> web.Response:

@@ -179,6 +179,13 @@ def test_what_is_no_review_is_a_bad_request(serve, body):
     assert serve(ask) == 400
 
 
+@pytest.mark.parametrize("new", ["text", 1, [1], {"metadata": [1]}, {"metadata": {"annotations": [1]}}, {"metadata": None}, {}])
+def test_an_object_of_a_strange_shape_ends_in_an_answer(serve, new):
+    created, changed = answers(serve, review("CREATE", new), review("UPDATE", quickstart(), new))
+    assert (created["uid"], changed["uid"]) == ("u-1", "u-1")
+    assert all(response.get("status", {"code": 422})["code"] == 422 for response in (created, changed))
+
+
 def test_kopf_remembers_nothing_and_reports_no_refusal_as_its_error(serve, caplog):
     caplog.set_level(logging.DEBUG)
     answers(serve, *(review("UPDATE", INVALID | {"metadata": {"name": NAME, "uid": str(n)}}, quickstart()) for n in range(3)))
