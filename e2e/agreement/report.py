@@ -8,7 +8,7 @@ from rich.table import Table
 
 from e2e.agreement.outcome import Outcome
 
-HEAD = ("fault", "shown by", "requests failed", "True while failing", "False while working", "False after", "well after mending")
+HEAD = ("fault", "shown by", "requests failed", "True while failing", "False while working", "False after", "True after repair")
 
 
 class NoPlaceError(Exception):

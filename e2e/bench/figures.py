@@ -74,7 +74,7 @@ def rows(figures: Figures) -> Iterator[Row]:
     yield "Events per Workspace, most of them written once it is ready", f"{events:.2f}"
     yield "calls a minute when all are ready", _verbs(figures.idle_calls)
     yield (
-        "restart: caches filled / all looked at",
+        "restart: caches filled / all reconciled",
         f"{figures.restart.synced_seconds:.1f} / {_seconds(figures.restart.quiet_seconds)}",
     )
     yield "restart: calls", _verbs(figures.restart.calls)

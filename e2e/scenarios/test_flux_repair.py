@@ -148,6 +148,6 @@ def test_an_endpoint_picker_that_crashes_says_so(serving_cluster, namespace, ser
     cluster.kubectl(*suspend, '{"spec":{"suspend":true}}', actor="user")
     cluster.kubectl("patch", f"deployment/{PICKER}", "-n", namespace, "--type=json", "-p", json.dumps(patch), actor="user")
     found = workspaces.wait_reason(cluster, namespace, "phi", "EndpointPickerReady", "ContainerCrashLoopBackOff")
-    assert "container epp ended with exit code" in found["message"]
+    assert "container epp exited with code" in found["message"]
     cluster.kubectl(*suspend, '{"spec":{"suspend":false}}', actor="user")
     workspaces.wait_ready(cluster, namespace, "phi", "Ready")

@@ -148,7 +148,7 @@ def test_a_gateway_that_answers_with_errors_is_noticed_though_every_status_says_
         path = "--for=jsonpath={.status.gateway.lastProbe.code}=503"
         cluster.kubectl("wait", "workspace/phi", "-n", namespace, path, "--timeout=60s")
         found = workspaces.wait_reason(cluster, namespace, "phi", "GatewayReady", "ProbeFailed")
-        assert f"/{namespace}/phi/v1/models answers 503: fault filter abort" in found["message"]
+        assert f"/{namespace}/phi/v1/models returned 503: fault filter abort" in found["message"]
         assert workspaces.condition(cluster, namespace, "phi", "RouteReady")["status"] == "True"
         assert (last_probe(cluster, namespace, "phi")["outcome"], last_probe(cluster, namespace, "phi")["code"]) == ("Failed", 503)
         cluster.kubectl("delete", "envoyfilter", "broken", "-n", namespace, actor="admin")

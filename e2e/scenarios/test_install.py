@@ -112,7 +112,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     workspaces.wait_ready(cluster, team, "phi")
 
     refused = release.upgrade(check=False)
-    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would stay behind" in refused.stderr
+    assert f"1 HelmReleases of Workspaces ({team}/phi-inferencepool, ...) would be left behind" in refused.stderr
     assert "--set gatewayRemoval=true" in refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
@@ -166,7 +166,7 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
 
     refused = release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
     assert refused.returncode
-    assert f"1 Workspace is still there (Workspace {team}/phi)" in refused.stdout + refused.stderr
+    assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")

@@ -92,7 +92,7 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     refused = "--for=jsonpath={.status.conditions[?(@.type=='Released')].status}=False"
     flux.kubectl("wait", "helmrelease/models", "-n", TEAM, refused, "--timeout=60s")
     said = json.dumps(workspaces.get(flux, TEAM, "helmrelease", "models")["status"]["conditions"])
-    assert f"system:serviceaccount:{TEAM}:deployer lacks it" in said
+    assert f"which system:serviceaccount:{TEAM}:deployer does not have" in said
 
     flux.kubectl("delete", "helmrelease/models", "-n", TEAM, "--timeout=90s")
     workspaces.wait_gone(flux, TEAM, "workspace", "phi")

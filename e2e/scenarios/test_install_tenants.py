@@ -96,7 +96,9 @@ def test_what_takes_a_right_takes_it_through_a_workspace_too(tenant, inference, 
     resource = None if "workloadRef" in inference else workspaces.workspace()["resource"]
     document = workspace(inference, resource=resource) | {"apiVersion": f"kaito.sh/{version}"}
     answer = tenant.apply({key: value for key, value in document.items() if value is not None})
-    assert f"takes the right to {right} in namespace {tenant.namespace}; {tenant.user} lacks it" in answer.replace("\n", " ")
+    assert f"need the right to {right} in namespace {tenant.namespace}, which {tenant.user} does not have" in answer.replace(
+        "\n", " "
+    )
     assert workspaces.items(tenant.cluster, tenant.namespace, "workspaces,deployments,services") == []
 
 
@@ -116,14 +118,14 @@ def test_a_preset_takes_no_further_right(tenant):
 def test_what_is_refused_at_first_is_refused_later(tenant, change, right):
     assert tenant.apply(workspace(PRESET)).startswith("ok ")
     answer = tenant.kubectl("patch", "workspace", "mine", "--type=merge", f"--patch={json.dumps(change)}")
-    assert f"takes the right to {right}" in answer
+    assert f"need the right to {right}" in answer
 
 
 def test_what_somebody_else_put_there_does_not_keep_a_tenant_from_other_changes(tenant, developer):
     assert developer.apply(workspace(template())).startswith("ok ")
     assert tenant.kubectl("label", "workspace", "mine", "team=blue").startswith("ok ")
     other = {"inference": {"template": {"spec": {"serviceAccountName": "admin"}}}}
-    assert "takes the right" in tenant.kubectl("patch", "workspace", "mine", "--type=merge", f"--patch={json.dumps(other)}")
+    assert "need the right" in tenant.kubectl("patch", "workspace", "mine", "--type=merge", f"--patch={json.dumps(other)}")
 
 
 def test_a_status_cannot_be_made_up(tenant):
@@ -209,7 +211,7 @@ def test_a_name_that_is_taken_is_left_alone(tenant):
 def test_the_name_of_a_configuration_cannot_lead_elsewhere(tenant, name):
     assert tenant.apply(workspace({**PRESET, "config": name})).startswith("ok ")
     found = workspaces.wait_reason(tenant.cluster, tenant.namespace, "mine", "WorkloadAccepted", "ConfigNotFound")
-    assert "is not there" in found["message"]
+    assert "(inference.config) not found" in found["message"]
 
 
 def test_annotations_of_the_controller_s_own_change_nothing(tenant):

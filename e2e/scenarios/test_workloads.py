@@ -186,7 +186,7 @@ def test_a_config_map_is_waited_for_and_its_edits_roll_out(serving_cluster, name
                 "resources": {"limits": {"memory": "32Mi"}},
             },
             "ContainerOOMKilled",
-            "more memory than its limit",
+            "the node or its limit ran out of memory",
             id="out of memory",
         ),
     ],

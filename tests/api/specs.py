@@ -128,17 +128,17 @@ GOOD: dict[str, Json] = {
 }
 """Accepted."""
 
-_ONE_SOURCE = "inference needs exactly one of preset, template and workloadRef; give one, and remove the others"
+_ONE_SOURCE = "inference needs exactly one of preset, template and workloadRef; set one, and remove the others"
 _ONE_TASK = "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning"
-_PODS = "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort"
+_PODS = "inference.workloadRef selects no pods; set kind and name of an object, or selector and targetPort"
 _KIND_AND_NAME = "inference.workloadRef needs kind and name together; add the one that is missing"
-_CLAIM = "inference.weightsVolume takes either claimName, or storageClassName and size; remove the other"
-_ADAPTERS = "inference.adapters need names of their own; rename one of those that share a name"
-_VOLUME = "inference.weightsVolume belongs to a preset; remove it, and mount a volume in the template"
-_RESOURCE = "resource is missing; name the nodes with resource.labelSelector"
+_CLAIM = "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other"
+_ADAPTERS = "inference.adapters need unique names; rename the duplicates"
+_VOLUME = "inference.weightsVolume needs a preset; remove it, or mount a volume in the template"
+_RESOURCE = "resource is required; select the nodes with resource.labelSelector"
 
-_ROUTE = "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those"
-_OBJECTIVES = "gateway.objectives need names of their own; rename one of those that share a name"
+_ROUTE = "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, match and timeout; remove those"
+_OBJECTIVES = "gateway.objectives need unique names; rename the duplicates"
 
 AGAINST_RULES: dict[str, tuple[Json, str]] = {
     "route-and-gateway": (_gateway(httpRouteRef={"name": "r"}, parentRefs=[{"name": "g"}]), _ROUTE),

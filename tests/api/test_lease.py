@@ -94,7 +94,7 @@ async def test_a_holder_counts_from_before_it_asked(lock):
     clock.now = asked_at_latest + QUICK.deadline - 0.1
     first.check()
     clock.now = asked_at_latest + QUICK.deadline
-    with pytest.raises(LeaseLostError, match="is not held by this process, so it writes nothing"):
+    with pytest.raises(LeaseLostError, match="is not held by this process; write rejected"):
         first.check()
 
 
@@ -169,7 +169,7 @@ async def test_a_holder_that_cannot_reach_the_api_server_stops_at_its_deadline(p
     object.__setattr__(connection, "server", "http://127.0.0.1:1")
     await asyncio.wait_for(first.hold(), WAIT)
     assert not first.is_held
-    assert "could not be renewed in time" in caplog.text
+    assert "was not renewed in time" in caplog.text
     await connection.close()
 
 

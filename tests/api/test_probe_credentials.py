@@ -31,7 +31,7 @@ async def test_a_token_is_read_without_the_line_break_that_editors_add(read):
     ("values", "words"),
     [
         ({"password": "hunter2"}, "has neither token nor ca.crt"),
-        ({"ca.crt": "hunter2"}, "holds no certificates in PEM"),
+        ({"ca.crt": "hunter2"}, "contains no PEM certificates"),
     ],
 )
 async def test_a_secret_that_cannot_be_used_is_said_without_its_content(read, values, words):

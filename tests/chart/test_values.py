@@ -69,7 +69,7 @@ def container_of(values):
         pytest.param({"rbac": {"workloadKinds": [{"kind": "LeaderWorkerSet"}]}}, "at '/rbac/workloadKinds/0'", id="kind"),
         pytest.param({"metrics": {"port": 99999}}, "at '/metrics/port'", id="port"),
         pytest.param({"flux2": {"enabled": "no"}}, "at '/flux2/enabled'", id="no switch"),
-        pytest.param({**GATE, "gatewayRemoval": True}, "to keep it, leave gatewayRemoval out", id="gate on and off"),
+        pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values, path):
@@ -109,7 +109,7 @@ def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
 
 @pytest.mark.parametrize("scope", [{"namespaces": ["team"]}, {"shardSelector": "shard=a"}], ids=["namespaces", "shard"])
 def test_body_based_routers_are_managed_for_the_whole_cluster_or_not_at_all(scope):
-    assert "leave out scope.namespaces" in refusal({**GATE, "bodyBasedRouting": {"mode": "managed"}, "scope": scope})
+    assert "cannot be combined with scope.namespaces" in refusal({**GATE, "bodyBasedRouting": {"mode": "managed"}, "scope": scope})
     render({**GATE, "bodyBasedRouting": {"mode": "off"}, "scope": scope})
 
 

@@ -50,9 +50,9 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "Ready", "NotOwned")
         assert found["message"] == (
-            f"{kind} {plane_namespace}/phi is there, and was not made for this Workspace; delete it, give the Workspace another name, or "
-            f"hand it over, to be changed and at the end deleted with the Workspace: kubectl annotate workspace phi -n {plane_namespace} "
-            f"{ADOPT}={kind}"
+            f"{kind} {plane_namespace}/phi already exists and was not created for this Workspace; delete it, rename the Workspace, or "
+            "adopt it, so that it is changed now and later deleted with the Workspace: "
+            f"kubectl annotate workspace phi -n {plane_namespace} {ADOPT}={kind}"
         )
         assert workspaces.get(installed, plane_namespace, kind, "phi")["spec"] == before["spec"]
         assert owner_of(installed, plane_namespace, kind) == []
@@ -98,7 +98,7 @@ def test_an_object_that_belongs_to_a_controller_is_left_to_it(installed, plane_n
         workspaces.apply(installed, plane_namespace, document)
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "Ready", "NotOwned")
         assert found["message"].startswith(
-            f"Deployment {plane_namespace}/phi belongs to Deployment owner, which would undo what we write"
+            f"Deployment {plane_namespace}/phi is owned by Deployment owner, which would revert changes"
         )
 
 
@@ -134,8 +134,8 @@ def test_what_kaito_left_is_recognised_and_taken_over_on_request(installed, plan
     with ControllerProcess(installed):
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "Ready", "NotOwned")
         assert found["message"] == (
-            f"Deployment {plane_namespace}/phi was made for this Workspace by another controller, such as KAITO; stop that one, then "
-            f"hand it over: kubectl annotate workspace phi -n {plane_namespace} {ADOPT}=Deployment"
+            f"Deployment {plane_namespace}/phi was created for this Workspace by another controller, such as KAITO; stop that "
+            f"controller, then adopt it: kubectl annotate workspace phi -n {plane_namespace} {ADOPT}=Deployment"
         )
         annotate(installed, plane_namespace, "=true")
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
@@ -171,7 +171,9 @@ def test_a_pool_of_somebody_else_is_not_taken_over_by_flux_in_silence(installed,
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=behind))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "InstallFailed")
         assert "cannot be imported into the current release" in found["message"]
-        assert found["message"].endswith("; delete that object, which somebody else has made, or give the Workspace another name")
+        assert found["message"].endswith(
+            "; an object of that name exists that Helm does not manage; delete it, or rename the Workspace"
+        )
         assert workspaces.get(installed, plane_namespace, "inferencepool", "phi-inferencepool")["spec"]["selector"] == {
             "matchLabels": {"app": "mine"}
         }

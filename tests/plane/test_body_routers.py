@@ -139,8 +139,8 @@ def test_one_that_cannot_be_installed_is_told_and_keeps_nobody_from_the_model(in
         assert "conflict" in refused["message"]
         cluster.kubectl("delete", "ocirepository", ROUTER, "-n", gateways, actor="user")
         missing = workspaces.wait_reason(cluster, namespace, "phi", "BodyRoutingReady", "OCIArtifactPullFailed")
-        assert f"the body-based router of Gateway {gateways}/inference-gateway: " in missing["message"]
-        assert "the registry does not have this version of the chart" in missing["message"]
+        assert f"body-based router of Gateway {gateways}/inference-gateway: " in missing["message"]
+        assert "the registry does not have this chart version" in missing["message"]
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
 
 

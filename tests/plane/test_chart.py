@@ -48,25 +48,25 @@ def test_every_layout_of_the_chart_is_compared_with_one():
 
 def test_the_chart_that_is_refused_shows_why(plane):
     code, report = check(plane.chart_source_url(), "--version", "v1.0.0", "--insecure")
-    assert (code, "namespaces share no ClusterRole" in broken(report)) == (1, True)
-    assert "same name in every namespace" in report["refused"]
+    assert (code, "releases in two namespaces share no ClusterRole" in broken(report)) == (1, True)
+    assert "same name in all namespaces" in report["refused"]
 
 
 def test_a_chart_that_is_not_as_its_version_says_is_found_out(plane, tmp_path):
     code, report = check(fetch(plane, "v1.5.0", tmp_path), "--version", "v1.4.0")
     assert code == 1
-    assert {"its image is ours", "it leaves appProtocol to its CRD"} <= set(broken(report))
-    assert "inferenceExtension.image.hub is among the chart's values" in broken(report)
+    assert {"endpoint picker: has the given image", "InferencePool: does not set appProtocol"} <= set(broken(report))
+    assert "values.yaml has inferenceExtension.image.hub" in broken(report)
 
 
 def test_a_chart_that_is_not_there_is_said_in_helms_words(plane):
     result = CliRunner().invoke(
         main, ["chart", "check", plane.chart_source_url("nothing"), "--version", "v1.5.0", "--insecure", *HELM]
     )
-    assert (result.exit_code, "Helm says: " in result.output) == (1, True), result.output
+    assert (result.exit_code, "Helm failed: " in result.output) == (1, True), result.output
 
 
 def test_the_table_tells_each_check(plane):
     result = CliRunner().invoke(main, ["chart", "check", plane.chart_source_url(), "--version", "v1.5.0", "--insecure", *HELM])
-    assert "✔ it selects our pods\n" in result.output
+    assert "✔ InferencePool: selects the pods of the model server\n" in result.output
     assert "✘" not in result.output

@@ -44,14 +44,18 @@ def told(cluster, namespace, name="phi"):
 WELL = {
     "WorkspaceSucceeded": ("True", "workspaceSucceeded", "workspace succeeds"),
     "ChartReady": ("True", "ChartInstalled", "HelmRelease NAMESPACE/phi-inferencepool: inferencepool VERSION+DIGEST installed"),
-    "EndpointPickerReady": ("True", "EndpointPickerRunning", "Deployment NAMESPACE/phi-inferencepool-epp has 1 replicas ready"),
+    "EndpointPickerReady": (
+        "True",
+        "EndpointPickerRunning",
+        "Deployment NAMESPACE/phi-inferencepool-epp has 1 of 1 replicas ready",
+    ),
     "RouteReady": ("True", "HTTPRouteAccepted", "HTTPRoute NAMESPACE/phi is accepted by Gateway NAMESPACE/inference-gateway"),
     "EndpointsReady": ("True", "EndpointsReady", "1 of 1 pods of InferencePool NAMESPACE/phi-inferencepool are ready"),
-    "GatewayReady": ("True", "GatewayConfigured", "the model is reached through Gateway NAMESPACE/inference-gateway"),
+    "GatewayReady": ("True", "GatewayConfigured", "model is served through Gateway NAMESPACE/inference-gateway"),
     "Ready": (
         "True",
         "Ready",
-        "the model answers at http://inference-gateway-istio.NAMESPACE.svc.cluster.local/NAMESPACE/phi; its name is phi-4-mini-instruct",
+        "model is served at http://inference-gateway-istio.NAMESPACE.svc.cluster.local/NAMESPACE/phi; model name: phi-4-mini-instruct",
     ),
 }
 
@@ -80,8 +84,8 @@ def test_a_registry_that_is_down_at_first(installed, plane_namespace, behind):
             assert said == (
                 "OCIRepository NAMESPACE/phi-inferencepool: failed to determine artifact digest: Get "
                 '"https://REGISTRY/v2/": dial tcp REGISTRY: connect: connection refused; Get "http://REGISTRY/v2/": dial tcp REGISTRY: '
-                "connect: connection refused; the registry, or the way to it, is down; see "
-                "whether source-controller reaches it"
+                "connect: connection refused; the registry is down or unreachable; check "
+                "that source-controller can reach it"
             )
             assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")["reason"] == "OCIArtifactPullFailed"
             workspaces.wait_ready(installed, plane_namespace, "phi", "InferenceReady")
@@ -116,7 +120,7 @@ def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, tmp_
         said = message(installed, plane_namespace, "ChartReady", "OCIArtifactPullFailed")
         assert said.startswith("OCIRepository NAMESPACE/phi-inferencepool: failed to determine artifact digest: ")
         assert said.endswith(
-            "; the registry does not have this version of the chart; push it, or choose another with --chart-url and --chart-version"
+            "; the registry does not have this chart version; push it, or choose another one with --chart-url and --chart-version"
         )
         repack(installed, tmp_path, version="v1.5.7")
         wait_well(installed, plane_namespace, "1.5.7")
@@ -129,8 +133,8 @@ def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_na
         said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
         assert said == (
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
-            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux tries "
-            "again by itself"
+            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux "
+            "retries"
         )
         repack(installed, tmp_path, version="v1.5.8")
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")
@@ -203,7 +207,7 @@ def test_a_service_account_that_is_gone(installed, plane_namespace, behind):
         patch = {"spec": {"serviceAccountName": "nobody"}}
         installed.kubectl("patch", RELEASE, "-n", plane_namespace, "--type=merge", "-p", json.dumps(patch), actor="user")
         said = message(installed, plane_namespace, "ChartReady", "StateError")
-        assert said.endswith("; give the ServiceAccount with which Flux installs its rights back, or create it anew")
+        assert said.endswith("; restore the ServiceAccount that Flux uses for the installation, with its RBAC rules")
         assert 'User "system:serviceaccount:NAMESPACE:nobody" cannot' in said
         patch = {"spec": {"serviceAccountName": None}}
         installed.kubectl("patch", RELEASE, "-n", plane_namespace, "--type=merge", "-p", json.dumps(patch), actor="user")
@@ -222,13 +226,11 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
             installed.kubectl("delete", "inferencepool", "loses-inferencepool", "-n", plane_namespace, actor="user")
             said = message(installed, plane_namespace, "ChartReady", "HelmControllerSilent", seconds=PATIENT_SECONDS)
             assert said == (
-                "HelmRelease NAMESPACE/phi-inferencepool: helm-controller has not looked at it for more than a minute; see whether it "
-                "runs, and watches this namespace: kubectl get pods --all-namespaces -l app=helm-controller"
+                "HelmRelease NAMESPACE/phi-inferencepool: helm-controller has not reconciled it for over a minute; check that it "
+                "runs and watches this namespace: kubectl get pods --all-namespaces -l app=helm-controller"
             )
-            contains(installed, plane_namespace, "leaves", "Ready", "helm-controller has not finished that for more than a minute")
-            contains(
-                installed, plane_namespace, "loses", "GatewayReady", "helm-controller has not looked at it for more than a minute"
-            )
+            contains(installed, plane_namespace, "leaves", "Ready", "helm-controller has not uninstalled it for over a minute")
+            contains(installed, plane_namespace, "loses", "GatewayReady", "helm-controller has not reconciled it for over a minute")
             # Three were made, and Flux is asked once to bring back the pool of one of them.
             assert controller.calls(plane_namespace)["patch", "helmreleases"] == 3 + 1
         finally:

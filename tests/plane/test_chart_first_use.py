@@ -11,7 +11,7 @@ from e2e.repacking import helm, repack
 RELEASE = "phi-inferencepool"
 WRONG = "v1.5.9"
 DIFFERENCE = (
-    f"chart inferencepool {WRONG} is not as its layout says: "
+    f"chart inferencepool {WRONG} does not match its layout: "
     '"inferenceExtension.image.registry is among the chart\'s values": it is not, and '
 )
 
@@ -79,7 +79,7 @@ def test_a_chart_that_is_not_as_its_layout_says_is_not_installed(installed, plan
         apply(installed, plane_namespace, chart={"version": WRONG}, **behind)
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartCheckFailed")
         assert found["message"].startswith(DIFFERENCE)
-        see = f"; choose another version; see workspace-ctrl chart check {installed.chart_source_url()} --version {WRONG}"
+        see = f"; use another version; see workspace-ctrl chart check {installed.chart_source_url()} --version {WRONG}"
         assert found["message"].endswith(see)
         ready = workspaces.condition(installed, plane_namespace, "phi", "GatewayReady")
         assert (ready["status"], ready["reason"]) == ("False", "ChartCheckFailed")
@@ -117,6 +117,6 @@ def test_a_registry_that_is_down_is_said_and_the_chart_looked_at_again(installed
             found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartNotChecked")
         finally:
             installed.start_program("registry")
-        assert found["message"].startswith("chart inferencepool v1.5.0 cannot be looked at: Helm says: ")
-        assert "connection refused; see whether the controller reaches the registry; it is tried again" in found["message"]
+        assert found["message"].startswith("chart inferencepool v1.5.0 cannot be checked: Helm failed: ")
+        assert "connection refused; check that the controller can reach the registry; retrying" in found["message"]
         workspaces.wait_ready(installed, plane_namespace, "phi")

@@ -177,7 +177,7 @@ def test_a_refused_value_is_said_while_the_installed_chart_and_others_go_on(inst
         apply(installed, plane_namespace, endpointPicker={"values": refused}, **behind)
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ValuesNotAllowed")
         assert found["message"].startswith(
-            "gateway.endpointPicker.values.inferenceExtension.image.tag is not for a Workspace to set; "
+            "gateway.endpointPicker.values.inferenceExtension.image.tag cannot be set by a Workspace; "
         )
         assert workspaces.condition(installed, plane_namespace, "phi", "InferenceReady")["status"] == "True"
         assert workspaces.condition(installed, plane_namespace, "phi", "RouteReady")["status"] == "True"
@@ -211,7 +211,7 @@ def test_a_workspace_can_pin_the_chart_of_a_listed_source_and_no_other(installed
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
         apply(installed, plane_namespace, chart={"name": "elsewhere"}, **behind)
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartNotAllowed")
-        assert found["message"] == "gateway.chart.name elsewhere is not known; the installation lists default, old"
+        assert found["message"] == "gateway.chart.name elsewhere is not known; available: default, old"
 
 
 def test_credentials_that_are_not_there_are_said_in_fluxs_words(installed, plane_namespace, behind, settings):
@@ -270,7 +270,7 @@ def test_who_may_only_write_workspaces_gains_none_of_fluxs_rights(installed, pla
         apply_small(installed, plane_namespace, "address", chart={"name": "oci://evil.example/chart"}, **behind)
         theirs = {"workloadRef": {"selector": {HARMFUL_LABEL: "x"}, "targetPort": 80}}
         labels = workspaces.workspace("labels", resource=None, inference=theirs, gateway=behind)
-        with pytest.raises(ClusterError, match="selector has what is no label"):
+        with pytest.raises(ClusterError, match="selector contains an invalid label"):
             workspaces.apply(installed, plane_namespace, labels)
         for name in (*HARMFUL_VALUES, "from"):
             workspaces.wait_reason(installed, plane_namespace, name, "ChartReady", "ValuesNotAllowed")

@@ -58,7 +58,7 @@ def test_crds_of_the_gateway_side_go_and_come_back_twice(own):
             gateway_api = crds_of(own, GATEWAY_API)
             delete(own, gateway_api)
             found = workspaces.wait_reason(own, "default", "phi", "GatewayReady", "CRDsNotAvailable")
-            assert found["message"] == "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs"
+            assert found["message"] == "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
             restore(own, gateway_api)
             workspaces.wait_reason(own, "default", "phi", "GatewayReady", "NoGateway")
             restart_judge(own)
@@ -68,7 +68,7 @@ def test_crds_of_the_gateway_side_go_and_come_back_twice(own):
             inference = crds_of(own, INFERENCE)
             delete(own, inference)
             found = workspaces.wait_reason(own, "default", "phi", "GatewayReady", "CRDsNotAvailable")
-            assert found["message"].startswith("the cluster does not serve InferencePool; install the Gateway API Inference")
+            assert found["message"].startswith("InferencePool not served by the cluster; install the Gateway API Inference")
             assert workspaces.condition(own, "default", "phi", "InferenceReady")["status"] == "True"
             restore(own, inference)
             restart_judge(own)

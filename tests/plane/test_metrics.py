@@ -80,6 +80,6 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(installed, port):
         taken.bind(("", port))
         taken.listen()
         controller = ControllerProcess(installed, "--metrics-port", str(port))
-        with pytest.raises(AssertionError, match=f"--metrics-port {port}: .*choose another port, or 0 for none"):
+        with pytest.raises(AssertionError, match=f"--metrics-port {port}: .*use another port, or 0 to disable"):
             controller.__enter__()
     assert not any("Traceback" in line for line in controller.log)

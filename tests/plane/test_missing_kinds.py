@@ -23,7 +23,7 @@ def test_crds_that_arrive_later_are_picked_up(bare):
         workspaces.install_crd(bare)
         workspaces.apply(bare, "default", workspaces.workspace("phi"))
         found = workspaces.wait_reason(bare, "default", "phi", "GatewayReady", "CRDsNotAvailable")
-        assert found["message"] == "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs"
+        assert found["message"] == "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
         chart = workspaces.condition(bare, "default", "phi", "ChartReady")
         assert chart["message"] == "the cluster does not serve HelmRelease and OCIRepository; install Flux"
         workspaces.wait_ready(bare, "default", "phi", "InferenceReady")

@@ -94,7 +94,7 @@ def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(i
             workspaces.apply(cluster, namespace, asking("phi", INTERACTIVE))
             workspaces.wait_ready(cluster, namespace, "phi", "Ready")
             found = workspaces.wait_reason(cluster, namespace, "phi", "ObjectivesReady", "CRDsNotAvailable")
-            assert "inferenceobjectives of inference.networking.x-k8s.io/v1alpha2 cannot be watched" in found["message"]
+            assert "cannot list or watch inferenceobjectives of inference.networking.x-k8s.io/v1alpha2" in found["message"]
             assert workspaces.condition(cluster, namespace, "phi", "GatewayReady")["status"] == "True"
             cluster.kubectl("create", "-f", "-", input=json.dumps(kept))
             workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")

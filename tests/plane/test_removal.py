@@ -76,7 +76,10 @@ def test_a_removal_that_hangs_is_said_while_the_model_goes_on(installed, plane_n
         try:
             patch(installed, plane_namespace, "workspace/phi", {"gateway": {"enabled": False}})
             found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "Removing")
-            assert found["message"].startswith("no longer wanted; waits for HTTPRoute") or "HelmRelease" in found["message"]
+            assert (
+                found["message"].startswith("gateway disabled; waiting for the deletion of HTTPRoute")
+                or "HelmRelease" in found["message"]
+            )
             workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         finally:
             installed.start_program("helm-controller")
@@ -91,5 +94,5 @@ def test_what_flux_leaves_behind_without_its_service_account_is_deleted(installe
         installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=60s", actor="user")
         for item in workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi"):
             workspaces.wait_gone(installed, plane_namespace, item["kind"], item["metadata"]["name"])
-        assert any("Flux has left" in line for line in controller.log)
+        assert any("which Flux left behind" in line for line in controller.log)
         assert workspaces.items(installed, plane_namespace, EVERY_KIND, "workspace-ctrl/workspace=phi") == []

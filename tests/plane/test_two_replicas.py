@@ -133,13 +133,13 @@ def test_one_reconciles_and_the_other_makes_no_call_but_its_watch(installed, pla
     first = Replica(installed, *election, "--health-port", str(ports[0]))
     second = Replica(installed, *election, "--health-port", str(ports[1]), actor=SECOND)
     with first, second:
-        second.wait_for("standing by")
+        second.wait_for("standby")
         title = f"Lease {plane_namespace}/workspace-ctrl"
         before = len(second.audited())
         make("phi")
         ready("phi")
         assert ask(ports[0], "/readyz") == (200, f"synced, leading by {title}")
-        assert ask(ports[1], "/readyz") == (200, f"standing by: {title} is held by {lease()['holderIdentity']}")
+        assert ask(ports[1], "/readyz") == (200, f"standby: {title} is held by {lease()['holderIdentity']}")
         assert ask(ports[0], "/healthz") == ask(ports[1], "/healthz") == (200, "ok")
         for _ in range(2):
             renewed = lease()["renewTime"]
@@ -161,7 +161,7 @@ def test_a_leader_with_nothing_to_do_only_renews(installed, plane_namespace, ele
 
 def test_a_killed_leader_is_replaced_and_what_came_meanwhile_is_picked_up(installed, election, lease, make, ready, capsys):
     with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
-        second.wait_for("standing by")
+        second.wait_for("standby")
         before = lease()
         began = time.monotonic()
         first.kill()
@@ -178,18 +178,18 @@ def test_a_killed_leader_is_replaced_and_what_came_meanwhile_is_picked_up(instal
 
 def test_a_leader_that_stops_hands_over_by_its_lease(installed, election, lease, make, ready, capsys):
     with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
-        second.wait_for("standing by")
+        second.wait_for("standby")
         before = lease()
         began = time.monotonic()
         assert first.stop() == 0
-        second.wait_for("leading by")
+        second.wait_for("became leader of")
         seconds = time.monotonic() - began
         after = lease()
         make("later")
         ready("later")
     with capsys.disabled():
         print(f"\n  leader told to stop → it has ended and the other leads: {seconds:.2f} s")
-    assert any("was given back" in line for line in first.log)
+    assert any("released Lease" in line for line in first.log)
     assert after["leaseTransitions"] == before["leaseTransitions"] + 1
     updates = [event for event in second.audited() if event["verb"] == "update"]
     assert updates[0]["responseStatus"]["code"] == 200  # the first attempt, as nobody else waited
@@ -197,18 +197,18 @@ def test_a_leader_that_stops_hands_over_by_its_lease(installed, election, lease,
 
 def test_a_leader_that_slept_too_long_writes_nothing_and_stands_by(installed, election, lease, make, ready):
     with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
-        second.wait_for("standing by")
+        second.wait_for("standby")
         make("phi")
         ready("phi")
         # A request that is on its way when the process falls asleep cannot be called back.
         until(lambda: {event["objectRef"]["resource"] for event in first.audited()[-2:]} == {"leases"}, "nothing but renewals")
         first.signal(signal.SIGSTOP)
-        second.wait_for("leading by")
+        second.wait_for("became leader of")
         before = len(first.audited())
         make("phi", changed="while-it-slept")
         first.signal(signal.SIGCONT)
-        first.wait_for("all passes were stopped")
-        until(lambda: first.log[-1].endswith(", standing by"), "the standby")
+        first.wait_for("stopped all reconciliations")
+        until(lambda: first.log[-1].endswith(", now standby"), "the standby")
         assert writes_of(first.audited()[before:]) == []
         assert lease()["leaseTransitions"] == 1
         assert second.is_running
@@ -279,7 +279,7 @@ def test_a_taken_health_port_is_said_in_a_sentence(installed):
         replica = Replica(installed, "--health-port", str(port))
         replica.begin()
         assert replica.ended() == 1
-    assert any(f"--health-port {port}: " in line and "choose another port" in line for line in replica.log)
+    assert any(f"--health-port {port}: " in line and "use another port" in line for line in replica.log)
     assert [line for line in replica.log if "Traceback" in line] == [], "\n".join(replica.log)
 
 

@@ -46,7 +46,7 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
         ),
         "gated": ({"inference": {"preset": {"name": "llama-3.1-8b-instruct"}}}, "create a Secret with your token"),
         "template": ({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs at least one container"),
-        "tuning": ({"inference": None, "tuning": {"method": "lora"}}, "tuning is not run by workspace-ctrl"),
+        "tuning": ({"inference": None, "tuning": {"method": "lora"}}, "tuning is not supported by workspace-ctrl"),
     }
     with ControllerProcess(installed):
         objects = [workspaces.workspace(name, gateway=behind, **fields) for name, (fields, _) in wrong.items()]
@@ -66,7 +66,7 @@ def test_each_wrong_workspace_says_what_is_wrong_and_others_go_on(installed, pla
     [
         pytest.param(
             workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}}),
-            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
+            "inference needs exactly one of preset, template and workloadRef; set one, and remove the others",
             id="preset and template",
         ),
         pytest.param(
@@ -137,7 +137,7 @@ def test_no_gateway_then_one_then_two(installed, plane_namespace):
     with ControllerProcess(installed):
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "NoGateway")
-        assert found["message"] == "there is no Gateway in the cluster; create one, and it is picked up"
+        assert found["message"] == "no Gateway found in the cluster; create one, and it is used as soon as it exists"
         workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("one"))
         workspaces.wait_ready(installed, plane_namespace, "phi")
         workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("two"))

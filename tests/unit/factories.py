@@ -8,15 +8,21 @@ from typing import Any
 from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.planning.flux import oci_repository
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.status import chain as links
+from workspace_ctrl.readiness.status import evaluate
+from workspace_ctrl.readiness.status import status as status_of
 from workspace_ctrl.records.decisions import Decisions, Parent, Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
@@ -210,3 +216,13 @@ def decisions(*problems: Problem, **fields: Any) -> Decisions:
         },
         problems=problems,
     )
+
+
+def chain(snapshot: Snapshot, decided: Decisions) -> tuple[Link, ...]:
+    """All links of the chain."""
+    return links(evaluate(snapshot, decided), snapshot, decided)
+
+
+def status(record: WorkspaceRecord, snapshot: Snapshot, decided: Decisions, now: datetime) -> WorkspaceStatus:
+    """The status after one evaluation of the chain."""
+    return status_of(record, snapshot, decided, evaluate(snapshot, decided), now)

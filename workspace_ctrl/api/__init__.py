@@ -1,1 +1,1 @@
-"""The Workspace API: its typed models, names, labels, conditions and errors. Imports nothing of the layers above."""
+"""The Workspace API: its typed models, names, labels, conditions and errors. Imports nothing from other layers."""

@@ -1,10 +1,11 @@
 """Conditions: their types, and how a new list follows from the old one.
 
 Rules of the Kubernetes API conventions: one condition per type; `lastTransitionTime` moves only when the status value does; every
-condition carries the generation it speaks of. `Reconciling` and `Stalled` follow kstatus: they are absent unless true.
+condition has the `observedGeneration` it is for. `Reconciling` and `Stalled` follow kstatus: they are absent unless true.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from workspace_ctrl.api.text import printable
 
 
 class ConditionType(StrEnum):
@@ -35,24 +38,24 @@ class ConditionType(StrEnum):
 
 
 MEANINGS: Final[Mapping[ConditionType, str]] = {
-    ConditionType.READY: "The model is served and, where a Gateway is wanted, reached through it; what Flux and Argo CD wait for.",
-    ConditionType.RECONCILING: "There only while it is True: on the way to Ready, which needs no person.",
-    ConditionType.STALLED: "There only while it is True: waiting is of no use, a person has to change something.",
-    ConditionType.WORKSPACE_SUCCEEDED: "KAITO's summary, as Ready; its reason is InvalidSpec where the Workspace is refused.",
-    ConditionType.WORKLOAD_ACCEPTED: "The API server accepted the workload in a dry-run, or somebody else's workload was found.",
-    ConditionType.RESOURCE_READY: "Pods of the model server run on nodes.",
-    ConditionType.INFERENCE_READY: "The pods of the model server are ready, as many as are wanted.",
+    ConditionType.READY: "The model is served and, if a Gateway is wanted, reachable through it. Flux and Argo CD wait for it.",
+    ConditionType.RECONCILING: "Present only while True: the controller is working towards Ready; no action needed.",
+    ConditionType.STALLED: "Present only while True: Ready needs a change by a user.",
+    ConditionType.WORKSPACE_SUCCEEDED: "KAITO's summary, same as Ready; its reason is InvalidSpec if the Workspace is rejected.",
+    ConditionType.WORKLOAD_ACCEPTED: "The API server accepted the workload in a dry-run, or the referenced workload was found.",
+    ConditionType.RESOURCE_READY: "The pods of the model server are scheduled to nodes.",
+    ConditionType.INFERENCE_READY: "All wanted replicas of the model server are ready.",
     ConditionType.CHART_READY: "Flux fetched the chart and installed it with the newest values.",
-    ConditionType.ENDPOINT_PICKER_READY: "The endpoint picker's Deployment runs, and a replica is ready: of several, the one that leads.",
-    ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller accepted HTTPRoute and InferencePool.",
+    ConditionType.ENDPOINT_PICKER_READY: "A replica of the endpoint picker is ready; of several, the leader.",
+    ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller has accepted HTTPRoute and InferencePool.",
     ConditionType.ENDPOINTS_READY: "At least one ready pod matches the selector of the InferencePool.",
-    ConditionType.BODY_ROUTING_READY: "The model's name in a request's body is enough; told where gateway.match.header is set and the "
-    "installation manages body-based routers, and no part of GatewayReady.",
-    ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives are there; told where there are any, and no part of "
+    ConditionType.BODY_ROUTING_READY: "Requests are routed by the model name in their body. Present if gateway.match.header is set and "
+    "the installation manages body-based routers; no part of GatewayReady.",
+    ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives exist. Present if the Workspace has any; no part of "
     "GatewayReady.",
-    ConditionType.GATEWAY_READY: "Every link from the Workspace to an answered request holds; else the first broken one's reason.",
+    ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",
 }
-"""What it says when a condition of the type is True."""
+"""The meaning of each condition type when it is True."""
 
 
 class Status(StrEnum):
@@ -64,9 +67,15 @@ class Status(StrEnum):
 
 
 UNSPECIFIED: Final = "Unspecified"
-"""Reason of a condition whose maker gave none; the API conventions demand one."""
-MESSAGE_LIMIT = 4096
-"""Longest message that we write, in characters; the API server allows 32768, but a table row should stay readable."""
+"""Reason for conditions without one; the API conventions require one."""
+_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]{0,1022}[A-Za-z0-9_])?")
+"""As in the API conventions; a reason that does not match is replaced."""
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+"""The format that we write; a timestamp in any other is replaced."""
+_MOST_CONDITIONS: Final = 256
+"""Per object; further ones are ignored."""
+_WORD_LIMIT: Final = 316
+"""Longest type, status or reason of other controllers, in characters; the schema of conditions allows as many for a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +91,13 @@ class Condition:
         str,
         Field(
             json_schema_extra={"enum": ["True", "False", "Unknown"]},
-            description="True, False, or Unknown while it is still being found out.",
+            description="True, False, or Unknown while it is in progress.",
         ),
     ]
-    reason: Annotated[str, Field(max_length=1024, description="One word that programs can act on.")] = ""
-    message: Annotated[str, Field(max_length=32768, description="One sentence for people.")] = ""
+    reason: Annotated[str, Field(max_length=1024, description="Machine-readable reason in CamelCase.")] = ""
+    message: Annotated[str, Field(max_length=32768, description="Human-readable message.")] = ""
     observed_generation: Annotated[
-        int | None, Field(ge=0, description="Generation of the Workspace that the condition speaks of.")
+        int | None, Field(ge=0, description="Generation of the Workspace that the condition is for.")
     ] = None
     last_transition_time: Annotated[
         str, Field(json_schema_extra={"format": "date-time"}, description="When the status last changed.")
@@ -100,11 +109,11 @@ class Condition:
         return self.status == Status.TRUE
 
     def speaks_of(self, generation: int) -> bool:
-        """Whether the condition was written for `generation`; one without a generation counts as current (peers' rule)."""
+        """Whether the condition was written for `generation`; one without a generation counts as current, as in other controllers."""
         return self.observed_generation is None or self.observed_generation >= generation
 
     def as_object(self) -> dict[str, Any]:
-        """Return the condition as it stands in the object."""
+        """Return the condition as JSON."""
         return {
             "type": self.type,
             "status": self.status,
@@ -116,44 +125,56 @@ class Condition:
 
 
 def parse_conditions(raw: object) -> tuple[Condition, ...]:
-    """Return the conditions in `raw`, a `status.conditions` list as JSON; entries that are none are left out."""
-    if not isinstance(raw, list):
-        return ()
-    return tuple(_parse(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+    """Return the conditions in `raw`, a `status.conditions` list as JSON; invalid entries are left out."""
+    return tuple(map(_parse, _entries(raw)))
 
 
 def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
-    """Return the conditions in `raw` as far as decisions read those of others: without times, and messages only of what is not well.
+    """Return the conditions in `raw` for decisions on objects of others: without times, and with messages only of those that are not good.
 
-    There are some twenty of them for each Workspace, so words that recur are kept once.
+    There are some twenty of them for each Workspace, so equal strings are interned.
     """
-    if not isinstance(raw, list):
-        return ()
-    return tuple(_parse_brief(entry) for entry in raw if isinstance(entry, Mapping) and isinstance(entry.get("type"), str))
+    return tuple(map(_parse_brief, _entries(raw)))
+
+
+def _entries(raw: object) -> Iterator[Mapping[str, Any]]:
+    for entry in raw[:_MOST_CONDITIONS] if isinstance(raw, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("type"), str):
+            yield entry
 
 
 _FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
-"""Conditions of others that are True when something is wrong."""
+"""Conditions of other controllers that are True on a failure."""
 
 
 def _parse(entry: Mapping[str, Any]) -> Condition:
     return replace(
         _parse_brief(entry),
-        message=str(entry.get("message") or ""),
-        last_transition_time=str(entry.get("lastTransitionTime") or ""),
+        message=_message(entry),
+        last_transition_time=_word(entry.get("lastTransitionTime")),
     )
 
 
 def _parse_brief(entry: Mapping[str, Any]) -> Condition:
     generation = entry.get("observedGeneration")
-    status = intern(str(entry.get("status", Status.UNKNOWN)))
+    status = _word(entry.get("status", Status.UNKNOWN))
     return Condition(
-        type=intern(str(entry["type"])),
+        type=_word(entry["type"]),
         status=status,
-        reason=intern(str(entry.get("reason") or "")),
-        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else str(entry.get("message") or ""),
+        reason=_word(entry.get("reason")),
+        message="" if status == Status.TRUE and entry["type"] not in _FAULTS else _message(entry),
         observed_generation=generation if isinstance(generation, int) else None,
     )
+
+
+def _word(value: object) -> str:
+    """Return an interned field of a condition; empty if it is not a string."""
+    return intern(printable(value, _WORD_LIMIT)) if isinstance(value, str) else ""
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    value = entry.get("message")
+    return printable(value) if isinstance(value, str) else ""
 
 
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
@@ -162,7 +183,7 @@ def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
 
 
 def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: int, now: datetime) -> tuple[Condition, ...]:
-    """Return `new` as conditions that speak of `generation`.
+    """Return `new` as conditions for `generation`.
 
     Each `lastTransitionTime` is kept from `old` where the status did not change, and `now` elsewhere.
     """
@@ -172,8 +193,8 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
         Condition(
             condition.type,
             condition.status,
-            condition.reason or UNSPECIFIED,
-            shorten(condition.message),
+            condition.reason if _REASON.fullmatch(condition.reason) else UNSPECIFIED,
+            printable(condition.message),
             generation,
             _kept_time(before.get(condition.type), condition) or stamp,
         )
@@ -182,14 +203,10 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
 
 
 def _kept_time(old: Condition | None, new: Condition) -> str:
-    return old.last_transition_time if old is not None and old.status == new.status else ""
-
-
-def shorten(message: str) -> str:
-    """Return `message`, cut to `MESSAGE_LIMIT` characters."""
-    return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 3] + "..."
+    is_kept = old is not None and old.status == new.status and _TIME.fullmatch(old.last_transition_time)
+    return old.last_transition_time if old is not None and is_kept else ""
 
 
 def format_time(moment: datetime) -> str:
-    """Return `moment` as Kubernetes writes times: UTC, RFC 3339, whole seconds."""
+    """Return `moment` in the format of Kubernetes: UTC, RFC 3339, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -77,7 +77,7 @@ def _columns() -> list[dict[str, Any]]:
 
 
 def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a pydantic JSON schema as the API server wants it: references inlined, optional fields simply not required."""
+    """Return a pydantic JSON schema as a structural schema: references inlined, optional fields not required."""
     definitions: Mapping[str, Any] = schema.get("$defs", {})
 
     def convert(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a status: nobody fills in what was not observed."""
+    """Return the schema of a status, without defaults: missing fields stay missing."""
     children = {name: _without_defaults(child) for name, child in schema.get("properties", {}).items()}
     result = {key: value for key, value in schema.items() if key != "default"}
     result |= {"properties": children} if children else {}
@@ -109,7 +109,7 @@ def _without_defaults(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `node` without its reference, and without the null that pydantic adds to optional fields."""
+    """Return `node` with its reference resolved, and without the null that pydantic adds to optional fields."""
     flat = dict(node)
     choices = [choice for choice in flat.pop("anyOf", []) if choice.get("type") != "null"]
     if len(choices) == 1:

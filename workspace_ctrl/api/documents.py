@@ -1,53 +1,189 @@
-"""YAML that other people wrote, read with bounds: a few lines with anchors can stand for billions of values, or for themselves."""
+"""Parsing of untrusted YAML with limits: a few lines with anchors can expand to billions of values, or refer to themselves.
 
+A text is first checked as a stream of events, in time proportional to its length: libyaml builds nested values recursively, and a thousand
+brackets crash the process.
+"""
+
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
-_MOST_VALUES: Final = 200_000
-"""More than the largest object that an API server stores (about 1.5 MB) can have."""
-_DEEPEST: Final = 100
+from workspace_ctrl.api.text import excerpt
+
+_EXCERPT: Final = 200
+"""Characters of the parser's message that are quoted."""
+_LONGEST_NUMBER: Final = 64
+"""Characters; the time to parse a number in base 60 grows with the square of its length."""
+_LARGEST_NUMBER: Final = 1 << 63
+_TAGS: Final = frozenset({None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))})
+"""Tags that leave a value as it is in JSON."""
+_MERGE: Final = "<<"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a text and of what it expands to."""
+
+    values: int
+    """Keys and values of all documents together, including those that aliases and merge keys repeat."""
+    depth: int
+    """Levels of nested lists and mappings."""
+    size: int | None = None
+    """Bytes of the text; None for no limit."""
+    references: bool = True
+    """Whether aliases and merge keys are allowed."""
+
+
+FILES: Final = Limits(values=400_000, depth=100)
+"""For files of the user who runs the program: more than fit into the largest object that an API server stores (about 1.5 MB)."""
+TENANTS: Final = Limits(values=2048, depth=64, size=64 << 10, references=False)
+"""For text of anyone who may write a ConfigMap: takes milliseconds on the event loop."""
+
+CHARTS: Final = Limits(values=50_000, depth=64, size=1 << 20)
+"""For Helm's output for a chart: known charts have some hundred values."""
 
 
 class DocumentError(Exception):
-    """The text is not YAML, stands for more than an API server would store, or holds what JSON does not know."""
+    """The text is not YAML, exceeds a limit, or contains values that are not JSON."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        self.problem = problem
+        """Completes the sentence "<text> ..."."""
+        self.remedy = remedy
+        """What to do; empty if the problem makes it clear."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Leaves dates the text that they are, as kubectl does."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times faster where there is libyaml
+    """Keeps dates, and a lone `=`, as strings, as kubectl does; limits numbers and merge keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    most_merged = FILES.values
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Expand merge keys, up to the limit."""
+        for key, value in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(merged, yaml.MappingNode):
+                        self.flatten_mapping(merged)
+                        self.most_merged -= len(merged.value)
+                if self.most_merged < 0:
+                    raise DocumentError(
+                        f"repeats too many values by merge keys{_line(node)}", "replace them with the keys and values"
+                    )
+        super().flatten_mapping(node)
+
+    def number(self, node: yaml.ScalarNode) -> int | float:
+        """Return the value of `node`, a number."""
+        if len(node.value) > _LONGEST_NUMBER:
+            raise DocumentError(f"has a number of {len(node.value)} characters{_line(node)}", "quote it")
+        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        try:
+            number: int | float = read(node)
+        except ValueError:
+            problem = f"has an invalid number, {excerpt(node.value, _LONGEST_NUMBER)}{_line(node)}"
+            raise DocumentError(problem, "quote it") from None
+        if not math.isfinite(number) or (abs(number) >= _LARGEST_NUMBER and isinstance(number, int)):
+            problem = f"has a number that JSON cannot represent, {excerpt(node.value, _LONGEST_NUMBER)}{_line(node)}"
+            raise DocumentError(problem, "quote it")
+        return number
 
 
-def parse_documents(text: str) -> list[Any]:
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.number)
+
+
+def parse_documents(text: str, limits: Limits = FILES) -> list[Any]:
     """Return the documents in `text`.
 
     Raises:
-        DocumentError: it is no YAML, too much of it, or more than JSON.
+        DocumentError: it is not YAML, too large, or contains values that are not JSON.
     """
+    _check_text(text, limits)
     try:
+        _check_events(text, limits)
         documents = list(yaml.load_all(text, Loader=_Loader))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = getattr(error, "problem", None) or type(error).__name__
+    except RecursionError:
+        raise DocumentError("refers to itself by merge keys", "replace them with the keys and values") from None
+    except (yaml.YAMLError, ValueError) as error:
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise DocumentError(f"is not YAML: {problem}{where}") from None
-    _count(documents, _MOST_VALUES, 0)
+        raise DocumentError(f"is not YAML: {excerpt(str(problem), _EXCERPT)}{where}") from None
+    _count(documents, limits.values, -1, limits)
     return [_as_json(document) for document in documents]
 
 
-def _count(value: object, left: int, depth: int) -> int:
-    """Return how many values may still follow `value`."""
-    if left <= 0 or depth > _DEEPEST:
-        raise DocumentError(f"stands for more than {_MOST_VALUES} values, or is nested more than {_DEEPEST} deep")
+def _check_text(text: str, limits: Limits) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise DocumentError(f"contains half of a surrogate pair{_line_of(text, error.start)}", "save it as UTF-8") from None
+    if limits.size is not None and size > limits.size:
+        raise DocumentError(f"is larger than {limits.size} bytes", "remove what is not needed, including comments")
+
+
+def _check_events(text: str, limits: Limits) -> None:
+    """Check the text before any value is built from it."""
+    depth = values = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.NodeEvent):
+            values += 1
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            if depth > limits.depth:
+                raise DocumentError(f"is nested deeper than {limits.depth} levels{_line(event)}", "reduce the nesting")
+            if values > limits.values:
+                raise _too_much(limits, _line(event))
+            _check_event(event, limits)
+
+
+def _check_event(event: yaml.NodeEvent, limits: Limits) -> None:
+    if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag not in _TAGS:
+        problem = f"has the tag {excerpt(str(event.tag), _LONGEST_NUMBER)}{_line(event)}, which is not JSON"
+        raise DocumentError(problem, "remove the tag")
+    if limits.references:
+        return
+    if isinstance(event, yaml.AliasEvent):
+        problem = f"has the alias *{excerpt(str(event.anchor), _LONGEST_NUMBER)}{_line(event)}"
+        raise DocumentError(problem, "replace it with the value")
+    if isinstance(event, yaml.ScalarEvent) and event.value == _MERGE and event.implicit[0]:
+        raise DocumentError(f"has the merge key <<{_line(event)}", "replace it with the keys and values")
+
+
+def _line(place: yaml.Event | yaml.Node) -> str:
+    mark = place.start_mark
+    return f" in line {mark.line + 1}" if mark is not None else ""
+
+
+def _line_of(text: str, index: int) -> str:
+    return f" in line {text.count(chr(10), 0, index) + 1}"
+
+
+def _too_much(limits: Limits, where: str = "") -> DocumentError:
+    return DocumentError(f"has more than {limits.values} keys and values{where}", "shorten it, or split it")
+
+
+def _count(value: object, left: int, depth: int, limits: Limits) -> int:
+    """Return how many values are left of the limit after `value`, with those that aliases repeat."""
+    if left <= 0:
+        raise _too_much(limits)
+    if depth > limits.depth:
+        raise DocumentError(
+            f"is nested deeper than {limits.depth} levels", "reduce the nesting, and remove aliases to an outer value"
+        )
     left -= 1
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for child in children:
-        left = _count(child, left, depth + 1)
+        left = _count(child, left, depth + 1, limits)
     return left
 
 
@@ -56,16 +192,25 @@ def _as_json(value: object) -> Any:  # noqa: ANN401
         return {_key(key): _as_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_as_json(item) for item in value]
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
-    raise DocumentError(f"holds a value of type {type(value).__name__}, which JSON does not know; write it as text")
+    raise DocumentError(f"has a value of type {type(value).__name__}, which is not JSON", "write it as a string")
+
+
+def _text(text: str) -> str:
+    """Return `text`; escapes in it may have produced half of a surrogate pair."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise DocumentError("contains half of a surrogate pair", "write the character itself")
+    return text
 
 
 def _key(key: object) -> str:
     if isinstance(key, str):
-        return key
+        return _text(key)
     if isinstance(key, bool):
         return str(key).lower()
     if isinstance(key, int | float):
         return str(key)
-    raise DocumentError(f"has a key of type {type(key).__name__}; write it as text")
+    raise DocumentError(f"has a key of type {type(key).__name__}", "write it as a string")

@@ -1,34 +1,40 @@
-"""Errors that a person can act on."""
+"""Errors with a remedy for the user."""
 
 import json
 from dataclasses import dataclass
 from typing import Final
 
+from workspace_ctrl.api.text import printable
+
 _LONGEST_KEY: Final = 64
-"""Of a user's key in a message, in characters."""
+"""Longest key of a user in a message, in characters."""
+_LONGEST_PATH: Final = 1024
 
 
 @dataclass(frozen=True)
 class SpecError(Exception):
-    """A Workspace asks for something that cannot be: where, what is wrong, and what to write instead."""
+    """A Workspace cannot be processed as written: the field, the problem, and the remedy."""
 
     path: str
     """Path of the field in the Workspace, such as `inference.preset.name`; empty for the object as a whole."""
     problem: str
     """Completes the sentence "<path> ...", such as "is not known"."""
     remedy: str = ""
-    """What to do, as a sentence without its full stop."""
+    """What to do, without a full stop."""
 
     def __str__(self) -> str:
-        """Return path, problem and remedy as one sentence."""
+        """Return path, problem and remedy as one sentence, on one line."""
         text = f"{self.path} {self.problem}".strip()
-        return f"{text}; {self.remedy}" if self.remedy else text
+        return printable(f"{text}; {self.remedy}" if self.remedy else text)
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
-    """Return a field's path as people write it, such as `inference.adapters[0].source.name`; a user's own keys are quoted."""
-    return "".join(map(_step, location)).removeprefix(".")
+    """Return a field's path as text, such as `inference.adapters[0].source.name`; a user's own keys are quoted and truncated."""
+    return printable("".join(map(_step, location)).removeprefix("."), _LONGEST_PATH)
 
 
 def _step(part: int | str) -> str:
-    return f".{part}" if isinstance(part, str) and part.isidentifier() else f"[{json.dumps(part)[:_LONGEST_KEY]}]"
+    if isinstance(part, int):
+        return f"[{part}]"
+    is_plain = len(part) <= _LONGEST_KEY and part.isascii() and part.isidentifier()
+    return f".{part}" if is_plain else f"[{json.dumps(part[:_LONGEST_KEY])[:_LONGEST_KEY]}]"

@@ -1,4 +1,4 @@
-"""`inference`: the model to serve, from the catalog, from a pod template, or by pods that somebody else deploys."""
+"""`inference`: the model to serve, from a preset, from a pod template, or by pods that are deployed separately."""
 
 import re
 from typing import Annotated, Any, Final, Literal
@@ -18,7 +18,7 @@ _SECRETS_LIMIT = 16
 
 
 class ModelSize(ApiModel):
-    """What sizing must know of a model that is not in the catalog; the figures stand in the model's `config.json`."""
+    """Figures for the sizing of a model that is not in the catalog; they are in the model's `config.json`."""
 
     weights: str = Field(
         max_length=32,
@@ -26,30 +26,31 @@ class ModelSize(ApiModel):
         description="Size of the weights, such as 15Gi: the sum of the model's safetensors files.",
     )
     kv_bytes_per_token: int | None = Field(
-        default=None, ge=1, le=10**9, description="Bytes of KV cache for one token. Default: what layers, kvHeads and headDim make."
+        default=None,
+        ge=1,
+        le=10**9,
+        description="Bytes of KV cache for one token. Default: computed from layers, kvHeads and headDim.",
     )
     context_limit: int | None = Field(
         default=None,
         ge=1,
         le=10**9,
-        description="Longest context that the model was made for, in tokens (max_position_embeddings).",
+        description="Maximum context length of the model, in tokens (max_position_embeddings).",
     )
-    layers: int | None = Field(
-        default=None, ge=1, le=10_000, description="Number of layers (num_hidden_layers); pipeline stages are made of them."
-    )
+    layers: int | None = Field(default=None, ge=1, le=10_000, description="Number of layers (num_hidden_layers).")
     attention_heads: int | None = Field(
         default=None,
         ge=1,
         le=10_000,
-        description="Number of attention heads (num_attention_heads); the GPUs of a node must divide them.",
+        description="Number of attention heads (num_attention_heads); must be divisible by the number of GPUs used on a node.",
     )
     kv_heads: int | None = Field(
         default=None,
         ge=1,
         le=10_000,
-        description="Number of heads of keys and values (num_key_value_heads); 1 for latent attention.",
+        description="Number of key-value heads (num_key_value_heads); 1 for latent attention.",
     )
-    head_dim: int | None = Field(default=None, ge=1, le=10_000, description="Width of an attention head (head_dim).")
+    head_dim: int | None = Field(default=None, ge=1, le=10_000, description="Size of an attention head (head_dim).")
 
     @property
     def weights_gib(self) -> float:
@@ -59,32 +60,33 @@ class ModelSize(ApiModel):
 
 
 class PresetOptions(ApiModel):
-    """How a preset is fetched."""
+    """Options for downloading a preset."""
 
     image: str | None = Field(
-        default=None, description="Deprecated by KAITO, and ignored: the installation chooses the model server's image."
+        default=None,
+        description="Deprecated by KAITO, and ignored: the controller's settings define the image of the model server.",
     )
     image_pull_secrets: list[str] | None = Field(
-        default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the model server's image is pulled."
+        default=None, max_length=_SECRETS_LIMIT, description="Secrets for pulling the image of the model server."
     )
     model_access_secret: str | None = Field(
         default=None,
         max_length=_NAME_LIMIT,
-        description="Secret with key HF_TOKEN, for models that Hugging Face serves to registered users only.",
+        description="Secret with key HF_TOKEN, required for gated models of Hugging Face.",
     )
 
 
 class Preset(ApiModel):
-    """A model of the catalog, or any other of Hugging Face with its size."""
+    """A model of the catalog, or any other model of Hugging Face with its size."""
 
     name: str = Field(
         max_length=256,
-        description="Name in the catalog, such as phi-4-mini-instruct (`workspace-ctrl presets` lists them), or the id of a model at "
-        "Hugging Face, such as org/model; one that is not in the catalog needs `size`.",
+        description="Name in the catalog, such as phi-4-mini-instruct (`workspace-ctrl presets` lists them), or the Hugging Face id of "
+        "a model, such as org/model; a model that is not in the catalog needs `size`.",
     )
     access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated by KAITO, and ignored.")
-    preset_options: PresetOptions | None = Field(default=None, description="How the preset is fetched.")
-    size: ModelSize | None = Field(default=None, description="What sizing must know of a model that is not in the catalog.")
+    preset_options: PresetOptions | None = Field(default=None, description="Options for downloading the preset.")
+    size: ModelSize | None = Field(default=None, description="Figures for the sizing of a model that is not in the catalog.")
 
     model_config = ConfigDict(
         json_schema_extra=rules(("self.name == oldSelf.name", "inference.preset.name cannot be changed; create a new Workspace"))
@@ -98,7 +100,7 @@ class AdapterSource(ApiModel):
         min_length=1,
         max_length=_NAME_LIMIT,
         pattern="^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
-        description="Name of the adapter, unique in the Workspace; requests name it as their model.",
+        description="Name of the adapter, unique in the Workspace; requests use it as the model name.",
     )
     image: str | None = Field(
         default=None,
@@ -106,11 +108,11 @@ class AdapterSource(ApiModel):
         description="OCI image with the adapter in its folder /data (mounted; needs Kubernetes 1.35).",
     )
     image_pull_secrets: list[str] | None = Field(
-        default=None, max_length=_SECRETS_LIMIT, description="Secrets by which the image is pulled."
+        default=None, max_length=_SECRETS_LIMIT, description="Secrets for pulling the image."
     )
-    urls: list[str] | None = Field(default=None, max_length=64, description="Refused: put the adapter into an image or a volume.")
+    urls: list[str] | None = Field(default=None, max_length=64, description="Not supported; use an image or a volume.")
     volume_source: dict[str, Any] | None = Field(
-        default=None, description="Volume with the adapter, as in a pod's `volumes` (without name).", json_schema_extra=PRESERVE
+        default=None, description="Volume with the adapter, as in a pod's `volumes`, without name.", json_schema_extra=PRESERVE
     )
 
 
@@ -118,46 +120,44 @@ class Adapter(ApiModel):
     """A LoRA adapter."""
 
     source: AdapterSource = Field(description="Where the adapter's weights come from.")
-    strength: str | None = Field(
-        default=None, max_length=32, description="Refused: vLLM applies an adapter as it is; leave it out."
-    )
+    strength: str | None = Field(default=None, max_length=32, description="Not supported by vLLM; leave it out.")
 
 
 class WeightsVolume(ApiModel):
-    """A volume that keeps the downloaded weights, so that a new pod does not download them again."""
+    """A volume for the downloaded weights, so that a new pod does not download them again."""
 
     claim_name: str | None = Field(
-        default=None, max_length=_NAME_LIMIT, description="A PersistentVolumeClaim that is there; several Workspaces may share it."
+        default=None, max_length=_NAME_LIMIT, description="An existing PersistentVolumeClaim; several Workspaces may share it."
     )
     storage_class_name: str | None = Field(
         default=None,
         max_length=_NAME_LIMIT,
-        description="Without claimName: class of the claim that is made. Default: the cluster's.",
+        description="StorageClass of a new PersistentVolumeClaim, without claimName. Default: the cluster's default.",
     )
     size: str | None = Field(
         default=None,
         max_length=32,
         pattern=QUANTITY_PATTERN,
-        description="Without claimName: size of the claim. Default: what the weights need, with a fifth on top.",
+        description="Size of a new PersistentVolumeClaim, without claimName. Default: the size of the weights plus a fifth.",
     )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
                 "!has(self.claimName) || !(has(self.storageClassName) || has(self.size))",
-                "inference.weightsVolume takes either claimName, or storageClassName and size; remove the other",
+                "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other",
             ),
         )
     )
 
 
 class WorkloadRef(ApiModel):
-    """Pods that somebody else deploys; only the gateway side of them is made here."""
+    """Existing pods; only their gateway side is managed here."""
 
     api_version: str = Field(
         default="apps/v1",
         max_length=253,
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+$",  # becomes part of a path that we ask the API server for
+        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+$",  # becomes part of a request path of the API server
         description="API version of the object, such as leaderworkerset.x-k8s.io/v1.",
     )
     kind: str | None = Field(
@@ -175,13 +175,13 @@ class WorkloadRef(ApiModel):
     selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(
         default=None,
         max_length=16,
-        description="Labels of the pods. Default: the object's own selector. It may stand alone, for pods without such an object.",
+        description="Labels of the pods. Default: the object's own selector. May be used without kind and name.",
     )
     target_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
-        description="Port of the model server in its pods. Default: the container port called http, else the first one.",
+        description="Container port of the model server. Default: the port named http, else the first one.",
     )
 
     model_config = ConfigDict(
@@ -192,14 +192,14 @@ class WorkloadRef(ApiModel):
             ),
             (
                 "has(self.kind) || (has(self.selector) && size(self.selector) > 0 && has(self.targetPort))",
-                "inference.workloadRef does not say which pods; give kind and name of an object, or selector and targetPort",
+                "inference.workloadRef selects no pods; set kind and name of an object, or selector and targetPort",
             ),
             (
                 (
                     "!has(self.selector) || self.selector.all(key, "
                     f"key.matches('^{LABEL_KEY_PATTERN}$') && self.selector[key].matches('^{LABEL_VALUE_PATTERN}$'))"
                 ),
-                "inference.workloadRef.selector has what is no label; write labels that the pods have",
+                "inference.workloadRef.selector contains an invalid label; set labels of the pods",
             ),
         )
     )
@@ -208,40 +208,38 @@ class WorkloadRef(ApiModel):
 class Inference(ApiModel):
     """The model to serve: exactly one of preset, template and workloadRef."""
 
-    preset: Preset | None = Field(default=None, description="A model of the catalog, or any other of Hugging Face.")
+    preset: Preset | None = Field(default=None, description="A model of the catalog, or any other model of Hugging Face.")
     template: dict[str, Any] | None = Field(
         default=None,
-        description="Pod template of a model server of your own; node affinity, tolerations and a label are added to it.",
+        description="Pod template of your own model server; node affinity, tolerations and a label are added to it.",
         json_schema_extra=PRESERVE,
     )
     workload_ref: WorkloadRef | None = Field(
-        default=None, description="Pods that somebody else deploys, such as a Deployment of llama.cpp; they are never written to."
+        default=None, description="Existing pods, such as those of a llama.cpp Deployment; they are never modified."
     )
     config: str | None = Field(
         default=None,
         max_length=_NAME_LIMIT,
         description="ConfigMap with key inference_config.yaml; its `vllm` entries become flags of a preset's model server.",
     )
-    adapters: list[Adapter] | None = Field(
-        default=None, max_length=10, description="LoRA adapters, at most 10, each with its own name."
-    )
+    adapters: list[Adapter] | None = Field(default=None, max_length=10, description="LoRA adapters, at most 10, with unique names.")
     weights_volume: WeightsVolume | None = Field(
-        default=None, description="Keeps the weights of a preset on a volume. Default: downloaded anew for each pod."
+        default=None, description="Volume for the weights of a preset. Default: each new pod downloads them."
     )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
                 "[has(self.preset), has(self.template), has(self.workloadRef)].filter(given, given).size() == 1",
-                "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
+                "inference needs exactly one of preset, template and workloadRef; set one, and remove the others",
             ),
             (
                 "has(self.preset) || !has(self.weightsVolume)",
-                "inference.weightsVolume belongs to a preset; remove it, and mount a volume in the template",
+                "inference.weightsVolume needs a preset; remove it, or mount a volume in the template",
             ),
             (
                 "!has(self.adapters) || self.adapters.all(one, self.adapters.exists_one(other, other.source.name == one.source.name))",
-                "inference.adapters need names of their own; rename one of those that share a name",
+                "inference.adapters need unique names; rename the duplicates",
             ),
             (
                 "has(self.preset) == has(oldSelf.preset) && has(self.template) == has(oldSelf.template)",
@@ -252,6 +250,6 @@ class Inference(ApiModel):
 
     @property
     def sources(self) -> list[str]:
-        """Names of the given fields that say what to serve; a valid spec has exactly one."""
+        """Which of preset, template and workloadRef are set; a valid spec has exactly one."""
         given = {"preset": self.preset, "template": self.template, "workloadRef": self.workload_ref}
         return [name for name, value in given.items() if value is not None]

@@ -1,6 +1,6 @@
-"""Labels, annotations and other fixed words that objects carry.
+"""Labels, annotations and other constants of objects.
 
-The keys with `kaito.sh` are KAITO's and keep their meaning, so that its manifests, dashboards and selectors go on working.
+The keys with `kaito.sh` are KAITO's and keep their meaning, so that its manifests, dashboards and selectors still work.
 """
 
 import re
@@ -18,22 +18,22 @@ API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
 
 FIELD_MANAGER: Final = "workspace-ctrl"
 FINALIZER: Final = "workspace-ctrl/gateway"
-"""Set only on Workspaces that have gateway objects: their removal has an order that garbage collection does not know."""
+"""Set only on Workspaces that have gateway objects: they must be removed in an order, which garbage collection does not have."""
 
 POD_LABEL: Final = "kaito.sh/workspace"
 """On model-server pods, with the Workspace's name; the InferencePool selects by it (KAITO's key)."""
 
 OWNER_LABEL: Final = "workspace-ctrl/workspace"
-"""On every object that exists because of a Workspace, with its name, the chart's objects included. Informers select by it.
+"""On every object of a Workspace, with its name, including the objects of the chart. Informers select by it.
 
-It is another key than `POD_LABEL`, because the endpoint picker's objects carry it too and must never match the pool's selector.
+It differs from `POD_LABEL`, because the endpoint picker's pods have it, too, and must never match the pool's selector.
 """
 
 BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
-"""On the objects of a Gateway's body-based router, with their common name. They belong to no Workspace, so they have no owner label."""
+"""On the objects of a Gateway's body-based router, with their common name. No Workspace owns them, so they have no owner label."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
-"""Kubernetes' label; with our name on what we apply ourselves, with Helm's on what the chart makes."""
+"""Kubernetes' label; its value is our name on objects that we apply, and Helm's on objects of the chart."""
 
 PICKER_POD_LABEL: Final = "inferencepool"
 """On the endpoint picker's pods, with its Deployment's name (of the chart `inferencepool`)."""
@@ -42,42 +42,42 @@ HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
 
 REQUESTED_AT_ANNOTATION: Final = "reconcile.fluxcd.io/requestedAt"
-"""Flux's: a new value asks it to look at the object now."""
+"""Flux's annotation: a new value requests a reconciliation."""
 REPAIR_MANAGER: Final = "workspace-ctrl-repair"
-"""Field manager of what asks Flux for a look, so that nothing else that we decide depends on it."""
+"""Separate field manager for reconciliation requests, so that they do not affect the fields that we apply."""
 
 NODE_GPUS_ANNOTATION: Final = "workspace-ctrl/node-gpus"
-"""On a workload: the GPUs of a node for which it was sized, where nodes' labels told them. A node that comes or goes later does not
-change the size of a running model."""
+"""On a workload: the GPUs of a node for which it was sized, if they come from node labels. Nodes that are
+added or removed later do not change the size of a running model."""
 
 RUNTIME_ANNOTATION: Final = "kaito.sh/runtime"
 """On a Workspace: KAITO's choice between vllm and transformers."""
 LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
 """On a Workspace, with value "True": its Service is of type LoadBalancer (KAITO's)."""
 BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
-"""On a Workspace: serve the model although sizing says that it does not fit (KAITO's)."""
+"""On a Workspace: serve the model even if sizing finds that it does not fit (KAITO's)."""
 
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
-"""On a Workspace: objects of its names that others have made become its own."""
+"""On a Workspace: adopt existing objects with its names."""
 
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
-    RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm`, the default; `transformers` is refused.",
+    RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm` (default); `transformers` is not supported.",
     LOAD_BALANCER_ANNOTATION: 'With value `"True"`: the Service of the model server is of type LoadBalancer.',
-    BYPASS_ANNOTATION: "With any value: the model is served although sizing says that it does not fit.",
-    ADOPT_ANNOTATION: "Objects of the Workspace's names that others have made, KAITO among them, become its own, are changed and at the "
-    'end deleted with it: `"true"`, or their kinds, such as `Deployment,Service`. Not needed any more once that has happened.',
+    BYPASS_ANNOTATION: "With any value: the model is served even if sizing finds that it does not fit.",
+    ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
+    'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
 }
-"""What users may put on a Workspace."""
+"""Annotations that users may set on a Workspace."""
 
 GATEWAY_LABELS: Final = (
     "kaito.sh/inference-gateway",
     "kubeairunway.ai/inference-gateway",
     "airunway.ai/inference-gateway",
 )
-"""With value "true" on a Gateway: the one to attach Workspaces to."""
+"""With value "true" on a Gateway: Workspaces without parentRefs are attached to it."""
 
 GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
-"""The Gateway API's well-known label on what a Gateway's controller makes for a Gateway."""
+"""The Gateway API's well-known label on objects that a controller creates for a Gateway."""
 
 POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
 INFERENCE_PORT: Final = 5000
@@ -92,7 +92,7 @@ LABEL_VALUE_PATTERN: Final = f"({_NAME})?"
 
 
 def wrong_label(labels: Mapping[str, str]) -> str:
-    """Return the first of `labels` that Kubernetes does not take, as key=value, cut to 64 characters; empty where it takes all."""
+    """Return the first invalid label of `labels` as key=value, cut to 64 characters; empty if all are valid."""
     for key, value in labels.items():
         if not re.fullmatch(LABEL_KEY_PATTERN, key) or not re.fullmatch(LABEL_VALUE_PATTERN, value):
             return f"{key}={value}"[:64]

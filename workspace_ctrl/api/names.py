@@ -1,4 +1,4 @@
-"""Every derived name comes from here: deterministic, and within every limit of every consumer.
+"""The names of all objects: deterministic, and within the limits of all consumers.
 
 Limits: Service and label value 63 characters; Helm release 53; the `inferencepool` chart keeps 40 characters of the release name
 for its `-epp` objects (docs/concepts/names.md).
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 WORKSPACE_NAME_PATTERN: Final = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
-"""A DNS label that begins with a letter: the Workspace's Service must be allowed to have the same name (RFC 1035)."""
+"""A DNS label that begins with a letter, because the Workspace's Service has the same name (RFC 1035)."""
 WORKSPACE_NAME_RULE: Final = (
-    "must be a DNS label of at most 63 characters that begins with a letter; choose one such as workspace-phi-4-mini"
+    "must be a DNS label of at most 63 characters that begins with a letter; use a name such as workspace-phi-4-mini"
 )
 
 _HELM_RELEASE_LIMIT = 53
@@ -24,9 +24,9 @@ _DNS_LABEL_LIMIT = 63
 _HASH_LENGTH = 8
 
 DEFAULT_CHART: Final = "inferencepool"
-"""The chart that installs pool and endpoint picker unless an installation lists another one."""
+"""Default name of the chart that installs pool and endpoint picker."""
 STATEFUL_SET_NAME_LIMIT: Final = 52
-"""Its pods carry the label controller-revision-hash: the name, a dash and ten characters, at most 63 in all."""
+"""Its pods have the label controller-revision-hash: the name, a dash and ten characters, at most 63 in total."""
 CLAIM_SUFFIX: Final = "-weights"
 
 
@@ -38,7 +38,7 @@ class Names:
     workload: str
     service: str
     headless_service: str
-    """Names the single pods of a StatefulSet."""
+    """Service that gives the pods of a StatefulSet their DNS names."""
     weights_claim: str
     """PersistentVolumeClaim for the weights of a Deployment."""
     source: str
@@ -51,14 +51,14 @@ class Names:
 
 
 def is_valid(workspace: str) -> bool:
-    """Tell whether every object of a Workspace of this name can be named."""
+    """Whether valid names can be derived for all objects of a Workspace of this name."""
     return re.fullmatch(WORKSPACE_NAME_PATTERN, workspace) is not None
 
 
 def names(workspace: str, chart: str = DEFAULT_CHART, *, release: str = "") -> Names:
-    """Return the names of all objects of the Workspace called `workspace`, whose pool the chart of the name `chart` makes.
+    """Return the names of all objects of the Workspace `workspace`, whose pool is created by the chart named `chart`.
 
-    A `release` that is there already says more than the name of its chart.
+    If a `release` exists already, its name takes precedence over the name derived from the chart.
     """
     release = release or release_name(workspace, chart)
     return Names(
@@ -77,9 +77,9 @@ def names(workspace: str, chart: str = DEFAULT_CHART, *, release: str = "") -> N
 def release_name(workspace: str, chart: str = DEFAULT_CHART) -> str:
     """Return the Helm release's name, which OCIRepository, HelmRelease and InferencePool share.
 
-    `<workspace>-<chart>`, so that releases of two charts stand side by side while one takes the other's place. With `inferencepool`, while
-    Helm takes it (53 characters): KAITO's users rely on that name, and two of them can never share the 40 characters that the charts keep.
-    With others, while it has these 40. Longer ones are cut to 40 with a hash at the end.
+    `<workspace>-<chart>`, so that the releases of two charts can exist side by side during a migration. The name is kept in full up to 53
+    characters (Helm's limit) with `inferencepool`, because KAITO's users rely on it and no two of these names share their first 40
+    characters; and up to 40 characters with other charts. Longer names are cut to 40 with a hash at the end.
     """
     plain = f"{workspace}-{re.sub('[^a-z0-9]+', '-', chart)}".rstrip("-")
     is_default = chart == DEFAULT_CHART
@@ -90,7 +90,7 @@ def release_name(workspace: str, chart: str = DEFAULT_CHART) -> str:
 
 
 def headless_service_name(workspace: str) -> str:
-    """Return the name of the Service that names single pods: `<workspace>-headless` (KAITO's), with a hash where that is too long."""
+    """Return the name of the headless Service: `<workspace>-headless` (as in KAITO), with a hash if that is too long."""
     plain = workspace + _HEADLESS_SUFFIX
     if len(plain) <= _DNS_LABEL_LIMIT:
         return plain
@@ -105,10 +105,10 @@ def endpoint_picker_name(release: str) -> str:
 
 
 def body_router_name(gateway: str) -> str:
-    """Return the name of all objects of the body-based router of the Gateway called `gateway`: `<gateway>-body-router`.
+    """Return the name of all objects of the body-based router of the Gateway `gateway`: `<gateway>-body-router`.
 
-    It is also the name of a Helm release and of a Service, which a Gateway's own name need not suit: that may be longer, have dots and
-    begin with a digit. Then it is cut and spelt otherwise, with a hash.
+    It is also the name of a Helm release and a Service. A Gateway's name may be invalid for these: longer, with dots, or with a leading
+    digit. It is then shortened and normalised, with a hash.
     """
     plain = gateway + _BODY_ROUTER_SUFFIX
     if len(plain) <= _HELM_RELEASE_LIMIT and is_valid(plain):
@@ -121,7 +121,7 @@ def body_router_name(gateway: str) -> str:
 def objective_name(workspace: str, objective: str) -> str:
     """Return the name of an InferenceObjective: `<workspace>.<objective>`.
 
-    An endpoint picker knows objectives by name alone, and several Workspaces of a namespace may want one called interactive; neither part
-    can have a dot, so no two of them share a name.
+    An endpoint picker identifies objectives by name only, and several Workspaces in a namespace may have one called interactive. Neither
+    part can contain a dot, so the names are unique.
     """
     return f"{workspace}.{objective}"

@@ -9,23 +9,23 @@ from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GROUP, STORAGE_VERSION, USER_ANNOTATIONS
 
 _INTRODUCTION = f"""\
-# The Workspace, field by field
+# Workspace reference
 
-Generated from the models in `workspace_ctrl/api` by `make generate`; the same texts answer `kubectl explain workspace`.
+Generated from the models in `workspace_ctrl/api` by `make generate`; `kubectl explain workspace` shows the same texts.
 
-- **Versions**: `{GROUP}/{STORAGE_VERSION}` is stored; {{others}} is served too, with the same schema. Short names: `wk`, `wks`.
-- **KAITO's**: `resource`, `inference` with `preset`, `template`, `config` and `adapters`, `tuning`, and the conditions
+- **Versions**: `{GROUP}/{STORAGE_VERSION}` is stored; {{others}} is served, too, with the same schema. Short names: `wk`, `wks`.
+- **From KAITO**: `resource`, `inference` with `preset`, `template`, `config` and `adapters`, `tuning`, and the conditions
   `ResourceReady`, `InferenceReady` and `WorkspaceSucceeded`. As in KAITO there is no `spec`; its manifests apply unchanged.
-- **Ours**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `gateway`, the rest of the status, and that
-  `resource.instanceType` has no default, so that a model can be sized for the labels of your own nodes.
-- **Checked where**: what stands under RULES, the API server checks when a Workspace is applied. What only the catalog or the cluster can
-  tell, such as the name of a model or whether it fits, is reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
+- **Added by workspace-ctrl**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `gateway`, and the rest of the
+  status. `resource.instanceType` has no default, so that a model can be sized for the labels of your own nodes.
+- **Validation**: the API server checks the RULES when a Workspace is applied. Problems that need the catalog or the cluster, such as an
+  unknown model or one that does not fit, are reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """An object in the schema, with the fields that it has."""
+    """An object in the schema, with its fields."""
 
     path: str
     schema: Mapping[str, Any]
@@ -48,7 +48,7 @@ def reference() -> str:
 
 
 def _objects(path: str, schema: Mapping[str, Any]) -> Iterator[_Object]:
-    """Yield the object at `path` and, after it, those inside it."""
+    """Yield the object at `path`, then its nested objects."""
     if "properties" not in schema:
         return
     entry = _Object(path, schema)
@@ -60,7 +60,7 @@ def _objects(path: str, schema: Mapping[str, Any]) -> Iterator[_Object]:
 
 
 def _rules_by_path(schemas: Sequence[Mapping[str, Any]], paths: set[str]) -> Mapping[str, list[str]]:
-    """Return the messages of the rules by the field with which they begin, without it; those of no field under the empty path."""
+    """Return the messages of the rules by the field at their beginning, without it; messages without a field have the empty path."""
     found: dict[str, list[str]] = {}
     for schema in schemas:
         for rule in schema.get("x-kubernetes-validations", ()):
@@ -121,7 +121,7 @@ def _limits(schema: Mapping[str, Any], messages: Sequence[str], *, required: boo
     if "format" in schema:
         yield f"a {schema['format']}"
     if schema.get("x-kubernetes-preserve-unknown-fields"):
-        yield "its inside is checked where it is used"
+        yield "content is checked on use"
     yield from messages
 
 
@@ -136,7 +136,7 @@ def _range(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(schema: Mapping[str, Any]) -> str:
-    return " ".join(str(schema.get("description", "As in every Kubernetes object.")).split())
+    return " ".join(str(schema.get("description", "Standard Kubernetes field.")).split())
 
 
 def _fixed_words() -> Iterator[str]:
@@ -144,7 +144,7 @@ def _fixed_words() -> Iterator[str]:
     meanings = [(f"`{type_}`", text) for type_, text in MEANINGS.items()]
     yield "## Conditions\n\nIn the order in which they are shown.\n\n" + _table(("TYPE", "TRUE MEANS"), meanings)
     annotations = [(f"`{key}`", "Workspace", text) for key, text in USER_ANNOTATIONS.items()]
-    text = 'With value `"true"`: Workspaces that name no Gateway are attached to this one.'
+    text = 'With value `"true"`: Workspaces without `gateway.parentRefs` are attached to this Gateway.'
     labels = [(f"`{key}`", "Gateway", text) for key in GATEWAY_LABELS]
     yield "## Annotations and labels that you may set\n\n" + _table(("KEY", "ON", "MEANING"), [*annotations, *labels])
 

@@ -1,6 +1,7 @@
-"""The status of a Workspace: what the controller writes, and part of the CRD.
+"""The status of a Workspace, written by the controller and part of the CRD.
 
-Plain dataclasses, because a status is made in every pass and read from every event; the CRD's schema is generated from their annotations.
+Plain dataclasses, because a status is created in every pass and parsed from every event; the CRD's schema is generated from their
+annotations.
 """
 
 from collections.abc import Mapping
@@ -30,11 +31,11 @@ class WorkloadStatus:
 
     kind: Annotated[
         str | None,
-        Field(description="Deployment or StatefulSet, as the API server classified it in a dry-run; or somebody else's kind."),
+        Field(description="Deployment, StatefulSet, or the kind of the referenced object."),
     ] = None
     name: Annotated[str | None, Field(description="Name of the Deployment, StatefulSet or referenced object.")] = None
-    replicas: Annotated[int | None, Field(description="Number of pods that are wanted.")] = None
-    ready_replicas: Annotated[int | None, Field(description="Number of pods that are ready.")] = None
+    replicas: Annotated[int | None, Field(description="Number of wanted pods.")] = None
+    ready_replicas: Annotated[int | None, Field(description="Number of ready pods.")] = None
     sizing: Annotated[str | None, Field(description="How the model was sized for the nodes, with the arithmetic.")] = None
 
 
@@ -44,61 +45,62 @@ class ChartStatus:
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
-    version: Annotated[str | None, Field(description="Version of the chart that Flux fetched.")] = None
+    version: Annotated[str | None, Field(description="Version of the fetched chart.")] = None
     digest: Annotated[str | None, Field(description="Digest of the fetched chart in its registry.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeStatus:
-    """What came of requests through the Gateway."""
+    """Result of probe requests through the Gateway."""
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
     outcome: Annotated[
         str | None,
-        Field(
-            description="Answered, Failed, or NotPossible where the controller cannot reach the Gateway or has to show who it is."
-        ),
+        Field(description="Answered, Failed, or NotPossible if the controller cannot reach the Gateway or is not authorized."),
     ] = None
-    url: Annotated[str | None, Field(description="What was asked.")] = None
-    code: Annotated[int | None, Field(description="HTTP status of the answer.")] = None
-    message: Annotated[str | None, Field(description="The answer in words, or why there was none.")] = None
+    url: Annotated[str | None, Field(description="URL of the request.")] = None
+    code: Annotated[int | None, Field(description="HTTP status code of the response.")] = None
+    message: Annotated[str | None, Field(description="Description of the response, or why there was none.")] = None
     since: Annotated[
-        str | None, Field(json_schema_extra={"format": "date-time"}, description="Since when requests come out like this.")
+        str | None, Field(json_schema_extra={"format": "date-time"}, description="Time since which probes have this result.")
     ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """How the model is reached, and by which objects."""
+    """How the model is reached, and the objects involved."""
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
-    url: Annotated[str | None, Field(description="Address of the model; /v1/chat/completions follows it.")] = None
-    urls: Annotated[tuple[str, ...], Field(description="All addresses of the model: of each Gateway, listener and host name.")] = ()
+    url: Annotated[str | None, Field(description="Base URL of the model; append /v1/chat/completions.")] = None
+    urls: Annotated[
+        tuple[str, ...], Field(description="All base URLs of the model, for each Gateway, listener and host name.")
+    ] = ()
     internal_url: Annotated[
-        str | None, Field(description="Address of the model for clients inside the cluster, by the Gateway's own Service.")
+        str | None, Field(description="Base URL for clients inside the cluster, through the Service of the Gateway.")
     ] = None
-    model_names: Annotated[tuple[str, ...], Field(description="Names to put into a request's model field.")] = ()
+    model_names: Annotated[tuple[str, ...], Field(description="Model names for the model field of requests.")] = ()
     gateways: Annotated[tuple[str, ...], Field(description="Gateways that the route is attached to, as namespace/name.")] = ()
-    route: Annotated[str | None, Field(description="Name of the HTTPRoute that leads to the model.")] = None
-    pool: Annotated[str | None, Field(description="Name of the InferencePool that the route leads to.")] = None
+    route: Annotated[str | None, Field(description="Name of the HTTPRoute of the model.")] = None
+    pool: Annotated[str | None, Field(description="Name of the InferencePool of the route.")] = None
     companion: Annotated[
         str | None,
-        Field(description="Object that the Gateway's class needs beside the pool, as Kind/name, such as kthena's ModelServer."),
+        Field(description="Additional object that the GatewayClass needs, as Kind/name, such as the ModelServer of kthena."),
     ] = None
     endpoint_picker: Annotated[str | None, Field(description="Name of the endpoint picker's Deployment.")] = None
     objectives: Annotated[
-        tuple[str, ...], Field(description="InferenceObjectives that requests can name in x-gateway-inference-objective.")
+        tuple[str, ...],
+        Field(description="InferenceObjectives that requests can select with the header x-gateway-inference-objective."),
     ] = ()
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
     body_based_routing: Annotated[
         bool | None,
         Field(
-            description="Whether the model's name in a request's body is enough to reach it; tried where gateway.match.header is set."
+            description="Whether the model name in the request body is enough to reach the model; probed if gateway.match.header is set."
         ),
     ] = None
-    last_probe: Annotated[ProbeStatus | None, Field(description="What came of requests through the Gateway.")] = None
+    last_probe: Annotated[ProbeStatus | None, Field(description="Result of probe requests through the Gateway.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +109,29 @@ class WorkspaceStatus:
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
-    observed_generation: Annotated[int | None, Field(description="Generation of the Workspace that the status speaks of.")] = None
+    observed_generation: Annotated[int | None, Field(description="Generation of the Workspace that the status is for.")] = None
     target_node_count: Annotated[int | None, Field(description="Number of nodes that the model needs.")] = None
-    worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes that run pods of the model server.")] = ()
-    workload: Annotated[WorkloadStatus | None, Field(description="The model server, or what somebody else deploys.")] = None
-    gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and by which objects.")] = None
+    worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes of the model server's pods.")] = ()
+    workload: Annotated[WorkloadStatus | None, Field(description="The model server.")] = None
+    gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and the objects involved.")] = None
     conditions: Annotated[
-        tuple[Condition, ...], Field(description="The links of the chain and their summaries.", json_schema_extra=_CONDITION_LIST)
+        tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
 
     def as_object(self) -> dict[str, Any]:
-        """Return the status as it stands in the object; what is not known is left out."""
+        """Return the status as JSON, without unknown fields."""
         document: dict[str, Any] = _plain(self)
         return document
 
 
 def parse_status(raw: object) -> WorkspaceStatus:
-    """Return the status in `raw`, without the conditions of others; what is unreadable is left out, and will be written anew."""
+    """Return the status in `raw`, without conditions of others; unreadable parts are left out, and will be written again."""
     if not isinstance(raw, Mapping):
         return WorkspaceStatus()
     gateway = raw.get("gateway")
     return WorkspaceStatus(
-        observed_generation=raw.get("observedGeneration"),
-        target_node_count=raw.get("targetNodeCount"),
+        observed_generation=_number(raw.get("observedGeneration")),
+        target_node_count=_number(raw.get("targetNodeCount")),
         worker_nodes=_texts(raw.get("workerNodes")),
         workload=_part(WorkloadStatus, raw.get("workload")),
         gateway=_gateway(gateway) if isinstance(gateway, Mapping) else None,
@@ -139,18 +141,18 @@ def parse_status(raw: object) -> WorkspaceStatus:
 
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
     return GatewayStatus(
-        url=raw.get("url"),
+        url=_text(raw.get("url")),
         urls=_texts(raw.get("urls")),
-        internal_url=raw.get("internalUrl"),
+        internal_url=_text(raw.get("internalUrl")),
         model_names=_texts(raw.get("modelNames")),
         gateways=_texts(raw.get("gateways")),
-        route=raw.get("route"),
-        pool=raw.get("pool"),
-        companion=raw.get("companion"),
-        endpoint_picker=raw.get("endpointPicker"),
+        route=_text(raw.get("route")),
+        pool=_text(raw.get("pool")),
+        companion=_text(raw.get("companion")),
+        endpoint_picker=_text(raw.get("endpointPicker")),
         objectives=_texts(raw.get("objectives")),
         chart=_part(ChartStatus, raw.get("chart")),
-        body_based_routing=raw.get("bodyBasedRouting"),
+        body_based_routing=flag if isinstance(flag := raw.get("bodyBasedRouting"), bool) else None,
         last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
 
@@ -159,11 +161,23 @@ def _part(type_: type[PartT], raw: object) -> PartT | None:
     """Return a part of the status whose fields are all plain values."""
     if not isinstance(raw, Mapping):
         return None
-    return type_(**{name: raw.get(alias) for name, alias in _ALIASES[type_]})
+    return type_(**{name: _scalar(raw.get(alias)) for name, alias in _ALIASES[type_]})
 
 
 def _texts(raw: object) -> tuple[str, ...]:
-    return tuple(raw) if isinstance(raw, list) else ()
+    return tuple(entry for entry in raw if isinstance(entry, str)) if isinstance(raw, list) else ()
+
+
+def _text(raw: object) -> str | None:
+    return raw if isinstance(raw, str) else None
+
+
+def _number(raw: object) -> int | None:
+    return raw if isinstance(raw, int) else None
+
+
+def _scalar(raw: object) -> str | int | None:
+    return raw if isinstance(raw, str | int) else None
 
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {

@@ -1,7 +1,7 @@
-"""The Workspace as typed models: the CRD is generated from them, and every spec is read through them.
+"""The Workspace as typed models: the CRD is generated from them, and every spec is parsed with them.
 
 Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests apply unchanged; `gateway` is ours. There is no `spec`:
-`resource`, `inference`, `tuning` and `gateway` stand at the top.
+`resource`, `inference`, `tuning` and `gateway` are top-level fields.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
+from workspace_ctrl.api.limits import check_values
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.picker import Chart, EndpointPicker
 
@@ -22,16 +23,16 @@ class LabelSelectorRequirement(ApiModel):
     """One expression of a label selector."""
 
     key: str = Field(max_length=316, description="Label key that the selector applies to.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How the label relates to the values.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="Operator of the requirement.")
     values: list[str] | None = Field(default=None, max_length=64, description="Values for In and NotIn.")
 
 
 class LabelSelector(ApiModel):
     """Selects objects by their labels."""
 
-    match_labels: dict[str, str] | None = Field(default=None, description="Labels that a node must have, with these values.")
+    match_labels: dict[str, str] | None = Field(default=None, description="Labels that a node must have.")
     match_expressions: list[LabelSelectorRequirement] | None = Field(
-        default=None, max_length=32, description="Requirements on labels that a node must meet, all of them."
+        default=None, max_length=32, description="Requirements that the labels of a node must meet."
     )
 
 
@@ -42,17 +43,17 @@ class Resource(ApiModel):
         default=1,
         ge=1,
         le=10_000,
-        description="Number of nodes: of pods with a template, and where the size of model or GPUs is not known; otherwise computed.",
+        description="Number of pods with a template; number of nodes if the size of model or GPUs is not known; otherwise computed.",
     )
     instance_type: str | None = Field(
         default=None,
         max_length=128,
-        description="Instance type of the nodes, such as Standard_NC24ads_A100_v4; the model is sized for it. Without one, for the GPUs "
-        "that the labels of the matching nodes tell (nvidia.com/gpu.product, .memory, .count).",
+        description="Instance type of the nodes, such as Standard_NC24ads_A100_v4, for which the model is sized. Default: the GPUs in the "
+        "labels of the matching nodes (nvidia.com/gpu.product, .memory, .count).",
     )
-    label_selector: LabelSelector = Field(description="Labels of the nodes that may serve the model.")
+    label_selector: LabelSelector = Field(description="Selects the nodes that may serve the model.")
     preferred_nodes: list[str] | None = Field(
-        default=None, max_length=256, description="Names of nodes to prefer; each must also match labelSelector."
+        default=None, max_length=256, description="Names of preferred nodes; each must also match labelSelector."
     )
 
     model_config = ConfigDict(
@@ -74,17 +75,19 @@ class ParentRef(ApiModel):
     """A Gateway, or one listener of it."""
 
     name: str = Field(min_length=1, max_length=253, description="Name of the Gateway.")
-    namespace: str | None = Field(default=None, max_length=63, description="Namespace of the Gateway; default: the Workspace's.")
+    namespace: str | None = Field(
+        default=None, max_length=63, description="Namespace of the Gateway. Default: that of the Workspace."
+    )
     section_name: str | None = Field(
-        default=None, max_length=253, description="Name of the listener; default: all that admit the route."
+        default=None, max_length=253, description="Name of the listener. Default: all that accept the route."
     )
 
 
 class GatewaySpec(ApiModel):
-    """How the model is reached from outside."""
+    """How the model is reached through a Gateway."""
 
     enabled: bool = Field(
-        default=True, description="Whether the model is attached to a Gateway at all; `false` leaves the model server alone."
+        default=True, description="Whether the model is attached to a Gateway; `false` leaves only the model server."
     )
     parent_refs: list[ParentRef] | None = Field(
         default=None,
@@ -93,33 +96,33 @@ class GatewaySpec(ApiModel):
         "kaito.sh/inference-gateway=true, else the only one in the cluster.",
     )
     hostnames: list[Hostname] | None = Field(
-        default=None, max_length=16, description="Host names under which the model is reached. Default: those of the listeners."
+        default=None, max_length=16, description="Host names of the model. Default: those of the listeners."
     )
-    match: Match | None = Field(default=None, description="Which requests are the model's. Default: those under its path.")
+    match: Match | None = Field(default=None, description="Which requests are routed to the model. Default: those under its path.")
     model_name: str | None = Field(
         default=None,
         min_length=1,
         max_length=253,
         pattern=r"^[!-~]+$",
-        description="Name by which requests ask for the model. Default: the preset's, else what the model server calls itself.",
+        description="Model name that requests use. Default: that of the preset, else the one that the model server reports.",
     )
     timeout: str | None = Field(
         default=None,
         max_length=32,
         pattern=TIMEOUT_PATTERN,
         json_schema_extra={"nullable": True},
-        description="Longest answer, such as 300s; 0s for no limit; null, or `none` where tools drop null, to leave it to the Gateway. "
+        description="Request timeout, such as 300s; 0s for no limit; null, or `none` for tools that drop null, for the Gateway's default. "
         "Default: the controller's setting.",
     )
     http_route_ref: HTTPRouteReference | None = Field(
         default=None,
-        description="An HTTPRoute of your own that leads to the pool, instead of ours: checked, never written. Its Gateways, host names "
-        "and matches are used.",
+        description="An existing HTTPRoute to use instead of a generated one; it must route to the pool and is never modified. Its "
+        "Gateways, host names and matches are used.",
     )
     pool: Pool | None = Field(default=None, description="The InferencePool behind the route.")
     endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
     objectives: list[Objective] | None = Field(
-        default=None, max_length=16, description="Priorities that requests can name, at most 16, each with its own name."
+        default=None, max_length=16, description="Priorities that requests can select, at most 16, with unique names."
     )
     chart: Chart | None = Field(
         default=None, description="The chart that installs pool and endpoint picker. Default: the controller's setting."
@@ -128,18 +131,18 @@ class GatewaySpec(ApiModel):
         default=None,
         min_length=1,
         max_length=253,
-        description="ServiceAccount in the Workspace's namespace with whose rights Flux installs the chart; default: Flux's own.",
+        description="ServiceAccount in the Workspace's namespace that Flux uses to install the chart. Default: Flux's own.",
     )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
                 "!has(self.httpRouteRef) || !(has(self.parentRefs) || has(self.hostnames) || has(self.match) || has(self.timeout))",
-                "gateway.httpRouteRef takes the place of parentRefs, hostnames, match and timeout; remove those",
+                "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, match and timeout; remove those",
             ),
             (
                 "!has(self.objectives) || self.objectives.all(one, self.objectives.exists_one(other, other.name == one.name))",
-                "gateway.objectives need names of their own; rename one of those that share a name",
+                "gateway.objectives need unique names; rename the duplicates",
             ),
         )
     )
@@ -147,41 +150,37 @@ class GatewaySpec(ApiModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_no_timeout(cls, given: object) -> object:
-        """Keep a timeout of null apart from one that is not given."""
+        """Distinguish a timeout of null from a missing one."""
         if isinstance(given, Mapping) and "timeout" in given and given["timeout"] is None:
             return {**given, "timeout": NO_TIMEOUT}
         return given
 
     @property
     def pool_ref(self) -> str:
-        """Name of somebody else's pool; empty where ours is installed."""
+        """Name of the referenced pool; empty if there is none."""
         return self.pool.ref.name if self.pool is not None and self.pool.ref is not None else ""
 
 
 class Tuning(ApiModel):
-    """Fine-tuning, as KAITO knows it: accepted by the schema, so that its manifests are stored; not run here."""
+    """KAITO's fine-tuning: part of the schema, so that its manifests can be applied, but not supported."""
 
     preset: dict[str, Any] | None = Field(default=None, description="The model to tune.", json_schema_extra=PRESERVE)
     method: str | None = Field(default=None, max_length=32, description="Method of tuning: lora or qlora.")
     config: str | None = Field(default=None, max_length=253, description="ConfigMap with settings of the tuning.")
-    input: dict[str, Any] | None = Field(
-        default=None, description="Where the training data is read from.", json_schema_extra=PRESERVE
-    )
-    output: dict[str, Any] | None = Field(default=None, description="Where the result is written to.", json_schema_extra=PRESERVE)
+    input: dict[str, Any] | None = Field(default=None, description="Source of the training data.", json_schema_extra=PRESERVE)
+    output: dict[str, Any] | None = Field(default=None, description="Destination of the result.", json_schema_extra=PRESERVE)
 
 
 class Workspace(ApiModel):
-    """A model to serve: on which nodes, from which model, behind which Gateway."""
+    """Serves a model on GPU nodes and routes requests to it through a Gateway."""
 
     resource: Resource | None = Field(default=None, description="The nodes that serve the model; not used with workloadRef.")
-    inference: Inference | None = Field(
-        default=None, description="The model to serve: by a preset, by a pod template, or by pods of somebody else."
-    )
+    inference: Inference | None = Field(default=None, description="The model to serve: a preset, a pod template, or existing pods.")
     tuning: Tuning | None = Field(
         default=None,
-        description="Fine-tuning, as KAITO knows it. Accepted by the schema; this controller does not run it and says so in the status.",
+        description="KAITO's fine-tuning. Part of the schema, but not supported; the status says so.",
     )
-    gateway: GatewaySpec | None = Field(default=None, description="How the model is reached from outside.")
+    gateway: GatewaySpec | None = Field(default=None, description="How the model is reached through a Gateway.")
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -195,7 +194,7 @@ class Workspace(ApiModel):
             ),
             (
                 "has(self.resource) || (has(self.inference) && has(self.inference.workloadRef))",
-                "resource is missing; name the nodes with resource.labelSelector",
+                "resource is required; select the nodes with resource.labelSelector",
             ),
             (f"self.metadata.name.matches('{WORKSPACE_NAME_PATTERN}')", f"metadata.name {WORKSPACE_NAME_RULE}"),
         )
@@ -205,13 +204,14 @@ class Workspace(ApiModel):
 def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     """Return the Workspace in `raw`, the top-level fields as JSON.
 
-    The rules of the CRD are checked here again: the object may have been stored under an older or another CRD.
+    The rules of the CRD are checked here again, because the object may have been stored with an older or different CRD.
 
     Raises:
-        SpecError: a field has the wrong shape, or two fields contradict each other.
+        SpecError: a field has the wrong type, or two fields contradict each other.
     """
     if not is_valid(name):
         raise SpecError("metadata.name", WORKSPACE_NAME_RULE)
+    check_values(raw)
     try:
         workspace = Workspace.model_validate(dict(raw))
     except ValidationError as error:
@@ -224,32 +224,32 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     if workspace.gateway is not None:
         _check_gateway(workspace.gateway)
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
-        raise SpecError("resource", "is missing", "name the nodes with resource.labelSelector")
+        raise SpecError("resource", "is required", "select the nodes with resource.labelSelector")
     return workspace
 
 
 def _check_gateway(gateway: GatewaySpec) -> None:
     replaced = (gateway.parent_refs, gateway.hostnames, gateway.match, gateway.timeout)
     if gateway.http_route_ref is not None and any(field is not None for field in replaced):
-        problem = "takes the place of parentRefs, hostnames, match and timeout"
+        problem = "cannot be combined with parentRefs, hostnames, match and timeout"
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
     names = [objective.name for objective in gateway.objectives or ()]
     if len(set(names)) != len(names):
-        raise SpecError("gateway.objectives", "need names of their own", "rename one of those that share a name")
+        raise SpecError("gateway.objectives", "need unique names", "rename the duplicates")
 
 
 def _check_inference(inference: Inference) -> None:
     if len(inference.sources) != 1:
         problem = "needs exactly one of preset, template and workloadRef"
-        raise SpecError("inference", problem, "give one, and remove the others")
+        raise SpecError("inference", problem, "set one, and remove the others")
     names = [adapter.source.name for adapter in inference.adapters or ()]
     if len(set(names)) != len(names):
-        raise SpecError("inference.adapters", "need names of their own", "rename one of those that share a name")
+        raise SpecError("inference.adapters", "need unique names", "rename the duplicates")
     volume, path = inference.weights_volume, "inference.weightsVolume"
     if volume is not None and inference.preset is None:
-        raise SpecError(path, "belongs to a preset", "remove it, and mount a volume in the template")
+        raise SpecError(path, "needs a preset", "remove it, or mount a volume in the template")
     if volume is not None and volume.claim_name is not None and (volume.storage_class_name, volume.size) != (None, None):
-        raise SpecError(path, "takes either claimName, or storageClassName and size", "remove the other")
+        raise SpecError(path, "allows either claimName, or storageClassName and size", "remove the other")
     if inference.workload_ref is not None:
         _check_workload_ref(inference.workload_ref)
 
@@ -259,8 +259,8 @@ def _check_workload_ref(reference: WorkloadRef) -> None:
     if (reference.kind is None) != (reference.name is None):
         raise SpecError(path, "needs kind and name together", "add the one that is missing")
     if reference.kind is None and not (reference.selector and reference.target_port):
-        remedy = "give kind and name of an object, or selector and targetPort"
-        raise SpecError(path, "does not say which pods", remedy)
+        remedy = "set kind and name of an object, or selector and targetPort"
+        raise SpecError(path, "selects no pods", remedy)
     wrong = wrong_label(reference.selector or {})
     if wrong:
-        raise SpecError(f"{path}.selector", f"has {wrong!r}, which is no label", "write labels that the pods have")
+        raise SpecError(f"{path}.selector", f"contains {wrong!r}, which is not a valid label", "set labels of the pods")

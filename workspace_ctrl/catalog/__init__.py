@@ -1,1 +1,1 @@
-"""What is known beforehand, as data: models, instance types, chart layouts, gateway classes."""
+"""Built-in data: models, instance types, chart layouts, gateway classes."""

@@ -8,57 +8,57 @@ from typing import Any, Literal
 from workspace_ctrl.catalog.loading import Row, load
 
 Path = tuple[str, ...]
-"""Of a value: its keys from the outside in; a user's key may hold dots."""
+"""Path of a value as a list of keys, because a user's key may contain dots."""
 
 
 class UnknownChartError(Exception):
-    """A chart version whose values nobody has checked, or that does harm."""
+    """A chart version whose values layout is not known, or that must not be used."""
 
 
 class Flags(Row):
-    """How a chart takes flags of the endpoint picker."""
+    """How a chart passes flags to the endpoint picker."""
 
     path: str
     form: Literal["list", "map"]
-    """Of {name, value}, or from name to value."""
+    """A list of {name, value}, or a map from name to value."""
     booleans: bool
-    """Whether true and false reach the endpoint picker: as two arguments, `--flag` and `false`, they switch it on."""
+    """Whether booleans work. If a chart passes two arguments, `--flag` and `false`, the flag is switched on."""
 
 
 class Trap(Row):
-    """A value that the chart takes without a word and that does not do what it says."""
+    """A value that the chart accepts without an error, but that does not have the expected effect."""
 
     path: str
     reason: str
-    """Completes the sentence "<path> ...", with the way out."""
+    """Completes the sentence "<path> ...", with the remedy."""
     unless: str = ""
-    """The value that does no harm."""
+    """The harmless value."""
 
 
 class ChartLayout(Row):
-    """Where the values of one chart take our decisions."""
+    """Where one chart takes our decisions in its values."""
 
     name: str
     versions: str
     """Range such as ">=1.5,<1.6"."""
     refused: str = ""
-    """Why these versions are not installed; empty where they are."""
+    """Why these versions are not supported; empty if they are."""
     values: Mapping[str, str]
     """Decision → dotted path in the chart's values."""
     flags: Flags
     traps: tuple[Trap, ...] = ()
     cluster_role: Literal["always", "monitoring"]
-    """When the chart makes a ClusterRole: always, or with monitoring by Prometheus."""
+    """When the chart creates a ClusterRole: always, or only with Prometheus monitoring."""
     picker_container: str = ""
-    """Name of the endpoint picker's container; empty where it is not known."""
+    """Name of the endpoint picker's container; empty if it is not known."""
 
     def place(self, decision: str) -> Path | None:
-        """Return where the chart takes `decision`; None where it does not."""
+        """Return the path of `decision` in the chart's values; None if the chart does not support it."""
         found = self.values.get(decision)
         return tuple(found.split(".")) if found is not None else None
 
     def values_for(self, decisions: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the chart's values for `decisions`; those that are None, or that the chart does not take, are left to the chart."""
+        """Return the chart's values for `decisions`, without those that are None or that the chart does not support."""
         result: dict[str, Any] = {}
         for decision, value in decisions.items():
             path = self.place(decision)
@@ -67,7 +67,7 @@ class ChartLayout(Row):
         return result
 
     def covers(self, version: tuple[int, ...]) -> bool:
-        """Whether the layout is that of `version`, (major, minor, patch)."""
+        """Whether the layout applies to `version`, (major, minor, patch)."""
         return all(_holds(version, bound) for bound in self.versions.split(","))
 
 
@@ -75,19 +75,19 @@ def find_layout(name: str, version: str) -> ChartLayout:
     """Return the layout of the chart `name` in `version`, such as `v1.5.0`.
 
     Raises:
-        UnknownChartError: no row covers it, or its row refuses it; the message lists those that can be used.
+        UnknownChartError: no row covers it, or its row rejects it; the message lists the supported versions.
     """
     layout = known_layout(name, version)
     if layout is None:
-        raise UnknownChartError(f"the values of chart {name} {version} are not known; set one of: {_usable()}")
+        raise UnknownChartError(f"chart {name} {version} is not supported; supported versions: {_usable()}")
     if layout.refused:
-        raise UnknownChartError(f"chart {name} {version} is not used: {layout.refused}")
+        raise UnknownChartError(f"chart {name} {version} is not supported: {layout.refused}")
     return layout
 
 
 @lru_cache
 def known_layout(name: str, version: str) -> ChartLayout | None:
-    """Return the row of a chart's version, one that is refused included; None where there is none."""
+    """Return the row of a chart's version, even if it rejects the version; None if there is none."""
     number = _parse(version)
     rows = (layout for layout in chart_layouts() if layout.name == name)
     return next((layout for layout in rows if number is not None and layout.covers(number)), None)
@@ -115,7 +115,7 @@ def _holds(version: tuple[int, ...], bound: str) -> bool:
 
 
 def put(tree: dict[str, Any], path: Path, value: object) -> None:
-    """Set the value at `path`; what stands in the way and is no mapping goes."""
+    """Set the value at `path`; a parent that is not a mapping is replaced."""
     for part in path[:-1]:
         child = tree.get(part)
         if not isinstance(child, dict):
@@ -125,14 +125,14 @@ def put(tree: dict[str, Any], path: Path, value: object) -> None:
 
 
 def value_at(tree: object, path: Path) -> Any:  # noqa: ANN401
-    """Return the value at `path`, or None where there is none."""
+    """Return the value at `path`, or None if there is none."""
     for part in path:
         tree = tree.get(part) if isinstance(tree, Mapping) else None
     return tree
 
 
 def leaves(tree: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield every value that is no mapping, or an empty one, with its path."""
+    """Yield every value that is not a mapping, or an empty one, with its path."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, (*path, str(key)))

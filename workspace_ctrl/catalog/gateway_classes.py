@@ -1,4 +1,4 @@
-"""What each Gateway implementation needs of us."""
+"""Special requirements of each Gateway implementation."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -10,30 +10,30 @@ NO_PROVIDER: Final = "none"
 
 
 class GatewayClassProfile(Row):
-    """The needs of one implementation; the defaults are what the Gateway API and its inference extension promise."""
+    """The requirements of one implementation; the defaults are the behaviour that the Gateway API and its inference extension specify."""
 
     controller: str
     """`spec.controllerName` of its GatewayClass."""
     title: str
-    """Name for people."""
+    """Display name."""
     is_known: bool = True
     chart_provider: str = NO_PROVIDER
     """`provider.name` of the charts `inferencepool` and `body-based-routing`."""
-    body_router_remedy: str = "install a body-based router of your own, and lead the Gateway's requests through it"
-    """What to do so that requests are led by their body, where the chart `body-based-routing` has no provider for it."""
+    body_router_remedy: str = "install a body-based router of your own, and attach it to the Gateway"
+    """How to get routing by the request body, if the chart `body-based-routing` has no provider for the implementation."""
     writes_status: bool = True
-    """Whether it says in the status of Gateway, HTTPRoute and InferencePool what it made of them."""
+    """Whether it writes the status of Gateway, HTTPRoute and InferencePool."""
     takes_headers: bool = True
-    """Whether it knows rules that match by headers; one that does not skips them."""
+    """Whether it supports header matches; if not, it ignores these rules."""
     ignores: tuple[str, ...] = ()
-    """Parts of our objects that have no effect with it, in words for people."""
+    """Display names of the parts of our objects that it ignores."""
     lists_models: bool = True
-    """Whether it leads `GET /v1/models` to the model server; one that does not is probed by a completion."""
+    """Whether it forwards `GET /v1/models` to the model server; if not, it is probed with a completion."""
     service: str = ""
-    """Name of the Service, beside the Gateway, by which one is reached that tells no address; empty where there is none."""
+    """Name of the Service in the Gateway's namespace to use if the Gateway reports no address; empty if there is none."""
     service_port: int = 80
     companion: Literal["", "ModelServer"] = ""
-    """Kind of an object that it needs beside the pool."""
+    """Kind of an object that it needs in addition to the pool."""
 
 
 @cache
@@ -43,12 +43,12 @@ def gateway_classes() -> Mapping[str, GatewayClassProfile]:
 
 
 def find_profile(controller: str | None) -> GatewayClassProfile:
-    """Return the profile for a controllerName; an unknown one, or None, gets standard behaviour."""
+    """Return the profile for a controllerName; standard behaviour if it is unknown or None."""
     name = controller or ""
     return gateway_classes().get(name) or GatewayClassProfile(controller=name, title="unknown class", is_known=False)
 
 
 def chart_provider(controllers: Iterable[str]) -> str:
-    """Return `provider.name` of the chart for Gateways of these controllers: that of the first which needs one."""
+    """Return the chart's `provider.name` for Gateways of these controllers: that of the first one that needs it."""
     providers = [find_profile(controller).chart_provider for controller in controllers]
     return next((provider for provider in providers if provider != NO_PROVIDER), NO_PROVIDER)

@@ -1,4 +1,4 @@
-"""GPUs: their memory and abilities, by name and by the labels that GPU feature discovery puts on nodes."""
+"""GPUs: their memory and capabilities, by name and by the node labels of GPU feature discovery."""
 
 import re
 from collections.abc import Mapping
@@ -17,24 +17,24 @@ class Gpu(Row):
     name: str
     memory_gib: float = Field(gt=0, le=1e6, allow_inf_nan=False)
     compute_capability: float
-    """NVIDIA's number for what the GPU can do, such as 8.0 for Ampere."""
+    """NVIDIA's compute capability, such as 8.0 for Ampere."""
     products: tuple[str, ...] = ()
     """Values of the node label `nvidia.com/gpu.product`."""
 
 
 class NodeGpus(Row):
-    """The GPUs of one node, as sizing sees them."""
+    """The GPUs of one node, for the sizing."""
 
     name: str
-    """What the nodes are called in messages: an instance type, or what their labels say."""
+    """Name of the nodes in messages: an instance type, or a text from their labels."""
     gpu: str
     """Name of the GPU."""
     gpus: int = Field(gt=0)
-    """How many of them a pod on this node can use together."""
+    """Number of GPUs that a pod on this node can use together."""
     gpu_memory_gib: float = Field(gt=0, le=1e6, allow_inf_nan=False)
     """Memory of each in GiB."""
     compute_capability: float | None = None
-    """None where it is not known."""
+    """None if it is not known."""
 
     @property
     def memory_gib(self) -> float:
@@ -54,9 +54,9 @@ def _by_product() -> Mapping[str, Gpu]:
 
 
 def gpus_from_labels(labels: Mapping[str, str]) -> NodeGpus | None:
-    """Return the GPUs that a node's labels (`nvidia.com/gpu.*`) tell of; None where they do not tell the memory.
+    """Return the GPUs in a node's labels (`nvidia.com/gpu.*`); None if the labels do not contain the memory.
 
-    Of GPUs that are shared between pods or cut into parts (MIG) a pod gets one: tensor parallelism does not work across them.
+    If GPUs are shared between pods or partitioned (MIG), a pod gets one, because tensor parallelism does not work across them.
     """
     label = labels.get("nvidia.com/gpu.product", "")
     product = label.removesuffix("-SHARED").partition("-MIG-")[0]

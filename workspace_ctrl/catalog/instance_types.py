@@ -3,17 +3,19 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus
 from workspace_ctrl.catalog.loading import Row, load, suggestion
 
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
-"""What KAITO v0.7 fills in where a Workspace names none."""
+"""KAITO v0.7's default for a Workspace without an instance type."""
 
-_PATH = "resource.instanceType"
+INSTANCE_TYPE_FIELD: Final = "resource.instanceType"
+"""Path of the field in a Workspace."""
 _PLACEHOLDER = re.compile(r"[<>]")
-"""What examples write where users are to write their own."""
+"""Placeholder in examples."""
 
 
 class InstanceType(NodeGpus):
@@ -51,9 +53,7 @@ def find_instance_type(name: str) -> InstanceType:
     if name in known:
         return known[name]
     if _PLACEHOLDER.search(name):
-        remedy = (
-            "put the instance type of your nodes there, or leave it out where their labels (nvidia.com/gpu.product) tell the GPUs"
-        )
-        raise SpecError(_PATH, f"{name!r} is a placeholder", remedy)
-    remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists those that are")
-    raise SpecError(_PATH, f"{name!r} is not known", remedy)
+        remedy = "set the instance type of your nodes, or remove it if your nodes have GPU labels (nvidia.com/gpu.product)"
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{name!r} is a placeholder", remedy)
+    remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists the known ones")
+    raise SpecError(INSTANCE_TYPE_FIELD, f"{name!r} is not known", remedy)

@@ -1,4 +1,4 @@
-"""Reads the catalog's data files into typed rows."""
+"""Loads the data files of the catalog as typed rows."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,24 +9,24 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 _TELLING = 4
-"""Letters from which on the beginning of a name tells something."""
+"""Minimum length of a prefix for suggestions."""
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times faster where PyYAML was built with libyaml."""
+"""Ten times faster if PyYAML was built with libyaml."""
 RowT = TypeVar("RowT", bound="Row")
 
 
 class Row(BaseModel):
-    """One row of a data file: frozen, and unknown keys are an error, because they are misspelt ones."""
+    """One row of a data file: frozen; unknown keys are an error, to detect typos."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
-    """Return the remedy for an unknown `name`: the first of `known` that begins so, else the closest one, else `otherwise`.
+    """Return the remedy for an unknown `name`: the first of `known` with that prefix, else the closest one, else `otherwise`.
 
     Only letters and digits count. `cutoff` says how close is close: 1 is the same, 0 anything.
     """
-    spelling = {_letters(entry): entry for entry in reversed(list(known))}  # of two alike, the first
+    spelling = {_letters(entry): entry for entry in reversed(list(known))}  # the first of equal spellings wins
     asked = _letters(name)
     longer = [key for key in reversed(spelling) if len(asked) >= _TELLING and key.startswith(asked)]
     close = longer or get_close_matches(asked, spelling, n=1, cutoff=cutoff)

@@ -1,4 +1,4 @@
-"""Reads all of the catalog at once, before anything waits for it."""
+"""Loads the whole catalog at the start of the process."""
 
 from workspace_ctrl.catalog.charts import chart_layouts
 from workspace_ctrl.catalog.gateway_classes import gateway_classes
@@ -8,6 +8,6 @@ from workspace_ctrl.catalog.presets import presets
 
 
 def preload() -> None:
-    """Read every data file, which would otherwise hold up the event loop when the first Workspace asks; they stay in memory."""
+    """Load every data file, so that the first Workspace does not block the event loop; they stay in memory."""
     for read in (presets, instance_types, gpus, chart_layouts, gateway_classes):
         read()

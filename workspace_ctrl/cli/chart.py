@@ -1,4 +1,4 @@
-"""`workspace-ctrl chart check`: whether a chart is as its layout says, asked of Helm."""
+"""`workspace-ctrl chart check`: checks with Helm whether a chart matches its layout."""
 
 import asyncio
 import json
@@ -11,41 +11,46 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.controller.helm import Report, look_at, look_at_file, words
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, look_at_file, words
 from workspace_ctrl.records.charts import ChartId
 
 
 @click.group("chart")
 def chart_command() -> None:
-    """Look at charts that install pool and endpoint picker."""
+    """Check charts that install pool and endpoint picker."""
 
 
 @chart_command.command("check")
 @click.argument("reference", metavar="REF")
 @click.option("--version", help="Version of the chart.  [default: that in REF or in Chart.yaml]")
-@click.option("--insecure", is_flag=True, help="Fetch the chart over plain HTTP (registries of tests and demos).")
+@click.option("--insecure", is_flag=True, help="Fetch the chart over plain HTTP, for registries in tests and demos.")
 @click.option(
-    "--layout", default="", metavar="CHART", help="The known chart whose values it takes.  [default: the chart's own name]"
+    "--layout",
+    default="",
+    metavar="CHART",
+    help="Supported chart with the same values, for forks.  [default: the chart's own name]",
 )
-@click.option("--helm", default="helm", show_default=True, help="The helm program.")
+@click.option("--helm", default="helm", show_default=True, help="Path of the helm binary.")
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format.")
 def check_command(*, reference: str, version: str | None, insecure: bool, layout: str, helm: str, output: str) -> None:
-    """Check that a chart reads every value that would be set, and makes the objects that are counted on.
+    """Check that a chart supports every value that the controller sets, and creates the objects that it expects.
 
-    REF is oci://REGISTRY/PATH/CHART[:VERSION], a folder, or a packed chart; nothing is installed.
-    Exit code: 0 when all checks hold, 1 when one does not, 2 on wrong usage or an unknown version.
+    REF is oci://REGISTRY/PATH/CHART[:VERSION], a directory, or a packaged chart; nothing is installed.
+    Exit code: 0 if all checks pass, 1 if one fails, 2 on wrong usage or an unsupported version.
     """
     if not reference.startswith("oci://") and not Path(reference).exists():
-        raise click.UsageError(f"{reference} is not there; name a folder, a packed chart, or an address that begins with oci://")
+        raise click.UsageError(f"{reference} not found; set a directory, a packaged chart, or a URL that begins with oci://")
     program = shutil.which(helm)
     if program is None:
-        raise click.UsageError(f"{helm} is not there; install Helm (https://helm.sh/docs/intro/install), or name it with --helm")
+        raise click.UsageError(f"{helm} not found; install Helm (https://helm.sh/docs/intro/install), or set its path with --helm")
     chart = ChartId(reference, version or "", layout=layout, insecure=insecure)
     is_remote = reference.startswith("oci://")
     try:
         report = asyncio.run(look_at(program, chart) if is_remote else look_at_file(program, reference, version or "", layout))
     except HelmError as error:
-        raise click.ClickException(f"{reference}: Helm says: {words(error)}") from None
+        raise click.ClickException(f"{reference}: Helm failed: {words(error)}") from None
+    except ChartUnreadableError as error:
+        raise click.ClickException(f"{reference} cannot be used: {words(error)}") from None
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
     _print_json(report) if output == "json" else _print_lines(report)
@@ -68,4 +73,4 @@ def _print_lines(report: Report) -> None:
     for check in report.checks:
         click.secho(f"✔ {check.name}" if check.holds else f"✘ {check.name}: {check.found}", fg="green" if check.holds else "red")
     if report.refused:
-        click.secho(f"This version is not used: {report.refused}", fg="red")
+        click.secho(f"This version is not supported: {report.refused}", fg="red")

@@ -1,4 +1,4 @@
-"""Options by which commands reach the API server."""
+"""Options for the connection to the API server."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,21 +13,21 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 def connection_options(function: FunctionT) -> FunctionT:
     """Add --kubeconfig and --context to a command."""
-    context = click.option("--context", help="Context of the kubeconfig.  [default: its current one]")
+    context = click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
     kubeconfig = click.option(
         "--kubeconfig",
         envvar="KUBECONFIG",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File that says how to reach the cluster.  [default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount]",
+        help="Path of the kubeconfig.  [default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount]",
     )
     return kubeconfig(context(function))
 
 
 def configuration_of(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN401
-    """Return how to reach the cluster.
+    """Return the connection settings of the cluster.
 
     Raises:
-        click.ClickException: nothing readable says so; exit code 1.
+        click.ClickException: there are none, or they are not readable; exit code 1.
     """
     try:
         return load_configuration(kubeconfig, context)

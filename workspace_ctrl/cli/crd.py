@@ -14,7 +14,7 @@ from workspace_ctrl.cli.printing import to_yaml
     type=click.Choice(["yaml", "markdown"]),
     default="yaml",
     show_default=True,
-    help="The CRD itself, or the reference of its fields.",
+    help="Print the CRD as YAML, or the reference of its fields as Markdown.",
 )
 def crd_command(*, output: str) -> None:
     """Print the CustomResourceDefinition of the Workspace.

@@ -1,4 +1,4 @@
-"""What a person wants to know of a planned object, in a few words."""
+"""A short summary of a planned object."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def facts(manifest: _Json) -> Facts:
-    """Yield name and value of what matters in `manifest`, one of the objects that planning makes."""
+    """Yield names and values of the important fields of `manifest`, a planned object."""
     describe = _FACTS.get(manifest["kind"])
     if describe is not None:
         yield from describe(manifest["spec"])
@@ -24,7 +24,7 @@ def _workload(spec: _Json) -> Facts:
         yield "image", str(container.get("image", ""))
         gpus = _at(container, "resources", "limits").get("nvidia.com/gpu")
         if gpus is not None:
-            yield "GPUs of a pod", str(gpus)
+            yield "GPUs per pod", str(gpus)
         ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]
         if ports:
             yield "ports", ", ".join(ports)
@@ -43,7 +43,7 @@ def _requirement(entry: _Json) -> str:
 
 
 def _at(value: object, *keys: str) -> _Json:
-    """Return the object at a path in a pod template, whose inside a user wrote; an empty one where there is none."""
+    """Return the object at a path in a user's pod template; an empty one if there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
@@ -76,11 +76,11 @@ def _release(spec: _Json) -> Facts:
     if decided is not None:
         labels, ports = decided
         yield "pool selects pods", _labels(labels)
-        yield "port of the pods", ", ".join(str(port["number"]) for port in ports)
+        yield "target ports", ", ".join(str(port["number"]) for port in ports)
 
 
 def _pool(layout: ChartLayout, values: _Json) -> tuple[_Json, list[_Json]] | None:
-    """Return selector and ports of the pool, where the values are of that layout."""
+    """Return selector and ports of the pool if the values have that layout, else None."""
     labels, ports = (value_at(values, layout.place(decision) or ()) for decision in ("match_labels", "target_ports"))
     return (labels, ports) if labels and ports else None
 

@@ -1,4 +1,4 @@
-"""Options that say what the installation decides; `run` and `plan` share them."""
+"""Options of the installation, shared by `run` and `plan`."""
 
 import shutil
 from collections.abc import Callable
@@ -23,17 +23,17 @@ _OPTIONS = (
     click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
-        help=f"YAML file with settings ({_STANZAS}); the options below go before it.",
+        help=f"YAML file with settings ({_STANZAS}); the options below override it.",
     ),
     click.option(
         "--feature-gates",
         metavar="GATE=BOOL,...",
-        help="Features to switch on or off: gatewayAPIInferenceExtension (default: false).",
+        help="Features to enable or disable: gatewayAPIInferenceExtension (default: false).",
     ),
-    click.option("--gateway", metavar="NAMESPACE/NAME[/LISTENER]", help="Gateway of all Workspaces that name none."),
-    click.option("--chart-url", help=f"OCI address of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
-    click.option("--chart-version", help=f"Its version.  [default: {_CHART.version}]"),
-    click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP (registries of tests and demos)."),
+    click.option("--gateway", metavar="NAMESPACE/NAME[/LISTENER]", help="Default Gateway of Workspaces."),
+    click.option("--chart-url", help=f"OCI URL of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
+    click.option("--chart-version", help=f"Version of that chart.  [default: {_CHART.version}]"),
+    click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP, for registries in tests and demos."),
     click.option("--model-server-image", help=f"Image of the model server.  [default: {DEFAULT_MODEL_SERVER_IMAGE}]"),
 )
 
@@ -58,10 +58,10 @@ def installation_options(function: FunctionT) -> FunctionT:
 
 
 def read_settings_file(path: Path | None) -> SettingsFile:
-    """Return the settings in the file, or the defaults where there is none.
+    """Return the settings in the file, or the defaults if there is none.
 
     Raises:
-        click.UsageError: it cannot be read, or a setting cannot be used; exit code 2.
+        click.UsageError: the file cannot be read, or a setting is invalid; exit code 2.
     """
     if path is None:
         return SettingsFile()
@@ -70,15 +70,15 @@ def read_settings_file(path: Path | None) -> SettingsFile:
     except SettingsError as error:
         raise click.UsageError(f"{path}: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise click.UsageError(f"{path} cannot be read: {reason}") from None
 
 
 def plan_settings(options: InstallationOptions, *, gateway_extension: bool = False) -> PlanSettings:
-    """Return the settings that file and options make; `gateway_extension` is the gate's default.
+    """Return the settings from file and options; `gateway_extension` is the default of the feature gate.
 
     Raises:
-        click.UsageError: one of them cannot be used; exit code 2.
+        click.UsageError: one of them is invalid; exit code 2.
     """
     file = read_settings_file(options["config"])
     settings = file.plan_settings()
@@ -98,17 +98,17 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
 
 
 def helm_of(file: SettingsFile) -> str:
-    """Return the path of the helm program by which charts are looked at; empty where they are not.
+    """Return the path of the helm binary for chart checks; empty if they are disabled.
 
     Raises:
-        click.UsageError: it is not there; exit code 2.
+        click.UsageError: it does not exist; exit code 2.
     """
     if not file.chart_check.enabled:
         return ""
     program = shutil.which(file.chart_check.helm)
     if program is None:
         remedy = "use the image with helm (make image TARGET=with-helm), or set chartCheck.enabled to false"
-        raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} is not there; {remedy}")
+        raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} not found; {remedy}")
     return program
 
 
@@ -120,7 +120,7 @@ def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value 
 
 
 def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
-    """Return the default chart; another address or version is not that of the file's digest."""
+    """Return the default chart; with another URL or version, the digest in the file does not apply."""
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
     digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
     layout = chart.layout if url == chart.url else ""
@@ -137,5 +137,5 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
 def _parse_gateway(text: str) -> GatewayChoice:
     parts = text.split("/")
     if len(parts) not in {2, 3} or not all(parts):
-        raise click.UsageError(f"--gateway needs NAMESPACE/NAME or NAMESPACE/NAME/LISTENER, not {text!r}")
+        raise click.UsageError(f"--gateway must be NAMESPACE/NAME or NAMESPACE/NAME/LISTENER, not {text!r}")
     return GatewayChoice(*parts)

@@ -16,7 +16,7 @@ from workspace_ctrl.cli.uninstall_check import uninstall_check_command
 )
 @click.version_option(package_name="workspace-ctrl", message="%(version)s")
 def main() -> None:
-    """Serve open models behind one Gateway: a Workspace in, a URL that answers out.
+    """Serve models on Kubernetes through a Gateway: each Workspace becomes a model server with a URL.
 
     Shell completion: eval "$(_WORKSPACE_CTRL_COMPLETE=bash_source workspace-ctrl)" (or zsh_source, fish_source).
     """

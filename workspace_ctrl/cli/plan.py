@@ -1,4 +1,4 @@
-"""`workspace-ctrl plan`: what Workspaces would become, without a cluster."""
+"""`workspace-ctrl plan`: previews the objects of Workspaces, without a cluster."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ from workspace_ctrl.planning.verdict import Known, judge
 from workspace_ctrl.records.meta import ObjectRef
 
 _UNBROKEN: Final = 10_000
-"""Characters; longer than any line."""
+"""Width in characters, longer than any line."""
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """One Workspace and what it would become."""
+    """One Workspace and its preview."""
 
     title: str
     preview: Preview
@@ -42,22 +42,22 @@ class _Planned:
     type=click.File(),
     required=True,
     multiple=True,
-    help="File with Workspaces and the objects that they name (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
+    help="File with Workspaces and the objects they refer to (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
 )
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
 def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack[InstallationOptions]) -> None:
-    """Show every object that Workspaces would become, in the order of creation.
+    """Show all objects that would be created for Workspaces, in the order of creation.
 
-    Needs no cluster, and changes nothing. What only a cluster can tell is assumed, and said at the end.
-    Refusals and warnings are those of the admission webhook.
-    Exit code: 0; 2 when a Workspace is refused or cannot be planned, or there is none.
+    Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
+    Rejections and warnings are those of the admission webhook.
+    Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
     """
     settings = plan_settings(installation, gateway_extension=True)
     objects = [document for file in files for document in _objects(file)]
     workspaces = [document for document in objects if document.get("kind") == KIND]
     if not workspaces:
-        raise click.UsageError(f"there is no Workspace in {', '.join(file.name for file in files)}")
+        raise click.UsageError(f"no Workspace found in {', '.join(file.name for file in files)}")
     planned = list(_plan(workspaces, objects, settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
@@ -68,7 +68,7 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
 
 
 def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
-    """Yield the objects in `file`; those of a List one by one."""
+    """Yield the objects in `file`, including the items of Lists."""
     try:
         documents = parse_documents(file.read())
     except (DocumentError, UnicodeDecodeError) as error:
@@ -83,12 +83,12 @@ def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
 def _plan(
     workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
 ) -> Iterator[_Planned]:
-    """Yield those of the Workspaces that can be planned, and say why the others cannot."""
+    """Yield the Workspaces that can be planned, and print why the others cannot."""
     known = Known(objects, is_all=True)
     for raw in workspaces:
         title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:
-            click.secho(f"{title} is refused: {text}", err=True, fg="red")
+            click.secho(f"{title} is rejected: {text}", err=True, fg="red")
         if verdict.preview is not None:
             yield _Planned(title, verdict.preview, verdict.warnings)
         elif not verdict.refusals:
@@ -118,12 +118,12 @@ def _warnings(planned: Sequence[_Planned]) -> Iterator[str]:
 
 
 def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
-    """Print the objects so that they can be applied: all else are comments."""
+    """Print the objects so that they can be applied; everything else is a comment."""
     manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
     manifests += [manifest for objects in routers.values() for manifest in objects]
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
-        click.echo("# The uids in ownerReferences stand for those that the cluster will give the Workspaces.")
+        click.echo("# The uids in ownerReferences are placeholders for those of the Workspaces in the cluster.")
     for text in (*_assumptions(planned), *_warnings(planned), *_problems(planned)):
         click.echo(f"# {' '.join(text.split())}")  # a name with a line break must not end the comment
 
@@ -135,7 +135,7 @@ def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
 
 
 def _print_trees(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
-    # A line is broken for a person only, not for the program behind a pipe.
+    # Lines are wrapped in a terminal only, not in a pipe.
     console = Console(width=None if sys.stdout.isatty() else _UNBROKEN)
     for entry in planned:
         console.print(_tree(entry))

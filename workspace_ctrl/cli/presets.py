@@ -1,4 +1,4 @@
-"""`workspace-ctrl presets`: the models and instance types that a Workspace can name."""
+"""`workspace-ctrl presets`: lists the models and instance types of the catalog."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ _NUMBERS = {"PARAMS", "GIB", "CONTEXT", "GPUS", "CAPABILITY"}
 
 @click.command("presets")
 @click.argument("name", required=False)
-@click.option("--instance-types", "of_nodes", is_flag=True, help="Instance types and their GPUs instead of models.")
+@click.option("--instance-types", "of_nodes", is_flag=True, help="List instance types with their GPUs instead of models.")
 @click.option("--output", "-o", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format.")
 def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
-    """List the models that a Workspace can name.
+    """List the models of the catalog.
 
-    With NAME, show all that is known of the one with that name, or list those that have it in their name.
-    Exit code: 0; 2 when nothing has that name.
+    With NAME, show the details of that model, or list the models whose name contains it.
+    Exit code: 0; 2 if nothing matches.
     """
     try:
         found = _instance_types(name) if of_nodes else _presets(name)
@@ -43,7 +43,7 @@ def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
 
 
 def _presets(name: str | None) -> _Entries:
-    """Return the preset called `name`, else those that have it in their name or Hugging Face id."""
+    """Return the preset called `name`, else those with it in their name or Hugging Face id."""
     try:
         return [find_preset(name)] if name else list(presets().values())
     except SpecError:
@@ -54,7 +54,7 @@ def _presets(name: str | None) -> _Entries:
 
 
 def _instance_types(name: str | None) -> _Entries:
-    """Return the instance type called `name`, else those that have it in their name, their GPU's or their provider's."""
+    """Return the instance type called `name`, else those with it in their name, GPU or provider."""
     try:
         return [find_instance_type(name)] if name else list(instance_types().values())
     except SpecError:
@@ -69,7 +69,7 @@ def _has(part: str | None, *texts: str) -> bool:
 
 
 def _fields(entry: PresetModel | InstanceType) -> Mapping[str, Any]:
-    """Return what is known of it, with what follows from that."""
+    """Return its fields, with values derived from them."""
     known = entry.model_dump(mode="json", exclude_none=True)
     if isinstance(entry, PresetModel):
         return {**known, "kv_bytes_per_token": entry.kv_bytes_per_token}
@@ -80,7 +80,7 @@ def _table(entries: _Entries, columns: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     for heading in columns[:-1]:
         table.add_column(heading, no_wrap=True, justify="right" if heading in _NUMBERS else "left")
-    table.add_column(columns[-1], no_wrap=True, ratio=1)  # takes what is left of the line, and is cut first
+    table.add_column(columns[-1], no_wrap=True, ratio=1)  # takes the rest of the line, and is truncated first
     for entry in entries:
         table.add_row(*_row(entry))
     return table

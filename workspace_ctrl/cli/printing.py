@@ -1,4 +1,4 @@
-"""Prints objects as YAML for people: keys in their order, no anchors."""
+"""Prints objects as readable YAML: keys in their order, no anchors."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Options of requests through Gateways."""
+"""Options of probes through Gateways."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar
@@ -14,17 +14,17 @@ _OPTIONS = (
     click.option(
         "--probe",
         type=click.Choice([mode.value for mode in ProbeMode]),
-        help="What to ask through the Gateway before a Workspace is ready: nothing, the list of models (default), or for one token.",
+        help="Probe request through the Gateway before a Workspace is ready: none, the list of models (default), or one token.",
     ),
     click.option(
         "--probe-interval",
         type=click.FloatRange(min=1),
-        help=f"Seconds, and 2 more, within which such requests show a fault that nothing else shows (default: {_DEFAULT.interval:g}).",
+        help=f"Probe interval in seconds; a fault that only probes show is reported within 2 s more (default: {_DEFAULT.interval:g}).",
     ),
     click.option(
         "--probe-secret",
         metavar="NAMESPACE/NAME",
-        help="Secret with token, ca.crt or both, for Gateways that want to know who asks.",
+        help="Secret with token, ca.crt or both, for Gateways that require authentication.",
     ),
 )
 
@@ -45,15 +45,15 @@ def probe_options(function: FunctionT) -> FunctionT:
 
 
 def probe_of(options: ProbeOptions, file: ProbeSettings) -> ProbeSettings:
-    """Return the settings that the settings file and the options, which go before it, make.
+    """Return the settings from the settings file and the options, which override it.
 
     Raises:
-        click.UsageError: the Secret's name cannot be read; exit code 2.
+        click.UsageError: the name of the Secret is invalid; exit code 2.
     """
     secret = options["probe_secret"]
     namespace, _, name = (secret or "").partition("/")
     if secret is not None and (not namespace or not name or "/" in name):
-        raise click.UsageError(f"--probe-secret needs NAMESPACE/NAME, not {secret!r}")
+        raise click.UsageError(f"--probe-secret must be NAMESPACE/NAME, not {secret!r}")
     mode, interval = options["probe"], options["probe_interval"]
     return ProbeSettings(
         mode=ProbeMode(mode) if mode else file.mode,

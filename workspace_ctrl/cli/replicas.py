@@ -1,4 +1,4 @@
-"""Options that say what part of a cluster one process looks after, and which of several replicas works."""
+"""Options for the scope of a process and for leader election."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +13,18 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _OPTIONS = (
-    click.option("--leader-elect", is_flag=True, help="Work only while holding a Lease, so that several replicas can run."),
-    click.option("--leader-election-namespace", metavar="NAMESPACE", help="Namespace of the Lease.  [default: the pod's own]"),
+    click.option("--leader-elect", is_flag=True, help="Enable leader election, for several replicas."),
+    click.option("--leader-election-namespace", metavar="NAMESPACE", help="Namespace of the Lease.  [default: that of the pod]"),
     click.option("--leader-election-name", default="workspace-ctrl", show_default=True, help="Name of the Lease."),
     click.option(
-        "--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Look after this namespace only; repeat for more."
+        "--namespace",
+        "namespaces",
+        multiple=True,
+        metavar="NAMESPACE",
+        help="Reconcile only Workspaces in this namespace; repeatable.",
     ),
     click.option(
-        "--shard-selector", default="", metavar="LABELS", help="Look after Workspaces with these labels only, such as shard=a."
+        "--shard-selector", default="", metavar="LABELS", help="Reconcile only Workspaces matching this selector, such as shard=a."
     ),
 )
 
@@ -43,10 +47,10 @@ def replica_options(function: FunctionT) -> FunctionT:
 
 
 def scope_of(options: ReplicaOptions) -> Scope:
-    """Return what part of the cluster the options choose.
+    """Return the scope.
 
     Raises:
-        click.UsageError: the selector cannot be read; exit code 2.
+        click.UsageError: the selector is invalid; exit code 2.
     """
     selector = options["shard_selector"]
     try:
@@ -56,10 +60,10 @@ def scope_of(options: ReplicaOptions) -> Scope:
 
 
 def election_of(options: ReplicaOptions) -> LeaderElection | None:
-    """Return the Lease that the options name; None without an election.
+    """Return the Lease; None without leader election.
 
     Raises:
-        click.UsageError: nothing says in which namespace the Lease is kept; exit code 2.
+        click.UsageError: the namespace of the Lease is not known; exit code 2.
     """
     if not options["leader_elect"]:
         return None
@@ -67,5 +71,5 @@ def election_of(options: ReplicaOptions) -> LeaderElection | None:
     if namespace is None and _POD_NAMESPACE.exists():
         namespace = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
     if not namespace:
-        raise click.UsageError("--leader-elect outside of a pod needs --leader-election-namespace, where the Lease is kept")
+        raise click.UsageError("--leader-elect needs --leader-election-namespace outside of a pod")
     return LeaderElection(namespace, options["leader_election_name"])

@@ -21,38 +21,34 @@ _PORT = click.IntRange(0, 65535)
 
 
 class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
-    """All options that are read elsewhere."""
+    """The options of the shared groups."""
 
 
 @click.command("run")
 @connection_options
 @installation_options
 @replica_options
-@click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds after which a refused request is tried again.")
+@click.option("--refusal-interval", default=30.0, show_default=True, help="Seconds until a rejected request is retried.")
 @click.option(
     "--progress-interval",
     default=5.0,
     show_default=True,
-    help="Seconds between status writes that only tell of progress; links that break are written at once.",
+    help="Seconds between status writes that only report progress; failures are written at once.",
 )
 @probe_options
-@click.option("--events/--no-events", default=True, show_default=True, help="Tell of transitions by events on the Workspace.")
-@click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port to serve /healthz and /readyz on; 0 for none.")
-@click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port to serve Prometheus metrics on; 0 for none.")
+@click.option("--events/--no-events", default=True, show_default=True, help="Emit Events for transitions of Workspaces.")
+@click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable.")
+@click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port of the Prometheus metrics; 0 to disable.")
 @click.option(
-    "--admission-port",
-    type=_PORT,
-    default=0,
-    show_default=True,
-    help="Port to check Workspaces on before the API server stores them; 0 for none.",
+    "--admission-port", type=_PORT, default=0, show_default=True, help="Port of the validating admission webhook; 0 to disable."
 )
 @click.option(
     "--admission-certificates",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with tls.crt and tls.key for that port; renewed files are picked up.",
+    help="Folder with tls.crt and tls.key of the webhook; renewed files are reloaded.",
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
-@click.option("--verbose", "-v", is_flag=True, help="Log more.")
+@click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
 def run_command(
     *,
     kubeconfig: Path | None,
@@ -74,8 +70,8 @@ def run_command(
     plan, scope = plan_settings(options), scope_of(options)
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
-            "bodyBasedRouting.mode: managed needs a process that looks after all Workspaces, because a Gateway's router goes with the last "
-            "of them; leave out --namespace and --shard-selector, or set it to off and install the router yourself"
+            "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
+            "the router of a Gateway; remove these options, or set the mode to off and install the router yourself"
         )
     settings = Settings(
         plan=plan,
@@ -95,12 +91,14 @@ def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | N
     if not port:
         return None
     if certificates is None:
-        raise click.UsageError("--admission-port needs --admission-certificates, because the API server asks by HTTPS only")
+        raise click.UsageError(
+            "--admission-port needs --admission-certificates, because the API server calls webhooks by HTTPS only"
+        )
     return AdmissionSettings(port, certificates)
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the field names that log collectors know."""
+    """One JSON object per line, with common field names."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {

@@ -1,4 +1,4 @@
-"""`workspace-ctrl uninstall-check`: says whether the controller may go, before it goes."""
+"""`workspace-ctrl uninstall-check`: checks before the uninstallation that no Workspaces exist."""
 
 import asyncio
 from pathlib import Path
@@ -13,28 +13,30 @@ from workspace_ctrl.controller.scope import Scope, SelectorError, parse_selector
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
+from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Resource
 
 _NAMED: Final = 3
-_LIMIT: Final = 500
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _FLUX: Final = (HELM_RELEASE, OCI_REPOSITORY)
-"""What goes a moment after its Workspace, and needs Flux for it."""
+"""Kinds that are deleted shortly after their Workspace, by Flux."""
 _ANY_OF_OURS: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
-"""Selects the body-based routers of Gateways, too."""
+"""Also selects the body-based routers of Gateways."""
 
 
 @click.command("uninstall-check")
 @connection_options
-@click.option("--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Look in this namespace only; repeat for more.")
-@click.option("--shard-selector", default="", metavar="LABELS", help="Look at Workspaces with these labels only.")
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for what deleted Workspaces leave for a moment.")
+@click.option("--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Check only this namespace; repeatable.")
+@click.option("--shard-selector", default="", metavar="LABELS", help="Check only Workspaces matching this selector.")
+@click.option(
+    "--timeout", default=30.0, show_default=True, help="Seconds to wait until the objects of deleted Workspaces are gone."
+)
 def uninstall_check_command(
     *, kubeconfig: Path | None, context: str | None, namespaces: tuple[str, ...], shard_selector: str, timeout: float
 ) -> None:
-    """Fail while there are Workspaces: without a controller they would serve on, and hang when they are deleted.
+    """Fail if Workspaces exist: without the controller, they keep serving, but their deletion hangs.
 
-    Exit code: 0 when there are none, 1 when there are some. The chart runs it before `helm uninstall`.
+    Exit code: 0 if there are none, 1 if there are some. The chart runs it before `helm uninstall`.
     """
     try:
         scope = Scope(tuple(sorted(set(namespaces))), parse_selector(shard_selector) if shard_selector else "")
@@ -46,11 +48,11 @@ def uninstall_check_command(
         raise click.ClickException(str(error)) from None
     if refusal:
         raise click.ClickException(refusal)
-    click.echo("there are no Workspaces, and nothing of them is left")
+    click.echo("no Workspaces and none of their objects found")
 
 
 async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # noqa: ANN401, ASYNC109 - a user's setting
-    """Return why the controller may not go; empty where it may."""
+    """Return why the controller must not be uninstalled; empty if it can be."""
     connection = open_connection(configuration)
     deadline = asyncio.get_running_loop().time() + timeout
     try:
@@ -58,26 +60,26 @@ async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # 
         while True:
             if names := await _names(client, WORKSPACE, scope.selector, scope):
                 return _there_are(names)
-            # One shard's cannot be told from another's.
+            # Objects of different shards cannot be distinguished.
             mine = OURS if scope.namespaces else _ANY_OF_OURS
             left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, mine, scope)]
             if not left:
                 return ""
             if asyncio.get_running_loop().time() > deadline:
-                return f"Flux has not yet removed {_some(left)}; look at their conditions, and try again when they are gone"
+                return f"Flux has not deleted {_some(left)} yet; check their conditions, and retry when they are gone"
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
     finally:
         await connection.close()
 
 
 async def _names(client: Client, resource: Resource, selector: str, scope: Scope) -> list[str]:
-    """Return the objects of a kind; none where it is not there, or where the gate is off and they are none of our business."""
-    parameters = {"limit": str(_LIMIT)} | ({"labelSelector": selector} if selector else {})
+    """Return the objects of a kind; none if the kind is not served, or is forbidden because the feature gate is off."""
+    parameters = {"labelSelector": selector} if selector else {}
     found: list[str] = []
     try:
         for namespace in scope.namespaces or ("",):
-            page = await client.list_page(resource, parameters, namespace, metadata_only=True)
-            metadata = (item["metadata"] for item in page.get("items") or ())
+            items = await list_all(client, resource, parameters, namespace, metadata_only=True)
+            metadata = (item["metadata"] for item in items)
             found += [f"{resource.kind} {each['namespace']}/{each['name']}" for each in metadata]
     except KindNotServedError:
         return []
@@ -89,10 +91,10 @@ async def _names(client: Client, resource: Resource, selector: str, scope: Scope
 
 
 def _there_are(names: list[str]) -> str:
-    count = f"{len(names)} Workspaces are" if len(names) > 1 else "1 Workspace is"
+    count = f"{len(names)} Workspaces still exist" if len(names) > 1 else "1 Workspace still exists"
     return (
-        f"{count} still there ({_some(names)}). Delete them first: kubectl delete workspaces --all --all-namespaces. "
-        "Or leave them to a later installation with helm uninstall --no-hooks: they serve on, and one that is deleted waits for it."
+        f"{count} ({_some(names)}). Delete them first: kubectl delete workspaces --all --all-namespaces. "
+        "Or keep them for a later installation with helm uninstall --no-hooks: they keep serving, and a deletion waits for it."
     )
 
 

@@ -1,7 +1,8 @@
-"""kopf's job: what `kubectl apply` of a Workspace hears at once, instead of later from the status.
+"""The validating admission webhook, served by kopf: `kubectl apply` reports problems of a Workspace at once, not only its status.
 
-The API server asks (ValidatingWebhookConfiguration, made by the chart), kopf finds the handler, and the pure verdict of planning answers.
-Every replica serves, leading or not. Nothing depends on it: a defect here lets a Workspace pass, and its status says the rest.
+The API server calls it (ValidatingWebhookConfiguration of the chart), kopf finds the handler, and the handler returns the verdict of
+planning. Every replica serves it, leading or not. Nothing depends on it: if it fails, the Workspace is accepted, and its status has the
+problems.
 """
 
 import logging
@@ -10,7 +11,6 @@ from typing import Final
 import kopf
 from kopf._cogs.structs.references import Insights  # what `kopf.spawn_tasks` takes, and kopf does not export
 
-from workspace_ctrl.api.bounds import MOST_BYTES, MOST_LEVELS
 from workspace_ctrl.api.labels import GROUP, KIND, PLURAL
 from workspace_ctrl.controller.admission_server import UNDER_REVIEW, AdmissionServer, Review
 from workspace_ctrl.controller.existing import existing
@@ -19,20 +19,22 @@ from workspace_ctrl.controller.settings import AdmissionSettings
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.records.reading import MAX_LEVELS
+from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES
 
 logger = logging.getLogger(__name__)
 
 _LOOK_UP_SECONDS: Final = 0.05
-"""For how long the cluster is asked; an apply never waits longer, and then hears less."""
+"""Timeout of the lookups in the cluster; after it, the warnings that depend on them are left out."""
 _MOST_LOOK_UPS: Final = 4
-"""At once; whoever asks meanwhile hears nothing of the cluster."""
+"""Number of reviews with concurrent lookups; further ones get no warnings that depend on the cluster."""
 _UNPROCESSABLE: Final = 422
-"""HTTP status of a refusal, as for what a schema refuses."""
-_LIMITS: Final = f"at most {MOST_BYTES // 1024} KiB and {MOST_LEVELS} levels are read"
+"""HTTP status of a rejection, the same as for a violation of the schema."""
+_UNREADABLE: Final = f"it is larger than {MAX_SPEC_BYTES >> 10} KiB or nested deeper than {MAX_LEVELS} levels; make it smaller"
 
 
 class Admission:
-    """Serves the verdict on Workspaces before they are stored."""
+    """Serves the verdicts on Workspaces before they are stored."""
 
     def __init__(self, settings: AdmissionSettings, plan: PlanSettings, client: Client) -> None:
         self.server = AdmissionServer(settings)
@@ -41,27 +43,27 @@ class Admission:
         self._look_ups = 0
 
     def register(self, registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings) -> None:
-        """Make kopf serve; it manages no configuration of webhooks, so it needs no right to them."""
+        """Register the webhook; kopf does not manage its configuration, so it needs no rights on it."""
         kopf.on.validate(GROUP, PLURAL, id="workspaces", registry=registry)(self._validate)
         settings.admission.server = self.server
-        logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # where it calls each refusal an error of ours
+        logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # it logs each rejection as an error
 
     async def _validate(self, warnings: list[str], **_: object) -> None:
-        """Answer kopf.
+        """Handle one review.
 
         Raises:
-            AdmissionError: the Workspace is refused; the sentence is for its author.
+            AdmissionError: the Workspace is rejected; the message is for its author.
         """
         review = UNDER_REVIEW.get()
         try:
             verdict = await self._verdict(review)
-        except Exception:  # whatever is wrong with us is no reason to refuse somebody's Workspace
-            logger.exception("the check of %s at its admission failed; it was let in", _name(review))
-            warnings.append("workspace-ctrl could not check this Workspace because of an error of its own; see its status")
+        except Exception:  # an error of ours is no reason to reject a Workspace
+            logger.exception("%s could not be validated at admission; it was accepted", _name(review))
+            warnings.append("workspace-ctrl could not validate this Workspace because of an internal error; see its status")
             return
         warnings += verdict.warnings
         if verdict.refusals:
-            logger.info("refused at admission: %s: %r", _name(review), verdict.refusals)
+            logger.info("%s rejected at admission: %r", _name(review), verdict.refusals)
             raise kopf.AdmissionError("; ".join(verdict.refusals), code=_UNPROCESSABLE)
 
     async def _verdict(self, review: Review) -> Verdict:
@@ -78,14 +80,14 @@ class Admission:
             return verdict
         self._look_ups += 1
         try:
-            known = await existing(self._client, review.new, verdict.preview, _LOOK_UP_SECONDS)
+            known = await existing(self._client, verdict.preview, _LOOK_UP_SECONDS)
         finally:
             self._look_ups -= 1
         return verdict if known == Known() else judge(review.new, known, self._plan)
 
 
 def kopf_insights() -> Insights:
-    """Return what kopf would find out about the cluster: Workspaces are served, and nothing is there to be watched."""
+    """Return the discovery result that kopf needs: Workspaces have a webhook, and no kind is watched."""
     insights = Insights(
         webhook_resources={kopf.Resource(WORKSPACE.group, WORKSPACE.version, WORKSPACE.plural, kind=WORKSPACE.kind)}
     )
@@ -95,9 +97,9 @@ def kopf_insights() -> Insights:
 
 def _unread(review: Review) -> Verdict:
     if review.operation == "CREATE":
-        return Verdict((f"the Workspace is too large, or nested too deep, to be read; {_LIMITS}",))
-    # Its finalizers must be removable, and what is the same as before passes; which cannot be seen here.
-    return Verdict(warnings=(f"this change was not checked, being too large or nested too deep; {_LIMITS}",))
+        return Verdict((f"the Workspace cannot be read: {_UNREADABLE}",))
+    # It must stay possible to remove finalizers and to edit labels, and whether the update does only that is not known here.
+    return Verdict(warnings=(f"the update was not validated: {_UNREADABLE}",))
 
 
 def _name(review: Review) -> str:

@@ -1,7 +1,7 @@
-"""Where the API server asks about a Workspace before it stores it: TLS, requests of any size and depth, and the way to kopf.
+"""HTTPS server of the admission webhook: TLS, limits of requests, and the call of kopf.
 
-kopf gets no more than that there is a request. It would compare the objects level by level on the stack, and remember each one's uid; so
-they go past it, to the handler, in `UNDER_REVIEW`.
+kopf receives a request without its objects, because it would compare them recursively and keep the uid of each. The handler gets the
+objects from `UNDER_REVIEW`.
 """
 
 import asyncio
@@ -23,41 +23,41 @@ from workspace_ctrl.controller.settings import AdmissionSettings
 
 logger = logging.getLogger(__name__)
 
-_MOST_BYTES: Final = 2 * 2**20
-"""Of a request that is read: twice a Workspace of the largest size that the API server stores is more than anybody needs."""
+_MOST_BYTES: Final = 2 << 20
+"""Largest request that is parsed; it has the Workspace before and after the update."""
 _HEAD: Final = 4096
-"""Bytes within which the API server names uid and operation: both come before what a user has written."""
+"""Bytes of a request within which the API server writes uid and operation: both precede the objects."""
 _READ_SECONDS: Final = 2.0
-"""For how long a request may come in; the API server itself does not wait longer."""
+"""Timeout for receiving a request, the same as that of the API server."""
 _MOST_REQUESTS: Final = 32
-"""At once; further ones are turned away, which to the API server is as if nobody had been asked."""
+"""Concurrent requests; further ones are rejected, which the API server ignores because of failurePolicy Ignore."""
 _MOST_CONNECTIONS: Final = 256
 _RETRY_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 10.0
-"""Between two looks at the certificate's files and at the connections."""
+"""Interval of the checks of the certificate's files and of the number of connections."""
 _UID = re.compile(rb'"uid":\s*"([0-9A-Za-z-]{1,64})"')
 _OPERATION = re.compile(rb'"operation":\s*"([A-Z]{1,16})"')
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One question of the API server's."""
+    """One AdmissionReview of the API server."""
 
     operation: str
     """CREATE, UPDATE or another."""
     new: Mapping[str, Any] | None = None
-    """The object as it is to be stored; None where it is too large or too deep to be read."""
+    """The object that would be stored; None if it is too large or nested too deeply to be parsed."""
     old: Mapping[str, Any] | None = None
 
 
 UNDER_REVIEW: Final[ContextVar[Review]] = ContextVar("under_review")
-"""What kopf's handler is asked about."""
+"""The review that kopf's handler is called for."""
 
 
 class AdmissionServer:
-    """kopf's way to requests (kopf.WebhookServerProtocol), in place of its own server.
+    """The webhook server for kopf (kopf.WebhookServerProtocol).
 
-    That one answers what is too deep or too large with an error, and starts anew to take up a renewed certificate.
+    It replaces kopf's own, which fails on objects that are nested too deeply or too large, and restarts to load a renewed certificate.
     """
 
     def __init__(self, settings: AdmissionSettings) -> None:
@@ -65,7 +65,7 @@ class AdmissionServer:
         self._requests = 0
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
-        """Serve as long as kopf goes on asking for more; what is yielded would be for configurations that kopf does not manage here."""
+        """Serve until kopf closes the iterator; the yielded configuration is empty, because kopf does not manage it."""
         certificate = _Certificate(self._settings.certificates)
         await certificate.wait()
 
@@ -87,14 +87,14 @@ class AdmissionServer:
             await runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner, context: ssl.SSLContext) -> None:
-        """Listen; a port that is taken does not end the controller, which does all else without it."""
+        """Listen; if the port is in use, retry, because the controller works without the webhook."""
         while True:
             site = web.TCPSite(runner, port=self._settings.port, ssl_context=context)
             try:
                 await site.start()
             except OSError as error:
-                text = "--admission-port %d: %s; choose another port, or 0 for none; Workspaces are not checked at apply until it is free"
-                logger.error(text, self._settings.port, error.strerror or error)  # noqa: TRY400 - the sentence says it all
+                text = "--admission-port %d: %s; use another port, or 0 to disable; Workspaces are not validated at admission meanwhile"
+                logger.error(text, self._settings.port, error.strerror or error)  # noqa: TRY400 - the message is sufficient
                 await site.stop()
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -103,7 +103,7 @@ class AdmissionServer:
 
     async def _handle(self, request: web.Request, review: kopf.WebhookFn) -> web.Response:
         if self._requests >= _MOST_REQUESTS:
-            raise web.HTTPServiceUnavailable(text="too many requests at once\n")
+            raise web.HTTPServiceUnavailable(text="too many concurrent requests\n")
         self._requests += 1
         try:
             async with asyncio.timeout(_READ_SECONDS):
@@ -116,18 +116,19 @@ class AdmissionServer:
 
 
 def _shed(server: web.Server | None) -> None:
-    """Close all connections where there are more than an API server opens: nobody says who they are."""
+    """Close all connections if there are more than an API server opens: clients are not authenticated."""
     connections = server.connections if server is not None else []
     if len(connections) > _MOST_CONNECTIONS:
         logger.warning(
-            "closing %d connections to the admission port; see networkPolicy.admissionFrom of the chart", len(connections)
+            "closing %d connections to the admission port; restrict clients with networkPolicy.admissionFrom of the chart",
+            len(connections),
         )
         for connection in connections:
             connection.force_close()
 
 
 async def _read(content: StreamReader) -> bytes:
-    """Return a request's body; of one that is too large, its beginning."""
+    """Return the body of a request; only its beginning if it is too large."""
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
@@ -150,30 +151,30 @@ def _parse(body: bytes) -> tuple[str, Review]:
     """Return uid and content of a request.
 
     Raises:
-        HTTPBadRequest: it is none of an API server.
+        HTTPBadRequest: it is not a request of an API server.
     """
     uid, operation = _UID.search(body, 0, _HEAD), _OPERATION.search(body, 0, _HEAD)
     if uid is None or operation is None:
-        raise web.HTTPBadRequest(text="this is no AdmissionReview\n")
+        raise web.HTTPBadRequest(text="not an AdmissionReview\n")
     unread = Review(operation[1].decode())
     if len(body) > _MOST_BYTES:
         return uid[1].decode(), unread
     try:
         request = orjson.loads(body)["request"]
         return request["uid"], Review(request["operation"], request.get("object"), request.get("oldObject"))
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):  # nested deeper than any parser goes, too
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):  # also if nested deeper than the parser supports
         return uid[1].decode(), unread
 
 
 def _without_objects(uid: str, operation: str) -> Any:  # noqa: ANN401 - kopf does not export the type
-    """Return the request as kopf needs it in order to find the handler."""
+    """Return the part of the request by which kopf finds the handler."""
     resource = {"group": WORKSPACE.group, "version": WORKSPACE.version, "resource": WORKSPACE.plural}
     request = {"uid": uid, "resource": resource, "operation": operation, "userInfo": {}, "object": {"metadata": {}}}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 
 
 class _Certificate:
-    """A certificate in files that somebody else renews: of a mounted Secret, which may not be there yet."""
+    """A certificate in the files of a mounted Secret, which may be created or renewed later."""
 
     def __init__(self, folder: Path) -> None:
         self._files = (folder / "tls.crt", folder / "tls.key")
@@ -181,22 +182,22 @@ class _Certificate:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 
     async def wait(self) -> None:
-        """Load the certificate as soon as it is there."""
+        """Load the certificate as soon as it exists."""
         trouble = await asyncio.to_thread(self._load)
         if trouble:
-            logger.warning("%s; Workspaces are not checked at apply until there is a certificate", trouble)
+            logger.warning("%s; Workspaces are not validated at admission until there is a certificate", trouble)
         while trouble:
             await asyncio.sleep(_RETRY_SECONDS)
             trouble = await asyncio.to_thread(self._load)
 
     async def renew(self) -> None:
-        """Load what has come into its place; connections from then on get it."""
+        """Load the certificate if it has changed; new connections get it."""
         trouble = await asyncio.to_thread(self._load)
         if trouble:
-            logger.warning("%s; serving admission with the certificate from before", trouble)
+            logger.warning("%s; still serving admission with the previous certificate", trouble)
 
     def _load(self) -> str:
-        """Load the files where they have changed; return why that failed."""
+        """Load the files if they have changed; return the error, empty if there is none."""
         try:
             stamp = tuple(file.stat().st_mtime_ns for file in self._files)
             if stamp != self._loaded:

@@ -34,7 +34,7 @@ async def take_over(client: Client, resource: Resource, manifest: Manifest, work
     refused = refusal(live, workspace.meta, ref)
     if refused or not is_adopted(workspace.annotations, ref.kind):
         raise NotOwnedError(refused or offer(live, workspace.meta, ref))
-    logger.info("%s: taking over %s, as its annotation says", workspace.meta.ref, ref)
+    logger.info("%s: adopting %s, as requested by annotation", workspace.meta.ref, ref)
     await client.merge_patch(resource, ref.namespace, ref.name, handed_over(live))
     return True
 

@@ -1,6 +1,5 @@
 """One request for a model through a Gateway, as a client would send it, and what its answer means."""
 
-import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +9,9 @@ from typing import Any, Final
 
 import aiohttp
 
+from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.controller.connections import BoundedConnector
+from workspace_ctrl.controller.model_list import read_models
 from workspace_ctrl.controller.settings import ProbeMode
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.readiness.agreement import ANSWER_SECONDS
@@ -25,11 +27,12 @@ _BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
 does neither. Less where only the Gateway's class asks for a completion."""
 _EXCERPT = 200
 """Characters of an answer that are quoted."""
-_LONGEST_ANSWER = 1 << 20
+_LONGEST_ANSWER: Final = 256 << 10
+"""Bytes that are read: a list of about 500 models."""
 _MODELS: Final = "/v1/models"
 _COMPLETIONS: Final = "/v1/chat/completions"
+_AS_IT_IS: Final = "identity"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
-_MOST_MODELS = 200
 _ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Answers of a Gateway that lets in whom it knows, and not too often: nothing is found out about the model."""
 
@@ -94,8 +97,8 @@ class Asker:
         for model in (target.model, _UNKNOWN_MODEL):
             request = _Request("POST", f"{_origin(target, address)}{_COMPLETIONS}", {"model": model}, named=False)
             try:
-                codes.append((await self._send(request, target, credentials))[0])
-            except (aiohttp.ClientError, OSError, TimeoutError):
+                codes.append((await self._send(request, target, credentials)).code)
+            except (aiohttp.ClientError, OSError, ValueError):
                 return None
             if codes[0] == HTTPStatus.NOT_FOUND:
                 return False
@@ -112,7 +115,7 @@ class Asker:
             try:
                 self._credentials = await self._read_credentials()
             except ApiError as error:
-                return f"the Secret for probes cannot be read: {error}"
+                return f"cannot read the Secret for probes: {error}"
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
@@ -131,19 +134,19 @@ class Asker:
         """Send a request and return what its answer, or that there was none, means."""
         shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
         try:
-            return _meaning(target, shown, *await self._send(request, target, credentials))
+            return _meaning(target, shown, await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
-            return _failed(target, f"{shown}: TLS: {error}")
+            return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"{shown}: no connection to {address}:{target.port} from where the controller runs ({_words(error)})"
+            text = f"{shown}: the controller cannot connect to {address}:{target.port} ({_words(error)})"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
         except TimeoutError:
-            return _failed(target, f"{shown}: no answer within {request.seconds:.0f} s")
+            return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failed(target, f"{shown}: {_words(error)}")
 
-    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> tuple[int, bytes]:
-        """Return status and body of the answer."""
+    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
+        """Return the response, not decompressed: a few bytes can expand to gigabytes."""
         is_tls = target.scheme == "https"
         async with self._connected().request(
             request.method,
@@ -155,7 +158,9 @@ class Asker:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=request.seconds, connect=_CONNECT_SECONDS),
         ) as response:
-            return response.status, await response.content.read(_LONGEST_ANSWER)
+            packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
+            body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)
+            return _Answer(response.status, body[:_LONGEST_ANSWER], whole=not packed and len(body) <= _LONGEST_ANSWER)
 
     def _trust(self, credentials: Credentials) -> ssl.SSLContext:
         """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""
@@ -165,7 +170,13 @@ class Asker:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ttl_dns_cache=10))
+            # Cookies of one Gateway would be kept, and shown to another one.
+            self._session = aiohttp.ClientSession(
+                connector=BoundedConnector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                headers={"Accept-Encoding": _AS_IT_IS},
+            )
         return self._session
 
 
@@ -178,6 +189,26 @@ class _Request:
     """Whether the model is named in the header, too."""
     seconds: float = ANSWER_SECONDS
     """How long it waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    code: int
+    body: bytes
+    """The beginning; empty if it is compressed."""
+    whole: bool
+    """Whether `body` is complete."""
+
+
+async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """Return at most so many bytes, without waiting for more."""
+    body = bytearray()
+    while len(body) < most:
+        piece = await stream.readany()
+        if not piece:
+            break
+        body += piece
+    return bytes(body[:most])
 
 
 def _origin(target: ProbeTarget, address: str) -> str:
@@ -208,22 +239,17 @@ def _trust(credentials: Credentials) -> ssl.SSLContext:
     return context
 
 
-def _meaning(target: ProbeTarget, shown: str, code: int, body: bytes) -> ProbeResult:
+def _meaning(target: ProbeTarget, shown: str, answer: _Answer) -> ProbeResult:
+    code = answer.code
     if code == HTTPStatus.OK:
-        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} answers {code}", _models(body))
-    excerpt = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())[:_EXCERPT]
-    text = f"{shown} answers {code}{f': {excerpt}' if excerpt else ''}"
+        models = read_models(answer.body if answer.whole else b"", target.model)
+        note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
+        text = f"{shown} returned {code}{f'; {note}' if note else ''}"
+        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
+    quoted = excerpt(answer.body[: 8 * _EXCERPT].decode(errors="replace"), _EXCERPT)
+    text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
     outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
     return ProbeResult(outcome, target.url, code, text)
-
-
-def _models(body: bytes) -> tuple[str, ...]:
-    """Return the names in an answer to /v1/models; none where it is no such answer."""
-    try:
-        entries = json.loads(body)["data"]
-        return tuple(str(entry["id"]) for entry in entries[:_MOST_MODELS])
-    except (ValueError, KeyError, TypeError):
-        return ()
 
 
 def _failed(target: ProbeTarget, message: str) -> ProbeResult:
@@ -232,4 +258,4 @@ def _failed(target: ProbeTarget, message: str) -> ProbeResult:
 
 def _words(error: BaseException) -> str:
     inner = getattr(error, "os_error", None)
-    return str((inner.strerror if inner is not None else "") or error or type(error).__name__)
+    return excerpt(str((inner.strerror if inner is not None else "") or error or type(error).__name__), _EXCERPT)

@@ -17,10 +17,11 @@ from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.kinds import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HELM_RELEASE, HTTP_ROUTE, OCI_REPOSITORY
-from workspace_ctrl.controller.memory import Refusal, Repairs
-from workspace_ctrl.controller.patience import Activity, Patience
 from workspace_ctrl.controller.scope import Scope
 from workspace_ctrl.controller.settings import Settings
+from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
+from workspace_ctrl.controller.state import REPAIRS, Rejection
+from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import (
     ApiError,
@@ -42,6 +43,7 @@ from workspace_ctrl.records.decisions import Problem
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.reading import isolated, read_object
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
 logger = logging.getLogger(__name__)
@@ -58,12 +60,12 @@ _PARSERS: Final[Mapping[str, Callable[[Json, str], Any]]] = {
 
 
 @dataclass
-class _Memory:
-    """What is remembered of one router between two looks at it; all of it can be lost without harm."""
+class _RouterState:
+    """What is known of one router between two passes; all of it can be lost without harm."""
 
-    patience: Patience = field(default_factory=Patience)
-    refusals: dict[ObjectRef, Refusal] = field(default_factory=dict)
-    repairs: Repairs = field(default_factory=Repairs)
+    stage_timer: StageTimer = NO_WAIT
+    rejections: dict[ObjectRef, Rejection] = field(default_factory=dict)
+    repairs: Backoff = field(default_factory=lambda: Backoff(REPAIRS))
     deleted: set[str] = field(default_factory=set)
     """Uids of what was deleted: other events can bring the next look before the one that tells of the deletion."""
 
@@ -80,12 +82,12 @@ class BodyRouters:
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._changed = changed
-        self._activity = Activity()
+        self._activity = FluxActivity()
         self._due = asyncio.Event()
         self._stores: dict[str, Store[Any]] = {kind: Store(lambda _record: None) for kind in _RESOURCES}
         self._used: frozenset[str] = frozenset()
         self._all_told = False
-        self._memories: dict[Key, _Memory] = {}
+        self._router_states: dict[Key, _RouterState] = {}
         self._states: Mapping[str, BodyRouterState] = MappingProxyType({})
         self.informers: list[Informer[Any]] = [self._informer(client, resource) for resource in _RESOURCES.values()]
 
@@ -121,13 +123,13 @@ class BodyRouters:
         """Look at all routers once; return the seconds after which the next look is due without any event, or None."""
         delays: list[float | None] = []
         for key, steps in self._assess().items():
-            memory = self._memories.setdefault(key, _Memory())
+            state = self._router_states.setdefault(key, _RouterState())
             for step in steps:
-                delays.append(await self._try(step, memory))
+                delays.append(await self._try(step, state))
                 if delays[-1] is not None:
                     break
         now = asyncio.get_running_loop().time()
-        moments = [memory.patience.due_at for memory in self._memories.values()]
+        moments = [state.stage_timer.due_at for state in self._router_states.values()]
         delays += [max(moment - now, 0.0) for moment in moments if moment is not None]
         return min((delay for delay in delays if delay is not None), default=None)
 
@@ -141,7 +143,7 @@ class BodyRouters:
             states[gateway.key] = self._state(gateway, key, connected=plan.connected)
         if self._all_told and not _DECISIVE & self._missing_kinds():
             steps |= {key: removal_steps(self._there(key)) for key in self._existing() - wanted.keys()}
-        self._memories = {key: memory for key, memory in self._memories.items() if key in steps}
+        self._router_states = {key: state for key, state in self._router_states.items() if key in steps}
         if states != self._states:
             self._states = MappingProxyType(states)
             self._changed()
@@ -170,60 +172,62 @@ class BodyRouters:
         return {*self._stores[OCI_REPOSITORY.kind].keys(), *self._stores[HELM_RELEASE.kind].keys()}
 
     def _state(self, gateway: Gateway, key: Key, *, connected: bool) -> BodyRouterState:
-        there, memory = self._there(key), self._memories.setdefault(key, _Memory())
-        ages = memory.patience.look(there.source, there.release, asyncio.get_running_loop().time(), self._activity)
-        problems = [refusal.problem for refusal in memory.refusals.values()]
-        return router_state(gateway.key, there, problems, ages, connected=connected)
+        there, state = self._there(key), self._router_states.setdefault(key, _RouterState())
+        now = asyncio.get_running_loop().time()
+        state.stage_timer, self._activity = state.stage_timer.observe(there.source, there.release, now, self._activity)
+        problems = [rejection.problem for rejection in state.rejections.values()]
+        return router_state(gateway.key, there, problems, state.stage_timer.ages, connected=connected)
 
-    async def _try(self, step: Step, memory: _Memory) -> float | None:
+    async def _try(self, step: Step, state: _RouterState) -> float | None:
         """Take a step, unless that is not due yet; return in how many seconds to look again, or None."""
         try:
             if isinstance(step, Apply):
-                return await self._apply(step, memory)
+                return await self._apply(step, state)
             if not isinstance(step, Delete):
                 await self._run(step)
-            elif step.uid not in memory.deleted:
+            elif step.uid not in state.deleted:
                 await self._run(step)
-                memory.deleted.add(step.uid)
+                state.deleted.add(step.uid)
         except NamespaceTerminatingError as error:
             logger.debug("body-based routers: %s", error)  # the Gateway goes as well in a moment
             return self._settings.refusal_interval
         except ApiError as error:
-            logger.warning("body-based routers: %s; trying again", error)
+            logger.warning("body-based routers: %s; retrying", error)
             return max(_RETRY_SECONDS, error.retry_after)
         return None
 
-    async def _apply(self, step: Apply, memory: _Memory) -> float | None:
+    async def _apply(self, step: Apply, state: _RouterState) -> float | None:
         now, ref, wanted = asyncio.get_running_loop().time(), ref_of(step.manifest), applied_hash(step.manifest)
-        refused = memory.refusals.get(ref)
-        if refused is not None and refused.manifest_hash == wanted and now < refused.retry_at:
-            return refused.retry_at - now
+        rejected = state.rejections.get(ref)
+        if rejected is not None and rejected.manifest_hash == wanted and now < rejected.retry_at:
+            return rejected.retry_at - now
         if step.repairs:
-            due = memory.repairs.next_at()
-            if due > now:
-                return due - now
-            memory.repairs.note(now)
+            if not state.repairs.is_due(now):
+                return state.repairs.due_at - now
+            state.repairs = state.repairs.again(now)
         try:
             await self._run(step)
         except RejectedError as error:
             problem = Problem(step.link, "ApplyRefused", f"{ref}: {error.message}")
-            memory.refusals[ref] = Refusal(wanted, adopting=False, problem=problem, retry_at=now + self._settings.refusal_interval)
+            state.rejections[ref] = Rejection(
+                wanted, adopting=False, problem=problem, retry_at=now + self._settings.refusal_interval
+            )
             self._due.set()  # to be told
         else:
-            memory.refusals.pop(ref, None)
+            state.rejections.pop(ref, None)
         return None
 
     async def _run(self, step: Step) -> None:
         match step:
             case Apply(manifest):
                 ref = ref_of(manifest)
-                logger.info("applying %s, a body-based router", ref)
+                logger.info("applying %s of a body-based router", ref)
                 answer = await self._client.apply(_RESOURCES[ref.kind], manifest, force=step.force)
-                record = _PARSERS[ref.kind](answer, ref.kind)
+                record = read_object(_PARSERS[ref.kind], answer, ref.kind)
                 self._stores[ref.kind].write_through(_key(ref), record, int(answer["metadata"]["resourceVersion"]))
                 self._due.set()
             case Delete(ref, uid):
-                logger.info("deleting %s, a body-based router that no Workspace uses", ref)
+                logger.info("deleting %s of a body-based router that no Workspace uses", ref)
                 await self._client.delete(_RESOURCES[ref.kind], ref.namespace, ref.name, uid)
             case Resume(ref):
                 with suppress(NotFoundError):
@@ -233,7 +237,7 @@ class BodyRouters:
         def changed(_record: object) -> None:
             self._due.set()
 
-        source = Source(resource, _PARSERS[resource.kind], BODY_ROUTER_LABEL)
+        source = Source(resource, isolated(_PARSERS[resource.kind]), BODY_ROUTER_LABEL)
         return Informer(client, source, self._stores[resource.kind], changed, self._due.set)
 
 

@@ -1,35 +1,26 @@
 """All records that were watched, and the snapshot of one Workspace's."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from workspace_ctrl.api.names import Names, names
+from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.claims import accepted_claims, claims_of
 from workspace_ctrl.controller.kinds import (
     BY_KIND,
-    GATEWAY_PROXY,
-    GATEWAY_SERVICE,
-    HELM_RELEASE,
-    INFERENCE_POOL,
-    OCI_REPOSITORY,
     PICKER_POD,
     WATCHED,
     WORKSPACE,
     WatchedKind,
+    read_written,
 )
-from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.parts import PartStore, PartTable
-from workspace_ctrl.controller.patience import Activity
 from workspace_ctrl.controller.picker_pods import TroubledPods
-from workspace_ctrl.controller.references import Referenced
 from workspace_ctrl.kube.partitions import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
-from workspace_ctrl.records.claims import Claim, ClaimHolder
+from workspace_ctrl.records.claims import Claim
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.parts import PartId, part_id
-from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -42,7 +33,6 @@ class Cache:
         }
         """Name of the store, mostly the kind → its records."""
         self._parts = PartTable()
-        self._activity = Activity()
         self._part_stores = {
             watched.store: {
                 namespace: PartStore(self._parts, watched.resource.kind, namespace) for namespace in namespaces_of(watched) or ("",)
@@ -75,81 +65,7 @@ class Cache:
         owner = self.stores[watched.owners].get(key)
         return (key[0], owner.meta.workspace) if owner is not None and owner.meta.workspace else None
 
-    def snapshot(  # noqa: PLR0917 - all that a pass looks at
-        self,
-        key: Key,
-        memory: Memory,
-        referenced: Referenced,
-        missing_kinds: Collection[str],
-        now: float,
-        taken: Mapping[Claim, ClaimHolder] = MappingProxyType({}),
-    ) -> Snapshot:
-        """Return what is there of the Workspace `key`; `now` is the event loop's time, `taken` what others claim on listeners."""
-        namespace = key[0]
-        stores = self.stores
-        derived = self._names(key, memory.interests.chart)
-
-        def get(kind: str, name: str) -> Any:  # noqa: ANN401
-            return stores[kind].get((namespace, name))
-
-        source, release = get("OCIRepository", derived.source), get("HelmRelease", derived.source)
-        parts, former = self._parts_of(key), self._former(key, derived)
-        own = [get(kind, derived.workload) for kind in ("Deployment", "StatefulSet")]
-        return Snapshot(
-            workloads=tuple(workload for workload in own if workload is not None),
-            services=stores["Service"].owned_by(key),
-            claims=stores["PersistentVolumeClaim"].owned_by(key),
-            reference=referenced.workload,
-            reference_trouble=referenced.trouble,
-            config_map=get("ConfigMap", memory.interests.config),
-            pods=(*stores["Pod"].owned_by(key), *referenced.pods),
-            source=source,
-            release=release,
-            ages=memory.patience.look(source, release, now, self._activity),
-            parts=parts,
-            part_kinds=self._part_kinds(key[0]).difference(missing_kinds),
-            swept=memory.swept,
-            # While one chart takes another's place, objects come and go.
-            parts_edited=memory.healing.look(None if former else release, source.digest if source is not None else "", parts, now),
-            former=former,
-            endpoint_picker=get("Deployment", derived.endpoint_picker),
-            picker_pods=stores[PICKER_POD].owned_by((namespace, derived.endpoint_picker)),
-            pool=get("InferencePool", derived.release),
-            route=get("HTTPRoute", derived.route),
-            named_route=referenced.route,
-            named_pool=referenced.pool,
-            companion=referenced.companion,
-            companion_trouble=referenced.companion_trouble,
-            objectives=referenced.objectives,
-            objectives_trouble=referenced.objectives_trouble,
-            gateways=tuple(stores["Gateway"].values()),
-            gateway_classes=tuple(stores["GatewayClass"].values()),
-            gateway_services=tuple(stores[GATEWAY_SERVICE].values()),
-            gateway_proxies=tuple(stores[GATEWAY_PROXY].values()),
-            namespace=stores["Namespace"].get(("", namespace)),
-            taken=taken,
-            nodes=tuple(stores["Node"].values()) if memory.interests.nodes else (),
-            missing_kinds=frozenset(missing_kinds),
-            answers=memory.answers,
-            tolerated=memory.tolerated,
-        )
-
-    def _names(self, key: Key, chart: str) -> Names:
-        """Return the names of a Workspace's objects; where it asks for no chart, with those of the one that is there."""
-        if chart:
-            return names(key[1], chart)
-        releases = self.stores[HELM_RELEASE.kind].owned_by(key)
-        return names(key[1], release=releases[0].ref.name if releases else "")
-
-    def _former(self, key: Key, derived: Names) -> FormerCharts:
-        """Return what charts under other names have made of a Workspace."""
-        sources, releases, pools = (
-            tuple(record for record in self.stores[resource.kind].owned_by(key) if record.ref.name != derived.release)
-            for resource in (OCI_REPOSITORY, HELM_RELEASE, INFERENCE_POOL)
-        )
-        return FormerCharts(sources, releases, pools) if sources or releases or pools else NO_FORMER_CHARTS
-
-    def _parts_of(self, key: Key) -> dict[PartId, int]:
+    def parts_of(self, key: Key) -> dict[PartId, int]:
         """Return the objects of a Workspace's chart; those of two kinds lie in stores, as more is read in them."""
         parts = self._parts.of(key)
         for record in (*self.stores["Deployment"].owned_by(key), *self.stores["InferencePool"].owned_by(key)):
@@ -157,7 +73,7 @@ class Cache:
                 parts[part_id(record.meta.ref.kind, record.meta.ref.name)] = record.shape
         return parts
 
-    def _part_kinds(self, namespace: str) -> frozenset[str]:
+    def part_kinds(self, namespace: str) -> frozenset[str]:
         """Return the kinds of charts' objects that have been listed in a namespace."""
         kinds = {"Deployment", "InferencePool"}
         for stores in self._part_stores.values():
@@ -198,15 +114,14 @@ class Cache:
         route: HTTPRoute | None = self.stores["HTTPRoute"].get((key[0], names(key[1]).route))
         return route
 
-    def write_through(self, answer: Json) -> None:
-        """Take in the object that the API server answered to one of our writes, where its kind is watched for all."""
-        watched = BY_KIND.get(answer["kind"])
-        if watched is None:
-            return
-        metadata = answer["metadata"]
-        key = metadata.get("namespace", ""), metadata["name"]
-        record = watched.parse(answer, watched.resource.kind)
-        self.stores[watched.resource.kind].write_through(key, record, int(metadata["resourceVersion"]))
+    def write_through(self, answer: Json) -> Any:  # noqa: ANN401
+        """Take in the object that the API server returned for one of our writes, where its kind is watched for all; return its record."""
+        kind, metadata = answer["kind"], answer["metadata"]
+        record = read_written(answer)
+        if kind in BY_KIND:
+            key = metadata.get("namespace", ""), metadata["name"]
+            self.stores[kind].write_through(key, record, int(metadata["resourceVersion"]))
+        return record
 
 
 def _store(watched: WatchedKind, namespaces: tuple[str, ...]) -> Store[Any] | PartitionedStore[Any]:

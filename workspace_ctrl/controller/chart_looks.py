@@ -10,18 +10,17 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pyhelm3.errors import Error as HelmError
-from yaml import YAMLError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.controller.helm import Report, look_at, words
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report, look_at, words
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
 logger = logging.getLogger(__name__)
 
-_FIRST_DELAY: Final = 15.0
-"""Seconds until a chart that was not right is looked at again; then twice as long each time."""
-_LONGEST_DELAY: Final = 600.0
+_POLICY: Final = BackoffPolicy(first=15.0, longest=600.0)
+"""Of looks at a chart that was not right."""
 
 
 class ChartLooks:
@@ -34,7 +33,7 @@ class ChartLooks:
         self._changed = changed
         self._look = look
         self._interested: dict[ChartId, set[Key]] = {}
-        self._tries: dict[ChartId, int] = {}
+        self._backoffs: dict[ChartId, Backoff] = {}
         self._tasks: dict[ChartId, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self.findings: dict[ChartId, ChartFinding] = {}
@@ -61,11 +60,12 @@ class ChartLooks:
             self.findings[chart] = found
             self._tell(chart)
             if found.holds:
-                logger.info("chart %s is as its layout says", chart)
+                logger.info("chart %s matches its layout", chart)
                 return
             logger.warning("%s", found.message)
-            tries = self._tries[chart] = self._tries.get(chart, 0) + 1
-            await asyncio.sleep(min(_FIRST_DELAY * 2.0 ** (tries - 1), _LONGEST_DELAY))
+            now = asyncio.get_running_loop().time()
+            backoff = self._backoffs[chart] = self._backoffs.get(chart, Backoff(_POLICY)).again(now)
+            await asyncio.sleep(backoff.delay)
             del self.findings[chart]
         finally:
             self._tasks.pop(chart, None)
@@ -74,11 +74,18 @@ class ChartLooks:
     async def _finding(self, chart: ChartId) -> ChartFinding:
         try:
             report = await self._look(self._program, chart)
-        except (HelmError, OSError, YAMLError) as error:
-            remedy = "see whether the controller reaches the registry; it is tried again"
-            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be looked at: Helm says: {words(error)}; {remedy}")
+        except (HelmError, OSError) as error:
+            remedy = "check that the controller can reach the registry; retrying"
+            return ChartFinding("ChartNotChecked", f"chart {chart} cannot be checked: Helm failed: {words(error)}; {remedy}")
+        except ChartUnreadableError as error:
+            text = f"chart {chart} cannot be used: {words(error)}; choose another version"
+            return ChartFinding("ChartCheckFailed", text, terminal=True)
         except UnknownChartError as error:
-            return ChartFinding("ChartVersionUnknown", f"chart {chart}: {error}", terminal=True)
+            return ChartFinding("ChartVersionUnknown", f"chart {chart}: {words(error)}", terminal=True)
+        except Exception as error:  # the edge of what a chart can cause: who waits for it is told, and it is looked at again
+            logger.exception("chart %s could not be checked", chart)
+            text = f"chart {chart} cannot be checked ({type(error).__name__}; see the controller's log); retrying"
+            return ChartFinding("ChartNotChecked", text)
         return finding(chart, report)
 
     def _tell(self, chart: ChartId) -> None:
@@ -99,5 +106,5 @@ def finding(chart: ChartId, report: Report) -> ChartFinding:
     first, others = broken[0], len(broken) - 1
     more = f", and {others} more {'differ' if others > 1 else 'differs'}" if others else ""
     see = f"see workspace-ctrl chart check {chart.url} --version {chart.version}"
-    text = f'chart {chart} is not as its layout says: "{first.name}": {first.found}{more}; choose another version; {see}'
+    text = f'chart {chart} does not match its layout: "{first.name}": {first.found}{more}; use another version; {see}'
     return ChartFinding("ChartCheckFailed", text, terminal=True)

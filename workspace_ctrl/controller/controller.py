@@ -154,10 +154,10 @@ class Controller:
             self._queue.add_after(key, self._settings.refusal_interval)
         except ApiError as error:
             result, delay = Result.ERROR, self._queue.retry(key, error.retry_after)
-            logger.warning("Workspace %s/%s: %s; next try in %.1f s", *key, error, delay)
+            logger.warning("Workspace %s/%s: %s; retrying in %.1f s", *key, error, delay)
         except Exception:  # the one broad net: a defect in one pass must not end the others
             result, delay = Result.PANIC, self._queue.retry(key)
-            logger.exception("Workspace %s/%s: unexpected error; next try in %.1f s", *key, delay)
+            logger.exception("Workspace %s/%s: unexpected error; retrying in %.1f s", *key, delay)
         else:
             self._queue.forget(key)
             if again is not None:
@@ -175,9 +175,11 @@ class Controller:
 
     def _informer(self, client: Client, watched: WatchedKind, namespace: str, sink: Sink[Any]) -> Informer[Any]:
         selector = self._settings.scope.selector if watched.resource is WORKSPACE else watched.selector
-        source = Source(watched.resource, watched.parse, selector, namespace=namespace, metadata_only=watched.metadata_only)
+        source = Source(watched.resource, watched.read, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: Any) -> None:  # noqa: ANN401
+            if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
+                logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
             key = self._cache.workspace_of(watched, record)
             if key is not None:
                 self._add(key)
@@ -193,13 +195,13 @@ class Controller:
         return Informer(client, source, sink, changed, self._kind_came_or_went, restarted=restarted)
 
     def _add(self, key: Key) -> None:
-        """Make a pass over `key` due, at once or after its rest; what users want comes before what follows from it."""
+        """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""
         if not self._reconciler.has_seen(key):
             self._queue.add(key, ahead=True)
             return
-        rest = self._reconciler.rest(key)
-        if rest > 0:
-            self._queue.add_after(key, rest)
+        delay = self._reconciler.delay(key)
+        if delay > 0:
+            self._queue.add_after(key, delay)
         else:
             self._queue.add(key)
 

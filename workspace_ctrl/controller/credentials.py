@@ -27,7 +27,7 @@ def credentials_reader(client: Client, secret: tuple[str, str] | None) -> ReadCr
         try:
             ssl.create_default_context(cadata=authorities or None)
         except ssl.SSLError:
-            raise RejectedError(f"{_CA_KEY} of Secret {namespace}/{name} holds no certificates in PEM") from None
+            raise RejectedError(f"{_CA_KEY} of Secret {namespace}/{name} contains no PEM certificates") from None
         return Credentials(token=_text(data.get(_TOKEN_KEY)).strip(), ca=authorities)
 
     return read
@@ -37,4 +37,4 @@ def _text(value: object) -> str:
     try:
         return base64.b64decode(str(value or "")).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise RejectedError(f"the values of {_TOKEN_KEY} and {_CA_KEY} must be text") from None
+        raise RejectedError(f"the values of {_TOKEN_KEY} and {_CA_KEY} must be UTF-8 text") from None

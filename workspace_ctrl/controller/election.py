@@ -41,12 +41,12 @@ class Replica:
             return Readiness(ready=False, text="stopping")
         if self._lock is not None and not self._lock.is_held:
             holder = self._lock.holder or "nobody"
-            return Readiness(ready=True, text=f"standing by: {self._lock.title} is held by {holder}")
+            return Readiness(ready=True, text=f"standby: {self._lock.title} is held by {holder}")
         if self._controller is None:
             return Readiness(ready=False, text="starting")
         if waiting := self._controller.unsynced_kinds:
-            return Readiness(ready=False, text=f"syncing: {', '.join(waiting)} not listed yet")
-        leading = f", leading by {self._lock.title}" if self._lock is not None else ""
+            return Readiness(ready=False, text=f"waiting for cache sync: {', '.join(waiting)}")
+        leading = f", leader of {self._lock.title}" if self._lock is not None else ""
         return Readiness(ready=True, text=f"synced{leading}")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,13 +72,13 @@ class Replica:
         while not stop.is_set():
             await first_done(lock.acquire, stop.wait)
             if lock.is_held:
-                logger.info("leading by %s as %s", lock.title, lock.identity)
+                logger.info("became leader of %s as %s", lock.title, lock.identity)
                 try:
                     await first_done(lambda: self._work(stop), lock.hold)
                 finally:
                     await lock.release()
                 if not stop.is_set():
-                    logger.warning("%s is lost; all passes were stopped, standing by", lock.title)
+                    logger.warning("lost %s; stopped all reconciliations, now standby", lock.title)
 
     async def _work(self, stop: asyncio.Event) -> None:
         """Reconcile until `stop` is set and the passes under way are finished."""
@@ -97,7 +97,7 @@ class Replica:
                 unwatched = await find_unwatched(self._client, self._settings.scope) if is_off else frozenset()
                 body_routers = OCI_REPOSITORY.kind not in unwatched and await needs_body_routers(self._client, self._settings)
             except ApiError as error:
-                logger.warning("%s; trying again until it succeeds", error)
+                logger.warning("%s; retrying", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._controller = Controller(

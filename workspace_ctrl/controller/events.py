@@ -68,7 +68,7 @@ class EventRecorder:
             try:
                 await self._write(event)
             except ApiError as error:
-                logger.debug("event %s of %s is dropped: %s", event.reason, event.regarding.name, error)
+                logger.debug("dropping event %s for %s: %s", event.reason, event.regarding.name, error)
                 self._dropped(Drop.REFUSED)
             finally:
                 self._waiting.task_done()
@@ -87,7 +87,7 @@ class EventRecorder:
             try:
                 await self._client.merge_patch(EVENT, event.regarding.namespace, series.name, series_patch(series, event.moment))
             except NotFoundError:
-                logger.debug("event %s has expired and is written anew", series.name)
+                logger.debug("event %s has expired; creating a new one", series.name)
             else:
                 self._series.keep(event.identity, series)
                 return

@@ -1,4 +1,4 @@
-"""What the cluster has of the objects that a Workspace names or would make, asked before the Workspace is stored."""
+"""Lookup of the objects that a Workspace refers to or uses the names of, before the Workspace is stored."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,12 +13,16 @@ from workspace_ctrl.planning.verdict import Known, needed
 from workspace_ctrl.records.meta import ObjectRef
 
 _RESOURCES: Final = {resource.kind: resource for resource in (CONFIG_MAP, DEPLOYMENT, STATEFUL_SET, SERVICE)}
-"""Kinds that may be listed in every installation."""
+"""Kinds that the controller can list in every installation."""
 
 
-async def existing(client: Client, raw: Mapping[str, Any], preview: Preview, seconds: float) -> Known:
-    """Return what the cluster tells in `seconds` of the objects that the Workspace `raw` needs and would make; only names are read."""
-    needs = [ref for ref in needed(raw) if ref.kind in _RESOURCES]
+async def existing(client: Client, preview: Preview, seconds: float) -> Known:
+    """Return which objects exist of those that the Workspace of `preview` needs or would create, as far as known within `seconds`.
+
+    Only metadata is read.
+    """
+    planned = preview.planned
+    needs = [ref for ref in needed(planned.desired.workspace, planned.dependencies) if ref.kind in _RESOURCES]
     makes = [ref for ref in map(ref_of, preview.manifests) if ref.kind in _RESOURCES]
     try:
         async with asyncio.timeout(seconds):
@@ -33,13 +37,13 @@ async def existing(client: Client, raw: Mapping[str, Any], preview: Preview, sec
 
 
 async def _metadata(client: Client, ref: ObjectRef) -> Mapping[str, Any] | None:
-    """Return an object's metadata, or None; by a list, so that it takes no more rights than watching does."""
+    """Return the metadata of an object, or None; by a list, so that it needs no more rights than the watches."""
     parameters = {"fieldSelector": f"metadata.name={ref.name}"}
     page = await client.list_page(_RESOURCES[ref.kind], parameters, ref.namespace, metadata_only=True)
     return next((item["metadata"] for item in page.get("items") or ()), None)
 
 
 def _goes(metadata: Mapping[str, Any]) -> bool:
-    """Whether an object is being deleted, or is what is left of an earlier Workspace."""
+    """Whether an object is being deleted, or belongs to an earlier Workspace."""
     owners = metadata.get("ownerReferences") or ()
     return "deletionTimestamp" in metadata or any(owner.get("kind") == "Workspace" for owner in owners)

@@ -35,7 +35,7 @@ async def serve_health(port: int, running: "asyncio.Task[None]", readiness: Call
         return
 
     async def healthz(_request: web.Request) -> web.Response:
-        return _answer(not running.done(), "the controller ended" if running.done() else "ok")
+        return _answer(not running.done(), "the controller has stopped" if running.done() else "ok")
 
     async def readyz(_request: web.Request) -> web.Response:
         now = readiness()
@@ -49,7 +49,7 @@ async def serve_health(port: int, running: "asyncio.Task[None]", readiness: Call
         await web.TCPSite(runner, port=port).start()
     except OSError as error:
         await runner.cleanup()
-        raise PortError(f"--health-port {port}: {error.strerror or error}; choose another port, or 0 for none") from error
+        raise PortError(f"--health-port {port}: {error.strerror or error}; use another port, or 0 to disable") from error
     try:
         yield
     finally:

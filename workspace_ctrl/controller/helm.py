@@ -1,7 +1,10 @@
 """Helm, asked whether a chart is as its layout says. Nothing is installed, and no cluster is asked."""
 
 import asyncio
+import contextlib
+import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +14,30 @@ from typing import Any, Final
 from pyhelm3 import Command
 from pyhelm3.errors import Error as HelmError
 
+from workspace_ctrl.api.documents import CHARTS, DocumentError, parse_documents
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import find_layout, known_layout
 from workspace_ctrl.planning.chart_check import Check, Rendered, checks, renderings
 from workspace_ctrl.records.charts import ChartId
 
+if sys.platform == "linux":
+    import resource
+
 _PATIENCE_SECONDS: Final = 60.0
 """For one command; the longest one fetches a chart of some kilobytes."""
+_MOST_PRINTED: Final = CHARTS.size or 0
+"""Bytes of a command's output; a command that prints more is killed."""
+_MOST_MEMORY: Final = 256 << 20
+"""Bytes; Helm needs about 80 MiB, but a template such as {{ repeat 1000000000 "a" }} needs all there is."""
+_LARGEST_FILE: Final = 64 << 20
+_PIECE: Final = 64 << 10
+_LONGEST_WORDS: Final = 1000
+_LONGEST_NAME: Final = 128
+"""Name or version of a chart, in characters."""
+
+
+class ChartUnreadableError(Exception):
+    """Helm's output for a chart is too large, or not as expected."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +57,10 @@ class Report:
 
 
 class Helm(Command):  # type: ignore[misc] # the package has no types
-    """Helm without a shell in between, which images without one lack, and without files outside of `folder`."""
+    """Helm without a shell in between, which images without one lack, and without files outside of `folder`.
+
+    What it prints is read within limits, and beside the event loop: whoever wrote the chart decides what that is.
+    """
 
     def __init__(self, program: str, folder: Path) -> None:
         super().__init__(executable=program)
@@ -48,24 +72,86 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
 
         Raises:
             HelmError: Helm refuses, or does not end in time.
+            ChartUnreadableError: it prints too much.
         """
         pipe = asyncio.subprocess.PIPE
         stdin = pipe if input is not None else asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             self._program, *map(str, command), env=self._environment, stdin=stdin, stdout=pipe, stderr=pipe
         )
+        _bound(process.pid)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                out, said = await process.communicate(input)
+                out, said, _ = await asyncio.gather(
+                    _printed(process, process.stdout), _printed(process, process.stderr), _give(process.stdin, input)
+                )
+                await process.wait()
         except TimeoutError:
-            raise HelmError(-1, b"", f"helm {command[0]} did not end within {_PATIENCE_SECONDS:.0f} s".encode()) from None
+            raise HelmError(-1, b"", f"helm {command[0]} timed out after {_PATIENCE_SECONDS:.0f} s".encode()) from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        if max(len(out), len(said)) > _MOST_PRINTED:
+            raise ChartUnreadableError(f"helm {command[0]} printed more than {_MOST_PRINTED} bytes")
         if process.returncode:
             raise HelmError(process.returncode, out, said)
         return out
+
+    async def show_chart(self, chart_ref: str) -> Mapping[str, Any]:
+        """Return a chart's Chart.yaml; errors as for `run`, and ChartUnreadableError if it is not a mapping."""
+        return _mapping("Chart.yaml", await self._documents("Chart.yaml", ["show", "chart", chart_ref]))
+
+    async def show_values(self, chart_ref: str) -> Mapping[str, Any]:
+        """Return a chart's values.yaml; errors as for `show_chart`."""
+        return _mapping("values.yaml", await self._documents("values.yaml", ["show", "values", chart_ref]))
+
+    async def template(
+        self, release_name: str, chart_ref: str, values: Mapping[str, Any], *, namespace: str
+    ) -> list[dict[str, Any]]:
+        """Return the objects of a release; errors as for `run`, and ChartUnreadableError if one is not an object."""
+        command = ["template", release_name, chart_ref, "--skip-crds", "--values", "-", "--namespace", namespace]
+        made = await self._documents("its rendered output", command, json.dumps(values).encode())
+        objects = [document for document in made if document]
+        if not all(isinstance(document, dict) for document in objects):
+            raise ChartUnreadableError("its rendered output contains a document that is not an object")
+        return objects
+
+    async def _documents(self, what: str, command: list[str], given: bytes | None = None) -> list[Any]:
+        text = (await self.run(command, given)).decode(errors="replace")
+        try:
+            return await asyncio.to_thread(parse_documents, text, CHARTS)
+        except DocumentError as error:
+            raise ChartUnreadableError(f"{what} {error}") from None
+
+
+def _bound(pid: int) -> None:
+    """Limit the resources of a process; it shares the container's memory with the controller."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it may have ended already
+            resource.prlimit(pid, resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+
+
+async def _printed(process: asyncio.subprocess.Process, stream: asyncio.StreamReader | None) -> bytes:
+    """Return the output of a process; a process that prints too much is killed."""
+    printed = bytearray()
+    while stream is not None and (piece := await stream.read(_PIECE)):
+        if len(printed) <= _MOST_PRINTED:
+            printed += piece
+        else:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                process.kill()
+    return bytes(printed)
+
+
+async def _give(stream: asyncio.StreamWriter | None, given: bytes | None) -> None:
+    if stream is None:
+        return
+    with contextlib.suppress(ConnectionError):  # it need not read all that it is given
+        stream.write(given or b"")
+        await stream.drain()
+    stream.close()
 
 
 async def look_at(program: str, chart: ChartId) -> Report:
@@ -73,6 +159,7 @@ async def look_at(program: str, chart: ChartId) -> Report:
 
     Raises:
         HelmError: Helm cannot fetch or render it; `words` returns why.
+        ChartUnreadableError: what it holds is too much, or of a shape that no chart has.
         UnknownChartError: no layout covers it.
     """
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
@@ -97,19 +184,31 @@ async def look_at_file(program: str, path: str, version: str = "", layout: str =
 
 def words(error: Exception) -> str:
     """Return what Helm said, or why it could not be asked."""
-    return (error.stderr or b"").decode(errors="replace").strip() if isinstance(error, HelmError) else str(error)
+    said = (error.stderr or b"").decode(errors="replace") if isinstance(error, HelmError) else str(error)
+    return excerpt(said, _LONGEST_WORDS)
 
 
 async def _compare(helm: Helm, path: str, version: str, layout: str) -> Report:
     about = await helm.show_chart(path)
-    name, number = str(about["name"]), version or str(about["version"])
+    name, number = _name(about, "name"), version or _name(about, "version")
     row = known_layout(layout or name, number) or find_layout(layout or name, number)
-    defaults: Mapping[str, Any] = await helm.show_values(path) or {}
+    defaults = await helm.show_values(path)
     rendered = [
-        Rendered(
-            entry,
-            [made for made in await helm.template(entry.names.release, path, entry.values, namespace=entry.namespace) if made],
-        )
+        Rendered(entry, await helm.template(entry.names.release, path, entry.values, namespace=entry.namespace))
         for entry in renderings(row)
     ]
-    return Report(name, number, row.refused, checks(row, defaults, rendered))
+    return Report(name, number, row.refused, await asyncio.to_thread(checks, row, defaults, rendered))
+
+
+def _mapping(what: str, documents: Sequence[Any]) -> Mapping[str, Any]:
+    found = documents[0] if documents and documents[0] is not None else {}
+    if len(documents) > 1 or not isinstance(found, Mapping):
+        raise ChartUnreadableError(f"{what} is not a mapping")
+    return found
+
+
+def _name(about: Mapping[str, Any], key: str) -> str:
+    value = about.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
+        raise ChartUnreadableError(f"Chart.yaml has no {key} of at most {_LONGEST_NAME} printable characters")
+    return value

@@ -17,8 +17,9 @@ from workspace_ctrl.api.labels import (
     STORAGE_VERSION,
 )
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.records import cluster, flux, gateways, parts, pods, workloads, workspaces
+from workspace_ctrl.records import cluster, flux, gateways, objectives, parts, pods, workloads, workspaces
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.reading import read_object
 
 WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
 DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -76,6 +77,10 @@ class WatchedKind:
     """Whether content and status stay on the API server."""
     owners: str = ""
     """Name of the store with the records' owners, where these are not Workspaces themselves."""
+
+    def read(self, raw: Json, kind: str) -> Any:  # noqa: ANN401
+        """Return the record of an object; only its identity if it cannot be parsed."""
+        return read_object(self.parse, raw, kind)
 
     @property
     def store(self) -> str:
@@ -158,3 +163,11 @@ BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not w
 _LATE: Final = {resource.kind: resource for resource in (MODEL_SERVER, INFERENCE_OBJECTIVE)}
 RESOURCES: Final = _LATE | {kind: watched.resource for kind, watched in BY_KIND.items()}
 """Kind → where it is served, of everything that we write."""
+_LATE_PARSERS: Final = {MODEL_SERVER.kind: gateways.parse_companion, INFERENCE_OBJECTIVE.kind: objectives.parse_objective}
+
+
+def read_written(answer: Json) -> Any:  # noqa: ANN401
+    """Return the record of an object that the API server returned for one of our writes."""
+    kind: str = answer["kind"]
+    watched = BY_KIND.get(kind)
+    return read_object(watched.parse if watched is not None else _LATE_PARSERS[kind], answer, kind)

@@ -52,14 +52,14 @@ class Metrics:
             return Histogram(_PREFIX + name, text, labels, buckets=buckets, registry=registry)
 
         self._requests = counter("api_requests", "Requests to the API server.", "verb", "resource", "code")
-        self._restarts = counter("watch_restarts", "Watches that had to be started again.", "resource", "cause")
-        self._passes = counter("reconcile", "Passes over Workspaces.", "result")
-        self._retries = counter("workqueue_retries", "Passes that are tried again because they failed.")
-        self._seconds = histogram("reconcile_time_seconds", "How long a pass takes.", _PASS_BUCKETS)
-        self._stages = histogram("stage_seconds", "From a Workspace's creation to a stage.", _STAGE_BUCKETS, "stage")
-        self._flaps = counter("gateway_ready_flaps", "Times that GatewayReady was lost.")
-        self._drops = counter("events_dropped", "Events that were not written.", "cause")
-        self._lag = histogram("event_loop_lag_seconds", "How late the event loop wakes a sleeper.", _LAG_BUCKETS)
+        self._restarts = counter("watch_restarts", "Watches that were restarted.", "resource", "cause")
+        self._passes = counter("reconcile", "Reconciliations of Workspaces.", "result")
+        self._retries = counter("workqueue_retries", "Reconciliations that are retried after an error.")
+        self._seconds = histogram("reconcile_time_seconds", "Duration of a reconciliation.", _PASS_BUCKETS)
+        self._stages = histogram("stage_seconds", "Time from the creation of a Workspace to a stage.", _STAGE_BUCKETS, "stage")
+        self._flaps = counter("gateway_ready_flaps", "Transitions of GatewayReady from True to False.")
+        self._drops = counter("events_dropped", "Events that were dropped.", "cause")
+        self._lag = histogram("event_loop_lag_seconds", "Delay of a scheduled wake-up in the event loop.", _LAG_BUCKETS)
         self._on_their_way: dict[str, frozenset[str]] = {}
         """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
         self._view = _View()
@@ -145,10 +145,12 @@ class _View(Collector):
         if watched is None:
             return
         queue, cache = watched
-        yield GaugeMetricFamily(f"{_PREFIX}workqueue_depth", "Workspaces that wait for a pass.", value=len(queue))
+        yield GaugeMetricFamily(f"{_PREFIX}workqueue_depth", "Workspaces in the work queue.", value=len(queue))
         age = queue.oldest_age()
-        yield GaugeMetricFamily(f"{_PREFIX}workqueue_oldest_age_seconds", "How long the first of them has been waiting.", value=age)
-        yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Passes under way.", value=queue.active)
+        yield GaugeMetricFamily(
+            f"{_PREFIX}workqueue_oldest_age_seconds", "Age of the oldest Workspace in the work queue.", value=age
+        )
+        yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Reconciliations in progress.", value=queue.active)
         yield from _workspaces(self._tally(cache))
 
     def _tally(self, cache: Cache) -> Tally[_Summary]:

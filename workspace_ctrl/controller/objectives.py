@@ -3,15 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from workspace_ctrl.controller.kinds import INFERENCE_OBJECTIVE, OURS
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
+from workspace_ctrl.records.reading import isolated
 
 logger = logging.getLogger(__name__)
+
+_READ: Final = isolated(parse_objective)
 
 
 class _Watch:
@@ -21,7 +24,7 @@ class _Watch:
         self.users: set[Key] = set()
         self.store: Store[InferenceObjective] = Store(_owner)
         self._changed = changed
-        source = Source(INFERENCE_OBJECTIVE, parse_objective, OURS, namespace=namespace)
+        source = Source(INFERENCE_OBJECTIVE, _READ, OURS, namespace=namespace)
         self.informer = Informer(client, source, self.store, self._tell_owner, self._tell_all)
         self.task = asyncio.create_task(self._run(), name=f"watch objectives of {namespace}")
         self.task.add_done_callback(_report)
@@ -82,15 +85,14 @@ class Objectives:
         """Return why those of the Workspace `key`, which are followed, cannot be watched; empty while they can."""
         resource = INFERENCE_OBJECTIVE
         is_missing = self._watches[key[0]].informer.is_missing
-        return f"{resource.plural} of {resource.api_version} cannot be watched" if is_missing else ""
+        return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
 
-    def write_through(self, answer: Json) -> None:
-        """Take in an objective as the API server answered it to our write."""
-        metadata = answer["metadata"]
-        watch = self._watches.get(metadata["namespace"])
+    def write_through(self, record: InferenceObjective, version: int) -> None:
+        """Take in an objective as the API server returned it for our write."""
+        ref = record.meta.ref
+        watch = self._watches.get(ref.namespace)
         if watch is not None:
-            record = parse_objective(answer, INFERENCE_OBJECTIVE.kind)
-            watch.store.write_through((metadata["namespace"], metadata["name"]), record, int(metadata["resourceVersion"]))
+            watch.store.write_through((ref.namespace, ref.name), record, version)
 
     async def close(self) -> None:
         """Stop all watches."""

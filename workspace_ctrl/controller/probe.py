@@ -6,11 +6,11 @@ every other link holds, so what is broken anyway costs nothing.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workspace_ctrl.controller.asking import Asker
+from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.readiness.agreement import Agreement, pace
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
@@ -28,6 +28,8 @@ class _Probed:
     agreement: Agreement = field(default_factory=Agreement)
     timer: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
+    is_out_of_order: bool = False
+    """Whether the latest request failed with an internal error."""
 
 
 class Prober:
@@ -91,7 +93,7 @@ class Prober:
 
     def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
         # Only ever sooner, so that Workspaces of one Gateway are not asked for together, and none later than it should.
-        delay = probed.agreement.delay(pace(self._interval, len(self._probed)), took) * random.uniform(0.8, 1.0)  # noqa: S311
+        delay = jittered(probed.agreement.delay(pace(self._interval, len(self._probed)), took), 0.8, 1.0)
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
     def _start(self, key: Key, probed: _Probed) -> None:
@@ -102,15 +104,32 @@ class Prober:
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
-            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
+            result = await self._result(key, probed)
             took = clock() - began
         before, probed.agreement = probed.agreement, probed.agreement.after(result)
+        self._schedule(key, probed, took)  # before anybody is told, who might fail
         believed = probed.agreement.believed
         if believed != before.believed:
             if believed is not None and believed.outcome is ProbeOutcome.FAILED:
                 logger.warning("Workspace %s/%s: %s", *key, believed.message)
             self._changed(key)
-        self._schedule(key, probed, took)
+
+    async def _result(self, key: Key, probed: _Probed) -> ProbeResult:
+        """Return the result of one request.
+
+        An error that nobody thought of, of whatever a server may answer, finds out nothing, is logged when it comes, and ends no
+        Workspace's requests.
+        """
+        try:
+            result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
+        except Exception as error:
+            if not probed.is_out_of_order:
+                logger.exception("probe of Workspace %s/%s failed with an internal error", *key)
+            probed.is_out_of_order = True
+            text = f"the request failed in the controller ({type(error).__name__}; see its log)"
+            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, probed.targets[0].url, message=text)
+        probed.is_out_of_order = False
+        return result
 
     async def _worst(self, targets: tuple[ProbeTarget, ...], *, in_doubt: bool) -> ProbeResult:
         """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""

@@ -1,10 +1,14 @@
-"""One pass over one Workspace: snapshot, plan, steps, status. Nothing in a pass waits for an object to become ready."""
+"""One pass over one Workspace, as a pipeline of values: resolve, observe, plan, execute, evaluate, publish.
+
+Nothing in a pass waits for an object to become ready: the watch event of that object brings the Workspace back.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
@@ -12,41 +16,59 @@ from workspace_ctrl.controller.body_routers import BodyRouters
 from workspace_ctrl.controller.cache import Cache
 from workspace_ctrl.controller.chart_looks import ChartLooks
 from workspace_ctrl.controller.claims import ClaimIndex
-from workspace_ctrl.controller.crowd import Crowd
+from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.interests import InterestIndex
-from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.probe import Prober
 from workspace_ctrl.controller.references import References
 from workspace_ctrl.controller.reports import StatusChange, status_change
 from workspace_ctrl.controller.settings import Settings
-from workspace_ctrl.controller.steps import StepRunner
+from workspace_ctrl.controller.snapshots import take_snapshot
+from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.state import WorkspaceState
+from workspace_ctrl.controller.throttle import Intervals, Load, StatusThrottle, Throttle
 from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.recent import Recent
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.prepared import Plan, Prepared
-from workspace_ctrl.readiness.news import News, Urgency, is_held_up, news
-from workspace_ctrl.readiness.probe import PROBE_FAILED
-from workspace_ctrl.readiness.status import removal_status, status, wanted_probes
-from workspace_ctrl.records.decisions import Decisions, Problem
+from workspace_ctrl.planning.desired import Desired, desire
+from workspace_ctrl.planning.plan import Pending, Plan, make_plan
+from workspace_ctrl.planning.planned_server import PlannedServer
+from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
+from workspace_ctrl.planning.steps import Interests, Question
+from workspace_ctrl.readiness.news import is_held_up, news
+from workspace_ctrl.readiness.probe import earlier_probe
+from workspace_ctrl.readiness.status import Report, evaluate, removal_status, status
+from workspace_ctrl.records.decisions import Decisions
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
-_MOST_QUESTIONS = 10
-"""A plan can learn of claims, of a reference, of its pods, of a scale selector, of a ConfigMap, of a dry-run, of a companion and of
-objectives, one after the other."""
-_NOT_YET = "~"
+_NOT_YET: Final = "~"
 """Sorts after every time."""
-_MOST_PREPARED = 256
-"""Each holds its manifests, some 40 KiB; passes over one Workspace come close together while it is being made."""
+_MOST_KEPT: Final = 256
+"""Resolved Workspaces with their manifests, some 40 KiB each; passes over one Workspace come close together while it is being made."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass under way: the values that it has made so far."""
+
+    workspace: WorkspaceRecord
+    resolved: ResolvedWorkspace
+    state: WorkspaceState
+    snapshot: Snapshot
+    known: PlannedServer | None = None
+    """The model server of an earlier pass."""
+
+    @property
+    def key(self) -> Key:
+        return self.workspace.key
 
 
 class Reconciler:
-    """Brings Workspaces to what they ask for, one pass at a time."""
+    """Brings Workspaces to their desired state, one pass at a time."""
 
     def __init__(
         self,
@@ -67,18 +89,20 @@ class Reconciler:
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._status_written = status_written
-        self._steps = StepRunner(client, cache, references, settings, charts)
+        self._executor = Executor(client, cache, references, settings, charts)
         self._charts = charts
         self._prober = prober
         self._body_routers = body_routers
         self._unseen: set[Key] = set()
-        """Workspaces that have not been looked at since the start, or since a kind came or went."""
+        """Workspaces without a pass since the start, or since a kind came or went."""
         self._interests = InterestIndex()
         self._claims = ClaimIndex(claims_changed)
-        self._crowd = Crowd()
-        self._memories: dict[Key, Memory] = {}
-        self._prepared: Recent[Key, Prepared] = Recent(_MOST_PREPARED)
-        """The costly part of the newest plans, of Workspaces that are not ready."""
+        self._load = Load()
+        self._states: dict[Key, WorkspaceState] = {}
+        self._activity = FluxActivity()
+        self._resolved: Recent[Key, tuple[WorkspaceRecord, ResolvedWorkspace, PlannedServer | None]] = Recent(_MOST_KEPT)
+        """The costly part of the newest passes, of Workspaces that are not ready."""
+        self._intervals = Intervals(settings.first_status_interval, settings.settle_interval, settings.progress_interval)
 
     def interested_in(self, ref: ObjectRef) -> tuple[Key, ...]:
         """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
@@ -93,58 +117,189 @@ class Reconciler:
         self.expect_all()
 
     def expect_all(self) -> None:
-        """Take what is known of claims for incomplete until each Workspace has been looked at."""
+        """Take what is known of claims for incomplete until there was a pass over each Workspace."""
         if self._body_routers is not None:
             self._unseen.update(self._cache.workspace_keys())
             self._note_claims()
+
+    def has_seen(self, key: Key) -> bool:
+        """Whether there was a pass over what the user of the Workspace `key` wants now."""
+        workspace, state = self._cache.workspace(key), self._states.get(key)
+        return workspace is not None and state is not None and state.has_seen(workspace)
+
+    def delay(self, key: Key) -> float:
+        """Return for how many seconds the next pass over `key`, which was seen, may wait for further events."""
+        state = self._states.get(key)
+        return state.reconciled.delay(_now(), self._settings.pass_interval * self._load.share) if state is not None else 0.0
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
 
         Raises:
-            ApiError: a passing fault; the pass is to be repeated.
+            ApiError: a passing error; the pass is to be repeated.
         """
         workspace = self._cache.workspace(key)
         if workspace is None:
-            self._memories.pop(key, None)
-            self._prepared.drop(key)
-            self._crowd.leave(key)
-            self._references.forget(key)
-            self._interests.forget(key)
-            self._claims.set(key, *(self._cache.claims_of_other(key) if self._settings.scope.selector else ("", frozenset())))
-            self._unseen.discard(key)
-            self._note_claims()
-            if self._prober is not None:
-                self._prober.gone(key)
+            self._forget(key)
             return None
-        now = asyncio.get_running_loop().time()
-        memory = self._memories.setdefault(key, Memory(began_at=now))
-        memory.forget_expired(now)
-        carried = await self._carry_out(workspace, memory)
-        memory.pass_ended(asyncio.get_running_loop().time(), workspace)
-        if carried is None:
+        under_way = self._begin(workspace)
+        if under_way is None:
             return None
-        if key in self._unseen:
-            self._unseen.discard(key)
-            self._note_claims()
-        decisions, seen = carried
-        written_in = await self._write_status(key, decisions, seen or self._snapshot(key, memory), memory)
-        retry_at = memory.next_retry()
-        delays = [delay for delay in (written_in, retry_at - now if retry_at is not None else None) if delay is not None]
+        try:
+            planned = await self._plan(under_way)
+            due_in = await self._execute(under_way, planned) if planned is not None else None
+        except ApiError:
+            self._states[key] = under_way.state
+            raise
+        self._states[key] = under_way.state.after_pass(_now(), workspace)
+        return due_in
+
+    def _begin(self, workspace: WorkspaceRecord) -> _Pass | None:
+        """Return the beginning of a pass; None while what the spec depends on has not been listed: its first list brings the key back."""
+        key, now = workspace.key, _now()
+        state = self._states.get(key) or WorkspaceState(writes=StatusThrottle(first_seen=Throttle(now)))
+        kept = self._resolved.get(key)
+        is_known = kept is not None and _wants_the_same(kept[0], workspace)
+        resolved = kept[1] if kept is not None and is_known else resolve(workspace, self._settings.plan)
+        state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
+        if not self._references.is_synced(key):
+            self._states[key] = state.after_pass(now, workspace)
+            return None
+        snapshot = self._observe(key, state.dependencies)
+        state, self._activity = state.observe(snapshot, now, self._activity)
+        return _Pass(workspace, resolved, state, state.on(snapshot), kept[2] if kept is not None and is_known else None)
+
+    def _follow(self, key: Key, dependencies: Interests, state: WorkspaceState) -> WorkspaceState:
+        """Watch what `dependencies` of the Workspace `key` names, and nothing else."""
+        if dependencies == state.dependencies:
+            return state
+        kept = self._interests.set(key, dependencies)
+        self._references.follow(key, kept)
+        return replace(state, dependencies=kept)
+
+    def _observe(self, key: Key, dependencies: Interests) -> Snapshot:
+        """Return the one snapshot of a pass."""
+        snapshot = take_snapshot(self._cache, key, dependencies, self._references.of(key), self._missing_kinds())
+        return replace(
+            snapshot,
+            chart_findings=self._charts.findings if self._charts is not None else None,
+            body_routers=self._body_routers.states if self._body_routers is not None else None,
+            probing=self._prober is not None,
+            probe=self._prober.result(key) if self._prober is not None else None,
+        )
+
+    async def _plan(self, under_way: _Pass) -> Plan | None:
+        """Return the plan; None while what it depends on has not been listed.
+
+        The API server is asked at most twice: for what the model server depends on, and whether it accepts the workload.
+        """
+        desired = self._desire(under_way)
+        if desired.questions:
+            await self._ask(desired.questions, under_way)
+            desired = self._desire(under_way)
+        before = under_way.state.dependencies
+        under_way.state = self._follow(under_way.key, desired.dependencies, under_way.state)
+        if not self._references.is_synced(under_way.key):
+            return None
+        if under_way.state.dependencies is not before:
+            under_way.snapshot = self._references.of(under_way.key).on(under_way.snapshot)
+        if desired.claims is not None:
+            self._claim(under_way.workspace, desired)
+        under_way.snapshot = replace(under_way.snapshot, taken=self._claims.taken(under_way.key))
+        outcome = make_plan(desired, under_way.snapshot)
+        if isinstance(outcome, Pending):
+            await self._ask((outcome.dry_run,), under_way)
+            outcome = make_plan(desired, under_way.snapshot)
+        return outcome if isinstance(outcome, Plan) else None
+
+    def _desire(self, under_way: _Pass) -> Desired:
+        workspace, resolved = under_way.workspace, under_way.resolved
+        desired = desire(resolved, workspace, under_way.snapshot, self._settings.plan, under_way.known)
+        under_way.known = desired.planned
+        self._resolved.keep(under_way.key, (workspace, resolved, desired.planned))
+        return desired
+
+    async def _ask(self, questions: tuple[Question, ...], under_way: _Pass) -> None:
+        under_way.state = await self._executor.ask(questions, under_way.workspace, under_way.state)
+        under_way.snapshot = under_way.state.on(under_way.snapshot)
+
+    async def _execute(self, under_way: _Pass, planned: Plan) -> float | None:
+        """Carry out a plan and publish what came of it; return the seconds after which another pass is due, or None."""
+        outcome = await self._executor.run(planned.steps, under_way.workspace, under_way.state)
+        under_way.state = outcome.state
+        if outcome.error is not None:
+            raise outcome.error
+        under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
+        self._unseen.discard(under_way.key)
+        self._note_claims()
+        problems = (*planned.decisions.problems, *outcome.problems)
+        written_in = await self._publish(under_way, replace(planned.decisions, problems=problems))
+        due_at = under_way.state.due_at
+        delays = [delay for delay in (written_in, due_at - _now() if due_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
 
-    def has_seen(self, key: Key) -> bool:
-        """Whether a pass has looked at what the user of the Workspace `key` wants now."""
-        workspace, memory = self._cache.workspace(key), self._memories.get(key)
-        return workspace is not None and memory is not None and memory.has_seen(workspace)
+    async def _publish(self, under_way: _Pass, decisions: Decisions) -> float | None:
+        """Write the status where it says something new; return in how many seconds a write that is held back is due, or None."""
+        workspace = self._current(under_way.workspace)
+        if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
+            return None
+        moment, now, state = datetime.now(UTC), _now(), under_way.state
+        wanted = self._status(workspace, under_way.snapshot, decisions, moment)
+        self._note_progress(under_way.key, wanted)
+        writes, delay = state.writes.hold(news(workspace.status, wanted), now, self._load.factor, self._intervals)
+        under_way.state = replace(state, writes=writes)
+        if delay is None or delay > 0:
+            return delay
+        answer = await self._executor.write_status(workspace, wanted)
+        if answer is not None:
+            _log_transition(workspace, wanted)
+            self._status_written(status_change(workspace, wanted, answer, moment))
+        under_way.state = replace(state, writes=writes.after_write(now, self._load.factor))
+        # Former charts go once the status says so, and our own write makes no event.
+        return 0.0 if under_way.snapshot.former else None
 
-    def rest(self, key: Key) -> float:
-        """Return for how many seconds the next pass over `key`, which was seen, may wait for further events."""
-        memory = self._memories.get(key)
-        if memory is None:
-            return 0.0
-        interval = self._settings.pass_interval * self._crowd.share
-        return max(memory.passed_at + interval - asyncio.get_running_loop().time(), 0.0)
+    def _current(self, workspace: WorkspaceRecord) -> WorkspaceRecord | None:
+        """Return the Workspace of a pass as it is after the steps; None where it is gone.
+
+        Its generation stays that which the pass has planned for: a newer one has a pass of its own.
+        """
+        current = self._cache.workspace(workspace.key)
+        if current is None or current.meta.uid != workspace.meta.uid:
+            return None
+        return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
+
+    def _status(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime) -> WorkspaceStatus:
+        """Return the wanted status, with what is known of requests through the Gateway where all else is well."""
+        if workspace.meta.deleting:
+            if self._prober is not None:
+                self._prober.follow(workspace.key, (), None)
+            return removal_status(workspace, snapshot, moment)
+        report = evaluate(snapshot, decisions)
+        return status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+
+    def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
+        """Have requests sent to the targets of `report`; return the snapshot with what is known of them."""
+        if self._prober is None:
+            return snapshot
+        self._prober.follow(workspace.key, report.probe_targets, earlier_probe(workspace.status))
+        return replace(snapshot, probe=self._prober.result(workspace.key))
+
+    def _forget(self, key: Key) -> None:
+        """Drop all that is known of the Workspace `key`, which is gone."""
+        self._states.pop(key, None)
+        self._resolved.drop(key)
+        self._load.set(key, in_progress=False)
+        self._references.forget(key)
+        self._interests.forget(key)
+        self._claims.set(key, *(self._cache.claims_of_other(key) if self._settings.scope.selector else ("", frozenset())))
+        self._unseen.discard(key)
+        self._note_claims()
+        if self._prober is not None:
+            self._prober.gone(key)
+
+    def _claim(self, workspace: WorkspaceRecord, desired: Desired) -> None:
+        if self._claims.set(workspace.key, self._claims_since(workspace), desired.claims or frozenset()):
+            self._note_claims()
 
     def _note_claims(self) -> None:
         if self._body_routers is not None:
@@ -161,106 +316,23 @@ class Reconciler:
     def _note_progress(self, key: Key, wanted: WorkspaceStatus) -> None:
         ready = _is_ready(wanted)
         if ready:
-            self._prepared.drop(key)  # its next event may be days away
-        if ready or is_held_up(wanted):
-            self._crowd.leave(key)
-        else:
-            self._crowd.join(key)
+            self._resolved.drop(key)  # its next event may be days away
+        self._load.set(key, in_progress=not ready and not is_held_up(wanted))
 
-    async def _carry_out(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Decisions, Snapshot | None] | None:
-        """Plan and carry out; where the plan first needs an answer of the API server, plan again with it.
 
-        Return what was decided, and the snapshot that it rests on unless steps have made that old. Return None where the plan depends on
-        objects that are not watched yet: their first list brings the Workspace back.
-        """
-        outcome, snapshot = self._plan(workspace, memory)
-        for _ in range(_MOST_QUESTIONS):
-            if outcome.claims is not None and self._claims.set(workspace.key, self._claims_since(workspace), outcome.claims):
-                self._note_claims()  # and plan again: what an older one has is known now
-            elif outcome.interests != memory.interests:
-                memory.interests = self._interests.set(workspace.key, outcome.interests)
-                self._references.follow(workspace.key, outcome.interests)
-            elif outcome.asks:
-                await self._run(outcome, workspace, memory)
-            else:
-                break
-            if not self._references.is_synced(workspace.key):
-                return None
-            outcome, snapshot = self._plan(workspace, memory)
-        if not outcome.steps:
-            return outcome.decisions, snapshot
-        problems = await self._run(outcome, workspace, memory)
-        return replace(outcome.decisions, problems=(*outcome.decisions.problems, *problems)), None
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
-    def _plan(self, workspace: WorkspaceRecord, memory: Memory) -> tuple[Plan, Snapshot]:
-        snapshot = self._snapshot(workspace.key, memory)
-        outcome = plan(workspace, snapshot, self._settings.plan, self._prepared.get(workspace.key))
-        if outcome.prepared is not None:
-            self._prepared.keep(workspace.key, outcome.prepared)
-        return outcome, snapshot
 
-    async def _run(self, outcome: Plan, workspace: WorkspaceRecord, memory: Memory) -> list[Problem]:
-        problems = [await self._steps.run(step, workspace, memory) for step in outcome.steps]
-        return [problem for problem in problems if problem is not None]
-
-    def _snapshot(self, key: Key, memory: Memory) -> Snapshot:
-        now = asyncio.get_running_loop().time()
-        referenced, taken = self._references.of(key), self._claims.taken(key)
-        snapshot = self._cache.snapshot(key, memory, referenced, self._missing_kinds(), now, taken)
-        if self._charts is not None:
-            snapshot = replace(snapshot, chart_findings=self._charts.findings)
-        if self._body_routers is not None:
-            snapshot = replace(snapshot, body_routers=self._body_routers.states)
-        return snapshot if self._prober is None else replace(snapshot, probing=True, probe=self._prober.result(key))
-
-    def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Snapshot:
-        """Have requests tried where all else is well; return the snapshot with what is known of them."""
-        if self._prober is None:
-            return snapshot
-        targets = () if workspace.meta.deleting else wanted_probes(snapshot, decisions)
-        self._prober.follow(workspace.key, targets, _earlier_probe(workspace))
-        return replace(snapshot, probe=self._prober.result(workspace.key))
-
-    async def _write_status(self, key: Key, decisions: Decisions, seen: Snapshot, memory: Memory) -> float | None:
-        """Write the status where it tells something new; return in how many seconds a held-back one is due, or None."""
-        workspace = self._cache.workspace(key)
-        if workspace is None or (workspace.meta.deleting and not workspace.has_finalizer):
-            return None
-        snapshot = self._probed(workspace, seen, decisions)
-        moment = datetime.now(UTC)
-        deleting = workspace.meta.deleting
-        wanted = removal_status(workspace, snapshot, moment) if deleting else status(workspace, snapshot, decisions, moment)
-        self._note_progress(key, wanted)
-        clock = asyncio.get_running_loop().time()
-        delay = self._delay(news(workspace.status, wanted), memory, clock)
-        if delay is None or delay > 0:
-            return delay
-        answer = await self._steps.write_status(workspace, wanted)
-        if answer is not None:
-            _log_transition(workspace, wanted)
-            self._status_written(status_change(workspace, wanted, answer, moment))
-        memory.status_written_at, memory.crowd_factor = clock, self._crowd.factor
-        # Former charts go once the status says so, and our own write makes no event.
-        return 0.0 if snapshot.former else None
-
-    def _delay(self, tidings: News, memory: Memory, clock: float) -> float | None:
-        """Return in how many seconds a status that brings `tidings` is to be written; None for never."""
-        if tidings.settling != memory.settling:
-            memory.settling, memory.settling_since = tidings.settling, clock
-        match tidings.urgency:
-            case Urgency.NEVER:
-                return None
-            case Urgency.NOW:
-                return 0.0
-            case Urgency.FIRST:
-                due = memory.began_at + self._settings.first_status_interval * (self._crowd.factor - 1)
-            case Urgency.SETTLED:
-                due = memory.settling_since + self._settings.settle_interval
-            case Urgency.LATER:
-                # When a crowd shrinks, those who are left are near their end, and what lies between need not be told.
-                memory.crowd_factor = max(memory.crowd_factor, self._crowd.factor)
-                due = memory.status_written_at + self._settings.progress_interval * memory.crowd_factor
-        return max(due - clock, 0.0)
+def _wants_the_same(before: WorkspaceRecord, after: WorkspaceRecord) -> bool:
+    """Whether two records of a Workspace are resolved alike."""
+    return (before.meta.uid, before.meta.unreadable, before.meta.deleting, before.spec, before.annotations) == (
+        after.meta.uid,
+        after.meta.unreadable,
+        after.meta.deleting,
+        after.spec,
+        after.annotations,
+    )
 
 
 def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
@@ -268,20 +340,6 @@ def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None
     new = find(wanted.conditions, ConditionType.READY)
     if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
         logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
-
-
-def _earlier_probe(workspace: WorkspaceRecord) -> ProbeResult | None:
-    """Return what was believed of requests through the Gateway when GatewayReady was written, as far as that rests on them."""
-    status = workspace.status
-    ready = find(status.conditions, ConditionType.GATEWAY_READY)
-    told = status.gateway.last_probe if status.gateway is not None else None
-    if ready is not None and ready.is_true and told is None:  # by a process that did not probe
-        return ProbeResult(ProbeOutcome.NOT_POSSIBLE, message="no request was tried yet")
-    if ready is None or told is None or told.outcome not in set(ProbeOutcome):
-        return None
-    if not ready.is_true and ready.reason != PROBE_FAILED:
-        return None
-    return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
 
 
 def _is_ready(status: WorkspaceStatus) -> bool:

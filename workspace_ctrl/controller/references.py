@@ -7,16 +7,17 @@ nobody names; rights can be given kind by kind.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_OBJECTIVE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.controller.kinds import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
 from workspace_ctrl.controller.objectives import Objectives
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import Resource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.gateways import (
@@ -29,6 +30,8 @@ from workspace_ctrl.records.gateways import (
 )
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.reading import isolated
+from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
@@ -52,6 +55,17 @@ class Referenced:
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_trouble: str = ""
     """The same of InferenceObjectives."""
+
+    def on(self, snapshot: Snapshot) -> Snapshot:
+        """Return `snapshot`, which was taken with less of them, with what the cluster's state has added to the dependencies."""
+        return replace(
+            snapshot,
+            pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
+            companion=self.companion,
+            companion_trouble=self.companion_trouble,
+            objectives=self.objectives,
+            objectives_trouble=self.objectives_trouble,
+        )
 
 
 _NOTHING = Referenced()
@@ -134,10 +148,10 @@ class References:
             objectives_trouble=self._objectives.trouble(key) if objectives else "",
         )
 
-    def write_through(self, answer: Json) -> None:
-        """Take in the object that the API server answered to one of our writes, where it is of a kind that is watched here for many."""
-        if answer["kind"] == INFERENCE_OBJECTIVE.kind:
-            self._objectives.write_through(answer)
+    def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401
+        """Take in an object as the API server returned it for our write, where its kind is watched here for many Workspaces."""
+        if isinstance(record, InferenceObjective):
+            self._objectives.write_through(record, version)
 
     def resource_of(self, key: Key) -> Resource | None:
         """Return where the kind of the Workspace's reference is served, once that is known."""
@@ -160,18 +174,18 @@ class References:
 
     def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
         selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-        return self._watch(key, Source(POD, parse_pod, selector, namespace=key[0]), labels)
+        return self._watch(key, Source(POD, isolated(parse_pod), selector, namespace=key[0]), labels)
 
     def _watch_route(self, key: Key, name: str) -> _Watch:
-        source = Source(HTTP_ROUTE, parse_http_route, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(HTTP_ROUTE, isolated(parse_http_route), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch_pool(self, key: Key, name: str) -> _Watch:
-        source = Source(INFERENCE_POOL, parse_inference_pool, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(INFERENCE_POOL, isolated(parse_inference_pool), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch_companion(self, key: Key, name: str) -> _Watch:
-        source = Source(MODEL_SERVER, parse_companion, field_selector=f"metadata.name={name}", namespace=key[0])
+        source = Source(MODEL_SERVER, isolated(parse_companion), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
@@ -191,7 +205,7 @@ class References:
                 await asyncio.sleep(_RETRY_SECONDS)
         watch.trouble = ""
         source = Source(
-            watch.resource, parse_referenced_workload, namespace=key[0], field_selector=f"metadata.name={reference.name}"
+            watch.resource, isolated(parse_referenced_workload), namespace=key[0], field_selector=f"metadata.name={reference.name}"
         )
         await self._run(key, source, watch)
 
@@ -201,7 +215,7 @@ class References:
 
         def served() -> None:
             watch.trouble = (
-                f"{source.resource.plural} of {source.resource.api_version} cannot be watched" if informer.is_missing else ""
+                f"cannot list or watch {source.resource.plural} of {source.resource.api_version}" if informer.is_missing else ""
             )
             self._changed(key)
 

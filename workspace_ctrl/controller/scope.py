@@ -34,7 +34,7 @@ def parse_selector(text: str) -> str:
     parts = [part.strip() for part in _COMMA_OUTSIDE_PARENTHESES.split(text)]
     for part in parts:
         if not _REQUIREMENT.fullmatch(part):
-            raise SelectorError(f"{part!r} is no label selector; write for example team=blue or 'shard in (a,b),!paused'")
+            raise SelectorError(f"{part!r} is not a valid label selector; use for example team=blue or 'shard in (a,b),!paused'")
     return ",".join(sorted({_in_one_way(part) for part in parts}))
 
 
@@ -108,7 +108,5 @@ async def find_shut(client: Client, scope: Scope) -> frozenset[str]:
                 continue
             except ForbiddenError:
                 shut.add(watched.store)
-                logger.info(
-                    "%s of all namespaces may not be listed; watching them in %s", watched.store, ", ".join(scope.namespaces)
-                )
+                logger.info("cannot list %s in all namespaces; watching only %s", watched.store, ", ".join(scope.namespaces))
     return frozenset(shut)

@@ -48,11 +48,11 @@ class ProbeSettings:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionSettings:
-    """Where the API server asks about Workspaces before it stores them."""
+    """The validating admission webhook."""
 
     port: int
     certificates: Path
-    """Folder with `tls.crt` and `tls.key`, as a mounted Secret has them."""
+    """Folder with `tls.crt` and `tls.key`, such as a mounted Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Settings:
     """Path of the helm program by which charts are looked at before their first use; empty where they are not."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     admission: AdmissionSettings | None = None
-    """None where Workspaces are not checked before they are stored."""
+    """None if the webhook is disabled."""
     events: bool = True
     """Whether transitions are told by events on the Workspace."""
     refusal_interval: float = 30.0

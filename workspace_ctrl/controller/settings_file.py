@@ -50,7 +50,7 @@ _Url = Annotated[
     str,
     _matching(
         r"oci://[^/\s@]+(/[^/\s:@]+)+",
-        "an address without a tag, such as oci://registry.example/charts/inferencepool (version apart)",
+        "a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version",
     ),
 ]
 _Digest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")]
@@ -79,7 +79,7 @@ class Stanza(BaseModel):
         known = [field.alias or name for name, field in cls.model_fields.items()]
         for key in given if isinstance(given, Mapping) else ():
             if key not in known:
-                remedy = suggestion(str(key), known, f"write one of {', '.join(known)}")
+                remedy = suggestion(str(key), known, f"use one of {', '.join(known)}")
                 raise PydanticCustomError("unknown_key", "is not known; {remedy}", {"key": key, "remedy": remedy})
         return given
 
@@ -118,7 +118,7 @@ class VerifySettings(Stanza):
     def _notation_needs_keys(self) -> "VerifySettings":
         if self.provider == "notation" and self.secret_ref is None:
             raise PydanticCustomError(
-                "rule", "needs secretRef with notation; name the Secret with its trust policy and certificates"
+                "rule", "needs secretRef with notation; set it to the Secret with trust policy and certificates"
             )
         return self
 
@@ -278,7 +278,7 @@ class SettingsFile(Stanza):
         names = [source.name for source in self.chart_sources]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            message = "chartSources must have names of their own; rename one that is called {name}"
+            message = "chartSources need unique names; rename one of those called {name}"
             raise PydanticCustomError("rule", message, {"name": twice})
         return self
 
@@ -306,7 +306,7 @@ def parse_settings_file(text: str) -> SettingsFile:
     except DocumentError as error:
         raise SettingsError(str(error)) from None
     if len(documents) > 1:
-        raise SettingsError(f"holds {len(documents)} documents; write one")
+        raise SettingsError(f"contains {len(documents)} documents; use one")
     try:
         return SettingsFile.model_validate(documents[0] if documents and documents[0] is not None else {})
     except ValidationError as error:

@@ -114,7 +114,7 @@ class Shell:
     def stop(self, number: signal.Signals | None = None) -> None:
         """Begin to stop; once begun, further signals change nothing."""
         if not self._stop.is_set():
-            logger.info("stopping, because of %s", number.name if number is not None else "the error above")
+            logger.info("stopping because of %s", number.name if number is not None else "the error above")
         self._stop.set()
 
     def _take_signals(self) -> None:
@@ -184,7 +184,7 @@ class Shell:
         if isinstance(error, PortError):
             logger.critical("%s", error)
         else:
-            logger.critical("the controller ended by itself", exc_info=error)
+            logger.critical("the controller stopped unexpectedly", exc_info=error)
         self.stop()
 
     def _connected(self) -> Connection:
@@ -217,7 +217,7 @@ def _serve_metrics(port: int) -> None:
     try:
         start_http_server(port)
     except OSError as error:
-        logger.critical("--metrics-port %d: %s; choose another port, or 0 for none", port, error.strerror or error)
+        logger.critical("--metrics-port %d: %s; use another port, or 0 to disable", port, error.strerror or error)
         raise SystemExit(1) from None
 
 

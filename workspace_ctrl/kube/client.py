@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, error_of
+from workspace_ctrl.kube.decoding import decode, encode
+from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, TooLargeError, error_of
 from workspace_ctrl.kube.resources import Json, Resource
 
 APPLY = "application/apply-patch+yaml"
@@ -28,6 +28,9 @@ _IN_FLIGHT = 32
 """More requests at once make an API server no faster, and cost the client more than they bring."""
 _LONGEST_WAIT = 5.0
 """Seconds for which a worker waits at most when the API server asks for patience; longer waits belong to the work queue."""
+
+_LONGEST_PAGE = 8 << 20
+"""Bytes of a page of a list: anyone may create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
 
 Observer = Callable[[str, str, int], None]
 """Told of each request that was answered or failed: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
@@ -73,8 +76,7 @@ class Client:
         metadata = manifest["metadata"]
         parameters = {"fieldManager": self._field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         path = resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
-        body = orjson.dumps(manifest)
-        return await self._retrying(_Request("patch", resource, path, parameters, body, APPLY))
+        return await self._retrying(_Request("patch", resource, path, parameters, encode(manifest), APPLY))
 
     async def merge_patch(
         self, resource: Resource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
@@ -85,9 +87,8 @@ class Client:
             ConflictError: the uid in the patch is not that of the object.
             NotFoundError: it is not there.
         """
-        body = orjson.dumps(patch)
         parameters = {"fieldManager": field_manager or self._field_manager}
-        return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, body, MERGE))
+        return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
 
     async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
         """Create an object and return it as it stands then.
@@ -97,7 +98,7 @@ class Client:
         """
         path = resource.path(document["metadata"].get("namespace", ""))
         parameters = {"fieldManager": self._field_manager}
-        return await self._retrying(_Request("create", resource, path, parameters, orjson.dumps(document)))
+        return await self._retrying(_Request("create", resource, path, parameters, encode(document)))
 
     async def replace(self, resource: Resource, document: Json) -> dict[str, Any]:
         """Replace an object by `document`, whose resource version says which state was read, and return it as it stands then.
@@ -109,13 +110,13 @@ class Client:
         metadata = document["metadata"]
         path = resource.path(metadata.get("namespace", ""), metadata["name"])
         parameters = {"fieldManager": self._field_manager}
-        return await self._retrying(_Request("update", resource, path, parameters, orjson.dumps(document)))
+        return await self._retrying(_Request("update", resource, path, parameters, encode(document)))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
-            await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, orjson.dumps(options)))
+            await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, encode(options)))
         except NotFoundError:
             return
 
@@ -123,7 +124,7 @@ class Client:
         """Delete the objects of a namespace that a label selector selects."""
         options = {"propagationPolicy": "Background"}
         path, parameters = resource.path(namespace), {"labelSelector": selector}
-        await self._retrying(_Request("deletecollection", resource, path, parameters, orjson.dumps(options)))
+        await self._retrying(_Request("deletecollection", resource, path, parameters, encode(options)))
 
     async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object, or a subresource of it.
@@ -146,7 +147,7 @@ class Client:
         """
         group, _, version = api_version.rpartition("/")
         discovery = Resource(group, version, "", kind, namespaced=False)
-        missing = f"the API server does not serve {kind} of {api_version}"
+        missing = f"{kind} of {api_version} is not served by the cluster"
         try:
             document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
         except KindNotServedError:
@@ -159,7 +160,11 @@ class Client:
     async def list_page(
         self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """Return one page of a list; with `metadata_only`, of the objects' metadata."""
+        """Return one page of a list; with `metadata_only`, of the objects' metadata.
+
+        Raises:
+            TooLargeError: a page of several objects has more than 8 MiB; ask for fewer.
+        """
         accept = METADATA_LIST if metadata_only else JSON
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
 
@@ -184,11 +189,11 @@ class Client:
                 if not response.ok:
                     raise error_of(status, await response.read(), response.headers)
                 async for line in _lines(response.content):
-                    yield _parsed(line, f"watch of {resource.plural}", _EVENT)
+                    yield await _parsed(line, f"watch of {resource.plural}", _EVENT)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
                 self._observe("watch", resource.plural, status)
-            raise RetryableError(f"watch of {resource.plural} broke: {error or type(error).__name__}") from error
+            raise RetryableError(f"watch of {resource.plural} failed: {error or type(error).__name__}") from error
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
@@ -229,14 +234,14 @@ class Client:
                 timeout=_REQUEST_TIMEOUT,
             ) as response:
                 status, headers = response.status, response.headers
-                answer = await response.read()
+                answer = await _read(response, request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryableError(f"{request.verb} {request.path}: {error or type(error).__name__}") from error
         finally:
             self._observe(request.verb, request.resource.plural, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise error_of(status, answer, headers)
-        return _parsed(answer, f"{request.verb} {request.path}")
+        return await _parsed(answer, f"{request.verb} {request.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +253,22 @@ class _Request:
     body: bytes | None = None
     content_type: str = JSON
     accept: str = JSON
+
+
+async def _read(response: aiohttp.ClientResponse, request: _Request) -> bytes:
+    """Return the body of a response; a page of a list is read up to its limit.
+
+    Raises:
+        TooLargeError: a page of several objects exceeds the limit.
+    """
+    if request.verb != "list" or request.parameters.get("limit", "1") == "1":
+        return await response.read()
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_PAGE:
+            raise TooLargeError(f"a page of {request.resource.plural} is larger than {_LONGEST_PAGE >> 20} MiB")
+    return bytes(body)
 
 
 _METHODS = {
@@ -274,18 +295,18 @@ def _wait(state: RetryCallState) -> float:
     return _BACKOFF(state) + (error.retry_after if isinstance(error, RetryableError) else 0.0)
 
 
-def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) -> dict[str, Any]:
+async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return an answer's object, which has at least `keys`.
 
     Raises:
         RetryableError: it is none, as where something between us and the API server has torn it, or has answered in its place.
     """
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise RetryableError(f"{what}: the answer is no JSON ({error})") from None
+        document = await decode(text)
+    except ValueError as error:
+        raise RetryableError(f"{what}: the response is not JSON ({error})") from None
     if not isinstance(document, dict) or not keys <= document.keys():
-        raise RetryableError(f"{what}: the answer is not the API server's")
+        raise RetryableError(f"{what}: the response is not from the API server")
     return document
 
 

@@ -89,7 +89,7 @@ class Access:
         except (kubernetes.config.ConfigException, OSError) as error:
             remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
             where = f"{kubeconfig}: " if kubeconfig else ""
-            raise ConnectionConfigError(f"no way to the API server is configured: {where}{error}; {remedy}") from error
+            raise ConnectionConfigError(f"cannot load the connection to the API server: {where}{error}; {remedy}") from error
         return configuration
 
 

@@ -1,9 +1,11 @@
 """What can go wrong with a request, typed once: by what to do about it."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
+
+import orjson
 
 
 class ApiError(Exception):
@@ -45,6 +47,10 @@ class KindNotServedError(ApiError):
 
 class NamespaceTerminatingError(ApiError):
     """The namespace is being deleted, and with it all there is in it; nothing new can be made there."""
+
+
+class TooLargeError(ApiError):
+    """The response exceeds the limit; request fewer objects per page."""
 
 
 class GoneError(ApiError):
@@ -90,18 +96,46 @@ _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError,
 
 def _words(status: int, body: bytes) -> tuple[str, frozenset[str], bool]:
     """Return the message, the fields and reasons that caused the error, and whether the answer was a Status object."""
+    document = _document(body)
+    if document.get("kind") != "Status":
+        return body[:_LONGEST_PLAIN].decode(errors="replace").strip() or f"HTTP {status}", frozenset(), False
+    words = str(document.get("message") or document.get("reason") or _phrase(status))
+    return _in_one_line(words), _causes(document), True
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    """Return the object in `body`; empty if there is none, or if it is too deep to parse."""
     try:
-        document = json.loads(body)
+        document = orjson.loads(body)
     except ValueError:
-        document = None
-    if isinstance(document, dict) and document.get("kind") == "Status":
-        causes = (document.get("details") or {}).get("causes") or ()
-        words = str(document.get("message") or document.get("reason") or HTTPStatus(status).phrase)
-        return _in_one_line(words), frozenset(cause.get(word, "") for cause in causes for word in ("field", "reason")), True
-    return body.decode(errors="replace").strip()[:500] or f"HTTP {status}", frozenset(), False
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _causes(document: Mapping[str, Any]) -> frozenset[str]:
+    details = document.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    found = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+    return frozenset(str(cause.get(word) or "") for cause in found for word in ("field", "reason"))
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in _STATUSES else f"HTTP {status}"
 
 
 def _in_one_line(message: str) -> str:
-    """Return a message of several lines as one; the API server lists errors in any order, which would look like news."""
-    head, *rest = message.splitlines() or [""]
-    return " ".join([head, "; ".join(sorted(line.strip() for line in rest))]).strip()
+    """Return a message of several lines as one, truncated.
+
+    The API server lists errors in any order, which would look like a change, and quotes wrong values whole.
+    """
+    head, *rest = message[:_LONGEST_READ].splitlines() or [""]
+    line = " ".join([head, "; ".join(sorted(line.strip() for line in rest))]).strip()
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+
+
+_STATUSES = frozenset(HTTPStatus)
+_LONGEST_PLAIN = 500
+"""Bytes that are quoted of a response that is not a Status object."""
+_LONGEST_READ = 100_000
+_LONGEST_MESSAGE = 2000
+"""Characters of the API server's message that are kept."""

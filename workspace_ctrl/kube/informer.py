@@ -15,10 +15,19 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from sys import intern
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ApiError, ForbiddenError, GoneError, KindNotServedError, RejectedError, RetryableError
+from workspace_ctrl.kube.errors import (
+    ApiError,
+    ForbiddenError,
+    GoneError,
+    KindNotServedError,
+    RejectedError,
+    RetryableError,
+    TooLargeError,
+)
 from workspace_ctrl.kube.resources import Json, Resource
 from workspace_ctrl.kube.store import Key, Sink
 
@@ -32,9 +41,15 @@ _PAGE = 100
 _WATCH_SECONDS = (270, 330)
 _SHORTEST_WATCH = 1.0
 """A watch that the server ends sooner than this, in seconds, was not served but turned away."""
-_RETRY_SECONDS = (0.2, 10.0)
+_POLICY: Final = BackoffPolicy(first=0.4, longest=10.0)
+"""Of watches that broke."""
+_JITTER: Final = (0.5, 1.5)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
+_SMALLER_PAGE = 5
+"""Divisor of the page size when a page is too large."""
+_LONGEST_MESSAGE = 500
+_NO_OBJECT = "the response has no name or resource version, so it is not from the API server"
 _END_OF_LIST = "k8s.io/initial-events-end"
 _NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -45,7 +60,7 @@ class Source(Generic[RecordT]):
 
     resource: Resource
     parse: Callable[[Json, str], RecordT]
-    """Makes a record from an object and its kind."""
+    """Makes a record from an object and its kind; must not raise for any object."""
     selector: str = ""
     """Label selector, applied by the API server."""
     field_selector: str = ""
@@ -89,7 +104,7 @@ class Informer(Generic[RecordT]):
         self._changed = changed
         self._served = served
         self._restarted = restarted
-        self._failures = 0
+        self._backoff = Backoff(_POLICY)
         self._version = ""
         """Resource version to watch from; empty where a new list is needed."""
         self._can_stream = True
@@ -130,7 +145,7 @@ class Informer(Generic[RecordT]):
             except ApiError as error:
                 cause, pause = "broken", self._fail(error)
             self._restarted(cause)
-            await asyncio.sleep(_jittered(pause))
+            await asyncio.sleep(jittered(pause, *_JITTER))
 
     async def _list_and_watch(self) -> None:
         if not self._version and self._can_stream:
@@ -146,14 +161,19 @@ class Informer(Generic[RecordT]):
         parameters = {"limit": str(_PAGE)} | source.selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
-            page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+            try:
+                page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+            except TooLargeError as error:
+                logger.warning("%s; retrying with a smaller page", error)
+                parameters["limit"] = str(max(int(parameters["limit"]) // _SMALLER_PAGE, 1))
+                continue
             for item in page.get("items") or ():
                 listed[_key_of(item)] = self._record(item)
-            token = page["metadata"].get("continue")
+            version, token = _version_of(page), page["metadata"].get("continue")
             if not token:
                 break
             parameters["continue"] = token
-        self._take_list(listed, page["metadata"]["resourceVersion"])
+        self._take_list(listed, version)
 
     async def _watch(self, *, is_list: bool = False) -> None:
         """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event.
@@ -177,7 +197,7 @@ class Informer(Generic[RecordT]):
             async for event in events:
                 self._take(event["type"], event["object"])
         if asyncio.get_running_loop().time() - started < _SHORTEST_WATCH:
-            raise RetryableError(f"watch of {self.resource.plural} was ended at once")
+            raise RetryableError(f"watch of {self.resource.plural} was closed at once")
 
     async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
         """Take in the list at the beginning of a watch.
@@ -191,9 +211,10 @@ class Informer(Generic[RecordT]):
                 type_, item = event["type"], event["object"]
                 _raise_error(type_, item)
                 if type_ == "BOOKMARK":
+                    version = _version_of(item)
                     if _END_OF_LIST not in (item["metadata"].get("annotations") or {}):
                         break
-                    self._take_list(listed, item["metadata"]["resourceVersion"])
+                    self._take_list(listed, version)
                     return
                 if type_ == "DELETED":
                     listed.pop(_key_of(item), None)
@@ -204,18 +225,18 @@ class Informer(Generic[RecordT]):
                 raise
         raise _NotStreamedError
 
-    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: str) -> None:
+    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
         self._recover()
-        self._version = version
-        for record in self._store.replace(listed, int(version)):
+        self._version = str(version)
+        for record in self._store.replace(listed, version):
             self._changed(record)
         self._find()
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
         _raise_error(type_, item)
+        version = _version_of(item)
         self._recover()
-        self._version = item["metadata"]["resourceVersion"]
-        version = int(self._version)
+        self._version = str(version)
         if type_ == "BOOKMARK":
             self._store.advance(version)
         elif type_ == "DELETED":
@@ -228,30 +249,30 @@ class Informer(Generic[RecordT]):
                 self._changed(record)
 
     def _record(self, item: Mapping[str, Any]) -> tuple[RecordT, int]:
-        return self._source.parse(item, self.resource.kind), int(item["metadata"]["resourceVersion"])
+        return self._source.parse(item, self.resource.kind), _version_of(item)
 
     def _fail(self, error: ApiError) -> float:
         """Tell of the first failure in a row; return in how many seconds to try again."""
-        self._failures += 1
-        level = logging.WARNING if self._failures == 1 else logging.DEBUG
-        logger.log(level, "%s; trying again until it succeeds", error)
-        return max(min(_RETRY_SECONDS[0] * 2.0 ** min(self._failures, 20), _RETRY_SECONDS[1]), error.retry_after)
+        self._backoff = self._backoff.again(asyncio.get_running_loop().time())
+        level = logging.WARNING if self._backoff.attempts == 1 else logging.DEBUG
+        logger.log(level, "%s; retrying", error)
+        return max(self._backoff.delay, error.retry_after)
 
     def _recover(self) -> None:
-        if self._failures:
-            logger.info("%s are watched again", self.resource.plural)
-            self._failures = 0
+        if self._backoff.attempts:
+            logger.info("watch of %s restored", self.resource.plural)
+            self._backoff = Backoff(_POLICY)
 
     def _find(self) -> None:
         was_missing, self.is_missing = self.is_missing, False
         self._synced.set()
         if was_missing:
-            logger.info("%s are served now", self.resource.plural)
+            logger.info("%s are now served by the cluster", self.resource.plural)
             self._served()
 
     def _lose(self, error: ApiError) -> None:
         if not self.is_missing:
-            logger.info("%s are not to be had (%s); asking again quietly", self.resource.plural, error)
+            logger.info("cannot list or watch %s (%s); retrying every 5 s", self.resource.plural, error)
             self.is_missing = True
             for record in self._store.replace({}, self._store.newest):
                 self._changed(record)
@@ -261,15 +282,31 @@ class Informer(Generic[RecordT]):
 
 def _raise_error(type_: str, item: Mapping[str, Any]) -> None:
     if type_ == "ERROR":
-        error = GoneError if item.get("code") == HTTPStatus.GONE else RetryableError
-        raise error(str(item.get("message", item)))
+        words = item.get("message", item) if isinstance(item, dict) else item
+        is_gone = isinstance(item, dict) and item.get("code") == HTTPStatus.GONE
+        raise (GoneError if is_gone else RetryableError)(str(words)[:_LONGEST_MESSAGE])
 
 
 def _key_of(item: Mapping[str, Any]) -> Key:
-    metadata = item["metadata"]
-    return intern(metadata.get("namespace", "")), intern(metadata["name"])
+    """Return namespace and name of an object.
+
+    Raises:
+        RetryableError: there is none, so the response is not from the API server.
+    """
+    try:
+        metadata = item["metadata"]
+        return intern(metadata.get("namespace", "")), intern(metadata["name"])
+    except (TypeError, LookupError, AttributeError):
+        raise RetryableError(_NO_OBJECT) from None
 
 
-def _jittered(seconds: float) -> float:
-    """Return `seconds`, made so different each time that many watches which broke together do not come back together."""
-    return seconds * random.uniform(0.5, 1.5)  # noqa: S311
+def _version_of(item: Mapping[str, Any]) -> int:
+    """Return the resource version of an object, a list or a bookmark.
+
+    Raises:
+        RetryableError: there is none, so the response is not from the API server.
+    """
+    try:
+        return int(item["metadata"]["resourceVersion"])
+    except (TypeError, LookupError, ValueError):
+        raise RetryableError(_NO_OBJECT) from None

@@ -8,13 +8,13 @@ quick one wins, and whoever has missed something is refused instead of believed.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, ForbiddenError, NotFoundError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -157,7 +157,7 @@ class LeaseLock:
             LeaseLostError: it is not.
         """
         if not self.is_held:
-            raise LeaseLostError(f"{self.title} is not held by this process, so it writes nothing")
+            raise LeaseLostError(f"{self.title} is not held by this process; write rejected")
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours; that costs one watch of one object, and a write where the Lease can be had."""
@@ -182,7 +182,7 @@ class LeaseLock:
                     wait = await self._look_again()
                 if self.holder not in {"", told}:
                     told = self.holder
-                    logger.info("watching %s of %s, standing by", self.title, told)
+                    logger.info("standby: watching %s of %s", self.title, told)
                 await _wait(news, wait)
             watching.cancel()
 
@@ -190,10 +190,10 @@ class LeaseLock:
         """Renew the Lease; return when it is lost."""
         pause = self._times.interval
         while True:
-            await asyncio.sleep(min(pause * random.uniform(0.9, 1.1), max(self._held_until - self._clock(), 0.0)))  # noqa: S311
+            await asyncio.sleep(min(jittered(pause, 0.9, 1.1), max(self._held_until - self._clock(), 0.0)))
             left = self._held_until - self._clock()
             if left <= 0:
-                logger.warning("%s could not be renewed in time", self.title)
+                logger.warning("%s was not renewed in time", self.title)
                 return
             try:
                 async with asyncio.timeout(min(left, _ATTEMPT_SECONDS)):
@@ -203,7 +203,7 @@ class LeaseLock:
                 logger.warning("%s", error)
                 return
             except (ApiError, TimeoutError) as error:
-                logger.warning("%s was not renewed: %s; trying again", self.title, error or "no answer in time")
+                logger.warning("cannot renew %s: %s; retrying", self.title, error or "no response in time")
                 pause = self._times.retry
             else:
                 pause = self._times.interval
@@ -217,10 +217,10 @@ class LeaseLock:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
                 await self._write(holder="")
         except (ApiError, TimeoutError) as error:
-            reason = error or "no answer in time"
-            logger.warning("%s was not given back: %s; it is free in %d s", self.title, reason, self._times.duration)
+            reason = error or "no response in time"
+            logger.warning("cannot release %s: %s; it expires in %d s", self.title, reason, self._times.duration)
         else:
-            logger.info("%s was given back", self.title)
+            logger.info("released %s", self.title)
 
     async def _attempt(self) -> bool:
         """Try to take the Lease; return whether it is ours."""
@@ -234,7 +234,7 @@ class LeaseLock:
             await asyncio.sleep(_FORBIDDEN_SECONDS)
             return False
         except (ApiError, TimeoutError) as error:
-            logger.warning("%s was not taken: %s; trying again", self.title, error or "no answer in time")
+            logger.warning("cannot acquire %s: %s; retrying", self.title, error or "no response in time")
             return False
         return True
 
@@ -246,7 +246,7 @@ class LeaseLock:
         except (ApiError, TimeoutError):
             return self._times.retry
         wait = self._sighting.free_at(self._identity) - self._clock()
-        return max(wait, self._times.retry * random.uniform(0.5, 1.0))  # noqa: S311
+        return max(wait, jittered(self._times.retry, 0.5, 1.0))
 
     async def _read(self) -> None:
         try:
@@ -267,7 +267,7 @@ class LeaseLock:
         except (ConflictError, NotFoundError):
             await self._read()
             if self._sighting.exists and self.holder != self._identity:
-                words = f"is held by {self.holder}" if self.holder else "was given back by somebody"
+                words = f"is held by {self.holder}" if self.holder else "was released by another client"
                 raise LeaseLostError(f"{self.title} {words}") from None
             await self._write(self._identity)
 

@@ -1,16 +1,17 @@
 """The work queue between events and passes."""
 
 import asyncio
-import random
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
 
 K = TypeVar("K", bound=Hashable)
 
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 60.0
+_POLICY: Final = BackoffPolicy(first=0.1, longest=60.0)
+_JITTER: Final = (0.8, 1.2)
 _AHEAD_IN_A_ROW = 16
 """So many keys of the line ahead come out before one of the others gets its turn."""
 
@@ -37,7 +38,7 @@ class WorkQueue(Generic[K]):
         self._again: dict[K, bool] = {}
         """Active key that is due once more → whether ahead of others."""
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._failures: dict[K, int] = {}
+        self._failing: dict[K, Backoff] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -58,7 +59,7 @@ class WorkQueue(Generic[K]):
     @property
     def failing(self) -> int:
         """Number of keys whose last pass failed."""
-        return len(self._failures)
+        return len(self._failing)
 
     def add(self, key: K, *, ahead: bool = False) -> None:
         """Make `key` due now; `ahead` of those that were not added so."""
@@ -83,16 +84,15 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """Make `key` due after a delay that doubles with each failure in a row; return the delay in seconds, at least `at_least`."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay: float = min(_FIRST_DELAY * 2.0 ** min(failures, 20), _LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311
-        delay = max(delay, at_least)
+        now = asyncio.get_running_loop().time()
+        backoff = self._failing[key] = self._failing.get(key, Backoff(_POLICY)).again(now)
+        delay = max(jittered(backoff.delay, *_JITTER), at_least)
         self.add_after(key, delay)
         return delay
 
     def forget(self, key: K) -> None:
         """Note a success: the next failure of `key` waits only briefly."""
-        self._failures.pop(key, None)
+        self._failing.pop(key, None)
 
     async def get(self) -> K:
         """Wait for the next due key; `done` must follow."""

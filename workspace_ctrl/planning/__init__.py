@@ -1,1 +1,1 @@
-"""Pure: a Workspace and what was observed → the objects that should be, in order."""
+"""Pure functions: a Workspace and the observed objects → the desired objects, in order."""

@@ -1,7 +1,7 @@
-"""Whether a Gateway's listeners can take the route of a Workspace, told from the Gateway itself.
+"""Which listeners of a Gateway accept the route of a Workspace, evaluated from the Gateway's spec.
 
-The Gateway's controller says whether they do; it does not say what would have to be written where. That is said here, so a person need not
-know the rules by heart. A Gateway is never written: it belongs to somebody else.
+The Gateway's controller reports whether a listener accepts a route, but not which change would make it accept. The messages here name that
+change. The Gateway itself is never written, because another owner manages it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,24 +12,27 @@ from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
-"""Kubernetes puts it on every namespace."""
+"""Kubernetes sets it on every namespace."""
 
 
 def find_listeners(
     gateway: Gateway, section: str, namespace: str, hostnames: Sequence[str], live: Namespace | None
 ) -> tuple[Listener, ...] | Problem:
-    """Return the listeners of `gateway` that take a route of `namespace` for `hostnames`, or why none does.
+    """Return the listeners of `gateway` that accept a route of `namespace` for `hostnames`, or the problem if none does.
 
-    `section` names one listener; `live` is the namespace, or None where its labels are not known: then those that may take it.
+    `section` names one listener. `live` is the namespace, or None if its labels are not known; listeners that select namespaces by label
+    are then included.
     """
     named = [entry for entry in gateway.listeners if section in {"", entry.name}]
     if not named:
         known = ", ".join(entry.name for entry in gateway.listeners) or "none"
-        return _problem("ListenerNotFound", f"{gateway.ref} has no listener {section}; it has: {known}")
+        return _problem("ListenerNotFound", f"{gateway.ref} has no listener {section}; its listeners: {known}")
     speaking = [entry for entry in named if entry.speaks_http and entry.takes_http_routes]
     if not speaking:
         listed = ", ".join(f"{entry.name} ({entry.protocol})" for entry in named)
-        return _problem("NoHTTPListener", f"no listener of {gateway.ref} takes HTTPRoutes: {listed}")
+        return _problem(
+            "NoHTTPListener", f"no listener of {gateway.ref} supports HTTPRoute: {listed}; add an HTTP or HTTPS listener"
+        )
     labels = live.labels if live is not None else None
     own = gateway.ref.namespace
     admitting = [entry for entry in speaking if entry.admits_namespace(namespace, labels, own=own) is not False]
@@ -39,7 +42,7 @@ def find_listeners(
     fitting = tuple(entry for entry in admitting if entry.admits_hostnames(hostnames))
     if not fitting:
         listed = _join(entry.hostname for entry in admitting)
-        text = f"listeners of {gateway.ref} take requests for {listed}, not for {_join(hostnames)}; change gateway.hostnames"
+        text = f"listeners of {gateway.ref} accept host names {listed}, not {_join(hostnames)}; change gateway.hostnames"
         return _problem("NoMatchingListenerHostname", text)
     return fitting
 
@@ -48,13 +51,13 @@ def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:
     place = f"listener {listener.name} of {gateway.ref}"
     named = _named(listener, gateway.ref.namespace)
     if named is None:
-        return f"{place} takes routes of namespaces with {listener.selector}, which {namespace} has not; label the namespace so"
-    whose = f"its own namespace {named[0]}" if listener.routes_from == "Same" else _join(named) or "no namespace"
-    return f"{place} takes routes of {whose} only; to admit {namespace}, write in that listener: {_admitting((*named, namespace))}"
+        return f"{place} accepts routes from namespaces that match {listener.selector}; change the labels of namespace {namespace}"
+    whose = f"from namespace{'s' if len(set(named)) > 1 else ''} {_join(named)} only" if named else "from no namespace"
+    return f"{place} accepts routes {whose}; to allow {namespace}, set in that listener: {_admitting((*named, namespace))}"
 
 
 def _named(listener: Listener, own: str) -> tuple[str, ...] | None:
-    """Return the namespaces whose routes the listener takes; None where labels say which."""
+    """Return the namespaces whose routes the listener accepts; None if it selects them by labels."""
     if listener.routes_from != "Selector":
         return (own,) if listener.routes_from == "Same" else ()
     first, *others = listener.selector.requirements
@@ -62,7 +65,7 @@ def _named(listener: Listener, own: str) -> tuple[str, ...] | None:
 
 
 def _admitting(namespaces: Sequence[str]) -> str:
-    """Return the line that admits these namespaces and no others."""
+    """Return the YAML line that allows these namespaces and no others."""
     expression = f"{{key: {_NAME_LABEL}, operator: In, values: [{', '.join(namespaces)}]}}"
     return f"allowedRoutes: {{namespaces: {{from: Selector, selector: {{matchExpressions: [{expression}]}}}}}}"
 

@@ -1,8 +1,8 @@
-"""Objects that carry the name of one of ours but were not made by us: refused with a way out, taken over only when the user says so.
+"""Existing objects with the name of one of ours that we did not create: rejected with a way out, adopted only on the user's request.
 
-Taking over means that the object becomes what the Workspace decides, and goes with the Workspace. Server-side apply alone would not do:
-what its former owner wrote, such as a second container, would stay. So the former owner's fields are first made ours in
-`metadata.managedFields`; the apply that follows removes those that the Workspace does not have.
+Adoption means that the object gets the content that the Workspace defines, and is deleted with the Workspace. Server-side apply alone is
+not enough: fields of the former manager, such as a second container, would stay. So the former manager's fields are first transferred
+to us in `metadata.managedFields`; the apply that follows removes those that the Workspace does not define.
 """
 
 from collections.abc import Mapping
@@ -13,29 +13,31 @@ from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 
 _ALL: Final = "true"
+_LONGEST_ANNOTATION: Final = 1024
+"""In characters: far more than all kinds together; it is parsed for each object."""
 _SPEC: Final = "f:spec"
 _NOT_TAKEN: Final = frozenset({"f:suspend"})
-"""Fields of the spec that stay with whoever set them: a user's pause is not ours to end."""
+"""Fields of the spec that stay with their manager: a pause that a user has set must stay."""
 _CLUSTER: Final = frozenset({"kube-controller-manager", "helm-controller", "source-controller"})
-"""Managers that work on every object of their kinds, whoever owns it."""
+"""Field managers that write to every object of their kinds, whoever owns it."""
 
 
 def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
-    """Whether the Workspace's annotations let us take over an object of `kind`."""
-    words = {word.strip().lower() for word in annotations.get(ADOPT_ANNOTATION, "").split(",")}
+    """Whether the Workspace's annotations allow the adoption of an object of `kind`."""
+    words = {word.strip().lower() for word in annotations.get(ADOPT_ANNOTATION, "")[:_LONGEST_ANNOTATION].split(",")}
     return _ALL in words or kind.lower() in words
 
 
 def is_own(live: Json, owner: Meta) -> bool:
-    """Whether an object was made by us for the Workspace `owner`."""
+    """Whether we created an object for the Workspace `owner`."""
     controller = _controller(live) or {}
     return controller.get("uid") == owner.uid and HASH_ANNOTATION in (live["metadata"].get("annotations") or {})
 
 
 def is_shared(live: Json) -> bool:
-    """Whether others have decided the same fields of an object's spec as we have: it was there before we applied it.
+    """Whether other managers own the same fields of an object's spec as we do, which means that it existed before we applied it.
 
-    What they have added beside ours, to an object of ours, does not count.
+    Fields that others have added to an object of ours do not count.
     """
     ours = next((entry for entry in _entries(live) if _is_ours(entry)), {})
     spec = (ours.get("fieldsV1") or {}).get(_SPEC) or {}
@@ -43,32 +45,30 @@ def is_shared(live: Json) -> bool:
 
 
 def refusal(live: Json, owner: Meta, ref: ObjectRef) -> str:
-    """Return why an object is not touched, with what the owner of the Workspace can do; empty where nobody stands against taking it over.
+    """Return why an object cannot be adopted, with the way out; empty if no other controller owns it.
 
-    That is up to the Workspace's annotation then.
+    In that case the Workspace's annotation decides.
     """
     controller = _controller(live)
     if controller is None or controller.get("uid") == owner.uid:
         return ""
     other = f"{controller.get('kind')} {controller.get('name')}"
-    return f"{ref} belongs to {other}, which would undo what we write; delete that, or give the Workspace another name"
+    return f"{ref} is owned by {other}, which would revert changes; delete that owner, or rename the Workspace"
 
 
 def offer(live: Json, owner: Meta, ref: ObjectRef) -> str:
-    """Return that an object could be taken over, and how."""
+    """Return a message that an object could be adopted, and how."""
     annotate = f"kubectl annotate workspace {owner.ref.name} -n {owner.ref.namespace} {ADOPT_ANNOTATION}={ref.kind}"
     if _controller(live) is not None:
-        return (
-            f"{ref} was made for this Workspace by another controller, such as KAITO; stop that one, then hand it over: {annotate}"
-        )
+        return f"{ref} was created for this Workspace by another controller, such as KAITO; stop that controller, then adopt it: {annotate}"
     return (
-        f"{ref} is there, and was not made for this Workspace; delete it, give the Workspace another name, or hand it over, to be "
-        f"changed and at the end deleted with the Workspace: {annotate}"
+        f"{ref} already exists and was not created for this Workspace; delete it, rename the Workspace, or adopt it, so that it is "
+        f"changed now and later deleted with the Workspace: {annotate}"
     )
 
 
 def handed_over(live: Json) -> Manifest:
-    """Return the patch by which all fields in the spec of an object become ours; it is refused where the object has changed since."""
+    """Return the patch that makes us manager of all fields in an object's spec; the API server rejects it if the object has changed."""
     metadata = live["metadata"]
     ours: dict[str, Any] = {}
     rest = []
@@ -104,7 +104,7 @@ def _is_ours(entry: Json) -> bool:
 
 
 def _others_spec(entry: Json) -> bool:
-    """Whether an entry of `managedFields` is of somebody else who decides about the spec."""
+    """Whether an entry of `managedFields` belongs to another manager of fields in the spec."""
     is_other = entry.get("manager") not in _CLUSTER and not _is_ours(entry) and not entry.get("subresource")
     return is_other and bool(set((entry.get("fieldsV1") or {}).get(_SPEC) or ()) - _NOT_TAKEN)
 

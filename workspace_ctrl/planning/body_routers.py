@@ -1,8 +1,8 @@
-"""The body-based router of a Gateway, shared by all Workspaces behind it.
+"""The body-based router of a Gateway, shared by all its Workspaces.
 
-Once its chart has connected it, every request of the Gateway passes through the router, and without one that runs none is answered. So it
-is installed by itself first, and connected when it runs; no request is lost while it comes. It belongs to no Workspace: it is there as long
-as any is led to by the header that it sets, and goes with the last of them.
+Once the chart attaches the router to the Gateway, every request passes through it, and all requests fail while it does not run. So it is
+first installed without the attachment, and attached when it runs; no request is lost during the installation. No Workspace owns it: it
+exists as long as any Workspace is routed by the header that it sets, and is removed with the last of them.
 """
 
 import copy
@@ -29,32 +29,32 @@ _CHART = "body-based-routing"
 _VERSION = re.compile(r"v?1\.5\.\d+")
 _CONTAINER = "bbr"
 _PORT = 9004
-"""Defaults of the chart."""
+"""The chart's defaults."""
 _INTERVAL = "1m"
-"""How often Flux compares what it has made with the chart: without the router the Gateway answers nothing, and there are few of them."""
+"""How often Flux corrects drift. Short, because the Gateway answers nothing without the router; cheap, because there are few of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouterPlan:
-    """What to do now for the router of one Gateway."""
+    """The next steps for the router of one Gateway."""
 
     steps: tuple[Step, ...] = ()
     connected: bool = False
-    """Whether the chart is told to lead the Gateway's requests through it."""
+    """Whether the values attach the router to the Gateway, so that all requests go through it."""
 
 
 def check_chart(chart: ChartSource) -> None:
     """Check that the values and the effects of a chart are known.
 
     Raises:
-        UnknownChartError: they are not; older versions connect the router with every proxy of the namespace, not of one Gateway.
+        UnknownChartError: they are not; older versions attach the router to every proxy of the namespace instead of one Gateway.
     """
     if chart.chart != _CHART or not _VERSION.fullmatch(chart.version):
-        raise UnknownChartError(f"chart {chart.chart} {chart.version} is not known; use {_CHART} v1.5.0")
+        raise UnknownChartError(f"chart {chart.chart} {chart.version} is not supported; use {_CHART} v1.5.0")
 
 
 def plan_router(gateway: ObjectRef, provider: str, there: BodyRouter, settings: BodyRoutingSettings) -> RouterPlan:
-    """Return what to do next for the router of `gateway`, which the chart connects with it as that of `provider`."""
+    """Return the next steps for the router of `gateway`; `provider` is the chart's value for the Gateway's implementation."""
     source, steps = router_source(gateway, settings), tuple[Step, ...]()
     if there.source is None or not _is_as(source, there.source.meta):
         steps = tuple(_apply(source, there.source.meta if there.source is not None else None, LinkName.SOURCE))
@@ -62,7 +62,7 @@ def plan_router(gateway: ObjectRef, provider: str, there: BodyRouter, settings: 
     live = there.release.meta if there.release is not None else None
     is_connected = live is not None and live.applied_hash == applied_hash(connected)
     if steps or there.source is None or not there.source.is_current:
-        return RouterPlan(steps, is_connected)  # new values must never meet an old chart
+        return RouterPlan(steps, is_connected)  # new values must never be applied to an old chart
     wanted = connected if is_connected or there.runs else apart
     return RouterPlan(tuple(_apply(wanted, live, LinkName.RELEASE)), is_connected)
 
@@ -83,7 +83,7 @@ def router_source(gateway: ObjectRef, settings: BodyRoutingSettings) -> Manifest
 
 
 def router_release(gateway: ObjectRef, provider: str, settings: BodyRoutingSettings) -> Manifest:
-    """Return the HelmRelease of the router of `gateway`, which the chart connects with it as that of `provider`."""
+    """Return the HelmRelease of the router of `gateway`; `provider` is the chart's value for the Gateway's implementation."""
     name = body_router_name(gateway.name)
     values: dict[str, Any] = copy.deepcopy(dict(settings.values))
     ours = {"bbr": {"name": name}, "provider": {"name": provider}, "inferenceGateway": {"name": gateway.name}}
@@ -95,7 +95,7 @@ def router_release(gateway: ObjectRef, provider: str, settings: BodyRoutingSetti
 
 
 def _with_readiness(name: str, port: int) -> dict[str, Any]:
-    """Return what makes the router's pods ready when they listen: the chart has no probe, and then they are ready some seconds too soon."""
+    """Return the patch that adds a readiness probe: without one, the router's pods are ready some seconds before they listen."""
     probe = {"tcpSocket": {"port": port}, "periodSeconds": 2}
     pod = {"spec": {"containers": [{"name": _CONTAINER, "readinessProbe": probe}]}}
     patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {"template": pod}}
@@ -110,7 +110,7 @@ def _manifest(api_version: str, kind: str, gateway: ObjectRef, spec: dict[str, A
 
 
 def _apply(manifest: Manifest, live: Meta | None, link: LinkName) -> Iterator[Step]:
-    """Yield the step that brings an object to `manifest`; nothing where it is, or is being deleted."""
+    """Yield the step that applies `manifest`; nothing if the object is up to date or is being deleted."""
     if live is None:
         yield Apply(manifest, link, force=False)
     elif not live.deleting and not _is_as(manifest, live):

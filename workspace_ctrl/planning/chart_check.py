@@ -1,6 +1,6 @@
-"""What we count on in a chart: that it reads the keys of its layout, and makes the objects that the rest of the chain expects.
+"""Checks of a chart: it must read the keys of its layout and create the objects that the rest of the chain expects.
 
-Pure: says what to render, and judges what was rendered.
+Pure functions: they define what to render, and evaluate what was rendered.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any, Final
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, value_at
 from workspace_ctrl.planning.chart_values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
@@ -22,8 +23,10 @@ _ENVIRONMENT = [{"name": "CHART_CHECK", "value": "1"}]
 _AFFINITY: Final[Mapping[str, Any]] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 _TOLERATIONS = [{"key": "chart-check", "operator": "Exists"}]
 _FILE, _TEXT = "chart-check.yaml", "plugins: []\n"
+_QUOTED: Final = 200
+"""Characters of a found value that are quoted."""
 _UNDOCUMENTED: Final = frozenset({"match_labels", "plugins"})
-"""Decisions whose keys the charts' values.yaml leaves out; what is rendered shows that they are read."""
+"""Decisions whose keys are missing in the charts' values.yaml; the rendered objects show that the chart reads them."""
 _CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
 _KINDS: Final = _CLUSTER_SCOPED | {
     "ConfigMap",
@@ -41,12 +44,12 @@ _KINDS: Final = _CLUSTER_SCOPED | {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that we count on."""
+    """One requirement."""
 
     name: str
     holds: bool
     found: str = ""
-    """What was found instead; empty where it holds."""
+    """What was found instead; empty if the check passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,14 @@ class Rendered:
     def keys(self, *, cluster_scoped: bool) -> set[str]:
         """Return kind and name of the objects; of all that are namespaced, or of all that are not."""
         return {
-            f"{entry.get('kind')} {value_at(entry, ('metadata', 'name'))}"
+            f"{_kind(entry)} {value_at(entry, ('metadata', 'name'))}"
             for entry in self.objects
-            if (entry.get("kind") in _CLUSTER_SCOPED) == cluster_scoped
+            if (_kind(entry) in _CLUSTER_SCOPED) == cluster_scoped
         }
 
 
 def renderings(layout: ChartLayout) -> list[Rendering]:
-    """Return what has to be rendered: a release, its neighbour with a similar name, and its namesake in another namespace."""
+    """Return what has to be rendered: a release, one with a similar name, and one with the same name in another namespace."""
     return [
         _rendering(layout, "chart-check-a", "namespace-a"),
         _rendering(layout, "chart-check-b", "namespace-a"),
@@ -89,17 +92,19 @@ def renderings(layout: ChartLayout) -> list[Rendering]:
 
 
 def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[Rendered]) -> list[Check]:
-    """Return all checks of a chart: `defaults` are its own values, `rendered` what became of `renderings`, in their order."""
+    """Return all checks of a chart; `defaults` are its own values, `rendered` the results of `renderings` in the same order."""
     first, neighbour, namesake = rendered
     return [
         *_key_checks(layout, defaults),
         *(Check(name, *_compared(found, wanted)) for name, found, wanted in _facts(layout, first)),
         _disjoint(
-            "releases of a namespace share no object", first.keys(cluster_scoped=False), neighbour.keys(cluster_scoped=False)
+            "two releases in a namespace share no object", first.keys(cluster_scoped=False), neighbour.keys(cluster_scoped=False)
         ),
-        _disjoint("namespaces share no ClusterRole", first.keys(cluster_scoped=True), namesake.keys(cluster_scoped=True)),
-        Check("no object is made besides those that are known", *_compared(_unknown_kinds(first), [])),
-        Check("every object is in the release's namespace", *_compared(_elsewhere(first), [])),
+        _disjoint(
+            "releases in two namespaces share no ClusterRole", first.keys(cluster_scoped=True), namesake.keys(cluster_scoped=True)
+        ),
+        Check("the chart creates no objects of unknown kinds", *_compared(_unknown_kinds(first), [])),
+        Check("every object is in the namespace of the release", *_compared(_elsewhere(first), [])),
     ]
 
 
@@ -134,52 +139,65 @@ def _key_checks(layout: ChartLayout, defaults: Mapping[str, Any]) -> Iterator[Ch
             *parents, last = path.split(".")
             holder = value_at(defaults, tuple(parents))
             there = isinstance(holder, Mapping) and last in holder
-            yield Check(f"{path} is among the chart's values", there, "" if there else "it is not")
+            yield Check(f"values.yaml has {path}", there, "" if there else "not found")
 
 
 def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, Any]]:
-    """Yield what we count on in a release: its words, what is there, and what should be."""
+    """Yield the checks of a release: name, found value, wanted value."""
     derived = rendered.rendering.names
     pool, deployment, service = rendered.one("InferencePool"), rendered.one("Deployment"), rendered.one("Service")
-    yield "the InferencePool has the release's name", _name(pool), derived.release
-    yield "its API is inference.networking.k8s.io/v1", pool.get("apiVersion"), "inference.networking.k8s.io/v1"
-    yield "it selects our pods", _at(pool, "spec.selector.matchLabels"), {POD_LABEL: derived.workspace}
-    yield "at our port", _at(pool, "spec.targetPorts"), [{"number": _PORT}]
-    yield "it leaves appProtocol to its CRD", _at(pool, "spec.appProtocol"), None
-    yield "it names the endpoint picker's Service", _at(pool, "spec.endpointPickerRef.name"), derived.endpoint_picker
-    yield "and a port of that Service", _at(pool, "spec.endpointPickerRef.port.number") in _service_ports(service), True
+    yield "InferencePool: has the name of the release", _name(pool), derived.release
+    yield "InferencePool: its API is inference.networking.k8s.io/v1", pool.get("apiVersion"), "inference.networking.k8s.io/v1"
+    yield (
+        "InferencePool: selects the pods of the model server",
+        _at(pool, "spec.selector.matchLabels"),
+        {POD_LABEL: derived.workspace},
+    )
+    yield "InferencePool: has the port of the model server", _at(pool, "spec.targetPorts"), [{"number": _PORT}]
+    yield "InferencePool: does not set appProtocol", _at(pool, "spec.appProtocol"), None
+    yield (
+        "InferencePool: references the Service of the endpoint picker",
+        _at(pool, "spec.endpointPickerRef.name"),
+        derived.endpoint_picker,
+    )
+    yield (
+        "InferencePool: references a port of that Service",
+        _at(pool, "spec.endpointPickerRef.port.number") in _service_ports(service),
+        True,
+    )
     if layout.place("failure_mode"):
-        yield "its failure mode is ours", _at(pool, "spec.endpointPickerRef.failureMode"), "FailOpen"
-    yield "the endpoint picker's Deployment has the name that we count on", _name(deployment), derived.endpoint_picker
-    yield "and so has its Service", _name(service), derived.endpoint_picker
-    yield "its replicas are ours", _at(deployment, "spec.replicas"), _REPLICAS
+        yield "InferencePool: has the given failure mode", _at(pool, "spec.endpointPickerRef.failureMode"), "FailOpen"
+    yield "endpoint picker: its Deployment has the expected name", _name(deployment), derived.endpoint_picker
+    yield "endpoint picker: its Service has the expected name", _name(service), derived.endpoint_picker
+    yield "endpoint picker: has the given replicas", _at(deployment, "spec.replicas"), _REPLICAS
     yield from _container_facts(layout, rendered, deployment)
-    yield "Istio gets its DestinationRule", _name(rendered.one("DestinationRule")), derived.endpoint_picker
+    yield "Istio: has a DestinationRule for the endpoint picker", _name(rendered.one("DestinationRule")), derived.endpoint_picker
     if layout.place("metrics_secret"):
-        yield "the metrics Secret has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
+        yield "metrics Secret: has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
 
 
 def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
-    pod: Mapping[str, Any] = _at(deployment, "spec.template.spec") or {}
-    container: Mapping[str, Any] = next(iter(pod.get("containers") or ()), {})
+    containers = _mappings(_at(deployment, "spec.template.spec.containers"))
+    container: Manifest = next(iter(containers), {})
     if layout.picker_container:
-        yield "its container has the name that we count on", container.get("name"), layout.picker_container
-        opened = [port.get("containerPort") for port in container.get("ports") or ()]
-        yield "and the port that Gateways ask", PICKER_PORT in opened, True
-    yield "its image is ours", container.get("image"), "registry.example/picker:v0"
-    yield "its image is pulled only where it is not there", container.get("imagePullPolicy"), "IfNotPresent"
-    variables = [entry for entry in container.get("env") or () if entry.get("name") == "CHART_CHECK"]
-    yield "it has our variables", variables, _ENVIRONMENT
-    yield "it reads the plugins' configuration that is named", f"/config/{_FILE}" in (container.get("args") or ()), True
-    yield "which is in its ConfigMap", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
+        yield "endpoint picker: its container has the expected name", container.get("name"), layout.picker_container
+        opened = [port.get("containerPort") for port in _mappings(container.get("ports"))]
+        yield "endpoint picker: its container has the port that Gateways connect to", PICKER_PORT in opened, True
+    yield "endpoint picker: has the given image", container.get("image"), "registry.example/picker:v0"
+    yield "endpoint picker: has the given image pull policy", container.get("imagePullPolicy"), "IfNotPresent"
+    variables = [entry for entry in _mappings(container.get("env")) if entry.get("name") == "CHART_CHECK"]
+    yield "endpoint picker: has the given environment variables", variables, _ENVIRONMENT
+    is_read = f"/config/{_FILE}" in _listed(container.get("args"))
+    yield "endpoint picker: reads the given plugin configuration file", is_read, True
+    yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
     places: dict[str, tuple[Callable[[], Any], Any]] = {
         "resources": (lambda: container.get("resources"), _RESOURCES),
-        "affinity": (lambda: pod.get("affinity"), _AFFINITY),
-        "tolerations": (lambda: pod.get("tolerations"), _TOLERATIONS),
+        "affinity": (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
+        "tolerations": (lambda: _at(deployment, "spec.template.spec.tolerations"), _TOLERATIONS),
     }
     for decision, (found, wanted) in places.items():
         if layout.place(decision):
-            yield f"its {decision} are ours" if decision.endswith("s") else f"its {decision} is ours", found(), wanted
+            yield f"endpoint picker: has the given {decision}", found(), wanted
 
 
 def _at(manifest: Manifest, path: str) -> Any:  # noqa: ANN401
@@ -191,26 +209,37 @@ def _name(manifest: Manifest) -> Any:  # noqa: ANN401
 
 
 def _service_ports(service: Manifest) -> list[Any]:
-    return [port.get("port") for port in _at(service, "spec.ports") or ()]
+    return [port.get("port") for port in _mappings(_at(service, "spec.ports"))]
+
+
+def _kind(manifest: Manifest) -> str:
+    return str(manifest.get("kind"))
+
+
+def _listed(value: object) -> list[Any]:
+    """Return `value` if it is a list, else an empty list; charts are untrusted."""
+    return value if isinstance(value, list) else []
+
+
+def _mappings(value: object) -> list[Manifest]:
+    return [entry for entry in _listed(value) if isinstance(entry, dict)]
 
 
 def _compared(found: object, wanted: object) -> tuple[bool, str]:
-    return (True, "") if found == wanted else (False, f"found {found!r}, not {wanted!r}")
+    return (True, "") if found == wanted else (False, f"found {excerpt(repr(found), _QUOTED)}, not {wanted!r}")
 
 
 def _disjoint(name: str, some: set[str], others: set[str]) -> Check:
     shared = sorted(some & others)
-    return Check(name, not shared, f"both have {', '.join(shared)}" if shared else "")
+    return Check(name, not shared, f"both have {excerpt(', '.join(shared), _QUOTED)}" if shared else "")
 
 
 def _unknown_kinds(rendered: Rendered) -> list[str]:
-    return sorted({str(entry.get("kind")) for entry in rendered.objects} - _KINDS)
+    return sorted({_kind(entry) for entry in rendered.objects} - _KINDS)
 
 
 def _elsewhere(rendered: Rendered) -> list[str]:
-    """Return the objects that name another namespace; those that name none get the release's."""
+    """Return the objects with another namespace; those without one get the namespace of the release."""
     home = rendered.rendering.namespace
-    namespaced = [entry for entry in rendered.objects if entry.get("kind") not in _CLUSTER_SCOPED]
-    return sorted(
-        f"{entry.get('kind')} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in {home, None}
-    )
+    namespaced = [entry for entry in rendered.objects if _kind(entry) not in _CLUSTER_SCOPED]
+    return sorted(f"{_kind(entry)} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in (home, None))

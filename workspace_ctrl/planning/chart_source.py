@@ -1,4 +1,4 @@
-"""Which chart a Workspace gets: one of the sources that the installation lists, by name; never an address of the Workspace's own."""
+"""Which chart a Workspace uses: a source from the controller's settings, by name. A Workspace cannot set an address of its own."""
 
 from dataclasses import replace
 
@@ -10,17 +10,17 @@ from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 
 
 def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
-    """Return the source that a Workspace asks for, else the first, with the Workspace's version and digest.
+    """Return the source that a Workspace names, else the first one, with the Workspace's version and digest.
 
     Raises:
-        SpecError: the source is not listed, or pinned to another version or digest.
-        UnknownChartError: the layout of the chart's values is not known in this version.
+        SpecError: the source is not in the settings, or pinned to another version or digest.
+        UnknownChartError: the layout of the chart's values is not known for this version.
     """
     asked = asked or Chart()
     source = _named(asked.name, settings) if asked.name is not None else settings.chart
     for field, ours, theirs in (("version", source.version, asked.version), ("digest", source.digest, asked.digest)):
         if source.digest and theirs is not None and theirs != ours:
-            problem = f"is not that of source {source.name}, which the installation pins to {source.version}"
+            problem = f"does not match source {source.name}, which the controller's settings pin to {source.version}"
             raise SpecError(f"gateway.chart.{field}", problem, "remove it, or choose another source")
     version = asked.version or source.version
     try:
@@ -31,7 +31,7 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
 
 
 def chart_name(asked: Chart | None, settings: PlanSettings) -> str:
-    """Return the name of the chart that a Workspace asks for; of a source that is not listed, the first one's."""
+    """Return the name of the chart that a Workspace names; that of the first source if the named one is not in the settings."""
     name = asked.name if asked is not None else None
     return next((source for source in settings.charts if source.name == name), settings.chart).chart
 
@@ -40,6 +40,6 @@ def _named(name: str, settings: PlanSettings) -> ChartSource:
     known = [source.name for source in settings.charts]
     found = next((source for source in settings.charts if source.name == name), None)
     if found is None:
-        remedy = suggestion(name, known, f"the installation lists {', '.join(known)}")
+        remedy = suggestion(name, known, f"available: {', '.join(known)}")
         raise SpecError("gateway.chart.name", f"{name} is not known", remedy)
     return found

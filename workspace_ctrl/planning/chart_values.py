@@ -1,7 +1,8 @@
-"""The values of the chart: ours, the installation's, the Workspace's, each within its limits.
+"""The values of the chart, merged from our defaults, the installation's settings and the Workspace, each within its limits.
 
-Later ones go before earlier ones: our defaults, the installation's values, the Workspace's, and last what nobody else decides: selector,
-ports, names. Flux may install the chart with the rights of an administrator, so a Workspace sets only what cannot become another object.
+Later ones override earlier ones: our defaults, the installation's values, the Workspace's values, and last those that only we set:
+selector, ports, names. Flux may install the chart with administrator rights, so a Workspace may set only values that cannot inject
+other objects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
+from workspace_ctrl.api.text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.settings import PickerSettings, PlanSettings
@@ -28,22 +30,24 @@ PROTECTED: Final = (
     "pool_created",
     "metrics_secret",
 )
-"""Decisions that nobody else makes: what they say must agree with the objects around the chart."""
+"""Decisions that only we make, because they must match the objects outside the chart."""
 
 PICKER_PORT: Final = 9002
-"""On which Gateways ask the endpoint picker."""
+"""Port of the endpoint picker that Gateways connect to."""
 
+_QUOTED: Final = 64
+"""Characters of a flag's name that a message quotes."""
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _CLUSTER_ROLE_PART = 40
-"""Characters that the charts keep of release and namespace in the name of a ClusterRole."""
+"""Length to which the charts cut release and namespace in the name of a ClusterRole."""
 _CLUSTER_ROLE_LIMIT = 84
-"""Where they cut the whole, its quotes included; a name without its closing quote is no YAML."""
+"""Length to which they cut the whole name with its quotes; without the closing quote it is no valid YAML."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolValues:
-    """What the chart must know of the model server and of the Gateway."""
+    """Values that depend on the model server and the Gateway."""
 
     selector: Mapping[str, str]
     """Labels of the pods that answer requests."""
@@ -51,7 +55,7 @@ class PoolValues:
     provider: str
     """The chart's `provider.name`, which follows from the Gateway's class."""
     failure_mode: str | None = None
-    """FailOpen or FailClose; None leaves it to us."""
+    """FailOpen or FailClose; None for our default."""
 
 
 def chart_values(
@@ -60,7 +64,7 @@ def chart_values(
     """Return the values of the chart for one Workspace.
 
     Raises:
-        SpecError: the Workspace sets what it may not, or what the chart does not take.
+        SpecError: the Workspace sets a value that it may not set, or that the chart does not support.
     """
     given: dict[str, Any] = asked.values or {}
     _check_selector(pool.selector)
@@ -83,7 +87,7 @@ def chart_values(
 
 
 def check_installed(settings: PlanSettings) -> None:
-    """Refuse values of the installation that one of its charts would take without doing what they say.
+    """Reject values of the installation that one of its charts would accept without the expected effect.
 
     Raises:
         SpecError: the path is that in the settings file.
@@ -95,14 +99,14 @@ def check_installed(settings: PlanSettings) -> None:
         _check(trap_in(layout, picker.values), ("endpointPicker", "values"))
         for path, _ in leaves(picker.values):
             if any(path[: len(entry)] == entry for entry in protected):
-                raise SpecError(field_path(("endpointPicker", "values", *path)), "is decided by the controller", "remove it")
+                raise SpecError(field_path(("endpointPicker", "values", *path)), "is set by the controller", "remove it")
         for entry in picker.allowed_values:
             if any(tuple(entry.split("."))[: len(path)] == path for path in protected):
-                raise SpecError("endpointPicker.allowedValues", f"has {entry}, which the controller decides", "remove it")
+                raise SpecError("endpointPicker.allowedValues", f"contains {entry}, which the controller sets", "remove it")
 
 
 def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] | None:
-    """Return the first of `values` that the chart would take without doing what it says, and why; None where there is none."""
+    """Return the first of `values` that the chart would accept without the expected effect, and why; None if there is none."""
     for trap in layout.traps:
         path = tuple(trap.path.split("."))
         found = value_at(values, path)
@@ -116,26 +120,25 @@ def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] 
     place = layout.place("environment") or ()
     variables = value_at(values, place) or []
     listed = isinstance(variables, list) and all(isinstance(entry, Mapping) for entry in variables)
-    return None if listed else (place, "must be a list of variables")
+    return None if listed else (place, "must be a list of environment variables")
 
 
 def protected_paths(layout: ChartLayout) -> list[Path]:
-    """Return the paths in the chart's values that neither a Workspace nor an installation decides."""
+    """Return the paths in the chart's values that neither a Workspace nor an installation may set."""
     return [path for decision in PROTECTED if (path := layout.place(decision)) is not None]
 
 
 def _flags_problem(layout: ChartLayout, flags: object) -> str:
     if layout.flags.form == "map" and isinstance(flags, Mapping):
-        entries = dict(flags)
+        entries = list(flags.items())
     elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
-        entries = {entry.get("name"): entry.get("value") for entry in flags}
+        entries = [(entry.get("name"), entry.get("value")) for entry in flags]
     else:
-        return (
-            f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this version"
-        )
-    for name, value in entries.items():
+        return f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this chart version"
+    for name, value in entries:
         if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            return f"sets {name} to {value}, which the chart passes as two arguments, so that it is on either way; leave it out"
+            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
+            return f"{said}, which this chart passes as two arguments, so that the flag is always on; remove it"
     return ""
 
 
@@ -163,31 +166,33 @@ def _protected(names: Names, pool: PoolValues) -> dict[str, Any]:
 
 
 def _check_selector(selector: Mapping[str, str]) -> None:
-    """Refuse what is no label: the chart writes keys without quotes, and a scale subresource may say anything."""
+    """Reject invalid labels: the chart writes keys without quotes, and a scale subresource may contain any text."""
     wrong = wrong_label(selector)
     if wrong:
-        raise SpecError("inference.workloadRef.selector", f"has {wrong!r}, which is no label", "write labels that the pods have")
+        raise SpecError(
+            "inference.workloadRef.selector", f"contains {wrong!r}, which is not a valid label", "set labels of the pods"
+        )
 
 
 def _check_asked(layout: ChartLayout, asked: EndpointPicker, pool: PoolValues) -> None:
-    """Refuse fields that this version of the chart has no place for."""
+    """Reject fields that this version of the chart does not support."""
     fields = {"replicas": ("replicas", asked.replicas), "resources": ("resources", asked.resources)}
     for decision, (field, value) in fields.items():
         path = ("gateway", "endpointPicker", field)
         if value is not None and layout.place(decision) is None:
             raise SpecError(
-                field_path(path), f"is not taken by chart {layout.name} {layout.versions}", "remove it, or use a later one"
+                field_path(path), f"is not supported by chart {layout.name} {layout.versions}", "remove it, or use a later version"
             )
         problem = SHAPES[decision](value) if value is not None else ""
         if problem:
             raise SpecError(field_path(path), problem)
     if pool.failure_mode == "FailOpen" and layout.place("failure_mode") is None:
-        problem = f"cannot be FailOpen with chart {layout.name} {layout.versions}, which leaves it to the CRD: FailClose"
-        raise SpecError("gateway.pool.failureMode", problem, "remove it, or use a later chart")
+        problem = f"cannot be FailOpen with chart {layout.name} {layout.versions}, which always uses the CRD's default FailClose"
+        raise SpecError("gateway.pool.failureMode", problem, "remove it, or use a later chart version")
 
 
 def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Sequence[str]) -> None:
-    """Refuse values that a Workspace may not set, or whose shape could become more than a value."""
+    """Reject values that a Workspace may not set, or whose shape could inject more than a value."""
     shapes = {path: shape for decision, shape in SHAPES.items() if (path := layout.place(decision)) is not None}
     widened = [tuple(entry.split(".")) for entry in allowed]
     protected = protected_paths(layout)
@@ -198,17 +203,17 @@ def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Seque
             if problem:
                 raise SpecError(where, problem)
         elif any(path[: len(entry)] == entry for entry in protected):
-            raise SpecError(where, "is decided by the controller", "remove it")
+            raise SpecError(where, "is set by the controller", "remove it")
         elif not any(path[: len(entry)] == entry for entry in widened):
             known = ", ".join(sorted(".".join(entry) for entry in (*shapes, *widened)))
-            remedy = f"a Workspace may set {known}; the installation allows more with endpointPicker.allowedValues"
-            raise SpecError(where, "is not for a Workspace to set", remedy)
+            remedy = f"allowed are {known}; the controller's setting endpointPicker.allowedValues allows more"
+            raise SpecError(where, "cannot be set by a Workspace", remedy)
         elif not (is_one_line(value) and is_one_line(list(path))):
-            raise SpecError(where, "has a line break or another sign that does not print", "write it on one line")
+            raise SpecError(where, "contains a line break or another non-printable character", "write it on one line")
 
 
 def _entries(tree: Mapping[str, Any], whole: Mapping[Path, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield the leaves of `tree`, and in one piece what stands at a path of `whole`."""
+    """Yield the leaves of `tree`; the value at a path of `whole` is yielded undivided."""
     for key, value in tree.items():
         here = (*path, str(key))
         if here not in whole and isinstance(value, Mapping) and value:
@@ -223,7 +228,7 @@ def _check(found: tuple[Path, str] | None, prefix: Path) -> None:
 
 
 def _environment(layout: ChartLayout, installed: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the variables of both; Helm would replace the one list with the other."""
+    """Return the environment variables of both; Helm would replace one list with the other."""
     path = layout.place("environment")
     if path is None:
         return []
@@ -231,12 +236,14 @@ def _environment(layout: ChartLayout, installed: Mapping[str, Any], given: Mappi
     names = {entry.get("name") for entry in first}
     for entry in second:
         if entry["name"] in names:
-            raise SpecError(field_path((*_VALUES, *path)), f"sets {entry['name']}, which the installation sets", "remove it")
+            raise SpecError(
+                field_path((*_VALUES, *path)), f"sets {entry['name']}, which the controller's settings define", "remove it"
+            )
     return [*first, *second]
 
 
 def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """Return the variables with a hash of the plugins' configuration: the endpoint picker reads it at its start only."""
+    """Return the variables with a hash of the plugin configuration: the endpoint picker reads it only at its start."""
     path = layout.place("plugins")
     plugins = value_at(values, path) if path is not None else None
     if plugins:
@@ -245,7 +252,7 @@ def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list
 
 
 def _resources(layout: ChartLayout, installed: PickerSettings, asked: EndpointPicker) -> dict[str, Any] | None:
-    """Return requests and limits in which each pair agrees: of a pair that is given in part, the rest follows it."""
+    """Return requests and limits in which each pair is consistent: if only one of a pair is given, the other follows it."""
     path = layout.place("resources")
     given = asked.resources or (value_at(asked.values, path) if path is not None else None)
     if given is None:
@@ -266,15 +273,17 @@ def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
 
 
 def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: Names, namespace: str) -> None:
-    """Refuse names that the chart would cut into a ClusterRole of another release, or into no YAML."""
+    """Reject names that the chart would cut to the name of another release's ClusterRole, or to invalid YAML."""
     path = layout.place("metrics")
     if layout.cluster_role == "monitoring" and not (path is not None and value_at(values, path)):
         return
     name = f'"{names.release[:_CLUSTER_ROLE_PART]}-{namespace[:_CLUSTER_ROLE_PART]}-epp"'
     if len(namespace) > _CLUSTER_ROLE_PART or len(name) > _CLUSTER_ROLE_LIMIT:
-        problem = f"is too long for the ClusterRole of chart {layout.name} {layout.versions}, beside release {names.release}"
+        problem = f"is too long for the ClusterRole of release {names.release} with chart {layout.name} {layout.versions}"
         raise SpecError(
-            "metadata.namespace", problem, f"use one of at most {_CLUSTER_ROLE_LIMIT - len(name) + len(namespace)} characters"
+            "metadata.namespace",
+            problem,
+            f"use a namespace of at most {_CLUSTER_ROLE_LIMIT - len(name) + len(namespace)} characters",
         )
 
 
@@ -285,7 +294,7 @@ def _put(layout: ChartLayout, values: dict[str, Any], decision: str, value: obje
 
 
 def _merge(tree: dict[str, Any], over: Mapping[str, Any]) -> None:
-    """Merge `over` into `tree` as Helm does: mappings key by key, all else as a whole."""
+    """Merge `over` into `tree` as Helm does: mappings key by key, everything else as a whole."""
     for path, value in leaves(over):
         if value != {} or value_at(tree, path) is None:
             put(tree, path, value)

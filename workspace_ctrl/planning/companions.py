@@ -1,6 +1,6 @@
-"""Objects that a Gateway's class needs beside the pool.
+"""Objects that a GatewayClass needs in addition to the pool.
 
-kthena-router finds the pods of a pool only where a ModelServer selects them too; its own tests hide this, because they make one.
+kthena-router finds the pods of a pool only if a ModelServer selects them, too; its own tests hide this, because they create one.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _API_VERSION = "networking.serving.volcano.sh/v1alpha1"
 
 
 def model_server_companion(owner: Meta, names: Names, selector: Mapping[str, str], port: int) -> Manifest:
-    """Return the ModelServer for the pods that `selector` selects, which serve at `port`."""
+    """Return the ModelServer for the pods that match `selector` and serve at `port`."""
     spec = {
         "inferenceEngine": "vLLM",
         "workloadSelector": {"matchLabels": dict(selector)},

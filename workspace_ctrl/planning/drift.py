@@ -1,22 +1,23 @@
-"""Whether an object still is what we applied: has anybody taken one of our fields?
+"""Drift detection: has another manager taken a field that we applied?
 
-The manifest is compared with the fields that the API server says are ours, not with the object: what others add (replicas of an autoscaler,
-containers that are injected, defaults) is theirs and stays.
+The manifest is compared with the fields that we own in `managedFields`, not with the content of the object. Fields that others add
+(replicas of an autoscaler, injected containers, defaults) are theirs and stay.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+
+import orjson
 
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.ownership import Fields
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
 _VALUES = "values"
-"""The part of a HelmRelease that has no schema."""
+"""Path of the part of a HelmRelease that has no schema."""
 
 
 def is_ours(manifest: Manifest, owned: Fields) -> bool:
-    """Whether every field of `manifest` is among the `owned` ones."""
+    """Whether we own every field of `manifest`."""
     metadata = manifest["metadata"]
     about = {name: metadata[name] for name in ("labels", "annotations") if metadata.get(name)}
     body = {name: value for name, value in manifest.items() if name not in _IDENTITY}
@@ -24,9 +25,9 @@ def is_ours(manifest: Manifest, owned: Fields) -> bool:
 
 
 def _values_hold(manifest: Manifest, owned: Fields) -> bool:
-    """Whether the chart's values are ours down to the last one.
+    """Whether we own every one of the chart's values.
 
-    In a schema, an object can be owned as a whole, without its fields; where there is none, it has lost them to somebody else.
+    If an object has a schema, it can be owned as a whole, without its fields. Without a schema, missing fields belong to another manager.
     """
     if manifest["kind"] != "HelmRelease" or not owned:
         return True
@@ -53,17 +54,17 @@ def _holds(value: object, fields: Fields) -> bool:
 
 
 def _items_hold(items: Sequence[object], fields: Fields) -> bool:
-    """Whether the items of a list are ours; where the list has keys, the API server may have added their defaults.
+    """Whether we own the items of a list; if the list has keys, the API server may have added their defaults.
 
-    Lists can be long, so items are looked up by the keys that they have, not compared with each other.
+    Lists can be long, so items are looked up by their keys instead of compared one by one.
     """
-    values = {mark for mark in fields if mark.startswith("v:")}
-    keyed = [(json.loads(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
+    values = {_text(_read(mark[2:])) for mark in fields if mark.startswith("v:")}
+    keyed = [(_keys(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
-    indexes: dict[tuple[str, ...], dict[str, Fields]] = {}
+    indexes: dict[tuple[str, ...], dict[bytes, Fields]] = {}
     for item in items:
         if not isinstance(item, Mapping):
-            if f"v:{_text(item)}" not in values:
+            if _text(item) not in values:
                 return False
             continue
         given = tuple(name for name in names if name in item)
@@ -76,5 +77,23 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     return True
 
 
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _keys(text: str) -> Mapping[str, object]:
+    """Return the keys of a list's item; empty if they are not as the API server writes them."""
+    keys = _read(text)
+    return keys if isinstance(keys, dict) and not any(isinstance(value, dict | list) for value in keys.values()) else {}
+
+
+def _read(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _text(value: object) -> bytes:
+    """Return `value`, a scalar or a list of scalars, in the form that is compared."""
+    return orjson.dumps(value if not isinstance(value, dict | list) or _is_flat(value) else None)
+
+
+def _is_flat(value: object) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)

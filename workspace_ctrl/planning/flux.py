@@ -1,7 +1,7 @@
-"""OCIRepository and HelmRelease: how Flux installs the InferencePool with its endpoint picker.
+"""OCIRepository and HelmRelease, with which Flux installs the InferencePool and its endpoint picker.
 
-We send only the fields that we decide. `suspend` and everything that the API server fills in stay out, so that a user's pause survives
-and an apply that changes nothing stays one. Settings and their reasons: docs/concepts/flux.md.
+We apply only the fields that we define. `suspend` and fields with defaults of the API server are left out, so that a suspension by a user
+persists, and an unchanged manifest changes nothing. Settings and their reasons: docs/concepts/flux.md.
 """
 
 from collections.abc import Mapping
@@ -36,10 +36,10 @@ def source_spec(chart: ChartSource) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "url": chart.url,
         "ref": {"digest": chart.digest} if chart.digest else {"tag": chart.version},
-        # A pinned chart never changes; a tag that was moved is found by one HEAD request each time.
+        # A pinned chart never changes; a moved tag is found by one HEAD request at each interval.
         "interval": "1h" if chart.digest else "10m",
         "timeout": "60s",
-        # The stored file is then the registry's, byte for byte; otherwise Flux packs it anew and may leave files out.
+        # The artifact is then the file of the registry, byte for byte; otherwise Flux repacks it and may omit files.
         "layerSelector": {"mediaType": _CHART_LAYER, "operation": "copy"},
     }
     if chart.insecure:
@@ -55,9 +55,9 @@ def source_spec(chart: ChartSource) -> dict[str, Any]:
 
 
 def release_spec(source: str, release: str, labels: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec of the HelmRelease `release` of the chart that the OCIRepository `source` holds; its objects get `labels`."""
-    # A failed attempt is tried again for ever; Flux's default is to give up after one, a slow image pull included. Readiness of what
-    # is installed is watched by ourselves, so that no worker of Flux is held by a waiting installation.
+    """Return the spec of the HelmRelease `release` for the chart of the OCIRepository `source`; its objects get `labels`."""
+    # A failed attempt is retried without limit; by default Flux gives up after one failure, even one due to a slow image pull. We watch
+    # the installed objects ourselves, so that no worker of Flux is blocked while it waits for them to become ready.
     action = {
         "disableWait": True,
         "disableTakeOwnership": True,
@@ -85,7 +85,7 @@ def helm_release(
 
     Raises:
         UnknownChartError: the layout of the chart's values is not known.
-        SpecError: the Workspace sets values that it may not, or that the chart does not take.
+        SpecError: the Workspace sets values that it may not set, or that the chart does not support.
     """
     picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
     layout = find_layout(chart.values_of, chart.version)
@@ -98,14 +98,14 @@ def helm_release(
         spec["serviceAccountName"] = gateway.service_account_name
     if picker.values_from:
         if not settings.picker.allow_values_from:
-            remedy = "use gateway.endpointPicker.values; the installation allows it with endpointPicker.allowValuesFrom"
-            raise SpecError("gateway.endpointPicker.valuesFrom", "is not for a Workspace to set", remedy)
+            remedy = "use gateway.endpointPicker.values; the controller's setting endpointPicker.allowValuesFrom allows it"
+            raise SpecError("gateway.endpointPicker.valuesFrom", "cannot be set by a Workspace", remedy)
         spec["valuesFrom"] = [_values_reference(reference) for reference in picker.values_from]
     return owned(RELEASE_API, "HelmRelease", names.source, owner, {"spec": spec})
 
 
 def _values_reference(reference: ValuesReference) -> dict[str, Any]:
-    """Return the reference for Flux; without a targetPath, whose values would go before ours."""
+    """Return the reference for Flux; without a targetPath, whose values would override ours."""
     entry: dict[str, Any] = {"kind": reference.kind, "name": reference.name}
     if reference.values_key is not None:
         entry["valuesKey"] = reference.values_key
@@ -115,7 +115,7 @@ def _values_reference(reference: ValuesReference) -> dict[str, Any]:
 
 
 def pool_selector(workspace: str, workload_kind: str) -> dict[str, str]:
-    """Return the labels of the pods that answer requests: of a StatefulSet, only the leader does."""
+    """Return the labels of the pods that serve requests; of a StatefulSet, only the leader does."""
     selector = {POD_LABEL: workspace}
     if workload_kind == "StatefulSet":
         selector[POD_INDEX_LABEL] = "0"

@@ -1,6 +1,6 @@
 """Which Gateways a Workspace is attached to.
 
-The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is said, never guessed.
+The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is a problem, not a guess.
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from workspace_ctrl.records.decisions import LinkName, Parent, Problem
 from workspace_ctrl.records.gateways import Gateway, HTTPRoute
 from workspace_ctrl.records.snapshot import Snapshot
 
-_REMEDY = "name one in gateway.parentRefs, or label one with kaito.sh/inference-gateway=true"
+_REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The Gateways of a Workspace, and why some, or all, could not be had."""
+    """The Gateways of a Workspace, and the problems of those that cannot be used."""
 
     parents: tuple[Parent, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, snapshot: Snapshot) -> Chosen:
-    """Return the Gateways for a Workspace in `namespace`; one that cannot be had does not keep it from the others."""
+    """Return the Gateways for a Workspace in `namespace`; one that cannot be used does not affect the others."""
     if "Gateway" in snapshot.missing_kinds or "HTTPRoute" in snapshot.missing_kinds:
-        text = "the cluster does not serve Gateway and HTTPRoute; install the Gateway API CRDs"
+        text = "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
         return Chosen(problems=(_problem("CRDsNotAvailable", text),))
     choices = named_gateways(namespace, spec) or ((default,) if default is not None else ())
     hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
@@ -41,10 +41,10 @@ def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayCho
 
 
 def parents_of(route: HTTPRoute, snapshot: Snapshot) -> Chosen:
-    """Return the Gateways that somebody else's route names."""
+    """Return the Gateways in the parentRefs of a referenced route."""
     choices = tuple(GatewayChoice(ref.namespace, ref.name, section) for ref, section in route.attached_to if ref.kind == "Gateway")
     if not choices:
-        return Chosen(problems=(_problem("NoGateway", f"{route.ref} names no Gateway in its parentRefs; add one"),))
+        return Chosen(problems=(_problem("NoGateway", f"{route.ref} has no Gateway in its parentRefs; add one"),))
     return _attach(route.ref.namespace, choices, route.hostnames, snapshot)
 
 
@@ -65,9 +65,12 @@ def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequenc
 
 def _class_problem(gateway: Gateway, snapshot: Snapshot) -> Problem:
     if "GatewayClass" in snapshot.missing_kinds:
-        text = f"{gateway.ref} names GatewayClass {gateway.class_name}, which cannot be seen; grant get, list and watch on gatewayclasses"
+        text = f"cannot list or watch GatewayClasses for {gateway.ref}; grant get, list and watch on gatewayclasses"
         return _problem("GatewayClassNotReadable", text)
-    return _problem("GatewayClassNotFound", f"{gateway.ref} names GatewayClass {gateway.class_name}, which is not there")
+    return _problem(
+        "GatewayClassNotFound",
+        f"GatewayClass {gateway.class_name} of {gateway.ref} not found; create it, or change gatewayClassName",
+    )
 
 
 def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], snapshot: Snapshot) -> Parent | Problem:
@@ -98,7 +101,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], sna
 
 def _note(profile: GatewayClassProfile) -> str:
     if not profile.is_known:
-        return f"{profile.controller} is not known here, so standard behaviour is expected of it"
+        return f"{profile.controller} has not been tested with workspace-ctrl; standard behaviour is assumed"
     return f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else ""
 
 
@@ -106,7 +109,7 @@ def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Probl
     for gateway in gateways:
         if (gateway.ref.namespace, gateway.ref.name) == (choice.namespace, choice.name):
             return gateway
-    return _problem("NoGateway", f"Gateway {choice.namespace}/{choice.name} is not there; {_listing(gateways)}")
+    return _problem("NoGateway", f"Gateway {choice.namespace}/{choice.name} not found; {_listing(gateways)}")
 
 
 def _discover(gateways: Sequence[Gateway]) -> Gateway | Problem:
@@ -115,13 +118,13 @@ def _discover(gateways: Sequence[Gateway]) -> Gateway | Problem:
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        return _problem("NoGateway", "there is no Gateway in the cluster; create one, and it is picked up")
+        return _problem("NoGateway", "no Gateway found in the cluster; create one, and it is used as soon as it exists")
     label = " labelled for inference" if labelled else ""
-    return _problem("AmbiguousGateway", f"there are {len(candidates)} Gateways{label} ({_keys(candidates)}); {_REMEDY}")
+    return _problem("AmbiguousGateway", f"found {len(candidates)} Gateways{label} ({_keys(candidates)}); {_REMEDY}")
 
 
 def _listing(gateways: Sequence[Gateway]) -> str:
-    return f"there are: {_keys(gateways)}" if gateways else "there is no Gateway in the cluster"
+    return f"available: {_keys(gateways)}" if gateways else "the cluster has no Gateway; create it"
 
 
 def _keys(gateways: Sequence[Gateway]) -> str:

@@ -1,17 +1,22 @@
-"""The GPUs for which a model is sized: those of an instance type, or those that the labels of the user's own nodes tell."""
+"""The GPUs for which a model is sized: those of an instance type, or those in the labels of the user's own nodes."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
-from workspace_ctrl.planning.nodes import selects
-from workspace_ctrl.records.cluster import Node
+from workspace_ctrl.planning.nodes import selecting
 from workspace_ctrl.records.snapshot import Snapshot
+
+_LONGEST_NOTE: Final = 1024
+"""Of GPUs that were written down, in characters."""
+_MOST_GPUS: Final = 10_000
+"""Of a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +25,11 @@ class FoundGpus:
 
     gpus: NodeGpus
     remembered: str = ""
-    """To be written on the workload, where nodes' labels told them."""
+    """Value for the annotation of the workload, if the GPUs come from node labels."""
 
 
 def reads_nodes(resource: Resource) -> bool:
-    """Whether nodes' labels are asked: no instance type of the catalog is named, or the user names nodes."""
+    """Whether the GPUs come from node labels: there is no instance type of the catalog, or the user names nodes."""
     return bool(resource.preferred_nodes) or resource.instance_type not in instance_types()
 
 
@@ -32,13 +37,13 @@ def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
     """Return the GPUs of one node for `resource`; of several different nodes, those with the least memory.
 
     Raises:
-        SpecError: the instance type is not known, and no node tells its GPUs.
+        SpecError: the instance type is not known, and no node has GPU labels.
     """
     if reads_nodes(resource):
         remembered = next((workload.node_gpus for workload in snapshot.workloads if workload.node_gpus), "")
         parsed = _parse(remembered)
         if parsed is not None:
-            # What nodes said when the workload was made: those that come and go do not change a running model.
+            # The labels at the time when the workload was created: later nodes do not change a running model.
             return FoundGpus(parsed, remembered)
         labelled = min(_labelled(resource, snapshot), key=lambda gpus: gpus.memory_gib, default=None)
         if labelled is not None:
@@ -47,15 +52,12 @@ def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
 
 
 def _labelled(resource: Resource, snapshot: Snapshot) -> Iterator[NodeGpus]:
+    names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
     for node in snapshot.nodes:
-        gpus = gpus_from_labels(node.labels) if _is_meant(resource, node) else None
+        is_meant = (not names or node.meta.ref.name in names) and selects(node.labels)
+        gpus = gpus_from_labels(node.labels) if is_meant else None
         if gpus is not None:
             yield gpus
-
-
-def _is_meant(resource: Resource, node: Node) -> bool:
-    by_name = not resource.preferred_nodes or node.meta.ref.name in resource.preferred_nodes
-    return by_name and selects(resource.label_selector, node.labels)
 
 
 def _format(gpus: NodeGpus) -> str:
@@ -63,8 +65,9 @@ def _format(gpus: NodeGpus) -> str:
 
 
 def _parse(text: str) -> NodeGpus | None:
-    """Return the GPUs that were written down; what somebody else wrote there is looked over."""
+    """Return the GPUs in the annotation; a value that we did not write is ignored."""
     try:
-        return NodeGpus.model_validate_json(text) if text else None
+        found = NodeGpus.model_validate_json(text) if text and len(text) <= _LONGEST_NOTE else None
     except ValidationError:
         return None
+    return found if found is not None and found.gpus <= _MOST_GPUS else None

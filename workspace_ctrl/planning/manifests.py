@@ -1,10 +1,13 @@
-"""What all manifests share: metadata, ownership, and the hash of what we decide."""
+"""Common parts of all manifests: metadata, ownership, and the hash of the fields that we define."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
@@ -14,7 +17,7 @@ Manifest = dict[str, Any]
 def owned(
     api_version: str, kind: str, name: str, owner: Meta, body: Mapping[str, Any], *, annotations: Mapping[str, str] | None = None
 ) -> Manifest:
-    """Return an object in the owner's namespace that the owner controls, with the hash of all that we decide in it."""
+    """Return an object in the namespace of its owner and controlled by it, with the hash of the fields that we define."""
     manifest: Manifest = {
         "apiVersion": api_version,
         "kind": kind,
@@ -41,21 +44,33 @@ def owned(
 
 
 def stamped(manifest: Manifest) -> Manifest:
-    """Return `manifest` with the hash of all that we decide in it, among its annotations."""
+    """Return `manifest` with the hash of its fields as an annotation.
+
+    Raises:
+        SpecError: a value cannot be sent. The fields of Workspaces are checked earlier; this covers everything else in manifests.
+    """
+    _check(manifest)
     metadata = manifest["metadata"]
     stamp = {HASH_ANNOTATION: manifest_hash(manifest), **metadata.get("annotations", {})}
     return {**manifest, "metadata": {**metadata, "annotations": stamp}}
 
 
+def _check(manifest: Manifest) -> None:
+    try:
+        orjson.dumps(manifest)
+    except orjson.JSONEncodeError as error:
+        raise SpecError("", f"needs a {manifest['kind']} that cannot be sent to the API server: {error}") from None
+
+
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
     """Return a hash of the manifest that does not depend on the order of its keys."""
-    # A letter in front, because YAML takes some hexadecimal numbers, such as 1e5, for numbers.
+    # The leading letter is needed because YAML parses some hexadecimal strings, such as 1e5, as numbers.
     canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     return "h" + hashlib.sha256(canonical.encode()).hexdigest()[:15]
 
 
 def applied_hash(manifest: Manifest) -> str:
-    """Return the hash that `stamped` put into the manifest."""
+    """Return the hash that `stamped` has added to the manifest."""
     value: str = manifest["metadata"]["annotations"][HASH_ANNOTATION]
     return value
 

@@ -1,4 +1,4 @@
-"""The names by which requests ask for a model, the base model's first."""
+"""The model names that requests can use; that of the base model is first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -6,41 +6,46 @@ from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.records.probes import MOST_NAMES, is_model_name
 
 _FLAG = "--served-model-name"
 
 
 def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> tuple[str, ...]:
-    """Return the names: the user's, else those that are `known` beforehand, else those that the model server told, else the template's.
+    """Return the names: the user's, else the `known` ones, else those `served` by the model server, else those in the pod template.
 
-    `served` are kept through failures of the model server, so that its routes do not come and go.
+    `served` is kept while the model server fails, so that its routes do not change each time. Of those names, and of the template's, only
+    valid HTTP header values are used.
     """
     wanted = spec.gateway.model_name if spec.gateway is not None else None
     template = spec.inference.template if spec.inference is not None else None
-    found = tuple(known) or tuple(served) or tuple(_served_by(template or {}))
+    told = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
+    found = tuple(known) or told or tuple(_served_by(template or {}))
     return (wanted, *(name for name in found if name != wanted)) if wanted else found
 
 
 def check_model_name(spec: Workspace, known: Sequence[str]) -> None:
-    """Check the user's name against those that the model server is given.
+    """Check the user's name against the names that the model server is started with.
 
     Raises:
-        SpecError: the model server would not know it.
+        SpecError: the model server would not serve it.
     """
     wanted = spec.gateway.model_name if spec.gateway is not None else None
     if wanted and known and wanted not in known:
-        raise SpecError("gateway.modelName", f"is not a name of this model, which is called {', '.join(known)}", "remove it")
+        raise SpecError(
+            "gateway.modelName", f"is not a name of this model ({', '.join(known)})", "remove it, or use one of these names"
+        )
 
 
 def _served_by(template: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the first name that vLLM is given in a pod template, whose inside a user wrote."""
+    """Yield the first served model name in the arguments of a user's pod template."""
     pod = template.get("spec")
     containers = pod.get("containers") if isinstance(pod, Mapping) else None
     for container in containers if isinstance(containers, list) else ():
         words = [str(word) for key in ("command", "args") for word in _list(container, key)]
         for word, following in pairwise([*words, ""]):
             name = following if word == _FLAG else word.removeprefix(f"{_FLAG}=") if word.startswith(f"{_FLAG}=") else ""
-            if name:
+            if is_model_name(name):
                 yield name
                 return
 

@@ -1,4 +1,4 @@
-"""What a Workspace asks to be served: by a preset, by a pod template, or by pods that somebody else deploys."""
+"""The model server of a Workspace: from a preset, from a pod template, or pods that are deployed separately."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,20 +35,20 @@ _PRESET = "inference.preset"
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """The model server, as objects, and as facts for the gateway side."""
+    """The objects of the model server, and the values that the gateway side needs."""
 
     port: int
-    """Port in its pods."""
+    """Container port."""
     workload: Manifest | None = None
-    """What makes the pods, where that is ours."""
+    """Manifest of the workload, if we manage it."""
     others: tuple[Manifest, ...] = ()
-    """Services and claims that go with the workload."""
+    """Services and PersistentVolumeClaims of the workload."""
     reference: ObjectRef | None = None
-    """What makes the pods, where that is somebody else's."""
+    """The referenced workload, if we do not manage it."""
     kind: str = ""
     """Kind of the reference."""
     selector: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the pods of a reference; for our own they follow from the kind that the API server accepts."""
+    """Labels of the pods of a reference; for our own workload, they follow from the kind that the API server accepts."""
     model_names: tuple[str, ...] = ()
     node_count: int = 0
     sizing: str = ""
@@ -56,12 +56,12 @@ class ModelServer:
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """All objects of ours, the workload first."""
+        """All manifests, the workload first."""
         return self.others if self.workload is None else (self.workload, *self.others)
 
 
 def interests(spec: Workspace) -> Interests:
-    """Return the objects of others on which the model server of `spec` depends."""
+    """Return the external objects on which the model server of `spec` depends."""
     inference = spec.inference
     if inference is None:
         return Interests()
@@ -75,24 +75,22 @@ def interests(spec: Workspace) -> Interests:
 
 
 def model_server(record: WorkspaceRecord, spec: Workspace, snapshot: Snapshot, settings: PlanSettings) -> ModelServer:
-    """Return what `spec` asks to be served.
+    """Return the model server of `spec`.
 
     Raises:
         SpecError: the model is not known or does not fit, or a field is not supported.
-        UnresolvedError: something must be asked first, or is not there (yet).
+        UnresolvedError: the API server has to be queried first, or a referenced object does not exist.
     """
     inference = spec.inference
     if inference is None:
-        raise SpecError("tuning", "is not run by workspace-ctrl", "use KAITO for fine-tuning and serve the result here")
+        raise SpecError("tuning", "is not supported by workspace-ctrl", "use KAITO for fine-tuning, and serve the result here")
     runtime = record.annotations.get(RUNTIME_ANNOTATION, "vllm")
     if runtime == "transformers":
-        raise SpecError(
-            f"metadata.annotations[{RUNTIME_ANNOTATION}]", "asks for transformers, and models are served by vLLM", "remove it"
-        )
+        raise SpecError(f"metadata.annotations[{RUNTIME_ANNOTATION}]", "is transformers, but only vllm is supported", "remove it")
     if inference.workload_ref is not None:
         return _reference(record, inference, snapshot)
-    if spec.resource is None:  # parse_workspace has refused it; the type does not know
-        raise SpecError("resource", "is missing")
+    if spec.resource is None:  # rejected by parse_workspace already; needed for the type checker
+        raise SpecError("resource", "is required")
     if inference.template is not None:
         return _template(record, spec.resource, inference.template, snapshot)
     if inference.preset is None:
@@ -102,7 +100,7 @@ def model_server(record: WorkspaceRecord, spec: Workspace, snapshot: Snapshot, s
 
 def _reference(record: WorkspaceRecord, inference: Inference, snapshot: Snapshot) -> ModelServer:
     reference = inference.workload_ref
-    assert reference is not None  # noqa: S101 - the caller has looked
+    assert reference is not None  # noqa: S101 - checked by the caller
     pods = referenced_pods(reference, record.meta.ref.namespace, snapshot)
     kind = reference.kind or "Pod"
     return ModelServer(
@@ -124,13 +122,13 @@ def _template(record: WorkspaceRecord, resource: Resource, template: Mapping[str
         workload=template_workload(owner, derived, resource, template, scaled_by_others=scaled),
         others=(service(owner, derived, selector, port=port, public=_is_public(record)),),
         node_count=resource.count,
-        sizing="a pod template of the user's",
+        sizing="pod template",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _PresetRequest:
-    """A preset that is asked for."""
+    """A requested preset."""
 
     record: WorkspaceRecord
     resource: Resource
@@ -175,7 +173,7 @@ def _preset(request: _PresetRequest, settings: PlanSettings) -> ModelServer:
 
 
 def _size(request: _PresetRequest, model: PresetModel, config: EngineConfig) -> tuple[Sizing, str]:
-    """Return the size, and the GPUs of nodes to write down where nodes' labels decided it."""
+    """Return the size, and the node GPUs for the workload's annotation if they come from node labels."""
     resource = request.resource
     found = node_gpus(resource, request.snapshot)
     try:
@@ -187,10 +185,10 @@ def _size(request: _PresetRequest, model: PresetModel, config: EngineConfig) -> 
 
 
 def _size_of(preset: Preset) -> ModelSize | None:
-    """Return the size that the user gives.
+    """Return the model size that the user has set.
 
     Raises:
-        SpecError: the figures cannot be those of a model.
+        SpecError: a value is out of range.
     """
     if preset.size is None:
         return None
@@ -207,20 +205,20 @@ def _check_access(preset: Preset, model: PresetModel) -> None:
     if model.gated and not secret:
         raise SpecError(
             f"{_PRESET}.presetOptions.modelAccessSecret",
-            f"is missing, and Hugging Face serves {model.model} to registered users only",
-            "create a Secret with your token under the key HF_TOKEN and name it here",
+            f"is required, because {model.model} is a gated model on Hugging Face",
+            "create a Secret with your token under the key HF_TOKEN, and set its name here",
         )
 
 
 def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
     if adapters and not model.lora:
-        raise SpecError("inference.adapters", f"cannot be used: vLLM has no LoRA for {model.name}", "remove them")
+        raise SpecError("inference.adapters", f"are not supported: vLLM has no LoRA for {model.name}", "remove them")
     for index, adapter in enumerate(adapters):
         path = f"inference.adapters[{index}]"
         if adapter.strength is not None:
-            raise SpecError(f"{path}.strength", "cannot be set: vLLM applies an adapter as it is", "remove it")
+            raise SpecError(f"{path}.strength", "is not supported by vLLM", "remove it")
         if adapter.source.urls:
-            raise SpecError(f"{path}.source.urls", "is not supported", "put the adapter into an image or a volume")
+            raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
         if (adapter.source.image is None) == (adapter.source.volume_source is None):
             raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
 
@@ -231,12 +229,12 @@ def _config(name: str | None, namespace: str, snapshot: Snapshot) -> EngineConfi
     ref = ObjectRef("ConfigMap", namespace, name)
     live, read = snapshot.config_map, snapshot.answers.config
     if live is None:
-        text = f"{ref}, which inference.config names, is not there; create it, and it is picked up"
+        text = f"{ref} (inference.config) not found; it is used as soon as it exists"
         raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
     if read is None or (read.name, read.version) != (name, live.version):
         raise UnresolvedError(step=ReadConfig(ref, live.version))
     if read.text is None:
-        raise SpecError("inference.config", f"names {ref}, which has no key {CONFIG_KEY}", "add it, with flags under the key vllm")
+        raise SpecError("inference.config", f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
     return parse_engine_config(read.text)
 
 

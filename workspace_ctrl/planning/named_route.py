@@ -1,4 +1,4 @@
-"""A route that somebody else writes: does it lead to the pool? It is read, never written."""
+"""Checks of the HTTPRoute in gateway.httpRouteRef: does it route to the pool? It is only read, never written."""
 
 from collections.abc import Sequence
 
@@ -9,30 +9,29 @@ from workspace_ctrl.records.meta import ObjectRef
 
 
 def check_route(route: HTTPRoute | None, ref: ObjectRef, pool: str, models: Sequence[str]) -> Problem | None:
-    """Return why requests for one of `models` do not reach InferencePool `pool` by `route`; None where they do.
+    """Return why requests for one of `models` do not reach InferencePool `pool` through `route`; None if they do.
 
-    `models` is empty where the model's names are not known.
+    `models` is empty if the model's names are not known.
     """
     if route is None:
-        return _problem(
-            "HTTPRouteNotFound", f"{ref}, which gateway.httpRouteRef names, is not there; create it, and it is picked up"
-        )
+        return _problem("HTTPRouteNotFound", f"{ref} (gateway.httpRouteRef) not found; it is used as soon as it exists")
     matches = _leading_to(route, pool)
     if not matches:
         leads = ", ".join(sorted({name for rule in route.rules for name in rule.pools})) or "none"
         backend = f"{{group: inference.networking.k8s.io, kind: InferencePool, name: {pool}}}"
         return _problem(
-            "RefsInvalid", f"{route.ref} does not lead to {pool} (InferencePools: {leads}); add to a rule: backendRefs: [{backend}]"
+            "RefsInvalid",
+            f"{route.ref} does not route to {pool} (its InferencePools: {leads}); add to a rule: backendRefs: [{backend}]",
         )
     asked = [_model_of(match) for match in matches]
     if models and not any(name in {"", *models} for name in asked):
-        text = f"{route.ref} leads only requests for {', '.join(sorted(set(asked)))} to {pool}, and the model is called {models[0]}"
-        return _problem("RefsInvalid", f"{text}; change the value of its header {MODEL_HEADER}")
+        text = f"{route.ref} routes only requests for {', '.join(sorted(set(asked)))} to {pool}, but the model name is {models[0]}"
+        return _problem("RefsInvalid", f"{text}; change the value of its header match {MODEL_HEADER}")
     return None
 
 
 def path_by(route: HTTPRoute, pool: str) -> str:
-    """Return the path prefix by which `route` leads to `pool` without a header; empty where it has none, or only `/`."""
+    """Return the path prefix that `route` matches for `pool` without a header; empty if there is none, or only `/`."""
     paths = [match.path for match in _leading_to(route, pool) if not match.headers]
     return next((path.rstrip("/") for path in paths if path), "")
 
@@ -42,7 +41,7 @@ def _leading_to(route: HTTPRoute, pool: str) -> list[RouteMatch]:
 
 
 def _model_of(match: RouteMatch) -> str:
-    """Return the model name that a match asks for; empty where it asks for none."""
+    """Return the model name that a match requires; empty if it requires none."""
     prefix = f"{MODEL_HEADER}=".lower()
     return next((header[len(prefix) :] for header in match.headers if header.lower().startswith(prefix)), "")
 

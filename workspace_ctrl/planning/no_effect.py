@@ -1,11 +1,10 @@
-"""What a Workspace says without any effect: no reason to refuse it, but its author means something by it."""
+"""Fields and annotations without effect: no reason for a rejection, but probably a mistake of the author."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
-from workspace_ctrl.api.bounds import SPEC_FIELDS
 from workspace_ctrl.api.errors import field_path
 from workspace_ctrl.api.inference import Inference, Preset
 from workspace_ctrl.api.labels import (
@@ -19,11 +18,11 @@ from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.catalog.loading import suggestion
 
 PREFIXES: Final = ("kaito.sh/", "workspace-ctrl/")
-"""Of annotations that are addressed to this controller."""
+"""Prefixes of the annotations for this controller."""
 _MOST: Final = 10
-"""Unknown fields, and annotations, that are named; a manifest of something else has hundreds."""
+"""Number of unknown fields, and of unknown annotations, that are listed; a manifest of another kind has hundreds."""
 _LONGEST: Final = 64
-"""Of a user's value in a sentence, in characters."""
+"""Longest value of a user in a message, in characters."""
 _ADOPTABLE: Final = frozenset(
     {
         "true",
@@ -43,9 +42,8 @@ _ADOPTABLE: Final = frozenset(
 _Path = tuple[int | str, ...]
 
 
-def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each field that the API does not have."""
-    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
+def unknown_fields(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a message for each of the `fields` of a Workspace, at any depth, that the API does not have."""
     found = [*_unknown(Workspace, fields, ())]
     for path, known in found[:_MOST]:
         closest = suggestion(str(path[-1])[:_LONGEST], known, "")
@@ -55,7 +53,7 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each annotation with one of our prefixes that nobody reads."""
+    """Yield a message for each unknown annotation with one of our prefixes."""
     found = sorted(key for key in annotations if key.startswith(PREFIXES) and key not in USER_ANNOTATIONS)
     for key in found[:_MOST]:
         remedy = suggestion(key.partition("/")[2][:_LONGEST], USER_ANNOTATIONS, f"known are {', '.join(USER_ANNOTATIONS)}")
@@ -65,12 +63,12 @@ def unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
 
 
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:
-    """Yield a sentence for each annotation whose value, or the rest of the Workspace, leaves it without effect."""
+    """Yield a message for each annotation without effect, because of its value or of other fields."""
     runtime, public = annotations.get(RUNTIME_ANNOTATION), annotations.get(LOAD_BALANCER_ANNOTATION)
-    if runtime not in {None, "vllm", "transformers"}:  # the last one is refused
-        yield _said(RUNTIME_ANNOTATION, runtime, "the model server is vllm" if inference.preset else "it is for presets only")
+    if runtime not in {None, "vllm", "transformers"}:  # transformers is rejected
+        yield _said(RUNTIME_ANNOTATION, runtime, "the model server is vllm" if inference.preset else "it is only for presets")
     if public is not None and inference.workload_ref is not None:
-        yield _said(LOAD_BALANCER_ANNOTATION, public, "no Service is made for inference.workloadRef")
+        yield _said(LOAD_BALANCER_ANNOTATION, public, "no Service is created for inference.workloadRef")
     elif public not in {None, "True", "False"}:
         yield _said(LOAD_BALANCER_ANNOTATION, public, 'set "True" for a Service of type LoadBalancer')
     if BYPASS_ANNOTATION in annotations and inference.preset is None:
@@ -81,7 +79,7 @@ def annotations_without_effect(annotations: Mapping[str, str], inference: Infere
 
 
 def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_extension: bool) -> Iterator[str]:
-    """Yield a sentence for each field that the rest of the Workspace, or the installation, leaves without effect."""
+    """Yield a message for each field without effect, because of other fields or of the installation."""
     if spec.resource is not None and inference.workload_ref is not None:
         yield "resource has no effect with inference.workloadRef"
     if inference.preset is not None:
@@ -96,9 +94,9 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
 
 def _of_preset(preset: Preset) -> Iterator[str]:
     if preset.access_mode is not None:
-        yield "inference.preset.accessMode has no effect: KAITO has deprecated it"
+        yield "inference.preset.accessMode has no effect: it is deprecated in KAITO"
     if preset.preset_options is not None and preset.preset_options.image is not None:
-        yield "inference.preset.presetOptions.image has no effect: the installation chooses the model server's image"
+        yield "inference.preset.presetOptions.image has no effect: the image of the model server is a setting of the installation"
 
 
 def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
@@ -119,7 +117,7 @@ def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[st
 
 
 def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Iterator[tuple[_Path, list[str]]]:
-    """Yield path and known neighbours of each field that `model` does not have."""
+    """Yield each field that `model` does not have: its path, and the known fields beside it."""
     inside = {field.alias or name: _model_of(field.annotation) for name, field in model.model_fields.items()}
     for key, value in raw.items():
         within = inside.get(key)
@@ -139,7 +137,7 @@ def _entries(value: object) -> Iterator[tuple[tuple[int, ...], Mapping[str, Any]
 
 
 def _model_of(annotation: object) -> type[BaseModel] | None:
-    """Return the model in a type such as `list[Adapter] | None`; None where it holds none."""
+    """Return the model in a type such as `list[Adapter] | None`; None if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_of(part)) is not None), None)

@@ -1,6 +1,6 @@
 """Where model-server pods may run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
@@ -11,13 +11,13 @@ TOLERATIONS: Final[tuple[Mapping[str, str], ...]] = (
     {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
     {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
 )
-"""Of the taints that GPU nodes usually have; the second one is KAITO's."""
+"""For the usual taints of GPU nodes; the second one is KAITO's."""
 
 
 def node_affinity(resource: Resource) -> dict[str, Any]:
     """Return the affinity that requires the selector's labels and the instance type, and prefers the preferred nodes.
 
-    The instance type is not required of nodes that the user names.
+    If the user names nodes, the instance type is not required.
     """
     expressions = _expressions(resource.label_selector)
     if resource.instance_type and not resource.preferred_nodes:
@@ -43,16 +43,22 @@ def _expression(entry: LabelSelectorRequirement) -> dict[str, Any]:
     return {"key": entry.key, "operator": entry.operator, **values}
 
 
-def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Whether an object with `labels` is selected, by the rules of Kubernetes' label selectors."""
+def selecting(selector: LabelSelector) -> Callable[[Mapping[str, str]], bool]:
+    """Return a function that tells whether the selector matches given labels, by the rules of Kubernetes' label selectors.
+
+    For each object it takes one lookup per requirement, however many values that has.
+    """
     wanted = (selector.match_labels or {}).items()
-    return all(labels.get(key) == value for key, value in wanted) and all(
-        _meets(entry, labels) for entry in selector.match_expressions or ()
-    )
+    required = [(entry, frozenset(entry.values or ())) for entry in selector.match_expressions or ()]
+
+    def selects(labels: Mapping[str, str]) -> bool:
+        return all(labels.get(key) == value for key, value in wanted) and all(_meets(*entry, labels) for entry in required)
+
+    return selects
 
 
-def _meets(entry: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(entry.key), entry.values or ()
+def _meets(entry: LabelSelectorRequirement, values: frozenset[str], labels: Mapping[str, str]) -> bool:
+    value = labels.get(entry.key)
     match entry.operator:
         case "In":
             return value in values

@@ -1,4 +1,4 @@
-"""InferenceObjectives: priorities that requests name in the header x-gateway-inference-objective."""
+"""InferenceObjectives: priorities that requests select with the header x-gateway-inference-objective."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,7 +27,7 @@ def objective_manifest(owner: Meta, pool: str, objective: Objective) -> Manifest
 
 
 def stale_objectives(owner: Meta, wanted: Sequence[str], there: Sequence[InferenceObjective]) -> Iterator[Delete]:
-    """Yield the deletions of those that are `there`, ours, and not `wanted` any more, by name."""
+    """Yield the deletions of existing objectives (`there`) that we manage and whose names are not in `wanted`."""
     for record in there:
         meta = record.meta
         if meta.is_controlled_by(owner.uid) and meta.ref.name not in wanted and not meta.deleting:
@@ -35,12 +35,12 @@ def stale_objectives(owner: Meta, wanted: Sequence[str], there: Sequence[Inferen
 
 
 def objectives_obstacle(asked: Chart | None, settings: PlanSettings) -> tuple[str, str] | None:
-    """Return why the endpoint picker of the chart that is `asked` for heeds no such objects: reason and message."""
+    """Return why the endpoint picker of the requested chart does not support such objects: reason and message."""
     try:
         chart = choose_chart(asked, settings)
     except (SpecError, UnknownChartError):
-        return None  # which is told where the chart is planned
+        return None  # reported with the chart itself
     if chart.chart == _CHART:
         return None
-    text = f"the endpoint picker of chart {chart.chart} does not read InferenceObjectives of {_API_VERSION}"
-    return "ObjectivesNotSupported", f"{text}; remove gateway.objectives, or choose chart {_CHART}"
+    text = f"the endpoint picker of chart {chart.chart} does not support InferenceObjectives of {_API_VERSION}"
+    return "ObjectivesNotSupported", f"{text}; remove gateway.objectives, or use chart {_CHART}"

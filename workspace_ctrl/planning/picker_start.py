@@ -1,8 +1,8 @@
-"""The endpoint picker's start: its pod is Ready only when Gateways are answered.
+"""The start of the endpoint picker: its pod must be Ready only when it answers Gateways.
 
-The chart's readiness probe asks another port, which is open at once. The one that Gateways ask opens when a key of 4096 bits has been made,
-which takes part of a second, and many on a busy node; until then requests fail. No chart has a value for that, so Flux adds a start-up
-probe to what the chart renders.
+The chart's readiness probe uses another port, which is open at once. The port for Gateways opens when a key of 4096 bits has been
+generated, which takes part of a second, and many seconds on a busy node; until then requests fail. The charts have no value for that, so
+Flux adds a startup probe to the rendered chart.
 """
 
 import json
@@ -16,7 +16,7 @@ _PROBE: Final = {"tcpSocket": {"port": PICKER_PORT}, "periodSeconds": 1, "failur
 
 
 def post_renderers(layout: ChartLayout, names: Names) -> list[dict[str, Any]]:
-    """Return what Flux changes in the rendered chart; nothing where the endpoint picker's container is not known."""
+    """Return the patches that Flux applies to the rendered chart; none if the name of the endpoint picker's container is not known."""
     if not layout.picker_container:
         return []
     patch = {

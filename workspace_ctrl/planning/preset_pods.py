@@ -17,13 +17,13 @@ from workspace_ctrl.records.meta import ObjectRef
 
 _STARTUP_SECONDS = 3600
 _STARTUP_SECONDS_PER_GIB = 30
-"""A slow registry or disk: about 35 MB/s."""
+"""Allows for a slow registry or disk, about 35 MB/s."""
 _WEIGHTS_NAME: Final = "weights"
 
 
 @dataclass(frozen=True, slots=True)
 class PresetServer:
-    """A preset, checked and sized."""
+    """A validated preset with its size."""
 
     owner: ObjectRef
     names: Names
@@ -42,7 +42,7 @@ class PresetServer:
 
     @property
     def is_multi_node(self) -> bool:
-        """Whether one copy of the model takes several pods."""
+        """Whether one replica of the model needs several pods."""
         return self.sizing.nodes > 1
 
 
@@ -62,7 +62,7 @@ def pod_spec(server: PresetServer) -> dict[str, Any]:
 
 
 def claim_spec(volume: WeightsVolume, model: PresetModel) -> dict[str, Any]:
-    """Return the spec of a claim that holds the weights, a fifth larger than they are unless the user chose a size."""
+    """Return the spec of a PersistentVolumeClaim for the weights: the user's size, else the size of the weights plus a fifth."""
     size = volume.size or f"{int(model.weights_gib * 1.2) + 1}Gi"
     spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
     return spec | ({"storageClassName": volume.storage_class_name} if volume.storage_class_name is not None else {})
@@ -107,7 +107,7 @@ def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
 
 
 def _probes(server: PresetServer) -> dict[str, Any]:
-    """Return the probes; the others begin only when the start-up probe has succeeded, as loading a model takes many minutes."""
+    """Return the probes; loading a model takes many minutes, so the others begin only when the startup probe has succeeded."""
     seconds = _STARTUP_SECONDS + int(_STARTUP_SECONDS_PER_GIB * server.model.weights_gib)
     answers, lives = _health(server, LEADER_ANSWERS), _health(server, LEADER_LIVES)
     return {
@@ -128,7 +128,7 @@ def _volumes(server: PresetServer) -> Iterator[dict[str, Any]]:
     volume = server.inference.weights_volume
     if volume is None:
         yield {"name": _WEIGHTS_NAME, "emptyDir": {}}
-    elif volume.claim_name or not server.is_multi_node:  # several pods get a claim each, by the StatefulSet's template
+    elif volume.claim_name or not server.is_multi_node:  # otherwise the StatefulSet's template creates a claim for each pod
         name = volume.claim_name or server.names.weights_claim
         yield {"name": _WEIGHTS_NAME, "persistentVolumeClaim": {"claimName": name}}
     for index, adapter in enumerate(server.adapters):
@@ -139,7 +139,7 @@ def _volumes(server: PresetServer) -> Iterator[dict[str, Any]]:
 def _adapter_mounts(adapters: Sequence[Adapter]) -> Iterator[Mapping[str, Any]]:
     for index, adapter in enumerate(adapters):
         mount = {"name": f"adapter-{index}", "mountPath": f"{ADAPTERS}/{adapter.source.name}", "readOnly": True}
-        # KAITO's adapter images hold the adapter in their folder /data.
+        # KAITO's adapter images have the adapter in their folder /data.
         yield mount if adapter.source.volume_source else {**mount, "subPath": "data"}
 
 

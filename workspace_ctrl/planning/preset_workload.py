@@ -1,4 +1,4 @@
-"""The workload of a preset: a Deployment where one node holds the model, else a StatefulSet whose first pod leads."""
+"""The workload of a preset: a Deployment if one node holds the model, else a StatefulSet whose first pod is the leader."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from workspace_ctrl.records.meta import Meta
 
 
 def workload(owner: Meta, server: PresetServer, node_gpus: str) -> Manifest:
-    """Return the Deployment or StatefulSet; `node_gpus` is written down where nodes' labels decided the size.
+    """Return the Deployment or StatefulSet; `node_gpus` becomes an annotation if the size comes from node labels.
 
     Raises:
         SpecError: the name is too long for a StatefulSet.
@@ -27,7 +27,7 @@ def workload(owner: Meta, server: PresetServer, node_gpus: str) -> Manifest:
 
 
 def weights_claim(owner: Meta, server: PresetServer) -> Manifest | None:
-    """Return the claim for the weights of a Deployment, where one is asked for that is not there already."""
+    """Return the PersistentVolumeClaim for the weights of a Deployment, if the user wants a new one."""
     volume = server.inference.weights_volume
     if volume is None or volume.claim_name or server.is_multi_node:
         return None
@@ -35,18 +35,18 @@ def weights_claim(owner: Meta, server: PresetServer) -> Manifest | None:
 
 
 def _deployment_spec(server: PresetServer) -> dict[str, Any]:
-    """Return the Deployment's spec without `replicas`: whoever scales it keeps what they set; the API server's default is 1."""
+    """Return the Deployment's spec without `replicas`, so that a user or autoscaler can scale it; the API server's default is 1."""
     labels = {POD_LABEL: server.names.workspace}
     return {
         "selector": {"matchLabels": labels},
-        # A second replica would need a second set of GPUs for the time of a rollout.
+        # A surge pod would need a second set of GPUs during a rollout.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
         "template": {"metadata": {"labels": labels}, "spec": pod_spec(server)},
     }
 
 
 def _stateful_set_spec(server: PresetServer) -> dict[str, Any]:
-    """Return the StatefulSet's spec: its pods are the parts of one copy of the model, so their number is not for others to change."""
+    """Return the StatefulSet's spec with `replicas`: its pods are the parts of one model replica, so nobody else may scale it."""
     labels = {POD_LABEL: server.names.workspace}
     spec: dict[str, Any] = {
         "replicas": server.sizing.nodes,

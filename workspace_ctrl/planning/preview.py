@@ -1,4 +1,4 @@
-"""What a Workspace would become, without a cluster: the same planning, in a world in which all goes well."""
+"""Preview without a cluster: the normal planning, against a simulated cluster in which every step succeeds."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from workspace_ctrl.planning.chart_source import chart_name
 from workspace_ctrl.planning.engine_config import CONFIG_KEY
 from workspace_ctrl.planning.gateways import named_gateways
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
-from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.prepared import Plan
+from workspace_ctrl.planning.plan import Planned, plan
+from workspace_ctrl.planning.resolve import resolve
 from workspace_ctrl.planning.settings import GatewayChoice, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Interests, ReadConfig, ReadScale, Step, TryWorkload
+from workspace_ctrl.planning.steps import Apply, Interests, Question, ReadConfig, ReadScale, TryWorkload
 from workspace_ctrl.records.answers import Answers, ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.records.cluster import ConfigMap, Node, parse_node
 from workspace_ctrl.records.decisions import Decisions, LinkName
@@ -32,57 +32,88 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_r
 
 _UID = "00000000-0000-0000-0000-000000000000"
 _VERSION = "1"
-_MOST_QUESTIONS = 6
 _CLASS = "istio"
 _CONTROLLER = "istio.io/gateway-controller"
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The objects that a Workspace would become, in the order of their creation."""
+    """The objects that would be created for a Workspace, in the order of their creation."""
 
     manifests: tuple[Manifest, ...]
-    decisions: Decisions
+    planned: Planned
+    """What planning leads to in the simulated cluster."""
     assumptions: tuple[str, ...]
-    """What a cluster would have to confirm."""
+    """Assumptions that only a cluster can confirm."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions of planning."""
+        return self.planned.decisions
 
 
 def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
-    """Return what the Workspace `raw` would become in a cluster that has the objects `others`, such as its ConfigMap.
+    """Return the preview of the Workspace `raw` in a cluster that has the objects `others`, such as its ConfigMap.
 
     Raises:
-        SpecError: it would be refused.
+        SpecError: the Workspace would be rejected.
     """
-    found = foresee(raw, others, settings)
+    found = foresee(workspace_record(raw), others, settings)
     problem = found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD)
     if problem is not None:
         raise SpecError("", problem.message)
     return found
 
 
-def foresee(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
-    """Return the same, as far as it gets, with what is wrong among its decisions' problems.
+def foresee(
+    workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]], settings: PlanSettings, *, reference_trouble: str = ""
+) -> Preview:
+    """Return the preview as far as planning gets; its decisions have the problems.
+
+    `reference_trouble` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist.
+    """
+    resolved = resolve(workspace, settings)
+    world = _with_others(_world(workspace, settings), resolved.dependencies, workspace, others)
+    if resolved.dependencies.reference is not None and world.reference is None:
+        world = replace(world, reference_trouble=reference_trouble)
+    outcome = plan(workspace, world, settings)
+    for _ in (ReadConfig | ReadScale, TryWorkload):  # what planning may ask, in this order
+        if not outcome.questions:
+            break
+        for question in outcome.questions:
+            world = replace(world, answers=_answered(world.answers, question, others))
+        outcome = plan(workspace, world, settings)
+    # The HelmRelease follows once the chart is fetched.
+    after = plan(workspace, _with_fetched_chart(world, outcome), settings)
+    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions))
+
+
+def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
+    """Return the record of the Workspace `raw`, as if it were new.
 
     Raises:
-        SpecError: `raw` is no object of Kubernetes.
+        SpecError: its metadata is not that of an object.
     """
-    workspace = _record(raw)
-    world = _world(workspace, settings)
-    outcome = plan(workspace, world, settings)
-    world = _with_others(world, outcome.interests, workspace, others)
-    for _ in range(_MOST_QUESTIONS):
-        outcome = plan(workspace, world, settings)
-        if not outcome.asks:
-            break
-        for step in outcome.steps:
-            world = replace(world, answers=_answered(world.answers, step, others))
-    # The release follows the fetched chart.
-    after = plan(workspace, _with_fetched_chart(world, outcome), settings)
-    return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
+    given = _mapping(raw, "metadata", "metadata")
+    metadata = {
+        "namespace": str(given.get("namespace") or "default"),
+        "name": str(given.get("name") or ""),
+        "uid": _UID,
+        "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
+    }
+    fields = {name: value for name, value in raw.items() if name != "status"}
+    return parse_workspace_record({**fields, "metadata": metadata}, KIND)
+
+
+def _mapping(raw: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
+    value = raw.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise SpecError(path, "must be an object")
+    return value
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
-    """Return the objects of the body-based routers that Workspaces would share, by Gateway; none where the settings want none."""
+    """Return the objects of the body-based routers that the Workspaces would share, by Gateway; none if the settings disable them."""
     if not settings.manages_body_routers:
         return {}
     led_by_header = (entry.decisions for entry in previews if entry.decisions.wants_header)
@@ -96,16 +127,16 @@ def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) ->
     }
 
 
-def _with_fetched_chart(world: Snapshot, outcome: Plan) -> Snapshot:
-    """Return the world in which Flux has fetched the chart that `outcome` asks for."""
+def _with_fetched_chart(world: Snapshot, outcome: Planned) -> Snapshot:
+    """Return `world` after Flux has fetched the chart of `outcome`."""
     asked = next((step.manifest for step in outcome.steps if isinstance(step, Apply) and step.link is LinkName.SOURCE), None)
     if asked is None or world.source is None:
         return world
     return replace(world, source=replace(world.source, meta=replace(world.source.meta, applied_hash=applied_hash(asked))))
 
 
-def _manifests(*outcomes: Plan) -> tuple[Manifest, ...]:
-    """Return what the outcomes apply, each object once, in the order of the chain."""
+def _manifests(*outcomes: Planned) -> tuple[Manifest, ...]:
+    """Return the manifests that the outcomes apply, each object once, in the order of the chain."""
     applied = {ref_of(step.manifest): step for outcome in outcomes for step in outcome.steps if isinstance(step, Apply)}
     chain = list(LinkName)
     return tuple(step.manifest for step in sorted(applied.values(), key=lambda step: chain.index(step.link)))
@@ -114,7 +145,7 @@ def _manifests(*outcomes: Plan) -> tuple[Manifest, ...]:
 def _with_others(
     world: Snapshot, interests: Interests, workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]
 ) -> Snapshot:
-    """Return the world with those of `others` on which the plan depends."""
+    """Return `world` with those of `others` on which the plan depends."""
     namespace = workspace.key[0]
     config = _find(others, "ConfigMap", interests.config, namespace)
     reference = interests.reference
@@ -130,7 +161,7 @@ def _with_others(
 
 
 def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceRecord) -> HTTPRoute | None:
-    """Return the route that the Workspace names as it should be: behind the Gateway, and leading to the pool."""
+    """Return a valid route for gateway.httpRouteRef: attached to the Gateway, and routing to the pool."""
     if not interests.route:
         return None
     namespace, name = workspace.key
@@ -142,7 +173,7 @@ def _named_route(world: Snapshot, interests: Interests, workspace: WorkspaceReco
 
 
 def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
-    """Yield the nodes among `others`; of one whose metadata is no object nothing can be known."""
+    """Yield the nodes among `others`; one whose metadata is not an object is ignored."""
     for entry in others:
         metadata = entry.get("metadata")
         if entry.get("kind") == "Node" and isinstance(metadata, Mapping):
@@ -161,9 +192,9 @@ def _find(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: 
     return None
 
 
-def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]]) -> Answers:
-    """Return the answers with what the API server would say to the question `step`."""
-    match step:
+def _answered(answers: Answers, question: Question, others: Sequence[Mapping[str, Any]]) -> Answers:
+    """Return `answers` with the API server's simulated answer to `question`."""
+    match question:
         case TryWorkload(manifest):
             return replace(answers, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
         case ReadConfig(ref, version):
@@ -173,37 +204,17 @@ def _answered(answers: Answers, step: Step, others: Sequence[Mapping[str, Any]])
             return replace(answers, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
         case ReadScale(_, uid):
             return replace(answers, scale=ScaleSelector(uid))
-    return answers
-
-
-def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    given = _mapping(raw, "metadata", "metadata")
-    metadata = {
-        "namespace": str(given.get("namespace") or "default"),
-        "name": str(given.get("name") or ""),
-        "uid": _UID,
-        "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
-    }
-    asked = {name: value for name, value in raw.items() if name != "status"}
-    return parse_workspace_record({**asked, "metadata": metadata}, KIND)
-
-
-def _mapping(raw: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
-    value = raw.get(name) or {}
-    if not isinstance(value, Mapping):
-        raise SpecError(path, "is not an object")
-    return value
 
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:
-    said = [] if decisions.reference else [f"the API server accepts the workload as {decisions.workload_kind}"]
-    said.extend(f"{parent.gateway.ref} is there, and its GatewayClass is {parent.class_title}'s" for parent in decisions.parents)
-    said.extend(f"{ref} is there, as it should be" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
+    said = [] if decisions.reference else [f"the API server accepts the workload as a {decisions.workload_kind}"]
+    said.extend(f"{parent.gateway.ref} exists, with a GatewayClass of {parent.class_title}" for parent in decisions.parents)
+    said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
     return tuple(said)
 
 
 def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
-    """Return a world in which chart and pool are there, and the Gateway that the Workspace or the installation names, or the only one."""
+    """Return a simulated cluster with chart, pool, and the Gateway that the Workspace or the settings name, else one Gateway."""
     namespace, name = workspace.key
     spec = _gateway_spec(workspace)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
@@ -222,7 +233,7 @@ def _world(workspace: WorkspaceRecord, settings: PlanSettings) -> Snapshot:
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:
-    """Return a Gateway with the listeners that are named, each of which admits everybody."""
+    """Return a Gateway with the named listeners, which accept routes from all namespaces."""
     named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
     listeners = tuple(Listener(section, "HTTP", 80, routes_from="All") for section in named or ("http",))
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
@@ -232,4 +243,4 @@ def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
     try:
         return parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
     except SpecError:
-        return None  # planning says what is wrong
+        return None  # planning reports the problem

@@ -1,8 +1,8 @@
-"""Taking the gateway side away in an order in which no request is lost and nothing is left behind.
+"""Removal of the gateway objects in an order in which no request is lost and no object is left behind.
 
-The route goes first, so that traffic stops; then the HelmRelease, until Flux has uninstalled the chart; then what Flux has left behind,
-which it does where the ServiceAccount that it works as is gone; then the OCIRepository, and our finalizer. Each pass takes the next step
-and returns; the deletion of the object before brings the Workspace back.
+First the route is deleted, so that traffic stops; then the HelmRelease, until Flux has uninstalled the chart; then any objects that Flux
+has left behind, which happens if its ServiceAccount is gone; then the OCIRepository and our finalizer. Each pass does the next step and
+returns; the deletion event of the object enqueues the Workspace again.
 """
 
 from collections.abc import Iterator
@@ -26,19 +26,19 @@ def removal_steps(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Step,
     if left:
         return (Sweep(workspace.meta.ref, left),)
     sources = [each.meta for each in (snapshot.source, *former.sources) if each is not None and each.meta.is_controlled_by(uid)]
-    # The API server collects the rest by owner once the Workspace itself is gone.
+    # The rest is garbage-collected once the Workspace itself is gone.
     steps = () if workspace.meta.deleting else tuple(step for source in sources for step in delete_steps(source))
     return (*steps, SetFinalizer(present=False)) if workspace.has_finalizer else steps
 
 
 def uninstall_steps(release: HelmRelease) -> Iterator[Step]:
-    """Yield the next steps of having Flux uninstall a release."""
+    """Yield the next steps to let Flux uninstall a release."""
     if release.suspended:
         yield Resume(release.ref)
     yield from delete_steps(release.meta)
 
 
 def delete_steps(meta: Meta) -> Iterator[Step]:
-    """Yield the deletion of an object, unless that has begun."""
+    """Yield the deletion of an object, unless it is being deleted already."""
     if not meta.deleting:
         yield Delete(meta.ref, meta.uid)

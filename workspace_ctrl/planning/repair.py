@@ -1,7 +1,7 @@
-"""When Flux is asked to look at a release: one of the objects that it made is gone or was edited.
+"""When to request a reconciliation of a HelmRelease: one of its objects was deleted or edited.
 
-Flux itself looks every 30 minutes. It is not asked while it is at work, or has not answered yet: what is still wrong then is seen again
-when it has.
+Flux itself corrects drift every 30 minutes. No request is made while Flux reconciles, or has not handled the last request yet; drift that
+remains after that is detected again.
 """
 
 from workspace_ctrl.planning.steps import AskFlux
@@ -9,7 +9,7 @@ from workspace_ctrl.records.snapshot import Snapshot
 
 
 def repair_step(snapshot: Snapshot, owner_uid: str) -> AskFlux | None:
-    """Return the request to Flux that is due for the release of the Workspace with `owner_uid`, or None."""
+    """Return the reconciliation request that is due for the release of the Workspace with `owner_uid`, or None."""
     release = snapshot.release
     if release is None or not release.meta.is_controlled_by(owner_uid):
         return None
@@ -17,14 +17,14 @@ def repair_step(snapshot: Snapshot, owner_uid: str) -> AskFlux | None:
         return None
     missing = _missing(snapshot)
     if missing:
-        return AskFlux(release.ref, release.meta.uid, f"{', '.join(missing)} of it is gone")
+        return AskFlux(release.ref, release.meta.uid, f"{', '.join(missing)} of the release was deleted")
     if snapshot.parts_edited:
-        return AskFlux(release.ref, release.meta.uid, "one of its objects was changed by somebody else")
+        return AskFlux(release.ref, release.meta.uid, "an object of the release was edited")
     return None
 
 
 def _missing(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the kinds of the objects that are gone; where Flux tells no inventory, of the two that every chart has."""
+    """Return the kinds of the deleted objects; without an inventory from Flux, only the two kinds that every chart has are checked."""
     release = snapshot.release
     if release is not None and release.inventory:
         return snapshot.missing_parts()

@@ -1,7 +1,7 @@
-"""The HTTPRoute: which requests of the Gateways lead to the Workspace's InferencePool.
+"""The HTTPRoute: which requests of the Gateways are routed to the Workspace's InferencePool.
 
-The path works with every class and needs nothing in front of the Gateway. The header works where a body-based router sets it, and the
-catch-all where a Gateway serves one model. What an older Workspace claims already is left out, and said.
+Path matches work with every GatewayClass and need nothing else. Header matches need a body-based router that sets the header, and the
+catch-all match is for Gateways that serve one model. Matches that an older Workspace already has are left out and reported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,44 +19,53 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 
 _MOST_MATCHES_OF_RULE = 64
 _MOST_MATCHES = 128
-"""Of all rules together (Gateway API 1.5, validation of HTTPRoute); 16 rules are never reached."""
+"""Limit of all rules together (Gateway API 1.5, validation of HTTPRoute); the limit of 16 rules is never reached."""
+_MOST_CLAIMS = 10_000
+"""Per Workspace: listeners times host names times paths and model names."""
 _REST = 3
-"""Matches for the path, for all others, and for a pool that is announced."""
+"""Matches for the path, the catch-all, and an announced pool."""
 _ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
-"""Header that no request has."""
+"""A header that no request has."""
 _ROOT = "/"
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Which requests lead to which pool."""
+    """Which requests are routed to which pool."""
 
     pool: str
     path: str = ""
     """Path prefix; empty for none."""
     headers: tuple[str, ...] = ()
-    """As `<name>=<value>`: each leads to the pool by itself."""
+    """As `<name>=<value>`; each is a match of its own."""
     catch_all: bool = False
     hostnames: tuple[str, ...] = ()
     timeout: str = ""
-    """Empty where the Gateway decides."""
+    """Empty for the Gateway's default."""
     announced: str = ""
-    """Pool that the Gateways are to prepare for, although no request leads there yet; empty for none."""
+    """Pool that the Gateways shall prepare for, although no request is routed to it yet; empty for none."""
 
     @property
     def leads_anywhere(self) -> bool:
-        """Whether any request is left that leads to the pool."""
+        """Whether any match is left."""
         return bool(self.path or self.headers or self.catch_all)
 
     def claims(self, parents: Sequence[Parent]) -> frozenset[Claim]:
-        """Return what this claims on the listeners of `parents`."""
+        """Return the matches as claims on the listeners of `parents`; empty if there are too many."""
+        if not self.is_claimable(parents):
+            return frozenset()
         places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
         kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
         hostnames = self.hostnames or ("",)
         return frozenset(Claim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
 
+    def is_claimable(self, parents: Sequence[Parent]) -> bool:
+        """Whether the number of claims is within the limit for comparison with other Workspaces."""
+        places = sum(len(parent.listeners) for parent in parents)
+        return places * max(len(self.hostnames), 1) * (len(self._paths()) + len(self.headers)) <= _MOST_CLAIMS
+
     def without(self, taken: Mapping[Claim, ClaimHolder]) -> "Routing":
-        """Return what is left beside `taken`."""
+        """Return the routing without the matches in `taken`."""
         paths = {claim.path for claim in taken if not claim.header}
         headers = {claim.header for claim in taken}
         return replace(
@@ -91,12 +100,12 @@ _REWRITE = {"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "
 
 
 def path_of(namespace: str, workspace: str) -> str:
-    """Return the path prefix of a Workspace: unique in the cluster, so that Workspaces never hide each other."""
+    """Return the default path prefix of a Workspace: unique in the cluster, so that Workspaces never conflict."""
     return f"/{namespace}/{workspace}"
 
 
 def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: Sequence[str], settings: PlanSettings) -> Routing:
-    """Return the routing that `spec` asks for; `models` are the names of the model, the base model's first."""
+    """Return the routing of `spec`; `models` are the model names, that of the base model first."""
     match = spec.match if spec is not None and spec.match is not None else Match()
     timeout = spec.timeout if spec is not None and spec.timeout is not None else settings.request_timeout
     return Routing(
@@ -112,16 +121,21 @@ def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: S
 def routing_problems(
     asked: Routing, models: Sequence[str], taken: Mapping[Claim, ClaimHolder], parents: Sequence[Parent]
 ) -> Iterator[Problem]:
-    """Yield what cannot be had of what was asked for: what an older Workspace holds, what does not fit into a route, or the class lacks."""
+    """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
     for claim in sorted(taken):
         yield _conflict(claim, asked, taken[claim])
+    if not asked.is_claimable(parents):
+        text = f"more than {_MOST_CLAIMS:,} combinations of listeners, host names and model names"
+        yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; set sectionName in gateway.parentRefs, or use fewer hostnames")
     deaf = next((parent for parent in parents if not parent.takes_headers), None)
     if asked.headers and deaf is not None:
-        text = f"{deaf.class_title} of {deaf.gateway.ref} skips rules that match by headers; set gateway.match.header to false"
+        text = f"{deaf.class_title} ({deaf.gateway.ref}) does not support header matches; set gateway.match.header to false"
         yield Problem(LinkName.ROUTE, "HeaderMatchNotSupported", text)
     fitting = len(_headers(models))
     if asked.headers and fitting <= len(models):
-        text = f"an HTTPRoute holds {fitting} model names, and this model has {len(models)}; the rest is not routed by header"
+        text = (
+            f"an HTTPRoute can match {fitting} model names, but this model has {len(models)}; the others are not routed by header"
+        )
         yield Problem(LinkName.ROUTE, "TooManyModelNames", text)
 
 
@@ -140,7 +154,7 @@ def _reference(parent: Parent) -> dict[str, Any]:
 
 
 def _headers(models: Sequence[str]) -> tuple[str, ...]:
-    """Return the headers by which a model with these names is asked for, as many as a route can hold."""
+    """Return the header matches for these model names, as many as a route can hold."""
     base = [f"{BASE_MODEL_HEADER}={name}" for name in models[:1]]
     own = [f"{MODEL_HEADER}={name}" for name in dict.fromkeys(models)]
     return tuple((own[: _MOST_MATCHES - _REST - len(base)]) + base)
@@ -160,7 +174,7 @@ def _header(header: str) -> dict[str, str]:
 
 
 def _conflict(claim: Claim, asked: Routing, holder: ClaimHolder) -> Problem:
-    older = f"belong to Workspace {'/'.join(holder)}, which is older"
+    older = f"are already routed to the older Workspace {'/'.join(holder)}"
     for_host = f" for {claim.hostname}" if claim.hostname else ""
     if claim.header:
         name, _, value = claim.header.partition("=")
@@ -169,7 +183,7 @@ def _conflict(claim: Claim, asked: Routing, holder: ClaimHolder) -> Problem:
         )
         return Problem(LinkName.ROUTE, "ModelNameConflict", text)
     if claim.path == _ROOT and asked.path != _ROOT:
-        text = f"requests{for_host} that nobody else claims on {claim.place} {older}; set gateway.match.catchAll to false"
+        text = f"unmatched requests{for_host} on {claim.place} {older}; set gateway.match.catchAll to false"
         return Problem(LinkName.ROUTE, "CatchAllConflict", text)
     text = f"requests{for_host} under {claim.path} on {claim.place} {older}; change gateway.match.path"
     return Problem(LinkName.ROUTE, "PathConflict", text)

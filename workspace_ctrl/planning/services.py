@@ -1,4 +1,4 @@
-"""Services of the model server, for clients inside the cluster that need no Gateway."""
+"""Services of the model server, for clients inside the cluster that do not use a Gateway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from workspace_ctrl.records.meta import Meta
 def service(
     owner: Meta, names: Names, selector: Mapping[str, str], *, port: int = INFERENCE_PORT, public: bool = False
 ) -> Manifest:
-    """Return the Service of the pods that answer requests; `public` gives it an address outside of the cluster."""
+    """Return the Service of the pods that serve requests; `public` makes it type LoadBalancer."""
     spec: dict[str, Any] = {
         "selector": dict(selector),
         "ports": [{"name": "http", "protocol": "TCP", "port": SERVICE_PORT, "targetPort": port}],
@@ -23,9 +23,9 @@ def service(
 
 
 def headless_service(owner: Meta, names: Names) -> Manifest:
-    """Return the Service that gives each pod of a StatefulSet a name of its own.
+    """Return the headless Service that gives each pod of a StatefulSet a DNS name.
 
-    The names must be there before the pods are ready: they find each other by them in order to become ready.
+    The names must resolve before the pods are ready, because the pods need them to find each other and become ready.
     """
     ports = [("ray", RAY_PORT), ("dashboard", RAY_DASHBOARD_PORT)]
     spec = {

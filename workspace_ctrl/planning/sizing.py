@@ -1,7 +1,7 @@
-"""How a model is placed on nodes: how many, how it is split over their GPUs, and the longest context, or a refusal with the arithmetic.
+"""How a model is placed on nodes: their number, the split over their GPUs, and the context length; or an error with the arithmetic.
 
 Per GPU, vLLM may use `GPU_MEMORY_UTILIZATION` of the memory; weights take 2 % more than their files, and the runtime 2.3 GiB (figures:
-KAITO v0.7.2, pkg/workspace/estimator). What is left is KV cache, from which the longest context follows. docs/concepts/sizing.md explains.
+KAITO v0.7.2, pkg/workspace/estimator). The rest is KV cache, which limits the context length. Explanation: docs/concepts/sizing.md.
 """
 
 from bisect import bisect_left
@@ -11,35 +11,34 @@ from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
-from workspace_ctrl.catalog.instance_types import InstanceType, instance_types
+from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD, InstanceType, instance_types
 from workspace_ctrl.catalog.presets import PresetModel
 
 GPU_MEMORY_UTILIZATION: Final = 0.84
 _WEIGHTS_FACTOR = 1.02
 _WEIGHTS_FACTOR_WITHOUT_KV = 1.2
-"""Room for a cache of unknown size."""
+"""Factor that leaves room for a KV cache of unknown size."""
 _RUNTIME_GIB = 2.3
 _GIB = 2**30
 _CONTEXT_STEP = 256
 _SHORTEST_CONTEXT = 2048
-"""A model that cannot hold this many tokens is not worth starting, unless it was made for fewer."""
+"""Minimum context in tokens for which a model is started, unless the model's own limit is lower."""
 _LONGEST_CONTEXT = 10**9
-"""Where the model's own limit is not known."""
+"""Used if the model's own limit is not known."""
 _MOST_NODES = 64
-"""Limit where the number of layers, which is the real one, is not known."""
+"""Limit if the number of layers, which is the real limit, is not known."""
 _BFLOAT16_CAPABILITY = 8.0
-_NODES = "resource.instanceType"
 _LENGTH = "inference.config"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the user asks of the sizing."""
+    """The user's requirements."""
 
     max_model_len: int | None = None
-    """Longest context in tokens; None: as long as fits."""
+    """Context length in tokens; None for the longest that fits."""
     nodes: int | None = None
-    """Number of nodes, heeded where the memory cannot tell how many the model needs."""
+    """Number of nodes; used only if it cannot be computed from the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +47,21 @@ class Sizing:
 
     nodes: int
     gpus: int
-    """GPUs that the pod on each node asks for."""
+    """GPUs that the pod on each node requests."""
     max_model_len: int | None
-    """Longest context in tokens; None leaves it to vLLM."""
+    """Context length in tokens; None for vLLM's default."""
     explanation: str
     flags: tuple[str, ...] = ()
-    """Flags of `vllm serve` that these GPUs need, besides the model's own."""
+    """Flags of `vllm serve` that these GPUs need, in addition to the model's own."""
 
     @property
     def tensor_parallel_size(self) -> int:
-        """Number of GPUs that each layer is split over: those of a node."""
+        """Number of GPUs over which each layer is split: those of one node."""
         return self.gpus
 
     @property
     def pipeline_parallel_size(self) -> int:
-        """Number of stages that the layers are dealt out to: one for each node."""
+        """Number of pipeline stages: one for each node."""
         return self.nodes
 
 
@@ -76,7 +75,7 @@ class _Placement:
 
     @property
     def cache(self) -> float:
-        """What is left for the KV cache."""
+        """Memory that is left for the KV cache."""
         return self.usable - self.weights - _RUNTIME_GIB
 
     def holds(self, tokens: int) -> bool:
@@ -90,7 +89,7 @@ class _Placement:
 
 
 def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizing:
-    """Return how `model` is placed on nodes like `node`: on as few as hold the wanted context, there with the longest that fits.
+    """Return how `model` is placed on nodes like `node`: on the fewest that hold the wanted context, with the longest context that fits.
 
     Raises:
         SpecError: it does not fit, with the arithmetic; the GPUs are too old; or the wanted context is longer than the model's.
@@ -114,23 +113,23 @@ def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizin
 
 
 def unchecked(model: PresetModel, node: NodeGpus, nodes: int) -> Sizing:
-    """Return the placement on `nodes` nodes for somebody who knows better than the arithmetic; vLLM decides about the context."""
+    """Return the placement on `nodes` nodes without a check of the memory; vLLM determines the context."""
     count = min(max(nodes, 1), _most_nodes(model))
-    text = f"{count} x {node.name}: whether {model.name} fits was not checked, as the Workspace asks"
+    text = f"{count} x {node.name}: memory for {model.name} not checked, as requested by annotation"
     gpus = _tensor_parallel_size(model, node.gpus)
     return Sizing(nodes=count, gpus=gpus, max_model_len=None, explanation=text, flags=_dtype(model, node))
 
 
 def _shortest_context(model: PresetModel, wanted: Wanted) -> int:
-    """Return the context in tokens that must fit."""
+    """Return the minimum context in tokens that must fit."""
     limit, asked = model.context_limit or _LONGEST_CONTEXT, wanted.max_model_len
     if asked is None:
         return min(_SHORTEST_CONTEXT, limit)
     if asked < 1:
-        raise SpecError(_LENGTH, f"asks for max-model-len {asked}", "ask for at least 1, or leave it out")
+        raise SpecError(_LENGTH, f"sets max-model-len to {asked}", "set at least 1, or remove it")
     if asked > limit:
-        problem = f"asks for max-model-len {asked}, and {model.name} was made for at most {limit} tokens"
-        raise SpecError(_LENGTH, problem, f"ask for {limit} or less, or leave it out")
+        problem = f"sets max-model-len to {asked}, but {model.name} supports at most {limit} tokens"
+        raise SpecError(_LENGTH, problem, f"set at most {limit}, or remove it")
     return asked
 
 
@@ -142,10 +141,10 @@ def _context(model: PresetModel, placement: _Placement, wanted: Wanted) -> int |
 
 
 def _tensor_parallel_size(model: PresetModel, gpus: int) -> int:
-    """Return the largest number of at most `gpus` GPUs that the model's heads can be dealt out to.
+    """Return the largest number of GPUs, at most `gpus`, over which the model can be split.
 
-    vLLM wants the attention heads to divide evenly, and those of keys and values to divide or to be repeated evenly. Where the heads are
-    not known, powers of two are safe.
+    vLLM requires that this number divides the attention heads, and that it divides the KV heads or is a multiple of them. If the numbers
+    of heads are not known, powers of two are safe.
     """
     if not model.tensor_parallel:
         return 1
@@ -156,7 +155,7 @@ def _tensor_parallel_size(model: PresetModel, gpus: int) -> int:
 
 
 def _placement(model: PresetModel, node: NodeGpus, nodes: int) -> _Placement:
-    """Return the memory on the fullest GPU: that of the stage with most layers, where they do not divide evenly."""
+    """Return the memory on the fullest GPU, which belongs to the stage with most layers if they do not divide evenly."""
     gpus = _tensor_parallel_size(model, node.gpus)
     stage = ceil(model.layers / nodes) / model.layers if model.layers else 1 / nodes
     kv_bytes = model.kv_bytes_per_token
@@ -175,9 +174,9 @@ def _most_nodes(model: PresetModel) -> int:
 
 
 def _fewest_nodes(model: PresetModel, node: NodeGpus, tokens: int) -> int | None:
-    """Return the smallest number of nodes that hold `tokens`; None where none does. More nodes never hold less."""
+    """Return the smallest number of nodes that hold `tokens`, or None if no number does. More nodes never hold fewer tokens."""
     choices = range(1, _most_nodes(model) + 1)
-    index = bisect_left(choices, True, key=lambda nodes: _placement(model, node, nodes).holds(tokens))  # noqa: FBT003 - what is searched
+    index = bisect_left(choices, True, key=lambda nodes: _placement(model, node, nodes).holds(tokens))  # noqa: FBT003 - the searched value
     return choices[index] if index < len(choices) else None
 
 
@@ -188,32 +187,32 @@ def _too_old(model: PresetModel, node: NodeGpus) -> bool:
 
 def _check_compute_capability(model: PresetModel, node: NodeGpus, wanted: Wanted) -> None:
     if _too_old(model, node):
-        problem = f"{node.name} has {node.gpu} of compute capability {node.compute_capability}, and {model.name} needs"
-        raise SpecError(_NODES, f"{problem} {model.min_compute_capability} or newer", _remedy(model, node, wanted))
+        problem = f"{node.name} has {node.gpu} with compute capability {node.compute_capability}, but {model.name} needs"
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {model.min_compute_capability} or higher", _remedy(model, node, wanted))
 
 
 def _dtype(model: PresetModel, node: NodeGpus) -> tuple[str, ...]:
-    """Return float16 for GPUs that do not know bfloat16, in which most models are stored."""
+    """Return the flag for float16 if the GPUs do not support bfloat16, in which most models are stored."""
     old = node.compute_capability is not None and node.compute_capability < _BFLOAT16_CAPABILITY
     return ("--dtype=float16",) if old and not any(flag.startswith("--dtype") for flag in model.flags) else ()
 
 
 def _too_small(model: PresetModel, node: NodeGpus, wanted: Wanted) -> SpecError:
-    """Return the refusal, with the memory on one GPU when the model is spread as far as it can be."""
+    """Return the error, with the memory on one GPU when the model is split as far as possible."""
     nodes, gpus = _most_nodes(model), _tensor_parallel_size(model, node.gpus)
     placement, tokens = _placement(model, node, nodes), _shortest_context(model, wanted)
     need = (placement.kv_per_token or 0) * tokens
     spread = f"{gpus} GPU(s)" if nodes == 1 else f"{nodes} x {gpus} GPU(s)"
     problem = (
-        f"{node.name} is too small for {model.name}: of {placement.usable:.1f} GiB usable on each of {spread}, weights take "
+        f"{node.name} is too small for {model.name}: of {placement.usable:.1f} GiB usable on each of {spread}, weights need "
         f"{placement.weights:.1f} and the runtime {_RUNTIME_GIB}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
-        f"and {tokens} tokens take {need:.1f}"
+        f"but {tokens} tokens need {need:.1f}"
     )
-    return SpecError(_NODES, problem, _remedy(model, node, wanted))
+    return SpecError(INSTANCE_TYPE_FIELD, problem, _remedy(model, node, wanted))
 
 
 def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
-    """Name the nodes of the same provider with the least GPU memory in all on which the model fits."""
+    """Return a remedy with the smallest instance type of the same provider, by total GPU memory, on which the model fits."""
     provider = node.provider if isinstance(node, InstanceType) else None
     fits = [
         (nodes * other.memory_gib, nodes, other.name)  # ties: the catalog's order
@@ -222,9 +221,9 @@ def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
         if (nodes := _fewest_nodes(model, other, _shortest_context(model, wanted))) is not None
     ]
     if not fits:
-        return "choose nodes with more GPU memory, or a smaller or quantized model"
+        return "use nodes with more GPU memory, or a smaller or quantized model"
     _, nodes, name = min(fits, key=lambda fit: fit[:2])
-    return f"the smallest that it fits on is {name}" + (f", {nodes} of them" if nodes > 1 else "")
+    return f"the smallest instance type that fits is {name}" + (f" ({nodes} nodes)" if nodes > 1 else "")
 
 
 def _explanation(model: PresetModel, node: NodeGpus, nodes: int, length: int | None) -> str:

@@ -1,7 +1,7 @@
-"""The steps that a plan is made of."""
+"""The steps of a plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.planning.manifests import Manifest
@@ -12,7 +12,7 @@ from workspace_ctrl.records.meta import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class TryWorkload:
-    """Dry-run the workload on the API server; the plan goes on with the answer."""
+    """Dry-run the workload on the API server; the plan continues with the answer."""
 
     manifest: Manifest
     force: bool
@@ -21,16 +21,16 @@ class TryWorkload:
 
 @dataclass(frozen=True, slots=True)
 class ReadConfig:
-    """Read the content of the ConfigMap that the Workspace names; the plan goes on with it."""
+    """Read the content of the ConfigMap that the Workspace names; the plan continues with it."""
 
     ref: ObjectRef
     version: str
-    """Resource version that the watch told."""
+    """Resource version in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadScale:
-    """Read the scale subresource of the object that the Workspace names; the plan goes on with its selector."""
+    """Read the scale subresource of the object that the Workspace names; the plan continues with its selector."""
 
     ref: ObjectRef
     uid: str
@@ -38,7 +38,7 @@ class ReadScale:
 
 @dataclass(frozen=True, slots=True)
 class LookAtChart:
-    """Look at a chart with Helm, beside the passes; what is found makes another pass due."""
+    """Check a chart with Helm in the background; the result enqueues the Workspace again."""
 
     chart: ChartId
 
@@ -49,12 +49,12 @@ class Apply:
 
     manifest: Manifest
     link: LinkName
-    """The link that is broken when the API server refuses."""
+    """The link that is broken if the API server rejects the object."""
     force: bool
-    """Whether fields that others changed are taken back. Never on an object that was not seen to be ours: a foreign one of the same
-    name then answers with a conflict instead of being overwritten."""
+    """Whether to overwrite fields of other managers. Only for objects that were seen to be ours: for any other object of the same name, the
+    API server then answers with a conflict."""
     repairs: bool = False
-    """Whether it only takes back what others changed; somebody who goes on changing it is not fought at full speed."""
+    """Whether it only reverts changes of others; repeated changes are reverted more and more rarely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Resume a suspended HelmRelease before it is deleted: Flux leaves the objects of a suspended one behind."""
+    """Resume a suspended HelmRelease before its deletion: Flux does not uninstall a suspended one."""
 
     ref: ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Delete the objects of a Workspace's chart that Flux has left behind, unless they go within a moment."""
+    """Delete the objects of a Workspace's chart that Flux has left behind, if they still exist after a moment."""
 
     workspace: ObjectRef
     kinds: tuple[str, ...]
@@ -82,29 +82,29 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class AskFlux:
-    """Ask Flux to look at a HelmRelease now; one that goes on having to be asked is asked more and more rarely."""
+    """Request a reconciliation of a HelmRelease from Flux; repeated requests become more and more rare."""
 
     ref: ObjectRef
     uid: str
     cause: str
-    """What was seen, for the log."""
+    """The cause, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetFinalizer:
-    """Put our finalizer on the Workspace, or take it off."""
+    """Add our finalizer to the Workspace, or remove it."""
 
     present: bool
 
 
 Question = TryWorkload | ReadConfig | ReadScale
-"""A step whose answer planning needs in order to go on."""
-Step = Question | LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
+"""A query: planning continues with its answer."""
+Step = LookAtChart | Apply | Delete | Resume | Sweep | AskFlux | SetFinalizer
 
 
 @dataclass(frozen=True)
 class UnresolvedError(Exception):
-    """Planning cannot go on: something must be asked first, or is not there (yet)."""
+    """Planning cannot continue: a query has to be answered first, or an object does not exist."""
 
     step: Question | None = None
     problem: Problem | None = None
@@ -112,25 +112,30 @@ class UnresolvedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """Objects of others on which the plan depends: their changes make another pass due."""
+    """External objects on which the plan depends; a change of them enqueues the Workspace."""
 
     config: str = ""
     """Name of a ConfigMap in the Workspace's namespace."""
     nodes: bool = False
-    """Whether nodes' labels may change the plan."""
+    """Whether node labels may change the plan."""
     reference: WorkloadRef | None = None
     """The object that `inference.workloadRef` names."""
     pods: Mapping[str, str] = field(default_factory=dict)
-    """Labels of pods that do not carry ours."""
+    """Labels of pods without our own labels."""
     route: str = ""
     """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
     pool: str = ""
     """Name of the InferencePool that `gateway.pool.ref` names."""
     companion: str = ""
-    """Name of the ModelServer that a Gateway's class needs, or needed."""
+    """Name of the ModelServer that a GatewayClass needs, or needed."""
     chart: str = ""
-    """Name of the chart that makes the pool, from which the names of its objects follow; empty where none is asked for."""
+    """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""
+
+    def keeping(self, earlier: "Interests") -> "Interests":
+        """Return these with what the cluster's state had added to `earlier` ones, until it is known anew."""
+        pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
+        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

@@ -1,9 +1,9 @@
-"""One chart takes another's place without losing a request: both stand side by side, the route moves, and the former one goes.
+"""Migration from one chart to another without losing a request: both are installed, the route moves, and the former one is removed.
 
-Helm cannot make one chart of another in place: the pool would be away in between. So the new chart gets names of its own, and the route
-leads to the former pool until the new one can answer. Gateways prepare for a pool only once a route names it (Istio makes a Service for it
-then, and answers 500 until it has), so the route names the new one in advance, in a rule that nobody's request matches. The former chart
-goes once the status says that requests get through without it, which is the whole chain's word, and stays written over a restart.
+Helm cannot replace one chart by another in place: the pool would be missing in between. So the new chart gets names of its own, and the
+route stays on the former pool until the new one can answer. Gateways prepare for a pool only once a route references it (Istio then creates
+a Service for it, and answers 500 until it has), so the route references the new one in advance, in a rule that no request matches. The
+former chart is removed once the status says that requests are answered without it; the status survives a restart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,28 +20,30 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """To which pool the route is to lead now."""
+    """The pool that the route uses now."""
 
     pool: str
     announced: str = ""
-    """The pool that it names in advance; empty for none."""
+    """The pool that the route references in advance; empty for none."""
     problem: Problem | None = None
-    """That it is not the Workspace's own pool yet."""
+    """Set while it is not the Workspace's new pool yet."""
 
 
 def succession(snapshot: Snapshot, pool: str, parents: Sequence[Parent]) -> Succession:
-    """Return where the route is to lead: to `pool`, but to a former chart's while it leads there and `pool` cannot answer."""
+    """Return the pool for the route: `pool`, but that of a former chart while the route uses it and `pool` cannot answer."""
     held = _former_pool(snapshot)
     if not held or (_runs(snapshot) and _is_known(snapshot, pool, parents)):
         return Succession(pool)
-    text = f"HTTPRoute {snapshot.route.ref.name if snapshot.route else ''} leads to InferencePool {held} of the former chart until"
-    problem = Problem(LinkName.ROUTE, "FormerChartInUse", f"{text} {pool} can answer")
+    text = (
+        f"HTTPRoute {snapshot.route.ref.name if snapshot.route else ''} still uses InferencePool {held} of the former chart until"
+    )
+    problem = Problem(LinkName.ROUTE, "FormerChartInUse", f"{text} {pool} is ready")
     is_there = snapshot.pool is not None and not snapshot.pool.meta.deleting
     return Succession(held, pool if is_there and _takes_announcements(parents) else "", problem)
 
 
 def retirement_steps(workspace: WorkspaceRecord, snapshot: Snapshot, pool: str) -> Iterator[Step]:
-    """Yield the next steps of removing former charts, once requests are answered through `pool`."""
+    """Yield the next steps to remove former charts, once requests are answered through `pool`."""
     former, uid = snapshot.former, workspace.meta.uid
     if not former or _former_pool(snapshot) or not _is_told_ready(workspace, pool):
         return
@@ -55,21 +57,21 @@ def retirement_steps(workspace: WorkspaceRecord, snapshot: Snapshot, pool: str) 
 
 
 def _former_pool(snapshot: Snapshot) -> str:
-    """Return the pool of a former chart to which the route leads; empty where it leads to none."""
+    """Return the pool of a former chart that the route uses; empty if it uses none."""
     former = {each.ref.name for each in snapshot.former.pools if not each.meta.deleting}
     rules = snapshot.route.rules if former and snapshot.route is not None else ()
     return next((name for rule in rules for name in rule.pools if name in former), "")
 
 
 def _runs(snapshot: Snapshot) -> bool:
-    """Whether pool and endpoint picker of the new chart are there and run."""
+    """Whether pool and endpoint picker of the new chart exist and run."""
     pool, picker = snapshot.pool, snapshot.endpoint_picker
     is_there = pool is not None and not pool.meta.deleting
     return snapshot.has_chart and is_there and picker is not None and picker.has_leader
 
 
 def _is_known(snapshot: Snapshot, pool: str, parents: Sequence[Parent]) -> bool:
-    """Whether the Gateways have prepared for the announced pool, as far as they say so."""
+    """Whether the Gateways have prepared for the announced pool, if they report status."""
     if not _takes_announcements(parents):
         return True
     route = snapshot.route
@@ -82,7 +84,7 @@ def _takes_announcements(parents: Sequence[Parent]) -> bool:
 
 
 def _has_accepted(parent: Parent, route: HTTPRoute | None, pool: Attached | None) -> bool:
-    """Whether the controller of a Gateway has accepted route and pool as they are now."""
+    """Whether the controller of a Gateway has accepted route and pool in their current generations."""
     return all(
         attached is not None
         and (entry := attached.parent_status(parent.gateway.ref, parent.controller, section)) is not None
@@ -97,7 +99,7 @@ def _has_accepted(parent: Parent, route: HTTPRoute | None, pool: Attached | None
 
 
 def _is_told_ready(workspace: WorkspaceRecord, pool: str) -> bool:
-    """Whether the status says of the newest spec that the model is reached through `pool`."""
+    """Whether the status says for the current generation that the model is reached through `pool`."""
     status = workspace.status
     ready = find(status.conditions, ConditionType.GATEWAY_READY)
     is_ready = ready is not None and ready.is_true and ready.speaks_of(workspace.meta.generation)

@@ -1,5 +1,6 @@
-"""The workload of a user's own pod template: a Deployment that follows its edits."""
+"""The workload of a user's own pod template: a Deployment."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,12 @@ from workspace_ctrl.records.workloads import http_port
 _PATH = "inference.template"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_MOST_COPIED = 128 * 1024
+"""Longest node requirements of `resource` when copied into all terms, in characters; Kubernetes stores 1.5 MB at most."""
 
 
 def template_port(template: Mapping[str, Any]) -> int:
-    """Return the port of the template's containers that is called http, else the first one, else KAITO's."""
+    """Return the container port named http, else the first container port, else KAITO's default."""
     return http_port(template) or INFERENCE_PORT
 
 
@@ -27,10 +30,10 @@ def template_workload(
 ) -> Manifest:
     """Return the Deployment of the template's pods.
 
-    The template stays as it is, with our label, and with the node affinity and tolerations of `resource` added to its own.
+    The template is kept, with our label, and with the node affinity and tolerations of `resource` added to its own.
 
     Raises:
-        SpecError: the template is not one; what is wrong further inside, the API server says in the dry-run.
+        SpecError: the template is invalid at the top; the API server's dry-run reports all other errors.
     """
     metadata = _mapping(template.get("metadata"), f"{_PATH}.metadata")
     labels = {**_mapping(metadata.get("labels"), f"{_PATH}.metadata.labels"), POD_LABEL: names.workspace}
@@ -65,7 +68,7 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
 
 
 def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the affinity that asks for both: a term's expressions are all required, of several terms one is enough."""
+    """Return the affinity that requires both; all expressions of a term must match, and one of several terms."""
     merged = {**theirs, **{key: value for key, value in ours.items() if key == _PREFERRED}}
     if _PREFERRED in ours and isinstance(theirs.get(_PREFERRED), list):
         merged[_PREFERRED] = [*theirs[_PREFERRED], *ours[_PREFERRED]]
@@ -75,6 +78,9 @@ def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
         terms = _mapping(theirs.get(_REQUIRED), path).get("nodeSelectorTerms") or [{}]
         if not isinstance(terms, list):
             raise SpecError(f"{path}.nodeSelectorTerms", "must be a list")
+        if (len(terms) - 1) * len(json.dumps(our_term)) > _MOST_COPIED:
+            problem = f"has {len(terms)} terms; with the requirements of resource in each, they exceed {_MOST_COPIED // 1024} KiB"
+            raise SpecError(f"{path}.nodeSelectorTerms", problem, "use fewer terms, or move the labels of resource into them")
         merged[_REQUIRED] = {"nodeSelectorTerms": [_both_terms(_mapping(term, path), our_term, path) for term in terms]}
     return merged
 
@@ -82,7 +88,7 @@ def _both(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 def _both_terms(theirs: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> dict[str, Any]:
     expressions = theirs.get("matchExpressions") or []
     if not isinstance(expressions, list):
-        raise SpecError(f"{path}.nodeSelectorTerms", "has matchExpressions that are no list")
+        raise SpecError(f"{path}.nodeSelectorTerms", "has matchExpressions that are not a list")
     return {**theirs, "matchExpressions": [*expressions, *ours["matchExpressions"]]}
 
 

@@ -1,4 +1,4 @@
-"""How vLLM is started: its flags, and the command of a pod on one node or on several."""
+"""The command that starts vLLM, on one node or on several."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,26 +25,26 @@ until ray health-check --address="$LEADER:{RAY_PORT}" > /dev/null 2>&1; do
 done
 exec ray start --address="$LEADER:{RAY_PORT}" --block
 """
-"""The leader starts Ray and then vLLM, which waits until all GPUs are there; the others join Ray and stay. A worker ends when the leader
-is gone, and its container starts anew."""
+"""The leader starts Ray and then vLLM, which waits for all GPUs; the other pods join Ray as workers. If the leader is gone, a worker ends
+and its container restarts."""
 
 _HEALTH = f"curl --fail --silent --output /dev/null --max-time 4 http://%s:{INFERENCE_PORT}/health"
 LEADER_ANSWERS: Final = ("/bin/sh", "-c", _HEALTH % "$LEADER")
-"""Probe of every pod of several: it is of use when the model is served."""
+"""Readiness probe of all pods of a multi-node model server: ready when the model is served."""
 LEADER_LIVES: Final = ("/bin/sh", "-c", f'[ "$POD_INDEX" != 0 ] || {_HEALTH % "localhost"}')
-"""Probe of every pod of several: only the leader can hang; a worker ends with it."""
+"""Liveness probe of all pods of a multi-node model server: only the leader can hang; a worker ends with it."""
 
 
 def check_version(model: PresetModel, image: str) -> None:
-    """Refuse a model that needs a newer vLLM than `image` has, as far as its tag tells.
+    """Reject a model that needs a newer vLLM than `image` has, if its tag is a version.
 
     Raises:
         SpecError: the image is too old.
     """
     tag = re.search(r":v?(\d+(?:\.\d+)+)$", image)
     if model.min_vllm is not None and tag is not None and _version(tag[1]) < _version(model.min_vllm):
-        problem = f"needs vLLM {model.min_vllm} or newer, and model servers run {image}"
-        raise SpecError("inference.preset.name", f"{model.name} {problem}", "have --model-server-image set to a newer one")
+        problem = f"needs vLLM {model.min_vllm} or newer, but the model server image is {image}"
+        raise SpecError("inference.preset.name", f"{model.name} {problem}", "set --model-server-image to a newer version")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -1,14 +1,19 @@
-"""Pods that somebody else deploys: which they are, and on which port they answer."""
+"""Referenced workloads: the labels and the port of their pods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workloads import ReferencedWorkload
+
+_MOST_LABELS: Final = 32
+"""Labels in a selector, by which pods are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +25,10 @@ class ReferencedPods:
 
 
 def referenced_pods(reference: WorkloadRef, namespace: str, snapshot: Snapshot) -> ReferencedPods:
-    """Return which pods `reference` means.
+    """Return the pods of `reference`.
 
     Raises:
-        UnresolvedError: the object is not there, or does not tell which pods are its own, or on which port they answer.
+        UnresolvedError: the object does not exist, or has no selector or container port.
     """
     found = snapshot.reference
     if reference.kind is None or reference.name is None:
@@ -32,11 +37,17 @@ def referenced_pods(reference: WorkloadRef, namespace: str, snapshot: Snapshot) 
     if found is None:
         if snapshot.reference_trouble:
             raise _unresolved("WorkloadNotReadable", f"{ref} cannot be read: {snapshot.reference_trouble}")
-        raise _unresolved("WorkloadNotFound", f"{ref} of {reference.api_version}, which inference.workloadRef names, is not there")
+        raise _unresolved(
+            "WorkloadNotFound", f"{ref} (inference.workloadRef, {reference.api_version}) not found; it is used as soon as it exists"
+        )
     port = reference.target_port or found.port
     if port is None:
         raise _unresolved("PortUnknown", f"{ref} has no container port; set inference.workloadRef.targetPort")
-    return ReferencedPods(reference.selector or found.selector or _scale_selector(found, snapshot), port)
+    selector = reference.selector or found.selector or _scale_selector(found, snapshot)
+    if len(selector) > _MOST_LABELS or wrong_label(selector):
+        text = f"{ref} has a selector with invalid labels, or with more than {_MOST_LABELS} labels"
+        raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
+    return ReferencedPods(selector, port)
 
 
 def _scale_selector(found: ReferencedWorkload, snapshot: Snapshot) -> Mapping[str, str]:
@@ -44,7 +55,7 @@ def _scale_selector(found: ReferencedWorkload, snapshot: Snapshot) -> Mapping[st
     if scale is None or scale.uid != found.meta.uid:
         raise UnresolvedError(step=ReadScale(found.meta.ref, found.meta.uid))
     if not scale.labels:
-        text = f"{found.meta.ref} tells by neither spec.selector nor a scale subresource which pods are its own"
+        text = f"{found.meta.ref} has no pod selector, neither in spec.selector nor in a scale subresource"
         raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
     return scale.labels
 

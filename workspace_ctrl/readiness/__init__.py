@@ -1,1 +1,1 @@
-"""Pure: what was decided and observed → the links of the chain → conditions and status. Time is an argument."""
+"""Pure functions: decisions and observed objects → the links of the chain → conditions and status. Time is an argument."""

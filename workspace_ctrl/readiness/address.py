@@ -1,17 +1,22 @@
-"""The addresses of a model on its Gateways."""
+"""The URLs of a model on its Gateways."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from workspace_ctrl.records.decisions import Decisions, Parent
 from workspace_ctrl.records.gateways import Gateway, GatewayService
 from workspace_ctrl.records.listeners import SCHEMES, Listener
 
+MOST_URLS: Final = 64
+"""Limit in a status, whose size the API server limits."""
+
 
 def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> tuple[str, ...]:
-    """Return all URLs under which the model is reached, each once, the first Gateway's first.
+    """Return the URLs of the model without duplicates, those of the first Gateway first, and at most `MOST_URLS`.
 
-    A host name that the route or the listener has goes before the Gateway's addresses, under which the request would not match. There is
-    none while the Gateway has neither, or has no listener for HTTP.
+    If the route or the listener has host names, the URLs use them, because a request to the Gateway's address would not match. The result
+    is empty while the Gateway has neither host names nor addresses, or no listener for HTTP.
     """
     found = (
         _url(listener, host, path)
@@ -19,11 +24,19 @@ def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> t
         for listener in parent.listeners
         for host in _hosts(parent.gateway, listener, hostnames)
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(islice(_once(found), MOST_URLS))
+
+
+def _once(urls: Iterable[str]) -> Iterator[str]:
+    known: set[str] = set()
+    for url in urls:
+        if url not in known:
+            known.add(url)
+            yield url
 
 
 def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> str | None:
-    """Return the URL by the Service of a Gateway, or None where there is none, or where only certain host names are let in."""
+    """Return the URL through the Service of a Gateway, or None if there is no such Service or if the route requires a host name."""
     known = tuple(services)
     found = (
         _url(listener, f"{service.meta.ref.name}.{service.meta.ref.namespace}.svc", decisions.path)
@@ -43,7 +56,7 @@ def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> st
 
 
 def _hosts(gateway: Gateway, listener: Listener, hostnames: Sequence[str]) -> tuple[str, ...]:
-    """Return the hosts of URLs to the listener: plain host names that match, or the addresses where any host does."""
+    """Return the hosts for URLs of the listener: its host names without wildcards, or the Gateway's addresses if any host matches."""
     common = listener.common_hostnames(hostnames)
     return tuple(hostname for hostname in common if "*" not in hostname) if common else gateway.addresses
 

@@ -1,7 +1,7 @@
-"""When probes are believed, and when the next one is due.
+"""How many equal probe results change the verdict, and when the next probe is due.
 
-One request says little: a proxy gets its configuration a moment after the statuses say so, and a single request may fail. So a change is
-believed when probes in a row agree on it, and asked for at once until they do; after that, now and then.
+A single request is no proof: a proxy gets its configuration a moment after the statuses report it, and any request may fail once. So a
+new result counts only after several probes in a row had it. Probes follow quickly until then, and at the regular interval afterwards.
 """
 
 from dataclasses import dataclass
@@ -10,37 +10,37 @@ from typing import Final
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult
 
 ANSWER_SECONDS: Final = 2.0
-"""How long an answer that needs no computing may take; the bound of what is told of a model that hangs is made of two of these."""
+"""Timeout of a request that needs no inference. Two such timeouts are part of the bound for reporting a model server that hangs."""
 TOLD_SECONDS: Final = 2.0
-"""A fault that only requests show is told within the interval and this."""
+"""A fault that only requests show is reported within the probe interval plus this."""
 _WRITE_SECONDS: Final = 0.5
-"""From the failure that is believed to the status."""
+"""Time from the deciding probe to the status write."""
 _NEEDED: Final = {ProbeOutcome.ANSWERED: 2, ProbeOutcome.FAILED: 2, ProbeOutcome.NOT_POSSIBLE: 3}
-"""Probes in a row that must agree; a proxy that is just starting is as little reachable as one in another network."""
+"""Number of equal results in a row that are needed. NotPossible needs more, because a starting proxy looks like an unreachable network."""
 _SOON: Final = {ProbeOutcome.ANSWERED: 0.1, ProbeOutcome.FAILED: 1.0, ProbeOutcome.NOT_POSSIBLE: 1.0}
-"""Seconds from the beginning of a probe to the next one while they do not agree: one that had no answer for longer is repeated at once."""
+"""Seconds from the start of one probe to the next while results differ; a probe that took longer than that is repeated at once."""
 _FIRST_RETRY: Final = 2.0
-"""Seconds until the next probe after a failure that is believed; doubled each time."""
+"""Seconds until the next probe after a confirmed failure; doubled each time."""
 _LAST_RETRY: Final = 4.0
-"""Seconds that this becomes at most while few are followed: a Gateway that answers again is soon noticed."""
+"""Upper limit of that delay while few Workspaces are probed, so that a recovered Gateway is noticed soon."""
 _PER_SECOND: Final = 20
-"""Probes of all Workspaces together."""
+"""Limit for all Workspaces together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a Workspace is asked for, at most, where all share what a second has for them; in seconds."""
+    """Shortest intervals between two probes of one Workspace, in seconds; all Workspaces share the limit per second."""
 
     rest: float
-    """Between two probes while all is well."""
+    """Between two probes while they succeed."""
     retry: float
     """Between two probes while they fail."""
 
 
 def pace(interval: float, followed: int) -> Pace:
-    """Return the pace of each of so many Workspaces, so that a fault is told within `interval` seconds and `TOLD_SECONDS`.
+    """Return the pace for each of `followed` Workspaces, so that a fault is reported within `interval` plus `TOLD_SECONDS`.
 
-    Two requests that get no answer come before it is, so the rest is shorter than the interval by what they take beyond that.
+    A failure is confirmed by two requests that may both time out, so the pause is shorter than the interval by their excess time.
     """
     share = followed / _PER_SECOND
     rest = max(interval - (2 * ANSWER_SECONDS + _WRITE_SECONDS - TOLD_SECONDS), interval / 2)
@@ -49,20 +49,20 @@ def pace(interval: float, followed: int) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What is believed, and what newer probes say."""
+    """The confirmed result, and newer results that have not been confirmed yet."""
 
     believed: ProbeResult | None = None
     last: ProbeResult | None = None
     agreeing: int = 0
-    """How many of the newest probes had the outcome of the last one."""
+    """Number of newest probes in a row with the same outcome."""
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the newest probe had no answer: who was asked hangs, or has much to do."""
+        """Whether the newest probe got no answer: the server hangs or is overloaded."""
         return self.last is not None and self.last.outcome is ProbeOutcome.FAILED and self.last.code is None
 
     def after(self, result: ProbeResult) -> "Agreement":
-        """Return what is believed after one more probe; the first words of an outcome are kept, so that it is told once."""
+        """Return the state after one more probe; the first message of an outcome is kept, so that the status does not change again."""
         again = self.last is not None and self.last.outcome is result.outcome
         agreeing = self.agreeing + 1 if again else 1
         believed = self.believed

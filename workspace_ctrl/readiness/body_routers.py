@@ -1,7 +1,7 @@
-"""Whether requests are led to a model by their body, where the installation looks after that.
+"""Whether requests are routed to a model by the model name in their body, if the installation manages body-based routers.
 
-It is told by a condition of its own and does not decide on GatewayReady: by path and by header the model is reached without it. The one
-exception is a router that does not run although its Gateway leads all requests to it.
+This has its own condition and is no part of GatewayReady: path and header work without it. The one exception is a router that does not
+run although its Gateway sends all requests through it.
 """
 
 from collections.abc import Sequence
@@ -20,28 +20,28 @@ _NOT_READY = "BodyRouterNotReady"
 def router_state(
     gateway: str, router: BodyRouter, problems: Sequence[Problem], ages: StageAges, *, connected: bool
 ) -> BodyRouterState:
-    """Return how it stands with the router of `gateway`, in the words of Flux as far as its objects tell."""
+    """Return the state of the router of `gateway`, with the messages of its Flux objects where they have one."""
     there = Snapshot(source=router.source, release=router.release, ages=ages)
     decisions = Decisions(problems=tuple(problems))
     blocks = connected and not router.runs
     for link in (source_link(decisions, there), release_link(decisions, there)):
         if not link.holds and not blocks:
-            return BodyRouterState(link.status, link.reason, f"the body-based router of Gateway {gateway}: {link.message}")
-    of_gateway = f"of the body-based router of Gateway {gateway}"
+            return BodyRouterState(link.status, link.reason, f"body-based router of Gateway {gateway}: {link.message}")
+    of_gateway = f"(body-based router of Gateway {gateway})"
     if not router.runs:
         named = router.workload.ref if router.workload is not None else "the Deployment"
-        effect = ", to which the Gateway leads all its requests" if blocks else ""
+        effect = "; all requests of the Gateway go through it and fail" if blocks else ""
         text = f"{named} {of_gateway} has no ready replica{effect}"
         return BodyRouterState(Status.FALSE if blocks else Status.UNKNOWN, _NOT_READY, text, blocks)
     if not connected:
-        text = f"the body-based router of Gateway {gateway} runs and is being connected with it"
+        text = f"body-based router of Gateway {gateway} runs; waiting until it is attached to the Gateway"
         return BodyRouterState(Status.UNKNOWN, "BodyRouterConnecting", text)
-    text = f"requests of Gateway {gateway} with the model's name in their body are led to the model"
+    text = f"Gateway {gateway} routes requests by the model name in their body"
     return BodyRouterState(Status.TRUE, "BodyRouterReady", text)
 
 
 def body_routing_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
-    """Return whether the model is reached by the body of requests alone; None where that is not asked for, or not ours."""
+    """Return whether the model name in the body is enough to reach the model; None if this is not requested or not managed here."""
     if snapshot.body_routers is None or not decisions.wants_header or not decisions.parents:
         return None
     links = [_of(parent, snapshot) for parent in decisions.parents]
@@ -50,7 +50,7 @@ def body_routing_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
 
 
 def blocking_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
-    """Return the router that keeps a Gateway of the Workspace from answering anything; None where none does."""
+    """Return the link of a router because of which a Gateway of the Workspace answers no request; None if there is none."""
     for parent in decisions.parents if snapshot.body_routers else ():
         state = (snapshot.body_routers or {}).get(parent.gateway.key)
         if state is not None and state.blocks:
@@ -62,13 +62,13 @@ def _of(parent: Parent, snapshot: Snapshot) -> Link:
     gateway = parent.gateway
     if parent.body_router_remedy:
         if snapshot.probe is not None and snapshot.probe.by_body:
-            text = f"requests of {gateway.ref} are led by their body; what does that is not looked after here"
+            text = f"{gateway.ref} routes requests by their body, with a router that workspace-ctrl does not manage"
             return Link.true(LinkName.BODY_ROUTER, "BodyRouterFound", text)
-        text = f"none is installed for {parent.class_title}, the class of {gateway.ref}: {parent.body_router_remedy}"
+        text = f"body-based routers cannot be installed for {parent.class_title} ({gateway.ref}); {parent.body_router_remedy}"
         return Link.broken(LinkName.BODY_ROUTER, "BodyRouterNotSupported", text)
     state = (snapshot.body_routers or {}).get(gateway.key)
     if state is None:
-        text = f"the body-based router of {gateway.ref} is not there yet"
+        text = f"body-based router of {gateway.ref} has not been created yet"
         return Link.waiting(LinkName.BODY_ROUTER, "BodyRouterNotRequested", text)
     return _link(state)
 

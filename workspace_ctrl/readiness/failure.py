@@ -1,4 +1,4 @@
-"""Which conditions that are False mean that something failed, and which that it is still being made."""
+"""Which False conditions mean a failure, and which mean that the object is still starting."""
 
 from typing import Final
 
@@ -13,8 +13,8 @@ SCALED_TO_ZERO: Final = "ScaledToZero"
 FAILED_WHEN_FALSE: Final = frozenset(
     {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
 )
-"""Links that are Unknown while they are being made; those of the model server are False from the start until it runs."""
+"""Conditions that are Unknown during the start and False only on failure. Those of the model server are False until it runs."""
 STARTING: Final = frozenset({DRY_RUN_PENDING, WORKLOAD_NOT_CREATED, MODEL_SERVER_STARTING})
-"""Reasons for which a model server is not ready (yet) and gets ready by itself."""
+"""Reasons of a model server that is not ready yet and becomes ready without a change."""
 WITHOUT_PODS: Final = frozenset({NO_PODS, SCALED_TO_ZERO})
-"""Reasons for which it is not ready, which somebody may have asked for, and which may last for days."""
+"""Reasons of a model server without pods, which a user may want and which may last for days."""

@@ -1,4 +1,4 @@
-"""A link of the chain from a Workspace to an answered request."""
+"""A link: one requirement of the chain from a Workspace to an answered request."""
 
 from dataclasses import dataclass, replace
 
@@ -9,18 +9,18 @@ from workspace_ctrl.records.meta import ObjectRef
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Whether one link holds: True, False (broken), or Unknown (still being made)."""
+    """The state of one link: True (holds), False (broken), or Unknown (in progress)."""
 
     name: LinkName
     status: Status
     reason: str
     message: str
     terminal: bool = False
-    """Broken in a way that waiting does not mend."""
+    """Whether it stays broken until a user changes something."""
 
     @property
     def holds(self) -> bool:
-        """Whether the link is made."""
+        """Whether the link is True."""
         return self.status is Status.TRUE
 
     @classmethod
@@ -30,31 +30,31 @@ class Link:
 
     @classmethod
     def waiting(cls, name: LinkName, reason: str, message: str) -> "Link":
-        """Return a link that is still being made."""
+        """Return a link that is in progress."""
         return cls(name, Status.UNKNOWN, reason, message)
 
     @classmethod
     def broken(cls, name: LinkName, reason: str, message: str) -> "Link":
-        """Return a link that does not hold."""
+        """Return a link that is broken."""
         return cls(name, Status.FALSE, reason, message)
 
     @classmethod
     def of_problem(cls, problem: Problem) -> "Link":
-        """Return the link that planning could not make."""
+        """Return the broken link of a problem that planning found."""
         return cls(problem.link, Status.FALSE, problem.reason, problem.message, problem.terminal)
 
     @classmethod
     def of_condition(cls, name: LinkName, ref: ObjectRef, condition: Condition | None, default: str) -> "Link":
-        """Return a link that does not hold (yet), in the words of the object's own condition.
+        """Return a link that does not hold, with the message of the object's own condition.
 
-        The condition's status decides between broken and being made; one that says True speaks of something older. `default` is the reason
-        where the object gives none.
+        A condition that is False makes the link broken, any other one in progress (one that is True here is for an older generation).
+        `default` is the reason if the condition has none.
         """
         if condition is None or condition.status != Status.FALSE:
-            words = condition.message if condition is not None and condition.status == Status.UNKNOWN else "not finished yet"
+            words = condition.message if condition is not None and condition.status == Status.UNKNOWN else "not ready yet"
             return cls.waiting(name, default, f"{ref}: {words}")
         return cls.broken(name, condition.reason or default, f"{ref}: {condition.message}")
 
     def ended(self) -> "Link":
-        """Return the link, marked as one that waiting does not mend."""
+        """Return the link, marked as terminal."""
         return replace(self, terminal=True)

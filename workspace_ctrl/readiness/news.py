@@ -1,10 +1,10 @@
 """How soon a changed status must be written.
 
-What users rely on is told at once when it breaks, and so is every link of a Workspace that was ready; while it is not ready anyway, one
-more link is mere progress. That a Workspace is ready, and that a link fails while the chain is still being made, is told when it
-still holds a moment later: objects say that they are ready a little before requests are answered (an endpoint picker sees a pod some 100 ms
-after the API server does), and a Gateway's controller that has not seen the pool yet reports a failure that mends itself. Mere progress
-can wait longer. So a Workspace costs two or three status writes, and a True is never hasty.
+A condition of a Workspace that was ready is written at once when it becomes False. While the Workspace is not ready anyway, one more link
+that holds is only progress and can wait. Readiness, and a failure during the start, is written only if it still holds a moment later:
+objects report that they are ready a little before requests are answered (an endpoint picker sees a pod some 100 ms after the API server
+does), and a Gateway's controller that has not seen the pool yet reports a temporary failure. So a Workspace needs two or three status
+writes, and a True is never premature.
 """
 
 from collections.abc import Iterable
@@ -16,36 +16,36 @@ from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.readiness.failure import FAILED_WHEN_FALSE, STARTING
 
 _WHOLE = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY})
-"""What is True only when all else is."""
+"""Summary conditions: True only if all links hold."""
 _RELIED_ON = frozenset({ConditionType.WORKLOAD_ACCEPTED, ConditionType.RESOURCE_READY, ConditionType.INFERENCE_READY})
-"""What KAITO's users wait for, whatever becomes of the gateway side."""
+"""Conditions that KAITO's users wait for, independent of the Gateway."""
 
 
 class Urgency(Enum):
     """When a new status is to be written."""
 
     NEVER = "never"
-    """It says nothing new."""
+    """Nothing changed."""
     FIRST = "first"
-    """It is the first one, and not a good one; where many Workspaces come at once, their objects go before."""
+    """The first status, and not ready; if many Workspaces are created at once, their objects are written first."""
     LATER = "later"
-    """It only tells of progress."""
+    """Only progress."""
     SETTLED = "settled"
-    """When it still holds in a moment."""
+    """Written if it still holds a moment later."""
     NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a new status brings to somebody who knows the old one."""
+    """How a new status differs from the old one."""
 
     urgency: Urgency
     settling: frozenset[tuple[str, str, str]] = frozenset()
-    """(type, status, reason) of the conditions that must hold for a moment before they are told."""
+    """(type, status, reason) of the conditions that must hold for a moment before they are written."""
 
 
 def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
-    """Return what `new` brings to somebody who knows `old`."""
+    """Return how soon `new` must replace `old`."""
     if old == new:
         return News(Urgency.NEVER)
     before = {condition.type: condition for condition in old.conditions}
@@ -63,7 +63,7 @@ def news(old: WorkspaceStatus, new: WorkspaceStatus) -> News:
 
 
 def is_held_up(status: WorkspaceStatus) -> bool:
-    """Whether something has failed, so that the Workspace may stay as it is for days; otherwise it is ready or on its way."""
+    """Whether something has failed, so that the status may stay as it is for days; otherwise the Workspace is ready or in progress."""
     broken = [entry for entry in status.conditions if entry.status == Status.FALSE]
     return any(
         entry.type in FAILED_WHEN_FALSE or (entry.type == ConditionType.INFERENCE_READY and entry.reason not in STARTING)

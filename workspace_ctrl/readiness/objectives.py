@@ -1,6 +1,6 @@
-"""Whether the InferenceObjectives of a Workspace are there.
+"""Whether the InferenceObjectives of a Workspace exist.
 
-It is told by a condition of its own and does not decide on GatewayReady: a request that names one that is missing is answered, too.
+This has its own condition and is no part of GatewayReady: a request with the name of a missing objective is answered, too.
 """
 
 from workspace_ctrl.readiness.link import Link
@@ -9,7 +9,7 @@ from workspace_ctrl.records.snapshot import Snapshot
 
 
 def objectives_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
-    """Return whether all that are wanted are there; None where none are."""
+    """Return whether all wanted objectives exist; None if none are wanted."""
     name, wanted = LinkName.OBJECTIVES, decisions.objectives
     if not wanted:
         return None
@@ -19,11 +19,11 @@ def objectives_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
     there = objectives_of(decisions, snapshot)
     missing = [objective for objective in wanted if objective not in there]
     if missing:
-        return Link.waiting(name, "ObjectivesNotCreated", f"not there yet: {', '.join(missing)}")
+        return Link.waiting(name, "ObjectivesNotCreated", f"InferenceObjectives not created yet: {', '.join(missing)}")
     return Link.true(name, "ObjectivesCreated", f"requests can name {', '.join(wanted)} in x-gateway-inference-objective")
 
 
 def objectives_of(decisions: Decisions, snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the names of those that are wanted and there, as they are wanted."""
+    """Return the names of the wanted objectives that exist, in the order of the spec."""
     there = {record.meta.ref.name for record in snapshot.objectives if not record.meta.deleting}
     return tuple(objective for objective in decisions.objectives if objective in there)

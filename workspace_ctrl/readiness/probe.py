@@ -1,42 +1,61 @@
-"""The last link: a request through the Gateway is answered. And where to send that request."""
+"""The last link: a request through the Gateway is answered; and the targets of such requests."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
+from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.decisions import Decisions, LinkName, Parent
 from workspace_ctrl.records.listeners import SCHEMES
-from workspace_ctrl.records.probes import ProbeOutcome, ProbeTarget
+from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 
 PROBE_FAILED: Final = "ProbeFailed"
+MOST_TARGETS: Final = 64
+"""Listeners that are probed for one Workspace."""
 _ANY_NAME = "probe"
-"""Stands for the asterisk of a wildcard."""
+"""Replaces the asterisk of a wildcard host name."""
 
 
 def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
-    """Return whether a request through each Gateway was answered, as far as that could be found out."""
+    """Return whether a request through each Gateway was answered, if such requests are possible."""
     result = snapshot.probe
     if result is None:
-        return Link.waiting(LinkName.PROBE, "ProbePending", "a request through the Gateway is being tried")
+        return Link.waiting(LinkName.PROBE, "ProbePending", "sending a request through the Gateway")
     if result.outcome is ProbeOutcome.FAILED:
         return Link.broken(LinkName.PROBE, PROBE_FAILED, result.message)
     if result.outcome is ProbeOutcome.NOT_POSSIBLE:
         silent = next((parent for parent in decisions.parents if not parent.writes_status), None)
         if silent is not None:
-            text = f"{silent.class_title} reports nothing, and a request could not be tried: {result.message}"
+            text = f"{silent.class_title} writes no status, and the controller could not send a request: {result.message}"
             return Link.waiting(LinkName.PROBE, "NotVerified", text)
-        return Link.true(LinkName.PROBE, "NotProbed", f"not tried with a request: {result.message}")
+        return Link.true(LinkName.PROBE, "NotProbed", f"not probed: {result.message}")
     wanted = decisions.model_names[:1]
     if result.models and wanted and wanted[0] not in result.models:
-        text = f"the model server does not know {wanted[0]}; it serves {', '.join(result.models[:10])}; change gateway.modelName"
+        text = f"model server does not serve {wanted[0]}, but {', '.join(result.models[:10])}; change gateway.modelName"
         return Link.broken(LinkName.PROBE, "ModelNameUnknown", text)
     return Link.true(LinkName.PROBE, "ProbeAnswered", result.message)
 
 
+def earlier_probe(status: WorkspaceStatus) -> ProbeResult | None:
+    """Return what was known of requests through the Gateway when GatewayReady of `status` was written, as far as that rests on them."""
+    ready = find(status.conditions, ConditionType.GATEWAY_READY)
+    told = status.gateway.last_probe if status.gateway is not None else None
+    if ready is not None and ready.is_true and told is None:  # by a process without probes
+        return ProbeResult(ProbeOutcome.NOT_POSSIBLE, message="no request was tried yet")
+    if ready is None or told is None or told.outcome not in set(ProbeOutcome):
+        return None
+    if not ready.is_true and ready.reason != PROBE_FAILED:
+        return None
+    return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
+
+
 def probe_targets(decisions: Decisions, snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
-    """Return where to ask for the model: each listener that takes the route."""
-    return tuple(target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+    """Return the probe targets: each listener that accepts the route, the first `MOST_TARGETS` of them."""
+    found = (target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+    return tuple(islice(found, MOST_TARGETS))
 
 
 def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterator[ProbeTarget]:

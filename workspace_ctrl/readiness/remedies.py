@@ -1,6 +1,6 @@
-"""What to do about what Flux reports: its words name the fault, rarely the way out.
+"""Hints for failures that Flux reports: its messages name the cause, but rarely the way out.
 
-Flux puts most faults of a registry under one reason (`OCIArtifactPullFailed`), so the registry's own words decide.
+Flux reports most failures of a registry with one reason (`OCIArtifactPullFailed`), so the registry's own message decides.
 """
 
 import re
@@ -11,54 +11,57 @@ _BY_WORDS: Final = tuple(
     for pattern, advice in (
         (
             r"server gave HTTP response to HTTPS client",
-            "the registry speaks plain HTTP; start the controller with --chart-insecure, or give the registry a certificate",
+            "the registry serves plain HTTP; start the controller with --chart-insecure, or configure TLS in the registry",
         ),
-        (r"x509|certificate", "Flux does not trust the registry's certificate; name its authority in spec.certSecretRef"),
+        (r"x509|certificate", "Flux does not trust the registry's certificate; set its CA in spec.certSecretRef"),
         (
             r"UNAUTHORIZED|\b401\b|DENIED|\b403 Forbidden",
-            "the registry refuses Flux; give it credentials, see https://fluxcd.io/flux/components/source/ocirepositories/#secret-reference",
+            "the registry denies access to Flux; set credentials: https://fluxcd.io/flux/components/source/ocirepositories/#secret-reference",
         ),
-        (r"TOOMANYREQUESTS|\b429\b", "the registry throttles; mirror the chart, or give Flux an account"),
+        (
+            r"TOOMANYREQUESTS|\b429\b",
+            "the registry limits the request rate; mirror the chart, or set credentials with a higher limit",
+        ),
         (
             r"MANIFEST_UNKNOWN|NAME_UNKNOWN|manifest unknown|\b404\b|not found in registry",
-            "the registry does not have this version of the chart; push it, or choose another with --chart-url and --chart-version",
+            "the registry does not have this chart version; push it, or choose another one with --chart-url and --chart-version",
         ),
         (
             r"connection refused|connection reset|no such host|no route to host|unreachable|timeout|deadline exceeded|\bEOF\b",
-            "the registry, or the way to it, is down; see whether source-controller reaches it",
+            "the registry is down or unreachable; check that source-controller can reach it",
         ),
         (
             r"cannot be imported into the current release",
-            "delete that object, which somebody else has made, or give the Workspace another name",
+            "an object of that name exists that Helm does not manage; delete it, or rename the Workspace",
         ),
-        (r"exceeded quota", "raise the quota of the namespace, or ask for less"),
+        (r"exceeded quota", "raise the ResourceQuota of the namespace, or request less"),
         (r"no matches for kind \"?InferencePool", "install the CRDs of the Gateway API Inference Extension"),
-        (r"no matches for kind", "install the CRD that is missing"),
+        (r"no matches for kind", "install the missing CRD"),
         (
-            r"system:serviceaccount:\S+ cannot",
-            "give the ServiceAccount with which Flux installs its rights back, or create it anew",
+            r"system:serviceaccount:\S{1,320} cannot",
+            "restore the ServiceAccount that Flux uses for the installation, with its RBAC rules",
         ),
-        (r"\" is invalid: ", "correct the endpoint picker's values, which the API server refuses"),
-        (r"don't meet the specifications of the schema|schema", "correct the values of the chart"),
-        (r"chart .* not found|artifact not found", "Flux fetches the chart anew by itself"),
+        (r"\" is invalid: ", "the API server rejects an object of the chart; correct the values in gateway.endpointPicker"),
+        (r"don't meet the specifications of the schema|schema", "the values do not match the chart's schema; correct them"),
+        (r"chart .{1,200} not found|artifact not found", "Flux fetches the chart again"),
     )
 )
 
 _BY_REASON: Final = {
-    "AuthenticationFailed": "see that the Secrets named in its spec are there and valid",
-    "URLInvalid": "correct --chart-url: oci://registry/path, without a tag",
-    "FeatureGateDisabled": "switch the feature gate of source-controller on, or use a Secret",
-    "OCIArtifactLayerOperationFailed": "what is stored there is no Helm chart; correct --chart-url and --chart-version",
-    "VerificationError": "the chart's signature is not valid; see who has pushed it",
+    "AuthenticationFailed": "check that the Secrets in its spec exist and are valid",
+    "URLInvalid": "correct --chart-url; it has the form oci://registry/path, without a tag",
+    "FeatureGateDisabled": "enable the feature gate of source-controller, or use a Secret",
+    "OCIArtifactLayerOperationFailed": "the artifact is not a Helm chart; correct --chart-url and --chart-version",
+    "VerificationError": "the signature of the chart is not valid; check who pushed it",
     "ChartMutateError": "the tag must be the version in Chart.yaml; push the chart under that tag",
-    "ValuesError": "see that the objects named in its spec.valuesFrom are there",
-    "AccessDenied": "helm-controller forbids references to other namespaces",
-    "ArchiveOperationFailed": "see that source-controller's volume has room",
-    "DirectoryCreationFailed": "see that source-controller's volume can be written",
+    "ValuesError": "check that the objects in its spec.valuesFrom exist",
+    "AccessDenied": "helm-controller does not allow references to other namespaces",
+    "ArchiveOperationFailed": "check that the volume of source-controller has free space",
+    "DirectoryCreationFailed": "check that the volume of source-controller is writable",
 }
 
 
 def remedy(reason: str, message: str) -> str:
-    """Return what to do about a failure that Flux reports, by its words, else by its reason; empty where nobody knows."""
+    """Return a hint for a failure that Flux reports, found by its message, else by its reason; empty if there is none."""
     found = next((advice for pattern, advice in _BY_WORDS if pattern.search(message)), "")
     return found or _BY_REASON.get(reason, "")

@@ -1,14 +1,16 @@
-"""The status of a Workspace: the links of its chain, summed up.
+"""The status of a Workspace: a summary of the links of its chain.
 
-GatewayReady is True only when every link holds, and False with the first broken link's reason otherwise. There is no way to a True that
+GatewayReady is True only if every link holds, and otherwise False with the reason of the first link that does not hold. No code path
 skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux, Argo CD and `kubectl wait` understand them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time, shorten
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.readiness.address import internal_url, urls_of
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import release_link, source_link
@@ -24,6 +26,8 @@ from workspace_ctrl.records.probes import ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
+_MOST_NODES = 1000
+"""Limit in a status, whose size the API server limits; anyone who may create pods can name any node in them."""
 _DETAILS = {
     ConditionType.CHART_READY: (LinkName.SOURCE, LinkName.RELEASE),
     ConditionType.ENDPOINT_PICKER_READY: (LinkName.ENDPOINT_PICKER,),
@@ -32,38 +36,47 @@ _DETAILS = {
 }
 
 
-def chain(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
-    """Return the links from the Workspace to an answered request, in their order; without the gateway side, only the workload's."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one evaluation of the chain has found."""
+
+    links: tuple[Link, ...]
+    """All links but that of requests through the Gateway, which follows from `probe_targets`."""
+    probe_targets: tuple[ProbeTarget, ...] = ()
+    """Where to send requests now; nowhere while a link does not hold."""
+
+
+def evaluate(snapshot: Snapshot, decisions: Decisions) -> Report:
+    """Return the links from the Workspace to a request, in their order; without the gateway side, only the workload's."""
     accepted = workload_link(decisions)
     if not decisions.gateway_wanted:
-        return (accepted,)
-    return (
+        return Report((accepted,))
+    links = (
         accepted,
         gateway_link(decisions, snapshot),
         *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
         *_attachment_links(snapshot, decisions),
         *((blocked,) if (blocked := blocking_link(decisions, snapshot)) is not None else ()),
         endpoints_link(decisions, snapshot),
-        *((probe_link(decisions, snapshot),) if snapshot.probing else ()),
     )
+    return Report(links, probe_targets(decisions, snapshot) if all(link.holds for link in links) else ())
 
 
-def wanted_probes(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
-    """Return where to ask for the model now; nowhere while another link does not hold."""
-    links = [link for link in chain(snapshot, decisions) if link.name is not LinkName.PROBE]
-    whole = decisions.gateway_wanted and all(link.holds for link in links)
-    return probe_targets(decisions, snapshot) if whole else ()
+def chain(report: Report, snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
+    """Return all links, that of requests through the Gateway included, which `snapshot` knows of by now."""
+    is_probed = decisions.gateway_wanted and snapshot.probing
+    return (*report.links, probe_link(decisions, snapshot)) if is_probed else report.links
 
 
 def _attachment_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, Link]:
-    """Return the links of pool and route; a route that is refused goes first, because the pool is refused then only on its account."""
+    """Return the links of pool and route; a rejected route is first, because controllers reject the pool then only because of it."""
     pool, route = pool_link(decisions, snapshot), route_link(decisions, snapshot)
     is_refused = route.status is Status.FALSE and route.reason != REFS_UNRESOLVED
     return (route, pool) if is_refused and pool_of(decisions, snapshot) is not None else (pool, route)
 
 
 def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
-    """Return the links that the chart makes; behind somebody else's pool there are none."""
+    """Return the links of the chart."""
     return (
         source_link(decisions, snapshot),
         release_link(decisions, snapshot),
@@ -71,15 +84,18 @@ def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
     )
 
 
-def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, now: datetime) -> WorkspaceStatus:
-    """Return the status that `workspace` should have; equal to the one it has when nothing changed."""
-    links = chain(snapshot, decisions)
+def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:
+    """Return the status that `workspace` should have; equal to the one it has when nothing changed.
+
+    `report` is the evaluation of the same decisions and objects; `snapshot` has the newest result of requests as well.
+    """
+    links = chain(report, snapshot, decisions)
     generation = workspace.meta.generation
     conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, links), generation, now)
     return WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
-        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})),
+        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
@@ -87,7 +103,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
 
 
 def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
-    """Return the status of a Workspace that is being deleted: not ready, and what its removal waits for."""
+    """Return the status of a Workspace that is being deleted: not ready, and what the deletion is waiting for."""
     message = "; ".join(filter(None, ("being deleted", removal_waits(snapshot, workspace.meta.uid))))
     new = [
         Condition(type_, Status.FALSE, "Deleting", message)
@@ -109,7 +125,7 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
     if not decisions.gateway_wanted:
         waits = removal_waits(snapshot, workspace.meta.uid)
         if waits:
-            yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"no longer wanted; {waits}")
+            yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
         return
     for type_, names in _DETAILS.items():
         members = [link for link in links if link.name in names]
@@ -125,13 +141,13 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
 
 
 def _summary(accepted: Link, inference: Condition, broken: Link | None, decisions: Decisions) -> Iterator[Condition]:
-    """Yield Ready and its companions: the model serves, and where a Gateway is wanted, it is reached."""
+    """Yield Ready, WorkspaceSucceeded, and Reconciling or Stalled: model server ready and, if wanted, reachable through the Gateway."""
     if not accepted.holds or not inference.is_true:
         reason, message = inference.reason, inference.message
     elif broken is not None:
         reason, message = broken.reason, broken.message
     else:
-        text = _usage(decisions) if decisions.gateway_wanted else "the model server is ready"
+        text = _usage(decisions) if decisions.gateway_wanted else "model server is ready"
         yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
         yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
         return
@@ -144,10 +160,10 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
 
 
 def _usage(decisions: Decisions) -> str:
-    """Return how to ask for the model, for people."""
+    """Return how to reach the model, for people."""
     url = next(iter(urls_of(decisions.parents, decisions.hostnames, decisions.path)), "")
-    name = f"; its name is {decisions.model_names[0]}" if decisions.model_names else ""
-    return f"the model answers at {url or 'the Gateway, which tells no address'}{name}"
+    name = f"; model name: {decisions.model_names[0]}" if decisions.model_names else ""
+    return f"model is served at {url}{name}" if url else f"model is served, but the Gateway reports no address{name}"
 
 
 def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Condition:
@@ -155,7 +171,7 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
         return Condition(ConditionType.GATEWAY_READY, Status.FALSE, broken.reason, broken.message)
     gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
     tried = f"; {last.message}" if last.name is LinkName.PROBE else ""
-    text = f"the model is reached through {gateways}{tried}"
+    text = f"model is served through {gateways}{tried}"
     return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
 
 
@@ -177,7 +193,7 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
         name=(decisions.reference.name or None) if decisions.reference else own_name,
         replicas=workload.replicas if workload else None,
         ready_replicas=workload.ready_replicas if workload else None,
-        sizing=decisions.sizing or None,
+        sizing=printable(decisions.sizing) or None,
     )
 
 
@@ -204,7 +220,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
 
 
 def _by_body(snapshot: Snapshot, before: GatewayStatus | None) -> bool | None:
-    """Return whether requests are led by their body; what was found out once is kept while nothing else is."""
+    """Return whether requests are routed by their body; the last known value is kept while there is no new one."""
     if not snapshot.probing:
         return None
     found = snapshot.probe.by_body if snapshot.probe is not None else None
@@ -212,12 +228,12 @@ def _by_body(snapshot: Snapshot, before: GatewayStatus | None) -> bool | None:
 
 
 def _last_probe(snapshot: Snapshot, before: ProbeStatus | None, now: datetime) -> ProbeStatus | None:
-    """Return what came of probing; one that says what was said before keeps its time."""
+    """Return the result of probing; an unchanged result keeps its time."""
     result = snapshot.probe
     if result is None:
         return before if snapshot.probing else None
     if before is not None and (before.outcome, before.code, before.url) == (result.outcome, result.code, result.url):
         return before
     return ProbeStatus(
-        outcome=result.outcome, url=result.url, code=result.code, message=shorten(result.message), since=format_time(now)
+        outcome=result.outcome, url=result.url, code=result.code, message=printable(result.message), since=format_time(now)
     )

@@ -1,7 +1,7 @@
-"""Which changes of Ready are worth an event.
+"""Which changes of Ready are worth an Event.
 
-That a Workspace became ready, that it is not any more, and that something failed on its way; not that it is on its way, which the status
-tells, and not that it is being deleted, which somebody has asked for.
+An Event is emitted when a Workspace becomes ready, is no longer ready, or fails during its start. Progress emits none, because the status
+shows it, and neither does a deletion, which a user has requested.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.readiness.failure import FAILED_WHEN_FALSE, STARTING, WITHOUT_PODS
 
 _BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "BodyRouterNotReady"})
-"""Reasons of links that have no condition of their own."""
+"""Reasons of failed links that have no condition of their own."""
 _DELETING: Final = "Deleting"
 
 
@@ -26,7 +26,7 @@ class Transition:
 
 
 def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
-    """Return what to tell somebody who knows `old` of Ready in `new`, or None."""
+    """Return the change of Ready between `old` and `new` that is worth an Event, or None."""
     before, after = find(old.conditions, ConditionType.READY), find(new.conditions, ConditionType.READY)
     if after is None or after.reason == _DELETING:
         return None
@@ -44,7 +44,7 @@ def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
 
 
 def _has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
-    """Whether the link that Ready quotes has failed, and is not just being made."""
+    """Whether the link that Ready quotes has failed, and is not just in progress."""
     if find(status.conditions, ConditionType.STALLED) is not None:
         return True
     if ready.reason in _BROKEN_THOUGH_MADE:

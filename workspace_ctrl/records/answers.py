@@ -1,4 +1,4 @@
-"""What the API server answered when a plan asked it, kept until the question changes."""
+"""Results of the queries of a plan to the API server, kept until the query changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ class DryRun:
     """The answer to a dry-run of the workload."""
 
     manifest_hash: str
-    """Hash of the manifest that was tried."""
+    """Hash of the manifest of the dry-run."""
     kind: str = ""
     """Kind of the accepted object."""
     refusal: str = ""
-    """The server's words; empty when it accepted."""
+    """The API server's error message; empty if it accepted."""
     foreign: bool = False
-    """Whether it was refused because somebody else's object has that name."""
+    """Whether it was rejected because an object of that name exists that is not ours."""
     adopting: bool = False
-    """Whether such an object was to be taken over."""
+    """Whether the adoption of such an object was allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,22 @@ class ConfigContent:
     version: str
     """Resource version of the ConfigMap."""
     text: str | None
-    """Content of its key `inference_config.yaml`; None where it has no such key."""
+    """Content of its key `inference_config.yaml`; None if it has no such key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleSelector:
-    """The pod selector that the scale subresource of a referenced object tells."""
+    """The pod selector in the scale subresource of a referenced object."""
 
     uid: str
     """uid of the object."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Empty where it tells none, or more than labels."""
+    """Empty if there is none, or if it is more than labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The newest answers; each may speak of an older question."""
+    """The newest results; each may be for an older query."""
 
     dry_run: DryRun | None = None
     config: ConfigContent | None = None

@@ -1,4 +1,4 @@
-"""The body-based router of a Gateway: what turns the model's name in a request's body into a header."""
+"""The body-based router of a Gateway, which copies the model name in a request's body to a header."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from workspace_ctrl.records.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class BodyRouter:
-    """What is there of one; None where an object is not there."""
+    """The objects of one router; None for an object that does not exist."""
 
     source: OCIRepository | None = None
     release: HelmRelease | None = None
     workload: Workload | None = None
-    """The Deployment that the chart makes."""
+    """The Deployment of the chart."""
 
     @property
     def runs(self) -> bool:
@@ -24,10 +24,10 @@ class BodyRouter:
 
 @dataclass(frozen=True, slots=True)
 class BodyRouterState:
-    """How it stands with one, for the Workspaces of its Gateway."""
+    """The state of one router, for the Workspaces of its Gateway."""
 
     status: Status
     reason: str
     message: str
     blocks: bool = False
-    """Whether the Gateway leads all its requests to a router that does not run, and so answers none."""
+    """Whether the Gateway fails all requests because the attached router does not run."""

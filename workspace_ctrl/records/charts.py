@@ -1,37 +1,37 @@
-"""What looking at a chart with Helm has found."""
+"""Results of checking a chart with Helm."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ChartId:
-    """A chart as it is fetched, and whose values it is said to take."""
+    """A chart, how it is fetched, and its values layout."""
 
     url: str
     version: str
     digest: str = ""
-    """`sha256:...` where it is pinned; then the version is not asked for."""
+    """`sha256:...` if it is pinned; the version is then not resolved."""
     layout: str = ""
-    """Name of the chart whose values it takes, where that is not its own."""
+    """Name of the chart whose values layout applies, if not its own."""
     insecure: bool = False
-    """Fetched over plain HTTP."""
+    """Whether it is fetched over plain HTTP."""
 
     def __str__(self) -> str:
-        """Return the chart's name and version, for people."""
+        """Return the chart's name and version, for messages."""
         return f"{self.url.rpartition('/')[2]} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class ChartFinding:
-    """Whether a chart can be used."""
+    """The result of a chart check."""
 
     reason: str = ""
-    """Of the condition; empty where the chart is as its layout says."""
+    """Reason of the condition; empty if the chart matches its layout."""
     message: str = ""
     terminal: bool = False
-    """Whether only a person can help."""
+    """Whether it needs a change by a user."""
 
     @property
     def holds(self) -> bool:
-        """Whether it can."""
+        """Whether the chart can be used."""
         return not self.reason

@@ -1,11 +1,11 @@
-"""What a Workspace claims on a listener, so that two of them never claim the same."""
+"""The route matches of a Workspace on a listener, to detect conflicts between Workspaces."""
 
 from typing import Final, NamedTuple
 
 MODEL_HEADER: Final = "X-Gateway-Model-Name"
-"""Header with the model's name, which a body-based router sets."""
+"""Header with the model name, set by a body-based router."""
 BASE_MODEL_HEADER: Final = "X-Gateway-Base-Model-Name"
-"""Header with the name of the model under an adapter, set by newer ones."""
+"""Header with the name of the base model of an adapter, set by newer body-based routers."""
 
 
 class Claim(NamedTuple):
@@ -22,7 +22,7 @@ class Claim(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is claimed, for messages."""
+        """The listener, for messages."""
         return f"listener {self.listener} of Gateway {self.gateway}"
 
 

@@ -1,4 +1,4 @@
-"""Objects of others whose labels or versions matter: nodes, namespaces, and ConfigMaps."""
+"""Core objects of which only labels or versions are needed: nodes, namespaces, and ConfigMaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from workspace_ctrl.records.meta import Json, Meta, parse_meta
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node; only its labels matter."""
+    """A node, with its labels only."""
 
     meta: Meta
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -21,7 +21,7 @@ def parse_node(raw: Json, kind: str) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace; only its labels matter."""
+    """A namespace, with its labels only."""
 
     meta: Meta
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -34,11 +34,11 @@ def parse_namespace(raw: Json, kind: str) -> Namespace:
 
 @dataclass(frozen=True, slots=True)
 class ConfigMap:
-    """A ConfigMap without its content, which is read when a Workspace names it."""
+    """A ConfigMap without its content, which is read only if a Workspace refers to it."""
 
     meta: Meta
     version: str = ""
-    """Resource version; another one means that the content may have changed."""
+    """Resource version, to detect changes of the content."""
 
 
 def parse_config_map(raw: Json, kind: str) -> ConfigMap:

@@ -1,4 +1,4 @@
-"""What planning decided and readiness reports: the meeting point of the two, which do not know each other."""
+"""The decisions of planning, which readiness reports. The two packages share only this module."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,13 +29,15 @@ class LinkName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a link cannot be made."""
+    """Why a link does not hold, as found by planning."""
 
     link: LinkName
     reason: str
     message: str
     terminal: bool = False
-    """Whether only a person can help, so that waiting is of no use."""
+    """Whether it needs a change by a user, so that waiting does not help."""
+    field: str = ""
+    """Path of the field of the Workspace that is rejected, as in `SpecError`; empty if the problem is not that of one field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,53 +46,53 @@ class Parent:
 
     gateway: Gateway
     section: str
-    """Name of the listener; empty for all that admit the route."""
+    """Name of the listener; empty for all that accept the route."""
     controller: str
-    """controllerName of its class: only that controller's words on the attachment count."""
+    """controllerName of its class: only status entries of that controller count."""
     class_title: str
     writes_status: bool = True
-    """Whether that controller says anything in the status of Gateway, HTTPRoute and InferencePool."""
+    """Whether that controller writes the status of Gateway, HTTPRoute and InferencePool."""
     takes_headers: bool = True
-    """Whether the class knows rules that match by headers."""
+    """Whether the class supports header matches."""
     note: str = ""
-    """What to know of the class, for people."""
+    """A remark on the class for messages."""
     lists_models: bool = True
-    """Whether the class leads GET /v1/models to the model server."""
+    """Whether the class forwards GET /v1/models to the model server."""
     service: tuple[str, int] | None = None
-    """Host name and port by which a Gateway that tells no address is reached inside the cluster."""
+    """Host name and port inside the cluster for a Gateway that reports no address."""
     companion: str = ""
-    """Kind of an object that the class needs beside the pool."""
+    """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""
-    """What to do so that requests are led by their body, where no body-based router can be installed for the class; empty where one can."""
+    """How to get routing by the request body if no body-based router can be installed for the class; empty if one can."""
     obstacle: "Problem | None" = None
-    """Why no listener can take the route, as far as that can be told from the Gateway; its controller has the last word."""
+    """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()
-    """Those that take the route, as far as that can be told from the Gateway."""
+    """Listeners that accept the route, according to the Gateway's spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The outcome of planning, beside the steps."""
+    """The result of planning, besides the steps."""
 
     gateway_wanted: bool = False
     names: Names | None = None
     workload_kind: str = ""
-    """Deployment or StatefulSet, once the API server has accepted the workload; the kind of somebody else's object."""
+    """Deployment or StatefulSet once the API server has accepted the workload; else the kind of the referenced object."""
     reference: ObjectRef | None = None
-    """Somebody else's object that makes the pods; its name is empty where only labels tell them."""
+    """The referenced object of the pods; its name is empty if the pods are selected by labels only."""
     parents: tuple[Parent, ...] = ()
-    """The Gateways; each must lead to the model."""
+    """The Gateways; each must route to the model."""
     hostnames: tuple[str, ...] = ()
     path: str = ""
-    """Path prefix of the model on the Gateways; empty where it has none."""
+    """Path prefix of the model on the Gateways; empty if there is none."""
     by_header: bool = False
-    """Whether requests with the model's name in a header are led to it, and nothing else without a path."""
+    """Whether requests are matched by the header with the model name, and there is no catch-all match."""
     wants_header: bool = False
-    """Whether our route is to lead such requests to it; somebody else's is not looked into for that."""
+    """Whether our route should match that header; a referenced route is not checked for it."""
     named_route: ObjectRef | None = None
-    """Somebody else's HTTPRoute that is used instead of ours."""
+    """The referenced HTTPRoute that is used instead of ours."""
     named_pool: ObjectRef | None = None
-    """Somebody else's InferencePool that is used instead of ours; then no chart is installed."""
+    """The referenced InferencePool that is used instead of the chart's; no chart is installed then."""
     model_names: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
     """Names of the InferenceObjectives that the Workspace wants."""

@@ -1,4 +1,4 @@
-"""OCIRepository and HelmRelease, with the exact rules of when Flux has done what was asked, and of where it stands until then.
+"""OCIRepository and HelmRelease, with the exact rules for whether Flux has reconciled them, and their stage until then.
 
 Sources: source-controller v1.9 and helm-controller v1.6, `api/` and `internal/reconcile`; docs/concepts/readiness.md.
 """
@@ -14,29 +14,29 @@ from workspace_ctrl.records.meta import Conditioned, Json, conditions_of, parse_
 from workspace_ctrl.records.parts import parts_of_inventory
 
 WAITING_REASONS: Final = frozenset({"SourceNotReady", "ArtifactFailed", "DependencyNotReady"})
-"""Reasons of a HelmRelease that waits for others; what it has installed runs on meanwhile."""
+"""Reasons of a HelmRelease that waits for other objects; its installed objects keep running."""
 
 
 class Stage(StrEnum):
-    """Where an object of Flux stands."""
+    """The stage of an object of Flux."""
 
     DONE = "done"
     PAUSED = "paused"
     UNSEEN = "unseen"
-    """Its controller has said nothing yet of the newest spec, or of what was asked last."""
+    """Its controller has not handled the newest spec or the last reconciliation request yet."""
     WORKING = "working"
     FAILING = "failing"
-    """Flux tries again by itself."""
+    """It failed, and Flux retries."""
     STALLED = "stalled"
-    """Flux has given up."""
+    """It failed, and Flux does not retry."""
     DELETING = "deleting"
 
     @property
     def patience(self) -> float | None:
-        """Seconds after which more is to be said of an object that still stands there; None where time says nothing.
+        """Seconds after which an object in this stage is reported as late; None for never.
 
-        Flux looks at a new spec within a second and at most ends an action after the 5 minutes of `spec.timeout`; what has failed for 10
-        minutes has been tried some ten times.
+        Flux handles a new spec within a second and ends an action at the latest after the 5 minutes of `spec.timeout`. After 10 minutes
+        of failures it has made some ten attempts.
         """
         return _PATIENCE.get(self)
 
@@ -46,24 +46,24 @@ _PATIENCE: Final = {Stage.UNSEEN: 60.0, Stage.DELETING: 60.0, Stage.WORKING: 360
 
 @dataclass(frozen=True, slots=True)
 class FluxObject(Conditioned):
-    """What both kinds share."""
+    """Common part of both kinds."""
 
     observed_generation: int = -1
     suspended: bool = False
 
     @property
     def newest_condition(self) -> Condition | None:
-        """The Ready condition, where it speaks of the newest spec."""
+        """The Ready condition, if it is for the newest spec."""
         ready = self.condition("Ready")
         return ready if ready is not None and ready.speaks_of(self.meta.generation) else None
 
     @property
     def is_busy(self) -> bool:
-        """Whether its controller is at work on it, or will be at a time of its own."""
+        """Whether its controller reconciles it now, or will do so later."""
         return self.is_true("Reconciling")
 
     def unfinished_stage(self) -> Stage:
-        """Return where an object stands that is not done."""
+        """Return the stage of an object that is not done."""
         if self.meta.deleting:
             return Stage.DELETING
         if self.suspended:
@@ -76,9 +76,9 @@ class FluxObject(Conditioned):
 
     @property
     def failure(self) -> Condition | None:
-        """The condition that tells what failed last on the way to the newest spec; None where nothing did.
+        """The condition of the last failure for the newest spec; None if there is none.
 
-        `Released` comes before `Ready`, which a new attempt covers.
+        `Released` takes precedence over `Ready`, which a new attempt overwrites.
         """
         for type_ in ("Released", "Ready"):
             condition = self.condition(type_)
@@ -89,10 +89,10 @@ class FluxObject(Conditioned):
 
 @dataclass(frozen=True, slots=True)
 class OCIRepository(FluxObject):
-    """Where the chart comes from."""
+    """The source of the chart."""
 
     revision: str = ""
-    """`<tag>@sha256:...` or `sha256:...` of the stored artifact; empty while there is none."""
+    """`<tag>@sha256:...` or `sha256:...` of the stored artifact; empty if there is none."""
 
     @property
     def digest(self) -> str:
@@ -106,10 +106,10 @@ class OCIRepository(FluxObject):
 
     @property
     def is_current(self) -> bool:
-        """Whether the stored artifact is one that was fetched for the newest spec.
+        """Whether the stored artifact was fetched for the newest spec.
 
-        `observedGeneration` moves on success only, so a later failure, such as a registry that is down when Flux looks for a moved tag,
-        takes nothing away. A suspended source stamps the new generation on the old artifact, so suspension is tested first.
+        `observedGeneration` changes only on success, so the artifact stays current after a later failure, such as a registry that is down
+        when Flux checks for a moved tag. A suspended source gets the new generation with the old artifact, so suspension is checked first.
         """
         return (
             not self.suspended
@@ -122,7 +122,7 @@ class OCIRepository(FluxObject):
 
     @property
     def stage(self) -> Stage:
-        """Where it stands."""
+        """Its stage."""
         return Stage.DONE if self.is_current else self.unfinished_stage()
 
 
@@ -146,22 +146,22 @@ class HelmRelease(FluxObject):
     last_attempted_generation: int = 0
     last_attempted_digest: str = ""
     deployed: bool = False
-    """Whether the newest entry in the history is deployed, of the chart and the values that were attempted last."""
+    """Whether the newest entry in the history is deployed, with the chart and values of the last attempt."""
     failures: int = 0
     chart_name: str = ""
     """Name of the chart of the newest entry in the history."""
     chart_version: str = ""
-    """Its version, with the digest that Flux appends."""
+    """Version of that chart, with the digest that Flux appends."""
     requested: bool = False
-    """Whether somebody has asked for a look at it that helm-controller has not finished yet."""
+    """Whether a reconciliation was requested that helm-controller has not handled yet."""
     inventory: bytes = b""
-    """The chart's objects, packed; empty before Flux 2.8, which does not tell."""
+    """The objects of the chart, packed; empty before Flux 2.8, which has no inventory."""
 
     def has_installed(self, digest: str) -> bool:
-        """Whether the newest spec is installed, from the chart with that digest.
+        """Whether the newest spec is installed, with the chart of that digest.
 
-        The digest is the only proof of the chart: a new tag in the OCIRepository does not change the release's generation, so until
-        the upgrade begins the release says Ready=True for the old chart.
+        Only the digest proves which chart is installed: a new tag in the OCIRepository does not change the release's generation, so the
+        release is Ready=True for the old chart until the upgrade begins.
         """
         generation = self.meta.generation
         return (
@@ -177,10 +177,10 @@ class HelmRelease(FluxObject):
 
     @property
     def _is_untroubled(self) -> bool:
-        """Whether nothing is said against what the history tells.
+        """Whether no condition contradicts the history.
 
-        Flux looks at each release again from time to time: it is `Reconciling` then, and `Ready` may be Unknown, or say that the chart
-        cannot be had just now, while all that was installed stands. `Ready` also stays Unknown where Flux lost the write of its end
+        Flux reconciles each release periodically: it is `Reconciling` then, and `Ready` may be Unknown, or report that the chart is not
+        available now, while the installed objects are unchanged. `Ready` also stays Unknown if the final status write of Flux was lost
         (helm-controller, issue 1409).
         """
         ready, released = self.newest_condition, self.condition("Released")
@@ -189,7 +189,7 @@ class HelmRelease(FluxObject):
         return ready.status != Status.FALSE or ready.reason in WAITING_REASONS
 
     def stage(self, digest: str) -> Stage:
-        """Return where it stands, when the chart with `digest` is wanted."""
+        """Return its stage if the chart with `digest` is wanted."""
         if self.has_installed(digest):
             return Stage.UNSEEN if self.requested and not self.is_busy else Stage.DONE
         return self.unfinished_stage()
@@ -227,7 +227,7 @@ def _is_deployed(newest: Json, status: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StageAges:
-    """For how many seconds source and release have stood where they stand."""
+    """Seconds since source and release entered their stages."""
 
     source: float = 0.0
     release: float = 0.0

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
+from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.records.listeners import Listener, parse_listener
 from workspace_ctrl.records.meta import (
     Conditioned,
@@ -20,14 +22,17 @@ from workspace_ctrl.records.meta import (
 from workspace_ctrl.records.parts import shape_of
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
+_LONGEST_ADDRESS: Final = 253
+"""Address of a Gateway, in characters; the limit of the Gateway API."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway(Conditioned):
-    """A Gateway; its count of attached routes is left out on purpose: it moves with every other Workspace."""
+    """A Gateway, without its number of attached routes, which would change with every other Workspace."""
 
     class_name: str = ""
     preferred: bool = False
-    """Whether it carries the label that marks it as the one for inference."""
+    """Whether it has the label that marks it as the default for inference."""
     listeners: tuple[Listener, ...] = ()
     addresses: tuple[str, ...] = ()
 
@@ -48,13 +53,15 @@ def parse_gateway(raw: Json, kind: str) -> Gateway:
         class_name=spec.get("gatewayClassName") or "",
         preferred=any(labels.get(label) == "true" for label in GATEWAY_LABELS),
         listeners=tuple(parse_listener(entry, said.get(entry.get("name"))) for entry in spec.get("listeners") or ()),
-        addresses=tuple(entry["value"] for entry in status_of(raw).get("addresses") or () if entry.get("value")),
+        addresses=tuple(
+            printable(entry["value"], _LONGEST_ADDRESS) for entry in status_of(raw).get("addresses") or () if entry.get("value")
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayProxy:
-    """A Deployment that a Gateway's controller made for it, named by the Gateway API's well-known label (GEP-1762)."""
+    """A Deployment that a controller created for a Gateway, identified by the Gateway API's well-known label (GEP-1762)."""
 
     workload: Workload
     gateway: str
@@ -78,16 +85,16 @@ def parse_gateway_proxy(raw: Json, kind: str) -> GatewayProxy:
 
 @dataclass(frozen=True, slots=True)
 class GatewayService:
-    """A Service that a Gateway's controller made for it, named by the same label."""
+    """A Service that a controller created for a Gateway, identified by the same label."""
 
     meta: Meta
     gateway: str
     cluster_ip: str = ""
-    """Empty where it has none."""
-    ports: tuple[int, ...] = ()
+    """Empty if it has none."""
+    ports: frozenset[int] = frozenset()
 
     def serves(self, gateway: ObjectRef) -> bool:
-        """Whether it leads to the data plane of `gateway`."""
+        """Whether it belongs to the data plane of `gateway`."""
         return (self.meta.ref.namespace, self.gateway) == (gateway.namespace, gateway.name)
 
 
@@ -99,7 +106,7 @@ def parse_gateway_service(raw: Json, kind: str) -> GatewayService:
         meta=parse_meta(raw, kind),
         gateway=labels.get(GATEWAY_NAME_LABEL, ""),
         cluster_ip="" if address == "None" else address,
-        ports=tuple(entry["port"] for entry in spec.get("ports") or ()),
+        ports=frozenset(entry["port"] for entry in spec.get("ports") or ()),
     )
 
 
@@ -118,7 +125,7 @@ def parse_gateway_class(raw: Json, kind: str) -> GatewayClass:
 
 @dataclass(frozen=True, slots=True)
 class ParentStatus:
-    """What one controller says of an object's attachment to one parent."""
+    """The status entry of one controller for an object's attachment to one parent."""
 
     parent: ObjectRef
     section: str = ""
@@ -154,7 +161,7 @@ def _parent_ref(reference: Json, namespace: str) -> ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """An object that attaches to Gateways: a route, or the pool behind it."""
+    """An object that attaches to Gateways: a route, or its pool."""
 
     meta: Meta
     parents: tuple[ParentStatus, ...] = ()
@@ -165,9 +172,9 @@ class Attached:
         return self.meta.ref
 
     def parent_status(self, parent: ObjectRef, controller: str, section: str | None = None) -> ParentStatus | None:
-        """Return what `controller` says of the attachment to `parent`; entries of other controllers do not count.
+        """Return the entry of `controller` for the attachment to `parent`; entries of other controllers are ignored.
 
-        With `section`, only its words about that listener count (empty: about the Gateway as a whole).
+        With `section`, only entries for that listener count (empty: for the Gateway as a whole).
         """
         return next(
             (
@@ -181,10 +188,10 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """Requests that a rule of a route takes."""
+    """A match of a route's rule."""
 
     path: str = "/"
-    """Path prefix; empty where the match is by another kind of path."""
+    """Path prefix; empty for other types of path matches."""
     headers: tuple[str, ...] = ()
     """As `<name>=<value>`, in the order of the route."""
 
@@ -195,7 +202,7 @@ class RouteRule:
 
     matches: tuple[RouteMatch, ...] = (RouteMatch(),)
     pools: tuple[str, ...] = ()
-    """Names of the InferencePools that it leads to, with a weight above 0, in the route's namespace."""
+    """Names of the InferencePools in its backends, with a weight above 0, in the route's namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +211,10 @@ class HTTPRoute(Attached):
 
     hostnames: tuple[str, ...] = ()
     attached_to: tuple[tuple[ObjectRef, str], ...] = ()
-    """Gateways that it names, each with the name of a listener, or an empty one for all that admit it."""
+    """Gateways in its parentRefs, each with the name of a listener, or an empty one for all."""
     rules: tuple[RouteRule, ...] = ()
     created: str = ""
-    """When it was created, as text that sorts by time."""
+    """Creation time, as text that sorts by time."""
 
 
 def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
@@ -249,7 +256,7 @@ class InferencePool(Attached):
 
     selector: Mapping[str, str] = field(default_factory=dict)
     shape: int = 0
-    """Checksum of the fields that are Flux's own."""
+    """Checksum of the fields that Flux owns."""
 
 
 def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
@@ -266,7 +273,7 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """An object that a Gateway's class needs beside the pool; only its being there matters."""
+    """An object that a GatewayClass needs in addition to the pool; only its existence matters."""
 
     meta: Meta
 

@@ -1,4 +1,4 @@
-"""Listeners of a Gateway, and which routes they admit."""
+"""Listeners of a Gateway, and which routes they accept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from workspace_ctrl.records.meta import Json
 from workspace_ctrl.records.selectors import EVERYTHING, Selector, parse_selector
 
 SCHEMES: Final[Mapping[str, tuple[str, int]]] = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
-"""Protocol of a listener that takes HTTPRoutes → scheme and usual port of its URLs."""
+"""Protocol of a listener that supports HTTPRoutes → scheme and default port of its URLs."""
 _SERVING: Final = ("Accepted", "ResolvedRefs", "Programmed")
-"""Conditions of a listener that serves."""
+"""Conditions that a working listener has."""
 _HTTP_ROUTE = ("gateway.networking.k8s.io", "HTTPRoute")
 
 
@@ -23,18 +23,18 @@ class Listener:
     protocol: str
     port: int
     hostname: str = ""
-    """Host name that requests must have, or a wildcard; empty for any."""
+    """Host name of requests, or a wildcard; empty for any."""
     routes_from: str = "Same"
-    """Namespaces whose routes it admits: Same, All, Selector or None."""
+    """Namespaces whose routes it accepts: Same, All, Selector or None."""
     selector: Selector = EVERYTHING
-    """Which ones, where `routes_from` is Selector."""
+    """The namespace selector, if `routes_from` is Selector."""
     takes_http_routes: bool = True
-    """Whether its list of kinds, where it has one, names HTTPRoute."""
+    """Whether it allows the kind HTTPRoute."""
     conditions: tuple[Condition, ...] = ()
-    """What the Gateway's controller says of it in the Gateway's status."""
+    """Its conditions in the Gateway's status."""
 
     def refusal(self, generation: int) -> Condition | None:
-        """Return the condition that says of the Gateway's `generation` that the listener does not serve, or None."""
+        """Return the condition that reports, for the Gateway's `generation`, that the listener does not work, or None."""
         said = (find(self.conditions, type_) for type_ in _SERVING)
         return next(
             (entry for entry in said if entry is not None and entry.status == Status.FALSE and entry.speaks_of(generation)), None
@@ -42,11 +42,11 @@ class Listener:
 
     @property
     def speaks_http(self) -> bool:
-        """Whether HTTPRoutes can be attached to its protocol at all."""
+        """Whether its protocol supports HTTPRoutes."""
         return self.protocol in SCHEMES
 
     def admits_namespace(self, namespace: str, labels: Mapping[str, str] | None, *, own: str) -> bool | None:
-        """Whether routes of `namespace` may attach; None where that cannot be told, because its labels are not known.
+        """Whether routes of `namespace` may attach; None if its labels are needed and not known.
 
         `own` is the namespace of the Gateway.
         """
@@ -57,18 +57,18 @@ class Listener:
         return self.routes_from == "Same" and namespace == own
 
     def admits_hostnames(self, hostnames: Sequence[str]) -> bool:
-        """Whether a route with these host names, or with none, has one in common with the listener."""
+        """Whether the host names of a route, which may have none, intersect with that of the listener."""
         return not hostnames or not self.hostname or any(_overlap(self.hostname, hostname) for hostname in hostnames)
 
     def common_hostnames(self, hostnames: Sequence[str]) -> tuple[str, ...]:
-        """Return the host names, wildcards among them, by which a route with `hostnames` is reached; none where any name will do."""
+        """Return the effective host names of a route with `hostnames`, including wildcards; empty if any name matches."""
         if not hostnames or not self.hostname:
             return tuple(hostnames) or ((self.hostname,) if self.hostname else ())
         return tuple(_narrower(self.hostname, hostname) for hostname in hostnames if _overlap(self.hostname, hostname))
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two host names, each of which may be a wildcard, have a name in common (Gateway API's rule)."""
+    """Whether two host names, each of which may be a wildcard, intersect (Gateway API's rule)."""
     if one == other:
         return True
     suffix, other_suffix = _suffix(one), _suffix(other)
@@ -80,17 +80,17 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _narrower(one: str, other: str) -> str:
-    """Return what two host names that overlap have in common: the plain one, or the longer wildcard."""
+    """Return the intersection of two overlapping host names: the plain one, or the longer wildcard."""
     return max(one, other, key=lambda hostname: (not hostname.startswith("*."), len(hostname)))
 
 
 def _suffix(hostname: str) -> str:
-    """Return what all names of a wildcard end with; empty for a plain name."""
+    """Return the suffix of a wildcard; empty for a plain name."""
     return hostname.removeprefix("*") if hostname.startswith("*.") else ""
 
 
 def parse_listener(entry: Json, said: Json | None = None) -> Listener:
-    """Return the record of a listener, from its spec and from what the Gateway's status says of it."""
+    """Return the record of a listener, from its spec and its entry in the Gateway's status."""
     allowed: Json = entry.get("allowedRoutes") or {}
     namespaces: Json = allowed.get("namespaces") or {}
     kinds = [(kind.get("group", _HTTP_ROUTE[0]), kind.get("kind")) for kind in allowed.get("kinds") or ()]

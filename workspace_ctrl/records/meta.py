@@ -1,9 +1,9 @@
-"""What all records share: identity, generation, owner."""
+"""Common parts of all records: identity, generation, owner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
@@ -11,46 +11,51 @@ from workspace_ctrl.records.ownership import NO_FIELDS, Fields, owned_fields
 
 Json = Mapping[str, Any]
 
+UNREADABLE: Final = "unreadable"
+"""Entry of `metadata` with the reason why only the identity of an object could be parsed; the API server stores no such field."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object; as text, "Kind namespace/name"."""
+    """Identifies one object; as text, "Kind namespace/name"."""
 
     kind: str
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        """Return the reference as messages quote it."""
+        """Return the reference for messages."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The part of `metadata` that decisions read."""
+    """The part of `metadata` that decisions need."""
 
     ref: ObjectRef
     uid: str = ""
     generation: int = 0
     deleting: bool = False
     controller_uid: str = ""
-    """uid of the controlling owner; empty without one."""
+    """uid of the controlling owner; empty if there is none."""
     workspace: str = ""
     """Value of our owner label."""
     applied_hash: str = ""
     """Hash of the fields that we last applied."""
     owned: Fields = field(default_factory=lambda: NO_FIELDS)
-    """The fields that we own; empty on objects that we did not apply."""
+    """The fields that we own; empty for objects that we did not apply."""
+    unreadable: str = ""
+    """Why only the identity of the object could be parsed; empty if all of it was."""
 
     def is_controlled_by(self, uid: str) -> bool:
-        """Whether the object belongs to the owner with that uid."""
+        """Whether the owner with that uid controls the object."""
         return bool(uid) and self.controller_uid == uid
 
 
 def parse_meta(raw: Json, kind: str) -> Meta:
-    """Return the metadata of the object `raw`; list entries do not name their kind, so it is given.
+    """Return the metadata of the object `raw`; the kind is a parameter, because list entries do not contain it.
 
-    A Workspace's objects share names and owner, so these words are kept once.
+    A Workspace's objects share names and owner, so these strings are interned.
     """
     metadata: Json = raw.get("metadata") or {}
     owners = metadata.get("ownerReferences") or ()
@@ -64,6 +69,7 @@ def parse_meta(raw: Json, kind: str) -> Meta:
         workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),
         applied_hash=applied,
         owned=owned_fields(metadata) if applied else NO_FIELDS,
+        unreadable=metadata.get(UNREADABLE, ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""The InferenceObjective: how important requests are that name it."""
+"""The InferenceObjective: a priority that requests can select."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from workspace_ctrl.records.meta import Json, Meta, parse_meta
 
 @dataclass(frozen=True, slots=True)
 class InferenceObjective:
-    """One of ours; nobody says anything in its status."""
+    """An InferenceObjective of ours; no controller writes its status."""
 
     meta: Meta
 

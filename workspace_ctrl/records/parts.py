@@ -1,7 +1,7 @@
-"""The objects that a chart has made, as far as it must be noticed that one is gone or was edited.
+"""Compact records of the objects of a chart, to detect that one was deleted or edited.
 
-There are some ten of them for each Workspace, and nothing is read in them; so an object is five bytes, and its content a checksum of the
-fields that are Flux's own in it: whoever edits one of those takes it away from Flux in `metadata.managedFields`.
+There are some ten of them for each Workspace, and their content is not needed. So an object is stored in five bytes, and its content as a
+checksum of the fields that Flux owns: an edit removes a field from Flux's entry in `metadata.managedFields`.
 """
 
 import zlib
@@ -15,6 +15,7 @@ import orjson
 
 from workspace_ctrl.api.labels import OWNER_LABEL
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
+from workspace_ctrl.records.ownership import packed
 
 PartId = bytes
 """Kind and name of one object."""
@@ -29,10 +30,12 @@ PART_KINDS: Final = (
     "Service",
     "ServiceAccount",
 )
-"""Kinds of a chart's objects that are watched; of others, Flux itself notices at its interval that they are gone."""
+"""Watched kinds of a chart's objects; for other kinds, Flux detects deletions at its interval."""
 ID_BYTES: Final = 5
 _NUMBERS: Final = {kind: bytes([number]) for number, kind in enumerate(PART_KINDS)}
 _FLUX: Final = "helm-controller"
+_LONGEST_SHARED: Final = 16 * 1024
+"""Largest trees of fields whose checksum is cached, in bytes of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Part:
 
     @property
     def meta(self) -> Meta:
-        """The metadata that all records have."""
+        """Metadata, as of all records."""
         return Meta(ObjectRef(self.kind, self.namespace, self.name), workspace=self.workspace)
 
 
@@ -85,32 +88,39 @@ def kind_of(part: PartId) -> str:
 
 
 def parts_of_inventory(entries: Iterable[Json]) -> bytes:
-    """Return the objects in a HelmRelease's `status.inventory.entries`, packed one after the other; other kinds are left out."""
+    """Return the objects in a HelmRelease's `status.inventory.entries`, packed and concatenated; other kinds are left out."""
     found = (entry.get("id", "").split("_") for entry in entries)
     return b"".join(sorted(part_id(parts[-1], parts[1]) for parts in found if len(parts) == 4 and parts[-1] in _NUMBERS))  # noqa: PLR2004
 
 
 def unpack(packed: bytes, width: int = ID_BYTES) -> Iterable[bytes]:
-    """Return the entries of `width` bytes that were packed one after the other."""
+    """Return the concatenated entries of `width` bytes."""
     return (packed[place : place + width] for place in range(0, len(packed), width))
 
 
 def shape_of(metadata: Json) -> int:
-    """Return a checksum of the fields that are Flux's own in an object, whichever way Flux has written them."""
+    """Return a checksum of the fields that Flux owns in an object, by apply or by update."""
     entries = metadata.get("managedFields") or ()
     trees = [entry.get("fieldsV1") for entry in entries if entry.get("manager") == _FLUX and not entry.get("subresource")]
-    return _checksum(orjson.dumps(trees, option=orjson.OPT_SORT_KEYS)) if trees else 0
+    text = packed(trees) if trees else b""
+    if not text:
+        return 0
+    return _shared_checksum(text) if len(text) <= _LONGEST_SHARED else _checksum(text)
 
 
 def _merge(into: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    for name, inside in fields.items():
-        if name != ".":  # the object itself, which an update names and an apply does not
+    for name, inside in fields.items() if isinstance(fields, Mapping) else ():
+        if name != ".":  # the object itself, which is listed after an update, but not after an apply
             _merge(into.setdefault(name, {}), inside)
 
 
 @lru_cache(maxsize=1024)
+def _shared_checksum(trees: bytes) -> int:
+    """Return the checksum of trees of fields as JSON; cached, because the objects of thousands of Workspaces have few different trees."""
+    return _checksum(trees)
+
+
 def _checksum(trees: bytes) -> int:
-    """Return the checksum of trees of fields, given as JSON; the objects of thousands of Workspaces have few shapes."""
     fields: dict[str, Any] = {}
     for tree in orjson.loads(trees):
         _merge(fields, tree or {})

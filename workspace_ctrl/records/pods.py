@@ -6,6 +6,7 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
+from workspace_ctrl.api.text import printable
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
 
 _HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -13,16 +14,24 @@ _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
 )
 _OOM_KILLED: Final = "OOMKilled"
+_LONGEST_REASON: Final = 128
+_LONGEST_WORDS: Final = 1024
+"""Characters that are kept of messages of kubelet and scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a pod does not get on: one word for programs, and the words of kubelet or scheduler."""
+    """Why a pod is not ready: a reason, and the message of kubelet or scheduler."""
 
     reason: str
     """As KAITO names it: Unschedulable, PodEvicted, ImagePullError, ContainerOOMKilled, ContainerCrashLoopBackOff, ContainerFailed; or
     the kubelet's own reason."""
     message: str
+
+    @classmethod
+    def of(cls, reason: str, message: str) -> "Trouble":
+        """Return the trouble with a message of another component, on one line."""
+        return cls(printable(reason, _LONGEST_REASON), printable(message, _LONGEST_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ class Pod:
     node: str = ""
     ready: bool = False
     trouble: Trouble | None = None
-    """None while all goes well."""
+    """None if there is no problem."""
 
     def matches(self, selector: Mapping[str, str]) -> bool:
         """Whether the pod has all labels of a non-empty `selector`."""
@@ -59,34 +68,34 @@ def parse_pod(raw: Json, kind: str) -> Pod:
 def _troubles(status: Json) -> Iterator[Trouble]:
     scheduled = find(parse_conditions(status.get("conditions")), "PodScheduled")
     if scheduled is not None and scheduled.reason == "Unschedulable":
-        yield Trouble("Unschedulable", scheduled.message)
+        yield Trouble.of("Unschedulable", scheduled.message)
     if status.get("phase") == "Failed":
         reason = status.get("reason") or "Failed"
-        yield Trouble("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
+        yield Trouble.of("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
     for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _container_troubles(entry)
 
 
 def _container_troubles(entry: Json) -> Iterator[Trouble]:
-    """Yield what is wrong with a container; one that runs again after a crash is still in trouble until its pod is ready."""
+    """Yield the problems of a container; one that was restarted after a crash has a problem until its pod is ready."""
     container, state = entry.get("name", ""), entry.get("state") or {}
     waiting = state.get("waiting") or {}
     reason, words = waiting.get("reason") or "", waiting.get("message") or ""
     if reason in _IMAGE_REASONS:
-        yield Trouble("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
+        yield Trouble.of("ImagePullError", f"container {container}: {reason}: {words}".rstrip(": "))
         return
     ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated") or {}
     if ended.get("exitCode"):
         yield _crash(container, ended, entry.get("restartCount") or 0, backing_off=reason == "CrashLoopBackOff")
     elif reason and reason not in _HARMLESS_WAITING:
-        yield Trouble(reason, f"container {container}: {words}".rstrip(": "))
+        yield Trouble.of(reason, f"container {container}: {words}".rstrip(": "))
 
 
 def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> Trouble:
     code, lines = ended["exitCode"], (ended.get("message") or "").strip().splitlines()
     times = f", restarted {restarts} times" if restarts > 1 else ""
-    said = f"; its last words: {lines[-1].strip()[:300]}" if lines else ""
-    message = f"container {container} ended with exit code {code}{times}{said}"
+    said = f"; last message: {lines[-1].strip()[:300]}" if lines else ""
+    message = f"container {container} exited with code {code}{times}{said}"
     if ended.get("reason") == _OOM_KILLED:
-        return Trouble("ContainerOOMKilled", f"container {container} was killed, because it used more memory than its limit{times}")
-    return Trouble("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)
+        return Trouble("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
+    return Trouble.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)

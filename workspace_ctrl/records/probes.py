@@ -1,60 +1,71 @@
-"""A request through the Gateway, and what came of it."""
+"""Probe requests through a Gateway, and their results."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MOST_NAMES: Final = 128
+"""Names from a model server that are used; as many as an HTTPRoute can have matches."""
+LONGEST_NAME: Final = 253
+"""Name of a model, in characters."""
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name that a server reports is a valid model name, like gateway.modelName: it is used as a header value."""
+    return 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name
 
 
 class ProbeOutcome(StrEnum):
-    """What a probe found out."""
+    """The outcome of a probe."""
 
     ANSWERED = "Answered"
     FAILED = "Failed"
     NOT_POSSIBLE = "NotPossible"
-    """The Gateway cannot be reached from where the controller runs, or wants to know who asks: nothing was found out."""
+    """The controller cannot reach the Gateway or is not authorized, so the result is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where one listener of a Gateway is asked for the model."""
+    """The target of a probe: one listener of a Gateway."""
 
     gateway: str
     """Gateway, as namespace/name."""
     scheme: str
     addresses: tuple[str, ...]
-    """IP addresses and names to connect to, the nearest first."""
+    """IP addresses and host names to connect to, in the order of preference."""
     port: int
     path: str
     """Path prefix of the model."""
     hostname: str = ""
-    """Host name that the listener or the route wants; empty for any."""
+    """Host name that the listener or the route requires; empty for any."""
     model: str = ""
-    """Name of the model; empty where it is not known."""
+    """Name of the model; empty if it is not known."""
     completion: bool = False
     """Whether only a completion reaches the model server."""
     try_body: bool = False
-    """Whether to find out if a request is led by the model's name in its body alone."""
+    """Whether to probe also if the model name in the body alone is enough."""
 
     @property
     def url(self) -> str:
-        """The URL that is asked, for people."""
+        """The URL, for messages."""
         host = self.hostname or next(iter(self.addresses), self.gateway)
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What came of a probe."""
+    """The result of a probe."""
 
     outcome: ProbeOutcome
     url: str = ""
     code: int | None = None
-    """HTTP status; None where there was no answer."""
+    """HTTP status code; None if there was no response."""
     message: str = ""
     models: tuple[str, ...] = ()
-    """Names that the model server gave itself; empty where it was not asked."""
+    """Model names that the model server reported; empty if it was not asked."""
     by_body: bool | None = None
-    """Whether requests are led by the model's name in their body; None where that was not found out."""
+    """Whether requests are routed by the model name in their body; None if not known."""
 
     def agrees_with(self, other: "ProbeResult") -> bool:
-        """Whether both say the same, in words that may differ."""
+        """Whether both have the same meaning; their messages may differ."""
         return (self.outcome, self.code, self.models, self.by_body) == (other.outcome, other.code, other.models, other.by_body)

@@ -1,4 +1,4 @@
-"""Label selectors, as objects of others carry them."""
+"""Label selectors of objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Whether something with `labels` meets it; an operator that nobody knows is never met."""
+        """Whether `labels` match; an unknown operator never matches."""
         match self.operator:
             case "In":
                 return labels.get(self.key) in self.values
@@ -30,7 +30,7 @@ class Requirement:
         return False
 
     def __str__(self) -> str:
-        """Return the expression as kubectl writes it."""
+        """Return the expression in the syntax of kubectl."""
         match self.operator:
             case "In" if len(self.values) == 1:
                 return f"{self.key}={self.values[0]}"
@@ -43,16 +43,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A label selector; one without requirements selects everything."""
+    """A label selector; without requirements, it matches everything."""
 
     requirements: tuple[Requirement, ...] = ()
 
     def selects(self, labels: Mapping[str, str]) -> bool:
-        """Whether something with `labels` is selected."""
+        """Whether `labels` match."""
         return all(requirement.holds(labels) for requirement in self.requirements)
 
     def __str__(self) -> str:
-        """Return the selector as kubectl writes it."""
+        """Return the selector in the syntax of kubectl."""
         return ",".join(map(str, self.requirements))
 
 

@@ -1,12 +1,15 @@
-"""Deployments and StatefulSets, ours and those of others; Services and claims."""
+"""Deployments and StatefulSets, ours and referenced ones; Services and PersistentVolumeClaims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
 from workspace_ctrl.records.ownership import owned_by_others
 from workspace_ctrl.records.parts import shape_of
+
+_PORTS: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,13 @@ class Workload(Conditioned):
     scaled_by_others: bool = False
     """Whether another manager, such as an autoscaler, has set the number of replicas."""
     node_gpus: str = ""
-    """The GPUs of nodes for which the model was sized, where that was read from nodes' labels."""
+    """The node GPUs for which the model was sized, if they came from node labels."""
     shape: int = 0
-    """Checksum of the fields that are Flux's own; 0 on those that no chart has made."""
+    """Checksum of the fields that Flux owns; 0 for objects that do not belong to a chart."""
 
     @property
     def is_current(self) -> bool:
-        """Whether its controller has seen the newest spec."""
+        """Whether its controller has observed the newest spec."""
         return self.observed_generation >= self.meta.generation
 
     @property
@@ -36,7 +39,7 @@ class Workload(Conditioned):
 
     @property
     def has_leader(self) -> bool:
-        """Whether all wanted replicas are of the newest spec and at least one is ready: of several endpoint pickers, only the leader is."""
+        """Whether all replicas are of the newest spec and at least one is ready: of several endpoint pickers, only the leader is ready."""
         return self.is_current and 0 < self.replicas <= self.updated_replicas and self.ready_replicas > 0
 
 
@@ -58,7 +61,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A Service; only its being there matters."""
+    """A Service; only its existence matters."""
 
     meta: Meta
 
@@ -70,7 +73,7 @@ def parse_service(raw: Json, kind: str) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class PersistentVolumeClaim:
-    """A claim for the weights; only its being there matters."""
+    """A PersistentVolumeClaim for the weights; only its existence matters."""
 
     meta: Meta
 
@@ -82,13 +85,13 @@ def parse_persistent_volume_claim(raw: Json, kind: str) -> PersistentVolumeClaim
 
 @dataclass(frozen=True, slots=True)
 class ReferencedWorkload:
-    """Somebody else's object that makes pods: of any kind with a pod template, or with a scale subresource."""
+    """A referenced workload: of any kind with a pod template or a scale subresource."""
 
     workload: Workload
     selector: Mapping[str, str] = field(default_factory=dict)
-    """Labels of its pods; empty where the object itself does not tell."""
+    """Labels of its pods; empty if the object does not contain them."""
     port: int | None = None
-    """Port of its containers called http, else the first; None where there is none."""
+    """Container port named http, else the first one; None if there is none."""
 
     @property
     def meta(self) -> Meta:
@@ -97,7 +100,7 @@ class ReferencedWorkload:
 
 
 def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
-    """Return the record of somebody else's workload."""
+    """Return the record of a referenced workload."""
     spec = spec_of(raw)
     template = _mapping(spec.get("template"))
     return ReferencedWorkload(
@@ -106,7 +109,7 @@ def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
 
 
 def _selector(selector: object, template: Json) -> dict[str, str]:
-    """Return labels that select the pods: the selector's, or where it is more than labels, those of the template."""
+    """Return labels that select the pods: those of the selector, or if it is more than labels, those of the pod template."""
     if _mapping(selector).get("matchExpressions"):
         return _labels(_mapping(template.get("metadata")).get("labels"))
     return _labels(_mapping(selector).get("matchLabels"))
@@ -117,11 +120,11 @@ def _labels(value: object) -> dict[str, str]:
 
 
 def http_port(template: Json) -> int | None:
-    """Return the port of a pod template's containers that is called http, else the first one, else None."""
+    """Return the container port of a pod template named http, else the first one, else None."""
     containers = _mappings(_mapping(template.get("spec")).get("containers"))
     ports = [port for container in containers for port in _mappings(container.get("ports"))]
     numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
-    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int), None)
+    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int and 0 < number < _PORTS), None)
 
 
 def _http_first(port: tuple[object, object]) -> bool:
@@ -137,5 +140,5 @@ def _mappings(value: object) -> list[Json]:
 
 
 def _number(value: object, otherwise: int = 0) -> int:
-    """Return a count of an object whose schema nobody has promised."""
+    """Return a number of an object with an unknown schema."""
     return value if type(value) is int else otherwise

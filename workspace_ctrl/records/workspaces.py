@@ -1,40 +1,46 @@
-"""The Workspace as it lies in the cache."""
+"""The record of a Workspace in the cache."""
 
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
+from workspace_ctrl.records.reading import MAX_LEVELS, too_deep
 
-_SPEC_FIELDS = ("resource", "inference", "tuning", "gateway")
+MAX_SPEC_BYTES: Final = 256 << 10
+"""Of the fields of a Workspace, as JSON: sound ones have some kilobytes, and each is kept in memory."""
+_LONGEST_STATUS: Final = 64 << 10
+SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
+"""The top-level fields that make up the spec of a Workspace."""
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A Workspace: identity, what it asks for, and the status that stands in it.
+    """A Workspace: identity, spec and current status.
 
-    Spec and status are kept as JSON text, the latter packed: a tenth of the size of the parsed models. They are parsed when a pass needs
-    them, so a spec that cannot be parsed is a matter of the pass that reports it, not of the cache.
+    Spec and status are kept as JSON text, the latter compressed: a tenth of the size of the parsed models. They are parsed when a pass
+    needs them, so an invalid spec is reported by that pass and does not disturb the cache.
     """
 
     meta: Meta
+    """Its `unreadable` is also set for a spec that is too large or too deep; such a spec is not kept."""
     spec: bytes
     stored_status: bytes = b""
     has_finalizer: bool = False
     created: str = ""
-    """When it was created, as text that sorts by time."""
+    """Creation time, as text that sorts by time."""
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
-    """Those annotations that change what is done."""
+    """The annotations that affect the result."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -43,12 +49,12 @@ class WorkspaceRecord:
 
     @property
     def status(self) -> WorkspaceStatus:
-        """The status that stands in the Workspace, without the conditions of others."""
+        """The current status, without conditions of others."""
         return _status(self.stored_status)
 
     def fields(self) -> Mapping[str, Any]:
-        """Return the top-level fields that make up the spec."""
-        fields: Mapping[str, Any] = json.loads(self.spec)
+        """Return the top-level fields of the spec."""
+        fields: Mapping[str, Any] = orjson.loads(self.spec)
         return fields
 
 
@@ -56,9 +62,12 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
     metadata: Json = raw.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
+    meta = parse_meta(raw, kind)
+    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
+    spec, unreadable = _packed(fields)
     return WorkspaceRecord(
-        meta=parse_meta(raw, kind),
-        spec=json.dumps({name: raw[name] for name in _SPEC_FIELDS if name in raw}, separators=(",", ":")).encode(),
+        meta=replace(meta, unreadable=unreadable) if unreadable else meta,
+        spec=spec,
         stored_status=pack_status(status_of(raw)),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
@@ -66,12 +75,43 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     )
 
 
+def _packed(fields: Json) -> tuple[bytes, str]:
+    """Return a spec as it is kept, and why it is not read; empty where it is."""
+    spec, wrong = b"", ""
+    try:
+        spec = orjson.dumps(fields)
+    except orjson.JSONEncodeError as error:
+        wrong = str(error)
+    path = too_deep(fields) if wrong or spec.count(b"{") + spec.count(b"[") > MAX_LEVELS else None
+    if path is not None:
+        wrong = f"{path} is nested deeper than {MAX_LEVELS} levels"
+    elif wrong:
+        spec, wrong = _as_stored(fields)
+    if len(spec) > MAX_SPEC_BYTES:
+        wrong = f"it is larger than {MAX_SPEC_BYTES >> 10} KiB"
+    return (b"{}", wrong) if wrong else (spec, "")
+
+
+def _as_stored(fields: Json) -> tuple[bytes, str]:
+    """Return a spec, read from a file, with numbers as the API server would store them, and why it cannot be stored; empty if it can."""
+    try:
+        return orjson.dumps(orjson.loads(json.dumps(fields))), ""
+    except ValueError as error:
+        return b"", f"not JSON: {error}"
+
+
 def pack_status(status: Json) -> bytes:
-    """Return a status, given as JSON, as it is kept."""
-    return zlib.compress(orjson.dumps(status), level=1)
+    """Return a status, given as JSON, in its stored form; if others made it too large or too deep to write, only our own fields."""
+    try:
+        text = orjson.dumps(status)
+    except orjson.JSONEncodeError:
+        text = b""
+    if not text or len(text) > _LONGEST_STATUS:
+        text = orjson.dumps(parse_status(status).as_object())
+    return zlib.compress(text, level=1)
 
 
 @lru_cache(maxsize=1024)
 def _status(stored: bytes) -> WorkspaceStatus:
-    """Return the status in `stored`; a pass asks for it several times."""
+    """Return the status in `stored`; cached, because a pass needs it several times."""
     return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {})

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* 40 characters, because the Lease's name gets a hash and the endings of other names are added. */ -}}
+{{- /* 40 characters, to leave room for the hash in the Lease's name and for the suffixes of other names. */ -}}
 {{- define "workspace-ctrl.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}{{ $name = .Release.Name }}{{ else }}{{ $name = printf "%s-%s" .Release.Name $name }}{{ end }}
@@ -31,7 +31,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
 {{- end }}
 
-{{- /* What the Pod Security standard "restricted" asks for, and a root file system that nobody writes to. */ -}}
+{{- /* The Pod Security standard "restricted", and a read-only root file system. */ -}}
 {{- define "workspace-ctrl.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -45,7 +45,7 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* Whether the controller needs the rights of the gateway side: with the gate, and while it removes what the gate made. */ -}}
+{{- /* Whether the controller needs the rights for gateway objects: with the feature gate, and during gatewayRemoval. */ -}}
 {{- define "workspace-ctrl.gatewaySide" -}}
 {{- if or .Values.featureGates.gatewayAPIInferenceExtension .Values.gatewayRemoval }}true{{ end }}
 {{- end }}
@@ -59,7 +59,7 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{- /* The settings file, without what is left to the controller's defaults. */ -}}
+{{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
 {{- range $key := list "gateway" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" }}

@@ -1,5 +1,5 @@
 {{- /* The rights of the controller: what workspace_ctrl/controller/kinds.py watches and steps.py writes. Server-side apply is `patch`, and
-`create` where the object is not there. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
+`create` if the object does not exist. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
 
 {{- define "workspace-ctrl.rules" -}}
 - apiGroups: [kaito.sh]
@@ -8,7 +8,7 @@
 - apiGroups: [kaito.sh]
   resources: [workspaces/status]
   verbs: [patch]
-# Asked for by admission where objects get owners that block their deletion (OwnerReferencesPermissionEnforcement).
+# Required by the admission plugin OwnerReferencesPermissionEnforcement for blockOwnerDeletion.
 - apiGroups: [kaito.sh]
   resources: [workspaces/finalizers]
   verbs: [update]
@@ -24,7 +24,7 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# Watched as metadata; only those that a Workspace names in `inference.config` are read.
+# Only their metadata is watched; the content is read only for `inference.config` of a Workspace.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch]
@@ -49,8 +49,8 @@
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [list, watch, create, patch, delete]
-# What the chart of pool and endpoint picker makes is watched, so that what is deleted or edited is made anew, and swept up where Flux,
-# whose ServiceAccount for it is gone, has left it behind.
+# Objects of the chart of pool and endpoint picker: watched, to restore deleted or edited ones; deleted, if Flux left them behind because
+# its ServiceAccount was gone.
 - apiGroups: [inference.networking.k8s.io]
   resources: [inferencepools]
   verbs: [list, watch, deletecollection]
@@ -91,7 +91,7 @@
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gatewayclasses]
   verbs: [list, watch]
-# Their labels say which Gateways admit them.
+# Gateways may select namespaces by label.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]

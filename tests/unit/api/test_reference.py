@@ -26,7 +26,7 @@ def test_the_page_in_the_repository_is_the_one_that_is_printed():
 @pytest.mark.parametrize(("path", "node"), [pytest.param(path, node, id=path) for path, node in NODES])
 def test_every_field_has_a_row_with_its_limits(path, node):
     row = _row(path)
-    assert " ".join(node.get("description", "As in").split()) in row
+    assert " ".join(node.get("description", "Standard Kubernetes field.").split()) in row
     limits = [node[key] for key in ("minimum", "maximum", "maxLength", "maxItems", "maxProperties") if key in node]
     for limit in [*limits, *node.get("enum", ())]:
         assert str(limit) in row

@@ -36,15 +36,15 @@ def test_the_quickstart_is_accepted():
         ),
         pytest.param(
             {"inference": {"preset": {"name": "x"}, "template": {}}},
-            "inference needs exactly one of preset, template and workloadRef; give one, and remove the others",
+            "inference needs exactly one of preset, template and workloadRef; set one, and remove the others",
             id="preset and template",
         ),
         pytest.param(
             {"inference": {"workloadRef": {"selector": {"a: b\nc": "d"}, "targetPort": 80}}},
-            "inference.workloadRef.selector has 'a: b\\nc=d', which is no label; write labels that the pods have",
+            "inference.workloadRef.selector contains 'a: b\\nc=d', which is not a valid label; set labels of the pods",
             id="no label",
         ),
-        pytest.param({"resource": None}, "resource is missing; name the nodes with resource.labelSelector", id="no resource"),
+        pytest.param({"resource": None}, "resource is required; select the nodes with resource.labelSelector", id="no resource"),
         pytest.param(
             {"inference": {"preset": {"name": 3}}},
             "inference.preset.name is not valid: Input should be a valid string",

@@ -17,13 +17,13 @@ def test_layout_puts_decisions_where_the_chart_reads_them():
 @pytest.mark.parametrize("version", ["v0.5.1", "1.6.0", "v2.0.0", "latest", ""])
 def test_an_unknown_chart_version_is_refused_with_the_known_ones(version):
     with pytest.raises(
-        UnknownChartError, match=r"set one of: inferencepool >=1\.0\.1,<1\.1; .*; llm-d-router-gateway >=0\.9,<0\.11"
+        UnknownChartError, match=r"supported versions: inferencepool >=1\.0\.1,<1\.1; .*; llm-d-router-gateway >=0\.9,<0\.11"
     ):
         find_layout("inferencepool", version)
 
 
 def test_a_version_that_does_harm_is_refused_with_the_reason():
-    with pytest.raises(UnknownChartError, match=r"inferencepool v1\.0\.0 is not used: its ClusterRole .* set v1\.0\.1"):
+    with pytest.raises(UnknownChartError, match=r"inferencepool v1\.0\.0 is not supported: its ClusterRole .* use v1\.0\.1"):
         find_layout("inferencepool", "v1.0.0")
 
 

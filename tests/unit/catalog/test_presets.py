@@ -122,11 +122,11 @@ def test_flags_are_long_options_that_the_controller_does_not_set_itself(preset):
         ("phi4-mini", "inference.preset.name 'phi4-mini' is not known; did you mean phi-4-mini-instruct?"),
         ("Phi-4-Mini-Instruct", "inference.preset.name 'Phi-4-Mini-Instruct' is not known; did you mean phi-4-mini-instruct?"),
         ("!!!", "inference.preset.name '!!!' is not known; `workspace-ctrl presets` lists the models"),
-        ("some-lab/Model", "'some-lab/Model' is not in the catalog, so its size is not known; give its size in"),
+        ("some-lab/Model", "'some-lab/Model' is not in the catalog, and its size is not set; set"),
         ("llama3", "did you mean llama-3.1-8b-instruct?"),
         ("deepseek-r1", "did you mean deepseek-r1-0528?"),
         ("qwen/qwen3-8b", "did you mean Qwen/Qwen3-8B?"),
-        ("--port=1/x", "'--port=1/x' is not a Hugging Face id; write it as organization/model"),
+        ("--port=1/x", "'--port=1/x' is not a Hugging Face id; use the form organization/model"),
         ("a/b/c", "is not a Hugging Face id"),
     ],
 )

@@ -12,8 +12,8 @@ LAYOUT = find_layout("inferencepool", "v1.5.0")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("/nowhere/chart",), "/nowhere/chart is not there; name a folder, a packed chart, or an address that begins with oci://"),
-        (("oci://registry.example/chart", "--helm", "no-such-helm"), "no-such-helm is not there; install Helm (https://helm.sh"),
+        (("/nowhere/chart",), "/nowhere/chart not found; set a directory, a packaged chart, or a URL that begins with oci://"),
+        (("oci://registry.example/chart", "--helm", "no-such-helm"), "no-such-helm not found; install Helm (https://helm.sh"),
     ],
 )
 def test_what_is_missing_is_said_with_a_remedy(arguments, words):
@@ -25,11 +25,11 @@ def test_a_chart_that_makes_nothing_holds_nothing():
     found = checks(LAYOUT, {}, [Rendered(entry, []) for entry in renderings(LAYOUT)])
     assert not [check.name for check in found if check.name.startswith("inference") and check.holds]
     assert {check.name for check in found if check.holds} == {
-        "it leaves appProtocol to its CRD",
-        "releases of a namespace share no object",
-        "namespaces share no ClusterRole",
-        "no object is made besides those that are known",
-        "every object is in the release's namespace",
+        "InferencePool: does not set appProtocol",
+        "two releases in a namespace share no object",
+        "releases in two namespaces share no ClusterRole",
+        "the chart creates no objects of unknown kinds",
+        "every object is in the namespace of the release",
     }
 
 
@@ -39,6 +39,6 @@ def test_objects_that_nobody_expects_are_named():
     found = {
         check.name: check for check in checks(LAYOUT, {}, [Rendered(first, [harmful]), *(Rendered(o, [harmful]) for o in others)])
     }
-    assert "DaemonSet" in found["no object is made besides those that are known"].found
-    assert "DaemonSet x" in found["every object is in the release's namespace"].found
-    assert found["releases of a namespace share no object"].found == "both have DaemonSet x"
+    assert "DaemonSet" in found["the chart creates no objects of unknown kinds"].found
+    assert "DaemonSet x" in found["every object is in the namespace of the release"].found
+    assert found["two releases in a namespace share no object"].found == "both have DaemonSet x"

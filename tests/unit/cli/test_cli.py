@@ -26,16 +26,18 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed():
     ("arguments", "code", "words"),
     [
         pytest.param(("run", "--feature-gates", "magic=true"), 2, "feature gate 'magic' is not known", id="gate"),
-        pytest.param(("run", "--chart-version", "v9.0.0"), 2, "values of chart inferencepool v9.0.0 are not known", id="chart"),
-        pytest.param(("run", "--gateway", "only-a-name"), 2, "--gateway needs NAMESPACE/NAME", id="gateway"),
+        pytest.param(("run", "--chart-version", "v9.0.0"), 2, "chart inferencepool v9.0.0 is not supported", id="chart"),
+        pytest.param(("run", "--gateway", "only-a-name"), 2, "--gateway must be NAMESPACE/NAME", id="gateway"),
         pytest.param(("run", "--leader-elect"), 2, "needs --leader-election-namespace", id="election where"),
         pytest.param(
             ("run", "--admission-port", "9443"), 2, "needs --admission-certificates", id="admission without a certificate"
         ),
-        pytest.param(("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is no label selector; write for example", id="selector"),
+        pytest.param(
+            ("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is not a valid label selector; use for example", id="selector"
+        ),
         pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),
         pytest.param(
-            ("uninstall-check", "--shard-selector", "a=b=c"), 2, "'a=b=c' is no label selector", id="selector of the check"
+            ("uninstall-check", "--shard-selector", "a=b=c"), 2, "'a=b=c' is not a valid label selector", id="selector of the check"
         ),
         pytest.param(("uninstall-check",), 1, "/nowhere: ", id="no kubeconfig for the check"),
         pytest.param(("status",), 1, "set KUBECONFIG or --kubeconfig", id="no kubeconfig for status"),

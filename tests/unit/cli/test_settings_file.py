@@ -107,7 +107,7 @@ def test_body_based_routers_are_set_by_the_file(written):
 def test_body_based_routers_need_a_process_that_sees_all_workspaces(written, scope):
     result = CliRunner().invoke(main, ["run", "--config", str(written("bodyBasedRouting: {mode: managed}")), *scope])
     assert result.exit_code == 2
-    assert "leave out --namespace and --shard-selector" in " ".join(result.output.split())
+    assert "cannot be combined with --namespace or --shard-selector" in " ".join(result.output.split())
 
 
 def probe_settings(path, **options):
@@ -160,7 +160,7 @@ def test_a_fork_has_the_values_of_the_chart_that_it_names_and_names_of_its_own(w
 
 def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
     assert helm_of(read_settings_file(written("chartCheck: {helm: no-such-helm}"))) == ""
-    with pytest.raises(click.UsageError, match="chartCheck.helm: no-such-helm is not there; use the image with helm"):
+    with pytest.raises(click.UsageError, match="chartCheck.helm: no-such-helm not found; use the image with helm"):
         helm_of(read_settings_file(written("chartCheck: {enabled: true, helm: no-such-helm}")))
     assert helm_of(read_settings_file(written("chartCheck: {enabled: true, helm: sh}"))).endswith("/sh")
 
@@ -168,11 +168,11 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("chartSources: [{url: 'oci://a/fork'}]", "the values of chart fork v1.5.0 are not known", id="fork"),
-        pytest.param("chartSources: [{url: 'oci://a/b', layout: x}]", "the values of chart x v1.5.0 are not known", id="layout"),
+        pytest.param("chartSources: [{url: 'oci://a/fork'}]", "chart fork v1.5.0 is not supported", id="fork"),
+        pytest.param("chartSources: [{url: 'oci://a/b', layout: x}]", "chart x v1.5.0 is not supported", id="layout"),
         pytest.param("chartCheck: {enable: true}", "chartCheck.enable is not known; did you mean enabled?", id="check"),
         pytest.param("gatewy: {}", "gatewy is not known; did you mean gateway?", id="misspelt"),
-        pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; write one of", id="deeper"),
+        pytest.param("gateway: {name: a, namespace: b, listener: c}", "gateway.listener is not known; use one of", id="deeper"),
         pytest.param("chartSources: [{url: a, versoin: v1}]", "chartSources[0].versoin is not known; did you mean", id="in a list"),
         pytest.param("probe: {mode: often}", "probe.mode must be one of off, models, completion", id="probe"),
         pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
@@ -182,32 +182,32 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("gateway: {name: a}", "gateway.namespace is not valid: Field required", id="missing"),
         pytest.param("gateway: {name: A b, namespace: c}", "gateway.name must be the name of an object", id="name"),
         pytest.param("chartSources: []", "chartSources is not valid: List should have at least 1", id="no source"),
-        pytest.param("chartSources: [{}, {}]", "rename one that is called default", id="twice"),
-        pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be an address", id="scheme"),
+        pytest.param("chartSources: [{}, {}]", "rename one of those called default", id="twice"),
+        pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be a URL", id="scheme"),
         pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),
-        pytest.param("chartSources: [{version: v9.0.0}]", "chartSources[0] cannot be used: the values of chart", id="version"),
+        pytest.param("chartSources: [{version: v9.0.0}]", "chart inferencepool v9.0.0 is not supported", id="version"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
         pytest.param(
             "endpointPicker: {allowedValues: [inferencePool.targetPorts]}",
-            "which the controller decides",
+            "which the controller sets",
             id="ports for Workspaces",
         ),
         pytest.param(
             "endpointPicker: {values: {inferencePool: {modelServers: {matchLabels: {a: b}}}}}",
-            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is decided by the controller",
+            "endpointPicker.values.inferencePool.modelServers.matchLabels.a is set by the controller",
             id="selector",
         ),
         pytest.param(
             "endpointPicker: {values: {inferenceExtension: {image: {hub: registry.example}}}}",
-            "endpointPicker.values.inferenceExtension.image.hub is not read by this version of the chart; write",
+            "endpointPicker.values.inferenceExtension.image.hub is not supported by this chart version; use",
             id="key of an older chart",
         ),
         pytest.param(
             "endpointPicker: {values: {inferenceExtension: {flags: {secure-serving: false}}}}",
-            "sets secure-serving to False, which the chart passes as two arguments",
+            "sets secure-serving to False, which this chart passes as two arguments",
             id="boolean flag",
         ),
         pytest.param(
@@ -217,19 +217,19 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         ),
         pytest.param(
             "endpointPicker: {values: {inferencePool: {modelServerType: sglang}}}",
-            "makes the endpoint picker of this version end at its start; leave it out, and label the pods",
+            "makes the endpoint picker of this version fail at its start; remove it, and label the pods",
             id="engine",
         ),
         pytest.param("bodyBasedRouting: {mode: on}", "bodyBasedRouting.mode is not valid", id="body-based routing"),
         pytest.param(
             "bodyBasedRouting: {chart: {version: v1.4.0}}",
-            "bodyBasedRouting.chart cannot be used: chart body-based-routing v1.4.0 is not known",
+            "bodyBasedRouting.chart cannot be used: chart body-based-routing v1.4.0 is not supported",
             id="body-based router that reaches every proxy",
         ),
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
         pytest.param("[1]", "is not valid", id="a list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
-        pytest.param("a: 1\n---\nb: 2", "holds 2 documents; write one", id="two documents"),
+        pytest.param("a: 1\n---\nb: 2", "contains 2 documents; use one", id="two documents"),
     ],
 )
 def test_a_wrong_file_is_answered_with_path_and_remedy(written, text, words):
@@ -239,7 +239,7 @@ def test_a_wrong_file_is_answered_with_path_and_remedy(written, text, words):
     assert words in result.output
 
 
-@pytest.mark.parametrize(("name", "words"), [("missing.yaml", "No such file"), ("bytes", "not text in UTF-8")])
+@pytest.mark.parametrize(("name", "words"), [("missing.yaml", "No such file"), ("bytes", "not UTF-8 text")])
 def test_a_file_that_cannot_be_read_is_said(tmp_path, name, words):
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     result = CliRunner().invoke(main, ["run", "--config", str(tmp_path / name)])

@@ -23,7 +23,7 @@ from workspace_ctrl.kube.connection import load_configuration
 UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
 INVALID = quickstart(inference={"preset": {"name": "phi4"}})
 ALLOWED = {"uid": "u-1", "allowed": True}
-UNREAD = "at most 256 KiB and 64 levels are read"
+UNREAD = "it is larger than 256 KiB or nested deeper than 64 levels; make it smaller"
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ def test_a_change_that_breaks_it_is_refused(serve):
 def test_what_cannot_be_read_is_refused_unless_it_may_have_been_there(serve, make):
     raw = quickstart(inference={"template": "DEEP"})
     created, changed, deleted = answers(serve, make("CREATE", new=raw), make("UPDATE", new=raw, old=raw), make("DELETE", old=raw))
-    assert created["status"]["message"] == f"the Workspace is too large, or nested too deep, to be read; {UNREAD}"
-    assert changed == {**ALLOWED, "warnings": [f"this change was not checked, being too large or nested too deep; {UNREAD}"]}
+    assert created["status"]["message"] == f"the Workspace cannot be read: {UNREAD}"
+    assert changed == {**ALLOWED, "warnings": [f"the update was not validated: {UNREAD}"]}
     assert deleted == ALLOWED
 
 
@@ -155,7 +155,7 @@ def test_what_is_deeper_than_we_read_is_refused_as_long_as_it_can_be_parsed(serv
         review("UPDATE", raw | {"metadata": {"name": NAME, "labels": {}}}, raw),
         review("UPDATE", raw, quickstart()),
     )
-    text = "inference is nested deeper than 64 levels"
+    text = "the Workspace cannot be read: inference.template.x is nested deeper than 64 levels; make it smaller"
     assert (created["status"]["message"], unchanged, changed["status"]["message"]) == (text, ALLOWED, text)
 
 
@@ -164,10 +164,10 @@ def test_a_defect_lets_it_pass_with_a_warning_and_a_trace_in_the_log(serve, monk
         raise RecursionError("a defect")
 
     monkeypatch.setattr(admission, "judge", broken)
-    warning = "workspace-ctrl could not check this Workspace because of an error of its own; see its status"
+    warning = "workspace-ctrl could not validate this Workspace because of an internal error; see its status"
     assert answers(serve, review("CREATE", quickstart())) == [{**ALLOWED, "warnings": [warning]}]
     (record,) = (record for record in caplog.records if record.exc_info)
-    assert f"the check of Workspace default/{NAME} at its admission failed" in record.getMessage()
+    assert f"Workspace default/{NAME} could not be validated at admission" in record.getMessage()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"hello", b'{"request": {"uid": "\xff"}}'])
@@ -235,7 +235,7 @@ def test_a_broken_renewal_leaves_the_certificate_from_before(serve, folder, monk
     async def renew(port):
         await until_issued_to("first", port)
         (folder / "tls.key").write_text("no key")
-        await until_logged("serving admission with the certificate from before", caplog)
+        await until_logged("still serving admission with the previous certificate", caplog)
         return await issued_to(port)
 
     assert serve(renew) == "first"
@@ -246,7 +246,7 @@ def test_without_a_certificate_the_rest_goes_on_until_there_is_one(serve, folder
     (folder / "tls.crt").unlink()
 
     async def work(port):
-        await until_logged("Workspaces are not checked at apply until there is a certificate", caplog)
+        await until_logged("Workspaces are not validated at admission until there is a certificate", caplog)
         await asyncio.to_thread(make_certificate, folder, "second")
         return await until_issued_to("second", port)
 

@@ -8,17 +8,21 @@ from pyhelm3.errors import Error as HelmError
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.controller import chart_looks
 from workspace_ctrl.controller.chart_looks import ChartLooks, finding
-from workspace_ctrl.controller.helm import Report
+from workspace_ctrl.controller.helm import ChartUnreadableError, Report
+from workspace_ctrl.kube.backoff import BackoffPolicy
 from workspace_ctrl.planning.chart_check import Check
 from workspace_ctrl.records.charts import ChartFinding, ChartId
 
 CHART = ChartId("oci://registry.example/charts/inferencepool", "v1.5.0")
 OTHER = ChartId("oci://registry.example/charts/inferencepool", "v1.4.0")
 ONE, TWO = ("a", "one"), ("a", "two")
+AT_ONCE = BackoffPolicy(first=0.0, longest=0.0)
+
+PODS, PORT = "InferencePool: selects the pods of the model server", "InferencePool: has the port of the model server"
 
 
 def report(*broken):
-    checks = [Check("it selects our pods", holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
+    checks = [Check(PODS, holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
     return Report("inferencepool", "v1.5.0", "", checks)
 
 
@@ -56,7 +60,7 @@ async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
 
 
 async def test_charts_are_told_apart():
-    looker = Looker(report(), report(("at our port", "found 1, not 2")))
+    looker = Looker(report(), report((PORT, "found 1, not 2")))
     looker.looks.look(CHART, ONE)
     looker.looks.look(OTHER, TWO)
     await looker.wait_told(ONE, TWO)
@@ -67,16 +71,16 @@ async def test_charts_are_told_apart():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        pytest.param(HelmError(1, b"", b"no such host"), "Helm says: no such host", id="not fetched"),
-        pytest.param(OSError("no room"), "Helm says: no room", id="no room"),
-        pytest.param(report(("at our port", "found 1, not 2")), '"at our port": found 1, not 2', id="not right"),
+        pytest.param(HelmError(1, b"", b"no such host"), "Helm failed: no such host", id="not fetched"),
+        pytest.param(OSError("no room"), "Helm failed: no room", id="no room"),
+        pytest.param(report((PORT, "found 1, not 2")), f'"{PORT}": found 1, not 2', id="not right"),
         pytest.param(
             UnknownChartError("the values of chart x are not known"), "the values of chart x are not known", id="another chart"
         ),
     ],
 )
 async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_wait(monkeypatch, caplog, answer, words):
-    monkeypatch.setattr(chart_looks, "_FIRST_DELAY", 0.0)
+    monkeypatch.setattr(chart_looks, "_POLICY", AT_ONCE)
     looker = Looker(answer, report())
     looker.looks.look(CHART, ONE)
     with caplog.at_level("WARNING"):
@@ -91,14 +95,59 @@ async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_
     await looker.looks.close()
 
 
+async def test_a_chart_that_is_never_right_is_looked_at_again_however_often_it_was(monkeypatch):
+    monkeypatch.setattr(chart_looks, "_POLICY", AT_ONCE)
+    often = 1100  # so many doublings are more than a float can hold
+    looker = Looker(*[OSError("no room")] * often, report())
+    for _ in range(often):
+        looker.looks.look(CHART, ONE)
+        await looker.wait_told(ONE)
+        looker.looks.look(CHART, ONE)
+        await looker.wait_told(ONE)
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings == {CHART: ChartFinding()}
+    await looker.looks.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        pytest.param(
+            ChartUnreadableError("values.yaml has \x1b[31m"),
+            ChartFinding(
+                "ChartCheckFailed",
+                "chart inferencepool v1.5.0 cannot be used: values.yaml has \ufffd[31m; choose another version",
+                terminal=True,
+            ),
+            id="what no chart has",
+        ),
+        pytest.param(
+            KeyError("x"),
+            ChartFinding(
+                "ChartNotChecked",
+                "chart inferencepool v1.5.0 cannot be checked (KeyError; see the controller's log); retrying",
+            ),
+            id="what nobody thought of",
+        ),
+    ],
+)
+async def test_a_chart_that_does_harm_is_a_finding(answer, found):
+    looker = Looker(answer)
+    looker.looks.look(CHART, ONE)
+    await looker.wait_told(ONE)
+    assert looker.looks.findings == {CHART: found}
+    await looker.looks.close()
+
+
 async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
     looker = Looker(HelmError(1, b"", b"no such host"))
     looker.looks.look(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.findings[CHART] == ChartFinding(
         "ChartNotChecked",
-        "chart inferencepool v1.5.0 cannot be looked at: Helm says: no such host; see whether the controller reaches the registry; it is "
-        "tried again",
+        "chart inferencepool v1.5.0 cannot be checked: Helm failed: no such host; check that the controller can reach the registry; "
+        "retrying",
     )
     await looker.looks.close()
     assert looker.told.empty()
@@ -106,9 +155,10 @@ async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
 
 def test_the_first_difference_is_told_with_a_way_to_see_all():
     assert finding(CHART, report()) == ChartFinding()
-    port, names = ("at our port", "found [], not [{'number': 5000}]"), ("and so has its Service", "found 'x', not 'y'")
-    see = "choose another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
-    said = "chart inferencepool v1.5.0 is not as its layout says: \"at our port\": found [], not [{'number': 5000}]"
+    port = (PORT, "found [], not [{'number': 5000}]")
+    names = ("endpoint picker: its Service has the expected name", "found 'x', not 'y'")
+    see = "use another version; see workspace-ctrl chart check oci://registry.example/charts/inferencepool --version v1.5.0"
+    said = f"chart inferencepool v1.5.0 does not match its layout: \"{PORT}\": found [], not [{{'number': 5000}}]"
     assert finding(CHART, report(port)) == ChartFinding("ChartCheckFailed", f"{said}; {see}", terminal=True)
     assert finding(CHART, report(port, names)).message == f"{said}, and 1 more differs; {see}"
     assert finding(CHART, report(port, names, names)).message == f"{said}, and 2 more differ; {see}"

@@ -33,7 +33,7 @@ class Lists:
 
 def found(client, seconds=5.0):
     preview = judge(RAW, Known(), SETTINGS).preview
-    return asyncio.run(existing(client, RAW, preview, seconds))
+    return asyncio.run(existing(client, preview, seconds))
 
 
 def test_what_is_needed_and_missing_is_told():

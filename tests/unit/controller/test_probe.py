@@ -125,7 +125,7 @@ async def test_other_answers_are_told_in_their_own_words(server, asker, status, 
     server.status, server.body = status, body
     result = await asker.ask(server.target())
     assert (result.outcome, result.code) == (outcome, status)
-    assert result.message == f"GET http://127.0.0.1:{server.port}/ns/phi/v1/models answers {status}" + (
+    assert result.message == f"GET http://127.0.0.1:{server.port}/ns/phi/v1/models returned {status}" + (
         f": {' '.join(body.split())}" if body else ""
     )
 
@@ -159,7 +159,7 @@ async def test_an_answer_that_lists_no_models_is_an_answer(server, asker, body):
 async def test_where_nobody_listens_nothing_is_found_out(server, asker, unused_tcp_port):
     result = await asker.ask(server.target(port=unused_tcp_port))
     assert (result.outcome, result.code) == (NOT_POSSIBLE, None)
-    assert f"no connection to 127.0.0.1:{unused_tcp_port} from where the controller runs" in result.message
+    assert f"the controller cannot connect to 127.0.0.1:{unused_tcp_port}" in result.message
     assert (await asker.ask(server.target(addresses=()))).message == "Gateway ns/g has no address"
     assert (await asker.ask(server.target(addresses=("no-such-host.invalid", "127.0.0.1")))).outcome is ANSWERED
 
@@ -276,7 +276,7 @@ async def test_a_model_that_hangs_is_believed_to_after_two_requests_whatever_els
     prober.follow(KEY, (server.target(), server.target(hostname="m.example.com")), None)
     await told.wait()
     assert prober.result(KEY).outcome is FAILED
-    assert prober.result(KEY).message.endswith("/v1/models: no answer within 2 s")
+    assert prober.result(KEY).message.endswith("/v1/models: no response within 2 s")
     assert len(server.requests) == 2
     server.open.set()
     await told.wait()
@@ -310,7 +310,7 @@ async def test_a_model_server_that_refuses_nothing_either_hangs(server, computin
     computing.follow(KEY, (server.target(model="phi"),), None)
     await told.wait()
     assert computing.result(KEY).outcome is FAILED
-    assert computing.result(KEY).message.endswith("/v1/chat/completions: no answer within 2 s")
+    assert computing.result(KEY).message.endswith("/v1/chat/completions: no response within 2 s")
     assert tokens(server) == [1, 0]
     server.open.set()
     await told.wait()
@@ -332,7 +332,7 @@ async def test_a_gateway_that_was_reached_once_is_broken_when_it_is_not_any_more
             await told.wait()
     else:
         gateway.port = unused_tcp_port
-        prober.follow(KEY, (gateway.target(),), ProbeResult(ANSWERED, gateway.target().url, 200, "answers 200"))
+        prober.follow(KEY, (gateway.target(),), ProbeResult(ANSWERED, gateway.target().url, 200, "returned 200"))
     await told.wait()
     assert prober.result(KEY).outcome is FAILED
 

@@ -27,7 +27,7 @@ def test_all_forms_of_requirements_are_read(text):
 
 @pytest.mark.parametrize("text", ["", "=a", "a=b=c", "a in b", "a in (b", "a,,b", "a b", "-a=b"])
 def test_what_is_no_selector_is_refused_with_an_example(text):
-    with pytest.raises(SelectorError, match="write for example team=blue"):
+    with pytest.raises(SelectorError, match="use for example team=blue"):
         parse_selector(text)
 
 

@@ -71,7 +71,7 @@ def test_a_taken_port_ends_it_at_once_with_one_sentence(shell, caplog):
     assert one.failed
     assert NOTHING_HUNG in caplog.messages
     (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info)
-    assert "choose another port" in record.getMessage()
+    assert "use another port" in record.getMessage()
     assert not record.exc_info
 
 

@@ -37,16 +37,16 @@ async def answering(body):
 @pytest.mark.parametrize(
     ("spoilt", "words"),
     [
-        pytest.param(b'{"type": "ADDED", "obj{"type": "ERROR", "object": {}}\n', "no JSON", id="torn, and another line after it"),
-        pytest.param(b"<html>moved</html>\n", "no JSON", id="a page"),
-        pytest.param(b"[]\n", "not the API server's", id="a list"),
-        pytest.param(b'{"kind": "Status"}\n', "not the API server's", id="no event"),
+        pytest.param(b'{"type": "ADDED", "obj{"type": "ERROR", "object": {}}\n', "not JSON", id="torn, and another line after it"),
+        pytest.param(b"<html>moved</html>\n", "not JSON", id="a page"),
+        pytest.param(b"[]\n", "not from the API server", id="a list"),
+        pytest.param(b'{"kind": "Status"}\n', "not from the API server", id="no event"),
     ],
 )
 async def test_a_spoilt_event_breaks_the_watch_after_those_before_it(spoilt, words):
     async with answering(EVENT + spoilt + EVENT) as (client, _), aclosing(client.watch(WORKSPACE, {})) as events:
         assert (await anext(events))["object"]["metadata"]["name"] == "phi"
-        with pytest.raises(RetryableError, match=f"watch of workspaces: the answer is {words}"):
+        with pytest.raises(RetryableError, match=f"watch of workspaces: the response is {words}"):
             await anext(events)
 
 
@@ -54,6 +54,6 @@ async def test_a_spoilt_event_breaks_the_watch_after_those_before_it(spoilt, wor
 async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypatch):
     monkeypatch.setattr("workspace_ctrl.kube.client._wait", lambda _state: 0.0)
     async with answering(spoilt) as (client, requests):
-        with pytest.raises(RetryableError, match="get .*/workspaces/phi: the answer is no"):
+        with pytest.raises(RetryableError, match="get .*/workspaces/phi: the response is not"):
             await client.get(WORKSPACE, "ns", "phi")
     assert len(requests) == 4

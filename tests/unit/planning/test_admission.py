@@ -61,18 +61,21 @@ def test_a_listener_takes_the_route(listeners, namespace):
 @pytest.mark.parametrize(
     ("closed", "words", "before"),
     [
-        pytest.param(listener(), "of its own namespace gateways only", ["gateways"], id="same, which is the default"),
-        pytest.param(listener(namespaces={"from": "None"}), "of no namespace only", [], id="none"),
-        pytest.param(selecting(matchLabels=named("team-b")), "of team-b only", ["team-b"], id="one by its name"),
+        pytest.param(listener(), "from namespace gateways only", ["gateways"], id="same, which is the default"),
+        pytest.param(listener(namespaces={"from": "None"}), "from no namespace", [], id="none"),
+        pytest.param(selecting(matchLabels=named("team-b")), "from namespace team-b only", ["team-b"], id="one by its name"),
         pytest.param(
-            selecting(**by_name("gateways", "team-b")), "of gateways, team-b only", ["gateways", "team-b"], id="some by name"
+            selecting(**by_name("gateways", "team-b")),
+            "from namespaces gateways, team-b only",
+            ["gateways", "team-b"],
+            id="some by name",
         ),
     ],
 )
 def test_a_listener_that_does_not_is_reported_with_the_line_that_would_and_locks_nobody_out(closed, words, before):
     found = obstacle(closed)
     assert found.reason == "NotAllowedByListeners"
-    assert f"takes routes {words}; to admit team-a, write" in found.message
+    assert f"accepts routes {words}; to allow team-a, set" in found.message
     line = yaml.safe_load(found.message[found.message.index("allowedRoutes:") :])
     for namespace in ("team-a", *before):
         live = Namespace(meta("Namespace", namespace, namespace=""), named(namespace))
@@ -96,13 +99,13 @@ def test_a_listener_that_does_not_is_reported_with_the_line_that_would_and_locks
 def test_where_labels_choose_the_namespace_needs_the_label(closed, words):
     found = obstacle(closed)
     assert found.reason == "NotAllowedByListeners"
-    assert found.message.endswith(f"with {words}, which team-a has not; label the namespace so")
+    assert found.message.endswith(f"that match {words}; change the labels of namespace team-a")
 
 
 @pytest.mark.parametrize(
     ("listeners", "section", "reason", "words"),
     [
-        pytest.param((ALL,), "https", "ListenerNotFound", "has no listener https; it has: http", id="unknown section"),
+        pytest.param((ALL,), "https", "ListenerNotFound", "has no listener https; its listeners: http", id="unknown section"),
         pytest.param((listener(protocol="TCP"),), "", "NoHTTPListener", "http (TCP)", id="another protocol"),
         pytest.param((listener(kinds=[{"kind": "GRPCRoute"}]),), "", "NoHTTPListener", "http (HTTP)", id="another kind"),
         pytest.param(

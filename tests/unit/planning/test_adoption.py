@@ -39,11 +39,9 @@ def test_the_annotation_names_what_is_taken_over(value, adopted):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
+        pytest.param(live(), "was not created for this Workspace; delete it, rename the Workspace, or adopt it", id="a user's"),
         pytest.param(
-            live(), "was not made for this Workspace; delete it, give the Workspace another name, or hand it over", id="a user's"
-        ),
-        pytest.param(
-            live(controller=("Workspace", UID)), "made for this Workspace by another controller, such as KAITO", id="KAITO's"
+            live(controller=("Workspace", UID)), "created for this Workspace by another controller, such as KAITO", id="KAITO's"
         ),
     ],
 )
@@ -57,8 +55,7 @@ def test_what_can_be_taken_over_is_offered_with_the_command(found, said):
 def test_what_belongs_to_a_controller_is_never_taken():
     said = refusal(live(controller=("KServe", "other")), OWNER, REF)
     assert said == (
-        f"Service {NAMESPACE}/{NAME} belongs to KServe somebody, which would undo what we write; delete that, or give the Workspace "
-        "another name"
+        f"Service {NAMESPACE}/{NAME} is owned by KServe somebody, which would revert changes; delete that owner, or rename the Workspace"
     )
 
 

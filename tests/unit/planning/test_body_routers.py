@@ -175,7 +175,7 @@ def test_one_that_is_suspended_is_resumed_so_that_flux_takes_its_objects_away():
     ],
 )
 def test_other_charts_are_refused(chart):
-    with pytest.raises(UnknownChartError, match=r"is not known; use body-based-routing v1\.5\.0"):
+    with pytest.raises(UnknownChartError, match=r"is not supported; use body-based-routing v1\.5\.0"):
         check_chart(chart)
 
 

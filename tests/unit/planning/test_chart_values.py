@@ -1,5 +1,7 @@
 """The chart's values: who decides what, in every layout."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +107,7 @@ def test_variables_of_installation_and_workspace_stand_together():
     values = values_of(extension(env=[{"name": "MINE", "value": "1"}]), installed=installed)
     assert [entry["name"] for entry in values["inferenceExtension"]["env"]] == ["HTTPS_PROXY", "MINE"]
     words = refusal_of(extension(env=[{"name": "HTTPS_PROXY", "value": "http://mine"}]), installed=installed)
-    assert "sets HTTPS_PROXY, which the installation sets; remove it" in words
+    assert "sets HTTPS_PROXY, which the controller's settings define; remove it" in words
 
 
 def test_neither_workspace_nor_merging_changes_the_settings():
@@ -126,9 +128,9 @@ def test_failure_mode_is_the_workspaces_where_the_chart_takes_one():
 def test_what_an_old_chart_does_not_take_is_said():
     old = find_layout("inferencepool", "v1.3.1")
     assert "resources" not in values_of(layout=old)["inferenceExtension"]
-    assert "gateway.endpointPicker.resources is not taken by chart" in refusal_of(resources={}, layout=old)
+    assert "gateway.endpointPicker.resources is not supported by chart" in refusal_of(resources={}, layout=old)
     words = refusal_of(extension(resources={}), layout=old)
-    assert "gateway.endpointPicker.values.inferenceExtension.resources is not for a Workspace to set" in words
+    assert "gateway.endpointPicker.values.inferenceExtension.resources cannot be set by a Workspace" in words
 
 
 OF_OTHERS = {
@@ -175,7 +177,7 @@ def test_a_workspace_cannot_touch_what_the_controller_decides(values):
 
 @pytest.mark.parametrize("values", OF_THE_INSTALLATION.values(), ids=OF_THE_INSTALLATION)
 def test_a_workspace_sets_nothing_that_the_installation_did_not_allow(values):
-    assert "is not for a Workspace to set; a Workspace may set inferenceExtension.affinity, " in refusal_of(values)
+    assert "cannot be set by a Workspace; allowed are inferenceExtension.affinity, " in refusal_of(values)
 
 
 WRONG_SHAPES = {
@@ -221,17 +223,38 @@ def test_what_the_installation_allows_besides_stays_on_its_line():
         extension(flags={"v\n---\nkind: ClusterRole": 1}),
         extension(flags={"v": "1\u2028kind: ClusterRole"}),
     ):
-        assert "has a line break or another sign that does not print; write it on one line" in refusal_of(
+        assert "contains a line break or another non-printable character; write it on one line" in refusal_of(
             harmful, installed=installed
         )
-    assert "which the chart passes as two arguments" in refusal_of(
+    assert "which this chart passes as two arguments" in refusal_of(
         extension(flags={"secure-serving": "false"}), installed=installed
     )
 
 
+@pytest.mark.parametrize("name", [["a"], {"a": 1}, None, 7])
+def test_a_flag_s_name_of_any_type_is_no_error_of_another_kind(name):
+    layout = next(layout for layout in LAYOUTS if layout.flags.form == "list")
+    installed = PickerSettings(allowed_values=(layout.flags.path,))
+    given = extension(flags=[{"name": name, "value": "false"}])
+    said = f"sets {name} to false, which this chart passes as two arguments, so that the flag is always on; remove it"
+    assert refusal_of(given, layout=layout, installed=installed) == f"gateway.endpointPicker.values.inferenceExtension.flags {said}"
+
+
+def test_many_variables_take_as_long_as_they_are_many():
+    variables = [{"name": f"V{n}", "value": ""} for n in range(8000)]
+    began = time.thread_time()
+    assert values_of(extension(env=variables))["inferenceExtension"]["env"] == variables
+    assert time.thread_time() - began < 0.5
+
+
+def test_a_long_name_is_quoted_in_part():
+    said = "must not contain file 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'; use a name such as my-plugins.yaml"
+    assert refusal_of(extension(pluginsCustomConfig={"x" * 100_000: ""})).endswith(said)
+
+
 @pytest.mark.parametrize("labels", [{"a: b\n---\nkind: ClusterRole": "x"}, {"a": 'x"\ny'}, {"": "x"}, {"a b": "c"}, {"a\n": "b"}])
 def test_a_selector_of_a_workspace_is_made_of_labels(labels):
-    assert "inference.workloadRef.selector has " in refusal_of(pool=PoolValues(labels, 80, "none"))
+    assert "inference.workloadRef.selector contains " in refusal_of(pool=PoolValues(labels, 80, "none"))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +272,7 @@ def test_a_name_that_the_chart_would_cut_into_no_name_is_refused(version, worksp
     if fits:
         values_of(**asked)
     else:
-        assert "metadata.namespace is too long for the ClusterRole of chart inferencepool" in refusal_of(**asked)
+        assert "metadata.namespace is too long for the ClusterRole of release" in refusal_of(**asked)
 
 
 anything = st.recursive(

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NAME, SETTINGS, gateway, gateway_class, meta, quickstart, workspace
+from tests.unit.factories import NAME, SETTINGS, chain, gateway, gateway_class, meta, quickstart, workspace
 from tests.unit.planning.test_plan import finished, words
 from workspace_ctrl.catalog.gateway_classes import chart_provider, find_profile
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.readiness.status import chain
 from workspace_ctrl.records.decisions import LinkName
 from workspace_ctrl.records.gateways import Companion
 
@@ -28,7 +27,7 @@ def planned(snapshot, record=None):
 def test_kthena_s_router_gets_a_model_server_for_the_same_pods():
     outcome = planned(world(KTHENA))
     assert "create ModelServer" in words(outcome)
-    assert outcome.interests.companion == NAME
+    assert outcome.dependencies.companion == NAME
     (manifest,) = [step.manifest for step in outcome.steps if step.manifest["kind"] == "ModelServer"]
     assert manifest["spec"]["workloadSelector"] == {"matchLabels": {"kaito.sh/workspace": NAME}}
     assert manifest["spec"]["workloadPort"]["port"] == 5000
@@ -45,8 +44,8 @@ def test_a_missing_crd_of_the_companion_is_said():
 def test_when_the_gateway_s_class_changes_the_companion_goes_and_the_chart_s_values_follow():
     outcome = planned(world(ISTIO, companion=MODEL_SERVER))
     assert words(outcome) == ["delete ModelServer"]
-    assert outcome.interests.companion == NAME  # until it is gone
-    assert planned(world(ISTIO)).interests.companion == ""
+    assert outcome.dependencies.companion == NAME  # until it is gone
+    assert planned(world(ISTIO)).dependencies.companion == ""
     assert words(planned(world("kgateway.dev/kgateway"))) == ["force HelmRelease"]
 
 
@@ -73,9 +72,9 @@ def test_a_class_that_knows_no_headers_is_said_where_they_are_asked_for():
     [
         (
             KTHENA,
-            "HTTPRoute default/workspace-phi-4-mini is there; kthena-router does not say more; kthena-router ignores timeouts",
+            "HTTPRoute default/workspace-phi-4-mini found; kthena-router writes no status; kthena-router ignores timeouts",
         ),
-        ("example.com/new", "example.com/new is not known here, so standard behaviour is expected of it"),
+        ("example.com/new", "example.com/new has not been tested with workspace-ctrl; standard behaviour is assumed"),
         ("networking.gke.io/gateway", "GKE Gateway ignores timeouts"),
         ("gateway.envoyproxy.io/gatewayclass-controller", "Envoy Gateway ignores the pool's failureMode"),
     ],

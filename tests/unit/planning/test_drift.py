@@ -135,3 +135,12 @@ def test_an_autoscaler_s_replicas_are_seen():
     assert owned_by_others({"managedFields": ENTRIES}, "spec", "replicas")
     assert not owned_by_others({"managedFields": ENTRIES[:2]}, "spec", "replicas")
     assert not owned_by_others({}, "spec", "replicas")
+
+
+@pytest.mark.parametrize(
+    "keys", ["[" * 100_000, "no JSON", "7", '["name"]', '{"name": {"a": 1}}', '{"name": ' + "[" * 900 + "]" * 900 + "}"]
+)
+def test_keys_that_no_api_server_writes_are_nobody_s(keys):
+    manifest = {"metadata": {}, "kind": "Pod", "spec": {"containers": [{"name": "one"}]}}
+    owned = {"f:spec": {"f:containers": {f"k:{keys}": {"f:name": {}}}}}
+    assert not is_ours(manifest, owned)

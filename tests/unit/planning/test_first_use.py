@@ -24,7 +24,7 @@ def test_an_unknown_chart_is_looked_at_and_nothing_is_written_meanwhile():
     outcome = plan(workspace(), before({}), SETTINGS)
     assert outcome.steps == (LookAtChart(CHART),)
     assert outcome.decisions.problems == (
-        Problem(LinkName.SOURCE, "ChartBeingChecked", "chart inferencepool v1.5.0 is looked at with Helm before its first use"),
+        Problem(LinkName.SOURCE, "ChartBeingChecked", "chart inferencepool v1.5.0 is being checked with Helm before its first use"),
     )
 
 

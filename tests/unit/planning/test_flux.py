@@ -69,15 +69,14 @@ def test_the_values_follow_the_chart_that_was_chosen():
     ("chart", "words_"),
     [
         ({"name": "odl"}, "gateway.chart.name odl is not known; did you mean old?"),
-        ({"name": "oci://evil.example/chart"}, "is not known; the installation lists default, old, pinned, llm-d"),
+        ({"name": "oci://evil.example/chart"}, "is not known; available: default, old, pinned, llm-d"),
         (
             {"name": "pinned", "version": "v1.4.0"},
-            "gateway.chart.version is not that of source pinned, which the installation pins",
+            "gateway.chart.version does not match source pinned, which the controller's settings pin",
         ),
-        ({"name": "pinned", "digest": OTHER_DIGEST}, "gateway.chart.digest is not that of source pinned"),
-        ({"version": "v9.0.0"}, "gateway.chart.version: the values of chart inferencepool v9.0.0 are not known; set one of:"),
-        ({"version": "v1.0.0"}, "chart inferencepool v1.0.0 is not used: its ClusterRole"),
-        ({"version": "../../evil"}, "are not known; set one of:"),
+        ({"name": "pinned", "digest": OTHER_DIGEST}, "gateway.chart.digest does not match source pinned"),
+        ({"version": "v9.0.0"}, "gateway.chart.version: chart inferencepool v9.0.0 is not supported; supported versions:"),
+        ({"version": "v1.0.0"}, "chart inferencepool v1.0.0 is not supported: its ClusterRole"),
     ],
 )
 def test_another_chart_is_refused_and_the_installed_one_stays(chart, words_):
@@ -102,7 +101,7 @@ def test_credentials_and_verification_reach_the_source():
 def test_a_refused_value_is_said_on_the_release_and_harms_nothing_else():
     problem = problem_of(SETTINGS, endpointPicker={"values": {"inferenceExtension": {"image": {"tag": "x"}}}})
     assert (problem.link, problem.reason) == (LinkName.RELEASE, "ValuesNotAllowed")
-    assert problem.message.startswith("gateway.endpointPicker.values.inferenceExtension.image.tag is not for a Workspace to set; ")
+    assert problem.message.startswith("gateway.endpointPicker.values.inferenceExtension.image.tag cannot be set by a Workspace; ")
 
 
 def test_a_new_workspace_with_a_refused_value_gets_its_workload_and_its_chart():
@@ -115,7 +114,7 @@ REFERENCE = {"kind": "ConfigMap", "name": "values", "valuesKey": "mine.yaml", "o
 
 def test_values_of_a_config_map_are_refused_unless_the_installation_allows_them():
     problem = problem_of(SETTINGS, endpointPicker={"valuesFrom": [REFERENCE]})
-    assert problem.message.startswith("gateway.endpointPicker.valuesFrom is not for a Workspace to set; use ")
+    assert problem.message.startswith("gateway.endpointPicker.valuesFrom cannot be set by a Workspace; use ")
     allowed = replace(SETTINGS, picker=PickerSettings(allow_values_from=True))
     spec = made(allowed, endpointPicker={"valuesFrom": [{**REFERENCE, "targetPath": "inferencePool.targetPorts"}]})["HelmRelease"]
     assert spec["valuesFrom"] == [REFERENCE]  # a targetPath would go before our decisions

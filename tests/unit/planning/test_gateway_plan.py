@@ -74,7 +74,7 @@ def test_somebody_else_s_route_is_checked_and_ours_goes_when_it_is_right():
     assert (words(waiting), reasons(waiting)) == ([], ["HTTPRouteNotFound"])
     outcome = planned(record, replace(world, named_route=named()))
     assert (words(outcome), reasons(outcome)) == (["delete HTTPRoute"], [])
-    assert outcome.interests.route == "mine"
+    assert outcome.dependencies.route == "mine"
     assert outcome.claims == frozenset()
     decided = outcome.decisions
     assert (decided.path, decided.hostnames, decided.parents[0].gateway) == ("/m", ("m.example.com",), gateway())
@@ -84,11 +84,13 @@ def test_somebody_else_s_route_is_checked_and_ours_goes_when_it_is_right():
 @pytest.mark.parametrize(
     ("live", "words_"),
     [
-        pytest.param(named(pools=()), f"does not lead to {OURS} (InferencePools: none); add to a rule: backendRefs:", id="nowhere"),
-        pytest.param(named(pools=("other",)), "(InferencePools: other)", id="to another pool"),
+        pytest.param(
+            named(pools=()), f"does not route to {OURS} (its InferencePools: none); add to a rule: backendRefs:", id="nowhere"
+        ),
+        pytest.param(named(pools=("other",)), "(its InferencePools: other)", id="to another pool"),
         pytest.param(
             named(RouteMatch(headers=("X-Gateway-Model-Name=gpt",))),
-            f"leads only requests for gpt to {OURS}, and the model is called {MODEL}",
+            f"routes only requests for gpt to {OURS}, but the model name is {MODEL}",
             id="for another model",
         ),
     ],
@@ -115,7 +117,7 @@ def test_somebody_else_s_pool_takes_the_place_of_the_chart():
     theirs = replace(pool(), meta=meta("InferencePool", "theirs", owner=""))
     outcome = planned(record, replace(world, named_pool=theirs))
     assert words(outcome) == ["delete HelmRelease", "force HTTPRoute"]
-    assert outcome.interests.pool == "theirs"
+    assert outcome.dependencies.pool == "theirs"
     (manifest,) = [step.manifest for step in outcome.steps if not words_of_removal(step) and step.manifest["kind"] == "HTTPRoute"]
     assert manifest["spec"]["rules"][0]["backendRefs"][0]["name"] == "theirs"
 
@@ -126,8 +128,8 @@ def words_of_removal(step):
 
 def test_the_labels_of_the_namespace_matter_where_a_gateway_is_wanted():
     world = with_accepted(Snapshot(gateways=(gateway(),), gateway_classes=finished().gateway_classes))
-    assert planned(workspace(), world).interests.namespace
-    assert not planned(workspace(quickstart(gateway={"enabled": False})), world).interests.namespace
+    assert planned(workspace(), world).dependencies.namespace
+    assert not planned(workspace(quickstart(gateway={"enabled": False})), world).dependencies.namespace
 
 
 def test_an_installation_without_conflicts_makes_the_same_route_for_everybody():

@@ -42,9 +42,9 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
 @pytest.mark.parametrize(
     ("wanted", "gateways", "reason", "words"),
     [
-        pytest.param(None, (), "NoGateway", "there is no Gateway in the cluster", id="none"),
+        pytest.param(None, (), "NoGateway", "no Gateway found in the cluster", id="none"),
         pytest.param(
-            None, (ONE, OTHER), "AmbiguousGateway", "2 Gateways (default/inference-gateway, elsewhere/other); name one", id="two"
+            None, (ONE, OTHER), "AmbiguousGateway", "2 Gateways (default/inference-gateway, elsewhere/other); set ", id="two"
         ),
         pytest.param(
             None,
@@ -57,14 +57,14 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
             spec("gone"),
             (ONE,),
             "NoGateway",
-            "default/gone is not there; there are: default/inference-gateway",
+            "default/gone not found; available: default/inference-gateway",
             id="named, not there",
         ),
         pytest.param(
             None,
             (gateway(class_name="nginx"),),
             "GatewayClassNotFound",
-            "names GatewayClass nginx, which is not there",
+            "GatewayClass nginx of Gateway",
             id="no class",
         ),
     ],
@@ -90,7 +90,7 @@ def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_mis
     chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), None, snapshot(ONE, OTHER))
     assert [(parent.gateway, parent.section) for parent in chosen.parents] == [(ONE, "http"), (OTHER, "")]
     (problem,) = chosen.problems
-    assert "Gateway default/gone is not there" in problem.message
+    assert "Gateway default/gone not found" in problem.message
 
 
 def test_somebody_else_s_route_brings_its_own_gateways():
@@ -98,4 +98,4 @@ def test_somebody_else_s_route_brings_its_own_gateways():
     (parent,) = parents_of(named, snapshot(ONE, OTHER)).parents
     assert (parent.gateway, parent.section) == (ONE, "http")
     (problem,) = parents_of(HTTPRoute(meta("HTTPRoute", "mine")), snapshot(ONE)).problems
-    assert "names no Gateway in its parentRefs" in problem.message
+    assert "has no Gateway in its parentRefs" in problem.message

@@ -25,6 +25,9 @@ def spec(name=None, **container):
         pytest.param(spec(args=["--served-model-name"]), (), (), (), id="a flag without its word"),
         pytest.param(spec(args=["--served-model-name=x"]), (), ("told",), ("told",), id="the server's before the template's"),
         pytest.param(spec(), (), (), (), id="nobody knows"),
+        pytest.param(spec(), (), ("a\x1b", "", " b", "\ud800", "x" * 254, "c"), ("c",), id="those that a header can hold"),
+        pytest.param(spec(), (), [f"m{n}" for n in range(200)], tuple(f"m{n}" for n in range(128)), id="so many of the server's"),
+        pytest.param(spec(args=["--served-model-name=a\nb"]), (), (), (), id="the template's with a line break"),
     ],
 )
 def test_names(asked, known, served, names):
@@ -34,7 +37,7 @@ def test_names(asked, known, served, names):
 def test_a_name_that_the_server_would_not_know_is_refused():
     check_model_name(spec("poet"), ("phi", "poet"))
     check_model_name(spec("anything"), ())
-    with pytest.raises(SpecError, match="gateway.modelName is not a name of this model, which is called phi; remove it"):
+    with pytest.raises(SpecError, match=r"gateway.modelName is not a name of this model \(phi\); remove it"):
         check_model_name(spec("poet"), ("phi",))
 
 

@@ -48,12 +48,12 @@ def test_each_entry_becomes_an_object_for_the_pool():
     assert interactive["spec"] == {"priority": 10, "poolRef": pool}
     assert batch["spec"]["priority"] == -1
     assert outcome.decisions.objectives == (f"{NAME}.interactive", f"{NAME}.batch")
-    assert outcome.interests.objectives
+    assert outcome.dependencies.objectives
 
 
 def test_a_workspace_without_any_is_not_watched_for_them():
     outcome = planned(workspace(), finished())
-    assert (words(outcome), outcome.interests.objectives, outcome.decisions.objectives) == ([], False, ())
+    assert (words(outcome), outcome.dependencies.objectives, outcome.decisions.objectives) == ([], False, ())
 
 
 def test_what_is_there_as_wanted_is_left_alone():
@@ -69,13 +69,13 @@ def test_one_that_is_not_wanted_any_more_goes_and_is_watched_until_it_has():
     world = replace(finished(), objectives=there("batch"))
     outcome = planned(workspace(), world)
     assert words(outcome) == ["delete InferenceObjective"]
-    assert outcome.interests.objectives
+    assert outcome.dependencies.objectives
     assert words(planned(workspace(), replace(finished(), objectives=there("batch", deleting=True)))) == []
 
 
 def test_what_an_earlier_process_made_is_looked_for_by_what_the_status_tells():
     told = pack_status({"observedGeneration": 1, "gateway": {"objectives": [f"{NAME}.batch"]}})
-    assert planned(replace(workspace(), stored_status=told), finished()).interests.objectives
+    assert planned(replace(workspace(), stored_status=told), finished()).dependencies.objectives
 
 
 def test_without_a_gateway_side_they_go():
@@ -104,7 +104,7 @@ def test_an_endpoint_picker_that_does_not_read_them_is_said():
 @pytest.mark.parametrize(
     ("objectives", "words_"),
     [
-        pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need names of their own", id="twice"),
+        pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need unique names", id="twice"),
         pytest.param([{"name": "a"}], "gateway.objectives[0].priority is not valid: Field required", id="no priority"),
         pytest.param([{"name": "a.b", "priority": 1}], "gateway.objectives[0].name is not valid", id="a dot"),
         pytest.param([{"name": "a", "priority": 2**31}], "gateway.objectives[0].priority is not valid", id="too important"),

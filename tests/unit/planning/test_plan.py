@@ -163,7 +163,7 @@ def test_what_is_not_ours_is_never_touched(kind, field, record):
     [
         pytest.param({"inference": {"preset": {"name": "phi4-mini"}}}, "did you mean phi-4-mini-instruct?", id="unknown preset"),
         pytest.param({"inference": {"template": {"spec": {}}}}, "inference.template.spec.containers needs", id="template"),
-        pytest.param({"inference": None, "tuning": {}}, "tuning is not run by workspace-ctrl", id="tuning"),
+        pytest.param({"inference": None, "tuning": {}}, "tuning is not supported by workspace-ctrl", id="tuning"),
         pytest.param(
             {"inference": {"preset": {"name": "phi-4"}, "adapters": [{"source": {"name": "a"}}]}},
             "inference.adapters[0].source needs exactly one of image and volumeSource",
@@ -171,7 +171,7 @@ def test_what_is_not_ours_is_never_touched(kind, field, record):
         ),
         pytest.param(
             {"inference": {"preset": {"name": "llama-3.1-8b-instruct"}}},
-            "modelAccessSecret is missing, and Hugging Face",
+            "modelAccessSecret is required, because",
             id="no token",
         ),
         pytest.param(

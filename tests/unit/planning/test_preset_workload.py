@@ -173,12 +173,12 @@ def test_the_user_s_context_length_takes_part_in_sizing():
     [
         pytest.param("vllm: {port: 80}", "vllm.port cannot be set", id="port"),
         pytest.param("vllm: {served_model_name: x}", "vllm.served-model-name cannot be set", id="name"),
-        pytest.param("vllm: [a]", "needs a mapping", id="list"),
+        pytest.param("vllm: [a]", "must be a mapping", id="list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
-        pytest.param("vllm: {'--x y': 1}", "is not the name of a flag", id="no flag"),
+        pytest.param("vllm: {'--x y': 1}", "is not a valid flag name", id="no flag"),
         pytest.param("vllm: {max-model-len: many}", "whole number of tokens", id="no number"),
-        pytest.param("vllm: {a: !!binary aGk=}", "which JSON does not know", id="bytes"),
-        pytest.param("a: &a [*a]\nvllm: {x: *a}", "stands for more than", id="an anchor in itself"),
+        pytest.param("vllm: {a: !!binary aGk=}", "which is not JSON", id="bytes"),
+        pytest.param("a: &a [*a]\nvllm: {x: *a}", "has the alias *a in line 1", id="an anchor in itself"),
         pytest.param(None, "has no key inference_config.yaml", id="no such key"),
     ],
 )
@@ -186,12 +186,6 @@ def test_a_config_map_that_cannot_be_used_is_refused_with_the_reason(text, said)
     with pytest.raises(SpecError, match="inference.config") as caught:
         with_config(text)
     assert said in str(caught.value)
-
-
-def test_anchors_that_stand_for_billions_are_refused():
-    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
-    with pytest.raises(SpecError, match="stands for more than"):
-        with_config("\n".join([*lines, "vllm: {x: *a39}"]))
 
 
 def test_a_config_map_that_is_not_there_is_waited_for():
@@ -276,7 +270,7 @@ def test_kaito_s_annotation_makes_the_service_public():
 
 
 def test_the_transformers_runtime_is_refused():
-    with pytest.raises(SpecError, match="asks for transformers"):
+    with pytest.raises(SpecError, match="is transformers, but only vllm is supported"):
         serve(annotations={"kaito.sh/runtime": "transformers"})
 
 
@@ -336,7 +330,7 @@ def test_any_model_of_hugging_face_is_served_by_its_size():
 @pytest.mark.parametrize(
     ("preset", "said"),
     [
-        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, so its size is not known", id="no size"),
+        pytest.param({"name": "some-lab/Some-Model-7B"}, "is not in the catalog, and its size is not set", id="no size"),
         pytest.param({"name": "some-lab/x", "size": {"weights": "999999999Ti"}}, "inference.preset.size is not valid", id="absurd"),
     ],
 )

@@ -43,9 +43,9 @@ def test_a_removal_says_what_it_waits_for():
     going = replace(going, meta=replace(going.meta, deleting=True))
     assert removal_waits(Snapshot(), UID) == ""
     assert removal_waits(Snapshot(route=route(), release=going), UID) == (
-        f"waits for HTTPRoute default/{NAME} and HelmRelease default/{NAME}-inferencepool to go"
+        f"waiting for the deletion of HTTPRoute default/{NAME} and HelmRelease default/{NAME}-inferencepool"
     )
-    assert removal_waits(Snapshot(release=going), UID) == f"waits for HelmRelease default/{NAME}-inferencepool to go"
+    assert removal_waits(Snapshot(release=going), UID) == f"waiting for the deletion of HelmRelease default/{NAME}-inferencepool"
     assert removal_waits(Snapshot(parts=LEFT), UID) == (
-        "waits for InferencePool, Role of the chart to go, which Flux has left behind"
+        "waiting for the deletion of InferencePool, Role, which Flux left behind when it uninstalled the chart"
     )

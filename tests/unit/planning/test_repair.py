@@ -25,9 +25,9 @@ def test_nothing_is_asked_while_all_is_there():
 @pytest.mark.parametrize(
     ("fields", "cause"),
     [
-        pytest.param({"gone": (ROLE,)}, "Role of it is gone", id="one"),
-        pytest.param({"gone": (ROLE, SERVICE)}, "Role, Service of it is gone", id="all"),
-        pytest.param({"parts_edited": True}, "one of its objects was changed by somebody else", id="edited"),
+        pytest.param({"gone": (ROLE,)}, "Role of the release was deleted", id="one"),
+        pytest.param({"gone": (ROLE, SERVICE)}, "Role, Service of the release was deleted", id="all"),
+        pytest.param({"parts_edited": True}, "an object of the release was edited", id="edited"),
     ],
 )
 def test_what_is_gone_or_edited_is_told_to_flux_once(fields, cause):
@@ -38,8 +38,8 @@ def test_what_is_gone_or_edited_is_told_to_flux_once(fields, cause):
 @pytest.mark.parametrize(
     ("missing", "cause"),
     [
-        pytest.param({"pool": None, "endpoint_picker": picker()}, "InferencePool of it is gone", id="pool"),
-        pytest.param({"pool": pool(), "endpoint_picker": None}, "Deployment of it is gone", id="endpoint picker"),
+        pytest.param({"pool": None, "endpoint_picker": picker()}, "InferencePool of the release was deleted", id="pool"),
+        pytest.param({"pool": pool(), "endpoint_picker": None}, "Deployment of the release was deleted", id="endpoint picker"),
     ],
 )
 def test_where_flux_tells_no_inventory_the_two_objects_that_every_chart_has_are_missed(missing, cause):

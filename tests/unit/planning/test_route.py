@@ -117,12 +117,12 @@ def test_what_is_claimed_is_told_listener_by_listener():
         pytest.param(
             Claim(GATEWAY, "http", "", "/", f"{BY_MODEL}=phi"),
             "ModelNameConflict",
-            "X-Gateway-Model-Name: phi on listener http of Gateway default/inference-gateway belong to Workspace a/older",
+            "phi on listener http of Gateway default/inference-gateway are already routed to the older Workspace a/older",
             [1, 2, 1],
             id="model name",
         ),
         pytest.param(Claim(GATEWAY, "http", "", PATH), "PathConflict", f"under {PATH} on", [3, 1], id="path"),
-        pytest.param(Claim(GATEWAY, "http", "", "/"), "CatchAllConflict", "that nobody else claims", [1, 3], id="catch-all"),
+        pytest.param(Claim(GATEWAY, "http", "", "/"), "CatchAllConflict", "unmatched requests", [1, 3], id="catch-all"),
     ],
 )
 def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left):

@@ -75,7 +75,7 @@ def test_known_sizes_on_several_nodes_and_gpus(preset, node, nodes, gpus, length
 
 def test_there_are_never_more_nodes_than_layers():
     two_layers = custom_model("o/m", ModelSize(weights_gib=300, layers=2, kv_bytes_per_token=1000))
-    with pytest.raises(SpecError, match=r"on each of 2 x 1 GPU\(s\), weights take 153.0 and"):
+    with pytest.raises(SpecError, match=r"on each of 2 x 1 GPU\(s\), weights need 153.0 and"):
         size(two_layers, SOME.model_copy(update={"gpus": 1}))
 
 
@@ -90,21 +90,22 @@ def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
         pytest.param(
             "phi-4",
             "Standard_NV36ads_A10_v5",
-            "Standard_NV36ads_A10_v5 is too small for phi-4: of 18.9 GiB usable on each of 1 GPU(s), weights take 27.9 and the runtime "
-            "2.3, which leaves 0.0 GiB of KV cache, and 2048 tokens take 0.4; the smallest that it fits on is Standard_NV72ads_A10_v5",
+            "Standard_NV36ads_A10_v5 is too small for phi-4: of 18.9 GiB usable on each of 1 GPU(s), weights need 27.9 and the runtime "
+            "2.3, which leaves 0.0 GiB of KV cache, but 2048 tokens need 0.4; the smallest instance "
+            "type that fits is Standard_NV72ads_A10_v5",
             id="one node only",
         ),
         pytest.param(
             "gpt-oss-20b",
             "g4dn.xlarge",
-            "g4dn.xlarge has NVIDIA T4 of compute capability 7.5, and gpt-oss-20b needs 8.0 or newer; the smallest that it fits on is "
-            "g5.xlarge",
+            "g4dn.xlarge has NVIDIA T4 with compute capability 7.5, but gpt-oss-20b needs 8.0 or higher; the smallest instance type that "
+            "fits is g5.xlarge",
             id="old GPU",
         ),
+        pytest.param("deepseek-v3.2", "Standard_NC4_A2", "needs 9.0 or higher; use nodes with more GPU memory", id="nothing here"),
         pytest.param(
-            "deepseek-v3.2", "Standard_NC4_A2", "needs 9.0 or newer; choose nodes with more GPU memory", id="nothing here"
+            "qwen3-30b-a3b", "g2-standard-4", "the smallest instance type that fits is a3-highgpu-1g", id="79.65 GiB, not 2 x 40"
         ),
-        pytest.param("qwen3-30b-a3b", "g2-standard-4", "the smallest that it fits on is a3-highgpu-1g", id="79.65 GiB, not 2 x 40"),
         pytest.param("falcon-7b", "Standard_NK12", "falcon-7b: of 6.3 GiB usable on each of 1 GPU(s)", id="cannot be split"),
     ],
 )
@@ -121,8 +122,8 @@ def test_the_remedy_is_one_that_works():
             try:
                 sized(preset, node)
             except SpecError as error:
-                if "the smallest that it fits on is " in error.remedy:
-                    name, _, several = error.remedy.removeprefix("the smallest that it fits on is ").partition(", ")
+                if "the smallest instance type that fits is " in error.remedy:
+                    name, _, several = error.remedy.removeprefix("the smallest instance type that fits is ").partition(" (")
                     assert sized(preset, name).nodes == (int(several.split()[0]) if several else 1)
                     assert instance_types()[name].provider == instance_types()[node].provider
 
@@ -130,7 +131,7 @@ def test_the_remedy_is_one_that_works():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (16385, "asks for max-model-len 16385, and phi-4 was made for at most 16384 tokens; ask for 16384 or less"),
+        (16385, "sets max-model-len to 16385, but phi-4 supports at most 16384 tokens; set at most 16384"),
         (0, "at least 1"),
     ],
 )
@@ -181,7 +182,7 @@ def test_who_knows_better_than_the_arithmetic_gets_the_nodes_that_were_asked_for
     node = instance_types()["Standard_NC48ads_A100_v4"]
     sizing = unchecked(presets()["llama-3.3-70b-instruct"], node, 3)
     assert (sizing.nodes, sizing.gpus, sizing.max_model_len) == (3, 2, None)
-    assert "was not checked" in sizing.explanation
+    assert "not checked" in sizing.explanation
     assert unchecked(presets()["phi-4"], node, 3).nodes == 1
 
 

@@ -132,7 +132,7 @@ def test_the_new_pool_is_announced_to_the_gateways_before_requests_are_led_there
     assert (problem.link, problem.reason) == (LinkName.ROUTE, "FormerChartInUse")
     assert (
         problem.message
-        == f"HTTPRoute {NAME} leads to InferencePool {OLD.release} of the former chart until {NEW.release} can answer"
+        == f"HTTPRoute {NAME} still uses InferencePool {OLD.release} of the former chart until {NEW.release} is ready"
     )
 
 
@@ -223,7 +223,7 @@ def test_removal_takes_both_charts():
     world = replace(moved(), route=None, workloads=(deployment(),), parts={part_id("Role", "x"): 1})
     assert {step.ref.name for step in removal_steps(deleting, world)} == {OLD.release, NEW.release}
     assert removal_waits(world, deleting.meta.uid) == (
-        f"waits for HelmRelease default/{NEW.release} and HelmRelease default/{OLD.release} to go"
+        f"waiting for the deletion of HelmRelease default/{NEW.release} and HelmRelease default/{OLD.release}"
     )
     only_former = replace(world, release=None)
     (step,) = removal_steps(deleting, only_former)

@@ -18,8 +18,8 @@ from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.snapshot import Snapshot
 
 NOTHING = Known()
-DEFAULT_SIZE = "sized for Standard_NC24ads_A100_v4, unless labels of matching nodes tell other GPUs; set resource.instanceType"
-CONFIG_MISSING = f"ConfigMap {NAMESPACE}/my, which inference.config names, is not there; create it, and it is picked up"
+DEFAULT_SIZE = "sized for Standard_NC24ads_A100_v4, unless matching nodes have labels of other GPUs; set resource.instanceType"
+CONFIG_MISSING = f"ConfigMap {NAMESPACE}/my (inference.config) not found; it is used as soon as it exists"
 PHI = {"preset": {"name": "phi-4-mini-instruct"}}
 NODES = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {}}
 REFERENCE = {"workloadRef": {"kind": "Deployment", "name": "llama"}}
@@ -58,38 +58,38 @@ def nested(levels):
         ),
         pytest.param(
             annotated(**{"kaito.sh/runtime": "transformers"}),
-            "metadata.annotations[kaito.sh/runtime] asks for transformers, and models are served by vLLM; remove it",
+            "metadata.annotations[kaito.sh/runtime] is transformers, but only vllm is supported; remove it",
             id="an annotation",
         ),
         pytest.param(
             quickstart(gateway={"chart": {"name": "mine"}}),
-            "gateway.chart.name mine is not known; the installation lists default",
+            "gateway.chart.name mine is not known; available: default",
             id="a chart that the installation does not list",
         ),
         pytest.param(
             quickstart(inference=None, tuning={}),
-            "tuning is not run by workspace-ctrl; use KAITO for fine-tuning and serve the result here",
+            "tuning is not supported by workspace-ctrl; use KAITO for fine-tuning, and serve the result here",
             id="fine-tuning",
         ),
-        pytest.param(quickstart(metadata=[1]), "metadata is not an object", id="no object"),
+        pytest.param(quickstart(metadata=[1]), "metadata must be an object", id="no object"),
         pytest.param(
             quickstart(inference={"template": nested(64)}),
-            "inference is nested deeper than 64 levels",
+            "the Workspace cannot be read: inference.template is nested deeper than 64 levels; make it smaller",
             id="too deep",
         ),
         pytest.param(
             quickstart(inference={"template": nested(100_000)}),
-            "inference is nested deeper than 64 levels",
+            "the Workspace cannot be read: inference.template is nested deeper than 64 levels; make it smaller",
             id="far too deep",
         ),
         pytest.param(
             quickstart(inference={"template": {"x": [[]] * 6_000}}),
-            "a Workspace has at most 5,000 values: fields, labels and items of lists; leave some out",
+            "a Workspace can have at most 5,000 values: fields, labels and list items; move long parts to an image or a ConfigMap",
             id="too many values",
         ),
         pytest.param(
             quickstart(inference={"template": {"x": "y" * 300 * 1024}}),
-            "a Workspace has at most 256 KiB, and this one has 300; make it smaller",
+            "the Workspace cannot be read: it is larger than 256 KiB; make it smaller",
             id="too large",
         ),
     ],
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
         pytest.param(
             quickstart(resource={"instanceType": "my-gpus", "labelSelector": {}}),
             NOTHING,
-            ("resource.instanceType 'my-gpus' is not known; `workspace-ctrl presets --instance-types` lists those that are",),
+            ("resource.instanceType 'my-gpus' is not known; `workspace-ctrl presets --instance-types` lists the known ones",),
             id="nodes may tell the GPUs of an unknown instance type",
         ),
         pytest.param(
@@ -138,7 +138,7 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
         pytest.param(
             quickstart(resource=None, inference=REFERENCE),
             Known(missing=frozenset({ObjectRef("Deployment", NAMESPACE, "llama")})),
-            (f"Deployment {NAMESPACE}/llama of apps/v1, which inference.workloadRef names, is not there",),
+            (f"Deployment {NAMESPACE}/llama (inference.workloadRef, apps/v1) not found; it is used as soon as it exists",),
             id="the pods do not exist yet",
         ),
         pytest.param(

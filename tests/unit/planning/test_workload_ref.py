@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, fetched_source, gateway, gateway_class, pool, quickstart, workspace
-from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.prepared import Plan
+from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.steps import Apply, ReadScale
 from workspace_ctrl.records.answers import Answers, ScaleSelector
 from workspace_ctrl.records.snapshot import Snapshot
@@ -27,12 +26,12 @@ def with_pods(*ports: dict[str, Any], selector: dict[str, Any] | None = None) ->
     return referenced(selector=selector or {"matchLabels": {"app": "llama"}}, template=template)
 
 
-def planned(reference: dict[str, Any], found: ReferencedWorkload | None = None, **fields: Any) -> Plan:
+def planned(reference: dict[str, Any], found: ReferencedWorkload | None = None, **fields: Any) -> Planned:
     record = workspace(quickstart(resource=None, inference={"workloadRef": reference}))
     return plan(record, Snapshot(reference=found, **GATEWAY_SIDE, **fields), SETTINGS)
 
 
-def pool_of(outcome: Plan) -> dict[str, Any]:
+def pool_of(outcome: Planned) -> dict[str, Any]:
     release = next(step.manifest for step in outcome.steps if isinstance(step, Apply) and step.manifest["kind"] == "HelmRelease")
     values: dict[str, Any] = release["spec"]["values"]["inferencePool"]
     return {key: values[key] for key in ("modelServers", "targetPorts")}
@@ -45,7 +44,7 @@ def pool_values(labels: dict[str, str], port: int) -> dict[str, Any]:
 def test_selector_and_port_come_from_the_object():
     outcome = planned(NAMED, with_pods({"containerPort": 9090, "name": "metrics"}, {"containerPort": 8000, "name": "http"}))
     assert pool_of(outcome) == pool_values({"app": "llama"}, 8000)
-    assert outcome.interests.pods == {"app": "llama"}
+    assert outcome.dependencies.pods == {"app": "llama"}
 
 
 def test_a_selector_with_expressions_falls_back_on_the_labels_of_the_template():

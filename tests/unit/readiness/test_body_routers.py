@@ -78,7 +78,7 @@ def test_a_refusal_of_the_api_server_is_told_in_its_words():
     problem = Problem(LinkName.SOURCE, "ApplyRefused", "OCIRepository a/b: quota")
     found = router_state(KEY, BodyRouter(), [problem], StageAges(), connected=False)
     assert (found.status, found.reason) == ("False", "ApplyRefused")
-    assert found.message == f"the body-based router of Gateway {KEY}: OCIRepository a/b: quota"
+    assert found.message == f"body-based router of Gateway {KEY}: OCIRepository a/b: quota"
 
 
 def test_a_flux_that_does_nothing_is_noticed():

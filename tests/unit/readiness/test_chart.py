@@ -138,44 +138,41 @@ def test_a_look_that_changes_something_is_no_mere_look(record, chart):
         pytest.param(
             source(conditions=failing(message="failed to pull: MANIFEST_UNKNOWN: manifest unknown."), digest=""),
             0,
-            "failed to pull: MANIFEST_UNKNOWN: manifest unknown; the registry does not have this version of the chart; push it, or "
-            "choose another with --chart-url and --chart-version",
+            "failed to pull: MANIFEST_UNKNOWN: manifest unknown; the registry does not have this chart version; push it, or "
+            "choose another one with --chart-url and --chart-version",
             id="no such version",
         ),
         pytest.param(
             source(conditions=failing(message="dial tcp 127.0.0.1:5000: connect: connection refused"), digest=""),
             0,
-            "dial tcp 127.0.0.1:5000: connect: connection refused; the registry, or the way to it, is down; see whether "
-            "source-controller reaches it",
+            "dial tcp 127.0.0.1:5000: connect: connection refused; the registry is down or unreachable; check that "
+            "source-controller can reach it",
             id="no registry",
         ),
         pytest.param(
             source(conditions=failing(message="read tcp 10.0.0.1:45678->10.0.0.2:443: read: connection reset by peer"), digest=""),
             0,
-            "read tcp 10.0.0.2:443: read: connection reset by peer; the registry, or the way to it, is down; see whether "
-            "source-controller reaches it",
-            id="words that differ at each attempt are left out",
+            "read tcp 10.0.0.2:443: read: connection reset by peer; the registry is down or unreachable; check that "
+            "source-controller can reach it",
+            id="text that differs at each attempt is left out",
         ),
         pytest.param(
             source(conditions=failing("AuthenticationFailed", 'secret "pull" not found'), digest=""),
             600,
-            'secret "pull" not found; for more than 10 minutes; see that the Secrets named in its spec are there and valid; Flux tries '
-            "again by itself",
+            'secret "pull" not found; failing for over 10 minutes; check that the Secrets in its spec exist and are valid; Flux retries',
             id="for long",
         ),
-        pytest.param(
-            source(conditions=failing("Mysterious", "what?"), digest=""), 0, "what?; Flux tries again by itself", id="nobody knows"
-        ),
+        pytest.param(source(conditions=failing("Mysterious", "what?"), digest=""), 0, "what?; Flux retries", id="no hint"),
         pytest.param(
             source(conditions=(ready("False", "URLInvalid", "bad url"), condition("Stalled", reason="URLInvalid")), digest=""),
             0,
-            "bad url; Flux has given up; correct --chart-url: oci://registry/path, without a tag",
+            "bad url; Flux no longer retries; correct --chart-url; it has the form oci://registry/path, without a tag",
             id="given up",
         ),
         pytest.param(
             source(conditions=(), observed=-1, digest=""),
             60,
-            "source-controller has not looked at it for more than a minute; see whether it runs, and watches this namespace: kubectl get "
+            "source-controller has not reconciled it for over a minute; check that it runs and watches this namespace: kubectl get "
             "pods --all-namespaces -l app=source-controller",
             id="source-controller is away",
         ),
@@ -189,44 +186,44 @@ def test_a_source_says_what_is_wrong_and_what_to_do(record, age, message):
 @pytest.mark.parametrize(
     ("record", "age", "message"),
     [
-        pytest.param(release(conditions=failing("InstallFailed", "no")), 0, "no; Flux tries again by itself", id="once"),
+        pytest.param(release(conditions=failing("InstallFailed", "no")), 0, "no; Flux retries", id="once"),
         pytest.param(
             release(conditions=failing("InstallFailed", "no"), failures=3),
             0,
-            "no; failed 3 times; Flux tries again by itself",
+            "no; failed 3 times; Flux retries",
             id="attempts are counted",
         ),
         pytest.param(
             release(conditions=failing("InstallFailed", "no"), failures=11),
             600,
-            "no; failed 11 times; for more than 10 minutes; Flux tries again by itself, but a person should look",
+            "no; failed 11 times; failing for over 10 minutes; Flux retries, but the cause has to be fixed",
             id="for long",
         ),
         pytest.param(
             release(conditions=failing("UpgradeFailed", 'User "system:serviceaccount:a:flux" cannot get resource "secrets"')),
             0,
-            'User "system:serviceaccount:a:flux" cannot get resource "secrets"; give the ServiceAccount with which Flux installs its '
-            "rights back, or create it anew",
+            'User "system:serviceaccount:a:flux" cannot get resource "secrets"; restore the ServiceAccount that Flux uses for the '
+            "installation, with its RBAC rules",
             id="the ServiceAccount is gone, or its rights",
         ),
         pytest.param(
             release(conditions=stalled()),
             0,
-            "Failed to install after 1 attempt(s); Flux has given up; change what is wrong; then: flux reconcile helmrelease "
+            "Failed to install after 1 attempt(s); Flux no longer retries; fix the cause; then: flux reconcile helmrelease "
             "workspace-phi-4-mini-inferencepool -n default --reset",
             id="given up",
         ),
         pytest.param(
             release(conditions=(), observed=-1, deployed=False),
             60,
-            "helm-controller has not looked at it for more than a minute; see whether it runs, and watches this namespace: kubectl get "
+            "helm-controller has not reconciled it for over a minute; check that it runs and watches this namespace: kubectl get "
             "pods --all-namespaces -l app=helm-controller",
             id="helm-controller is away",
         ),
         pytest.param(
             release(conditions=(ready("Unknown"), condition("Reconciling")), observed=-1, deployed=False),
             360,
-            "helm-controller does not finish; see whether it runs: kubectl get pods --all-namespaces -l app=helm-controller",
+            "helm-controller has not finished in time; check that it runs: kubectl get pods --all-namespaces -l app=helm-controller",
             id="helm-controller died at work",
         ),
     ],
@@ -253,16 +250,16 @@ def test_only_a_person_helps_where_flux_gave_up_or_has_failed_for_long(record, a
 
 
 def test_what_planning_could_not_do_comes_first():
-    problem = Problem(LinkName.SOURCE, "NotOwned", "somebody else's")
+    problem = Problem(LinkName.SOURCE, "NotOwned", "not managed by workspace-ctrl")
     assert source_link(decisions(problem), Snapshot(source=source())).reason == "NotOwned"
 
 
 def test_an_uninstallation_that_hangs_says_on_what():
     failed = (condition("Released", "False", "UninstallFailed", "quota exceeded"),)
-    assert uninstalling(release(conditions=failed), 0) == "quota exceeded; Flux tries again by itself"
+    assert uninstalling(release(conditions=failed), 0) == "quota exceeded; Flux retries"
     assert uninstalling(release(), 59) == ""
     assert uninstalling(release(), 60) == (
-        "helm-controller has not finished that for more than a minute; see whether it runs: kubectl get pods --all-namespaces -l "
-        "app=helm-controller; where Flux is gone for good: kubectl patch helmrelease workspace-phi-4-mini-inferencepool -n default "
-        """--type=merge -p '{"metadata":{"finalizers":null}}', which leaves the chart's objects behind"""
+        "helm-controller has not uninstalled it for over a minute; check that it runs: kubectl get pods --all-namespaces -l "
+        "app=helm-controller; if Flux was uninstalled: kubectl patch helmrelease workspace-phi-4-mini-inferencepool -n default "
+        """--type=merge -p '{"metadata":{"finalizers":null}}', which leaves the objects of the chart behind"""
     )

@@ -35,15 +35,15 @@ def test_a_pod_in_trouble_beside_enough_ready_ones_breaks_nothing():
 @pytest.mark.parametrize(
     ("gone", "message"),
     [
-        pytest.param(("Service",), "Service of the endpoint picker is not there", id="service"),
-        pytest.param(("Service", "DestinationRule"), "DestinationRule and Service of the endpoint picker is not there", id="both"),
+        pytest.param(("Service",), "Service of the endpoint picker not found", id="service"),
+        pytest.param(("Service", "DestinationRule"), "DestinationRule and Service of the endpoint picker not found", id="both"),
     ],
 )
 def test_what_the_gateway_needs_to_reach_it_is_missed(gone, message):
     found = link(gone)
     assert (found.status, found.reason) == (Status.FALSE, "ChartObjectsMissing")
     assert found.message.startswith(message)
-    assert found.message.endswith("; Flux is asked to bring it back")
+    assert found.message.endswith("; requested a reconciliation from Flux to restore it")
 
 
 def test_what_only_a_new_pod_would_need_breaks_nothing():
@@ -53,7 +53,7 @@ def test_what_only_a_new_pod_would_need_breaks_nothing():
 def test_a_flux_that_does_not_answer_is_named():
     asked = release(inventory=INVENTORY, requested=True)
     found = link(("Service",), release=asked, ages=StageAges(release=60))
-    assert "helm-controller has not looked at it for more than a minute" in found.message
+    assert "helm-controller has not reconciled it for over a minute" in found.message
 
 
 def test_objects_are_not_missed_before_they_were_made():

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NOW, decisions, meta, workspace
+from tests.unit.factories import NOW, decisions, meta, status, workspace
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import find
-from workspace_ctrl.readiness.status import status
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.objectives import InferenceObjective
 

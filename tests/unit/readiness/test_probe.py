@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, workspace
+from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, status, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
 from workspace_ctrl.readiness.agreement import ANSWER_SECONDS, TOLD_SECONDS, Agreement, pace
 from workspace_ctrl.readiness.probe import probe_link, probe_targets
-from workspace_ctrl.readiness.status import status, wanted_probes
+from workspace_ctrl.readiness.status import evaluate
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.probes import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.records.snapshot import Snapshot
 from workspace_ctrl.records.workspaces import pack_status
 
-ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u answers 200", ("phi-4-mini-instruct",))
-FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u answers 503: no healthy upstream")
+ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u returned 200", ("phi-4-mini-instruct",))
+FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u returned 503: no healthy upstream")
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
@@ -34,17 +34,17 @@ def probing(result):
 @pytest.mark.parametrize(
     ("result", "decided", "state", "reason", "words"),
     [
-        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "is being tried", id="not yet"),
-        pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "answers 200", id="answered"),
+        pytest.param(None, decisions(), Status.UNKNOWN, "ProbePending", "sending a request", id="not yet"),
+        pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "returned 200", id="answered"),
         pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
-        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not tried with a request: no connection", id="no way"),
-        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K reports nothing", id="no way, and no status either"),
+        pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not probed: no connection", id="no way"),
+        pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K writes no status", id="no way, and no status either"),
         pytest.param(
             ANSWERED,
             decisions(model_names=("x",)),
             Status.FALSE,
             "ModelNameUnknown",
-            "serves phi-4-mini-instruct",
+            "does not serve x, but phi-4-mini-instruct",
             id="unknown name",
         ),
         pytest.param(replace(ANSWERED, models=()), decisions(), Status.TRUE, "ProbeAnswered", "", id="names not told"),
@@ -91,10 +91,10 @@ def test_the_same_outcome_keeps_its_time():
 
 
 def test_nobody_is_asked_while_another_link_does_not_hold():
-    assert wanted_probes(READY, decisions())
-    assert wanted_probes(probing(FAILED), decisions())  # its own failure does not end it
-    assert wanted_probes(replace(READY, pods=(pod(ready=False),)), decisions()) == ()
-    assert wanted_probes(READY, decisions(gateway_wanted=False)) == ()
+    assert evaluate(READY, decisions()).probe_targets
+    assert evaluate(probing(FAILED), decisions()).probe_targets  # its own failure does not end it
+    assert evaluate(replace(READY, pods=(pod(ready=False),)), decisions()).probe_targets == ()
+    assert evaluate(READY, decisions(gateway_wanted=False)).probe_targets == ()
 
 
 def targets(*listeners, hostnames=(), **fields):

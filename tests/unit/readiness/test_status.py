@@ -21,10 +21,11 @@ from tests.unit.factories import (
     route,
     service,
     source,
+    status,
     workspace,
 )
 from workspace_ctrl.api.conditions import find
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
@@ -204,9 +205,9 @@ def test_the_url_inside_the_cluster_is_that_of_the_gateway_s_service():
 
 def test_ready_says_how_to_ask_for_the_model():
     found = find(status(workspace(), READY, decisions(), NOW).conditions, "Ready").message
-    assert found == "the model answers at http://gateway.example/default/workspace-phi-4-mini; its name is phi-4-mini-instruct"
+    assert found == "model is served at http://gateway.example/default/workspace-phi-4-mini; model name: phi-4-mini-instruct"
     nowhere = decisions(parents=(parent(gateway=gateway(addresses=())),), model_names=())
-    assert find(status(workspace(), READY, nowhere, NOW).conditions, "Ready").message.endswith("which tells no address")
+    assert find(status(workspace(), READY, nowhere, NOW).conditions, "Ready").message.endswith("the Gateway reports no address")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.factories import (
     NOW,
+    chain,
     condition,
     decisions,
     gateway,
@@ -18,11 +19,11 @@ from tests.unit.factories import (
     release,
     route,
     source,
+    status,
     workspace,
 )
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.readiness.status import chain, status
 from workspace_ctrl.records.decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.snapshot import Snapshot

@@ -45,19 +45,17 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(137, "OOMKilled"), restartCount=3),
-            Trouble(
-                "ContainerOOMKilled", "container vllm was killed, because it used more memory than its limit, restarted 3 times"
-            ),
+            Trouble("ContainerOOMKilled", "container vllm OOM-killed: the node or its limit ran out of memory, restarted 3 times"),
             id="out of memory",
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(2, message="loading\nno such model\n")),
-            Trouble("ContainerCrashLoopBackOff", "container vllm ended with exit code 2; its last words: no such model"),
+            Trouble("ContainerCrashLoopBackOff", "container vllm exited with code 2; last message: no such model"),
             id="crash loop",
         ),
         pytest.param(
             container(state={"running": {}}, lastState=ended(1), restartCount=2),
-            Trouble("ContainerFailed", "container vllm ended with exit code 1, restarted 2 times"),
+            Trouble("ContainerFailed", "container vllm exited with code 1, restarted 2 times"),
             id="runs again, and is not ready",
         ),
         pytest.param(

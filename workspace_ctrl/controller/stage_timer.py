@@ -1,9 +1,11 @@
-"""For how long Flux's objects have stood where they stand, by our own clock; a restart begins anew."""
+"""For how long Flux's objects have been in their stage, by our own clock; a restart begins anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, Stage, StageAges
 
+_NO_AGES: Final = StageAges()
 _TRYING = frozenset({Stage.WORKING, Stage.FAILING, Stage.STALLED})
 """An attempt that failed is followed by the next one: one wait, not many."""
 
@@ -15,48 +17,57 @@ class _Wait:
     since: float
 
 
-@dataclass(slots=True)
-class Activity:
-    """When Flux's controllers last began with an object, of whichever Workspace: one that does is busy, and not silent."""
+@dataclass(frozen=True, slots=True)
+class FluxActivity:
+    """When Flux's controllers last began with an object, of whichever Workspace: one that does is busy, and not stuck."""
 
     source: float = float("-inf")
     release: float = float("-inf")
 
 
-@dataclass(slots=True)
-class Patience:
+@dataclass(frozen=True, slots=True)
+class StageTimer:
     """Since when one Workspace's source and release have not been done. Times are those of the event loop's clock, in seconds."""
 
     source: _Wait | None = None
     release: _Wait | None = None
     due_at: float | None = None
-    """When more is to be said of one of them, should nothing change until then."""
+    """When there is more to report of one of them, should nothing change until then."""
+    ages: StageAges = _NO_AGES
+    """For how long both had been in their stage at the newest observation."""
 
-    def look(self, source: OCIRepository | None, release: HelmRelease | None, now: float, activity: Activity) -> StageAges:
-        """Note where both stand at `now`, and return for how long they have stood there.
+    def observe(
+        self, source: OCIRepository | None, release: HelmRelease | None, now: float, activity: FluxActivity
+    ) -> tuple["StageTimer", FluxActivity]:
+        """Return the timer at `now`, and what has been seen of Flux by then; `activity` was seen before, on all Workspaces.
 
-        An object that Flux has not looked at yet waits no longer than since Flux last began with another one: many wait in turn.
+        An object that Flux has not reconciled yet waits no longer than since Flux last began with another one: many wait in turn.
         """
         digest = source.digest if source is not None else ""
         stages = (source.stage if source is not None else None, release.stage(digest) if release is not None else None)
         if _has_begun(self.source, stages[0]):
-            activity.source = now
+            activity = replace(activity, source=now)
         if _has_begun(self.release, stages[1]):
-            activity.release = now
-        self.source = _wait(self.source, source, stages[0], now)
-        self.release = _wait(self.release, release, stages[1], now)
-        starts = (_since(self.source, activity.source), _since(self.release, activity.release))
+            activity = replace(activity, release=now)
+        waits = _wait(self.source, source, stages[0], now), _wait(self.release, release, stages[1], now)
+        if waits == (None, None):
+            return NO_WAIT, activity
+        starts = (_since(waits[0], activity.source), _since(waits[1], activity.release))
         due = [
             since + stage.patience
             for since, stage in zip(starts, stages, strict=True)
             if since is not None and stage is not None and stage.patience is not None
         ]
-        self.due_at = min((moment for moment in due if moment > now), default=None)
-        return StageAges(*(now - since if since is not None else 0.0 for since in starts))
+        ages = StageAges(*(now - since if since is not None else 0.0 for since in starts))
+        return StageTimer(*waits, min((moment for moment in due if moment > now), default=None), ages), activity
+
+
+NO_WAIT: Final = StageTimer()
+"""Of all Workspaces whose source and release are done, or not there."""
 
 
 def _has_begun(known: _Wait | None, stage: Stage | None) -> bool:
-    """Whether Flux has looked at an object that it had not looked at before."""
+    """Whether Flux has begun with an object that it had not reconciled before."""
     return known is not None and Stage.UNSEEN in known.stages and stage not in {None, Stage.UNSEEN}
 
 

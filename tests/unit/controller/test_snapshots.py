@@ -7,9 +7,10 @@ import pytest
 from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, route, source, workspace
 from workspace_ctrl.api.names import names
 from workspace_ctrl.controller.cache import Cache
-from workspace_ctrl.controller.healing import Healing
-from workspace_ctrl.controller.memory import Memory
 from workspace_ctrl.controller.references import Referenced
+from workspace_ctrl.controller.snapshots import take_snapshot
+from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.state import WorkspaceState
 from workspace_ctrl.planning.steps import Interests
 from workspace_ctrl.records.snapshot import NO_FORMER_CHARTS, FormerCharts
 
@@ -31,10 +32,8 @@ def cache(*charts):
     return made
 
 
-def seen(made, chart="inferencepool", memory=None):
-    memory = memory or Memory()
-    memory.interests = Interests(chart=chart)
-    return made.snapshot(KEY, memory, Referenced(), (), 0.0)
+def seen(made, chart="inferencepool"):
+    return take_snapshot(made, KEY, Interests(chart=chart), Referenced(), ())
 
 
 def test_one_chart_is_that_of_now():
@@ -60,14 +59,17 @@ def test_where_no_chart_is_asked_for_the_one_that_is_there_counts(derived):
     assert seen(Cache(), "").release is None
 
 
-def test_nobody_is_said_to_edit_while_one_chart_takes_another_s_place():
-    def state(*charts):
-        memory = Memory()
-        seen(cache(*charts), memory=memory)
-        return memory.healing
+def test_a_snapshot_is_taken_without_side_effects():
+    made = cache(OLD, NEW)
+    assert seen(made) == seen(made)
 
-    assert state(OLD, NEW) == Healing()
-    assert state(OLD) != Healing()
+
+def test_no_drift_is_seen_while_one_chart_takes_another_s_place():
+    def drift(*charts):
+        return WorkspaceState().observe(seen(cache(*charts)), 0.0, FluxActivity())[0].drift
+
+    assert drift(OLD, NEW) == WorkspaceState().drift
+    assert drift(OLD) != WorkspaceState().drift
     assert release().has_installed(DIGEST)
 
 

@@ -1,0 +1,100 @@
+"""What is known of a Workspace between passes: each step of a pass makes a new value."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.factories import release, source, workspace
+from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.state import Rejection, WorkspaceState
+from workspace_ctrl.records.answers import Answers, DryRun
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.snapshot import Snapshot
+
+FIRST, SECOND = (ObjectRef("Service", "space", name) for name in ("first", "second"))
+NOTHING = Snapshot()
+
+
+def rejection(retry_at):
+    return Rejection("hash", adopting=False, problem=Problem(LinkName.WORKLOAD, "ApplyRefused", "no"), retry_at=retry_at)
+
+
+def observed(state, now, snapshot=NOTHING):
+    return state.observe(snapshot, now, FluxActivity())[0]
+
+
+def test_rejections_are_kept_by_object_until_a_write_is_accepted():
+    one = WorkspaceState().with_rejection(FIRST, rejection(5.0))
+    two = one.with_rejection(SECOND, rejection(7.0))
+    assert set(two.rejections) == {FIRST, SECOND}
+    assert set(two.with_rejection(FIRST, None).rejections) == {SECOND}
+    assert one.with_rejection(SECOND, None) is one
+
+
+def test_where_there_is_nothing_to_keep_nothing_is_kept():
+    """Thousands of Workspaces share what is empty."""
+    calm = WorkspaceState()
+    assert calm.rejections is calm.repairs is calm.accepted_drift is WorkspaceState().rejections
+    assert observed(calm.with_rejection(FIRST, rejection(5.0)), 5.0).rejections is calm.rejections
+    assert calm.with_rejection(FIRST, rejection(9.0)).with_rejection(FIRST, None).rejections is calm.rejections
+
+
+def test_a_rejected_write_is_tried_again_at_its_time_and_no_sooner():
+    state = WorkspaceState().with_rejection(FIRST, rejection(5.0)).with_rejection(SECOND, rejection(7.0))
+    assert state.due_at == 5.0
+    assert set(observed(state, 4.9).rejections) == {FIRST, SECOND}
+    assert set(observed(state, 5.0).rejections) == {SECOND}
+    assert observed(state, 5.0).due_at == 7.0
+
+
+def test_a_rejected_dry_run_is_tried_again_at_its_time():
+    state = replace(WorkspaceState(), answers=Answers(DryRun("hash", refusal="no")), dry_run_retry_at=5.0)
+    assert state.due_at == 5.0
+    assert observed(state, 4.9).answers.dry_run is not None
+    assert observed(state, 5.0).answers.dry_run is None
+    accepted = replace(state, answers=Answers(DryRun("hash", kind="Deployment")))
+    assert (accepted.due_at, observed(accepted, 9.0)) == (None, accepted)
+
+
+def test_repairs_of_an_object_become_rarer_and_are_put_off():
+    state, first = WorkspaceState().with_repair(FIRST, 10.0)
+    state, second = state.with_repair(FIRST, 10.5)
+    assert (first, second, state.due_at) == (True, False, 11.0)
+    state, other = state.with_repair(SECOND, 10.5)
+    assert other
+    state, third = state.with_repair(FIRST, 11.0)
+    assert (third, observed(state, 12.0).due_at) == (True, None)
+
+
+def test_requests_to_flux_become_rarer():
+    state, first = WorkspaceState().with_reconcile_request(0.0)
+    state, second = state.with_reconcile_request(0.4)
+    assert (first, second, state.put_off_until) == (True, False, 0.5)
+
+
+def test_only_the_newest_deletions_are_kept():
+    state = WorkspaceState()
+    for number in range(20):
+        state = state.with_deleted(str(number))
+    assert state.deleted == tuple(map(str, range(12, 20)))
+
+
+def test_what_was_put_off_longest_ago_is_due_first():
+    assert WorkspaceState().put_off(9.0).put_off(5.0).put_off(7.0).due_at == 5.0
+
+
+@pytest.mark.parametrize(("generation", "deleting", "seen"), [(1, False, True), (2, False, False), (1, True, False)])
+def test_a_pass_has_seen_what_it_has_seen(generation, deleting, seen):
+    state = WorkspaceState().after_pass(3.0, workspace())
+    later = workspace(deleting=deleting)
+    later = replace(later, meta=replace(later.meta, generation=generation))
+    assert state.has_seen(later) is seen
+    assert state.reconciled.delay(3.1, 0.3) == pytest.approx(0.2)
+
+
+def test_an_observation_of_the_same_changes_nothing():
+    snapshot = Snapshot(source=source(), release=release())
+    state = observed(WorkspaceState(), 1.0, snapshot)
+    assert observed(state, 2.0, snapshot) == state
+    assert state.on(snapshot).ages == state.stage_timer.ages

@@ -1,0 +1,115 @@
+"""What an informer makes of lists and watches with objects in them that harm, on a server that sends just those."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import Connection
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.store import Store
+
+THING = Resource("example", "v1", "things", "Thing")
+DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
+
+
+def thing(name, version, spec=b"{}"):
+    metadata = json.dumps({"name": name, "namespace": "ns", "resourceVersion": str(version)}).encode()
+    return b'{"metadata":%b,"spec":%b}' % (metadata, spec)
+
+
+def event(type_, item):
+    return b'{"type":"%b","object":%b}\n' % (type_.encode(), item)
+
+
+@asynccontextmanager
+async def server_of(lists, events):
+    """An API server without streamed lists: `lists` makes each page from a request's parameters; watches send `events` and hang."""
+    requests = asyncio.Queue()
+
+    async def answer(request):
+        requests.put_nowait(dict(request.query))
+        if "watch" not in request.query:
+            return web.Response(body=lists(request.query))
+        if "sendInitialEvents" in request.query:
+            return web.json_response({"kind": "Status", "message": "unknown parameter"}, status=422)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"".join(events))
+        await asyncio.Event().wait()
+        return response
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.01)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), requests
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def watching(client):
+    """An informer of things, its store, and the names that it told."""
+    store, told = Store(lambda _record: None), asyncio.Queue()
+    informer = Informer(client, Source(THING, lambda raw, _: raw["metadata"]["name"]), store, told.put_nowait, lambda: None)
+    task = asyncio.create_task(informer.run())
+    yield store, told, informer
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def page(*items, version=1, token=""):
+    metadata = json.dumps({"resourceVersion": str(version), "continue": token}).encode()
+    return b'{"metadata":%b,"items":[%b]}' % (metadata, b",".join(items))
+
+
+async def test_a_list_and_a_watch_go_on_past_objects_that_are_too_deep():
+    listed = page(thing("a", 1), thing("deep", 1, DEEP), thing("b", 1), version=3)
+    events = [event("ADDED", thing("deeper", 4, DEEP)), event("ADDED", thing("good", 5))]
+    async with server_of(lambda _: listed, events) as (client, requests), watching(client) as (store, told, _):
+        names = [await asyncio.wait_for(told.get(), 10) for _ in range(5)]
+    assert names == ["a", "deep", "b", "deeper", "good"]
+    assert len(store) == 5
+    assert requests.qsize() == 3  # the list that is not streamed, the page, and one watch
+
+
+async def test_pages_of_large_objects_are_asked_for_in_smaller_ones():
+    def lists(query):
+        first, size = int(query.get("continue", 0)), int(query["limit"])
+        items = [thing(f"t{number}", 1, b'"%b"' % (b"x" * 900_000)) for number in range(first, min(first + size, 30))]
+        return page(*items, token=str(first + size) if first + size < 30 else "")
+
+    async with server_of(lists, []) as (client, requests), watching(client) as (store, _, informer):
+        await asyncio.wait_for(informer.wait_synced(), 30)
+        assert len(store) == 30
+    asked = [requests.get_nowait() for _ in range(requests.qsize())]
+    assert [query["limit"] for query in asked if "limit" in query] == ["100", "20", *["4"] * 8]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(event("ADDED", b"[]"), id="a list"),
+        pytest.param(event("ADDED", b'{"spec": 1}'), id="no metadata"),
+        pytest.param(event("MODIFIED", b'{"metadata": {"name": "x", "resourceVersion": "new"}}'), id="a version that is no number"),
+        pytest.param(event("DELETED", b'{"metadata": {"resourceVersion": "7"}}'), id="no name"),
+        pytest.param(event("BOOKMARK", b'{"metadata": null}'), id="a bookmark without a version"),
+        pytest.param(event("ERROR", b'"%b"' % (b"x" * 5000)), id="an error that is text"),
+    ],
+)
+async def test_what_is_no_object_breaks_the_watch_which_is_begun_again_where_it_was(spoilt, caplog):
+    events = [event("ADDED", thing("good", 5)), spoilt]
+    async with server_of(lambda _: page(version=3), events) as (client, requests), watching(client) as (store, told, _):
+        assert await asyncio.wait_for(told.get(), 10) == "good"
+        while (await asyncio.wait_for(requests.get(), 10)).get("resourceVersion") not in {"5", "7"}:
+            pass
+        assert store.get(("ns", "good")) == "good"
+    assert max(len(message) for message in caplog.messages) < 1000

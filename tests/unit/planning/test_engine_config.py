@@ -1,0 +1,134 @@
+"""`inference.config` of somebody who means harm: refused with the reason, and read in milliseconds."""
+
+import time
+
+import pytest
+
+from workspace_ctrl.api.documents import TENANTS
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.planning.engine_config import EngineConfig, config_text, parse_engine_config
+
+LONGEST = TENANTS.size
+SLOWEST = {
+    "flags": "vllm:\n" + "".join(f"  a{n}: 1\n" for n in range(1020)),
+    "words": "vllm: {a: [" + "b," * 2040 + "]}",
+    "numbers": "vllm: {a: [" + "1.5e+300," * 2040 + "]}",
+    "numbers to the base of 60": "vllm: {a: [" + f"1{':59' * 20}," * 1000 + "]}",
+    "too many words": "vllm: {a: [" + "b," * 30_000 + "]}",
+    "brackets": "[" * LONGEST,
+    "braces": "{" * LONGEST,
+    "dashes": "- " * (LONGEST // 2),
+    "questions": "? " * (LONGEST // 2),
+    "anchors": "- &a b\n" * (LONGEST // 7),
+    "documents": "---\n" * (LONGEST // 4),
+    "escapes": 'a: "' + "\\n" * (LONGEST // 2 - 4) + '"',
+    "lines of a text": "a\n" * (LONGEST // 2),
+    "comments": "#\n" * (LONGEST // 2),
+    "steps to the right": "\n".join(" " * n + "a:" for n in range(340)),
+    "merge keys": "a: &a {x: 1}\n" + "".join(f"a{n}: &a {{<<: [{'*a,' * 9}]}}\n" for n in range(12)),
+}
+
+
+@pytest.mark.parametrize("text", SLOWEST.values(), ids=SLOWEST)
+def test_the_worst_that_fits_takes_milliseconds(text):
+    assert len(text.encode()) <= LONGEST
+
+    def took():
+        began = time.thread_time()
+        try:
+            parse_engine_config(text)
+        except SpecError as error:
+            assert error.path == "inference.config"
+        return time.thread_time() - began
+
+    assert min(took() for _ in range(5)) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        pytest.param(
+            "a: &a {x: 1}\nvllm: {<<: *a}",
+            "inference_config.yaml has the merge key << in line 2",
+            "replace it with the keys and values",
+            id="merge key",
+        ),
+        pytest.param(
+            "vllm: {a: [" + "b," * 1000 + "]}",
+            "inference_config.yaml has more than 1000 flags and list values",
+            "remove some",
+            id="1,001 words",
+        ),
+        pytest.param(
+            "vllm:\n" + "".join(f"  a{n}: 1\n" for n in range(10_000)),
+            "inference_config.yaml is larger than 65536 bytes",
+            "remove what is not needed, including comments",
+            id="10,000 flags",
+        ),
+        pytest.param(
+            f"vllm: {{a: {'x' * 1_000_000}}}",
+            "inference_config.yaml is larger than 65536 bytes",
+            "remove what is not needed, including comments",
+            id="a flag of 1 MB",
+        ),
+        pytest.param(
+            f"vllm: {{{'a' * 1000}: 1}}",
+            f"vllm.{'a' * 64} is not a valid flag name",
+            "write it as in vllm serve --help, without the leading dashes",
+            id="a name of 1,000 letters",
+        ),
+        pytest.param(
+            'vllm: {"a\\e[31m\\u202e": 1}',
+            "vllm.a\ufffd[31m\ufffd is not a valid flag name",
+            "write it as in vllm serve --help, without the leading dashes",
+            id="a name that does not print",
+        ),
+        pytest.param(
+            "vllm: {max-model-len: 1" + "0" * 10_000 + "}",
+            "inference_config.yaml has a number of 10001 characters in line 1",
+            "quote it",
+            id="a length of 10,000 digits",
+        ),
+        pytest.param(
+            'vllm: {max-model-len: "\\e[31m"}',
+            "vllm.max-model-len must be a whole number of tokens, not '\ufffd[31m'",
+            "",
+            id="a length that does not print",
+        ),
+        pytest.param(
+            'vllm: {a: "b\\0c"}',
+            "vllm.a contains a NUL character, which a program argument cannot have",
+            "remove it",
+            id="a NUL character",
+        ),
+        pytest.param(
+            "vllm: {1.5: a, 7: b, true: {}, no-x: .nan}",
+            "inference_config.yaml has a number that JSON cannot represent, .nan in line 1",
+            "quote it",
+            id="NaN",
+        ),
+    ],
+)
+def test_what_is_refused_says_where_and_what_to_do(text, problem, remedy):
+    with pytest.raises(SpecError) as caught:
+        parse_engine_config(text)
+    assert caught.value == SpecError("inference.config", problem, remedy)
+
+
+def test_the_most_that_is_allowed_is_read():
+    text = "vllm:\n" + "".join(f"  flag-{n}: {'x' * 40}\n" for n in range(999)) + "  max-model-len: 4096\n"
+    assert parse_engine_config(text) == EngineConfig(tuple(f"--flag-{n}={'x' * 40}" for n in range(999)), 4096)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"inference_config.yaml": "vllm: {}"}, "vllm: {}"),
+        ({"inference_config.yaml": "x" * 1_000_000}, "x" * (LONGEST + 1)),
+        ({"inference_config.yaml": 7}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_no_more_of_a_config_map_is_kept_than_shows_that_it_is_too_long(data, text):
+    assert config_text(data) == text

@@ -1,0 +1,77 @@
+"""Output of `workspace-ctrl status`: the chain of one Workspace, or a table of several."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from workspace_ctrl.api.conditions import Condition, ConditionType, find
+from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.kube.resources import Json
+
+_CHAIN = (
+    ConditionType.WORKLOAD_ACCEPTED,
+    ConditionType.RESOURCE_READY,
+    ConditionType.INFERENCE_READY,
+    ConditionType.CHART_READY,
+    ConditionType.ENDPOINT_PICKER_READY,
+    ConditionType.ROUTE_READY,
+    ConditionType.ENDPOINTS_READY,
+    ConditionType.GATEWAY_READY,
+)
+_MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
+
+
+def is_ready(item: Json) -> bool:
+    """Whether a Workspace is ready, by a condition for its current generation, as Ready lags behind a change."""
+    ready = find(parse_status(item.get("status")).conditions, ConditionType.READY)
+    return ready is not None and ready.is_true and ready.speaks_of(item["metadata"]["generation"])
+
+
+def chain_view(item: Json) -> RenderableType:
+    """Return the links of the chain from a Workspace to an answered request."""
+    status = parse_status(item.get("status"))
+    conditions = status.conditions
+    table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for type_ in _CHAIN:
+        condition = find(conditions, type_)
+        if condition is not None:
+            table.add_row(*_row(condition))
+    metadata = item["metadata"]
+    parts: list[RenderableType] = [Text(f"Workspace {metadata['namespace']}/{metadata['name']}", style="bold")]
+    if (status.observed_generation or 0) < metadata["generation"] and conditions:
+        parts.append(Text("the status is for an older generation", style="yellow"))
+    return Group(*parts, table if conditions else Text("no status yet: is the controller running?"))
+
+
+def print_url(console: Console, item: Json) -> None:
+    """Print the URL on one line, whatever the width of the terminal, so that it can be copied."""
+    status = parse_status(item.get("status"))
+    if status.gateway and status.gateway.url:
+        console.print(f"URL {status.gateway.url}", style="cyan", soft_wrap=True, highlight=False)
+
+
+def list_view(items: Sequence[Json]) -> RenderableType:
+    """Return a table with a row for each Workspace."""
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    for heading in ("NAMESPACE", "NAME", "READY", "REASON"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("URL", no_wrap=True, ratio=1)  # uses the rest of the line, and is truncated first
+    for item in items:
+        status = parse_status(item.get("status"))
+        ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
+        style = _MARKS.get(ready.status, ("", "yellow"))[1]
+        url = (status.gateway.url if status.gateway else None) or ""
+        metadata = item["metadata"]
+        table.add_row(metadata["namespace"], metadata["name"], Text(ready.status, style=style), ready.reason, url)
+    return table
+
+
+def _row(condition: Condition) -> tuple[Text, Text, Text]:
+    mark, style = _MARKS.get(condition.status, ("?", "yellow"))
+    words = condition.message if condition.is_true else f"{condition.reason}: {condition.message}"
+    return Text(mark, style=style), Text(condition.type), Text(words, style="" if condition.is_true else style)

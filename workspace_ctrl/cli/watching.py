@@ -1,0 +1,72 @@
+"""Watches one Workspace until it is ready, through an informer, which survives silence, broken watches and expired resource versions."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from workspace_ctrl.cli.status_view import is_ready
+from workspace_ctrl.controller.kinds import WORKSPACE
+from workspace_ctrl.controller.racing import first_done
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ForbiddenError
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.kube.store import Store
+
+
+class WorkspaceDeletedError(Exception):
+    """The Workspace was deleted while it was watched."""
+
+
+class WorkspaceWatch:
+    """A watch of the Workspace of one name, which may not exist yet."""
+
+    def __init__(self, client: Client, namespace: str, name: str) -> None:
+        """Make a watch in one namespace, or in all if it is empty; then the first namespace with such a Workspace is used."""
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._store: Store[Json] = Store(lambda _item: None)
+        self._news = asyncio.Event()
+        source = Source(WORKSPACE, lambda item, _kind: item, field_selector=f"metadata.name={name}", namespace=namespace)
+        self._informer = Informer(client, source, self._store, lambda _item: self._news.set(), self._news.set)
+        self.current: Json | None = None
+        """The latest state of the Workspace; None before it was created."""
+
+    async def until_ready(self, show: Callable[[Json], None]) -> None:
+        """Show the current Workspace and each change; return when it is ready.
+
+        Raises:
+            ApiError: the API server cannot be reached at the start, or, at any time, Workspaces cannot be listed and watched.
+            WorkspaceDeletedError: it was there, and was deleted.
+        """
+        await self._check_access()
+        await first_done(self._informer.run, partial(self._follow, show))
+
+    async def _follow(self, show: Callable[[Json], None]) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._informer.is_missing:  # first, as the informer then forgets the Workspace, which may well be there
+                await self._raise_missing()
+            elif (item := self._take()) is not None:
+                show(item)
+                if is_ready(item):
+                    return
+
+    def _take(self) -> Json | None:
+        """Return the Workspace, or None before it was created."""
+        keys = self._store.keys()
+        if self.current is not None and not keys:
+            raise WorkspaceDeletedError
+        self.current = self._store.get(min(keys)) if keys else None
+        return self.current
+
+    async def _check_access(self) -> None:
+        """Raise errors that an informer would retry forever, but that a user needs to see at once."""
+        await self._client.find(WORKSPACE, self._namespace, self._name)
+
+    async def _raise_missing(self) -> None:
+        await self._check_access()
+        if self._informer.is_missing:
+            raise ForbiddenError("Workspaces can be listed, but not watched; grant the verb watch on workspaces.kaito.sh")

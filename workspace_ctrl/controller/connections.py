@@ -1,0 +1,58 @@
+"""Connections to untrusted servers: limits how much is read of a response, and how much at a time."""
+
+import asyncio
+import socket
+from functools import partial
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+_MOST_AROUND: Final = 16 << 10
+"""Bytes apart from the body: headers, and the framing of chunks, which may be one byte long each."""
+_MOST_ANSWERS: Final = 8
+"""Responses to one request, interim ones such as 103 Early Hints included: they are cheap to send, but cost memory and time to read."""
+_PIECE: Final = 4096
+_KERNEL_BUFFER: Final = 16 << 10
+"""Bytes, which Linux doubles: the most that is received at once, and so the longest time for which the event loop is blocked."""
+
+
+class _BoundedHandler(ResponseHandler):
+    """Aborts a connection that exceeds the limits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._received = self._answers = 0
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, max(len(data), 1), _PIECE):
+            if self.exception() is not None:
+                return
+            piece = data[start : start + _PIECE]
+            self._received += len(piece)
+            super().data_received(piece)
+            body = self._payload.total_bytes if self._payload is not None else 0
+            if self._received - body > _MOST_AROUND or self._answers > _MOST_ANSWERS:
+                self.set_exception(aiohttp.ClientPayloadError("response headers too large, or too many responses"))
+                if self.transport is not None:
+                    self.transport.abort()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - type of the base class
+        self._answers += 1
+        super().feed_data(data, size)
+
+
+class BoundedConnector(aiohttp.TCPConnector):
+    """Opens a connection for each request, and limits what is received."""
+
+    def __init__(self) -> None:
+        super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=_small_socket)
+        # The base class knows its own handler only.
+        self._factory = partial(_BoundedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
+
+
+def _small_socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo returns
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BUFFER)
+    return made

@@ -1,0 +1,174 @@
+"""The desired state of a Workspace: its model server, and the requests that are to reach it through which Gateways."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
+from workspace_ctrl.api.workspace import GatewaySpec, Workspace
+from workspace_ctrl.planning.gateways import Chosen, choose_parents, parents_of
+from workspace_ctrl.planning.model_names import model_names
+from workspace_ctrl.planning.model_server import ModelServer
+from workspace_ctrl.planning.planned_server import PlannedServer, plan_server
+from workspace_ctrl.planning.resolve import ResolvedWorkspace
+from workspace_ctrl.planning.route import Routing, routing
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import Interests, Question
+from workspace_ctrl.planning.succession import Succession, succession
+from workspace_ctrl.records.claims import Claim
+from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredRoute:
+    """The Gateways of a Workspace, and the requests that they route to it."""
+
+    chosen: Chosen
+    asked: Routing
+    moving: Problem | None = None
+    """That requests still go to the pool of a former chart."""
+
+    @property
+    def companion_kind(self) -> str:
+        """The kind that the GatewayClass needs in addition to the pool; empty if none does."""
+        return next((parent.companion for parent in self.chosen.parents if parent.companion), "")
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredServing:
+    """What serves the model, and how it is reached; known once the model server is."""
+
+    spec: Workspace
+    server: ModelServer
+    names: Names
+    model_names: tuple[str, ...]
+    objectives: Mapping[str, Objective]
+    """The InferenceObjectives, by the names of their objects."""
+    route: DesiredRoute
+
+    @property
+    def gateway(self) -> GatewaySpec | None:
+        """The `gateway` field of the Workspace."""
+        return self.spec.gateway
+
+    @property
+    def pool_ref(self) -> str:
+        """Name of the pool that `gateway.pool.ref` names; empty where ours is installed."""
+        return self.spec.gateway.pool_ref if self.spec.gateway is not None else ""
+
+    @property
+    def route_ref(self) -> str:
+        """Name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
+        return route_ref(self.spec.gateway)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The desired state of a Workspace, as far as it is known; a value that later passes are compared with."""
+
+    workspace: WorkspaceRecord
+    resolved: ResolvedWorkspace
+    settings: PlanSettings
+    dependencies: Interests = field(default_factory=Interests)
+    """All external objects on which the plan depends."""
+    planned: PlannedServer | None = None
+    """To be passed to `desire` again; worth its memory only if that follows soon."""
+    serving: DesiredServing | None = None
+    """None while the model server is not known."""
+    claims: frozenset[Claim] | None = None
+    """The route matches that the Workspace claims on listeners; None if they are not known now, so that the earlier claims stay."""
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What the API server has to be asked before the model server is known: all of it, together."""
+        question = self.planned.question if self.planned is not None else None
+        return (question,) if question is not None else ()
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the model server is not known."""
+        return self.resolved.problem or (self.planned.problem if self.planned is not None else None)
+
+
+def desire(
+    resolved: ResolvedWorkspace, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None
+) -> Desired:
+    """Return the desired state of `workspace` in the cluster of `snapshot`; `known` is the model server of an earlier one."""
+    if workspace.meta.deleting:
+        return Desired(workspace, resolved, settings, claims=frozenset())
+    if resolved.spec is None:
+        return Desired(workspace, resolved, settings, resolved.dependencies)
+    planned = plan_server(workspace, resolved.spec, snapshot, settings, known)
+    if planned.server is None:
+        return Desired(workspace, resolved, settings, resolved.dependencies, planned)
+    serving = _serving(resolved, resolved.spec, planned.server, workspace, snapshot, settings)
+    # A referenced route is not ours, so conflicts of its matches are not resolved here.
+    claims = frozenset() if serving.route_ref else serving.route.asked.claims(serving.route.chosen.parents)
+    dependencies = _dependencies(resolved, serving, workspace, snapshot)
+    return Desired(workspace, resolved, settings, dependencies, planned, serving, claims)
+
+
+def route_ref(spec: GatewaySpec | None) -> str:
+    """Return the name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
+    return spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
+
+
+def _serving(  # noqa: PLR0917 - all inputs of planning
+    resolved: ResolvedWorkspace,
+    spec: Workspace,
+    server: ModelServer,
+    workspace: WorkspaceRecord,
+    snapshot: Snapshot,
+    settings: PlanSettings,
+) -> DesiredServing:
+    derived = names(workspace.meta.ref.name, resolved.dependencies.chart or DEFAULT_CHART)
+    models = model_names(spec, server.model_names, _served_names(workspace, snapshot))
+    objectives = spec.gateway.objectives if resolved.gateway_wanted and spec.gateway is not None else None
+    chosen = _choose(workspace, spec.gateway, snapshot, settings) if resolved.gateway_wanted else Chosen()
+    pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
+    is_own = not pool_ref and not route_ref(spec.gateway)
+    own_pool = pool_ref or derived.release
+    leads = succession(snapshot, own_pool, chosen.parents) if is_own else Succession(own_pool)
+    asked = routing(workspace.meta.ref, spec.gateway, leads.pool, models, settings)
+    asked = replace(asked, announced=leads.announced) if leads.announced else asked
+    return DesiredServing(
+        spec=spec,
+        server=server,
+        names=derived,
+        model_names=models,
+        objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
+        route=DesiredRoute(chosen, asked, leads.problem),
+    )
+
+
+def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the model names that the model server has reported, now or at its last answer."""
+    probe, status = snapshot.probe, workspace.status.gateway
+    is_current = workspace.status.observed_generation == workspace.meta.generation
+    reported = probe.models if probe is not None else ()
+    return reported or (status.model_names if status is not None and is_current else ())
+
+
+def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:
+    """Return the Gateways: those of the referenced route if there is one, else those that this Workspace names or finds."""
+    if not route_ref(spec):
+        return choose_parents(workspace.meta.ref.namespace, spec, settings.gateway, snapshot)
+    route = snapshot.named_route
+    return parents_of(route, snapshot) if route is not None else Chosen()
+
+
+def _dependencies(
+    resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot
+) -> Interests:
+    """Return the objects on which the plan depends; a ModelServer and objectives are watched until they are deleted."""
+    status = workspace.status.gateway
+    known = snapshot.companion is not None or (status is not None and status.companion is not None)
+    objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
+    return replace(
+        resolved.dependencies,
+        pods=serving.server.selector,
+        companion=serving.names.workspace if known or serving.route.companion_kind else "",
+        objectives=bool(objectives),
+    )

@@ -1,0 +1,84 @@
+"""The model server of a Workspace as planned: the costly part, which depends on the spec and on external objects alone.
+
+It rarely changes between two passes. So a caller may pass the earlier result, which is reused while its inputs are equal.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.planning.drift import is_ours
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.model_names import check_model_name
+from workspace_ctrl.planning.model_server import ModelServer, model_server
+from workspace_ctrl.planning.resolve import invalid_spec
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import Question, UnresolvedError
+from workspace_ctrl.records.decisions import Problem
+from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.ownership import Fields
+from workspace_ctrl.records.snapshot import Snapshot
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedServer:
+    """The model server, or the problem or query because of which it is not known."""
+
+    inputs: tuple[Any, ...]
+    """All inputs of this result."""
+    server: ModelServer | None = None
+    problem: Problem | None = None
+    question: Question | None = None
+    _manifests: dict[Hashable, Manifest] = field(default_factory=dict, compare=False)
+    _ours: dict[str, tuple[str, Fields, bool]] = field(default_factory=dict, compare=False)
+
+    def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
+        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the inputs."""
+        found = self._manifests.get(key)
+        if found is None:
+            found = self._manifests[key] = make()
+        return found
+
+    def is_ours(self, manifest: Manifest, meta: Meta) -> bool:
+        """Whether we own every field of `manifest` in the object of `meta`; cached while neither has changed."""
+        kind, wanted = ref_of(manifest), applied_hash(manifest)
+        known = self._ours.get(str(kind))
+        if known is None or known[0] != wanted or known[1] is not meta.owned:
+            known = self._ours[str(kind)] = (wanted, meta.owned, is_ours(manifest, meta.owned))
+        return known[2]
+
+
+def plan_server(
+    workspace: WorkspaceRecord, spec: Workspace, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None = None
+) -> PlannedServer:
+    """Return the model server that `spec` wants; `known` itself if its inputs are equal."""
+    inputs = _inputs(workspace, snapshot)
+    if known is not None and known.inputs == inputs:
+        return known
+    try:
+        server = model_server(workspace, spec, snapshot, settings)
+        check_model_name(spec, server.model_names)
+    except SpecError as error:
+        return PlannedServer(inputs, problem=invalid_spec(error))
+    except UnresolvedError as error:
+        return PlannedServer(inputs, problem=error.problem, question=error.step)
+    return PlannedServer(inputs, server)
+
+
+def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
+    reference, answers = snapshot.reference, snapshot.answers
+    return (
+        workspace.meta.uid,
+        workspace.spec,
+        workspace.annotations,
+        snapshot.config_map,
+        answers.config,
+        answers.scale,
+        None if reference is None else (reference.meta.uid, reference.selector, reference.port),
+        snapshot.reference_trouble,
+        snapshot.nodes,
+        [(workload.ref.kind, workload.node_gpus, workload.scaled_by_others) for workload in snapshot.workloads],
+    )

@@ -1,0 +1,56 @@
+"""What follows from a Workspace and the settings alone: its parsed spec, and the external objects on which it depends."""
+
+from dataclasses import dataclass, field, replace
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
+from workspace_ctrl.planning.chart_source import chart_name
+from workspace_ctrl.planning.model_server import interests
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import Interests
+from workspace_ctrl.records.decisions import LinkName, Problem
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedWorkspace:
+    """A parsed Workspace, or the problem because of which it cannot be parsed."""
+
+    gateway_wanted: bool = False
+    dependencies: Interests = field(default_factory=Interests)
+    """The external objects that the spec names; what the state of the cluster adds to them is part of the desired state."""
+    spec: Workspace | None = None
+    problem: Problem | None = None
+
+
+def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorkspace:
+    """Return the parsed `workspace`; of one that is being deleted, nothing is wanted any more."""
+    if workspace.meta.deleting:
+        return ResolvedWorkspace()
+    wanted = settings.gateway_extension
+    try:
+        spec = _parse(workspace)
+        wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
+        dependencies = interests(spec)
+        if wanted:
+            dependencies = _with_gateway(dependencies, spec.gateway, settings)
+    except SpecError as error:
+        return ResolvedWorkspace(wanted, problem=invalid_spec(error))
+    return ResolvedWorkspace(wanted, dependencies, spec)
+
+
+def invalid_spec(error: SpecError) -> Problem:
+    """Return the problem of a Workspace whose spec is rejected: only an edit of it helps."""
+    return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
+
+
+def _parse(workspace: WorkspaceRecord) -> Workspace:
+    if workspace.meta.unreadable:
+        raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
+    return parse_workspace(workspace.meta.ref.name, workspace.fields())
+
+
+def _with_gateway(dependencies: Interests, spec: GatewaySpec | None, settings: PlanSettings) -> Interests:
+    own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
+    chart = chart_name(spec.chart if spec is not None else None, settings)
+    return replace(dependencies, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "", chart=chart)

@@ -1,0 +1,68 @@
+"""Parses objects independently: an object that cannot be parsed becomes a record with the reason."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from workspace_ctrl.records.meta import UNREADABLE, Json
+
+RecordT = TypeVar("RecordT")
+
+MAX_LEVELS: Final = 64
+"""Levels of nesting in objects of users; meaningful Kubernetes fields have about twenty at most."""
+_IDENTITY: Final = (
+    *("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
+    *("labels", "annotations", "finalizers", "ownerReferences"),
+)
+"""The metadata whose types the API server validates for every kind, and that cannot be nested."""
+
+
+def isolated(parse: Callable[[Json, str], RecordT]) -> Callable[[Json, str], RecordT]:
+    """Return `parse` wrapped in `read_object`, so that it raises nothing."""
+    return partial(read_object, parse)
+
+
+def read_object(parse: Callable[[Json, str], RecordT], raw: Json, kind: str) -> RecordT:
+    """Return the record of an object of that kind, with only its identity if `parse` fails.
+
+    The `meta.unreadable` of such a record has the reason. Watches and lists continue with the next object, and the Workspace to which the
+    object belongs gets a condition.
+    """
+    try:
+        return parse(raw, kind)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        return parse(_identity(raw, _reason(raw, error)), kind)
+
+
+def too_deep(value: object, levels: int = MAX_LEVELS) -> str | None:
+    """Return the path of the first list or mapping in `value` below `levels` levels, truncated; None if there is none."""
+    pending: list[tuple[object, int, tuple[str, ...]]] = [(value, 0, ())]
+    while pending:
+        inside, level, path = pending.pop()
+        if not isinstance(inside, Mapping | list):
+            continue
+        if level >= levels:
+            return ".".join(path)
+        children = inside.items() if isinstance(inside, Mapping) else ()
+        pending += [(child, level + 1, (*path, str(name)[:_LONGEST_NAME]) if level < _SHOWN else path) for name, child in children]
+        pending += [(child, level + 1, path) for child in (inside if isinstance(inside, list) else ())]
+    return None
+
+
+_SHOWN: Final = 3
+"""Number of names in a path that are shown."""
+_LONGEST_NAME: Final = 64
+
+
+_LONGEST_REASON: Final = 200
+
+
+def _identity(raw: Json, unreadable: str) -> dict[str, Any]:
+    metadata = raw.get("metadata") or {}
+    return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata} | {UNREADABLE: unreadable}}
+
+
+def _reason(raw: Json, error: Exception) -> str:
+    if too_deep(raw) is not None:
+        return f"nested deeper than {MAX_LEVELS} levels"
+    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
