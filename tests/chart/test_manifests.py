@@ -41,7 +41,7 @@ def test_what_watches_the_controller_is_made_on_request():
     assert all({"alert", "expr", "labels", "annotations"} <= set(rule) for rule in rules)
     board = json.loads(find(manifests, "ConfigMap", "-dashboard")["data"]["workspace-ctrl.json"])
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
-    service = find(manifests, "Service")
+    service = find(manifests, "Service", "-metrics")
     pod_labels = find(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
     for labels in (service["spec"]["selector"], find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]):
         assert labels.items() <= pod_labels.items()
@@ -80,7 +80,8 @@ def test_what_selects_the_controller_s_pods_selects_no_others():
     others = [find(manifests, "Pod"), find(manifests, "Job")["spec"]["template"]]
     policy, budget = (find(manifests, kind)["spec"] for kind in ("NetworkPolicy", "PodDisruptionBudget"))
     selectors = [
-        find(manifests, "Service")["spec"]["selector"],
+        find(manifests, "Service", "-metrics")["spec"]["selector"],
+        find(manifests, "Service", "-admission")["spec"]["selector"],
         policy["podSelector"]["matchLabels"],
         budget["selector"]["matchLabels"],
     ]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.data_files import Row, load, suggestion
@@ -11,7 +12,8 @@ from workspace_ctrl.catalog.gpus import NodeGpus, gpus
 DEFAULT_INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 """KAITO v0.7's default for a Workspace without an instance type."""
 
-_PATH = "resource.instanceType"
+INSTANCE_TYPE_FIELD: Final = "resource.instanceType"
+"""Path of the field in a Workspace."""
 _PLACEHOLDER = re.compile(r"[<>]")
 """Placeholder in examples."""
 
@@ -52,6 +54,6 @@ def find_instance_type(name: str) -> InstanceType:
         return known[name]
     if _PLACEHOLDER.search(name):
         remedy = "set the instance type of your nodes, or remove it if your nodes have GPU labels (nvidia.com/gpu.product)"
-        raise SpecError(_PATH, f"{name!r} is a placeholder", remedy)
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{name!r} is a placeholder", remedy)
     remedy = suggestion(name, known, "`workspace-ctrl presets --instance-types` lists the known ones")
-    raise SpecError(_PATH, f"{name!r} is not known", remedy)
+    raise SpecError(INSTANCE_TYPE_FIELD, f"{name!r} is not known", remedy)

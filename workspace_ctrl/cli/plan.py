@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.cli.summaries import facts
 from workspace_ctrl.planning.manifests import Manifest, ref_of
-from workspace_ctrl.planning.preview import Preview, preview, preview_body_routers
+from workspace_ctrl.planning.preview import Preview, preview_body_routers
 from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.verdict import Known, judge
 from workspace_ctrl.records.meta import ObjectRef
 
 _UNBROKEN: Final = 10_000
@@ -31,6 +31,7 @@ class _Planned:
 
     title: str
     preview: Preview
+    warnings: tuple[str, ...] = ()
 
 
 @click.command("plan")
@@ -49,7 +50,8 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     """Show all objects that would be created for Workspaces, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
-    Exit code: 0; 2 if a Workspace is rejected, or there is none.
+    Rejections and warnings are those of the admission webhook.
+    Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
     """
     settings = plan_settings(installation, gateway_extension=True)
     objects = [document for file in files for document in _objects(file)]
@@ -81,13 +83,17 @@ def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
 def _plan(
     workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
 ) -> Iterator[_Planned]:
-    """Yield the valid Workspaces, and print why the others are rejected."""
+    """Yield the Workspaces that can be planned, and print why the others cannot."""
+    known = Known(objects, is_all=True)
     for raw in workspaces:
-        title = f"{KIND} {_name(raw)}"
-        try:
-            yield _Planned(title, preview(raw, objects, settings))
-        except SpecError as error:
-            click.secho(f"{title} is rejected: {error}", err=True, fg="red")
+        title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
+        for text in verdict.refusals:
+            click.secho(f"{title} is rejected: {text}", err=True, fg="red")
+        if verdict.preview is not None:
+            yield _Planned(title, verdict.preview, verdict.warnings)
+        elif not verdict.refusals:
+            for text in verdict.warnings:
+                click.secho(f"{title} cannot be planned yet: {text}", err=True, fg="yellow")
 
 
 def _name(raw: Mapping[str, Any]) -> str:
@@ -102,6 +108,15 @@ def _assumptions(planned: Sequence[_Planned]) -> Iterator[str]:
             yield f"assumed for {entry.title}: {assumption}"
 
 
+def _warnings(planned: Sequence[_Planned]) -> Iterator[str]:
+    """Yield the warnings beside those that are problems of the decisions, which are shown with their reason."""
+    for entry in planned:
+        shown = {problem.message for problem in entry.preview.decisions.problems}
+        for text in entry.warnings:
+            if text not in shown:
+                yield f"warning for {entry.title}: {text}"
+
+
 def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
     """Print the objects so that they can be applied; everything else is a comment."""
     manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
@@ -109,7 +124,7 @@ def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequenc
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences are placeholders for those of the Workspaces in the cluster.")
-    for text in (*_assumptions(planned), *_problems(planned)):
+    for text in (*_assumptions(planned), *_warnings(planned), *_problems(planned)):
         click.echo(f"# {' '.join(text.split())}")  # a name with a line break must not end the comment
 
 
@@ -128,6 +143,8 @@ def _print_trees(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequen
         console.print(_with_objects(Tree(_line(f"Body-based router of {gateway}", "", "bold")), manifests))
     for text in _assumptions(planned):
         click.secho(text, err=True, dim=True)
+    for text in _warnings(planned):
+        click.secho(text, err=True, fg="yellow")
 
 
 def _tree(planned: _Planned) -> Tree:

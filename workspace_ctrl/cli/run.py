@@ -14,7 +14,7 @@ from workspace_ctrl.cli.installation import InstallationOptions, helm_of, instal
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
-from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.settings.process import AdmissionSettings, Settings
 from workspace_ctrl.settings.scope import Scope
 
 _PORT = click.IntRange(0, 65535)
@@ -39,6 +39,14 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
 @click.option("--events/--no-events", default=True, show_default=True, help="Emit Events for transitions of Workspaces.")
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port of the Prometheus metrics; 0 to disable.")
+@click.option(
+    "--admission-port", type=_PORT, default=0, show_default=True, help="Port of the validating admission webhook; 0 to disable."
+)
+@click.option(
+    "--admission-certificates",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with tls.crt and tls.key of the webhook; renewed files are reloaded.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
 @click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
 def run_command(
@@ -50,6 +58,8 @@ def run_command(
     events: bool,
     health_port: int,
     metrics_port: int,
+    admission_port: int,
+    admission_certificates: Path | None,
     log_format: str,
     verbose: bool,
     **options: Unpack[_Options],
@@ -70,10 +80,21 @@ def run_command(
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
         probe=probe_of(options, file.probe.settings()),
+        admission=_admission_of(admission_port, admission_certificates),
         events=events,
         helm=helm_of(file),
     )
     run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
+
+
+def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:
+    if not port:
+        return None
+    if certificates is None:
+        raise click.UsageError(
+            "--admission-port needs --admission-certificates, because the API server calls webhooks by HTTPS only"
+        )
+    return AdmissionSettings(port, certificates)
 
 
 class _JsonFormatter(logging.Formatter):

@@ -36,6 +36,8 @@ class Problem:
     message: str
     terminal: bool = False
     """Whether it needs a change by a user, so that waiting does not help."""
+    field: str = ""
+    """Path of the field of the Workspace that is rejected, as in `SpecError`; empty if the problem is not that of one field."""
 
 
 @dataclass(frozen=True, slots=True)

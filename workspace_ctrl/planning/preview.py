@@ -42,9 +42,15 @@ class Preview:
     """The objects that would be created for a Workspace, in the order of their creation."""
 
     manifests: tuple[Manifest, ...]
-    decisions: Decisions
+    planned: Planned
+    """What planning leads to in the simulated cluster."""
     assumptions: tuple[str, ...]
     """Assumptions that only a cluster can confirm."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions of planning."""
+        return self.planned.decisions
 
 
 def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Preview:
@@ -53,9 +59,24 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
     Raises:
         SpecError: the Workspace would be rejected.
     """
-    workspace = _record(raw)
+    found = foresee(workspace_record(raw), others, settings)
+    problem = found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD)
+    if problem is not None:
+        raise SpecError("", problem.message)
+    return found
+
+
+def foresee(
+    workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]], settings: PlanSettings, *, reference_problem: str = ""
+) -> Preview:
+    """Return the preview as far as planning gets; its decisions have the problems.
+
+    `reference_problem` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist.
+    """
     resolved = resolve(workspace, settings)
     world = _with_others(_world(workspace, settings), resolved.dependencies, workspace, others)
+    if resolved.dependencies.reference is not None and world.reference is None:
+        world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)
     for _ in (ReadConfig | ReadScale, DryRunWorkload):  # what planning may ask, in this order
         if not outcome.queries:
@@ -63,12 +84,33 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
         for query in outcome.queries:
             world = replace(world, query_results=_answered(world.query_results, query, others))
         outcome = plan(workspace, world, settings)
-    for problem in outcome.decisions.problems:
-        if problem.link in {LinkName.SPEC, LinkName.WORKLOAD}:
-            raise SpecError("", problem.message)
     # The HelmRelease follows once the chart is fetched.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
-    return Preview(_manifests(outcome, after), after.decisions, _assumptions(after.decisions))
+    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions))
+
+
+def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
+    """Return the record of the Workspace `raw`, as if it were new.
+
+    Raises:
+        SpecError: its metadata is not that of an object.
+    """
+    given = _mapping(raw, "metadata", "metadata")
+    metadata = {
+        "namespace": str(given.get("namespace") or "default"),
+        "name": str(given.get("name") or ""),
+        "uid": _UID,
+        "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
+    }
+    fields = {name: value for name, value in raw.items() if name != "status"}
+    return parse_workspace_record({**fields, "metadata": metadata}, KIND)
+
+
+def _mapping(raw: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
+    value = raw.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise SpecError(path, "must be an object")
+    return value
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
@@ -113,7 +155,6 @@ def _with_others(
         world,
         config_map=ConfigMap(Meta(ObjectRef("ConfigMap", namespace, interests.config)), _VERSION) if config else None,
         reference=parse_referenced_workload(referenced, str(referenced["kind"])) if referenced else None,
-        reference_problem="" if referenced or reference is None else "without a cluster, it has to be in the input files",
         nodes=tuple(_nodes(others)) if interests.nodes else (),
         named_route=_named_route(world, interests, workspace),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, interests.pool))) if interests.pool else None,
@@ -164,14 +205,6 @@ def _answered(query_results: QueryResults, query: Query, others: Sequence[Mappin
             return replace(query_results, config=ConfigContent(ref.name, version, text if isinstance(text, str) else None))
         case ReadScale(_, uid):
             return replace(query_results, scale=ScaleSelector(uid))
-
-
-def _record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    given = raw.get("metadata") or {}
-    if not isinstance(given, Mapping):
-        raise SpecError("metadata", "must be an object")
-    metadata = {"namespace": str(given.get("namespace") or "default"), "name": str(given.get("name") or ""), "uid": _UID}
-    return parse_workspace_record({**raw, "metadata": metadata}, KIND)
 
 
 def _assumptions(decisions: Decisions) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
 
 def invalid_spec(error: SpecError) -> Problem:
     """Return the problem of a Workspace whose spec is rejected: only an edit of it helps."""
-    return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True)
+    return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
 
 
 def _parse(workspace: WorkspaceRecord) -> Workspace:

@@ -23,6 +23,7 @@ from workspace_ctrl.catalog.preload import preload
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.process.admission import Admission, kopf_insights
 from workspace_ctrl.process.health import PortError, serve_health
 from workspace_ctrl.process.leader_election import LeaderElectedRunner
 from workspace_ctrl.settings.process import Settings
@@ -43,8 +44,9 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 class _Unanswered:
     """Client middleware under which no request of kopf's leaves the process, nor is answered.
 
-    At its start kopf asks which kinds the API server has, for which nobody here has a handler. It leaves those requests behind when it is
-    stopped meanwhile: it waits five seconds for them, closes their session under them, and ends with the error that this makes.
+    At its start kopf asks which kinds the API server has; what it needs of that, for admission, it is given (`kopf_insights`). It leaves
+    those requests behind when it is stopped meanwhile: it waits five seconds for them, closes their session under them, and ends with the
+    error that this makes.
     """
 
     def __init__(self) -> None:
@@ -87,9 +89,14 @@ class KopfProcess:
         handing_over = asyncio.create_task(self._hand_over(), name="stop")
         ours = asyncio.all_tasks()
         try:
+            registry, settings = self._registry(), _kopf_settings()
+            if self._settings.admission is not None:
+                client = Client(self._connection, FIELD_MANAGER, self._metrics.requested)
+                Admission(self._settings.admission, self._settings.plan, client).register(registry, settings)
             tasks = await kopf.spawn_tasks(
-                registry=self._registry(),
-                settings=_kopf_settings(),
+                registry=registry,
+                settings=settings,
+                insights=kopf_insights(),
                 clusterwide=True,
                 standalone=True,
                 identity=_IDENTITY,

@@ -18,7 +18,8 @@ from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 MAX_SPEC_BYTES: Final = 256 << 10
 """Of the fields of a Workspace, as JSON: sound ones have some kilobytes, and each is kept in memory."""
 _LONGEST_STATUS: Final = 64 << 10
-_SPEC_FIELDS = ("resource", "inference", "tuning", "gateway")
+SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
+"""The top-level fields that make up the spec of a Workspace."""
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
 
@@ -62,7 +63,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     metadata: Json = raw.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     meta = parse_meta(raw, kind)
-    fields = {name: raw[name] for name in _SPEC_FIELDS if name in raw}
+    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
     spec, unreadable = _packed(fields)
     return WorkspaceRecord(
         meta=replace(meta, unreadable=unreadable) if unreadable else meta,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from workspace_ctrl.planning.settings import PlanSettings
@@ -46,6 +47,15 @@ class ProbeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """The validating admission webhook."""
+
+    port: int
+    certificates: Path
+    """Folder with `tls.crt` and `tls.key`, such as a mounted Secret."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the controller."""
 
@@ -66,6 +76,8 @@ class Settings:
     helm: str = ""
     """Path of the helm program by which charts are looked at before their first use; empty where they are not."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    admission: AdmissionSettings | None = None
+    """None if the webhook is disabled."""
     events: bool = True
     """Whether transitions are told by events on the Workspace."""
     refusal_interval: float = 30.0

@@ -6,6 +6,9 @@
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed cannot be combined with scope.namespaces or scope.shardSelector, because all Workspaces share the router of a Gateway:\nremove these, or set the mode to off and install the router yourself.\n" }}
 {{- end }}
+{{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
+{{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
+{{- end }}
 {{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
 {{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
 {{- $left := list }}

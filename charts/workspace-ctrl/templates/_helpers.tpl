@@ -67,3 +67,27 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- toYaml $settings }}
 {{- end }}
+
+{{- /* The Secret with the certificate of admission. */ -}}
+{{- define "workspace-ctrl.admissionSecret" -}}
+{{- .Values.admission.secret | default (printf "%s-admission" (include "workspace-ctrl.fullname" .)) }}
+{{- end }}
+
+{{- /* A label selector as --shard-selector takes it, such as "shard in (a,b),!paused", as the API's matchExpressions. */ -}}
+{{- define "workspace-ctrl.selectorTerms" -}}
+{{- range regexFindAll "[^,(]+(\\([^)]*\\))?" . -1 }}
+{{- $term := trim . }}
+{{- $words := regexSplit "[\\s,()]+" $term -1 | compact }}
+{{- if contains "(" $term }}
+- {key: {{ first $words | quote }}, operator: {{ eq (index $words 1) "in" | ternary "In" "NotIn" }}, values: {{ rest $words | rest | toJson }}}
+{{- else if contains "!=" $term }}
+- {key: {{ splitList "!=" $term | first | trim | quote }}, operator: NotIn, values: [{{ splitList "!=" $term | last | trim | quote }}]}
+{{- else if contains "=" $term }}
+- {key: {{ splitList "=" $term | first | trim | quote }}, operator: In, values: [{{ splitList "=" $term | last | trim | quote }}]}
+{{- else if hasPrefix "!" $term }}
+- {key: {{ trimPrefix "!" $term | trim | quote }}, operator: DoesNotExist}
+{{- else }}
+- {key: {{ quote $term }}, operator: Exists}
+{{- end }}
+{{- end }}
+{{- end }}

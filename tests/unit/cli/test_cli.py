@@ -30,6 +30,9 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed():
         pytest.param(("run", "--gateway", "only-a-name"), 2, "--gateway must be NAMESPACE/NAME", id="gateway"),
         pytest.param(("run", "--leader-elect"), 2, "needs --leader-election-namespace", id="election where"),
         pytest.param(
+            ("run", "--admission-port", "9443"), 2, "needs --admission-certificates", id="admission without a certificate"
+        ),
+        pytest.param(
             ("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is not a valid label selector; use for example", id="selector"
         ),
         pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),

@@ -1,5 +1,7 @@
 """`workspace-ctrl plan`: every object with what matters of it, what was assumed, and why a Workspace is refused."""
 
+import re
+
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -100,11 +102,26 @@ def test_the_tree_shows_the_digest_of_a_pinned_chart():
     assert f"/inferencepool@{digest}" in plan(text).stdout
 
 
-def test_a_refused_value_is_shown_where_the_release_would_be():
+def test_a_value_that_is_not_for_a_workspace_to_set_refuses_it():
     text = document("one", PHI).replace("---", "gateway: {endpointPicker: {values: {x: 1}}}")
     result = plan(text)
-    assert "ValuesNotAllowed: gateway.endpointPicker.values.x cannot be set by a Workspace" in result.stdout
-    assert "HelmRelease" not in result.stdout
+    assert result.exit_code == 2
+    assert "Workspace one is rejected: gateway.endpointPicker.values.x cannot be set by a Workspace" in result.stderr
+    assert result.stdout == ""
+
+
+def test_warnings_are_said_apart_from_the_objects():
+    text = document("one", PHI).replace("labelSelector", "instanceTypo: x, labelSelector")
+    warning = "warning for Workspace one: unknown field resource.instanceTypo; did you mean instanceType?"
+    assert warning in plan(text).stderr
+    assert f"# {warning}" in plan(text, "-o", "yaml").stdout
+
+
+def test_a_workspace_whose_annotations_refuse_it_is_refused():
+    text = document("one", PHI).replace("{name: one}", "{name: one, annotations: {kaito.sh/runtime: transformers}}")
+    result = plan(text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is rejected: metadata.annotations[kaito.sh/runtime] is transformers" in result.stderr
 
 
 def test_yaml_says_what_is_assumed_in_comments():
@@ -172,7 +189,7 @@ def test_strange_objects_beside_it_end_in_a_sentence(other):
     result = plan(document("one", PHI + ", config: my") + other)
     assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
-    assert "Workspace one is rejected: " in result.output
+    assert re.search("Workspace one (is rejected|cannot be planned yet): ", result.output)
 
 
 def test_strange_pod_templates_are_shown_as_they_are():

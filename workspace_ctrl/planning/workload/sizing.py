@@ -11,7 +11,7 @@ from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
-from workspace_ctrl.catalog.instance_types import InstanceType, instance_types
+from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD, InstanceType, instance_types
 from workspace_ctrl.catalog.presets import PresetModel
 
 GPU_MEMORY_UTILIZATION: Final = 0.84
@@ -28,7 +28,6 @@ _LONGEST_CONTEXT = 10**9
 _MOST_NODES = 64
 """Limit if the number of layers, which is the real limit, is not known."""
 _BFLOAT16_CAPABILITY = 8.0
-_NODES = "resource.instanceType"
 _LENGTH = "inference.config"
 
 
@@ -189,7 +188,7 @@ def _too_old(model: PresetModel, node: NodeGpus) -> bool:
 def _check_compute_capability(model: PresetModel, node: NodeGpus, wanted: Wanted) -> None:
     if _too_old(model, node):
         problem = f"{node.name} has {node.gpu} with compute capability {node.compute_capability}, but {model.name} needs"
-        raise SpecError(_NODES, f"{problem} {model.min_compute_capability} or higher", _remedy(model, node, wanted))
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {model.min_compute_capability} or higher", _remedy(model, node, wanted))
 
 
 def _dtype(model: PresetModel, node: NodeGpus) -> tuple[str, ...]:
@@ -209,7 +208,7 @@ def _too_small(model: PresetModel, node: NodeGpus, wanted: Wanted) -> SpecError:
         f"{placement.weights:.1f} and the runtime {_RUNTIME_GIB}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
         f"but {tokens} tokens need {need:.1f}"
     )
-    return SpecError(_NODES, problem, _remedy(model, node, wanted))
+    return SpecError(INSTANCE_TYPE_FIELD, problem, _remedy(model, node, wanted))
 
 
 def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:

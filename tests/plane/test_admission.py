@@ -1,0 +1,216 @@
+"""`kubectl apply` of a Workspace against a real API server: the controller's refusals and warnings, and that nothing hangs on them."""
+
+import base64
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from e2e import workspaces
+from e2e.cluster.chart import chart
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+from tests.certificates import make_certificate
+from tests.chart.helm import find, helm, render
+
+UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
+INVALID = {"inference": {"preset": {"name": "phi4"}}}
+DENIED = 'admission webhook "workspaces.kaito.sh" denied the request: '
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a certificate for this machine."""
+    make_certificate(tmp_path / "certificates")
+    return tmp_path / "certificates"
+
+
+@pytest.fixture
+def configured(installed, plane_namespace, folder):
+    """The chart's configuration, for the test's namespace and a port of this machine; yields that port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    document = find(render({"scope": {"namespaces": [plane_namespace]}}), "ValidatingWebhookConfiguration")
+    document["metadata"]["name"] = plane_namespace
+    authority = base64.b64encode((folder / "tls.crt").read_bytes()).decode()
+    document["webhooks"][0]["clientConfig"] = {"url": f"https://127.0.0.1:{port}/workspaces", "caBundle": authority}
+    installed.kubectl("apply", "-f", "-", input=json.dumps(document))
+    yield port
+    installed.kubectl("delete", "validatingwebhookconfiguration", plane_namespace)
+
+
+@pytest.fixture
+def kubectl(installed, plane_namespace):
+    """Returns a function that runs kubectl as the user with an object as input, whatever becomes of it: exit code and words."""
+
+    def run(*arguments, document=None):
+        command = [*installed.kubectl_command("user"), "-n", plane_namespace, *arguments]
+        result = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False)
+        return result.returncode, result.stderr
+
+    return run
+
+
+@pytest.fixture
+def checked(installed, plane_namespace, configured, folder, kubectl):
+    """A controller that is asked; the API server has noticed the configuration."""
+    options = ("--admission-port", str(configured), "--admission-certificates", str(folder))
+    with ControllerProcess(installed, *options, "--namespace", plane_namespace) as controller:
+        document = workspaces.workspace("any", **INVALID)
+        until(lambda: kubectl("create", "--dry-run=server", "-f", "-", document=document)[0] != 0, "the webhook refuses")
+        yield controller
+
+
+def test_an_apply_is_refused_in_the_words_of_the_condition(installed, plane_namespace, checked, kubectl):
+    document = workspaces.workspace("wrong", **INVALID)
+    for verb in (("create",), ("apply",), ("apply", "--server-side")):
+        code, words = kubectl(*verb, "-f", "-", document=document)
+        assert (code, words.strip().endswith(f"{DENIED}{UNKNOWN}")) == (1, True), words
+    assert workspaces.items(installed, plane_namespace, "workspaces") == []
+    assert not any("Traceback" in line or "ERROR" in line for line in checked.log)
+
+
+def test_doubts_are_printed_as_warnings_with_every_version_of_the_api(checked, kubectl):
+    fields = {
+        "resource": {"labelSelector": {}, "count": 3},
+        "metadata": {"name": "doubtful", "annotations": {"kaito.sh/enablelb": "true", "kaito.sh/runtim": "vllm"}},
+    }
+    for version in ("v1beta1", "v1alpha1"):
+        document = workspaces.workspace(**fields) | {"apiVersion": f"kaito.sh/{version}"}
+        code, words = kubectl("apply", "--dry-run=server", "-f", "-", document=document)
+        assert (code, words.splitlines()) == (
+            0,
+            [
+                "Warning: unknown annotation kaito.sh/runtim; did you mean kaito.sh/runtime?",
+                'Warning: annotation kaito.sh/enablelb: "true" has no effect; set "True" for a Service of type LoadBalancer',
+                "Warning: sized for Standard_NC24ads_A100_v4, unless matching nodes have labels of other GPUs; set resource.instanceType",
+                "Warning: resource.count: 3 has no effect; the model is sized for 1",
+            ],
+        )
+
+
+def test_what_the_cluster_lacks_or_has_already_is_a_warning(installed, plane_namespace, checked, kubectl):
+    installed.kubectl("create", "deployment", "taken", "--image=any", "-n", plane_namespace)
+    document = workspaces.workspace("taken", inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "later"})
+
+    def warnings():
+        """The warnings of one apply; none if a busy machine did not look up the objects in time."""
+        code, words = kubectl("create", "--dry-run=server", "-f", "-", document=document)
+        assert code == 0
+        return words
+
+    until(
+        lambda: f"Warning: ConfigMap {plane_namespace}/later (inference.config) not found" in warnings(), "the ConfigMap is missing"
+    )
+    installed.kubectl("create", "configmap", "later", "-n", plane_namespace)
+    until(lambda: f"Warning: Deployment {plane_namespace}/taken " in (words := warnings()) and words.count("Warning: ") == 1, "one")
+    adopt = f"kubectl annotate workspace taken -n {plane_namespace} workspace-ctrl/adopt=Deployment"
+    until(lambda: adopt in warnings(), "how the Deployment is adopted")
+
+
+def test_one_that_is_there_and_invalid_can_be_edited_freed_and_deleted(installed, plane_namespace, configured, folder, kubectl):
+    document = workspaces.workspace("old", **INVALID)
+    document["metadata"]["finalizers"] = ["example.com/mine"]
+    assert kubectl("create", "-f", "-", document=document) == (0, "")  # nobody serves: as before the webhook was there
+    options = ("--admission-port", str(configured), "--admission-certificates", str(folder), "--namespace", plane_namespace)
+    with ControllerProcess(installed, *options):
+        found = workspaces.wait_reason(installed, plane_namespace, "old", "WorkspaceSucceeded", "InvalidSpec")
+        assert found["message"] == UNKNOWN
+        until(lambda: kubectl("create", "--dry-run=server", "-f", "-", document=document)[1].find(DENIED) > 0, "it is asked")
+        assert kubectl("label", "workspace", "old", "a=b") == (0, "")
+        patch = json.dumps({"gateway": {"hostnames": ["a.example"]}})
+        assert kubectl("patch", "workspace", "old", "--type=merge", "-p", patch) == (0, f"Warning: {UNKNOWN}\n")
+        assert kubectl("delete", "workspace", "old", "--wait=false") == (0, "")
+        patch = json.dumps({"metadata": {"finalizers": None}})
+        assert kubectl("patch", "workspace", "old", "--type=merge", "-p", patch) == (0, "")
+        workspaces.wait_gone(installed, plane_namespace, "workspace", "old")
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        pytest.param(
+            "[" * 80 + "]" * 80, "the Workspace cannot be read: inference.template.spec is nested deeper than 64 levels", id="deep"
+        ),
+        pytest.param(
+            "[" * 5000 + "]" * 5000,
+            "the Workspace cannot be read: it is larger than 256 KiB or nested deeper than 64 levels",
+            id="deeper than parsers go",
+        ),
+        pytest.param(json.dumps("x" * 300 * 1024), "the Workspace cannot be read: it is larger than 256 KiB", id="large"),
+    ],
+)
+def test_what_would_harm_the_controller_is_not_stored(installed, plane_namespace, checked, inner, words):
+    text = json.dumps(workspaces.workspace("huge", inference={"template": {"spec": "INNER"}}))
+    command = [
+        *installed.kubectl_command("user"),
+        "create",
+        "--raw",
+        f"/apis/kaito.sh/v1beta1/namespaces/{plane_namespace}/workspaces",
+    ]
+    result = subprocess.run(
+        [*command, "-f", "-"], input=text.replace('"INNER"', inner), capture_output=True, text=True, check=False
+    )
+    assert words in result.stderr
+    assert workspaces.items(installed, plane_namespace, "workspaces") == []
+
+
+def test_nobody_waits_for_a_controller_that_is_away(configured, kubectl):
+    began = time.monotonic()
+    assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
+    assert time.monotonic() - began < 10
+
+
+def test_nobody_waits_long_for_a_controller_that_hangs(configured, kubectl):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", configured))
+        silent.listen()
+        began = time.monotonic()
+        assert kubectl("apply", "-f", "-", document=workspaces.workspace("one", **INVALID)) == (0, "")
+        assert time.monotonic() - began < 10  # two of them by the timeout
+
+
+def rendered(installed, namespace):
+    """The certificate's Secret and the trusted authorities, as an upgrade of a release in `namespace` would make them."""
+    command = [
+        "template",
+        "workspace-ctrl",
+        str(chart()),
+        "--dry-run=server",
+        f"--kubeconfig={installed.kubeconfig}",
+        "-n",
+        namespace,
+    ]
+    result = helm(*command, values={"crds": {"install": False}})
+    assert not result.returncode, result.stderr
+    manifests = [document for document in yaml.safe_load_all(result.stdout) if document]
+    client = find(manifests, "ValidatingWebhookConfiguration")["webhooks"][0]["clientConfig"]
+    return find(manifests, "Secret", "-admission"), base64.b64decode(client["caBundle"]).decode()
+
+
+def store(installed, namespace, secret):
+    """Store the Secret as Helm does."""
+    ours = {"meta.helm.sh/release-name": "workspace-ctrl", "meta.helm.sh/release-namespace": namespace}
+    metadata = {**secret["metadata"], "annotations": {**secret["metadata"]["annotations"], **ours}}
+    workspaces.apply(installed, namespace, {**secret, "metadata": metadata})
+
+
+def test_upgrades_keep_the_certificate_until_it_is_due_and_then_trust_both(installed, plane_namespace):
+    first, trusted = rendered(installed, plane_namespace)
+    authority = base64.b64decode(first["data"]["ca.crt"]).decode()
+    assert trusted == authority
+    assert 4.9 < (int(first["metadata"]["annotations"]["workspace-ctrl/renew-after"]) - time.time()) / (365 * 86400) < 5.1
+    store(installed, plane_namespace, first)
+    assert rendered(installed, plane_namespace) == (first, trusted)
+
+    first["metadata"]["annotations"]["workspace-ctrl/renew-after"] = str(int(time.time()) - 1)
+    store(installed, plane_namespace, first)
+    second, trusted = rendered(installed, plane_namespace)
+    assert second["data"]["tls.crt"] != first["data"]["tls.crt"]
+    assert trusted == base64.b64decode(second["data"]["ca.crt"]).decode() + authority
+    store(installed, plane_namespace, second)
+    assert rendered(installed, plane_namespace) == (second, base64.b64decode(second["data"]["ca.crt"]).decode())

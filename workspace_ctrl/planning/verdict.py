@@ -1,0 +1,194 @@
+"""The verdict on a Workspace before it is stored: rejections, with the messages of the later conditions, and warnings.
+
+`workspace-ctrl plan` and the admission webhook share this verdict. Neither sees the whole cluster, so the state of the cluster is never a
+reason for a rejection.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_TYPE_FIELD
+from workspace_ctrl.model.decisions import Decisions, LinkName, Problem
+from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
+from workspace_ctrl.planning.no_effect import (
+    PREFIXES,
+    annotations_without_effect,
+    fields_without_effect,
+    unknown_annotations,
+    unknown_fields,
+)
+from workspace_ctrl.planning.preview import Preview, foresee, workspace_record
+from workspace_ctrl.planning.resolve import resolve
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord
+
+_NOT_IN_FILES: Final = "without a cluster, it has to be in the input files"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the cluster besides the Workspace."""
+
+    objects: Sequence[Mapping[str, Any]] = ()
+    """ConfigMaps, nodes and workloads, as JSON."""
+    is_all: bool = False
+    """Whether there are no other ConfigMaps and workloads than those in `objects`."""
+    missing: frozenset[ObjectRef] = frozenset()
+    """Objects that do not exist."""
+    taken: Sequence[Mapping[str, Any]] = ()
+    """Existing objects, at least their metadata, with names of objects that would be created for the Workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a Workspace is accepted, as messages for its author."""
+
+    refusals: tuple[str, ...] = ()
+    """Why it is rejected; empty if it is accepted."""
+    warnings: tuple[str, ...] = ()
+    preview: Preview | None = None
+    """The objects that would be created; None if it is rejected, or if an object that it needs does not exist yet."""
+
+
+def judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
+    """Return the verdict on the Workspace `raw`, any JSON object; raises no error."""
+    try:
+        workspace = workspace_record(raw)
+    except SpecError as error:
+        return Verdict((str(error),))
+    resolved = resolve(workspace, settings)
+    objects = (*known.objects, *_assumed(workspace, resolved.dependencies, known))
+    found = foresee(workspace, objects, settings, reference_problem=_NOT_IN_FILES if known.is_all else "")
+    problems = found.decisions.problems
+    refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
+    doubts = [problem.message for problem in problems if problem.message not in refusals]
+    warnings = (*doubts, *_warnings(workspace, _annotations(raw), resolved.spec, found.decisions, known, settings))
+    is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
+    return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
+
+
+def judge_change(raw: Mapping[str, Any], before: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
+    """Return the verdict on an update of a Workspace from `before` to `raw`.
+
+    An update that does not change the spec is accepted, whatever the spec is: labels, finalizers and status of an invalid Workspace can be
+    edited. A problem that existed before does not prevent other changes; it is a warning.
+    """
+    if _is_same(asked(raw), asked(before)):
+        return Verdict()
+    verdict = judge(raw, known, settings)
+    if not verdict.refusals:
+        return verdict
+    old = set(judge(before, known, settings).refusals)
+    kept = tuple(text for text in verdict.refusals if text in old)
+    return Verdict(tuple(text for text in verdict.refusals if text not in old), (*kept, *verdict.warnings))
+
+
+def asked(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a Workspace on which a verdict depends: its spec, and its annotations for this controller."""
+    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
+    return fields | {"annotations": {key: value for key, value in _annotations(raw).items() if key.startswith(PREFIXES)}}
+
+
+def needed(workspace: WorkspaceRecord, dependencies: Dependencies) -> Iterator[ObjectRef]:
+    """Yield the external objects without which the pods of `workspace` cannot be created or found."""
+    namespace, reference = workspace.meta.ref.namespace, dependencies.reference
+    if dependencies.config:
+        yield ObjectRef("ConfigMap", namespace, dependencies.config)
+    if reference is not None:
+        yield ObjectRef(str(reference.kind), namespace, str(reference.name))
+
+
+def _is_refused(problem: Problem, spec: Workspace | None, dependencies: Dependencies, known: Known) -> bool:
+    """Whether a problem is that of the spec, in any cluster."""
+    if not problem.terminal:
+        return False
+    if problem.reason == "ChartVersionUnknown":
+        return spec is not None and spec.gateway is not None and spec.gateway.chart is not None  # else it is the installation's
+    return not (problem.field == INSTANCE_TYPE_FIELD and spec is not None and _may_fit(dependencies, known))
+
+
+def _may_fit(dependencies: Dependencies, known: Known) -> bool:
+    """Whether unknown nodes or an unknown ConfigMap could make a model fit that otherwise does not."""
+    return dependencies.nodes or (bool(dependencies.config) and not known.is_all)
+
+
+def _warnings(  # noqa: PLR0917 - all inputs of the verdict
+    workspace: WorkspaceRecord,
+    annotations: Mapping[str, str],
+    spec: Workspace | None,
+    decisions: Decisions,
+    known: Known,
+    settings: PlanSettings,
+) -> Iterator[str]:
+    yield from unknown_fields(workspace.fields())
+    yield from unknown_annotations(annotations)
+    yield from _taken(workspace, annotations, known)
+    if spec is None or spec.inference is None:
+        return
+    yield from annotations_without_effect(annotations, spec.inference)
+    yield from fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
+    yield from _sizing(spec, decisions)
+
+
+def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:
+    """Yield the assumptions of the size of a preset."""
+    if spec.inference is None or spec.inference.preset is None or spec.resource is None or not decisions.sizing:
+        return
+    if spec.resource.instance_type is None and DEFAULT_INSTANCE_TYPE in decisions.sizing:
+        yield f"sized for {DEFAULT_INSTANCE_TYPE}, unless matching nodes have labels of other GPUs; set {INSTANCE_TYPE_FIELD}"
+    count = spec.resource.count
+    if "count" in spec.resource.model_fields_set and count not in {1, decisions.node_count}:
+        yield f"resource.count: {count} has no effect; the model is sized for {decisions.node_count}"
+
+
+def _taken(workspace: WorkspaceRecord, annotations: Mapping[str, str], known: Known) -> Iterator[str]:
+    """Yield the messages of existing objects with names that the Workspace uses."""
+    owner = workspace.meta
+    for live in known.taken:
+        ref = ObjectRef(str(live["kind"]), owner.ref.namespace, str(live["metadata"]["name"]))
+        text = refusal(live, owner, ref)
+        if text or not is_adopted(annotations, ref.kind):
+            yield text or offer(live, owner, ref)
+
+
+def _assumed(workspace: WorkspaceRecord, dependencies: Dependencies, known: Known) -> Iterator[Mapping[str, Any]]:
+    """Yield placeholders for the needed objects of which nothing is known."""
+    pods = {"spec": {"containers": [{"name": "any", "ports": [{"containerPort": 80}]}]}}
+    body = {"selector": {"matchLabels": {"any": "any"}}, "template": pods}
+    for ref in () if known.is_all else needed(workspace, dependencies):
+        if ref not in known.missing:
+            content = {"data": {CONFIG_KEY: ""}} if ref.kind == "ConfigMap" else {"spec": body}
+            yield {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}, **content}
+
+
+def _annotations(raw: Mapping[str, Any]) -> Mapping[str, str]:
+    given = _mapping(_mapping(raw.get("metadata")).get("annotations"))
+    return {str(key): str(value) for key, value in given.items()}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal; does not recurse, so it is safe for values of any depth."""
+    pairs = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if isinstance(left, dict) and isinstance(right, dict):
+            if left.keys() != right.keys():
+                return False
+            pairs += [(value, right[key]) for key, value in left.items()]
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+        elif left != right:
+            return False
+    return True
