@@ -63,17 +63,17 @@ def _uid(kind: int, number: int) -> str:
 class Template:
     """The recorded objects of one watched kind, from which those of any Workspace are made."""
 
-    def __init__(self, watched: WatchedKind, recorded: Lists) -> None:
-        document = recorded[watched.store]
+    def __init__(self, watched: WatchedKind[Any], recorded: Lists) -> None:
+        document = recorded[watched.name]
         self.head: Mapping[str, Any] = {field: value for field, value in document.items() if field != "items"}
         """The list without its items."""
-        self.is_per_workspace = watched.workspace_of is not None
+        self.is_per_workspace = watched.owner is not None
         """Whether there is a set of these objects for each Workspace."""
         self._texts = [json.dumps(item, separators=(",", ":")) for item in document["items"]]
         self._items = document["items"]
         self._kind = watched.resource.kind
-        self._number = [entry.store for entry in WATCHED].index(watched.store) + 1
-        self._owner_uid: str = recorded[WATCHED[0].store]["items"][0]["metadata"]["uid"]
+        self._number = [entry.name for entry in WATCHED].index(watched.name) + 1
+        self._owner_uid: str = recorded[WATCHED[0].name]["items"][0]["metadata"]["uid"]
 
     def texts(self, of: Identity, number: int) -> list[str]:
         """Return the objects of the Workspace `number` as JSON."""
@@ -121,10 +121,10 @@ def bring_about(cluster: Cluster) -> None:
 
 def record(cluster: Cluster) -> Lists:
     """Return what the API server answers to the controller's lists."""
-    return {watched.store: answer_of(cluster, watched) for watched in WATCHED}
+    return {watched.name: answer_of(cluster, watched) for watched in WATCHED}
 
 
-def answer_of(cluster: Cluster, watched: WatchedKind) -> dict[str, Any]:
+def answer_of(cluster: Cluster, watched: WatchedKind[Any]) -> dict[str, Any]:
     """Return what the API server answers to one list; of kinds that are watched without content, the metadata."""
     document: dict[str, Any] = json.loads(cluster.kubectl("get", "--raw", path_of(watched)))
     if watched.metadata_only:
@@ -132,7 +132,7 @@ def answer_of(cluster: Cluster, watched: WatchedKind) -> dict[str, Any]:
     return document
 
 
-def path_of(watched: WatchedKind) -> str:
+def path_of(watched: WatchedKind[Any]) -> str:
     """Return the path of the list that the controller asks for."""
     selector = f"&labelSelector={watched.selector}" if watched.selector else ""
     return f"{watched.resource.path()}?limit=500{selector}"

@@ -16,7 +16,7 @@ from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 MOST_MEMORY = 100 * 2**20
 GRANTED = {"services", "configmaps", "deployments", "pods"}
 """Kinds of the gateway side that model servers need as well."""
-GATEWAY_KINDS = {watched.resource.plural for watched in WATCHED if watched.store in GATEWAY_SIDE} - GRANTED
+GATEWAY_KINDS = {watched.resource.plural for watched in WATCHED if watched.name in GATEWAY_SIDE} - GRANTED
 FLUX_LEASES = ("helm-controller-leader-election", "source-controller-leader-election")
 EVERYTHING = {
     **GATE,

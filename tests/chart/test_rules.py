@@ -6,7 +6,7 @@ from tests.chart.helm import GATE, NAMESPACE, find, render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, INFERENCE_OBJECTIVE, WATCHED
 from workspace_ctrl.settings.scope import Scope
 
-GATEWAY_GROUPS = {watched.resource.group for watched in WATCHED if watched.store in GATEWAY_SIDE} - {"", "apps"}
+GATEWAY_GROUPS = {watched.resource.group for watched in WATCHED if watched.name in GATEWAY_SIDE} - {"", "apps"}
 _RIGHTS = {"serviceaccounts", "roles", "rolebindings", "namespaces"}
 
 

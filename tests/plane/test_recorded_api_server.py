@@ -49,11 +49,11 @@ async def first_event(session, path, **parameters):
         return json.loads(await response.content.readline())
 
 
-@pytest.mark.parametrize("watched", WATCHED, ids=lambda watched: watched.store)
+@pytest.mark.parametrize("watched", WATCHED, ids=lambda watched: watched.name)
 async def test_lists_have_the_shape_of_the_real_ones(real, watched):
     path = urlsplit(recording.path_of(watched))
     expected = recording.answer_of(real, watched)
-    recorded = {item["metadata"]["name"] for item in recording.load()[watched.store]["items"]}
+    recorded = {item["metadata"]["name"] for item in recording.load()[watched.name]["items"]}
     expected["items"] = [item for item in expected["items"] if belongs(item, recorded)]
     async with served(ApiServer(COUNT)) as address:
         status, text = await ask(address, f"{path.path}?{path.query}")
@@ -64,7 +64,7 @@ async def test_lists_have_the_shape_of_the_real_ones(real, watched):
     }
     # Every shape that the real one has; of kinds that are not made for a Workspace the recording may have more.
     assert set(shape(expected["items"])) <= set(shape(answer["items"]))
-    per_workspace = watched.workspace_of is not None
+    per_workspace = watched.owner is not None
     if per_workspace:
         assert len(answer["items"]) == len(expected["items"]) * COUNT
 

@@ -8,7 +8,7 @@ import yaml
 
 from e2e import workspaces
 from e2e.controller import ACTOR, ControllerProcess
-from tests.plane.test_two_replicas import LeaderElectedRunner
+from tests.plane.test_two_replicas import Replica
 
 ACCOUNT = "restricted"
 READ_CLASSES = [
@@ -73,7 +73,7 @@ def test_a_lease_that_may_not_be_written_is_said_with_the_rights_that_are_missin
     installed.kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, cluster_wide)))
     election = ("--leader-elect", "--leader-election-namespace", plane_namespace)
     words = f"grant get, list, watch, create and update on leases in namespace {plane_namespace}"
-    replica = LeaderElectedRunner(installed, *election, kubeconfig=account)
+    replica = Replica(installed, *election, kubeconfig=account)
     try:
         replica.begin()
         replica.wait_for(words)

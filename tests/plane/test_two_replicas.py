@@ -22,7 +22,7 @@ SECOND = "user"
 """The user of the API server as whom the second replica runs; the audit log tells its calls from kubectl's by their user agent."""
 
 
-class LeaderElectedRunner(ControllerProcess):
+class Replica(ControllerProcess):
     """A controller process under the name of `actor`."""
 
     def __init__(self, cluster, *arguments, actor="controller", kubeconfig=None):
@@ -130,8 +130,8 @@ def writes_of(events):
 
 def test_one_reconciles_and_the_other_makes_no_call_but_its_watch(installed, plane_namespace, election, lease, make, ready):
     ports = free_port(), free_port()
-    first = LeaderElectedRunner(installed, *election, "--health-port", str(ports[0]))
-    second = LeaderElectedRunner(installed, *election, "--health-port", str(ports[1]), actor=SECOND)
+    first = Replica(installed, *election, "--health-port", str(ports[0]))
+    second = Replica(installed, *election, "--health-port", str(ports[1]), actor=SECOND)
     with first, second:
         second.wait_for("standby")
         title = f"Lease {plane_namespace}/workspace-ctrl"
@@ -150,7 +150,7 @@ def test_one_reconciles_and_the_other_makes_no_call_but_its_watch(installed, pla
 
 
 def test_a_leader_with_nothing_to_do_only_renews(installed, plane_namespace, election, lease):
-    with LeaderElectedRunner(installed, *election, "--namespace", plane_namespace) as leader:  # others may still be going away
+    with Replica(installed, *election, "--namespace", plane_namespace) as leader:  # others may still be going away
         renewed = lease()["renewTime"]
         until(lambda: lease()["renewTime"] != renewed, "a renewal")
         before = len(leader.audited())
@@ -160,7 +160,7 @@ def test_a_leader_with_nothing_to_do_only_renews(installed, plane_namespace, ele
 
 
 def test_a_killed_leader_is_replaced_and_what_came_meanwhile_is_picked_up(installed, election, lease, make, ready, capsys):
-    with LeaderElectedRunner(installed, *election) as first, LeaderElectedRunner(installed, *election, actor=SECOND) as second:
+    with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
         second.wait_for("standby")
         before = lease()
         began = time.monotonic()
@@ -177,7 +177,7 @@ def test_a_killed_leader_is_replaced_and_what_came_meanwhile_is_picked_up(instal
 
 
 def test_a_leader_that_stops_hands_over_by_its_lease(installed, election, lease, make, ready, capsys):
-    with LeaderElectedRunner(installed, *election) as first, LeaderElectedRunner(installed, *election, actor=SECOND) as second:
+    with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
         second.wait_for("standby")
         before = lease()
         began = time.monotonic()
@@ -196,7 +196,7 @@ def test_a_leader_that_stops_hands_over_by_its_lease(installed, election, lease,
 
 
 def test_a_leader_that_slept_too_long_writes_nothing_and_stands_by(installed, election, lease, make, ready):
-    with LeaderElectedRunner(installed, *election) as first, LeaderElectedRunner(installed, *election, actor=SECOND) as second:
+    with Replica(installed, *election) as first, Replica(installed, *election, actor=SECOND) as second:
         second.wait_for("standby")
         make("phi")
         ready("phi")
@@ -216,8 +216,8 @@ def test_a_leader_that_slept_too_long_writes_nothing_and_stands_by(installed, el
 
 def test_shards_reconcile_theirs_and_nothing_else(installed, plane_namespace, election, make, ready):
     with (
-        LeaderElectedRunner(installed, *election, "--shard-selector", "shard=a") as first,
-        LeaderElectedRunner(installed, *election, "--shard-selector", "shard in (b)", actor=SECOND) as second,
+        Replica(installed, *election, "--shard-selector", "shard=a") as first,
+        Replica(installed, *election, "--shard-selector", "shard in (b)", actor=SECOND) as second,
     ):
         make("alpha", shard="a")
         make("beta", shard="b")
@@ -240,7 +240,7 @@ def test_shards_reconcile_theirs_and_nothing_else(installed, plane_namespace, el
 def test_only_the_chosen_namespaces_are_watched(installed, plane_namespace, make, ready):
     installed.kubectl("create", "namespace", f"{plane_namespace}-other")
     try:
-        with LeaderElectedRunner(installed, "--namespace", plane_namespace, "--namespace", f"{plane_namespace}-more") as replica:
+        with Replica(installed, "--namespace", plane_namespace, "--namespace", f"{plane_namespace}-more") as replica:
             elsewhere = workspaces.workspace("elsewhere", gateway={"enabled": False})
             workspaces.apply(installed, f"{plane_namespace}-other", elsewhere)
             make("phi")
@@ -255,7 +255,7 @@ def test_only_the_chosen_namespaces_are_watched(installed, plane_namespace, make
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_in_quick_succession_stop_it_without_a_trace(installed, election, number):
-    with LeaderElectedRunner(installed, *election) as replica:
+    with Replica(installed, *election) as replica:
         for _ in range(5):
             replica.signal(number)
         assert_stopped(replica)
@@ -263,7 +263,7 @@ def test_signals_in_quick_succession_stop_it_without_a_trace(installed, election
 
 @pytest.mark.parametrize("options", [(), ("--leader-elect", "--leader-election-namespace", "default")])
 def test_a_signal_while_it_starts_stops_it_without_a_trace(installed, options):
-    replica = LeaderElectedRunner(installed, *options)
+    replica = Replica(installed, *options)
     replica.begin()
     replica.wait_for("starting")
     replica.signal(signal.SIGTERM)
@@ -276,7 +276,7 @@ def test_a_taken_health_port_is_said_in_a_sentence(installed):
         listening.bind(("", 0))
         listening.listen()
         port = listening.getsockname()[1]
-        replica = LeaderElectedRunner(installed, "--health-port", str(port))
+        replica = Replica(installed, "--health-port", str(port))
         replica.begin()
         assert replica.ended() == 1
     assert any(f"--health-port {port}: " in line and "use another port" in line for line in replica.log)

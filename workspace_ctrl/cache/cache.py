@@ -1,140 +1,133 @@
-"""All records that were watched, and the snapshot of one Workspace's."""
+"""All watched records, one typed store per row of the table of watched kinds; knows nothing of passes."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, TypeAlias
 
 from workspace_ctrl.api.names import names
+from workspace_ctrl.cache import watches
 from workspace_ctrl.cache.inventory import InventoryStore, InventoryTable
-from workspace_ctrl.cache.route_conflicts import accepted_claims, claims_of
 from workspace_ctrl.cache.unhealthy_pods import UnhealthyPods
-from workspace_ctrl.cache.watches import (
-    BY_KIND,
-    PICKER_POD,
-    WATCHED,
-    WORKSPACE,
-    WatchedKind,
-    read_written,
-)
+from workspace_ctrl.cache.watches import CHART_OBJECTS, Enqueues, Record, RecordT, WatchedKind, read_written
 from workspace_ctrl.kube.partitioned_store import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
-from workspace_ctrl.model.route_claims import RouteClaim
-from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.flux import HelmRelease, OCIRepository
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.inventory import ChartObjectId, chart_object_id
+from workspace_ctrl.records.workloads import PersistentVolumeClaim, Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+RecordStore: TypeAlias = Store[RecordT] | PartitionedStore[RecordT]
 
 
 class Cache:
     """One store per watched kind, and a table for the objects of charts."""
 
-    def __init__(self, namespaces_of: Callable[[WatchedKind], tuple[str, ...]] = lambda _watched: ()) -> None:
-        self.stores: dict[str, Store[Any] | PartitionedStore[Any]] = {
-            watched.store: _store(watched, namespaces_of(watched)) for watched in WATCHED if not watched.is_chart_object
-        }
-        """Name of the store, mostly the kind → its records."""
-        self._parts = InventoryTable()
-        self._part_stores = {
-            watched.store: {
-                namespace: InventoryStore(self._parts, watched.resource.kind, namespace)
-                for namespace in namespaces_of(watched) or ("",)
-            }
-            for watched in WATCHED
-            if watched.is_chart_object
-        }
+    def __init__(self, namespaces_of: Callable[[WatchedKind[Any]], tuple[str, ...]] = lambda _watched: ()) -> None:
+        """Make empty stores; `namespaces_of` returns the namespaces in which a kind is watched, none for all of them."""
+        self._namespaces_of = namespaces_of
+        self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
+        self.workspaces = self._store(watches.WORKSPACES)
+        self.deployments = self._store(watches.DEPLOYMENTS)
+        self.stateful_sets = self._store(watches.STATEFUL_SETS)
+        self.volume_claims = self._store(watches.VOLUME_CLAIMS)
+        self.services = self._store(watches.SERVICES)
+        self.pods = self._store(watches.PODS)
+        self.oci_repositories = self._store(watches.OCI_REPOSITORIES)
+        self.helm_releases = self._store(watches.HELM_RELEASES)
+        self.http_routes = self._store(watches.HTTP_ROUTES)
+        self.inference_pools = self._store(watches.INFERENCE_POOLS)
+        self.gateways = self._store(watches.GATEWAYS)
+        self.gateway_classes = self._store(watches.GATEWAY_CLASSES)
+        self.config_maps = self._store(watches.CONFIG_MAPS)
+        self.nodes = self._store(watches.NODES)
+        self.namespaces = self._store(watches.NAMESPACES)
+        self.gateway_proxies = self._store(watches.GATEWAY_PROXIES)
+        self.picker_pods = self._store(watches.PICKER_PODS, UnhealthyPods)
+        self.gateway_services = self._store(watches.GATEWAY_SERVICES)
+        self._chart_objects = InventoryTable()
+        self._chart_object_stores = [self._inventory_stores(watched) for watched in CHART_OBJECTS]
 
-    def sinks(self, watched: WatchedKind) -> Mapping[str, Sink[Any]]:
+    def _store(
+        self, watched: WatchedKind[RecordT], make: Callable[[Callable[[RecordT], Key | None]], Store[RecordT]] = Store
+    ) -> RecordStore[RecordT]:
+        """Return an empty store for a row, and keep what its informers fill."""
+        namespaces = self._namespaces_of(watched)
+        if namespaces:
+            partitioned = PartitionedStore(watched.owner_key, namespaces, make)
+            self._sinks[watched.name] = partitioned.parts
+            return partitioned
+        store = make(watched.owner_key)
+        self._sinks[watched.name] = {"": store}
+        return store
+
+    def _inventory_stores(self, watched: WatchedKind[Any]) -> Mapping[str, InventoryStore]:
+        namespaces = self._namespaces_of(watched) or ("",)
+        stores = {namespace: InventoryStore(self._chart_objects, watched.resource.kind, namespace) for namespace in namespaces}
+        self._sinks[watched.name] = stores
+        return stores
+
+    def sinks(self, watched: WatchedKind[Any]) -> Mapping[str, Sink[Any]]:
         """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
-        if watched.is_chart_object:
-            return self._part_stores[watched.store]
-        store = self.stores[watched.store]
-        return store.parts if isinstance(store, PartitionedStore) else {"": store}
+        return self._sinks[watched.name]
 
-    def workspace(self, key: Key) -> WorkspaceRecord | None:
-        """Return the Workspace, or None."""
-        record: WorkspaceRecord | None = self.stores[WORKSPACE.kind].get(key)
-        return record
-
-    def workspace_keys(self) -> tuple[Key, ...]:
-        """Return the keys of all Workspaces."""
-        return self.stores[WORKSPACE.kind].keys()
-
-    def workspace_of(self, watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401
-        """Return the key of the Workspace that a record belongs to; None for one that concerns all, or none."""
-        key = _owner_key(watched, record)
-        if key is None or not watched.owners:
+    def owner_of(self, watched: WatchedKind[RecordT], record: RecordT) -> Key | None:
+        """Return the Workspace that a record belongs to; None if it belongs to none."""
+        key = watched.owner_key(record)
+        if key is None or watched.enqueues is not Enqueues.OWNER_OF_DEPLOYMENT:
             return key
-        owner = self.stores[watched.owners].get(key)
-        return (key[0], owner.meta.workspace) if owner is not None and owner.meta.workspace else None
+        deployment = self.deployments.get(key)
+        return (key[0], deployment.meta.workspace) if deployment is not None and deployment.meta.workspace else None
 
     def chart_objects_of(self, key: Key) -> dict[ChartObjectId, int]:
-        """Return the objects of a Workspace's chart; those of two kinds lie in stores, as more is read in them."""
-        parts = self._parts.of(key)
-        for record in (*self.stores["Deployment"].owned_by(key), *self.stores["InferencePool"].owned_by(key)):
+        """Return the objects of a Workspace's chart with their content checksums; those of two kinds are in stores of their own."""
+        objects = self._chart_objects.of(key)
+        records: Iterable[Workload | InferencePool] = chain(self.deployments.owned_by(key), self.inference_pools.owned_by(key))
+        for record in records:
             if record.shape:
-                parts[chart_object_id(record.meta.ref.kind, record.meta.ref.name)] = record.shape
-        return parts
+                objects[chart_object_id(record.ref.kind, record.ref.name)] = record.shape
+        return objects
 
     def chart_object_kinds(self, namespace: str) -> frozenset[str]:
         """Return the kinds of charts' objects that have been listed in a namespace."""
         kinds = {"Deployment", "InferencePool"}
-        for stores in self._part_stores.values():
+        for stores in self._chart_object_stores:
             store = stores.get(namespace) or stores.get("")
             if store is not None and store.is_filled:
                 kinds.add(store.kind)
         return frozenset(kinds)
 
-    def claims(self) -> Iterator[tuple[WorkspaceRecord, frozenset[RouteClaim]]]:
-        """Yield each Workspace that has a route, and what its route claims on listeners."""
-        for route in self.stores["HTTPRoute"].values():
-            workspace = self.workspace((route.ref.namespace, route.meta.workspace))
-            if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
-                yield workspace, claims_of(route, self.stores["Gateway"].get)
+    def route_of(self, key: Key) -> HTTPRoute | None:
+        """Return the HTTPRoute with the name of that of the Workspace `key`, whoever owns it."""
+        return self.http_routes.get((key[0], names(key[1]).route))
 
     def route_created(self, workspace: WorkspaceRecord) -> str:
-        """Return since when there is the route of a Workspace, as text that sorts by time; empty where there is none."""
-        route = self._route(workspace.key)
+        """Return the creation time of the route of a Workspace, as text that sorts by time; empty if it has none."""
+        route = self.route_of(workspace.key)
         return route.created if route is not None and route.meta.is_controlled_by(workspace.meta.uid) else ""
 
-    def claims_of_others(self) -> Iterator[tuple[Key, str, frozenset[RouteClaim]]]:
-        """Yield the same of each Workspace that another process looks after, as far as its route shows it."""
-        for route in self.stores["HTTPRoute"].values():
-            key = route.ref.namespace, route.meta.workspace
-            if self.workspace(key) is None:
-                yield key, *self.claims_of_other(key)
-
-    def claims_of_other(self, key: Key) -> tuple[str, frozenset[RouteClaim]]:
-        """Return since when there is a route of the Workspace `key`, which another process looks after, and what it claims.
-
-        The route's age is that which the API server gave it: what others have written into it is not believed.
-        """
-        route = self._route(key)
-        return ("", frozenset()) if route is None else (route.created, accepted_claims(route, self.stores["Gateway"].get))
-
-    def _route(self, key: Key) -> HTTPRoute | None:
-        """Return what has the name of the route of the Workspace `key`, whosesoever it is."""
-        route: HTTPRoute | None = self.stores["HTTPRoute"].get((key[0], names(key[1]).route))
-        return route
-
-    def write_through(self, answer: Json) -> Any:  # noqa: ANN401
-        """Take in the object that the API server returned for one of our writes, where its kind is watched for all; return its record."""
-        kind, metadata = answer["kind"], answer["metadata"]
+    def write_through(self, answer: Json) -> Record:
+        """Take in the object that the API server returned for one of our writes, if its kind is watched for all; return its record."""
         record = read_written(answer)
-        if kind in BY_KIND:
-            key = metadata.get("namespace", ""), metadata["name"]
-            self.stores[kind].write_through(key, record, int(metadata["resourceVersion"]))
+        ref, version = record.meta.ref, int(answer["metadata"]["resourceVersion"])
+        self._put((ref.namespace, ref.name), record, version)
         return record
 
-
-def _store(watched: WatchedKind, namespaces: tuple[str, ...]) -> Store[Any] | PartitionedStore[Any]:
-    owner_of = _owner_function(watched)
-    make: Callable[[Callable[[Any], Key | None]], Store[Any]] = UnhealthyPods if watched.store == PICKER_POD else Store
-    return PartitionedStore(owner_of, namespaces, make) if namespaces else make(owner_of)
-
-
-def _owner_key(watched: WatchedKind, record: Any) -> Key | None:  # noqa: ANN401
-    owner = watched.workspace_of(record) if watched.workspace_of else ""
-    return (record.meta.ref.namespace, owner) if owner else None
-
-
-def _owner_function(watched: WatchedKind) -> Callable[[Any], Key | None]:
-    return lambda record: _owner_key(watched, record)
+    def _put(self, key: Key, record: Record, version: int) -> None:
+        match record:
+            case WorkspaceRecord():
+                self.workspaces.write_through(key, record, version)
+            case Workload():
+                store = self.deployments if record.ref.kind == "Deployment" else self.stateful_sets
+                store.write_through(key, record, version)
+            case PersistentVolumeClaim():
+                self.volume_claims.write_through(key, record, version)
+            case Service():
+                self.services.write_through(key, record, version)
+            case OCIRepository():
+                self.oci_repositories.write_through(key, record, version)
+            case HelmRelease():
+                self.helm_releases.write_through(key, record, version)
+            case HTTPRoute():
+                self.http_routes.write_through(key, record, version)

@@ -1,8 +1,9 @@
 """What of the watched kinds one process can see, before it watches: where kinds are served, and what its rights allow."""
 
 import logging
+from typing import Any
 
-from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, WatchedKind
+from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, Enqueues, WatchedKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.settings.scope import Scope
@@ -10,13 +11,13 @@ from workspace_ctrl.settings.scope import Scope
 logger = logging.getLogger(__name__)
 
 
-def watched_namespaces(scope: Scope, watched: WatchedKind, *, namespaced_only: frozenset[str]) -> tuple[str, ...]:
+def watched_namespaces(scope: Scope, watched: WatchedKind[Any], *, namespaced_only: frozenset[str]) -> tuple[str, ...]:
     """Return the namespaces in which a kind is watched; empty for the whole cluster.
 
     Gateways, and their proxies beside them, often run in namespaces of their own, so they are watched everywhere, unless their store is
     among those in `namespaced_only`.
     """
-    if not watched.resource.namespaced or (watched.concerns_all and watched.store not in namespaced_only):
+    if not watched.resource.namespaced or (watched.enqueues is Enqueues.ALL and watched.name not in namespaced_only):
         return ()
     return scope.namespaces
 
@@ -31,12 +32,12 @@ async def find_unavailable(client: Client, scope: Scope) -> frozenset[str]:
     """
     unavailable = set()
     for watched in WATCHED:
-        if watched.store in GATEWAY_SIDE:
+        if watched.name in GATEWAY_SIDE:
             namespace = scope.namespaces[0] if scope.namespaces and watched.resource.namespaced else ""
             try:
                 await client.list_page(watched.resource, {"limit": "1"}, namespace, metadata_only=True)
             except (KindNotServedError, ForbiddenError):
-                unavailable.add(watched.store)
+                unavailable.add(watched.name)
     return frozenset(unavailable)
 
 
@@ -50,12 +51,12 @@ async def find_namespaced_only(client: Client, scope: Scope) -> frozenset[str]:
         return frozenset()
     namespaced_only = set()
     for watched in WATCHED:
-        if watched.concerns_all and watched.resource.namespaced:
+        if watched.enqueues is Enqueues.ALL and watched.resource.namespaced:
             try:
                 await client.list_page(watched.resource, {"limit": "1", "labelSelector": watched.selector})
             except KindNotServedError:
                 continue
             except ForbiddenError:
-                namespaced_only.add(watched.store)
-                logger.info("cannot list %s in all namespaces; watching only %s", watched.store, ", ".join(scope.namespaces))
+                namespaced_only.add(watched.name)
+                logger.info("cannot list %s in all namespaces; watching only %s", watched.name, ", ".join(scope.namespaces))
     return frozenset(namespaced_only)

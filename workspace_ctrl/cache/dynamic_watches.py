@@ -47,7 +47,7 @@ class DependencyRecords:
     pods: tuple[Pod, ...] = ()
     route: HTTPRoute | None = None
     pool: InferencePool | None = None
-    trouble: str = ""
+    problem: str = ""
     """Why the workload's kind cannot be watched; empty while it can."""
     companion: KthenaModelServer | None = None
     companion_problem: str = ""
@@ -141,7 +141,7 @@ class DynamicWatches:
             pods=records.get("pods", ()),
             route=next(iter(records.get("route", ())), None),
             pool=next(iter(records.get("pool", ())), None),
-            trouble=workload.trouble if workload is not None else "",
+            problem=workload.trouble if workload is not None else "",
             companion=next(iter(records.get("companion", ())), None),
             companion_problem=companion.trouble if companion is not None else "",
             objectives=self._objectives.of(key) if objectives else (),

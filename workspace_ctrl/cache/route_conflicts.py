@@ -2,11 +2,13 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.records.gateways import Gateway, HTTPRoute
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _Claimant = tuple[str, str, str]
 """When the Workspace was created, its namespace, its name: sorts by age."""
@@ -106,3 +108,28 @@ def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteCla
         for hostname in route.hostnames or ("",)
         for match in matches
     )
+
+
+def claims_of_routes(cache: Cache) -> Iterator[tuple[WorkspaceRecord, frozenset[RouteClaim]]]:
+    """Yield each Workspace that has a route, with the matches that its route claims on listeners."""
+    for route in cache.http_routes.values():
+        workspace = cache.workspaces.get((route.ref.namespace, route.meta.workspace))
+        if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
+            yield workspace, claims_of(route, cache.gateways.get)
+
+
+def claims_of_other_shards(cache: Cache) -> Iterator[tuple[Key, str, frozenset[RouteClaim]]]:
+    """Yield the same for each Workspace that another process reconciles, as far as its route shows it."""
+    for route in cache.http_routes.values():
+        key = route.ref.namespace, route.meta.workspace
+        if cache.workspaces.get(key) is None:
+            yield key, *claims_of_other_shard(cache, key)
+
+
+def claims_of_other_shard(cache: Cache, key: Key) -> tuple[str, frozenset[RouteClaim]]:
+    """Return the creation time of the route of the Workspace `key`, which another process reconciles, and what it claims.
+
+    The creation time is that of the API server: what others write into a route is not trusted.
+    """
+    route = cache.route_of(key)
+    return ("", frozenset()) if route is None else (route.created, accepted_claims(route, cache.gateways.get))

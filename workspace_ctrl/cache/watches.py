@@ -1,8 +1,9 @@
-"""The kinds that we watch: where they are served, how they are read, and which Workspace they belong to."""
+"""The table of watched kinds: where each is served, how it is read, and which Workspaces an event of it enqueues."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import Enum
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from workspace_ctrl.api.labels import (
     FIELD_MANAGER,
@@ -17,9 +18,25 @@ from workspace_ctrl.api.labels import (
     STORAGE_VERSION,
 )
 from workspace_ctrl.kube.resources import Json, Resource
-from workspace_ctrl.records import core, flux, gateways, inventory, objectives, pods, workloads, workspaces
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.records.core import parse_config_map, parse_namespace, parse_node
+from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
+from workspace_ctrl.records.gateways import (
+    parse_gateway,
+    parse_gateway_class,
+    parse_gateway_proxy,
+    parse_gateway_service,
+    parse_http_route,
+    parse_inference_pool,
+    parse_kthena_model_server,
+)
+from workspace_ctrl.records.inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.isolation import read_object
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.objectives import parse_objective
+from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.workloads import parse_persistent_volume_claim, parse_service, parse_workload
+from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
 DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -50,124 +67,154 @@ OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
 OF_CHARTS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}!={FIELD_MANAGER}"
 """Selects what the chart makes, without what we apply ourselves."""
-GATEWAY_PROXY: Final = "GatewayProxy"
-"""Name of the store of Gateways' own Deployments."""
-PICKER_POD: Final = "EndpointPickerPod"
-"""Name of the store of endpoint pickers' pods."""
-PART_PREFIX: Final = "Chart"
-"""Begins the name of a store of charts' objects."""
-GATEWAY_SERVICE: Final = "GatewayService"
-"""Name of the store of Gateways' own Services."""
+
+
+class Record(Protocol):
+    """What all records of watched kinds have."""
+
+    @property
+    def meta(self) -> Meta:
+        """Identity and owner."""
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class Enqueues(Enum):
+    """Which Workspaces an event of a watched kind enqueues."""
+
+    OWNER = "owner"
+    """The Workspace that the object belongs to, by `WatchedKind.owner`."""
+    OWNER_OF_DEPLOYMENT = "owner of the Deployment"
+    """The Workspace of the Deployment that the object belongs to, by `WatchedKind.owner`."""
+    DEPENDENTS = "dependents"
+    """The Workspaces whose plan depends on the object (`DependencyIndex`)."""
+    ALL = "all"
+    """All Workspaces."""
 
 
 @dataclass(frozen=True)
-class WatchedKind:
-    """One row: a kind, and how we watch it."""
+class WatchedKind(Generic[RecordT]):
+    """One row of the table."""
 
+    name: str
+    """Name of the row: the kind, unless one kind is watched for several reasons."""
     resource: Resource
-    parse: Callable[[Json, str], Any]
+    parse: Callable[[Json, str], RecordT]
     selector: str = ""
-    workspace_of: Callable[[Any], str] | None = None
-    """Name of the Workspace that a record belongs to; None for kinds that concern several."""
-    name: str = ""
-    """Name of the records' store, where one kind is watched for two reasons; the kind otherwise."""
-    on_interest: bool = False
-    """Whether a change concerns only those Workspaces whose plan has asked for it; otherwise, without `workspace_of`, all."""
+    """Label selector, applied by the API server."""
+    owner: Callable[[RecordT], str] | None = None
+    """Name of the owner, in the namespace of the object, by which its records are found; empty if it has none."""
+    enqueues: Enqueues = Enqueues.OWNER
     metadata_only: bool = False
-    """Whether content and status stay on the API server."""
-    owners: str = ""
-    """Name of the store with the records' owners, where these are not Workspaces themselves."""
+    """Whether spec and status stay on the API server."""
 
-    def read(self, raw: Json, kind: str) -> Any:  # noqa: ANN401
+    def read(self, raw: Json, kind: str) -> RecordT:
         """Return the record of an object; only its identity if it cannot be parsed."""
         return read_object(self.parse, raw, kind)
 
-    @property
-    def store(self) -> str:
-        """Name of the records' store."""
-        return self.name or self.resource.kind
-
-    @property
-    def is_chart_object(self) -> bool:
-        """Whether these are objects of charts, which are kept in a table of their own."""
-        return self.parse is inventory.parse_chart_object
-
-    @property
-    def concerns_all(self) -> bool:
-        """Whether a change concerns all Workspaces."""
-        return self.workspace_of is None and not self.on_interest
+    def owner_key(self, record: RecordT) -> Key | None:
+        """Return namespace and name of the owner of a record; None if it has none."""
+        owner = self.owner(record) if self.owner is not None else ""
+        return (record.meta.ref.namespace, owner) if owner else None
 
 
-def _of_charts(resource: Resource) -> WatchedKind:
-    """Return how a kind is watched of which only the objects of charts matter, and in those only that they are there, unedited."""
-    return WatchedKind(
-        resource, inventory.parse_chart_object, OF_CHARTS, _by_owner_label, name=f"{PART_PREFIX}{resource.kind}", metadata_only=True
-    )
+def _label(record: Record) -> str:
+    return record.meta.workspace
 
 
-def _by_owner_label(record: Any) -> str:  # noqa: ANN401
-    meta: Meta = record.meta
-    return meta.workspace
-
-
-def _by_pod_label(pod: pods.Pod) -> str:
-    return pod.labels.get(POD_LABEL, "")
-
-
-def _by_picker(pod: pods.Pod) -> str:
-    return pod.labels.get(PICKER_POD_LABEL, "")
-
-
-def _itself(record: workspaces.WorkspaceRecord) -> str:
+def _own_name(record: WorkspaceRecord) -> str:
     return record.meta.ref.name
 
 
-_WATCHED_PARTS: Final = (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)
+def _pod_label(pod: Pod) -> str:
+    return pod.labels.get(POD_LABEL, "")
 
-WATCHED: Final[tuple[WatchedKind, ...]] = (
-    WatchedKind(WORKSPACE, workspaces.parse_workspace_record, workspace_of=_itself),
-    WatchedKind(DEPLOYMENT, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
-    WatchedKind(STATEFUL_SET, workloads.parse_workload, OWNER_LABEL, _by_owner_label),
-    WatchedKind(CLAIM, workloads.parse_persistent_volume_claim, OWNER_LABEL, _by_owner_label, metadata_only=True),
-    WatchedKind(SERVICE, workloads.parse_service, OURS, _by_owner_label),
-    WatchedKind(POD, pods.parse_pod, POD_LABEL, _by_pod_label),
-    WatchedKind(OCI_REPOSITORY, flux.parse_oci_repository, OWNER_LABEL, _by_owner_label),
-    WatchedKind(HELM_RELEASE, flux.parse_helm_release, OWNER_LABEL, _by_owner_label),
-    WatchedKind(HTTP_ROUTE, gateways.parse_http_route, OWNER_LABEL, _by_owner_label),
-    WatchedKind(INFERENCE_POOL, gateways.parse_inference_pool, OWNER_LABEL, _by_owner_label),
-    WatchedKind(GATEWAY, gateways.parse_gateway),
-    WatchedKind(GATEWAY_CLASS, gateways.parse_gateway_class),
-    WatchedKind(CONFIG_MAP, core.parse_config_map, f"!{OWNER_LABEL}", on_interest=True, metadata_only=True),
-    WatchedKind(NODE, core.parse_node, on_interest=True, metadata_only=True),
-    WatchedKind(NAMESPACE, core.parse_namespace, on_interest=True, metadata_only=True),
-    WatchedKind(DEPLOYMENT, gateways.parse_gateway_proxy, GATEWAY_NAME_LABEL, name=GATEWAY_PROXY),
-    WatchedKind(POD, pods.parse_pod, PICKER_POD_LABEL, _by_picker, name=PICKER_POD, owners=DEPLOYMENT.kind),
-    *map(_of_charts, _WATCHED_PARTS),
-    WatchedKind(SERVICE, gateways.parse_gateway_service, GATEWAY_NAME_LABEL, name=GATEWAY_SERVICE),
+
+def _picker_label(pod: Pod) -> str:
+    return pod.labels.get(PICKER_POD_LABEL, "")
+
+
+def _chart_objects(resource: Resource) -> WatchedKind[ChartObject]:
+    """Return the row of a kind of which only the objects of charts are watched: that they exist, and are not edited."""
+    return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, metadata_only=True)
+
+
+WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name)
+DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label)
+STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label)
+VOLUME_CLAIMS: Final = WatchedKind(
+    "PersistentVolumeClaim", CLAIM, parse_persistent_volume_claim, OWNER_LABEL, _label, metadata_only=True
+)
+SERVICES: Final = WatchedKind("Service", SERVICE, parse_service, OURS, _label)
+PODS: Final = WatchedKind("Pod", POD, parse_pod, POD_LABEL, _pod_label)
+OCI_REPOSITORIES: Final = WatchedKind("OCIRepository", OCI_REPOSITORY, parse_oci_repository, OWNER_LABEL, _label)
+HELM_RELEASES: Final = WatchedKind("HelmRelease", HELM_RELEASE, parse_helm_release, OWNER_LABEL, _label)
+HTTP_ROUTES: Final = WatchedKind("HTTPRoute", HTTP_ROUTE, parse_http_route, OWNER_LABEL, _label)
+INFERENCE_POOLS: Final = WatchedKind("InferencePool", INFERENCE_POOL, parse_inference_pool, OWNER_LABEL, _label)
+GATEWAYS: Final = WatchedKind("Gateway", GATEWAY, parse_gateway, enqueues=Enqueues.ALL)
+GATEWAY_CLASSES: Final = WatchedKind("GatewayClass", GATEWAY_CLASS, parse_gateway_class, enqueues=Enqueues.ALL)
+CONFIG_MAPS: Final = WatchedKind(
+    "ConfigMap", CONFIG_MAP, parse_config_map, f"!{OWNER_LABEL}", enqueues=Enqueues.DEPENDENTS, metadata_only=True
+)
+NODES: Final = WatchedKind("Node", NODE, parse_node, enqueues=Enqueues.DEPENDENTS, metadata_only=True)
+NAMESPACES: Final = WatchedKind("Namespace", NAMESPACE, parse_namespace, enqueues=Enqueues.DEPENDENTS, metadata_only=True)
+GATEWAY_PROXIES: Final = WatchedKind("GatewayProxy", DEPLOYMENT, parse_gateway_proxy, GATEWAY_NAME_LABEL, enqueues=Enqueues.ALL)
+"""The Gateways' own Deployments."""
+PICKER_PODS: Final = WatchedKind("EndpointPickerPod", POD, parse_pod, PICKER_POD_LABEL, _picker_label, Enqueues.OWNER_OF_DEPLOYMENT)
+"""The endpoint pickers' pods, by the name of their Deployment."""
+GATEWAY_SERVICES: Final = WatchedKind("GatewayService", SERVICE, parse_gateway_service, GATEWAY_NAME_LABEL, enqueues=Enqueues.ALL)
+"""The Gateways' own Services."""
+CHART_OBJECTS: Final = tuple(map(_chart_objects, (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)))
+"""The objects of charts that nothing is read in."""
+
+WATCHED: Final[tuple[WatchedKind[Any], ...]] = (
+    WORKSPACES,
+    DEPLOYMENTS,
+    STATEFUL_SETS,
+    VOLUME_CLAIMS,
+    SERVICES,
+    PODS,
+    OCI_REPOSITORIES,
+    HELM_RELEASES,
+    HTTP_ROUTES,
+    INFERENCE_POOLS,
+    GATEWAYS,
+    GATEWAY_CLASSES,
+    CONFIG_MAPS,
+    NODES,
+    NAMESPACES,
+    GATEWAY_PROXIES,
+    PICKER_PODS,
+    *CHART_OBJECTS,
+    GATEWAY_SERVICES,
 )
 
-CHART_OBJECT_RESOURCES: Final = {resource.kind: resource for resource in (*_WATCHED_PARTS, DEPLOYMENT, INFERENCE_POOL)}
+CHART_OBJECT_RESOURCES: Final = {
+    **{watched.resource.kind: watched.resource for watched in CHART_OBJECTS},
+    **{resource.kind: resource for resource in (DEPLOYMENT, INFERENCE_POOL)},
+}
 """Where the kinds of charts' objects are served."""
 GATEWAY_SIDE: Final = frozenset(
-    {
-        *(
-            resource.kind
-            for resource in (OCI_REPOSITORY, HELM_RELEASE, HTTP_ROUTE, INFERENCE_POOL, GATEWAY, GATEWAY_CLASS, NAMESPACE)
-        ),
-        *(GATEWAY_PROXY, GATEWAY_SERVICE, PICKER_POD),
-        *(watched.store for watched in WATCHED if watched.is_chart_object),
-    }
+    watched.name
+    for watched in WATCHED
+    if watched not in (WORKSPACES, DEPLOYMENTS, STATEFUL_SETS, VOLUME_CLAIMS, SERVICES, PODS, CONFIG_MAPS, NODES)
 )
-"""Names of the stores that only the feature gate gatewayAPIInferenceExtension needs."""
-BY_KIND: Final = {watched.resource.kind: watched for watched in WATCHED if not watched.name}
-_LATE: Final = {resource.kind: resource for resource in (MODEL_SERVER, INFERENCE_OBJECTIVE)}
-RESOURCES: Final = _LATE | {kind: watched.resource for kind, watched in BY_KIND.items()}
+"""Names of the rows that only the feature gate gatewayAPIInferenceExtension needs."""
+BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
+    watched.resource.kind: watched for watched in WATCHED if watched.name == watched.resource.kind
+}
+_WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
+    WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
+    WatchedKind(INFERENCE_OBJECTIVE.kind, INFERENCE_OBJECTIVE, parse_objective),
+)
+_WRITTEN: Final = {watched.resource.kind: watched for watched in _WATCHED_ON_DEMAND} | BY_KIND
+RESOURCES: Final = {kind: watched.resource for kind, watched in _WRITTEN.items()}
 """Kind → where it is served, of everything that we write."""
-_LATE_PARSERS: Final = {MODEL_SERVER.kind: gateways.parse_kthena_model_server, INFERENCE_OBJECTIVE.kind: objectives.parse_objective}
 
 
-def read_written(answer: Json) -> Any:  # noqa: ANN401
+def read_written(answer: Json) -> Record:
     """Return the record of an object that the API server returned for one of our writes."""
     kind: str = answer["kind"]
-    watched = BY_KIND.get(kind)
-    return read_object(watched.parse if watched is not None else _LATE_PARSERS[kind], answer, kind)
+    record: Record = _WRITTEN[kind].read(answer, kind)
+    return record

@@ -24,7 +24,7 @@ from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.state import Rejection, WorkspaceState
-from workspace_ctrl.helm.verifier import ChartVerifier
+from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
 from workspace_ctrl.model.decisions import Problem
@@ -74,7 +74,7 @@ class Executor:
     """Carries out steps on the API server; rejections become problems."""
 
     def __init__(
-        self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, charts: ChartVerifier | None = None
+        self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, charts: ChartVerifier | NoChartVerifier
     ) -> None:
         self._client = client
         self._charts = charts
@@ -129,8 +129,7 @@ class Executor:
             case SetFinalizer(present):
                 return await self._set_finalizer(workspace, outcome, present=present)
             case VerifyChart(chart):
-                if self._charts is not None:
-                    self._charts.look(chart, workspace.key)
+                self._charts.look(chart, workspace.key)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
         return outcome

@@ -6,7 +6,7 @@ neither a restart nor a CRD that is away for a moment takes one away.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -39,7 +39,7 @@ from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, Resume, Step
 from workspace_ctrl.readiness.body_routers import router_state
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
-from workspace_ctrl.records.gateways import Gateway, GatewayClass
+from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.isolation import isolated, read_object
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import Workload, parse_workload
@@ -70,11 +70,38 @@ class _RouterState:
     """Uids of what was deleted: other events can bring the next look before the one that tells of the deletion."""
 
 
+class NoGatewayReconciler:
+    """Stands for the reconciler of routers where none are managed and none are left."""
+
+    states: Mapping[str, BodyRouterState] | None = None
+    informers: Sequence[Informer[Any]] = ()
+
+    def __init__(self, *_arguments: object) -> None:
+        """Make it, whatever the arguments."""
+
+    def note(self, used: frozenset[str], *, all_told: bool) -> None:
+        """Do nothing."""
+
+    def enqueue(self) -> None:
+        """Do nothing."""
+
+    def assess(self) -> None:
+        """Do nothing."""
+
+    async def run(self) -> None:
+        """Return at once."""
+
+
 class GatewayReconciler:
     """Brings the routers of all Gateways to what the settings and the Workspaces ask for."""
 
     def __init__(
-        self, client: Client, cache: Cache, settings: Settings, missing_kinds: Callable[[], set[str]], changed: Callable[[], None]
+        self,
+        client: Client,
+        cache: Cache,
+        settings: Settings,
+        missing_kinds: Callable[[], frozenset[str]],
+        changed: Callable[[], None],
     ) -> None:
         """Make it; `changed` is told when it stands otherwise with a router."""
         self._client = client
@@ -102,7 +129,7 @@ class GatewayReconciler:
             self._used, self._all_told = used, all_told
             self._due.set()
 
-    def look(self) -> None:
+    def enqueue(self) -> None:
         """Have all routers looked at."""
         self._due.set()
 
@@ -154,9 +181,9 @@ class GatewayReconciler:
         wanted = {}
         for used in self._used:
             namespace, _, name = used.partition("/")
-            gateway: Gateway | None = self._cache.stores[GATEWAY.kind].get((namespace, name))
+            gateway = self._cache.gateways.get((namespace, name))
             if gateway is not None:
-                class_: GatewayClass | None = self._cache.stores[GATEWAY_CLASS.kind].get(("", gateway.class_name))
+                class_ = self._cache.gateway_classes.get(("", gateway.class_name))
                 provider = find_profile(class_.controller if class_ is not None else None).chart_provider
                 if provider != NO_PROVIDER:
                     wanted[namespace, body_router_name(name)] = (gateway, provider)

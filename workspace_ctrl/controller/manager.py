@@ -2,78 +2,96 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.discovery import watched_namespaces
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.watches import WATCHED, WORKSPACE, WatchedKind
-from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler
+from workspace_ctrl.cache.missing_kinds import MissingKinds
+from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.controller.event_handler import EventHandler
+from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
 from workspace_ctrl.controller.reconciler import Reconciler
-from workspace_ctrl.helm.verifier import ChartVerifier
+from workspace_ctrl.controller.states import States
+from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key, Sink
 from workspace_ctrl.kube.tasks import first_completed
-from workspace_ctrl.probe.credentials import credentials_reader
-from workspace_ctrl.probe.probe_client import ProbeClient
-from workspace_ctrl.probe.prober import Prober
-from workspace_ctrl.settings.process import ProbeMode, ProbeSettings, Settings
-from workspace_ctrl.telemetry.events import EventRecorder
+from workspace_ctrl.probe.prober import make_prober
+from workspace_ctrl.settings.process import Settings
+from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
 from workspace_ctrl.telemetry.observer import NullObserver, Observer, Result, StatusChange
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What a process can see of the cluster, found out before it starts (`cache.discovery`)."""
+
+    namespaced_only: frozenset[str] = frozenset()
+    """Names of watched kinds that can be listed only in the namespaces of the scope."""
+    unavailable: frozenset[str] = frozenset()
+    """Names of watched kinds that are not watched, because the feature gate is off and they cannot be listed."""
+    body_routers: bool = False
+    """Whether the body-based routers of Gateways are managed."""
 
 
 class Manager:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
     def __init__(
-        self,
-        client: Client,
-        settings: Settings,
-        *,
-        namespaced_only: frozenset[str] = frozenset(),
-        unavailable: frozenset[str] = frozenset(),
-        body_routers: bool = False,
-        reports: Observer | None = None,
+        self, client: Client, settings: Settings, visibility: Visibility | None = None, observer: Observer | None = None
     ) -> None:
+        """Make a manager: first what holds data, then what is told of events, then what acts."""
+        visibility = visibility or Visibility()
         self._settings = settings
-        self._cache = Cache(partial(watched_namespaces, settings.scope, namespaced_only=namespaced_only))
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._observer: Observer = observer or NullObserver()
         self._stopping = False
-        self._reports: Observer = reports or NullObserver()
-        self._recorder = EventRecorder(client, self._reports.event_dropped) if settings.events else None
-        wanted = [watched for watched in WATCHED if watched.store not in unavailable]
-        of_kinds = [(watched, self._informers_of(client, watched)) for watched in wanted]
-        self._informers = [informer for _, informers in of_kinds for informer in informers]
-        self._first_wave = [informer for watched, informers in of_kinds if not watched.is_chart_object for informer in informers]
-        self._body_routers: GatewayReconciler | None = None
-        if body_routers:
-            self._body_routers = GatewayReconciler(client, self._cache, settings, self._missing_kinds, self._add_all)
-            self._informers += self._body_routers.informers
-            self._first_wave += self._body_routers.informers
-        self._later_waves = [informers for watched, informers in of_kinds if watched.is_chart_object]
-        self._references = DynamicWatches(client, self._add)
-        self._prober = _prober(client, settings.probe, self._add)
-        self._charts = ChartVerifier(settings.helm, self._add) if settings.helm else None
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._cache = Cache(partial(watched_namespaces, settings.scope, namespaced_only=visibility.namespaced_only))
+        self._missing = MissingKinds()
+        dependents, states = DependencyIndex(), States()
+        self._events = EventHandler(self._queue, self._cache, dependents, states, settings.pass_interval)
+
+        self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
+        self._watches = DynamicWatches(client, self._events.enqueue)
+        self._prober = make_prober(client, settings.probe, self._events.enqueue)
+        self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
+        routers = GatewayReconciler if visibility.body_routers else NoGatewayReconciler
+        self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
         self._reconciler = Reconciler(
-            client,
             self._cache,
-            self._references,
+            self._watches,
+            dependents,
+            states,
+            Executor(client, self._cache, self._watches, settings, self._charts),
             settings,
-            missing_kinds=self._missing_kinds,
+            missing_kinds=self._missing,
             status_written=self._status_written,
-            claims_changed=self._add,
+            claims_changed=self._events.enqueue,
             prober=self._prober,
             charts=self._charts,
-            body_routers=self._body_routers,
+            gateways=self._gateways,
         )
+
+        informers = [
+            (watched, self._informers_of(client, watched)) for watched in WATCHED if watched.name not in visibility.unavailable
+        ]
+        self._first_wave = [informer for watched, made in informers if watched not in CHART_OBJECTS for informer in made]
+        self._first_wave += self._gateways.informers
+        self._later_waves = [made for watched, made in informers if watched in CHART_OBJECTS]
+        self._missing.follow(chain(self._first_wave, *self._later_waves))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then let the passes under way finish.
@@ -84,15 +102,13 @@ class Manager:
             ExceptionGroup: a task ended with an error that is none of the API server's, which is a defect.
         """
         try:
-            self._reports.started(self._queue, self._cache)
+            self._observer.started(self._queue, self._cache)
             await self._run(stop)
         finally:
-            self._reports.stopped()
-            await self._references.close()
-            if self._prober is not None:
-                await self._prober.close()
-            if self._charts is not None:
-                await self._charts.close()
+            self._observer.stopped()
+            await self._watches.close()
+            await self._prober.close()
+            await self._charts.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -103,11 +119,10 @@ class Manager:
                 await first_completed(partial(_all_synced, wave), stop.wait)
             if self.is_synced:
                 self._reconciler.prime()
-                logger.info("watching %d Workspaces", len(self._cache.workspace_keys()))
-                if self._body_routers is not None:
-                    self._body_routers.assess()  # so that the first passes know of them
-                    watching.append(group.create_task(self._body_routers.run(), name="body-based routers"))
-            recording = group.create_task(self._recorder.run(), name="events") if self._recorder is not None else None
+                logger.info("watching %d Workspaces", len(self._cache.workspaces))
+                self._gateways.assess()  # so that the first passes know of them
+                watching.append(group.create_task(self._gateways.run(), name="body-based routers"))
+            recording = group.create_task(self._recorder.run(), name="events")
             working = [group.create_task(self._work(), name=f"worker {number}") for number in range(self._settings.workers)]
             await stop.wait()
             self._stopping = True
@@ -116,9 +131,8 @@ class Manager:
             await self._drain()
             for task in working:
                 task.cancel()
-            if self._recorder is not None and recording is not None:
-                await self._recorder.flush()
-                recording.cancel()
+            await self._recorder.flush()
+            recording.cancel()
 
     @property
     def is_synced(self) -> bool:
@@ -128,7 +142,7 @@ class Manager:
     @property
     def unsynced_kinds(self) -> tuple[str, ...]:
         """The kinds that were not listed yet, in order."""
-        return tuple(sorted({informer.resource.kind for informer in self._informers if not informer.is_synced}))
+        return self._missing.unsynced
 
     async def _drain(self) -> None:
         """Wait for the passes under way, but no longer than the settings allow."""
@@ -164,68 +178,32 @@ class Manager:
             if again is not None:
                 result = Result.REQUEUE_AFTER
                 self._queue.add_after(key, again)
-        self._reports.pass_ended(result, asyncio.get_running_loop().time() - began)
+        self._observer.pass_ended(result, asyncio.get_running_loop().time() - began)
 
     def _status_written(self, change: StatusChange) -> None:
-        self._reports.status_written(change)
-        if self._recorder is not None:
-            self._recorder.status_written(change)
+        self._observer.status_written(change)
+        self._recorder.status_written(change)
 
-    def _informers_of(self, client: Client, watched: WatchedKind) -> list[Informer[Any]]:
+    def _informers_of(self, client: Client, watched: WatchedKind[Any]) -> list[Informer[Any]]:
         return [self._informer(client, watched, namespace, sink) for namespace, sink in self._cache.sinks(watched).items()]
 
-    def _informer(self, client: Client, watched: WatchedKind, namespace: str, sink: Sink[Any]) -> Informer[Any]:
+    def _informer(self, client: Client, watched: WatchedKind[RecordT], namespace: str, sink: Sink[RecordT]) -> Informer[RecordT]:
         selector = self._settings.scope.selector if watched.resource is WORKSPACE else watched.selector
         source = Source(watched.resource, watched.read, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
-        def changed(record: Any) -> None:  # noqa: ANN401
-            if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
-                logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
-            key = self._cache.workspace_of(watched, record)
-            if key is not None:
-                self._add(key)
-            elif watched.on_interest:
-                for interested in self._reconciler.dependents_of(record.meta.ref):
-                    self._add(interested)
-            elif watched.concerns_all:
-                self._add_all()
-                if self._body_routers is not None:
-                    self._body_routers.look()
+        def changed(record: RecordT) -> None:
+            self._events.handle(watched, record)
+            if watched.enqueues is Enqueues.ALL:
+                self._gateways.enqueue()
 
-        restarted = partial(self._reports.watch_restarted, watched.resource.plural)
-        return Informer(client, source, sink, changed, self._kind_came_or_went, restarted=restarted)
+        restarted = partial(self._observer.watch_restarted, watched.resource.plural)
+        return Informer(client, source, sink, changed, self._served_kinds_changed, restarted=restarted)
 
-    def _add(self, key: Key) -> None:
-        """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""
-        if not self._reconciler.has_seen(key):
-            self._queue.add(key, ahead=True)
-            return
-        delay = self._reconciler.delay(key)
-        if delay > 0:
-            self._queue.add_after(key, delay)
-        else:
-            self._queue.add(key)
-
-    def _kind_came_or_went(self) -> None:
+    def _served_kinds_changed(self) -> None:
         self._reconciler.expect_all()
-        self._add_all()
-
-    def _add_all(self) -> None:
-        for key in self._cache.workspace_keys():
-            self._add(key)
-
-    def _missing_kinds(self) -> set[str]:
-        """Return the kinds that cannot be had anywhere; where only one namespace is shut, a write to it says so."""
-        had = {informer.resource.kind for informer in self._informers if not informer.is_missing}
-        return {informer.resource.kind for informer in self._informers} - had
+        self._events.enqueue_all()
 
 
 async def _all_synced(informers: Iterable[Informer[Any]]) -> None:
     for informer in informers:
         await informer.wait_synced()
-
-
-def _prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | None:
-    if settings.mode is ProbeMode.OFF:
-        return None
-    return Prober(ProbeClient(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)

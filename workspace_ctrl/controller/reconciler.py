@@ -15,16 +15,21 @@ from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.route_conflicts import RouteClaimIndex
+from workspace_ctrl.cache.route_conflicts import (
+    RouteClaimIndex,
+    claims_of_other_shard,
+    claims_of_other_shards,
+    claims_of_routes,
+)
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler
+from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
 from workspace_ctrl.controller.snapshots import take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.state import WorkspaceState
-from workspace_ctrl.controller.throttle import Intervals, Load, StatusThrottle, Throttle
-from workspace_ctrl.helm.verifier import ChartVerifier
+from workspace_ctrl.controller.states import States
+from workspace_ctrl.controller.throttle import Intervals, StatusThrottle, Throttle
+from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.bounded_cache import BoundedCache
-from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.decisions import Decisions
@@ -35,11 +40,10 @@ from workspace_ctrl.planning.plan import Pending, Plan, make_plan
 from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
-from workspace_ctrl.probe.prober import Prober
+from workspace_ctrl.probe.prober import NoProber, Prober
 from workspace_ctrl.readiness.probe import earlier_probe
 from workspace_ctrl.readiness.status import Report, evaluate, removal_status, status
 from workspace_ctrl.readiness.write_policy import is_held_up, write_decision
-from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.observer import StatusChange, status_change
@@ -71,35 +75,41 @@ class _Pass:
 class Reconciler:
     """Brings Workspaces to their desired state, one pass at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts that a pass works with
         self,
-        client: Client,
         cache: Cache,
-        references: DynamicWatches,
+        watches: DynamicWatches,
+        dependents: DependencyIndex,
+        states: States,
+        executor: Executor,
         settings: Settings,
         *,
-        missing_kinds: Callable[[], set[str]],
+        missing_kinds: Callable[[], frozenset[str]],
         status_written: Callable[[StatusChange], None],
         claims_changed: Callable[[Key], None],
-        prober: Prober | None = None,
-        charts: ChartVerifier | None = None,
-        body_routers: GatewayReconciler | None = None,
+        prober: Prober | NoProber,
+        charts: ChartVerifier | NoChartVerifier,
+        gateways: GatewayReconciler | NoGatewayReconciler,
     ) -> None:
+        """Make a reconciler.
+
+        `status_written` is called with each written status, `claims_changed` with each Workspace for which another one has taken or given
+        up route matches.
+        """
         self._cache = cache
-        self._references = references
+        self._watches = watches
+        self._dependents = dependents
+        self._states = states
+        self._executor = executor
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._status_written = status_written
-        self._executor = Executor(client, cache, references, settings, charts)
-        self._charts = charts
         self._prober = prober
-        self._body_routers = body_routers
+        self._charts = charts
+        self._gateways = gateways
         self._unseen: set[Key] = set()
-        """Workspaces without a pass since the start, or since a kind came or went."""
-        self._interests = DependencyIndex()
+        """Workspaces without a pass since the start, or since the served kinds changed."""
         self._claims = RouteClaimIndex(claims_changed)
-        self._load = Load()
-        self._states: dict[Key, WorkspaceState] = {}
         self._activity = FluxActivity()
         self._resolved: BoundedCache[Key, tuple[WorkspaceRecord, ResolvedWorkspace, PlannedServer | None]] = BoundedCache(
             _MOST_KEPT
@@ -107,33 +117,18 @@ class Reconciler:
         """The costly part of the newest passes, of Workspaces that are not ready."""
         self._intervals = Intervals(settings.first_status_interval, settings.settle_interval, settings.progress_interval)
 
-    def dependents_of(self, ref: ObjectRef) -> tuple[Key, ...]:
-        """Return the Workspaces whose plan depends on `ref`, a ConfigMap or a node."""
-        return self._interests.dependents_of(ref)
-
     def prime(self) -> None:
         """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
-        for workspace, claims in self._cache.claims():
+        for workspace, claims in claims_of_routes(self._cache):
             self._claims.set(workspace.key, self._claims_since(workspace), claims)
-        for key, created, claims in self._cache.claims_of_others() if self._settings.scope.selector else ():
+        for key, created, claims in claims_of_other_shards(self._cache) if self._settings.scope.selector else ():
             self._claims.set(key, created, claims)
         self.expect_all()
 
     def expect_all(self) -> None:
         """Take what is known of claims for incomplete until there was a pass over each Workspace."""
-        if self._body_routers is not None:
-            self._unseen.update(self._cache.workspace_keys())
-            self._note_claims()
-
-    def has_seen(self, key: Key) -> bool:
-        """Whether there was a pass over what the user of the Workspace `key` wants now."""
-        workspace, state = self._cache.workspace(key), self._states.get(key)
-        return workspace is not None and state is not None and state.has_seen(workspace)
-
-    def delay(self, key: Key) -> float:
-        """Return for how many seconds the next pass over `key`, which was seen, may wait for further events."""
-        state = self._states.get(key)
-        return state.reconciled.delay(_now(), self._settings.pass_interval * self._load.share) if state is not None else 0.0
+        self._unseen.update(self._cache.workspaces.keys())
+        self._note_claims()
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -141,7 +136,7 @@ class Reconciler:
         Raises:
             ApiError: a passing error; the pass is to be repeated.
         """
-        workspace = self._cache.workspace(key)
+        workspace = self._cache.workspaces.get(key)
         if workspace is None:
             self._forget(key)
             return None
@@ -152,9 +147,9 @@ class Reconciler:
             planned = await self._plan(under_way)
             due_in = await self._execute(under_way, planned) if planned is not None else None
         except ApiError:
-            self._states[key] = under_way.state
+            self._states.set(key, under_way.state)
             raise
-        self._states[key] = under_way.state.after_pass(_now(), workspace)
+        self._states.set(key, under_way.state.after_pass(_now(), workspace))
         return due_in
 
     def _begin(self, workspace: WorkspaceRecord) -> _Pass | None:
@@ -165,8 +160,8 @@ class Reconciler:
         is_known = kept is not None and _wants_the_same(kept[0], workspace)
         resolved = kept[1] if kept is not None and is_known else resolve(workspace, self._settings.plan)
         state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
-        if not self._references.is_synced(key):
-            self._states[key] = state.after_pass(now, workspace)
+        if not self._watches.is_synced(key):
+            self._states.set(key, state.after_pass(now, workspace))
             return None
         snapshot = self._observe(key, state.dependencies)
         state, self._activity = state.observe(snapshot, now, self._activity)
@@ -176,19 +171,19 @@ class Reconciler:
         """Watch what `dependencies` of the Workspace `key` names, and nothing else."""
         if dependencies == state.dependencies:
             return state
-        kept = self._interests.set(key, dependencies)
-        self._references.follow(key, kept)
+        kept = self._dependents.set(key, dependencies)
+        self._watches.follow(key, kept)
         return replace(state, dependencies=kept)
 
     def _observe(self, key: Key, dependencies: Dependencies) -> Snapshot:
         """Return the one snapshot of a pass."""
-        snapshot = take_snapshot(self._cache, key, dependencies, self._references.of(key), self._missing_kinds())
+        snapshot = take_snapshot(self._cache, key, dependencies, self._watches.of(key), self._missing_kinds())
         return replace(
             snapshot,
-            chart_verdicts=self._charts.verdicts if self._charts is not None else None,
-            body_routers=self._body_routers.states if self._body_routers is not None else None,
-            probing=self._prober is not None,
-            probe=self._prober.result(key) if self._prober is not None else None,
+            chart_verdicts=self._charts.verdicts,
+            body_routers=self._gateways.states,
+            probing=self._prober.is_enabled,
+            probe=self._prober.result(key),
         )
 
     async def _plan(self, under_way: _Pass) -> Plan | None:
@@ -202,10 +197,10 @@ class Reconciler:
             desired = self._desire(under_way)
         before = under_way.state.dependencies
         under_way.state = self._follow(under_way.key, desired.dependencies, under_way.state)
-        if not self._references.is_synced(under_way.key):
+        if not self._watches.is_synced(under_way.key):
             return None
         if under_way.state.dependencies is not before:
-            under_way.snapshot = self._references.of(under_way.key).on(under_way.snapshot)
+            under_way.snapshot = self._watches.of(under_way.key).on(under_way.snapshot)
         if desired.claims is not None:
             self._claim(under_way.workspace, desired)
         under_way.snapshot = replace(under_way.snapshot, taken=self._claims.taken(under_way.key))
@@ -249,7 +244,7 @@ class Reconciler:
         moment, now, state = datetime.now(UTC), _now(), under_way.state
         wanted = self._status(workspace, under_way.snapshot, decisions, moment)
         self._note_progress(under_way.key, wanted)
-        writes, delay = state.writes.hold(write_decision(workspace.status, wanted), now, self._load.factor, self._intervals)
+        writes, delay = state.writes.hold(write_decision(workspace.status, wanted), now, self._states.load.factor, self._intervals)
         under_way.state = replace(state, writes=writes)
         if delay is None or delay > 0:
             return delay
@@ -257,7 +252,7 @@ class Reconciler:
         if answer is not None:
             _log_transition(workspace, wanted)
             self._status_written(status_change(workspace, wanted, answer, moment))
-        under_way.state = replace(state, writes=writes.after_write(now, self._load.factor))
+        under_way.state = replace(state, writes=writes.after_write(now, self._states.load.factor))
         # Former charts go once the status says so, and our own write makes no event.
         return 0.0 if under_way.snapshot.former else None
 
@@ -266,7 +261,7 @@ class Reconciler:
 
         Its generation stays that which the pass has planned for: a newer one has a pass of its own.
         """
-        current = self._cache.workspace(workspace.key)
+        current = self._cache.workspaces.get(workspace.key)
         if current is None or current.meta.uid != workspace.meta.uid:
             return None
         return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
@@ -274,39 +269,33 @@ class Reconciler:
     def _status(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime) -> WorkspaceStatus:
         """Return the wanted status, with what is known of requests through the Gateway where all else is well."""
         if workspace.meta.deleting:
-            if self._prober is not None:
-                self._prober.follow(workspace.key, (), None)
+            self._prober.follow(workspace.key, (), None)
             return removal_status(workspace, snapshot, moment)
         report = evaluate(snapshot, decisions)
         return status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
         """Have requests sent to the targets of `report`; return the snapshot with what is known of them."""
-        if self._prober is None:
-            return snapshot
         self._prober.follow(workspace.key, report.probe_targets, earlier_probe(workspace.status))
         return replace(snapshot, probe=self._prober.result(workspace.key))
 
     def _forget(self, key: Key) -> None:
         """Drop all that is known of the Workspace `key`, which is gone."""
-        self._states.pop(key, None)
+        self._states.forget(key)
         self._resolved.drop(key)
-        self._load.set(key, in_progress=False)
-        self._references.forget(key)
-        self._interests.forget(key)
-        self._claims.set(key, *(self._cache.claims_of_other(key) if self._settings.scope.selector else ("", frozenset())))
+        self._watches.forget(key)
+        self._dependents.forget(key)
+        self._claims.set(key, *(claims_of_other_shard(self._cache, key) if self._settings.scope.selector else ("", frozenset())))
         self._unseen.discard(key)
         self._note_claims()
-        if self._prober is not None:
-            self._prober.gone(key)
+        self._prober.gone(key)
 
     def _claim(self, workspace: WorkspaceRecord, desired: Desired) -> None:
         if self._claims.set(workspace.key, self._claims_since(workspace), desired.claims or frozenset()):
             self._note_claims()
 
     def _note_claims(self) -> None:
-        if self._body_routers is not None:
-            self._body_routers.note(self._claims.gateways_by_header, all_told=not self._unseen)
+        self._gateways.note(self._claims.gateways_by_header, all_told=not self._unseen)
 
     def _claims_since(self, workspace: WorkspaceRecord) -> str:
         """Return the age by which a Workspace's claims go before those of others, as text that sorts by time.
@@ -320,7 +309,7 @@ class Reconciler:
         ready = _is_ready(wanted)
         if ready:
             self._resolved.drop(key)  # its next event may be days away
-        self._load.set(key, in_progress=not ready and not is_held_up(wanted))
+        self._states.load.set(key, in_progress=not ready and not is_held_up(wanted))
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ more and more rarely: its registry may come back, and its tag may be moved to a 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pyhelm3.errors import Error as HelmError
@@ -21,6 +21,18 @@ logger = logging.getLogger(__name__)
 
 _POLICY: Final = BackoffPolicy(first=15.0, longest=600.0)
 """Of looks at a chart that was not right."""
+
+
+class NoChartVerifier:
+    """Stands for a verifier where charts are not checked."""
+
+    verdicts: Mapping[ChartId, ChartVerdict] | None = None
+
+    def look(self, chart: ChartId, key: Key) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
 
 
 class ChartVerifier:

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workspace_ctrl.kube.backoff import jittered
+from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.threshold import Threshold, pace
+from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +35,32 @@ class _Probed:
     """Whether the latest request failed with an internal error."""
 
 
+class NoProber:
+    """Stands for a prober where probes are off."""
+
+    is_enabled = False
+
+    def follow(self, key: Key, targets: tuple[ProbeTarget, ...], earlier: ProbeResult | None) -> None:
+        """Send nothing."""
+
+    def forget(self, key: Key) -> None:
+        """Do nothing."""
+
+    def gone(self, key: Key) -> None:
+        """Do nothing."""
+
+    def result(self, _key: Key) -> ProbeResult | None:
+        """Return None: nothing is known."""
+        return None
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
 class Prober:
     """Asks for the models of all Workspaces that are otherwise ready, and tells of each whose answer became another."""
+
+    is_enabled = True
 
     def __init__(self, asker: ProbeClient, interval: float, changed: Callable[[Key], None]) -> None:
         self._asker = asker
@@ -152,3 +179,10 @@ class Prober:
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         logger.error("%s ended", task.get_name(), exc_info=task.exception())
+
+
+def make_prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | NoProber:
+    """Return the prober of a process; `changed` is called with each Workspace whose result became another."""
+    if settings.mode is ProbeMode.OFF:
+        return NoProber()
+    return Prober(ProbeClient(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)

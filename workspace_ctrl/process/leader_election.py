@@ -10,7 +10,7 @@ import logging
 from workspace_ctrl.cache.discovery import find_namespaced_only, find_unavailable
 from workspace_ctrl.cache.watches import OCI_REPOSITORY
 from workspace_ctrl.controller.gateway_reconciler import needs_body_routers
-from workspace_ctrl.controller.manager import Manager
+from workspace_ctrl.controller.manager import Manager, Visibility
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.lease import LeaseLock
@@ -27,12 +27,12 @@ _RETRY_SECONDS = 2.0
 class LeaderElectedRunner:
     """Runs a `Manager`, a new one for each time that this process leads."""
 
-    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, reports: Observer | None = None) -> None:
-        self._reports = reports
+    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, observer: Observer | None = None) -> None:
+        self._observer = observer
         self._client = client
         self._settings = settings
         self._lock = lock
-        self._controller: Manager | None = None
+        self._manager: Manager | None = None
         self._stopping = False
 
     def readiness(self) -> Readiness:
@@ -42,9 +42,9 @@ class LeaderElectedRunner:
         if self._lock is not None and not self._lock.is_held:
             holder = self._lock.holder or "nobody"
             return Readiness(ready=True, text=f"standby: {self._lock.title} is held by {holder}")
-        if self._controller is None:
+        if self._manager is None:
             return Readiness(ready=False, text="starting")
-        if waiting := self._controller.unsynced_kinds:
+        if waiting := self._manager.unsynced_kinds:
             return Readiness(ready=False, text=f"waiting for cache sync: {', '.join(waiting)}")
         leading = f", leader of {self._lock.title}" if self._lock is not None else ""
         return Readiness(ready=True, text=f"synced{leading}")
@@ -84,13 +84,13 @@ class LeaderElectedRunner:
         """Reconcile until `stop` is set and the passes under way are finished."""
         try:
             await first_completed(self._set_up, stop.wait)
-            if self._controller is not None:
-                await self._controller.run(stop)
+            if self._manager is not None:
+                await self._manager.run(stop)
         finally:
-            self._controller = None
+            self._manager = None
 
     async def _set_up(self) -> None:
-        while self._controller is None:
+        while self._manager is None:
             try:
                 namespaced_only = await find_namespaced_only(self._client, self._settings.scope)
                 is_off = not self._settings.plan.gateway_extension
@@ -100,11 +100,5 @@ class LeaderElectedRunner:
                 logger.warning("%s; retrying", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                self._controller = Manager(
-                    self._client,
-                    self._settings,
-                    namespaced_only=namespaced_only,
-                    unavailable=unavailable,
-                    body_routers=body_routers,
-                    reports=self._reports,
-                )
+                visibility = Visibility(namespaced_only, unavailable, body_routers)
+                self._manager = Manager(self._client, self._settings, visibility, self._observer)

@@ -34,6 +34,19 @@ _MOST_WAITING: Final = 2000
 _FLUSH_SECONDS: Final = 1.0
 
 
+class NoEventRecorder:
+    """Stands for a recorder where no Events are written."""
+
+    def status_written(self, change: StatusChange) -> None:
+        """Do nothing."""
+
+    async def run(self) -> None:
+        """Return at once."""
+
+    async def flush(self) -> None:
+        """Do nothing."""
+
+
 class EventRecorder:
     """Writes events, one after the other; those that it cannot write in time are dropped and counted."""
 

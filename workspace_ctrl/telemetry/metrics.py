@@ -156,8 +156,9 @@ class _View(Collector):
     def _tally(self, cache: Cache) -> Tally[_Summary]:
         summaries: dict[Key, tuple[bytes, _Summary]] = {}
         shared: dict[_Summary, _Summary] = {}
-        for key in cache.workspace_keys():
-            workspace = cache.workspace(key)
+        keys = cache.workspaces.keys()
+        for key in keys:
+            workspace = cache.workspaces.get(key)
             if workspace is None:
                 continue
             known = self._summaries.get(key)

@@ -5,14 +5,13 @@ import pytest
 from tests.unit.factories import NAME, NAMESPACE, derived, picker, pod
 from workspace_ctrl.api.labels import PICKER_POD_LABEL
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.cache.watches import PICKER_POD, WATCHED
+from workspace_ctrl.cache.watches import PICKER_PODS
 from workspace_ctrl.records.pods import PodProblem
 
 KEY = (NAMESPACE, "epp-1")
 LABELS = {PICKER_POD_LABEL: derived().endpoint_picker}
 WELL = pod(name="epp-1", labels=LABELS)
 STUCK = pod(name="epp-1", labels=LABELS, ready=False, trouble=PodProblem("Unschedulable", "no cpu"))
-WATCH = next(watched for watched in WATCHED if watched.store == PICKER_POD)
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def cache():
 
 
 def test_a_pod_is_kept_while_it_is_in_trouble(cache):
-    store = cache.stores[PICKER_POD]
+    store = cache.picker_pods
     assert not store.put(KEY, WELL, 1)
     assert store.put(KEY, STUCK, 2)
     assert store.owned_by((NAMESPACE, derived().endpoint_picker)) == (STUCK,)
@@ -32,6 +31,6 @@ def test_a_pod_is_kept_while_it_is_in_trouble(cache):
 
 
 def test_its_workspace_is_that_of_its_deployment(cache):
-    assert cache.workspace_of(WATCH, STUCK) is None
-    cache.stores["Deployment"].put((NAMESPACE, derived().endpoint_picker), picker(), 1)
-    assert cache.workspace_of(WATCH, STUCK) == (NAMESPACE, NAME)
+    assert cache.owner_of(PICKER_PODS, STUCK) is None
+    cache.deployments.put((NAMESPACE, derived().endpoint_picker), picker(), 1)
+    assert cache.owner_of(PICKER_PODS, STUCK) == (NAMESPACE, NAME)

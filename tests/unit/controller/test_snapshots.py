@@ -26,9 +26,9 @@ def cache(*charts):
     """A cache with what these charts have made."""
     made = Cache()
     for version, derived in enumerate(charts, start=1):
-        for record in (source(), release(), pool()):
-            made.stores[record.ref.kind].put((NAMESPACE, derived.release), named(record, derived.release), version)
-        made.stores["Deployment"].put((NAMESPACE, derived.endpoint_picker), named(picker(), derived.endpoint_picker), version)
+        for store, record in ((made.oci_repositories, source()), (made.helm_releases, release()), (made.inference_pools, pool())):
+            store.put((NAMESPACE, derived.release), named(record, derived.release), version)
+        made.deployments.put((NAMESPACE, derived.endpoint_picker), named(picker(), derived.endpoint_picker), version)
     return made
 
 
@@ -77,8 +77,8 @@ def test_the_age_of_a_route_counts_only_where_the_route_is_the_workspace_s():
     made, mine = Cache(), workspace()
     assert made.route_created(mine) == ""
     own = replace(route(), created="2026-11-21T17:17:37Z")
-    made.stores["HTTPRoute"].put(KEY, own, 1)
+    made.http_routes.put(KEY, own, 1)
     assert made.route_created(mine) == own.created
     foreign = replace(own, meta=replace(own.meta, controller_uid="of-somebody-else"))
-    made.stores["HTTPRoute"].put(KEY, foreign, 2)
+    made.http_routes.put(KEY, foreign, 2)
     assert made.route_created(mine) == ""

@@ -14,7 +14,7 @@ from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
 PARSERS = {
-    **{f"{watched.store} {watched.selector}": watched.parse for watched in WATCHED},
+    **{f"{watched.name} {watched.selector}": watched.parse for watched in WATCHED},
     **{parse.__name__: parse for parse in (parse_kthena_model_server, parse_objective, parse_referenced_workload)},
 }
 JSON = st.recursive(

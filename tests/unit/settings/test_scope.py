@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.cache.discovery import watched_namespaces
-from workspace_ctrl.cache.watches import BY_KIND, GATEWAY_PROXY, WATCHED
+from workspace_ctrl.cache.watches import BY_KIND, GATEWAY_PROXIES
 from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
 
 
@@ -48,10 +48,10 @@ def test_every_scope_has_a_lease_of_its_own_that_never_changes():
 
 def test_gateways_and_their_proxies_are_watched_everywhere_where_that_is_allowed():
     scope = Scope(("a", "b"))
-    proxies = next(watched for watched in WATCHED if watched.store == GATEWAY_PROXY)
+    proxies = GATEWAY_PROXIES
     assert watched_namespaces(scope, BY_KIND["Service"], namespaced_only=frozenset()) == ("a", "b")
     assert watched_namespaces(scope, BY_KIND["ConfigMap"], namespaced_only=frozenset()) == ("a", "b")
-    assert watched_namespaces(scope, BY_KIND["Gateway"], namespaced_only=frozenset({GATEWAY_PROXY})) == ()
-    assert watched_namespaces(scope, proxies, namespaced_only=frozenset({GATEWAY_PROXY})) == ("a", "b")
+    assert watched_namespaces(scope, BY_KIND["Gateway"], namespaced_only=frozenset({GATEWAY_PROXIES.name})) == ()
+    assert watched_namespaces(scope, proxies, namespaced_only=frozenset({GATEWAY_PROXIES.name})) == ("a", "b")
     assert watched_namespaces(scope, BY_KIND["Node"], namespaced_only=frozenset()) == ()
     assert watched_namespaces(Scope(), BY_KIND["Service"], namespaced_only=frozenset()) == ()

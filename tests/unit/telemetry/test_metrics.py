@@ -109,7 +109,7 @@ def put(cache, name, made, version):
     raw = quickstart(metadata={"name": name, "namespace": "default", "uid": name})
     if made is not None:
         raw["status"] = json.loads(json.dumps(made.as_object()))
-    cache.stores["Workspace"].put(("default", name), workspace(raw), version)
+    cache.workspaces.put(("default", name), workspace(raw), version)
 
 
 async def test_workspaces_and_queue_are_counted_when_somebody_asks(registry, metrics):

@@ -1,0 +1,62 @@
+"""From an event of a watched kind to the Workspaces in the work queue."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dependents import DependencyIndex
+from workspace_ctrl.cache.watches import WORKSPACE, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.controller.states import States
+from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.kube.store import Key
+
+logger = logging.getLogger(__name__)
+
+
+class EventHandler:
+    """Enqueues the Workspaces that an event concerns, as the table of watched kinds says."""
+
+    def __init__(
+        self, queue: WorkQueue[Key], cache: Cache, dependents: DependencyIndex, states: States, pass_interval: float
+    ) -> None:
+        """Make a handler; `pass_interval` is the time between two passes over one Workspace under load, in seconds."""
+        self._queue = queue
+        self._cache = cache
+        self._dependents = dependents
+        self._states = states
+        self._pass_interval = pass_interval
+
+    def handle(self, watched: WatchedKind[RecordT], record: RecordT) -> None:
+        """Enqueue what an event of a record concerns."""
+        if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
+            logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
+        for key in self._concerned(watched, record):
+            self.enqueue(key)
+
+    def _concerned(self, watched: WatchedKind[RecordT], record: RecordT) -> Iterable[Key]:
+        match watched.enqueues:
+            case Enqueues.OWNER | Enqueues.OWNER_OF_DEPLOYMENT:
+                owner = self._cache.owner_of(watched, record)
+                return (owner,) if owner is not None else ()
+            case Enqueues.DEPENDENTS:
+                return self._dependents.dependents_of(record.meta.ref)
+            case Enqueues.ALL:
+                return self._cache.workspaces.keys()
+
+    def enqueue(self, key: Key) -> None:
+        """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""
+        if not self._states.has_seen(self._cache.workspaces.get(key)):
+            self._queue.add(key, ahead=True)
+            return
+        delay = self._states.delay(key, asyncio.get_running_loop().time(), self._pass_interval)
+        if delay > 0:
+            self._queue.add_after(key, delay)
+        else:
+            self._queue.add(key)
+
+    def enqueue_all(self) -> None:
+        """Make a pass over every Workspace due."""
+        keys = self._cache.workspaces.keys()
+        for key in keys:
+            self.enqueue(key)
