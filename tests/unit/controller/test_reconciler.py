@@ -1,0 +1,168 @@
+"""A pass is a pipeline: one snapshot, one evaluation of the chain, and what the API server has to be asked is asked once, together."""
+
+from collections import Counter
+from itertools import count
+
+import pytest
+
+from tests.unit.factories import NAME, NAMESPACE, gateway, gateway_class, quickstart, workspace
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.dependents import DependencyIndex
+from workspace_ctrl.cache.dynamic_watches import DynamicWatches
+from workspace_ctrl.controller import reconciler as module
+from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.gateway_reconciler import NoGatewayReconciler
+from workspace_ctrl.controller.reconciler import Reconciler
+from workspace_ctrl.controller.states import States
+from workspace_ctrl.helm.verifier import NoChartVerifier
+from workspace_ctrl.kube.errors import RejectedError, RetryableError
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.probe.prober import NoProber
+from workspace_ctrl.settings.process import Settings
+
+KEY = (NAMESPACE, NAME)
+
+
+class ApiServer:
+    """Answers writes as the API server would to the only writer; what is in `rejected` it rejects, `broken` fails once."""
+
+    def __init__(self):
+        self.versions = count(100)
+        self.calls = []
+        self.rejected, self.broken = {}, set()
+
+    async def apply(self, resource, manifest, *, dry_run=False, subresource="", **_):
+        call = (resource.kind, subresource or ("dry-run" if dry_run else "apply"))
+        self.calls.append(call)
+        if call in self.broken:
+            self.broken.remove(call)
+            raise RetryableError("the connection broke")
+        if call in self.rejected:
+            raise RejectedError(self.rejected[call])
+        metadata = {"uid": f"uid-of-{resource.kind}", "creationTimestamp": "2026-11-21T11:00:00Z", **manifest["metadata"]}
+        entry = {"manager": "workspace-ctrl", "operation": "Apply", "fieldsV1": _tree(manifest)}
+        metadata |= {"resourceVersion": str(next(self.versions)), "managedFields": [entry]}
+        if resource.kind == "Workspace":
+            return {**quickstart(), **manifest, "metadata": {**quickstart()["metadata"], **metadata}}
+        return {**manifest, "metadata": metadata}
+
+    async def find(self, *_):
+        return None
+
+
+def _tree(value):
+    if isinstance(value, dict):
+        return {f"f:{name}": _tree(child) for name, child in value.items()}
+    return {}
+
+
+class Passes:
+    """A reconciler of the quickstart's Workspace, and what its passes cost."""
+
+    def __init__(self, monkeypatch, record=None):
+        self.server, self.cache, self.costs, self.written = ApiServer(), Cache(), Counter(), []
+        self.cache.workspaces.put(KEY, record or workspace(finalizer=False), 1)
+        self.cache.gateways.put((NAMESPACE, "inference-gateway"), gateway(), 1)
+        self.cache.gateway_classes.put(("", "istio"), gateway_class(), 1)
+        settings = Settings(plan=PlanSettings(gateway_extension=True), settle_interval=0.0, pass_interval=0.0)
+        watches = DynamicWatches(self.server, lambda _key: None)
+        self.states = States()
+        self.reconciler = Reconciler(
+            self.cache,
+            watches,
+            DependencyIndex(),
+            self.states,
+            Executor(self.server, self.cache, watches, settings, NoChartVerifier()),
+            settings,
+            missing_kinds=frozenset,
+            status_written=self.written.append,
+            claims_changed=lambda _key: None,
+            prober=NoProber(),
+            charts=NoChartVerifier(),
+            gateways=NoGatewayReconciler(),
+        )
+        for name in ("take_snapshot", "evaluate", "resolve", "make_plan", "desire"):
+            self._count(monkeypatch, name)
+
+    def _count(self, monkeypatch, name):
+        function = getattr(module, name)
+
+        def counted(*arguments):
+            self.costs[name] += 1
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, counted)
+
+    async def make(self):
+        """Make one pass; return what it cost, and the calls to the API server."""
+        self.costs.clear()
+        self.server.calls.clear()
+        await self.reconciler.reconcile(KEY)
+        return dict(self.costs), list(self.server.calls)
+
+
+async def test_a_first_pass_takes_one_snapshot_and_asks_once(monkeypatch):
+    costs, calls = await Passes(monkeypatch).make()
+    assert costs == {"take_snapshot": 1, "evaluate": 1, "resolve": 1, "desire": 1, "make_plan": 2}
+    assert calls == [
+        ("Deployment", "dry-run"),
+        ("Deployment", "apply"),
+        ("Service", "apply"),
+        ("OCIRepository", "apply"),
+        ("Workspace", "status"),
+    ]
+
+
+async def test_a_pass_over_an_unchanged_workspace_costs_one_snapshot_and_no_call(monkeypatch):
+    passes = Passes(monkeypatch)
+    await passes.make()
+    costs, calls = await passes.make()
+    assert costs == {"take_snapshot": 1, "evaluate": 1, "desire": 1, "make_plan": 1}
+    assert calls == []
+
+
+async def test_what_was_applied_is_in_the_status_of_the_same_pass(monkeypatch):
+    passes = Passes(monkeypatch)
+    await passes.make()
+    conditions = {entry.type: entry.reason for entry in passes.written[-1].status.conditions}
+    assert conditions["WorkloadAccepted"] == "Accepted"
+    assert conditions["ChartReady"] != "ChartNotRequested"
+    assert passes.written[-1].status.workload.name == NAME
+
+
+async def test_a_passing_error_ends_a_pass_and_the_next_one_goes_on_where_it_was(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.server.broken = {("Service", "apply")}
+    with pytest.raises(RetryableError):
+        await passes.make()
+    assert not passes.states.has_seen(passes.cache.workspaces.get(KEY))
+    _, calls = await passes.make()
+    assert calls == [("Service", "apply"), ("OCIRepository", "apply"), ("Workspace", "status")]
+    assert passes.states.has_seen(passes.cache.workspaces.get(KEY))
+
+
+async def test_a_rejected_write_becomes_a_condition_and_is_not_repeated_at_once(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.server.rejected = {("Service", "apply"): "quota exceeded"}
+    await passes.make()
+    accepted = next(entry for entry in passes.written[-1].status.conditions if entry.type == "WorkloadAccepted")
+    assert (accepted.status, accepted.reason) == ("False", "ApplyRefused")
+    assert "quota exceeded" in accepted.message
+    assert (await passes.make())[1] == []
+
+
+async def test_a_workspace_that_cannot_be_read_costs_no_call_but_its_status(monkeypatch):
+    deep = {}
+    for _ in range(100):
+        deep = {"a": deep}
+    passes = Passes(monkeypatch, workspace(quickstart(inference={"template": deep})))
+    assert (await passes.make())[1] == [("Workspace", "status")]
+    assert "nested deeper than 64 levels" in passes.written[-1].status.conditions[0].message
+
+
+async def test_a_workspace_that_is_gone_is_forgotten(monkeypatch):
+    passes = Passes(monkeypatch)
+    await passes.make()
+    passes.cache.workspaces.remove(KEY, 1_000)
+    assert await passes.make() == ({}, [])
+    assert passes.states.get(KEY) is None
