@@ -67,7 +67,7 @@ class Template:
         document = recorded[watched.name]
         self.head: Mapping[str, Any] = {field: value for field, value in document.items() if field != "items"}
         """The list without its items."""
-        self.is_per_workspace = watched.owner is not None
+        self.is_per_workspace = watched.owner is not None and not watched.concerns_all
         """Whether there is a set of these objects for each Workspace."""
         self._texts = [json.dumps(item, separators=(",", ":")) for item in document["items"]]
         self._items = document["items"]

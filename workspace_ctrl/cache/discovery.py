@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, Enqueues, WatchedKind
+from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, WatchedKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.settings.scope import Scope
@@ -17,7 +17,7 @@ def watched_namespaces(scope: Scope, watched: WatchedKind[Any], *, namespaced_on
     Gateways, and their proxies beside them, often run in namespaces of their own, so they are watched everywhere, unless their store is
     among those in `namespaced_only`.
     """
-    if not watched.resource.namespaced or (watched.enqueues is Enqueues.ALL and watched.name not in namespaced_only):
+    if not watched.resource.namespaced or (watched.concerns_all and watched.name not in namespaced_only):
         return ()
     return scope.namespaces
 
@@ -51,7 +51,7 @@ async def find_namespaced_only(client: Client, scope: Scope) -> frozenset[str]:
         return frozenset()
     namespaced_only = set()
     for watched in WATCHED:
-        if watched.enqueues is Enqueues.ALL and watched.resource.namespaced:
+        if watched.concerns_all and watched.resource.namespaced:
             try:
                 await client.list_page(watched.resource, {"limit": "1", "labelSelector": watched.selector})
             except KindNotServedError:

@@ -22,6 +22,8 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.core import parse_config_map, parse_namespace, parse_node
 from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
+    GatewayProxy,
+    GatewayService,
     parse_gateway,
     parse_gateway_class,
     parse_gateway_proxy,
@@ -91,6 +93,8 @@ class Enqueues(Enum):
     """The Workspaces whose plan depends on the object (`DependencyIndex`)."""
     ALL = "all"
     """All Workspaces."""
+    ALL_OF_GATEWAY = "all, for a Gateway"
+    """All Workspaces, if the Gateway exists that the object belongs to, by `WatchedKind.owner`; its own label alone says nothing."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,11 @@ class WatchedKind(Generic[RecordT]):
     enqueues: Enqueues = Enqueues.OWNER
     metadata_only: bool = False
     """Whether spec and status stay on the API server."""
+
+    @property
+    def concerns_all(self) -> bool:
+        """Whether an event may concern all Workspaces."""
+        return self.enqueues in {Enqueues.ALL, Enqueues.ALL_OF_GATEWAY}
 
     def read(self, raw: Json, kind: str) -> RecordT:
         """Return the record of an object; only its identity if it cannot be parsed."""
@@ -135,6 +144,10 @@ def _picker_label(pod: Pod) -> str:
     return pod.labels.get(PICKER_POD_LABEL, "")
 
 
+def _gateway(record: GatewayProxy | GatewayService) -> str:
+    return record.gateway
+
+
 def _chart_objects(resource: Resource) -> WatchedKind[ChartObject]:
     """Return the row of a kind of which only the objects of charts are watched: that they exist, and are not edited."""
     return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, metadata_only=True)
@@ -159,11 +172,15 @@ CONFIG_MAPS: Final = WatchedKind(
 )
 NODES: Final = WatchedKind("Node", NODE, parse_node, enqueues=Enqueues.DEPENDENTS, metadata_only=True)
 NAMESPACES: Final = WatchedKind("Namespace", NAMESPACE, parse_namespace, enqueues=Enqueues.DEPENDENTS, metadata_only=True)
-GATEWAY_PROXIES: Final = WatchedKind("GatewayProxy", DEPLOYMENT, parse_gateway_proxy, GATEWAY_NAME_LABEL, enqueues=Enqueues.ALL)
+GATEWAY_PROXIES: Final = WatchedKind(
+    "GatewayProxy", DEPLOYMENT, parse_gateway_proxy, GATEWAY_NAME_LABEL, _gateway, Enqueues.ALL_OF_GATEWAY
+)
 """The Gateways' own Deployments."""
 PICKER_PODS: Final = WatchedKind("EndpointPickerPod", POD, parse_pod, PICKER_POD_LABEL, _picker_label, Enqueues.OWNER_OF_DEPLOYMENT)
 """The endpoint pickers' pods, by the name of their Deployment."""
-GATEWAY_SERVICES: Final = WatchedKind("GatewayService", SERVICE, parse_gateway_service, GATEWAY_NAME_LABEL, enqueues=Enqueues.ALL)
+GATEWAY_SERVICES: Final = WatchedKind(
+    "GatewayService", SERVICE, parse_gateway_service, GATEWAY_NAME_LABEL, _gateway, Enqueues.ALL_OF_GATEWAY
+)
 """The Gateways' own Services."""
 CHART_OBJECTS: Final = tuple(map(_chart_objects, (SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DESTINATION_RULE)))
 """The objects of charts that nothing is read in."""

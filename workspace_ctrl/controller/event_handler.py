@@ -43,6 +43,10 @@ class EventHandler:
                 return self._dependents.dependents_of(record.meta.ref)
             case Enqueues.ALL:
                 return self._cache.workspaces.keys()
+            case Enqueues.ALL_OF_GATEWAY:
+                gateway = watched.owner_key(record)
+                is_known = gateway is not None and self._cache.gateways.get(gateway) is not None
+                return self._cache.workspaces.keys() if is_known else ()
 
     def enqueue(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""

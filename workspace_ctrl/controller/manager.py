@@ -14,7 +14,7 @@ from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.discovery import watched_namespaces
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.missing_kinds import MissingKinds
-from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, RecordT, WatchedKind
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
@@ -58,7 +58,7 @@ class Manager:
         self._settings = settings
         self._observer: Observer = observer or NullObserver()
         self._stopping = False
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[Key] = WorkQueue(_namespace)
         self._cache = Cache(partial(watched_namespaces, settings.scope, namespaced_only=visibility.namespaced_only))
         self._missing = MissingKinds()
         dependents, states = DependencyIndex(), States()
@@ -193,7 +193,7 @@ class Manager:
 
         def changed(record: RecordT) -> None:
             self._events.handle(watched, record)
-            if watched.enqueues is Enqueues.ALL:
+            if watched.concerns_all:
                 self._gateways.enqueue()
 
         restarted = partial(self._observer.watch_restarted, watched.resource.plural)
@@ -207,3 +207,8 @@ class Manager:
 async def _all_synced(informers: Iterable[Informer[Any]]) -> None:
     for informer in informers:
         await informer.wait_synced()
+
+
+def _namespace(key: Key) -> str:
+    """Return the group of a Workspace in the work queue: nobody's many Workspaces hold up those of another namespace."""
+    return key[0]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
@@ -16,21 +16,66 @@ _AHEAD_IN_A_ROW = 16
 """So many keys of the line ahead come out before one of the others gets its turn."""
 
 
+class _Line(Generic[K]):
+    """Waiting keys by group; the groups take turns, and the keys of a group come out in the order in which they became due."""
+
+    def __init__(self, group_of: Callable[[K], Hashable]) -> None:
+        self._group_of = group_of
+        self._groups: OrderedDict[Hashable, OrderedDict[K, float]] = OrderedDict()
+        """Group → its keys → when each became due; the group whose turn is next is the first one."""
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._groups.get(self._group_of(key), ())
+
+    def add(self, key: K, due: float) -> None:
+        """Put a key that does not wait at the end of its group."""
+        self._groups.setdefault(self._group_of(key), OrderedDict())[key] = due
+        self._size += 1
+
+    def remove(self, key: K) -> float:
+        """Take a waiting key out; return when it became due."""
+        group = self._group_of(key)
+        due = self._groups[group].pop(key)
+        if not self._groups[group]:
+            del self._groups[group]
+        self._size -= 1
+        return due
+
+    def next(self) -> K:
+        """Take the next key out; there is one."""
+        group, keys = next(iter(self._groups.items()))
+        key, _ = keys.popitem(last=False)
+        self._groups.move_to_end(group)
+        if not keys:
+            del self._groups[group]
+        self._size -= 1
+        return key
+
+    def oldest(self) -> Iterator[float]:
+        """Yield when the first key of each group became due."""
+        return (next(iter(keys.values())) for keys in tuple(self._groups.values()) if keys)
+
+
 class WorkQueue(Generic[K]):
     """Keys waiting to be reconciled.
 
     Guarantees:
       * a key is handed to one worker at a time;
       * a key added while it waits is merged, one added while it is worked on runs once more;
-      * keys come out in the order in which they became due, so a busy key cannot starve others; those that were added `ahead` come
-        before the others, but of 17 keys at least one is of the others while any waits, so they cannot be starved either;
+      * groups of keys, such as namespaces, take turns, so that a group with many keys cannot starve others; within a group keys come out
+        in the order in which they became due, so a busy key cannot starve others;
+      * keys that were added `ahead` come before the others, but of 17 keys at least one is of the others while any waits;
       * every operation is O(1) or O(log n) in the number of waiting keys; nothing polls.
     """
 
-    def __init__(self) -> None:
-        self._ahead: OrderedDict[K, float] = OrderedDict()
-        self._others: OrderedDict[K, float] = OrderedDict()
-        """Waiting key → when it became due; first come, first out."""
+    def __init__(self, group_of: Callable[[K], Hashable] = lambda _key: None) -> None:
+        """Make an empty queue; `group_of` returns the group of a key."""
+        self._ahead = _Line(group_of)
+        self._others = _Line(group_of)
         self._ahead_in_a_row = 0
         self._places = asyncio.Semaphore(0)
         """As many as keys wait."""
@@ -49,7 +94,7 @@ class WorkQueue(Generic[K]):
     def oldest_age(self) -> float:
         """Return for how many seconds the first key has been waiting for a worker; 0 where none waits. Any thread may ask."""
         now = time.monotonic()
-        return now - min((*self._ahead.values(), *self._others.values()), default=now)
+        return now - min((*self._ahead.oldest(), *self._others.oldest()), default=now)
 
     @property
     def active(self) -> int:
@@ -68,10 +113,10 @@ class WorkQueue(Generic[K]):
             self._again[key] = ahead or self._again.get(key, False)
             return
         if key not in self._ahead and key not in self._others:
-            self._others[key] = time.monotonic()
+            self._others.add(key, time.monotonic())
             self._places.release()
         if ahead and key in self._others:
-            self._ahead[key] = self._others.pop(key)
+            self._ahead.add(key, self._others.remove(key))
 
     def add_after(self, key: K, seconds: float) -> None:
         """Make `key` due in `seconds`, unless it becomes due before."""
@@ -118,9 +163,9 @@ class WorkQueue(Generic[K]):
         """Take the key whose turn it is out of its line; there is one."""
         if self._others and (not self._ahead or self._ahead_in_a_row >= _AHEAD_IN_A_ROW):
             self._ahead_in_a_row = 0
-            return self._others.popitem(last=False)[0]
+            return self._others.next()
         self._ahead_in_a_row += 1
-        return self._ahead.popitem(last=False)[0]
+        return self._ahead.next()
 
     def _cancel_timer(self, key: K) -> None:
         timer = self._timers.pop(key, None)

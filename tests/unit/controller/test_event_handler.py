@@ -30,6 +30,7 @@ from workspace_ctrl.controller.states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.records.core import ConfigMap, Namespace, Node
+from workspace_ctrl.records.gateways import GatewayProxy, GatewayService
 
 KEY, OTHER = (NAMESPACE, NAME), (NAMESPACE, "other")
 BOTH = {KEY, OTHER}
@@ -43,6 +44,7 @@ class Handled:
         other = {**quickstart(), "metadata": {**quickstart()["metadata"], "name": "other"}}
         self.cache.workspaces.put(KEY, workspace(), 1)
         self.cache.workspaces.put(OTHER, workspace(other), 1)
+        self.cache.gateways.put((NAMESPACE, "inference-gateway"), gateway(), 1)
         self.cache.deployments.put((NAMESPACE, derived().endpoint_picker), picker(), 1)
         self.dependents.set(KEY, Dependencies(config="settings", namespace=True))
         self.dependents.set(OTHER, Dependencies(nodes=True))
@@ -64,6 +66,10 @@ EVENTS = [
     pytest.param(watches.INFERENCE_POOLS, pool(), {KEY}, id="InferencePool"),
     pytest.param(watches.GATEWAYS, gateway(), BOTH, id="Gateway"),
     pytest.param(watches.GATEWAY_CLASSES, gateway_class(), BOTH, id="GatewayClass"),
+    pytest.param(watches.GATEWAY_PROXIES, GatewayProxy(deployment(), "inference-gateway"), BOTH, id="Deployment of a Gateway"),
+    pytest.param(watches.GATEWAY_PROXIES, GatewayProxy(deployment(), "unknown"), set(), id="Deployment of no Gateway"),
+    pytest.param(watches.GATEWAY_SERVICES, GatewayService(service().meta, "inference-gateway"), BOTH, id="Service of a Gateway"),
+    pytest.param(watches.GATEWAY_SERVICES, GatewayService(service().meta, "unknown"), set(), id="Service of no Gateway"),
     pytest.param(watches.CONFIG_MAPS, ConfigMap(meta("ConfigMap", "settings")), {KEY}, id="ConfigMap"),
     pytest.param(watches.CONFIG_MAPS, ConfigMap(meta("ConfigMap", "unknown")), set(), id="ConfigMap of nobody"),
     pytest.param(watches.NODES, Node(meta("Node", "n1", namespace="")), {OTHER}, id="Node"),
@@ -82,7 +88,7 @@ async def test_an_event_enqueues_what_it_concerns(watched, record, keys):
 
 def test_every_row_of_the_table_is_tested():
     tested = {parameter.values[0].name for parameter in EVENTS}
-    alike = {"StatefulSet", "PersistentVolumeClaim", "GatewayProxy", "GatewayService"}
+    alike = {"StatefulSet", "PersistentVolumeClaim"}
     assert {watched.name for watched in watches.WATCHED} - {watched.name for watched in watches.CHART_OBJECTS} == tested | alike
 
 

@@ -73,6 +73,27 @@ async def test_keys_ahead_come_first_but_starve_nobody():
     ]
 
 
+async def test_groups_take_turns_however_many_keys_one_has():
+    queue: WorkQueue[tuple[str, int]] = WorkQueue(lambda key: key[0])
+    for number in range(500):
+        queue.add(("crowded", number), ahead=True)
+    for number in range(3):
+        queue.add(("quiet", number), ahead=True)
+    first = [await queue.get() for _ in range(6)]
+    assert first == [("crowded", 0), ("quiet", 0), ("crowded", 1), ("quiet", 1), ("crowded", 2), ("quiet", 2)]
+    assert [await queue.get() for _ in range(3)] == [("crowded", 3), ("crowded", 4), ("crowded", 5)]
+    assert len(queue) == 494
+
+
+async def test_a_group_that_comes_back_waits_for_its_turn():
+    queue: WorkQueue[tuple[str, int]] = WorkQueue(lambda key: key[0])
+    for key in (("a", 1), ("b", 1)):
+        queue.add(key)
+    assert await queue.get() == ("a", 1)
+    queue.add(("a", 2))
+    assert [await queue.get(), await queue.get()] == [("b", 1), ("a", 2)]
+
+
 async def test_what_came_ahead_during_the_work_on_it_comes_ahead_after_it():
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a")
