@@ -11,8 +11,7 @@ from e2e.repacking import helm, repack
 RELEASE = "phi-inferencepool"
 WRONG = "v1.5.9"
 DIFFERENCE = (
-    f"chart inferencepool {WRONG} does not match its layout: "
-    '"values.yaml has inferenceExtension.image.registry": not found'
+    f'chart inferencepool {WRONG} does not match its layout: "values.yaml has inferenceExtension.image.registry": not found'
 )
 
 
