@@ -64,7 +64,7 @@ def _replaced(command: str, replacements: Mapping[str, str]) -> str:
     return command
 
 
-class KopfProcess:
+class Shell:
     """One bash, where the cluster's Services are reached; variables stay from one command to the next."""
 
     def __init__(self, cluster: Cluster, environment: Mapping[str, str]) -> None:
@@ -100,7 +100,7 @@ class KopfProcess:
         raise AssertionError(f"the shell ended with {command}:\n{printed}")
 
 
-def follow(shell: KopfProcess, found: Iterable[Step]) -> None:
+def follow(shell: Shell, found: Iterable[Step]) -> None:
     """Run all steps.
 
     Raises:

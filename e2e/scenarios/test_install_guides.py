@@ -25,7 +25,7 @@ def shell(release, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     cluster = release.cluster
     path = ":".join([cluster.environment()["PATH"], str(Path(sys.executable).parent)])
-    with guide.KopfProcess(cluster, {"PATH": path, "HOME": os.environ["HOME"]}) as running:
+    with guide.Shell(cluster, {"PATH": path, "HOME": os.environ["HOME"]}) as running:
         yield running
     release.remove()
     cluster.kubectl("delete", "gateways,inferencepools,secrets,deployments,destinationrules,envoyfilters", "--all", "-n", "default")

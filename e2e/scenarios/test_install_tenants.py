@@ -147,7 +147,7 @@ def test_a_kind_that_the_controller_may_not_read_is_not_read(developer, referenc
     document = workspaces.workspace("mine", resource=None, inference={"workloadRef": {**reference, "targetPort": 80}})
     assert developer.apply(document).startswith("ok ")
     found = workspaces.wait_reason(cluster, namespace, "mine", "WorkloadAccepted", "WorkloadNotReadable")
-    assert "cannot be watched" in found["message"]
+    assert "cannot be read: cannot list or watch" in found["message"]
     assert "hunter2" not in json.dumps(workspaces.get(cluster, namespace, "workspace", "mine"))
 
 

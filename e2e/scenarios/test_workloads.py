@@ -178,7 +178,10 @@ def test_a_config_map_is_waited_for_and_its_edits_roll_out(serving_cluster, name
     [
         pytest.param({"image": "localhost/no-such-image:1"}, "ImagePullError", "no-such-image", id="image"),
         pytest.param(
-            {"command": ["sh", "-c", "echo cannot load; exit 3"]}, "ContainerCrashLoopBackOff", "exit code 3", id="crash loop"
+            {"command": ["sh", "-c", "echo cannot load; exit 3"]},
+            "ContainerCrashLoopBackOff",
+            "exited with code 3",
+            id="crash loop",
         ),
         pytest.param(
             {

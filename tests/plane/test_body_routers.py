@@ -154,7 +154,10 @@ def test_one_that_is_down_makes_every_workspace_of_its_gateway_say_so(installed,
         cluster.kubectl("scale", f"deployment/{ROUTER}", "-n", gateways, "--replicas=0", actor="user")
         for name in ("phi", "by-path"):
             found = workspaces.wait_reason(cluster, namespace, name, "GatewayReady", "BodyRouterNotReady")
-            assert f"Deployment {gateways}/{ROUTER} of the body-based router" in found["message"]
+            told = (
+                f"Deployment {gateways}/{ROUTER} (body-based router of Gateway {gateways}/inference-gateway) has no ready replica"
+            )
+            assert told in found["message"]
         cluster.kubectl("scale", f"deployment/{ROUTER}", "-n", gateways, "--replicas=1", actor="user")
         ready(cluster, namespace)
         workspaces.wait_ready(cluster, namespace, "by-path", "Ready")

@@ -171,7 +171,8 @@ def test_values_that_the_api_server_refuses_are_said_and_corrected(installed, pl
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
             "inferencepool@1.5.0+DIGEST: server-side apply failed for object NAMESPACE/phi-inferencepool-epp apps/v1, Kind=Deployment: "
             'Deployment.apps "phi-inferencepool-epp" is invalid: spec.template.spec.tolerations[0].operator: Unsupported value: '
-            '"Nonsense": supported values: "Equal", "Exists"; correct the endpoint picker\'s values, which the API server refuses'
+            '"Nonsense": supported values: "Equal", "Exists"; the API server rejects an object of the chart; correct the values in '
+            "gateway.endpointPicker"
         )
         assert told(installed, plane_namespace)["GatewayReady"] == ("False", "InstallFailed", said)
         create(installed, plane_namespace, with_toleration(behind, "Exists"))

@@ -25,7 +25,7 @@ def test_crds_that_arrive_later_are_picked_up(bare):
         found = workspaces.wait_reason(bare, "default", "phi", "GatewayReady", "CRDsNotAvailable")
         assert found["message"] == "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
         chart = workspaces.condition(bare, "default", "phi", "ChartReady")
-        assert chart["message"] == "the cluster does not serve HelmRelease and OCIRepository; install Flux"
+        assert chart["message"] == "HelmRelease and OCIRepository not served by the cluster; install Flux"
         workspaces.wait_ready(bare, "default", "phi", "InferenceReady")
 
         up(NAME, Form.PLANE, ["gateway-api", "istio"])

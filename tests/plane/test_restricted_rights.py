@@ -54,7 +54,7 @@ def test_with_the_rights_of_one_namespace_its_workspaces_and_gateways_are_served
         classes = role("ClusterRole", f"{ACCOUNT}-{plane_namespace}", READ_CLASSES, plane_namespace)
         installed.kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, classes)))
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
-        words = f"Gateway of all namespaces may not be listed; watching them in {plane_namespace}"
+        words = f"cannot list Gateway in all namespaces; watching only {plane_namespace}"
         assert any(words in line for line in controller.log)
         away = workspaces.behind("elsewhere", "another-namespace")
         workspaces.apply(installed, plane_namespace, workspaces.workspace("away", gateway=away))
