@@ -32,7 +32,7 @@ class Installation:
     """Seconds since the release entered its stage."""
 
     @property
-    def release_if_done(self) -> HelmRelease | None:
+    def installed(self) -> HelmRelease | None:
         """The release, if it has installed the chart of the source with the newest values."""
         if self.source is None or self.release is None or not self.release.has_installed(self.source.digest):
             return None
@@ -60,7 +60,7 @@ def release_link(chart: Installation) -> Link:
     name, source, release, age = LinkName.RELEASE, chart.source, chart.release, chart.age
     if release is None or source is None:
         return Link.waiting(name, "ChartNotInstalled", "HelmRelease has not been created yet; waiting for the chart and a Gateway")
-    if chart.release_if_done is not None:
+    if chart.installed is not None:
         return Link.true(name, "ChartInstalled", f"{release.ref}: {release.chart_name} {release.chart_version} installed")
     stage = release.stage(source.digest)
     if stage not in {Stage.FAILING, Stage.STALLED}:
@@ -73,7 +73,7 @@ def release_link(chart: Installation) -> Link:
 
 def missing_object(name: LinkName, chart: Installation, reason: str, expected: str) -> Link:
     """Return the link of a chart object that does not exist: not installed yet, or deleted after the installation."""
-    release = chart.release_if_done
+    release = chart.installed
     if release is None or chart.source is None:
         return Link.waiting(name, reason, f"{expected} has not been created yet")
     is_silent = release.stage(chart.source.digest) is Stage.UNSEEN and _is_late(Stage.UNSEEN, chart.age)
