@@ -14,9 +14,8 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.flux_objects import oci_repository
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.readiness.chain import evaluate, with_requests
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.readiness.status import chain as links
-from workspace_ctrl.readiness.status import evaluate
 from workspace_ctrl.readiness.status import status as status_of
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
@@ -220,7 +219,7 @@ def decisions(*problems: Problem, **fields: Any) -> Decisions:
 
 def chain(snapshot: Snapshot, decided: Decisions) -> tuple[Link, ...]:
     """All links of the chain."""
-    return links(evaluate(snapshot, decided), snapshot, decided)
+    return with_requests(evaluate(snapshot, decided), snapshot, decided).links
 
 
 def status(record: WorkspaceRecord, snapshot: Snapshot, decided: Decisions, now: datetime) -> WorkspaceStatus:

@@ -41,8 +41,9 @@ from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.probe.prober import NoProber, Prober
+from workspace_ctrl.readiness.chain import Report, evaluate
 from workspace_ctrl.readiness.probe import earlier_probe
-from workspace_ctrl.readiness.status import Report, evaluate, removal_status, status
+from workspace_ctrl.readiness.status import removal_status, status
 from workspace_ctrl.readiness.write_policy import is_held_up, write_decision
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.settings.process import Settings

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from workspace_ctrl.model.decisions import Decisions, Parent
+from workspace_ctrl.model.decisions import Parent
 from workspace_ctrl.records.gateways import Gateway, GatewayService
 from workspace_ctrl.records.listeners import SCHEMES, Listener
 
@@ -35,21 +35,18 @@ def _once(urls: Iterable[str]) -> Iterator[str]:
             yield url
 
 
-def internal_url(decisions: Decisions, services: Iterable[GatewayService]) -> str | None:
+def internal_url(parents: Sequence[Parent], hostnames: Sequence[str], path: str, services: Sequence[GatewayService]) -> str | None:
     """Return the URL through the Service of a Gateway, or None if there is no such Service or if the route requires a host name."""
-    known = tuple(services)
     found = (
-        _url(listener, f"{service.meta.ref.name}.{service.meta.ref.namespace}.svc", decisions.path)
-        for parent in decisions.parents
+        _url(listener, f"{service.meta.ref.name}.{service.meta.ref.namespace}.svc", path)
+        for parent in parents
         for listener in parent.listeners
-        for service in known
-        if service.serves(parent.gateway.ref)
-        and listener.port in service.ports
-        and not listener.common_hostnames(decisions.hostnames)
+        for service in services
+        if service.serves(parent.gateway.ref) and listener.port in service.ports and not listener.common_hostnames(hostnames)
     )
     known_by_class = (
-        f"http://{parent.service[0]}:{parent.service[1]}{decisions.path}"
-        for parent in decisions.parents
+        f"http://{parent.service[0]}:{parent.service[1]}{path}"
+        for parent in parents
         if parent.service is not None and not parent.gateway.addresses
     )
     return next(found, None) or next(known_by_class, None)

@@ -4,13 +4,13 @@ This has its own condition and is no part of GatewayReady: path and header work 
 run although its Gateway sends all requests through it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
-from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
-from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.readiness.chart import release_link, source_link
+from workspace_ctrl.model.decisions import LinkName, Parent, Problem, first_problem
+from workspace_ctrl.model.probe_results import ProbeResult
+from workspace_ctrl.readiness.chart import Installation, release_link, source_link
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.flux import StageAges
 
@@ -21,10 +21,8 @@ def router_state(
     gateway: str, router: BodyRouter, problems: Sequence[Problem], ages: StageAges, *, connected: bool
 ) -> BodyRouterState:
     """Return the state of the router of `gateway`, with the messages of its Flux objects where they have one."""
-    there = Snapshot(source=router.source, release=router.release, ages=ages)
-    decisions = Decisions(problems=tuple(problems))
     blocks = connected and not router.runs
-    for link in (source_link(decisions, there), release_link(decisions, there)):
+    for link in _chart_links(router, problems, ages):
         if not link.holds and not blocks:
             return BodyRouterState(link.status, link.reason, f"body-based router of Gateway {gateway}: {link.message}")
     of_gateway = f"(body-based router of Gateway {gateway})"
@@ -40,33 +38,41 @@ def router_state(
     return BodyRouterState(Status.TRUE, "BodyRouterReady", text)
 
 
-def body_routing_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
-    """Return whether the model name in the body is enough to reach the model; None if this is not requested or not managed here."""
-    if snapshot.body_routers is None or not decisions.wants_header or not decisions.parents:
-        return None
-    links = [_of(parent, snapshot) for parent in decisions.parents]
+def body_routing_link(parents: Sequence[Parent], routers: Mapping[str, BodyRouterState], probe: ProbeResult | None) -> Link:
+    """Return whether the model name in the body is enough to reach the model through each of `parents`, of which there is at least one."""
+    links = [_of(parent, routers, probe) for parent in parents]
     broken = (link for link in links if link.status is Status.FALSE)
     return next(broken, None) or next((link for link in links if not link.holds), links[0])
 
 
-def blocking_link(decisions: Decisions, snapshot: Snapshot) -> Link | None:
+def blocking_link(parents: Sequence[Parent], routers: Mapping[str, BodyRouterState] | None) -> Link | None:
     """Return the link of a router because of which a Gateway of the Workspace answers no request; None if there is none."""
-    for parent in decisions.parents if snapshot.body_routers else ():
-        state = (snapshot.body_routers or {}).get(parent.gateway.key)
+    for parent in parents:
+        state = (routers or {}).get(parent.gateway.key)
         if state is not None and state.blocks:
             return _link(state)
     return None
 
 
-def _of(parent: Parent, snapshot: Snapshot) -> Link:
+def _chart_links(router: BodyRouter, problems: Sequence[Problem], ages: StageAges) -> tuple[Link, ...]:
+    in_source, in_release = first_problem(problems, LinkName.SOURCE), first_problem(problems, LinkName.RELEASE)
+    return (
+        Link.of_problem(in_source) if in_source is not None else source_link(router.source, ages.source),
+        Link.of_problem(in_release)
+        if in_release is not None
+        else release_link(Installation(router.source, router.release, ages.release)),
+    )
+
+
+def _of(parent: Parent, routers: Mapping[str, BodyRouterState], probe: ProbeResult | None) -> Link:
     gateway = parent.gateway
     if parent.body_router_remedy:
-        if snapshot.probe is not None and snapshot.probe.by_body:
+        if probe is not None and probe.by_body:
             text = f"{gateway.ref} routes requests by their body, with a router that workspace-ctrl does not manage"
             return Link.true(LinkName.BODY_ROUTER, "BodyRouterFound", text)
         text = f"body-based routers cannot be installed for {parent.class_title} ({gateway.ref}); {parent.body_router_remedy}"
         return Link.broken(LinkName.BODY_ROUTER, "BodyRouterNotSupported", text)
-    state = (snapshot.body_routers or {}).get(gateway.key)
+    state = routers.get(gateway.key)
     if state is None:
         text = f"body-based router of {gateway.ref} has not been created yet"
         return Link.waiting(LinkName.BODY_ROUTER, "BodyRouterNotRequested", text)

@@ -6,14 +6,14 @@ never succeed: only elapsed time shows that. Rules: docs/concepts/readiness.md.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.model.decisions import Decisions, LinkName
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.readiness.hints import remedy
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, Stage
+from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, OCIRepository, Stage
 
 _CONTROLLERS: Final = {"OCIRepository": "source-controller", "HelmRelease": "helm-controller"}
 _SILENT: Final = {"OCIRepository": "SourceControllerSilent", "HelmRelease": "HelmControllerSilent"}
@@ -22,12 +22,26 @@ _OWN_PORT: Final = re.compile(r"(?<= )\S+:\d+->(?=\S+:\d+)")
 """The local address in a network error of Go; its port differs at each attempt, which would change the status each time."""
 
 
-def source_link(decisions: Decisions, snapshot: Snapshot) -> Link:
-    """Return whether Flux has fetched the chart of the newest spec."""
-    name, source, age = LinkName.SOURCE, snapshot.source, snapshot.ages.source
-    problem = decisions.problem(name)
-    if problem is not None:
-        return Link.of_problem(problem)
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The Flux objects that install a chart; None for an object that does not exist."""
+
+    source: OCIRepository | None = None
+    release: HelmRelease | None = None
+    age: float = 0.0
+    """Seconds since the release entered its stage."""
+
+    @property
+    def installed(self) -> HelmRelease | None:
+        """The release, if it has installed the chart of the source with the newest values."""
+        if self.source is None or self.release is None or not self.release.has_installed(self.source.digest):
+            return None
+        return self.release
+
+
+def source_link(source: OCIRepository | None, age: float) -> Link:
+    """Return whether Flux has fetched the chart of the newest spec; `age` is for how many seconds it has been in its stage."""
+    name = LinkName.SOURCE
     if source is None:
         return Link.waiting(name, "ChartNotRequested", "OCIRepository has not been created yet")
     match source.stage:
@@ -41,16 +55,12 @@ def source_link(decisions: Decisions, snapshot: Snapshot) -> Link:
             return _not_done(name, source, source.stage, age, "FetchingChart")
 
 
-def release_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+def release_link(chart: Installation) -> Link:
     """Return whether Flux has installed the chart that the source has now, with the newest values."""
-    name, age = LinkName.RELEASE, snapshot.ages.release
-    problem = decisions.problem(name)
-    if problem is not None:
-        return Link.of_problem(problem)
-    release, source = snapshot.release, snapshot.source
+    name, source, release, age = LinkName.RELEASE, chart.source, chart.release, chart.age
     if release is None or source is None:
         return Link.waiting(name, "ChartNotInstalled", "HelmRelease has not been created yet; waiting for the chart and a Gateway")
-    if snapshot.has_chart:
+    if chart.installed is not None:
         return Link.true(name, "ChartInstalled", f"{release.ref}: {release.chart_name} {release.chart_version} installed")
     stage = release.stage(source.digest)
     if stage not in {Stage.FAILING, Stage.STALLED}:
@@ -61,13 +71,14 @@ def release_link(decisions: Decisions, snapshot: Snapshot) -> Link:
     return _failing(name, release, failed, age, "ChartInstalling", release.failures)
 
 
-def silence(snapshot: Snapshot) -> str:
-    """Return a message if helm-controller has not reconciled the release in time; empty while it still has time."""
-    release, source = snapshot.release, snapshot.source
-    if release is None or source is None:
-        return ""
-    stage = release.stage(source.digest)
-    return _silence(release) if stage is Stage.UNSEEN and _is_late(stage, snapshot.ages.release) else ""
+def missing_object(name: LinkName, chart: Installation, reason: str, expected: str) -> Link:
+    """Return the link of a chart object that does not exist: not installed yet, or deleted after the installation."""
+    release = chart.installed
+    if release is None or chart.source is None:
+        return Link.waiting(name, reason, f"{expected} has not been created yet")
+    is_silent = release.stage(chart.source.digest) is Stage.UNSEEN and _is_late(Stage.UNSEEN, chart.age)
+    what_next = _silence(release) if is_silent else "requested a reconciliation from Flux to restore it"
+    return Link.broken(name, reason, f"{expected} not found, although {release.ref} has installed it; {what_next}")
 
 
 def uninstalling(release: HelmRelease, age: float) -> str:

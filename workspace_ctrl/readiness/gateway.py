@@ -8,33 +8,31 @@ from collections.abc import Sequence
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
-from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.readiness.endpoint_picker import missing
+from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.readiness.chart import Installation, missing_object
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
+from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.pods import Pod
 
 REFS_UNRESOLVED: Final = "HTTPRouteRefsUnresolved"
 """Reason of a route whose backend, the pool, is not found or not supported."""
 
 
-def gateway_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+def gateway_link(parents: Sequence[Parent], proxies: Sequence[GatewayProxy], named_route: ObjectRef | None) -> Link:
     """Return whether the Gateways are chosen, and the data plane of each is programmed and runs.
 
     Istio sets Programmed before its proxy runs, and leaves it when the proxy is gone. So if the Gateway's controller has created a
     Deployment for the Gateway, one of its replicas must be ready.
     """
-    problem = decisions.problem(LinkName.GATEWAY)
-    if problem is not None:
-        return Link.of_problem(problem)
-    if not decisions.parents:
-        words = f"waiting for {decisions.named_route}" if decisions.named_route else "waiting until the workload is accepted"
+    if not parents:
+        words = f"waiting for {named_route}" if named_route else "waiting until the workload is accepted"
         return Link.waiting(LinkName.GATEWAY, "GatewayNotChosen", words)
-    links = [_programmed(parent, snapshot) for parent in decisions.parents]
+    links = [_programmed(parent, proxies) for parent in parents]
     return _first_not_holding(links) or _all_hold(LinkName.GATEWAY, links)
 
 
-def _programmed(parent: Parent, snapshot: Snapshot) -> Link:
+def _programmed(parent: Parent, proxies: Sequence[GatewayProxy]) -> Link:
     gateway = parent.gateway
     if not parent.writes_status:
         return Link.true(LinkName.GATEWAY, "GatewayFound", f"{gateway.ref} found; {parent.class_title} writes no status")
@@ -47,67 +45,52 @@ def _programmed(parent: Parent, snapshot: Snapshot) -> Link:
         if refusal is not None:
             words = f"listener {listener.name} of {gateway.ref}: {refusal.message}"
             return Link.broken(LinkName.GATEWAY, refusal.reason or "ListenerNotProgrammed", words)
-    proxies = [proxy.workload for proxy in snapshot.gateway_proxies if proxy.serves(gateway.ref)]
-    if proxies and not any(proxy.ready_replicas for proxy in proxies):
-        return Link.broken(LinkName.GATEWAY, "GatewayProxyNotReady", f"{proxies[0].ref} of {gateway.ref} has no ready replica")
+    serving = [proxy.workload for proxy in proxies if proxy.serves(gateway.ref)]
+    if serving and not any(proxy.ready_replicas for proxy in serving):
+        return Link.broken(LinkName.GATEWAY, "GatewayProxyNotReady", f"{serving[0].ref} of {gateway.ref} has no ready replica")
     return Link.true(LinkName.GATEWAY, "GatewayProgrammed", f"{gateway.ref} of class {gateway.class_name} is programmed")
 
 
-def pool_link(decisions: Decisions, snapshot: Snapshot) -> Link:
-    """Return whether the InferencePool exists, and the controller of each Gateway has accepted it."""
-    problem = decisions.problem(LinkName.POOL)
-    if problem is not None:
-        return Link.of_problem(problem)
-    pool = pool_of(decisions, snapshot)
+def pool_link(
+    pool: InferencePool | None, parents: Sequence[Parent], companion: KthenaModelServer | None, chart: Installation, expected: str
+) -> Link:
+    """Return whether the InferencePool exists, and the controller of each Gateway has accepted it.
+
+    `companion` is the object that a GatewayClass may need in addition, and `expected` the pool, as kind and name.
+    """
     if pool is None or pool.meta.deleting:
-        expected = f"InferencePool {decisions.names.release}" if decisions.names else "InferencePool"
-        return missing(LinkName.POOL, snapshot, "InferencePoolNotFound", str(decisions.named_pool or expected))
-    kind = next((parent.companion for parent in decisions.parents if parent.companion), "")
-    if kind and snapshot.companion is None:
+        return missing_object(LinkName.POOL, chart, "InferencePoolNotFound", expected)
+    kind = next((parent.companion for parent in parents if parent.companion), "")
+    if kind and companion is None:
         return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"{kind}, which the GatewayClass needs, has not been created yet")
-    return _attachments(LinkName.POOL, pool, decisions)
+    return _attachments(LinkName.POOL, pool, parents)
 
 
-def route_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
     """Return whether the HTTPRoute exists, and the controller of each Gateway has accepted it."""
-    problem = decisions.problem(LinkName.ROUTE)
-    if problem is not None:
-        return Link.of_problem(problem)
-    route = route_of(decisions, snapshot)
     if route is None or route.meta.deleting:
         return Link.waiting(
             LinkName.ROUTE, "HTTPRouteNotCreated", "HTTPRoute has not been created yet; waiting for the InferencePool"
         )
-    return _attachments(LinkName.ROUTE, route, decisions)
+    return _attachments(LinkName.ROUTE, route, parents)
 
 
-def route_of(decisions: Decisions, snapshot: Snapshot) -> HTTPRoute | None:
-    """Return the route to the pool: that of gateway.httpRouteRef if set, else ours."""
-    return snapshot.named_route if decisions.named_route is not None else snapshot.route
-
-
-def pool_of(decisions: Decisions, snapshot: Snapshot) -> InferencePool | None:
-    """Return the pool: that of gateway.pool.ref if set, else the one of the chart."""
-    return snapshot.named_pool if decisions.named_pool is not None else snapshot.pool
-
-
-def endpoints_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod]) -> Link:
     """Return whether at least one ready pod matches the selector that the observed pool has."""
-    pool = pool_of(decisions, snapshot)
     if pool is None:
         return Link.waiting(LinkName.ENDPOINTS, "InferencePoolNotFound", "InferencePool has not been created yet")
-    matching = [pod for pod in snapshot.pods if pod.matches(pool.selector)]
+    matching = [pod for pod in pods if pod.matches(pool.selector)]
     ready = [pod for pod in matching if pod.ready]
     if ready:
         return Link.true(LinkName.ENDPOINTS, "EndpointsReady", f"{len(ready)} of {len(matching)} pods of {pool.ref} are ready")
     return Link.broken(LinkName.ENDPOINTS, "NoReadyEndpoints", f"0 of {len(matching)} pods of {pool.ref} are ready")
 
 
-def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, decisions: Decisions) -> Link:
-    if not decisions.parents:
+def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Sequence[Parent]) -> Link:
+    if not parents:
         return Link.waiting(name, "WaitingForGateway", f"{attached.ref} is waiting for a Gateway")
-    links = [_attachment(name, attached, parent) for parent in decisions.parents]
-    notes = [parent.note for parent in decisions.parents if parent.note and name is LinkName.ROUTE]
+    links = [_attachment(name, attached, parent) for parent in parents]
+    notes = [parent.note for parent in parents if parent.note and name is LinkName.ROUTE]
     return _first_not_holding(links) or _all_hold(name, links, notes)
 
 

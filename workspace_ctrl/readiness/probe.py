@@ -1,6 +1,7 @@
 """The last link: a request through the Gateway is answered; and the targets of such requests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -8,8 +9,8 @@ from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.model.decisions import Decisions, LinkName, Parent
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import SCHEMES
 
 PROBE_FAILED: Final = "ProbeFailed"
@@ -19,20 +20,36 @@ _ANY_NAME = "probe"
 """Replaces the asterisk of a wildcard host name."""
 
 
-def probe_link(decisions: Decisions, snapshot: Snapshot) -> Link:
+@dataclass(frozen=True, slots=True)
+class ModelAddress:
+    """How a request names a model on its Gateways."""
+
+    hostnames: tuple[str, ...] = ()
+    path: str = ""
+    model: str = ""
+    """The model name to send; empty if there is none."""
+    by_header: bool = False
+    """Whether requests are matched by the header with the model name."""
+
+    @classmethod
+    def of(cls, decisions: Decisions) -> "ModelAddress":
+        """Return the address that planning has decided on."""
+        return cls(decisions.hostnames, decisions.path, next(iter(decisions.model_names), ""), decisions.by_header)
+
+
+def probe_link(result: ProbeResult | None, parents: Sequence[Parent], model_names: Sequence[str]) -> Link:
     """Return whether a request through each Gateway was answered, if such requests are possible."""
-    result = snapshot.probe
     if result is None:
         return Link.waiting(LinkName.PROBE, "ProbePending", "sending a request through the Gateway")
     if result.outcome is ProbeOutcome.FAILED:
         return Link.broken(LinkName.PROBE, PROBE_FAILED, result.message)
     if result.outcome is ProbeOutcome.NOT_POSSIBLE:
-        silent = next((parent for parent in decisions.parents if not parent.writes_status), None)
+        silent = next((parent for parent in parents if not parent.writes_status), None)
         if silent is not None:
             text = f"{silent.class_title} writes no status, and the controller could not send a request: {result.message}"
             return Link.waiting(LinkName.PROBE, "NotVerified", text)
         return Link.true(LinkName.PROBE, "NotProbed", f"not probed: {result.message}")
-    wanted = decisions.model_names[:1]
+    wanted = model_names[:1]
     if result.models and wanted and wanted[0] not in result.models:
         text = f"model server does not serve {wanted[0]}, but {', '.join(result.models[:10])}; change gateway.modelName"
         return Link.broken(LinkName.PROBE, "ModelNameUnknown", text)
@@ -52,29 +69,29 @@ def earlier_probe(status: WorkspaceStatus) -> ProbeResult | None:
     return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
 
 
-def probe_targets(decisions: Decisions, snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
+def probe_targets(parents: Sequence[Parent], services: Sequence[GatewayService], address: ModelAddress) -> tuple[ProbeTarget, ...]:
     """Return the probe targets: each listener that accepts the route, the first `MOST_TARGETS` of them."""
-    found = (target for parent in decisions.parents for target in _targets(parent, decisions, snapshot))
+    found = (target for parent in parents for target in _targets(parent, services, address))
     return tuple(islice(found, MOST_TARGETS))
 
 
-def _targets(parent: Parent, decisions: Decisions, snapshot: Snapshot) -> Iterator[ProbeTarget]:
+def _targets(parent: Parent, services: Sequence[GatewayService], address: ModelAddress) -> Iterator[ProbeTarget]:
     gateway = parent.gateway
-    services = [service for service in snapshot.gateway_services if service.serves(gateway.ref)]
+    serving = [service for service in services if service.serves(gateway.ref)]
     for listener in parent.listeners:
-        inside = (service.cluster_ip for service in services if service.cluster_ip and listener.port in service.ports)
+        inside = (service.cluster_ip for service in serving if service.cluster_ip and listener.port in service.ports)
         addresses, port = tuple(dict.fromkeys((*inside, *gateway.addresses))), listener.port
         if not addresses and parent.service is not None:
             addresses, port = (parent.service[0],), parent.service[1]
-        hostnames = listener.common_hostnames(decisions.hostnames)
+        hostnames = listener.common_hostnames(address.hostnames)
         yield ProbeTarget(
             gateway=gateway.key,
             scheme=SCHEMES[listener.protocol][0],
             addresses=addresses,
             port=port,
-            path=decisions.path,
+            path=address.path,
             hostname=hostnames[0].replace("*", _ANY_NAME) if hostnames else "",
-            model=next(iter(decisions.model_names), ""),
+            model=address.model,
             completion=not parent.lists_models,
-            try_body=decisions.by_header,
+            try_body=address.by_header,
         )

@@ -4,26 +4,21 @@ GatewayReady is True only if every link holds, and otherwise False with the reas
 skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux, Argo CD and `kubectl wait` understand them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.api.text import printable
 from workspace_ctrl.model.decisions import Decisions, LinkName
-from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of
-from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
-from workspace_ctrl.readiness.chart import release_link, source_link
-from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
-from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, pool_of, route_link, route_of
+from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.readiness.objectives import objectives_link, objectives_of
-from workspace_ctrl.readiness.probe import probe_link, probe_targets
+from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
-from workspace_ctrl.readiness.workload import inference_condition, resource_condition, workload_link, workload_of
+from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
+from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _MOST_NODES = 1000
@@ -34,54 +29,7 @@ _DETAILS = {
     ConditionType.ROUTE_READY: (LinkName.GATEWAY, LinkName.POOL, LinkName.ROUTE),
     ConditionType.ENDPOINTS_READY: (LinkName.ENDPOINTS,),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one evaluation of the chain has found."""
-
-    links: tuple[Link, ...]
-    """All links but that of requests through the Gateway, which follows from `probe_targets`."""
-    probe_targets: tuple[ProbeTarget, ...] = ()
-    """Where to send requests now; nowhere while a link does not hold."""
-
-
-def evaluate(snapshot: Snapshot, decisions: Decisions) -> Report:
-    """Return the links from the Workspace to a request, in their order; without the gateway side, only the workload's."""
-    accepted = workload_link(decisions)
-    if not decisions.gateway_wanted:
-        return Report((accepted,))
-    links = (
-        accepted,
-        gateway_link(decisions, snapshot),
-        *(() if decisions.named_pool is not None else _chart_links(snapshot, decisions)),
-        *_attachment_links(snapshot, decisions),
-        *((blocked,) if (blocked := blocking_link(decisions, snapshot)) is not None else ()),
-        endpoints_link(decisions, snapshot),
-    )
-    return Report(links, probe_targets(decisions, snapshot) if all(link.holds for link in links) else ())
-
-
-def chain(report: Report, snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
-    """Return all links, that of requests through the Gateway included, which `snapshot` knows of by now."""
-    is_probed = decisions.gateway_wanted and snapshot.probing
-    return (*report.links, probe_link(decisions, snapshot)) if is_probed else report.links
-
-
-def _attachment_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, Link]:
-    """Return the links of pool and route; a rejected route is first, because controllers reject the pool then only because of it."""
-    pool, route = pool_link(decisions, snapshot), route_link(decisions, snapshot)
-    is_refused = route.status is Status.FALSE and route.reason != REFS_UNRESOLVED
-    return (route, pool) if is_refused and pool_of(decisions, snapshot) is not None else (pool, route)
-
-
-def _chart_links(snapshot: Snapshot, decisions: Decisions) -> tuple[Link, ...]:
-    """Return the links of the chart."""
-    return (
-        source_link(decisions, snapshot),
-        release_link(decisions, snapshot),
-        endpoint_picker_link(decisions, snapshot),
-    )
+_OPTIONAL = {LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY, LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY}
 
 
 def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:
@@ -89,9 +37,9 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
 
     `report` is the evaluation of the same decisions and objects; `snapshot` has the newest result of requests as well.
     """
-    links = chain(report, snapshot, decisions)
+    whole = with_requests(report, snapshot, decisions)
     generation = workspace.meta.generation
-    conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, links), generation, now)
+    conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, whole), generation, now)
     return WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
@@ -104,7 +52,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
 
 def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
     """Return the status of a Workspace that is being deleted: not ready, and what the deletion is waiting for."""
-    message = "; ".join(filter(None, ("being deleted", removal_waits(snapshot, workspace.meta.uid))))
+    message = "; ".join(filter(None, ("being deleted", _removal_waits(workspace, snapshot))))
     new = [
         Condition(type_, Status.FALSE, "Deleting", message)
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
@@ -115,29 +63,29 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
     )
 
 
-def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, links: Sequence[Link]) -> Iterator[Condition]:
-    inference = inference_condition(snapshot, decisions, links[0])
+def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
+    links, accepted = report.links, report.links[0]
+    workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
+    inference = inference_condition(accepted, workload, snapshot.pods, expected)
     broken = _first_broken(links)
-    yield from _summary(links[0], inference, broken, decisions)
-    yield _of_link(ConditionType.WORKLOAD_ACCEPTED, links[0])
-    yield resource_condition(snapshot)
+    yield from _summary(accepted, inference, broken, decisions)
+    yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
+    yield resource_condition(snapshot.pods)
     yield inference
-    if not decisions.gateway_wanted:
-        waits = removal_waits(snapshot, workspace.meta.uid)
-        if waits:
-            yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
-        return
+    if decisions.gateway_wanted:
+        yield from _details(report)
+        yield _gateway_ready(broken, links[-1], decisions)
+    elif waits := _removal_waits(workspace, snapshot):
+        yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
+
+
+def _details(report: Report) -> Iterator[Condition]:
     for type_, names in _DETAILS.items():
-        members = [link for link in links if link.name in names]
+        members = [link for link in report.links if link.name in names]
         if members:
             yield _of_link(type_, _first_broken(members) or members[-1])
-    for type_, link in (
-        (ConditionType.BODY_ROUTING_READY, body_routing_link(decisions, snapshot)),
-        (ConditionType.OBJECTIVES_READY, objectives_link(decisions, snapshot)),
-    ):
-        if link is not None:
-            yield _of_link(type_, link)
-    yield _gateway_ready(broken, links[-1], decisions)
+    for link in report.optional:
+        yield _of_link(_OPTIONAL[link.name], link)
 
 
 def _summary(accepted: Link, inference: Condition, broken: Link | None, decisions: Decisions) -> Iterator[Condition]:
@@ -183,10 +131,29 @@ def _of_link(type_: ConditionType, link: Link) -> Condition:
     return Condition(type_, link.status, link.reason, link.message)
 
 
+def _workload_of(snapshot: Snapshot, decisions: Decisions) -> Workload | None:
+    """Return the Deployment or StatefulSet of the pods, ours or the referenced one; None if another kind creates the pods."""
+    if decisions.reference is None:
+        return snapshot.workload(decisions.workload_kind)
+    return referenced_workload(decisions.workload_kind, snapshot.reference)
+
+
+def _expected_workload(decisions: Decisions) -> str:
+    """Return kind and name of our own workload; empty for a referenced one."""
+    if decisions.reference is not None:
+        return ""
+    return f"{decisions.workload_kind} {decisions.names.workload}" if decisions.names else decisions.workload_kind
+
+
+def _removal_waits(workspace: WorkspaceRecord, snapshot: Snapshot) -> str:
+    left = snapshot.remaining_chart_objects()
+    return removal_waits(workspace.meta.uid, snapshot.route, installation_of(snapshot), snapshot.former.releases, left)
+
+
 def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None:
     if not decisions.sizing and decisions.reference is None:
         return None
-    workload = workload_of(snapshot, decisions)
+    workload = _workload_of(snapshot, decisions)
     own_name = decisions.names.workload if decisions.names else None
     return WorkloadStatus(
         kind=decisions.workload_kind or None,
@@ -199,24 +166,28 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
 
 def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | None, now: datetime) -> GatewayStatus:
     source, release, companion = snapshot.source, snapshot.release, snapshot.companion
-    route, pool = route_of(decisions, snapshot), pool_of(decisions, snapshot)
+    route, pool = route_of(snapshot, decisions), pool_of(snapshot, decisions)
     chart = ChartStatus(version=source.tag or None, digest=source.digest or None) if source and release else None
     urls = urls_of(decisions.parents, decisions.hostnames, decisions.path) if route is not None else ()
     return GatewayStatus(
         url=next(iter(urls), None),
         urls=urls,
-        internal_url=internal_url(decisions, snapshot.gateway_services) if route is not None else None,
+        internal_url=_internal_url(snapshot, decisions) if route is not None else None,
         model_names=decisions.model_names,
         gateways=tuple(dict.fromkeys(parent.gateway.key for parent in decisions.parents)),
         route=route.ref.name if route else None,
         pool=pool.ref.name if pool else None,
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
-        objectives=objectives_of(decisions, snapshot),
+        objectives=existing_objectives(decisions.objectives, snapshot.objectives),
         chart=chart,
         body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),
     )
+
+
+def _internal_url(snapshot: Snapshot, decisions: Decisions) -> str | None:
+    return internal_url(decisions.parents, decisions.hostnames, decisions.path, snapshot.gateway_services)
 
 
 def _by_body(snapshot: Snapshot, before: GatewayStatus | None) -> bool | None:

@@ -24,7 +24,7 @@ from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.node_affinity import selecting
 from workspace_ctrl.planning.workload.template_workload import template_workload
 from workspace_ctrl.readiness.address import MOST_URLS
-from workspace_ctrl.readiness.probe import MOST_TARGETS, probe_targets
+from workspace_ctrl.readiness.probe import MOST_TARGETS, ModelAddress, probe_targets
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.workloads import Workload, parse_referenced_workload
 
@@ -151,7 +151,7 @@ def test_many_listeners_and_pods_make_a_status_that_can_be_stored():
     assert found.gateway is not None
     assert len(found.gateway.urls) == MOST_URLS
     assert len(json.dumps(found.as_object())) < 256 * 1024
-    assert len(probe_targets(outcome.decisions, world)) == MOST_TARGETS
+    assert len(probe_targets(outcome.decisions.parents, (), ModelAddress.of(outcome.decisions))) == MOST_TARGETS
 
 
 def test_what_cannot_be_kept_apart_from_others_is_not_routed():

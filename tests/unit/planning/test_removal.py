@@ -8,6 +8,7 @@ from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Delete, Prune, SetFinalizer
+from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.records.inventory import chart_object_id
 
@@ -41,11 +42,15 @@ def test_a_workload_that_cannot_be_made_does_not_keep_the_gateway_side():
 def test_a_removal_says_what_it_waits_for():
     going = release(suspended=False)
     going = replace(going, meta=replace(going.meta, deleting=True))
-    assert removal_waits(Snapshot(), UID) == ""
-    assert removal_waits(Snapshot(route=route(), release=going), UID) == (
+    assert removal_waits(UID, None, Installation(), (), ()) == ""
+    assert removal_waits(UID, route(), Installation(release=going), (), ()) == (
         f"waiting for the deletion of HTTPRoute default/{NAME} and HelmRelease default/{NAME}-inferencepool"
     )
-    assert removal_waits(Snapshot(release=going), UID) == f"waiting for the deletion of HelmRelease default/{NAME}-inferencepool"
-    assert removal_waits(Snapshot(parts=LEFT), UID) == (
+    assert (
+        removal_waits(UID, None, Installation(release=going), (), ())
+        == f"waiting for the deletion of HelmRelease default/{NAME}-inferencepool"
+    )
+    left = Snapshot(parts=LEFT).remaining_chart_objects()
+    assert removal_waits(UID, None, Installation(), (), left) == (
         "waiting for the deletion of InferencePool, Role, which Flux left behind when it uninstalled the chart"
     )

@@ -2,12 +2,11 @@
 
 import pytest
 
-from tests.unit.factories import NAMESPACE, condition, decisions, derived, release, source
+from tests.unit.factories import NAMESPACE, chain, condition, decisions, derived, release, source
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.readiness.chart import release_link, source_link, uninstalling
-from workspace_ctrl.records.flux import StageAges
+from workspace_ctrl.readiness.chart import Installation, release_link, source_link, uninstalling
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 SOURCE = f"OCIRepository {NAMESPACE}/{derived().source}"
@@ -27,11 +26,11 @@ def stalled(reason="RetriesExceeded", message="Failed to install after 1 attempt
 
 
 def of_source(record, age=0.0):
-    return source_link(decisions(), Snapshot(source=record, ages=StageAges(source=age)))
+    return source_link(record, age)
 
 
 def of_release(record, age=0.0, chart=None):
-    return release_link(decisions(), Snapshot(source=chart or source(), release=record, ages=StageAges(release=age)))
+    return release_link(Installation(chart or source(), record, age))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,8 @@ def test_only_a_person_helps_where_flux_gave_up_or_has_failed_for_long(record, a
 
 def test_what_planning_could_not_do_comes_first():
     problem = Problem(LinkName.SOURCE, "NotOwned", "not managed by workspace-ctrl")
-    assert source_link(decisions(problem), Snapshot(source=source())).reason == "NotOwned"
+    (link,) = [link for link in chain(Snapshot(source=source()), decisions(problem)) if link.name is LinkName.SOURCE]
+    assert link.reason == "NotOwned"
 
 
 def test_an_uninstallation_that_hangs_says_on_what():

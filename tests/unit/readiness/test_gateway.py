@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.factories import (
     condition,
-    decisions,
     deployment,
+    derived,
     gateway,
     parent,
     parent_status,
@@ -17,14 +17,15 @@ from tests.unit.factories import (
     source,
 )
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.listeners import Listener
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
-INSTALLED = {"source": source(), "release": release()}
+INSTALLED = Installation(source(), release())
+PICKER, POOL = f"Deployment {derived().endpoint_picker}", f"InferencePool {derived().release}"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ INSTALLED = {"source": source(), "release": release()}
     ],
 )
 def test_gateway_link(conditions, status, reason):
-    link = gateway_link(decisions(parents=(parent(gateway=gateway(conditions=conditions)),)), Snapshot())
+    link = gateway_link((parent(gateway=gateway(conditions=conditions)),), (), None)
     assert (link.status, link.reason) == (status, reason)
 
 
@@ -60,9 +61,9 @@ def test_gateway_link(conditions, status, reason):
 def test_a_listener_that_does_not_serve_breaks_the_link_of_those_it_takes(conditions, status, reason):
     listeners = (Listener("http", "HTTP", 80), Listener("https", "HTTPS", 443, conditions=conditions))
     chosen = gateway(listeners=listeners)
-    link = gateway_link(decisions(parents=(parent(gateway=chosen, section="https"),)), Snapshot())
+    link = gateway_link((parent(gateway=chosen, section="https"),), (), None)
     assert (link.status, link.reason) == (status, reason)
-    other = gateway_link(decisions(parents=(parent(gateway=chosen, section="http"),)), Snapshot())
+    other = gateway_link((parent(gateway=chosen, section="http"),), (), None)
     assert other.status is TRUE
 
 
@@ -76,7 +77,7 @@ def test_a_listener_that_does_not_serve_breaks_the_link_of_those_it_takes(condit
     ],
 )
 def test_a_gateway_whose_proxy_does_not_run_is_broken(proxies, status):
-    assert gateway_link(decisions(), Snapshot(gateway_proxies=proxies)).status is status
+    assert gateway_link((parent(),), proxies, None).status is status
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_gateway_whose_proxy_does_not_run_is_broken(proxies, status):
     ],
 )
 def test_endpoint_picker_link(record, installed, status, reason):
-    link = endpoint_picker_link(decisions(), Snapshot(endpoint_picker=record, **(INSTALLED if installed else {})))
+    link = endpoint_picker_link(record, (), INSTALLED if installed else Installation(), (), PICKER)
     assert (link.status, link.reason) == (status, reason)
 
 
@@ -140,19 +141,19 @@ ATTACHMENTS = [
 
 @pytest.mark.parametrize(("parents", "generation", "status", "reason"), ATTACHMENTS)
 def test_route_link(parents, generation, status, reason):
-    link = route_link(decisions(), Snapshot(route=route(*parents, generation=generation)))
+    link = route_link(route(*parents, generation=generation), (parent(),))
     assert (link.status, link.reason) == (status, reason.format("HTTPRoute"))
 
 
 @pytest.mark.parametrize(("parents", "generation", "status", "reason"), ATTACHMENTS)
 def test_pool_link(parents, generation, status, reason):
-    link = pool_link(decisions(), Snapshot(pool=pool(*parents, generation=generation)))
+    link = pool_link(pool(*parents, generation=generation), (parent(),), None, Installation(), POOL)
     assert (link.status, link.reason) == (status, reason.format("InferencePool"))
 
 
 def test_a_pool_that_was_deleted_after_the_installation_is_broken():
-    assert pool_link(decisions(), Snapshot()).status is UNKNOWN
-    assert pool_link(decisions(), Snapshot(**INSTALLED)).status is FALSE
+    assert pool_link(None, (parent(),), None, Installation(), POOL).status is UNKNOWN
+    assert pool_link(None, (parent(),), None, INSTALLED, POOL).status is FALSE
 
 
 @pytest.mark.parametrize(
@@ -166,11 +167,10 @@ def test_a_pool_that_was_deleted_after_the_installation_is_broken():
     ],
 )
 def test_endpoints_link(pods, status):
-    assert endpoints_link(decisions(), Snapshot(pool=pool(), pods=pods)).status is status
+    assert endpoints_link(pool(), pods).status is status
 
 
 def test_endpoints_go_by_the_selector_that_the_pool_really_has():
     leader = {"kaito.sh/workspace": "w", "apps.kubernetes.io/pod-index": "0"}
     worker = {**leader, "apps.kubernetes.io/pod-index": "1"}
-    snapshot = Snapshot(pool=pool(selector=leader), pods=(pod(labels=worker),), workloads=(deployment(),))
-    assert endpoints_link(decisions(), snapshot).status is FALSE
+    assert endpoints_link(pool(selector=leader), (pod(labels=worker),)).status is FALSE

@@ -11,10 +11,9 @@ from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, sta
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.probe.threshold import ANSWER_SECONDS, TOLD_SECONDS, Threshold, pace
-from workspace_ctrl.readiness.probe import probe_link, probe_targets
-from workspace_ctrl.readiness.status import evaluate
+from workspace_ctrl.readiness.chain import evaluate
+from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.workspaces import pack_status
@@ -51,7 +50,7 @@ def probing(result):
     ],
 )
 def test_what_a_probe_proves(result, decided, state, reason, words):
-    link = probe_link(decided, probing(result))
+    link = probe_link(result, decided.parents, decided.model_names)
     assert (link.status, link.reason) == (state, reason)
     assert words in link.message
 
@@ -97,9 +96,9 @@ def test_nobody_is_asked_while_another_link_does_not_hold():
     assert evaluate(READY, decisions(gateway_wanted=False)).probe_targets == ()
 
 
-def targets(*listeners, hostnames=(), **fields):
+def targets(*listeners, hostnames=(), services=()):
     chosen = gateway(listeners=listeners, addresses=("192.0.2.1",))
-    return probe_targets(decisions(parents=(parent(gateway=chosen),), hostnames=hostnames, path="/a/b"), Snapshot(**fields))
+    return probe_targets((parent(gateway=chosen),), services, ModelAddress(hostnames, "/a/b", "phi-4-mini-instruct"))
 
 
 def service(*ports, name="inference-gateway"):
@@ -108,18 +107,18 @@ def service(*ports, name="inference-gateway"):
 
 def test_each_listener_is_asked_inside_the_cluster_first():
     http, https = Listener("a", "HTTP", 80), Listener("b", "HTTPS", 443, "m.example.com")
-    first, second = targets(http, https, gateway_services=(service(80, 443), service(80, name="another")))
+    first, second = targets(http, https, services=(service(80, 443), service(80, name="another")))
     assert first == ProbeTarget(
         "default/inference-gateway", "http", ("10.96.0.1", "192.0.2.1"), 80, "/a/b", model="phi-4-mini-instruct"
     )
     assert (second.scheme, second.hostname, second.url) == ("https", "m.example.com", "https://m.example.com:443/a/b")
-    (outside,) = targets(http, gateway_services=(service(8080),))
+    (outside,) = targets(http, services=(service(8080),))
     assert outside.addresses == ("192.0.2.1",)
 
 
 def test_a_gateway_that_tells_no_address_is_asked_at_the_service_of_its_class_and_by_a_completion():
     silent = parent(gateway=gateway(addresses=()), service=("kthena-router.default.svc", 80), lists_models=False)
-    (target,) = probe_targets(decisions(parents=(silent,)), Snapshot())
+    (target,) = probe_targets((silent,), (), ModelAddress())
     assert (target.addresses, target.port, target.completion) == (("kthena-router.default.svc",), 80, True)
 
 

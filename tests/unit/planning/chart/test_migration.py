@@ -30,6 +30,7 @@ from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Delete
+from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.records.gateways import RouteRule
 from workspace_ctrl.records.inventory import chart_object_id
@@ -222,7 +223,8 @@ def test_removal_takes_both_charts():
     deleting = workspace(deleting=True)
     world = replace(moved(), route=None, workloads=(deployment(),), parts={chart_object_id("Role", "x"): 1})
     assert {step.ref.name for step in removal_steps(deleting, world)} == {OLD.release, NEW.release}
-    assert removal_waits(world, deleting.meta.uid) == (
+    chart, left = Installation(world.source, world.release), world.remaining_chart_objects()
+    assert removal_waits(deleting.meta.uid, world.route, chart, world.former.releases, left) == (
         f"waiting for the deletion of HelmRelease default/{NEW.release} and HelmRelease default/{OLD.release}"
     )
     only_former = replace(world, release=None)

@@ -1,0 +1,249 @@
+"""The chain as a table: which link follows which, when each applies, and what each reads.
+
+Only this table knows where a link's records come from: a link function takes the records, never the whole snapshot. Where planning has
+found a problem, the problem stands for the link. Each pass evaluates the table once; the links that depend on requests through the
+Gateway follow when their result is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Generic, Protocol, TypeVarTuple
+
+from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.probe_results import ProbeTarget
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
+from workspace_ctrl.readiness.chart import Installation, release_link, source_link
+from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
+from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.objectives import objectives_link
+from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
+from workspace_ctrl.readiness.workload import workload_link
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
+
+Inputs = TypeVarTuple("Inputs")
+
+
+class ChainRow(Protocol):
+    """One row of the table, whatever its link reads."""
+
+    @property
+    def name(self) -> LinkName:
+        """The link."""
+
+    def evaluate(self, snapshot: Snapshot, decisions: Decisions) -> Link | None:
+        """Return the link; None if it does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[*Inputs]):
+    """One link of the chain."""
+
+    name: LinkName
+    applies: Callable[[Snapshot, Decisions], bool]
+    inputs: Callable[[Snapshot, Decisions], tuple[*Inputs]]
+    """What the link function reads."""
+    link: Callable[[*Inputs], Link | None]
+    """Returns None if the link has nothing to report."""
+    problems: tuple[LinkName, ...] = ()
+    """Further names of problems that stand for this link, before those of its own name."""
+
+    def evaluate(self, snapshot: Snapshot, decisions: Decisions) -> Link | None:
+        """Return the link, or the problem that stands for it; None if it does not apply."""
+        if not self.applies(snapshot, decisions):
+            return None
+        problem = decisions.problem(*self.problems, self.name)
+        return Link.of_problem(problem) if problem is not None else self.link(*self.inputs(snapshot, decisions))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one evaluation of the chain has found."""
+
+    links: tuple[Link, ...]
+    """The links that apply, in their order; that of requests through the Gateway only after `with_requests`."""
+    probe_targets: tuple[ProbeTarget, ...] = ()
+    """Where to send requests now; nowhere while a link does not hold."""
+    optional: tuple[Link, ...] = ()
+    """Links with a condition of their own that are no part of GatewayReady; only after `with_requests`."""
+
+
+def evaluate(snapshot: Snapshot, decisions: Decisions) -> Report:
+    """Return the links from the Workspace to a request; without the gateway side, only the workload's."""
+    found = {row.name: link for row in CHAIN if (link := row.evaluate(snapshot, decisions)) is not None}
+    is_rejected = _is_rejected(found.get(LinkName.ROUTE)) and pool_of(snapshot, decisions) is not None
+    links = _route_before_pool(found) if is_rejected else tuple(found.values())
+    is_reachable = decisions.gateway_wanted and all(link.holds for link in links)
+    return Report(links, _targets(snapshot, decisions) if is_reachable else ())
+
+
+def with_requests(report: Report, snapshot: Snapshot, decisions: Decisions) -> Report:
+    """Return the report of the same decisions with the links that depend on requests, whose newest result `snapshot` has."""
+    answer = PROBE.evaluate(snapshot, decisions)
+    optional = tuple(link for row in OPTIONAL if (link := row.evaluate(snapshot, decisions)) is not None)
+    return replace(report, links=(*report.links, *((answer,) if answer is not None else ())), optional=optional)
+
+
+def route_of(snapshot: Snapshot, decisions: Decisions) -> HTTPRoute | None:
+    """Return the route to the pool: that of gateway.httpRouteRef if set, else ours."""
+    return snapshot.named_route if decisions.named_route is not None else snapshot.route
+
+
+def pool_of(snapshot: Snapshot, decisions: Decisions) -> InferencePool | None:
+    """Return the pool: that of gateway.pool.ref if set, else the one of the chart."""
+    return snapshot.named_pool if decisions.named_pool is not None else snapshot.pool
+
+
+def installation_of(snapshot: Snapshot) -> Installation:
+    """Return the Flux objects of the chart."""
+    return Installation(snapshot.source, snapshot.release, snapshot.ages.release)
+
+
+def _is_rejected(route: Link | None) -> bool:
+    return route is not None and route.status is Status.FALSE and route.reason != REFS_UNRESOLVED
+
+
+def _route_before_pool(links: Mapping[LinkName, Link]) -> tuple[Link, ...]:
+    """Return the links with a rejected route before its pool, which controllers then reject only because of the route."""
+    names: list[LinkName] = [name for name in links if name is not LinkName.ROUTE]
+    names.insert(names.index(LinkName.POOL), LinkName.ROUTE)
+    return tuple(links[name] for name in names)
+
+
+def _targets(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
+    return probe_targets(decisions.parents, snapshot.gateway_services, ModelAddress.of(decisions))
+
+
+def _always(_snapshot: Snapshot, _decisions: Decisions) -> bool:
+    return True
+
+
+def _behind_gateway(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted
+
+
+def _with_chart(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and decisions.named_pool is None
+
+
+def _is_probed(snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and snapshot.probing
+
+
+def _by_body(snapshot: Snapshot, decisions: Decisions) -> bool:
+    is_wanted = decisions.gateway_wanted and decisions.wants_header
+    return is_wanted and snapshot.body_routers is not None and bool(decisions.parents)
+
+
+def _with_objectives(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and bool(decisions.objectives)
+
+
+def _missing_kinds(snapshot: Snapshot) -> tuple[str, ...]:
+    return snapshot.missing_chart_objects() if snapshot.has_chart else ()
+
+
+def _expected_picker(decisions: Decisions) -> str:
+    return f"Deployment {decisions.names.endpoint_picker}" if decisions.names else "Deployment of the endpoint picker"
+
+
+def _expected_pool(decisions: Decisions) -> str:
+    return str(decisions.named_pool or (f"InferencePool {decisions.names.release}" if decisions.names else "InferencePool"))
+
+
+CHAIN: Final[tuple[ChainRow, ...]] = (
+    Row(
+        LinkName.WORKLOAD,
+        applies=_always,
+        inputs=lambda _, decisions: (decisions.workload_kind, decisions.reference, decisions.sizing),
+        link=workload_link,
+        problems=(LinkName.SPEC,),
+    ),
+    Row(
+        LinkName.GATEWAY,
+        applies=_behind_gateway,
+        inputs=lambda snapshot, decisions: (decisions.parents, snapshot.gateway_proxies, decisions.named_route),
+        link=gateway_link,
+    ),
+    Row(
+        LinkName.SOURCE,
+        applies=_with_chart,
+        inputs=lambda snapshot, _: (snapshot.source, snapshot.ages.source),
+        link=source_link,
+    ),
+    Row(
+        LinkName.RELEASE,
+        applies=_with_chart,
+        inputs=lambda snapshot, _: (installation_of(snapshot),),
+        link=release_link,
+    ),
+    Row(
+        LinkName.ENDPOINT_PICKER,
+        applies=_with_chart,
+        inputs=lambda snapshot, decisions: (
+            snapshot.endpoint_picker,
+            snapshot.picker_pods,
+            installation_of(snapshot),
+            _missing_kinds(snapshot),
+            _expected_picker(decisions),
+        ),
+        link=endpoint_picker_link,
+    ),
+    Row(
+        LinkName.POOL,
+        applies=_behind_gateway,
+        inputs=lambda snapshot, decisions: (
+            pool_of(snapshot, decisions),
+            decisions.parents,
+            snapshot.companion,
+            installation_of(snapshot),
+            _expected_pool(decisions),
+        ),
+        link=pool_link,
+    ),
+    Row(
+        LinkName.ROUTE,
+        applies=_behind_gateway,
+        inputs=lambda snapshot, decisions: (route_of(snapshot, decisions), decisions.parents),
+        link=route_link,
+    ),
+    Row(
+        LinkName.BODY_ROUTER,
+        applies=_behind_gateway,
+        inputs=lambda snapshot, decisions: (decisions.parents, snapshot.body_routers),
+        link=blocking_link,
+    ),
+    Row(
+        LinkName.ENDPOINTS,
+        applies=_behind_gateway,
+        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods),
+        link=endpoints_link,
+    ),
+)
+"""GatewayReady is True only if all of these hold, and the answer to a request through the Gateway."""
+
+PROBE: Final[ChainRow] = Row(
+    LinkName.PROBE,
+    applies=_is_probed,
+    inputs=lambda snapshot, decisions: (snapshot.probe, decisions.parents, decisions.model_names),
+    link=probe_link,
+)
+"""The last link: requests are sent while all others hold, so it is evaluated after them."""
+
+OPTIONAL: Final[tuple[ChainRow, ...]] = (
+    Row(
+        LinkName.BODY_ROUTER,
+        applies=_by_body,
+        inputs=lambda snapshot, decisions: (decisions.parents, snapshot.body_routers or {}, snapshot.probe),
+        link=body_routing_link,
+    ),
+    Row(
+        LinkName.OBJECTIVES,
+        applies=_with_objectives,
+        inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives),
+        link=objectives_link,
+    ),
+)
+"""Links with a condition of their own: requests by path and header are answered without them."""
