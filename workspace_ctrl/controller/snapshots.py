@@ -1,4 +1,4 @@
-"""One Workspace's objects at one moment, taken from the cache; taking them changes nothing."""
+"""Takes the snapshot of one Workspace from the cache, without side effects."""
 
 from collections.abc import Collection
 from typing import Any
@@ -22,7 +22,7 @@ from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapsh
 def take_snapshot(
     cache: Cache, key: Key, dependencies: Dependencies, referenced: DependencyRecords, missing_kinds: Collection[str]
 ) -> Snapshot:
-    """Return the objects of the Workspace `key`, those of others on which it depends, and the cluster's Gateways."""
+    """Return the objects of the Workspace `key`, its dependencies, and the cluster's Gateways."""
     namespace, stores = key[0], cache.stores
     derived = _names(cache, key, dependencies.chart)
 
@@ -64,7 +64,7 @@ def take_snapshot(
 
 
 def _names(cache: Cache, key: Key, chart: str) -> Names:
-    """Return the names of a Workspace's objects; where it wants no chart, with those of the one that is installed."""
+    """Return the names of a Workspace's objects; if it wants no chart, for the one that is installed."""
     if chart:
         return names(key[1], chart)
     releases = cache.stores[HELM_RELEASE.kind].owned_by(key)
@@ -72,7 +72,7 @@ def _names(cache: Cache, key: Key, chart: str) -> Names:
 
 
 def _former_charts(cache: Cache, key: Key, derived: Names) -> FormerCharts:
-    """Return what charts under other names have made of a Workspace."""
+    """Return the Workspace's objects of charts with other release names."""
     sources, releases, pools = (
         tuple(record for record in cache.stores[resource.kind].owned_by(key) if record.ref.name != derived.release)
         for resource in (OCI_REPOSITORY, HELM_RELEASE, INFERENCE_POOL)

@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 _POLICY: Final = BackoffPolicy(first=0.1, longest=60.0)
 _JITTER: Final = (0.8, 1.2)
 _AHEAD_IN_A_ROW = 16
-"""So many keys of the line ahead come out before one of the others gets its turn."""
+"""Number of keys in a row from the line `ahead` before one of the others is handed out."""
 
 
 class WorkQueue(Generic[K]):
@@ -21,22 +21,22 @@ class WorkQueue(Generic[K]):
 
     Guarantees:
       * a key is handed to one worker at a time;
-      * a key added while it waits is merged, one added while it is worked on runs once more;
-      * keys come out in the order in which they became due, so a busy key cannot starve others; those that were added `ahead` come
-        before the others, but of 17 keys at least one is of the others while any waits, so they cannot be starved either;
+      * a key that is added while it waits is merged; one that is added while a worker has it is handed out once more;
+      * keys are handed out in the order in which they became due, so a busy key cannot starve others; those that were added `ahead` come
+        first, but of 17 keys at least one is of the others while any waits, so they are not starved either;
       * every operation is O(1) or O(log n) in the number of waiting keys; nothing polls.
     """
 
     def __init__(self) -> None:
         self._ahead: OrderedDict[K, float] = OrderedDict()
         self._others: OrderedDict[K, float] = OrderedDict()
-        """Waiting key → when it became due; first come, first out."""
+        """Waiting key → time when it became due; first in, first out."""
         self._ahead_in_a_row = 0
         self._places = asyncio.Semaphore(0)
-        """As many as keys wait."""
+        """Its value is the number of waiting keys."""
         self._active: set[K] = set()
         self._again: dict[K, bool] = {}
-        """Active key that is due once more → whether ahead of others."""
+        """Active key that is due again → whether ahead of others."""
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failing: dict[K, Backoff] = {}
         self._idle = asyncio.Event()
@@ -47,13 +47,13 @@ class WorkQueue(Generic[K]):
         return len(self._ahead) + len(self._others)
 
     def oldest_age(self) -> float:
-        """Return for how many seconds the first key has been waiting for a worker; 0 where none waits. Any thread may ask."""
+        """Return for how many seconds the first key has been waiting for a worker; 0 if none waits. Can be called from any thread."""
         now = time.monotonic()
         return now - min((*self._ahead.values(), *self._others.values()), default=now)
 
     @property
     def active(self) -> int:
-        """Number of keys that are being worked on."""
+        """Number of keys that workers have."""
         return len(self._active)
 
     @property
@@ -62,7 +62,7 @@ class WorkQueue(Generic[K]):
         return len(self._failing)
 
     def add(self, key: K, *, ahead: bool = False) -> None:
-        """Make `key` due now; `ahead` of those that were not added so."""
+        """Make `key` due now; with `ahead`, before those that were added without it."""
         self._cancel_timer(key)
         if key in self._active:
             self._again[key] = ahead or self._again.get(key, False)
@@ -74,7 +74,7 @@ class WorkQueue(Generic[K]):
             self._ahead[key] = self._others.pop(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Make `key` due in `seconds`, unless it becomes due before."""
+        """Make `key` due in `seconds`, unless it becomes due earlier."""
         timer = self._timers.get(key)
         loop = asyncio.get_running_loop()
         if timer is not None and timer.when() <= loop.time() + seconds:
@@ -91,7 +91,7 @@ class WorkQueue(Generic[K]):
         return delay
 
     def forget(self, key: K) -> None:
-        """Note a success: the next failure of `key` waits only briefly."""
+        """Reset the backoff of `key` after a success."""
         self._failing.pop(key, None)
 
     async def get(self) -> K:
@@ -103,7 +103,7 @@ class WorkQueue(Generic[K]):
         return key
 
     def done(self, key: K) -> None:
-        """Give `key` back after work on it."""
+        """Return `key` after a worker has finished with it."""
         self._active.discard(key)
         if not self._active:
             self._idle.set()
@@ -111,11 +111,11 @@ class WorkQueue(Generic[K]):
             self.add(key, ahead=self._again.pop(key))
 
     async def idle(self) -> None:
-        """Wait until no key is being worked on."""
+        """Wait until no worker has a key."""
         await self._idle.wait()
 
     def _next(self) -> K:
-        """Take the key whose turn it is out of its line; there is one."""
+        """Remove the next key from its line and return it; at least one must be waiting."""
         if self._others and (not self._ahead or self._ahead_in_a_row >= _AHEAD_IN_A_ROW):
             self._ahead_in_a_row = 0
             return self._others.popitem(last=False)[0]
