@@ -1,1 +1,1 @@
-"""The watched objects as typed records, and which Workspaces an event concerns; knows nothing of passes."""
+"""The watched objects as typed records, and which Workspaces an event concerns. Independent of the controller."""

@@ -1,4 +1,4 @@
-"""Which Workspaces depend on which objects of others."""
+"""Index from external objects to the Workspaces that depend on them."""
 
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.dependencies import Dependencies
@@ -8,7 +8,7 @@ _ANY_NODE = ObjectRef("Node", "", "")
 
 
 class DependencyIndex:
-    """From an object of others to the Workspaces whose plan depends on it; each operation is O(1)."""
+    """Maps an external object to the Workspaces whose plan depends on it; each operation is O(1) per dependency."""
 
     def __init__(self) -> None:
         self._interests: dict[Key, Dependencies] = {}
@@ -16,9 +16,9 @@ class DependencyIndex:
         self._newest = Dependencies()
 
     def set(self, key: Key, interests: Dependencies) -> Dependencies:
-        """Note that the Workspace `key` depends on `interests`, and on nothing else; return them.
+        """Set the dependencies of the Workspace `key` to `interests`, and return them.
 
-        Thousands of Workspaces depend on the same, so equal ones that follow each other are kept once.
+        Thousands of Workspaces have equal dependencies, so equal ones in a row share one object.
         """
         self.forget(key)
         if interests != self._newest:
@@ -29,7 +29,7 @@ class DependencyIndex:
         return self._newest
 
     def forget(self, key: Key) -> None:
-        """Note that the Workspace `key` depends on nothing."""
+        """Remove all dependencies of the Workspace `key`."""
         for ref in _refs(key, self._interests.pop(key, Dependencies())):
             keys = self._interested[ref]
             keys.discard(key)
@@ -37,7 +37,7 @@ class DependencyIndex:
                 del self._interested[ref]
 
     def dependents_of(self, ref: ObjectRef) -> tuple[Key, ...]:
-        """Return the Workspaces that depend on the ConfigMap or namespace `ref`, or on any node where `ref` is one."""
+        """Return the Workspaces that depend on the ConfigMap or namespace `ref`, or on nodes if `ref` is a node."""
         return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
 
 

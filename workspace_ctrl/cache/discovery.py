@@ -1,4 +1,4 @@
-"""What of the watched kinds one process can see, before it watches: where kinds are served, and what its rights allow."""
+"""Which of the watched kinds this process can list, and in which namespaces; determined before the watches start."""
 
 import logging
 from typing import Any
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 def watched_namespaces(scope: Scope, watched: WatchedKind[Any], *, namespaced_only: frozenset[str]) -> tuple[str, ...]:
     """Return the namespaces in which a kind is watched; empty for the whole cluster.
 
-    Gateways, and their proxies beside them, often run in namespaces of their own, so they are watched everywhere, unless their store is
-    among those in `namespaced_only`.
+    Gateways and their proxies are often in namespaces of their own, so they are watched in the whole cluster, unless their store is in
+    `namespaced_only`.
     """
     if not watched.resource.namespaced or (watched.concerns_all and watched.name not in namespaced_only):
         return ()
@@ -23,12 +23,12 @@ def watched_namespaces(scope: Scope, watched: WatchedKind[Any], *, namespaced_on
 
 
 async def find_unavailable(client: Client, scope: Scope) -> frozenset[str]:
-    """Return the stores of the gateway side that cannot be filled: for a process with the gate off, which asks for them once.
+    """Return the stores of the gateway side that cannot be filled; called once by a process with the feature gate off.
 
-    What can be had is watched, because the gate may have been on, and then there is something to remove.
+    Kinds that can be listed are watched, because the gate may have been on before, and objects have to be removed then.
 
     Raises:
-        ApiError: the API server did not answer.
+        ApiError: the request failed.
     """
     unavailable = set()
     for watched in WATCHED:
@@ -42,10 +42,10 @@ async def find_unavailable(client: Client, scope: Scope) -> frozenset[str]:
 
 
 async def find_namespaced_only(client: Client, scope: Scope) -> frozenset[str]:
-    """Return the stores of Gateways and their proxies that may not be filled from the whole cluster, only from the scope's namespaces.
+    """Return the stores of Gateways and their proxies that RBAC allows to list only in the namespaces of the scope.
 
     Raises:
-        ApiError: the API server did not answer.
+        ApiError: the request failed.
     """
     if not scope.namespaces:
         return frozenset()

@@ -1,7 +1,7 @@
-"""Watches of what single Workspaces name: somebody else's workload with its pods, route, and pool.
+"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer.
 
-Each is a watch of one object, or of one label selector, so a Workspace with `workloadRef` costs two watches and nothing for objects that
-nobody names; rights can be given kind by kind.
+Each watches one object, or one label selector. So a Workspace with `workloadRef` costs two watches, objects without a reference cost
+nothing, and rights can be granted kind by kind.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _RETRY_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class DependencyRecords:
-    """What is known of the things that one Workspace names."""
+    """The referenced objects of one Workspace; None for an object that does not exist."""
 
     workload: ReferencedWorkload | None = None
     pods: tuple[Pod, ...] = ()
@@ -51,13 +51,13 @@ class DependencyRecords:
     """Why the workload's kind cannot be watched; empty while it can."""
     companion: KthenaModelServer | None = None
     companion_problem: str = ""
-    """The same of the companion's kind."""
+    """The same for ModelServers."""
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
-    """The same of InferenceObjectives."""
+    """The same for InferenceObjectives."""
 
     def on(self, snapshot: Snapshot) -> Snapshot:
-        """Return `snapshot`, which was taken with less of them, with what the cluster's state has added to the dependencies."""
+        """Return `snapshot`, taken with fewer dependencies, with the records of those that were added since."""
         return replace(
             snapshot,
             pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
@@ -76,7 +76,7 @@ class _Watch:
     """One watch of one Workspace."""
 
     wanted: Any
-    """The part of the interests for which it is there."""
+    """The dependency that is watched: a reference, labels, or a name."""
     task: asyncio.Task[None] | None = None
     store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
     resource: Resource | None = None
@@ -85,11 +85,11 @@ class _Watch:
 
 
 _Watches = dict[str, _Watch]
-"""Name of the interest → its watch."""
+"""Field of `Dependencies` → its watch."""
 
 
 class DynamicWatches:
-    """The watches of all Workspaces that name things of others."""
+    """The watches of the referenced objects of all Workspaces."""
 
     def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
         self._client = client
@@ -105,7 +105,7 @@ class DynamicWatches:
         }
 
     def follow(self, key: Key, interests: Dependencies) -> None:
-        """Watch what `interests` of the Workspace `key` names, and nothing else."""
+        """Watch the objects in `interests` for the Workspace `key`; watches of other objects are stopped."""
         old = self._watches.get(key, {})
         new: _Watches = {}
         for name, start in self._start.items():
@@ -125,11 +125,11 @@ class DynamicWatches:
         self._objectives.follow(key, wanted=False)
 
     def is_synced(self, key: Key) -> bool:
-        """Whether all that the Workspace `key` names has been listed, or is known not to be readable."""
+        """Whether all referenced objects of the Workspace `key` have been listed, or are known to be unavailable."""
         return self._objectives.is_synced(key) and all(watch.is_synced for watch in self._watches.get(key, {}).values())
 
     def of(self, key: Key) -> DependencyRecords:
-        """Return what is known of the things that the Workspace `key` names."""
+        """Return the referenced objects of the Workspace `key`."""
         watches, objectives = self._watches.get(key), self._objectives.is_followed(key)
         if watches is None and not objectives:
             return _NOTHING
@@ -149,12 +149,12 @@ class DynamicWatches:
         )
 
     def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401
-        """Take in an object as the API server returned it for our write, where its kind is watched here for many Workspaces."""
+        """Store the response to one of our writes if its kind is watched here for several Workspaces."""
         if isinstance(record, InferenceObjective):
             self._objectives.write_through(record, version)
 
     def resource_of(self, key: Key) -> Resource | None:
-        """Return where the kind of the Workspace's reference is served, once that is known."""
+        """Return the resource of the referenced workload of `key`; None until discovery has found it."""
         workload = self._watches.get(key, {}).get("reference")
         return workload.resource if workload is not None else None
 
@@ -195,7 +195,7 @@ class DynamicWatches:
         return watch
 
     async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch) -> None:
-        """Find out where the kind is served, then watch the object; both are tried again until they succeed."""
+        """Discover the resource of the kind, then watch the object; both are retried until they succeed."""
         while watch.resource is None:
             try:
                 watch.resource = await self._client.find_resource(reference.api_version, reference.kind or "")

@@ -1,6 +1,6 @@
-"""Where the objects of charts are kept: one short row of bytes for each Workspace, whatever the number of its objects.
+"""Compact storage for the objects of charts: one row of bytes per Workspace, whatever the number of its objects.
 
-With a record for each of them, 10,000 Workspaces would take some 40 MiB more; so it is 3.
+With a record per object, 10,000 Workspaces would need 40 MiB; this way they need 3 MiB.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,11 +25,11 @@ class InventoryTable:
         return {entry[:ID_BYTES]: int.from_bytes(entry[ID_BYTES:], "big") for entry in entries}
 
     def owners(self) -> tuple[Key, ...]:
-        """Return the Workspaces that have any."""
+        """Return the keys of the Workspaces that have objects."""
         return tuple(self._rows)
 
     def set(self, owner: Key, parts: Mapping[ChartObjectId, int]) -> None:
-        """Note the objects of one Workspace."""
+        """Set the objects of one Workspace."""
         if parts:
             self._rows[owner] = b"".join(part + shape.to_bytes(_SHAPE_BYTES, "big") for part, shape in parts.items())
         else:
@@ -37,24 +37,24 @@ class InventoryTable:
 
 
 class InventoryStore:
-    """One kind's share of the table, as an informer fills it; of all namespaces, or of one."""
+    """The part of the table for one kind, filled by an informer; for all namespaces, or for one."""
 
     def __init__(self, table: InventoryTable, kind: str, namespace: str = "") -> None:
         self._table = table
         self.kind = kind
         self._namespace = namespace
         self.newest = 0
-        """Newest version that list or watch delivered."""
+        """Newest version that a list or watch delivered."""
         self.is_filled = False
-        """Whether a list has been taken in."""
+        """Whether a list has been stored."""
 
     def is_newer(self, _key: Key, version: int) -> bool:
-        """Whether an event tells more than is known, which a watch's events always do; note that it was delivered."""
+        """Return True, because events of a watch are always newer; marks the version as delivered."""
         self.advance(version)
         return True
 
     def put(self, _key: Key, part: ChartObject, version: int) -> bool:
-        """Take in an event; return whether it changed anything."""
+        """Store the object of an event; return whether anything changed."""
         self.advance(version)
         owner = part.owner
         parts = self._table.of(owner)
@@ -64,7 +64,7 @@ class InventoryStore:
         return True
 
     def remove(self, _key: Key, version: int, part: ChartObject | None = None) -> ChartObject | None:
-        """Take in the deletion of an object that last was `part`; return it, or None where it was not known."""
+        """Remove a deleted object, whose last state was `part`; return it, or None if it was not stored."""
         self.advance(version)
         if part is None:
             return None
@@ -75,11 +75,11 @@ class InventoryStore:
         return part
 
     def advance(self, version: int) -> None:
-        """Note that all events up to `version` were delivered."""
+        """Handle a bookmark: all events up to `version` were delivered."""
         self.newest = max(self.newest, version)
 
     def replace(self, listed: Mapping[Key, tuple[ChartObject, int]], version: int) -> list[ChartObject]:
-        """Take in a complete list; return one object of each Workspace whose objects have changed."""
+        """Replace all objects by a complete list; return one object of each Workspace whose objects have changed."""
         self.advance(version)
         self.is_filled = True
         found: dict[Key, dict[ChartObjectId, int]] = {}

@@ -1,4 +1,4 @@
-"""Watches of InferenceObjectives: one for each namespace in which any Workspace has some, none where nobody has."""
+"""Watches of InferenceObjectives: one for each namespace with a Workspace that has objectives."""
 
 import asyncio
 import logging
@@ -48,7 +48,7 @@ def _owner(record: InferenceObjective) -> Key:
 
 
 class Objectives:
-    """The InferenceObjectives of all Workspaces that have any."""
+    """The InferenceObjectives of all Workspaces with objectives."""
 
     def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
         self._client = client
@@ -56,7 +56,7 @@ class Objectives:
         self._watches: dict[str, _Watch] = {}
 
     def follow(self, key: Key, *, wanted: bool) -> None:
-        """Watch the objectives of the Workspace `key`, or do not any more."""
+        """Watch the objectives of the Workspace `key`, or stop watching them."""
         watch = self._watches.get(key[0])
         if wanted:
             if watch is None:
@@ -69,26 +69,26 @@ class Objectives:
                 watch.task.cancel()
 
     def is_followed(self, key: Key) -> bool:
-        """Whether those of the Workspace `key` are watched."""
+        """Whether the objectives of the Workspace `key` are watched."""
         watch = self._watches.get(key[0])
         return watch is not None and key in watch.users
 
     def is_synced(self, key: Key) -> bool:
-        """Whether those of the Workspace `key` have been listed, cannot be, or are not followed."""
+        """Whether the objectives of the Workspace `key` have been listed, are unavailable, or are not watched."""
         return not self.is_followed(key) or self._watches[key[0]].informer.is_synced
 
     def of(self, key: Key) -> tuple[InferenceObjective, ...]:
-        """Return those of the Workspace `key`, which are followed."""
+        """Return the objectives of the Workspace `key`, which must be watched."""
         return self._watches[key[0]].store.owned_by(key)
 
     def trouble(self, key: Key) -> str:
-        """Return why those of the Workspace `key`, which are followed, cannot be watched; empty while they can."""
+        """Return why the objectives of the Workspace `key` cannot be watched; empty if they can."""
         resource = INFERENCE_OBJECTIVE
         is_missing = self._watches[key[0]].informer.is_missing
         return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
 
     def write_through(self, record: InferenceObjective, version: int) -> None:
-        """Take in an objective as the API server returned it for our write."""
+        """Store the response to one of our writes."""
         ref = record.meta.ref
         watch = self._watches.get(ref.namespace)
         if watch is not None:

@@ -1,4 +1,4 @@
-"""Who claims what on listeners: of two Workspaces that claim the same, the older has it."""
+"""Conflicts between routes: if two Workspaces claim the same requests of a listener, the older one gets them."""
 
 from bisect import bisect_left, insort
 from collections import Counter
@@ -11,14 +11,14 @@ from workspace_ctrl.records.gateways import Gateway, HTTPRoute
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _Claimant = tuple[str, str, str]
-"""When the Workspace was created, its namespace, its name: sorts by age."""
+"""Creation time, namespace and name of a Workspace: sorts by age."""
 
 
 class RouteClaimIndex:
-    """From each claim to the Workspaces that make it, by age.
+    """Maps each claim to the Workspaces that make it, oldest first.
 
-    A pass asks and tells in time that depends on the number of its own claims alone. `changed` is told of each Workspace for which
-    somebody else's coming or going changed who has a claim.
+    The time of an operation depends only on the number of claims of that Workspace. `changed` is called for each other Workspace one
+    of whose claims has a new holder after it.
     """
 
     def __init__(self, changed: Callable[[Key], None]) -> None:
@@ -29,7 +29,7 @@ class RouteClaimIndex:
         """Gateway → number of Workspaces that claim a header on it."""
 
     def set(self, key: Key, created: str, claims: frozenset[RouteClaim]) -> bool:
-        """Note that the Workspace `key` makes `claims`, and no other; return whether that is new."""
+        """Set the claims of the Workspace `key`, created at `created`; return whether they have changed."""
         claimant = (created, *key)
         known, before = self._claims.get(key, (claimant, frozenset[RouteClaim]()))
         if (known, before) == (claimant, claims):
@@ -47,7 +47,7 @@ class RouteClaimIndex:
         return True
 
     def forget(self, key: Key) -> None:
-        """Note that the Workspace `key` is gone."""
+        """Remove all claims of the Workspace `key`."""
         self.set(key, "", frozenset())
 
     @property
@@ -56,7 +56,7 @@ class RouteClaimIndex:
         return frozenset(gateway for gateway, count in self._by_header.items() if count > 0)
 
     def taken(self, key: Key) -> Mapping[RouteClaim, RouteClaimHolder]:
-        """Return those claims of the Workspace `key` that an older one has, with its namespace and name."""
+        """Return the claims of the Workspace `key` that an older Workspace holds, with that Workspace."""
         if key not in self._claims:
             return {}
         claimant, claims = self._claims[key]
@@ -64,7 +64,7 @@ class RouteClaimIndex:
         return {claim: holder[1:] for claim, holder in holders.items() if holder != claimant}
 
     def _update(self, claim: RouteClaim, old: _Claimant, new: _Claimant | None) -> Iterable[_Claimant]:
-        """Take `old` out of the claimants and put `new` in; return those for whom the holder is another now."""
+        """Replace `old` by `new` among the claimants; return those for which the holder has changed."""
         claimants = self._claimants.setdefault(claim, [])
         holder = claimants[0] if claimants else None
         place = bisect_left(claimants, old)
@@ -86,14 +86,14 @@ FindGateway = Callable[[Key], Gateway | None]
 
 
 def accepted_claims(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
-    """Return what a route claims on the Gateways that have accepted it: how the Workspace of another shard is known."""
+    """Return the claims of a route on the Gateways that have accepted it: all that is visible of a Workspace of another shard."""
     accepted = {entry.parent for entry in route.parents if (said := entry.condition("Accepted")) is not None and said.is_true}
     gateways = {f"{parent.namespace}/{parent.name}" for parent in accepted}
     return frozenset(claim for claim in claims_of(route, find_gateway) if claim.gateway in gateways)
 
 
 def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
-    """Return what a route of ours claims: how the index is filled at the start, before any Workspace has been looked at."""
+    """Return the claims of one of our routes, with which the index is filled at the start, before the first pass."""
     places = [
         (gateway.key, listener.name)
         for ref, section in route.attached_to

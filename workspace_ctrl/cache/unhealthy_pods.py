@@ -1,4 +1,4 @@
-"""Pods of endpoint pickers, as far as they are worth a record: those that do not get on."""
+"""Store of the endpoint pickers' pods that have a problem."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,14 @@ from workspace_ctrl.records.pods import Pod
 
 
 class UnhealthyPods(Store[Pod]):
-    """Keeps a pod only while it is in trouble, so that thousands that run well take no memory."""
+    """Stores a pod only while it has a problem, so that thousands of healthy pods need no memory."""
 
     def put(self, key: Key, record: Pod, version: int) -> bool:
-        """Take in an event; return whether it changed anything."""
+        """Store or remove the pod of an event; return whether anything changed."""
         if record.trouble is not None:
             return super().put(key, record, version)
         return self.remove(key, version) is not None
 
     def replace(self, listed: Mapping[Key, tuple[Pod, int]], version: int) -> list[Pod]:
-        """Take in a complete list; return the pods that changed, came or went since the last event."""
+        """Replace all records by a complete list; return the pods that were added, changed or removed."""
         return super().replace({key: entry for key, entry in listed.items() if entry[0].trouble is not None}, version)

@@ -1,1 +1,1 @@
-"""The process: cache, reconciler, kopf shell. Brings the pure core and the API server together; builds no manifests."""
+"""Reconciliation: connects the pure core and the API server; builds no manifests."""

@@ -1,4 +1,4 @@
-"""Takes over objects of others that carry the name of one of ours, where the Workspace says so; else tells how."""
+"""Adoption of existing objects with a name that we need, if the Workspace allows it; else the error says how."""
 
 import logging
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 class NotOwnedError(RejectedError):
-    """Somebody else's object has the name of one of ours; the message says what to do."""
+    """An object that is not ours has a name that we need; the message says what to do."""
 
 
 async def take_over(client: Client, resource: Resource, manifest: Manifest, workspace: WorkspaceRecord) -> bool:
-    """Make the object that stands in the way of `manifest` ours, so that it can be applied by force; return whether there is one.
+    """Make the existing object with the name of `manifest` ours, so that it can be applied with force; return whether one exists.
 
     Raises:
-        NotOwnedError: the Workspace does not say that it should be, or it belongs to yet somebody else.
-        RejectedError: the API server does not let us, or the object has changed meanwhile.
-        RetryableError: it may succeed soon.
+        NotOwnedError: the Workspace does not allow it, or the object belongs to another controller.
+        RejectedError: the API server does not allow it, or the object has changed meanwhile.
+        RetryableError: the same request may succeed soon.
     """
     ref = ref_of(manifest)
     live = await client.find(resource, ref.namespace, ref.name)
@@ -40,7 +40,7 @@ async def take_over(client: Client, resource: Resource, manifest: Manifest, work
 
 
 def given_back(manifest: Manifest) -> Manifest:
-    """Return what is applied to take everything of ours off an object again."""
+    """Return the manifest whose apply removes all our fields from an object."""
     metadata: Mapping[str, object] = manifest["metadata"]
     return {
         "apiVersion": manifest["apiVersion"],

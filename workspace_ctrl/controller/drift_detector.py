@@ -1,4 +1,4 @@
-"""Whether somebody has edited an object that Flux made: its content changed although Flux did nothing."""
+"""Detects edits of objects that Flux installed: their content changed although Flux has not reconciled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,22 +8,22 @@ from workspace_ctrl.records.flux import HelmRelease
 from workspace_ctrl.records.inventory import ChartObjectId
 
 _SETTLED_AFTER: Final = 2.0
-"""Seconds: what Flux writes to several objects comes by several watches, the release's own among them, in any order."""
+"""Seconds until all of Flux's writes have arrived: they come from several watches, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
 class DriftDetector:
-    """What the objects of one Workspace's chart were like at the newest observation."""
+    """The state of one Workspace's release and of its chart's objects at the latest observation. Times are in seconds."""
 
     release: int = 0
-    """Hash of the state of the release; 0 while Flux is at work on it."""
+    """Hash of the state of the release; 0 while Flux reconciles it."""
     content: int = 0
     since: float = 0.0
     has_drifted: bool = False
-    """Whether an edit was seen for which Flux has not been asked to reconcile yet."""
+    """Whether an edit was observed for which no reconciliation has been requested yet."""
 
     def observe(self, release: HelmRelease | None, digest: str, parts: Mapping[ChartObjectId, int], now: float) -> "DriftDetector":
-        """Return the detector at `now`."""
+        """Return the detector after an observation at `now`; `parts` are the chart's objects with checksums of their content."""
         if release is None or release.is_busy or not release.has_installed(digest):
             return replace(self, release=0, has_drifted=False)
         state = hash((release.meta.uid, release.meta.generation, release.last_attempted_digest, release.inventory))
@@ -34,5 +34,5 @@ class DriftDetector:
         return DriftDetector(state, content, now, has_drifted)
 
     def requested(self) -> "DriftDetector":
-        """Return the detector after Flux was asked to reconcile."""
+        """Return the detector after a reconciliation was requested from Flux."""
         return replace(self, has_drifted=False)

@@ -1,4 +1,4 @@
-"""Carries out the steps of a plan, and writes the status: all writes on behalf of a Workspace are here."""
+"""Executes the steps of a plan and writes the status: all writes for a Workspace are here."""
 
 import asyncio
 import logging
@@ -54,12 +54,12 @@ from workspace_ctrl.settings.process import Settings
 logger = logging.getLogger(__name__)
 
 _PRUNE_DELAY: Final = 2.0
-"""Seconds until it is clear that Flux has left objects behind: its own deletions reach us by several watches."""
+"""Seconds until objects without a release count as left behind: the deletions by Flux arrive from several watches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of steps: a value that each step makes anew."""
+    """The result of the steps so far; each step returns a new value."""
 
     state: WorkspaceState
     problems: tuple[Problem, ...] = ()
@@ -67,11 +67,11 @@ class Outcome:
     records: tuple[Any, ...] = ()
     """The objects that were written, as the API server returned them."""
     error: ApiError | None = None
-    """The passing error that ended the steps early; the pass is to be repeated."""
+    """The temporary error that ended the steps early, so that the pass has to be repeated; None if there was none."""
 
 
 class Executor:
-    """Carries out steps on the API server; rejections become problems."""
+    """Executes steps on the API server; rejections become problems."""
 
     def __init__(
         self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, charts: ChartVerifier | NoChartVerifier
@@ -83,7 +83,7 @@ class Executor:
         self._settings = settings
 
     async def run(self, steps: Iterable[Step], workspace: WorkspaceRecord, state: WorkspaceState) -> Outcome:
-        """Carry out `steps` in order, up to the first one that meets a passing error."""
+        """Execute `steps` in order, up to the first temporary error."""
         outcome = Outcome(state)
         for step in steps:
             try:
@@ -93,10 +93,10 @@ class Executor:
         return outcome
 
     async def ask(self, queries: Iterable[Query], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
-        """Return the state with the API server's answers to `queries`, which are asked together.
+        """Return the state with the API server's answers to `queries`, which are sent concurrently.
 
         Raises:
-            RetryableError: it may succeed soon.
+            RetryableError: the same request may succeed soon.
         """
         query_results = await asyncio.gather(*(self._answer(query, workspace) for query in queries))
         known = state.query_results
@@ -112,10 +112,10 @@ class Executor:
         return replace(state, query_results=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
 
     async def _step(self, step: Step, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
-        """Carry out one step.
+        """Execute one step.
 
         Raises:
-            ApiError: a passing error.
+            ApiError: a temporary error.
         """
         match step:
             case Apply():
@@ -152,7 +152,7 @@ class Executor:
         return DryRun(tried, kind=answer["kind"])
 
     async def _read_config(self, ref: ObjectRef, version: str) -> ConfigContent:
-        """Read a ConfigMap's content, no more of it than is looked at; one that is gone by now is noticed by its watch."""
+        """Read a ConfigMap's content, up to the size limit; if it was deleted meanwhile, its watch will report that."""
         try:
             answer = await self._client.get(CONFIG_MAP, ref.namespace, ref.name)
         except NotFoundError:
@@ -193,17 +193,17 @@ class Executor:
         return replace(outcome, state=state, records=(*outcome.records, record))
 
     async def _write(self, manifest: Manifest, workspace: WorkspaceRecord, *, force: bool, dry_run: bool = False) -> Json:
-        """Apply a manifest, where force is needed only to an object that is ours, or that the Workspace wants to have taken over.
+        """Apply a manifest; with force only if the object is ours, or if the Workspace allows its adoption.
 
         Raises:
-            NotOwnedError: somebody else's object has that name.
+            NotOwnedError: an object of that name exists that is not ours.
         """
         resource = RESOURCES[manifest["kind"]]
         if not force:
             try:
                 answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)
             except RejectedError:
-                # Because of an object that is there: it differs, or the mixture of both is invalid. Else because of the manifest.
+                # The cause is an existing object, which differs or makes the merged object invalid, or else the manifest itself.
                 if not await take_over(self._client, resource, manifest, workspace):
                     raise
             else:
@@ -215,7 +215,7 @@ class Executor:
         return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
 
     async def _delete(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str, outcome: Outcome) -> Outcome:
-        """Delete an object once; other events can bring the next pass before the one of the deletion."""
+        """Delete an object once; other events can start the next pass before the deletion event arrives."""
         if uid in outcome.state.deleted:
             return outcome
         logger.info("%s: deleting %s", workspace.meta.ref, ref)
@@ -223,7 +223,7 @@ class Executor:
         return replace(outcome, state=outcome.state.with_deleted(uid))
 
     async def _prune(self, step: Prune, state: WorkspaceState) -> WorkspaceState:
-        """Delete what Flux has left behind, once it is clear that Flux has."""
+        """Delete the objects that Flux has left behind, if they still exist after a moment."""
         now = _now()
         since = state.left_behind_since if state.left_behind_since is not None else now
         state = replace(state, left_behind_since=since)
@@ -241,7 +241,7 @@ class Executor:
         return state
 
     async def _request_reconcile(self, step: RequestReconcile, outcome: Outcome) -> Outcome:
-        """Request the reconciliation of a HelmRelease now; one that is gone, or is another one of that name, needs it no more."""
+        """Request a reconciliation of a HelmRelease, if the backoff allows it and the release with that uid still exists."""
         state, is_due = outcome.state.with_reconcile_request(_now())
         if not is_due:
             return replace(outcome, state=state)
@@ -259,12 +259,12 @@ class Executor:
         return replace(outcome, state=replace(state, drift=state.drift.requested()), records=records)
 
     async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
-        """Write the status of a Workspace; return the Workspace as it is then, or None where it was gone."""
+        """Write the status of a Workspace; return the resulting Workspace, or None if it does not exist any more."""
         manifest = _identity(workspace.meta) | {"status": status.as_object()}
         return await self._apply_to_workspace(workspace, manifest, "status")
 
     async def _set_finalizer(self, workspace: WorkspaceRecord, outcome: Outcome, *, present: bool) -> Outcome:
-        """Apply our finalizer, or nothing in its place; finalizers of others are not ours to send."""
+        """Add or remove our finalizer; finalizers of others stay, because they are not in our apply."""
         manifest = _identity(workspace.meta)
         manifest["metadata"]["finalizers"] = [FINALIZER] if present else []
         await self._apply_to_workspace(workspace, manifest)
@@ -274,7 +274,7 @@ class Executor:
         try:
             answer = await self._client.apply(WORKSPACE, manifest, force=True, subresource=subresource)
         except (NotFoundError, ConflictError):
-            # The Workspace is gone, or is another one of that name: its deletion event is on its way.
+            # The Workspace was deleted, or is another one of that name: its deletion event will follow.
             logger.debug("%s is gone", workspace.meta.ref)
             return None
         self._cache.write_through(answer)
@@ -289,20 +289,20 @@ def _now() -> float:
 
 
 def _identity(meta: Meta) -> Manifest:
-    """Return the beginning of what is applied to a Workspace; the uid keeps it from a new Workspace of the same name."""
+    """Return the identifying part of a manifest for a Workspace; its uid prevents writes to a new Workspace of that name."""
     metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
 
 
 def _not_ours(manifest: Manifest, meta: Meta) -> Any:  # noqa: ANN401
-    """Return the fields of an object that became ours, where others than those that we applied did not, such as one that a webhook sets.
+    """Return the fields that we own after an apply, if they are fewer than the applied ones; None if all became ours.
 
-    They are not asked for again.
+    A mutating webhook may set a field to its own value, for example. Such fields are not applied again.
     """
     return None if is_ours(manifest, meta.owned) else meta.owned
 
 
 def _equality_labels(selector: str) -> dict[str, str]:
-    """Return the labels of a selector in text form; empty where it is more than equalities."""
+    """Return the labels of a selector in text form; empty if it has other requirements than equality."""
     pairs = [part.strip().replace("==", "=").split("=") for part in selector.split(",") if part.strip()]
     return dict(pairs) if all(len(pair) == 2 and "!" not in pair[0] for pair in pairs) else {}  # noqa: PLR2004

@@ -1,7 +1,7 @@
-"""Keeps the body-based routers of Gateways: one task beside the Workspaces' workers, because routers belong to Gateways.
+"""Reconciles the body-based routers of Gateways: one task beside the workers, because routers belong to Gateways, not to Workspaces.
 
-Which Gateways are in use is told by what Workspaces claim on listeners. A router goes only once every Workspace has been looked at, so
-neither a restart nor a CRD that is away for a moment takes one away.
+A Gateway needs a router if a Workspace claims a header on it. A router is deleted only after a pass over every Workspace, so that neither a
+restart nor a CRD that is missing for a moment deletes one.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 2.0
 _RESOURCES: Final = {resource.kind: resource for resource in (OCI_REPOSITORY, HELM_RELEASE, DEPLOYMENT)}
 _DECISIVE: Final = frozenset({GATEWAY.kind, GATEWAY_CLASS.kind, HTTP_ROUTE.kind})
-"""While one of these kinds cannot be seen, Workspaces claim nothing, although requests go on as before: nothing is taken away."""
+"""While one of these kinds is unavailable, Workspaces have no claims, although their routes still work; so no router is deleted."""
 _PARSERS: Final[Mapping[str, Callable[[Json, str], Any]]] = {
     OCI_REPOSITORY.kind: parse_oci_repository,
     HELM_RELEASE.kind: parse_helm_release,
@@ -61,13 +61,13 @@ _PARSERS: Final[Mapping[str, Callable[[Json, str], Any]]] = {
 
 @dataclass
 class _RouterState:
-    """What is known of one router between two passes; all of it can be lost without harm."""
+    """What the process remembers of one router; it can be lost at any time."""
 
     stage_timer: StageTimer = NO_WAIT
     rejections: dict[ObjectRef, Rejection] = field(default_factory=dict)
     repairs: Backoff = field(default_factory=lambda: Backoff(REPAIRS))
     deleted: set[str] = field(default_factory=set)
-    """Uids of what was deleted: other events can bring the next look before the one that tells of the deletion."""
+    """Uids of deleted objects: other events can start the next reconciliation before the deletion event arrives."""
 
 
 class NoGatewayReconciler:
@@ -93,7 +93,7 @@ class NoGatewayReconciler:
 
 
 class GatewayReconciler:
-    """Brings the routers of all Gateways to what the settings and the Workspaces ask for."""
+    """Reconciles the routers of all Gateways with the settings and the claims of Workspaces."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class GatewayReconciler:
         missing_kinds: Callable[[], frozenset[str]],
         changed: Callable[[], None],
     ) -> None:
-        """Make it; `changed` is told when it stands otherwise with a router."""
+        """Create it; `missing_kinds` returns the kinds that are unavailable, `changed` is called when the state of a router changes."""
         self._client = client
         self._cache = cache
         self._settings = settings
@@ -120,25 +120,25 @@ class GatewayReconciler:
 
     @property
     def states(self) -> Mapping[str, BodyRouterState] | None:
-        """How it stands with the routers, by Gateway as namespace/name; None where the settings want none."""
+        """The states of the routers by Gateway, as namespace/name; None if the settings do not enable them."""
         return self._states if self._settings.plan.manages_body_routers else None
 
     def note(self, used: frozenset[str], *, all_told: bool) -> None:
-        """Note which Gateways, as namespace/name, Workspaces use by header; and whether every Workspace has been looked at."""
+        """Set the Gateways, as namespace/name, on which Workspaces claim headers, and whether there was a pass over every Workspace."""
         if (used, all_told) != (self._used, self._all_told):
             self._used, self._all_told = used, all_told
             self._due.set()
 
     def enqueue(self) -> None:
-        """Have all routers looked at."""
+        """Reconcile all routers soon."""
         self._due.set()
 
     def assess(self) -> None:
-        """Find out how it stands with all routers, without doing anything about it."""
+        """Update the states of all routers without executing steps."""
         self._assess()
 
     async def run(self) -> None:
-        """Work until cancelled; no error of the API server ends it."""
+        """Reconcile until cancelled; errors of the API server are retried."""
         while True:
             self._due.clear()
             delay = await self._look()
@@ -147,7 +147,7 @@ class GatewayReconciler:
                     await self._due.wait()
 
     async def _look(self) -> float | None:
-        """Look at all routers once; return the seconds after which the next look is due without any event, or None."""
+        """Reconcile all routers once; return the seconds until the next time without an event, or None."""
         delays: list[float | None] = []
         for key, steps in self._assess().items():
             state = self._router_states.setdefault(key, _RouterState())
@@ -161,7 +161,7 @@ class GatewayReconciler:
         return min((delay for delay in delays if delay is not None), default=None)
 
     def _assess(self) -> dict[Key, tuple[Step, ...]]:
-        """Return what to do for each router, and tell where it stands otherwise with one."""
+        """Return the steps for each router, and report changed states."""
         wanted = self._wanted() if self._settings.plan.manages_body_routers else {}
         steps, states = dict[Key, tuple[Step, ...]](), dict[str, BodyRouterState]()
         for key, (gateway, provider) in wanted.items():
@@ -177,7 +177,7 @@ class GatewayReconciler:
         return steps
 
     def _wanted(self) -> dict[Key, tuple[Gateway, str]]:
-        """Return the routers that are wanted, each with its Gateway and the provider by which the chart connects it."""
+        """Return the wanted routers, each with its Gateway and the value of the chart's `provider` that attaches it."""
         wanted = {}
         for used in self._used:
             namespace, _, name = used.partition("/")
@@ -206,7 +206,7 @@ class GatewayReconciler:
         return router_state(gateway.key, there, problems, state.stage_timer.ages, connected=connected)
 
     async def _try(self, step: Step, state: _RouterState) -> float | None:
-        """Take a step, unless that is not due yet; return in how many seconds to look again, or None."""
+        """Execute a step if it is due; return the seconds until it has to be tried again, or None."""
         try:
             if isinstance(step, Apply):
                 return await self._apply(step, state)
@@ -216,7 +216,7 @@ class GatewayReconciler:
                 await self._run(step)
                 state.deleted.add(step.uid)
         except NamespaceTerminatingError as error:
-            logger.debug("body-based routers: %s", error)  # the Gateway goes as well in a moment
+            logger.debug("body-based routers: %s", error)  # the Gateway will be deleted, too
             return self._settings.refusal_interval
         except ApiError as error:
             logger.warning("body-based routers: %s; retrying", error)
@@ -239,7 +239,7 @@ class GatewayReconciler:
             state.rejections[ref] = Rejection(
                 wanted, adopting=False, problem=problem, retry_at=now + self._settings.refusal_interval
             )
-            self._due.set()  # to be told
+            self._due.set()  # so that the state is reported
         else:
             state.rejections.pop(ref, None)
         return None
@@ -273,19 +273,19 @@ def _key(ref: ObjectRef) -> Key:
 
 
 async def needs_body_routers(client: Client, settings: Settings) -> bool:
-    """Return whether body-based routers are to be looked after: because the settings want them, or earlier ones have left some.
+    """Return whether body-based routers have to be reconciled: the settings enable them, or earlier settings did and some still exist.
 
-    Only a process that looks after all Workspaces can tell which of them nobody uses.
+    Only a process that reconciles all Workspaces can know that a router is not used.
 
     Raises:
-        ApiError: the API server did not answer.
+        ApiError: the request failed.
     """
     if settings.scope != Scope():
         return False
     if settings.plan.manages_body_routers:
         return True
     try:
-        # The source is the first object of a router that comes, and the last that goes.
+        # The source is the first object of a router to be created, and the last to be deleted.
         page = await client.list_page(OCI_REPOSITORY, {"limit": "1", "labelSelector": BODY_ROUTER_LABEL}, metadata_only=True)
     except (KindNotServedError, ForbiddenError):
         return False

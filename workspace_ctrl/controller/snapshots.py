@@ -1,4 +1,4 @@
-"""One Workspace's objects at one moment, taken from the cache; taking them changes nothing."""
+"""Takes the snapshot of one Workspace from the cache, without side effects."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapsh
 def take_snapshot(
     cache: Cache, key: Key, dependencies: Dependencies, referenced: DependencyRecords, missing_kinds: Collection[str]
 ) -> Snapshot:
-    """Return the objects of the Workspace `key`, those of others on which it depends, and the cluster's Gateways."""
+    """Return the objects of the Workspace `key`, its dependencies, and the cluster's Gateways."""
     namespace = key[0]
     derived = _names(cache, key, dependencies.chart)
     workload, release = (namespace, derived.workload), (namespace, derived.release)
@@ -53,7 +53,7 @@ def take_snapshot(
 
 
 def _names(cache: Cache, key: Key, chart: str) -> Names:
-    """Return the names of a Workspace's objects; where it wants no chart, with those of the one that is installed."""
+    """Return the names of a Workspace's objects; if it wants no chart, for the one that is installed."""
     if chart:
         return names(key[1], chart)
     releases = cache.helm_releases.owned_by(key)
@@ -61,7 +61,7 @@ def _names(cache: Cache, key: Key, chart: str) -> Names:
 
 
 def _former_charts(cache: Cache, key: Key, derived: Names) -> FormerCharts:
-    """Return what charts under other names have made of a Workspace."""
+    """Return the Workspace's objects of charts with other release names."""
     sources = tuple(record for record in cache.oci_repositories.owned_by(key) if record.ref.name != derived.release)
     releases = tuple(record for record in cache.helm_releases.owned_by(key) if record.ref.name != derived.release)
     pools = tuple(record for record in cache.inference_pools.owned_by(key) if record.ref.name != derived.release)

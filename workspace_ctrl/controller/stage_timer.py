@@ -1,4 +1,4 @@
-"""For how long Flux's objects have been in their stage, by our own clock; a restart begins anew."""
+"""Measures how long objects of Flux have been in their stage, by the event loop's clock; a restart begins at 0."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -7,7 +7,7 @@ from workspace_ctrl.records.flux import HelmRelease, OCIRepository, Stage, Stage
 
 _NO_AGES: Final = StageAges()
 _TRYING = frozenset({Stage.WORKING, Stage.FAILING, Stage.STALLED})
-"""An attempt that failed is followed by the next one: one wait, not many."""
+"""Stages of consecutive attempts, which count as one wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class _Wait:
 
 @dataclass(frozen=True, slots=True)
 class FluxActivity:
-    """When Flux's controllers last began with an object, of whichever Workspace: one that does is busy, and not stuck."""
+    """When Flux's controllers last started to reconcile an object of any Workspace: such a controller is busy, not down."""
 
     source: float = float("-inf")
     release: float = float("-inf")
@@ -27,21 +27,21 @@ class FluxActivity:
 
 @dataclass(frozen=True, slots=True)
 class StageTimer:
-    """Since when one Workspace's source and release have not been done. Times are those of the event loop's clock, in seconds."""
+    """Since when one Workspace's source and release have been unfinished. Times are those of the event loop's clock, in seconds."""
 
     source: _Wait | None = None
     release: _Wait | None = None
     due_at: float | None = None
-    """When there is more to report of one of them, should nothing change until then."""
+    """When the next one of them is late if nothing changes; None for never."""
     ages: StageAges = _NO_AGES
-    """For how long both had been in their stage at the newest observation."""
+    """Durations of their stages at the latest observation."""
 
     def observe(
         self, source: OCIRepository | None, release: HelmRelease | None, now: float, activity: FluxActivity
     ) -> tuple["StageTimer", FluxActivity]:
-        """Return the timer at `now`, and what has been seen of Flux by then; `activity` was seen before, on all Workspaces.
+        """Return the timer and Flux's activity after an observation at `now`; `activity` is the one before, over all Workspaces.
 
-        An object that Flux has not reconciled yet waits no longer than since Flux last began with another one: many wait in turn.
+        The wait of an object that Flux has not handled yet begins when Flux last started with another one: it handles them in turn.
         """
         digest = source.digest if source is not None else ""
         stages = (source.stage if source is not None else None, release.stage(digest) if release is not None else None)
@@ -63,11 +63,11 @@ class StageTimer:
 
 
 NO_WAIT: Final = StageTimer()
-"""Of all Workspaces whose source and release are done, or not there."""
+"""Timer of all Workspaces whose source and release are finished or do not exist."""
 
 
 def _has_begun(known: _Wait | None, stage: Stage | None) -> bool:
-    """Whether Flux has begun with an object that it had not reconciled before."""
+    """Whether Flux has started to reconcile an object that it had not handled before."""
     return known is not None and Stage.UNSEEN in known.stages and stage not in {None, Stage.UNSEEN}
 
 

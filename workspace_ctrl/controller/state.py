@@ -1,4 +1,4 @@
-"""What a process knows of one Workspace between passes; all of it can be lost without harm."""
+"""What the process remembers of one Workspace between passes; it can be lost at any time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +20,9 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 ValueT = TypeVar("ValueT")
 
 REPAIRS: Final = BackoffPolicy(first=1.0, longest=300.0, reset_after=600.0)
-"""Of an object that others go on changing: at once the first time, then more and more rarely, so that nobody is fought hard."""
+"""Of an object that another manager changes repeatedly: at once the first time, then with growing delays."""
 RECONCILE_REQUESTS: Final = BackoffPolicy(first=0.5, longest=300.0, reset_after=10.0)
-"""Of requests to Flux. What is deleted in one go can come too late for the reconciliation that the first one brings."""
+"""Of requests to Flux. Of several objects deleted together, the later ones may miss the reconciliation that the first one causes."""
 _DELETIONS_KEPT: Final = 8
 _NO_DEPENDENCIES: Final = Dependencies()
 _NO_ANSWERS: Final = QueryResults()
@@ -31,53 +31,53 @@ _NO_REQUESTS: Final = Backoff(RECONCILE_REQUESTS)
 _NO_WRITES: Final = StatusThrottle()
 _NEVER: Final = Throttle()
 _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
-"""Of most Workspaces there is nothing to keep, and thousands of empty dicts are megabytes."""
+"""Shared empty mapping: most Workspaces have no entries, and thousands of empty dicts take megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A write that the API server rejected: not tried again before its time, unless what we want has changed."""
+    """A write that the API server rejected: not retried before `retry_at`, unless the manifest changes."""
 
     manifest_hash: str
     adopting: bool
-    """Whether an object of somebody else was to be taken over."""
+    """Whether the adoption of an existing object was allowed."""
     problem: Problem
     retry_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceState:
-    """What one process knows of one Workspace. Times are those of the event loop's clock, in seconds."""
+    """What the process remembers of one Workspace. Times are those of the event loop's clock, in seconds."""
 
     dependencies: Dependencies = _NO_DEPENDENCIES
-    """Objects of others on which the newest plan depends."""
+    """External objects on which the latest plan depends."""
     query_results: QueryResults = _NO_ANSWERS
     dry_run_retry_at: float = 0.0
     rejections: Mapping[ObjectRef, Rejection] = field(default_factory=lambda: _NONE)
     repairs: Mapping[ObjectRef, Backoff] = field(default_factory=lambda: _NONE)
     reconcile_requests: Backoff = _NO_REQUESTS
     put_off_until: float | None = None
-    """When a repair that was put off in the newest pass is due."""
+    """When the action that the latest pass has postponed is due."""
     stage_timer: StageTimer = NO_WAIT
     drift: DriftDetector = _NO_DRIFT
     left_behind_since: float | None = None
-    """Since when objects of the chart have been there without a release."""
+    """Since when objects of the chart exist without a release."""
     pruned: bool = False
-    """Whether they were deleted, or the API server does not let us."""
+    """Whether their deletion is impossible because the API server rejects it."""
     deleted: tuple[str, ...] = ()
-    """Uids of the newest objects that were deleted: an object whose deletion the API server has accepted never comes back."""
+    """Uids of the objects deleted last, so that each is deleted once."""
     accepted_drift: Mapping[ObjectRef, Fields] = field(default_factory=lambda: _NONE)
-    """Objects that did not become ours altogether when we applied them, and the fields of them that did."""
+    """Objects of which not all applied fields became ours, with the fields that did."""
     writes: StatusThrottle = _NO_WRITES
     reconciled: Throttle = _NEVER
-    """The end of the newest pass."""
+    """End of the latest pass."""
     reconciled_version: tuple[int, bool] | None = None
     """Generation of the Workspace, and whether it was being deleted, in that pass."""
 
     def observe(self, snapshot: Snapshot, now: float, activity: FluxActivity) -> tuple["WorkspaceState", FluxActivity]:
-        """Return the state after a look at `snapshot` at `now`, and what has been seen of Flux by then on all Workspaces."""
+        """Return the state, and Flux's activity over all Workspaces, after `snapshot` was observed at `now`."""
         timer, activity = self.stage_timer.observe(snapshot.source, snapshot.release, now, activity)
-        # While one chart takes another's place, objects come and go.
+        # During a migration to another chart, its objects are created and deleted.
         release = None if snapshot.former else snapshot.release
         digest = snapshot.source.digest if snapshot.source is not None else ""
         drift = self.drift.observe(release, digest, snapshot.parts, now)
@@ -95,7 +95,7 @@ class WorkspaceState:
         return state, activity
 
     def on(self, snapshot: Snapshot) -> Snapshot:
-        """Return `snapshot` with what is known besides the objects."""
+        """Return `snapshot` with the values of this state: durations, answers to queries, drift."""
         return replace(
             snapshot,
             ages=self.stage_timer.ages,
@@ -106,36 +106,36 @@ class WorkspaceState:
         )
 
     def with_rejection(self, ref: ObjectRef, rejection: Rejection | None) -> "WorkspaceState":
-        """Return the state with the newest rejection of a write to `ref`; None for a write that was accepted."""
+        """Return the state with the latest rejection of a write to `ref`; None if the write was accepted."""
         if rejection is None and ref not in self.rejections:
             return self
         return replace(self, rejections=_with(self.rejections, ref, rejection))
 
     def with_accepted_drift(self, ref: ObjectRef, owned: Fields | None) -> "WorkspaceState":
-        """Return the state with the fields of `ref` that became ours; None where all did that we applied."""
+        """Return the state with the fields of `ref` that became ours; None if all applied fields did."""
         if owned is None and ref not in self.accepted_drift:
             return self
         return replace(self, accepted_drift=_with(self.accepted_drift, ref, owned))
 
     def with_repair(self, ref: ObjectRef, now: float) -> "tuple[WorkspaceState, bool]":
-        """Return the state after a repair of `ref` at `now`, and whether it is time for it; where not, it is put off."""
+        """Return the state, and whether a repair of `ref` is due at `now`; if not, it is postponed."""
         backoff = self.repairs.get(ref, Backoff(REPAIRS))
         if not backoff.is_due(now):
             return self.put_off(backoff.due_at), False
         return replace(self, repairs=_with(self.repairs, ref, backoff.again(now))), True
 
     def with_reconcile_request(self, now: float) -> "tuple[WorkspaceState, bool]":
-        """Return the state after a request to Flux at `now`, and whether it is time for it; where not, it is put off."""
+        """Return the state, and whether a reconciliation request to Flux is due at `now`; if not, it is postponed."""
         if not self.reconcile_requests.is_due(now):
             return self.put_off(self.reconcile_requests.due_at), False
         return replace(self, reconcile_requests=self.reconcile_requests.again(now)), True
 
     def put_off(self, moment: float) -> "WorkspaceState":
-        """Return the state with something that is due at `moment`, and was not done in this pass."""
+        """Return the state with an action that is postponed until `moment`."""
         return replace(self, put_off_until=min(moment, self.put_off_until or moment))
 
     def with_deleted(self, uid: str) -> "WorkspaceState":
-        """Return the state after the deletion of an object."""
+        """Return the state after the object with that uid was deleted."""
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
     def after_pass(self, now: float, workspace: WorkspaceRecord) -> "WorkspaceState":
@@ -143,12 +143,12 @@ class WorkspaceState:
         return replace(self, reconciled=Throttle(now), reconciled_version=_version(workspace))
 
     def has_seen(self, workspace: WorkspaceRecord) -> bool:
-        """Whether a pass has been made over what the user wants now."""
+        """Whether there was a pass over the current spec, and over the deletion if there is one."""
         return self.reconciled_version == _version(workspace)
 
     @property
     def due_at(self) -> float | None:
-        """When another pass is due without any event; None for never."""
+        """When the next pass is due without an event; None for never."""
         times = [rejection.retry_at for rejection in self.rejections.values()]
         if self.query_results.dry_run is not None and self.query_results.dry_run.refusal:
             times.append(self.dry_run_retry_at)
@@ -161,7 +161,7 @@ def _given(moments: Iterable[float | None]) -> Iterable[float]:
 
 
 def _with(entries: Mapping[ObjectRef, ValueT], ref: ObjectRef, value: ValueT | None) -> Mapping[ObjectRef, ValueT]:
-    """Return `entries` with `value` for `ref`, or without it where that is None."""
+    """Return `entries` with `value` for `ref`, or without an entry for it if `value` is None."""
     if value is None:
         return {other: entry for other, entry in entries.items() if other != ref} or _NONE
     return {**entries, ref: value}

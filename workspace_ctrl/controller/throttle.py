@@ -1,4 +1,4 @@
-"""Holds back what may be done too often: passes over a Workspace, and writes of its status."""
+"""Minimum intervals between passes over a Workspace, and between writes of its status."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -7,7 +7,7 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.readiness.write_policy import WriteDecision, WriteTiming
 
 _FEW: Final = 10
-"""So many Workspaces in progress at once are served as if each were alone."""
+"""Number of Workspaces in progress up to which intervals are not extended."""
 
 
 class Load:
@@ -17,7 +17,7 @@ class Load:
         self._in_progress: set[Key] = set()
 
     def set(self, key: Key, *, in_progress: bool) -> None:
-        """Note whether the Workspace `key` is in progress."""
+        """Set whether the Workspace `key` is in progress."""
         if in_progress:
             self._in_progress.add(key)
         else:
@@ -25,36 +25,36 @@ class Load:
 
     @property
     def factor(self) -> float:
-        """By how much what is done for each must become rarer, so that all together cost no more than a few: 1 or more."""
+        """Factor, at least 1, by which intervals are extended so that the total load stays constant."""
         return max(len(self._in_progress) / _FEW, 1.0)
 
     @property
     def share(self) -> float:
-        """How near the load is to that of a few, 0 to 1: nothing is held back while there is none."""
+        """The load as a part of the one from which intervals are extended, 0 to 1."""
         return min(len(self._in_progress) / _FEW, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What may happen again an interval after `since`, in seconds of the event loop's clock."""
+    """A minimum interval after `since`, in seconds of the event loop's clock."""
 
     since: float = float("-inf")
 
     def delay(self, now: float, interval: float) -> float:
-        """Return in how many seconds it may happen; 0 for now."""
+        """Return the seconds from `now` until `interval` has passed; 0 if it has."""
         return max(self.since + interval - now, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds by which writes of a status are held back."""
+    """Delays of status writes, in seconds."""
 
     first: float
-    """A first status that is not good, for each time that the load is that of a few."""
+    """Delay of a first status that is not ready, times (load factor - 1)."""
     settle: float
-    """What must still hold after a moment."""
+    """How long readiness, or a failure during the start, must hold."""
     progress: float
-    """Mere progress, times the load."""
+    """Interval of writes that only report progress, times the load factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class StatusThrottle:
     first_seen: Throttle = field(default_factory=Throttle)
     written: Throttle = field(default_factory=Throttle)
     load_factor: float = 1.0
-    """The largest load since the newest write: when it falls, those that are left are near their end, and need no more writes."""
+    """The largest load factor since the latest write: when the load falls, the remaining Workspaces are nearly ready."""
     settling: frozenset[tuple[str, str, str]] = frozenset()
     """Conditions that must hold for a moment before they are written, as (type, status, reason)."""
     settling_since: Throttle = field(default_factory=Throttle)
@@ -72,7 +72,7 @@ class StatusThrottle:
     def hold(
         self, change: WriteDecision, now: float, load_factor: float, intervals: Intervals
     ) -> "tuple[StatusThrottle, float | None]":
-        """Return the throttle at `now`, and in how many seconds `change` is to be written: 0 for now, None for never."""
+        """Return the throttle at `now`, and the seconds until `change` has to be written: 0 for now, None for never."""
         throttle = self
         if change.settling != self.settling:
             throttle = replace(self, settling=change.settling, settling_since=Throttle(now))

@@ -1,1 +1,1 @@
-"""Helm, as far as a chart is checked before its first use."""
+"""Checks of charts with Helm before their first use."""

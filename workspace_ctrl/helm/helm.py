@@ -1,4 +1,4 @@
-"""Helm, asked whether a chart is as its layout says. Nothing is installed, and no cluster is asked."""
+"""Compares a chart with its layout by rendering it with Helm. Nothing is installed, and no cluster is contacted."""
 
 import asyncio
 import contextlib
@@ -24,11 +24,11 @@ if sys.platform == "linux":
     import resource
 
 _PATIENCE_SECONDS: Final = 60.0
-"""For one command; the longest one fetches a chart of some kilobytes."""
+"""Timeout of one command; the longest one fetches a chart of some kilobytes."""
 _MOST_PRINTED: Final = CHARTS.size or 0
-"""Bytes of a command's output; a command that prints more is killed."""
+"""Largest output of a command, in bytes; a command that prints more is killed."""
 _MOST_MEMORY: Final = 256 << 20
-"""Bytes; Helm needs about 80 MiB, but a template such as {{ repeat 1000000000 "a" }} needs all there is."""
+"""Memory limit of a command, in bytes; Helm needs about 80 MiB, but a template such as {{ repeat 1000000000 "a" }} uses any amount."""
 _LARGEST_FILE: Final = 64 << 20
 _PIECE: Final = 64 << 10
 _LONGEST_WORDS: Final = 1000
@@ -42,24 +42,24 @@ class ChartUnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """A chart and what was found."""
+    """The results of the checks of a chart."""
 
     chart: str
     version: str
     refused: str
-    """Why this version is not installed; empty where it is."""
+    """Why this version is not supported; empty if it is."""
     checks: Sequence[Check]
 
     @property
     def holds(self) -> bool:
-        """Whether all is as we count on."""
+        """Whether all checks pass."""
         return all(check.holds for check in self.checks)
 
 
 class Helm(Command):  # type: ignore[misc] # the package has no types
-    """Helm without a shell in between, which images without one lack, and without files outside of `folder`.
+    """Helm without a shell, which the image does not have, and without files outside of `folder`.
 
-    What it prints is read within limits, and beside the event loop: whoever wrote the chart decides what that is.
+    Charts are untrusted, so the output is limited and parsed outside the event loop.
     """
 
     def __init__(self, program: str, folder: Path) -> None:
@@ -68,11 +68,11 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
         self._environment = {**os.environ, "HELM_CACHE_HOME": str(folder / "cache"), "HELM_DATA_HOME": str(folder / "data")}
 
     async def run(self, command: list[str], input: bytes | None = None) -> bytes:  # noqa: A002 - the base class's name
-        """Run a command and return what it printed.
+        """Run a command and return its output.
 
         Raises:
-            HelmError: Helm refuses, or does not end in time.
-            ChartUnreadableError: it prints too much.
+            HelmError: the command failed or timed out.
+            ChartUnreadableError: the output is too large.
         """
         pipe = asyncio.subprocess.PIPE
         stdin = pipe if input is not None else asyncio.subprocess.DEVNULL
@@ -148,7 +148,7 @@ async def _printed(process: asyncio.subprocess.Process, stream: asyncio.StreamRe
 async def _give(stream: asyncio.StreamWriter | None, given: bytes | None) -> None:
     if stream is None:
         return
-    with contextlib.suppress(ConnectionError):  # it need not read all that it is given
+    with contextlib.suppress(ConnectionError):  # the command may exit without reading its input
         stream.write(given or b"")
         await stream.drain()
     stream.close()
@@ -158,9 +158,9 @@ async def render_and_check(program: str, chart: ChartId) -> Report:
     """Fetch a chart and compare it with its layout.
 
     Raises:
-        HelmError: Helm cannot fetch or render it; `words` returns why.
-        ChartUnreadableError: what it holds is too much, or of a shape that no chart has.
-        UnknownChartError: no layout covers it.
+        HelmError: Helm cannot fetch or render it; `words` returns the reason.
+        ChartUnreadableError: its content is too large, or invalid.
+        UnknownChartError: no layout is known for it.
     """
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
         folder = Path(name)
@@ -183,7 +183,7 @@ async def look_at_file(program: str, path: str, version: str = "", layout: str =
 
 
 def words(error: Exception) -> str:
-    """Return what Helm said, or why it could not be asked."""
+    """Return the message of Helm, or why Helm could not be run."""
     said = (error.stderr or b"").decode(errors="replace") if isinstance(error, HelmError) else str(error)
     return excerpt(said, _LONGEST_WORDS)
 

@@ -1,7 +1,7 @@
-"""Looks at each chart once, before it is used for the first time, and tells the Workspaces that wait for it.
+"""Checks each chart once, before its first use, and enqueues the Workspaces that wait for the result.
 
-A look takes Helm about a second, so it runs beside the passes, and one at a time. A chart that is not found to be right is looked at again,
-more and more rarely: its registry may come back, and its tag may be moved to a better one.
+A check takes about a second, so checks run in the background, one at a time. A chart that failed is checked again with growing delays: its
+registry may become available, and its tag may be moved to a corrected chart.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 logger = logging.getLogger(__name__)
 
 _POLICY: Final = BackoffPolicy(first=15.0, longest=600.0)
-"""Of looks at a chart that was not right."""
+"""Delays between checks of a chart that failed."""
 
 
 class NoChartVerifier:
@@ -36,7 +36,7 @@ class NoChartVerifier:
 
 
 class ChartVerifier:
-    """What is known of charts, by what they are fetched as."""
+    """The results of chart checks, by chart."""
 
     def __init__(
         self, program: str, changed: Callable[[Key], None], look: Callable[[str, ChartId], Awaitable[Report]] = render_and_check
@@ -49,17 +49,17 @@ class ChartVerifier:
         self._tasks: dict[ChartId, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self.verdicts: dict[ChartId, ChartVerdict] = {}
-        """Those that are known."""
+        """The known results."""
 
     def look(self, chart: ChartId, key: Key) -> None:
-        """See to it that `chart` is looked at, and that the Workspace `key` hears of the next finding, or that there is none any more."""
+        """Check `chart` if its result is not known; the Workspace `key` is enqueued at the next result, or when a failed one expires."""
         self._interested.setdefault(chart, set()).add(key)
         if chart not in self.verdicts and chart not in self._tasks:
             task = self._tasks[chart] = asyncio.create_task(self._find_out(chart), name=f"look at chart {chart}")
             task.add_done_callback(_report)
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop all checks."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -81,7 +81,7 @@ class ChartVerifier:
             del self.verdicts[chart]
         finally:
             self._tasks.pop(chart, None)
-        self._tell(chart)  # who still waits asks again
+        self._tell(chart)  # Workspaces that still wait call `look` again
 
     async def _finding(self, chart: ChartId) -> ChartVerdict:
         try:
@@ -94,7 +94,7 @@ class ChartVerifier:
             return ChartVerdict("ChartCheckFailed", text, terminal=True)
         except UnknownChartError as error:
             return ChartVerdict("ChartVersionUnknown", f"chart {chart}: {words(error)}", terminal=True)
-        except Exception as error:  # the edge of what a chart can cause: who waits for it is told, and it is looked at again
+        except Exception as error:  # charts are untrusted: an unexpected error is a result, too, and the check is repeated
             logger.exception("chart %s could not be checked", chart)
             text = f"chart {chart} cannot be checked ({type(error).__name__}; see the controller's log); retrying"
             return ChartVerdict("ChartNotChecked", text)
@@ -111,7 +111,7 @@ def _report(task: asyncio.Task[None]) -> None:
 
 
 def verdict_of(chart: ChartId, report: Report) -> ChartVerdict:
-    """Return what a look at `chart` means for who wants to use it."""
+    """Return the verdict on `chart` after a check."""
     broken = [check for check in report.checks if not check.holds]
     if not broken:
         return ChartVerdict()

@@ -1,1 +1,1 @@
-"""Talking to the API server: client, informers, work queue, typed errors. Knows nothing of Workspaces."""
+"""Access to the API server: client, informers, work queue, typed errors. Independent of Workspaces."""

@@ -50,5 +50,5 @@ class Backoff:
 
 
 def jittered(seconds: float, least: float, most: float) -> float:
-    """Return `seconds` times a random factor from `least` to `most`, so that many who failed together do not come back together."""
+    """Return `seconds` times a random factor from `least` to `most`, so that requests that failed together are not repeated together."""
     return seconds * random.uniform(least, most)  # noqa: S311

@@ -1,4 +1,4 @@
-"""Values that are worth keeping only while there are not too many of them."""
+"""A cache with a limited number of values."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class BoundedCache(Generic[K, V]):
-    """The values that were kept last, `most` of them."""
+    """The `most` values that were stored last."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -24,12 +24,12 @@ class BoundedCache(Generic[K, V]):
         return self._values.get(key)
 
     def keep(self, key: K, value: V) -> None:
-        """Keep a value, in place of the one that was kept for the longest time where there are too many."""
+        """Store a value; if there are too many, the one that was stored first is dropped."""
         self._values[key] = value
         self._values.move_to_end(key)
         if len(self._values) > self._most:
             self._values.popitem(last=False)
 
     def drop(self, key: K) -> None:
-        """Keep the value no longer."""
+        """Remove the value, if there is one."""
         self._values.pop(key, None)

@@ -25,24 +25,24 @@ SILENCE_SECONDS = 150.0
 """A watch that sends nothing for this long is dead: the API server sends bookmarks about once a minute."""
 _ATTEMPTS = 4
 _IN_FLIGHT = 32
-"""More requests at once make an API server no faster, and cost the client more than they bring."""
+"""Requests at once; more do not increase the throughput of an API server, and cost the client time and memory."""
 _LONGEST_WAIT = 5.0
-"""Seconds for which a worker waits at most when the API server asks for patience; longer waits belong to the work queue."""
+"""Longest Retry-After, in seconds, for which a worker waits; a longer one is left to the work queue."""
 
 _LONGEST_PAGE = 8 << 20
-"""Bytes of a page of a list: anyone may create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
+"""Largest page of a list, in bytes: users can create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
 
 Observer = Callable[[str, str, int], None]
-"""Told of each request that was answered or failed: verb (as in the audit log), plural of the kind, HTTP status (0 without an answer)."""
+"""Called after each request with its verb (as in the audit log), the plural of the kind, and the HTTP status (0 without a response)."""
 
 Fence = Callable[[], None]
-"""Asked before each write goes out; raises an ApiError where this process may not write."""
+"""Called before each write; raises an ApiError if this process may not write."""
 
 
 class Client:
     """Requests to one API server, as one field manager.
 
-    At most 32 requests are in flight; watches do not count, so neither ever waits for the other.
+    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Client:
     async def apply(
         self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
     ) -> dict[str, Any]:
-        """Apply `manifest` server-side and return the object as it stands then.
+        """Apply `manifest` server-side and return the resulting object.
 
-        With `force`, fields that others own are taken over; without, they are a conflict. A dry-run passes admission and is not stored.
+        With `force`, fields of other managers are taken over; else they are a conflict. A dry-run passes admission and is not stored.
 
         Raises:
-            ConflictError: others own fields, or the uid in the manifest is not that of the object.
-            RejectedError: the API server refuses it.
-            RetryableError: it may succeed soon.
+            ConflictError: another manager owns fields, or the uid in the manifest is not that of the object.
+            RejectedError: the API server rejects the manifest.
+            RetryableError: the same request may succeed soon.
         """
         metadata = manifest["metadata"]
         parameters = {"fieldManager": self._field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
@@ -81,31 +81,31 @@ class Client:
     async def merge_patch(
         self, resource: Resource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
     ) -> dict[str, Any]:
-        """Merge `patch` into an object, as our field manager or as another one, and return it as it stands then.
+        """Merge `patch` into an object, as our field manager or as `field_manager`, and return the resulting object.
 
         Raises:
             ConflictError: the uid in the patch is not that of the object.
-            NotFoundError: it is not there.
+            NotFoundError: the object does not exist.
         """
         parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
 
     async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
-        """Create an object and return it as it stands then.
+        """Create an object and return it.
 
         Raises:
-            ConflictError: there is one of that name.
+            ConflictError: an object of that name exists.
         """
         path = resource.path(document["metadata"].get("namespace", ""))
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("create", resource, path, parameters, encode(document)))
 
     async def replace(self, resource: Resource, document: Json) -> dict[str, Any]:
-        """Replace an object by `document`, whose resource version says which state was read, and return it as it stands then.
+        """Replace an object by `document`, whose resource version is that of the state that was read, and return the resulting object.
 
         Raises:
-            ConflictError: somebody else has changed it since.
-            NotFoundError: it is not there; of some kinds, Leases among them, it is created then.
+            ConflictError: the object was changed since.
+            NotFoundError: the object does not exist; for some kinds, such as Leases, the API server creates it instead.
         """
         metadata = document["metadata"]
         path = resource.path(metadata.get("namespace", ""), metadata["name"])
@@ -113,7 +113,7 @@ class Client:
         return await self._retrying(_Request("update", resource, path, parameters, encode(document)))
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
-        """Delete the object with that uid; one that is gone, or was replaced by another of its name, is left as it is."""
+        """Delete the object with that uid; nothing happens if it does not exist, or if an object of that name has another uid."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
             await self._retrying(_Request("delete", resource, resource.path(namespace, name), {}, encode(options)))
@@ -121,7 +121,7 @@ class Client:
             return
 
     async def delete_collection(self, resource: Resource, namespace: str, selector: str) -> None:
-        """Delete the objects of a namespace that a label selector selects."""
+        """Delete the objects of a namespace that match the label selector."""
         options = {"propagationPolicy": "Background"}
         path, parameters = resource.path(namespace), {"labelSelector": selector}
         await self._retrying(_Request("deletecollection", resource, path, parameters, encode(options)))
@@ -130,20 +130,20 @@ class Client:
         """Return an object, or a subresource of it.
 
         Raises:
-            NotFoundError: it is not there.
+            NotFoundError: it does not exist.
         """
         return await self._retrying(_Request("get", resource, resource.path(namespace, name, subresource), {}))
 
     async def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        """Return an object, or None; by a list, so that it takes no more rights than watching does."""
+        """Return an object, or None if it does not exist; read by a list, which needs no more rights than the watches."""
         page = await self.list_page(resource, {"fieldSelector": f"metadata.name={name}"}, namespace)
         return next(({"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in page.get("items") or ()), None)
 
     async def find_resource(self, api_version: str, kind: str) -> Resource:
-        """Return where the API server serves `kind`.
+        """Return the resource of `kind`, from the API server's discovery.
 
         Raises:
-            KindNotServedError: it does not.
+            KindNotServedError: the API server does not serve it.
         """
         group, _, version = api_version.rpartition("/")
         discovery = Resource(group, version, "", kind, namespaced=False)
@@ -163,7 +163,7 @@ class Client:
         """Return one page of a list; with `metadata_only`, of the objects' metadata.
 
         Raises:
-            TooLargeError: a page of several objects has more than 8 MiB; ask for fewer.
+            TooLargeError: a page of several objects has more than 8 MiB; request fewer.
         """
         accept = METADATA_LIST if metadata_only else JSON
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
@@ -175,7 +175,7 @@ class Client:
 
         Raises:
             GoneError: the resource version is too old.
-            RetryableError: the connection broke or fell silent, or brought what is no event.
+            RetryableError: the connection broke, or sent nothing for too long, or sent something that is not an event.
         """
         url = self._connection.server + resource.path(namespace)
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=self._silence_seconds)
@@ -196,14 +196,14 @@ class Client:
             raise RetryableError(f"watch of {resource.plural} failed: {error or type(error).__name__}") from error
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
-        """Send an idempotent request, again on passing errors; longer waits belong to the work queue, not to a sleeping worker."""
+        """Send an idempotent request, and repeat it after temporary errors; longer delays are left to the work queue."""
         try:
             return await self._once(request)
         except RetryableError as error:
             return await self._again(request, error)
 
     async def _again(self, request: "_Request", error: RetryableError) -> dict[str, Any]:
-        """Send a request whose first attempt ended with `error` again; the rule costs as much as a request, so only these pay for it."""
+        """Repeat a request that failed with `error`; setting up tenacity costs as much as a request, so only these need it."""
         failed: list[RetryableError] = [error]
 
         async def attempt() -> dict[str, Any]:
@@ -290,16 +290,16 @@ def _is_worth_waiting(error: BaseException) -> bool:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Return the seconds until the next attempt: at least what the API server asked for, and some more, so that not all come at once."""
+    """Return the seconds until the next attempt: at least the Retry-After of the API server, plus jitter."""
     error = state.outcome.exception() if state.outcome is not None else None
     return _BACKOFF(state) + (error.retry_after if isinstance(error, RetryableError) else 0.0)
 
 
 async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return an answer's object, which has at least `keys`.
+    """Return the JSON object in `text`, which has at least `keys`; `what` names the response in errors.
 
     Raises:
-        RetryableError: it is none, as where something between us and the API server has torn it, or has answered in its place.
+        RetryableError: it is not such an object: a proxy truncated the response, or sent one of its own.
     """
     try:
         document = await decode(text)
@@ -311,7 +311,7 @@ async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) ->
 
 
 async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Yield the lines of a stream; unlike the stream's own iterator, whatever their length."""
+    """Yield the lines of a stream, of any length; the stream's own iterator limits the length."""
     buffer = bytearray()
     async for chunk in stream.iter_any():
         buffer += chunk

@@ -1,7 +1,7 @@
-"""Where the API server is, and how to prove who we are.
+"""Connection to the API server: address, TLS, and authentication.
 
-The `kubernetes` package reads kubeconfig or the pod's ServiceAccount, exec plugins and token rotation included; requests go over one
-shared aiohttp session, which costs a fraction of its client (docs/performance.md).
+The `kubernetes` package reads kubeconfig or the pod's ServiceAccount, including exec plugins and token rotation. Requests use one shared
+aiohttp session, which costs a fraction of that package's client (docs/performance.md).
 """
 
 import asyncio
@@ -20,9 +20,9 @@ import kubernetes.config
 logger = logging.getLogger(__name__)
 
 _TOKEN_AGE_SECONDS = 30.0
-"""How long a token is used before it is read again; a projected token is replaced long before it expires."""
+"""Seconds after which a token is read again; a projected token is replaced long before it expires."""
 _REFUSED_SECONDS = 5.0
-"""After a refusal everything is read anew, but no more often than this: it may run an exec plugin."""
+"""Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
 
 
 class ConnectionConfigError(Exception):
@@ -42,20 +42,20 @@ class Connection:
 
 
 class Access:
-    """Where the API server is and who we are, as a kubeconfig or the pod's ServiceAccount says it."""
+    """Address and credentials of the API server, from a kubeconfig or the pod's ServiceAccount."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
-        """Read it.
+        """Read `context` of `kubeconfig`; None for the defaults of kubectl.
 
         Raises:
-            ConnectionConfigError: there is none, or it cannot be read.
+            ConnectionConfigError: no configuration exists, or it cannot be read.
         """
         self._kubeconfig = kubeconfig
         self._context = context
         self.configuration = self._load()
 
     def authorization(self) -> str:
-        """Return the Authorization header, empty without one; the `kubernetes` package renews tokens that it knows to be old."""
+        """Return the Authorization header, or an empty string; the `kubernetes` package renews tokens that it knows to have expired."""
         configuration = self.configuration
         header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
         if header:
@@ -66,9 +66,9 @@ class Access:
         return ""
 
     def authorization_anew(self) -> str:
-        """Read everything again, token files and exec plugins included, and return the Authorization header.
+        """Read the configuration again, including token files and exec plugins, and return the Authorization header.
 
-        Where that fails the last one stays, as files are replaced at any time.
+        If that fails, the last header remains, because files may be replaced at any time.
         """
         try:
             self.configuration = self._load()
@@ -94,10 +94,10 @@ class Access:
 
 
 def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
-    """Return how to reach the API server: by the given kubeconfig, else the environment's, else the pod's ServiceAccount.
+    """Return the access to the API server: from the given kubeconfig, else the environment's, else the pod's ServiceAccount.
 
     Raises:
-        ConnectionConfigError: there is none, or it cannot be read.
+        ConnectionConfigError: no configuration exists, or it cannot be read.
     """
     return Access(kubeconfig, context)
 
@@ -105,7 +105,7 @@ def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
 def open_connection(access: Access) -> Connection:
     """Return a connection; call it inside the event loop that will use it."""
     configuration = access.configuration
-    # The client bounds its requests itself: a limit here would let watches, which hold a connection each, starve them.
+    # The client limits its requests. A limit here would include watches, each of which keeps a connection, and requests would starve.
     connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration))
     session = aiohttp.ClientSession(
         connector=connector,
@@ -130,7 +130,7 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401
 
 
 class _ServerName:
-    """Client middleware that has the server's certificate checked for the name that the kubeconfig gives (`tls-server-name`)."""
+    """Client middleware that verifies the server's certificate for the name in the kubeconfig (`tls-server-name`)."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -142,9 +142,9 @@ class _ServerName:
 
 
 class _Authorization:
-    """Client middleware that adds the Authorization header, reading it again when it is old, and at once when it was refused.
+    """Client middleware that adds the Authorization header, and reads it again when it is old or was rejected.
 
-    Reading may run an exec plugin, so it happens in a thread. Ages are those of the event loop's clock, which nobody sets.
+    Reading may run an exec plugin, so it runs in a thread. Ages are measured with the event loop's clock, which cannot be set.
     """
 
     def __init__(self, access: Access) -> None:
@@ -168,7 +168,7 @@ class _Authorization:
         return response
 
     async def _refused(self, sent: str) -> None:
-        """Read everything anew, unless that has happened since `sent` was sent, or a moment ago; the request is repeated by its caller."""
+        """Read the credentials again, unless that has been done since `sent` was sent, or just now; the caller repeats the request."""
         now = asyncio.get_running_loop().time()
         async with self._lock:
             if self._header == sent and now >= self._read_anew_at + _REFUSED_SECONDS:

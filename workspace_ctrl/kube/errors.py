@@ -1,4 +1,4 @@
-"""What can go wrong with a request, typed once: by what to do about it."""
+"""Errors of requests, with a type for each way to handle them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,44 +9,44 @@ import orjson
 
 
 class ApiError(Exception):
-    """The API server's answer was an error, or there was none."""
+    """The API server returned an error, or did not respond."""
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.message = message
-        """The server's own words."""
+        """Message of the API server."""
         self.status = status
-        """HTTP status; 0 where there was no answer."""
+        """HTTP status; 0 if there was no response."""
         self.retry_after = retry_after
-        """Seconds for which the API server asks to be left alone; 0 where it does not."""
+        """The API server's Retry-After, in seconds; 0 if there is none."""
 
 
 class RetryableError(ApiError):
-    """The same request may succeed soon: no connection, too many requests, a server error, rights not synced yet."""
+    """The same request may succeed soon: no connection, too many requests, a server error, RBAC not synced yet."""
 
 
 class RejectedError(ApiError):
-    """The request itself is wrong or not allowed; repeating it at once is of no use."""
+    """The request is invalid or not allowed; repeating it at once does not help."""
 
 
 class ForbiddenError(RejectedError):
-    """Rights, a quota or an admission policy forbid it."""
+    """RBAC, a quota or an admission policy forbids the request."""
 
 
 class ConflictError(RejectedError):
-    """Somebody else owns fields of the object, or it is another object than was meant."""
+    """Another manager owns fields of the object, or the object of that name has another uid or resource version."""
 
 
 class NotFoundError(ApiError):
-    """The object, or its namespace, is not there."""
+    """The object, or its namespace, does not exist."""
 
 
 class KindNotServedError(ApiError):
-    """The API server does not know the kind, because its CRD is not installed."""
+    """The API server does not serve the kind, because its CRD is not installed."""
 
 
 class NamespaceTerminatingError(ApiError):
-    """The namespace is being deleted, and with it all there is in it; nothing new can be made there."""
+    """The namespace is being deleted; no objects can be created in it."""
 
 
 class TooLargeError(ApiError):
@@ -54,18 +54,18 @@ class TooLargeError(ApiError):
 
 
 class GoneError(ApiError):
-    """The resource version is too old to watch from; list anew."""
+    """The resource version is too old for a watch; a new list is needed."""
 
 
 def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> ApiError:
-    """Return the typed error of an answer with HTTP `status`, `body` (a Status object or plain text) and `headers`."""
+    """Return the typed error of a response with HTTP `status`, `body` (a Status object or plain text) and `headers`."""
     message, causes, is_status = _words(status, body)
     rules: tuple[tuple[bool, type[ApiError]], ...] = (
         (status == HTTPStatus.NOT_FOUND, NotFoundError if is_status else KindNotServedError),
         (status == HTTPStatus.GONE, GoneError),
         (_is_passing(status, message), RetryableError),
         ("NamespaceTerminating" in causes, NamespaceTerminatingError),
-        # An apply that names a uid is refused as invalid where the object has another one.
+        # An apply with a uid is rejected as invalid if the object has another one.
         ("metadata.uid" in causes, ConflictError),
     )
     type_ = next((type_ for holds, type_ in rules if holds), _REJECTED.get(status, RejectedError))
@@ -79,17 +79,17 @@ def _is_passing(status: int, message: str) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Return the Retry-After header in seconds; 0 where there is none, or a date, which the API server never sends."""
+    """Return the Retry-After header in seconds; 0 if there is none, or if it is a date, which the API server never sends."""
     value = headers.get("Retry-After", "")
     return float(value) if value.isascii() and value.isdigit() else 0.0
 
 
 _PASSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _REJECTED_AS_500 = ("failed to create typed patch object", "etcdserver: request is too large")
-"""Faults of the request that the API server answers as its own: an apply with fields of a wrong type, an object too large to store."""
+"""Invalid requests to which the API server responds with status 500: fields of a wrong type in an apply, an object that is too large."""
 
 _CRD_GOING = "create not allowed while custom resource definition is terminating"
-"""For a moment, when a CRD is deleted; then the kind is gone, or was created again."""
+"""Sent for a moment while a CRD is being deleted; after that, the kind is not served, or was created again."""
 
 _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
 
@@ -126,7 +126,7 @@ def _phrase(status: int) -> str:
 def _in_one_line(message: str) -> str:
     """Return a message of several lines as one, truncated.
 
-    The API server lists errors in any order, which would look like a change, and quotes wrong values whole.
+    The API server lists errors in random order, which would look like a change, and quotes invalid values in full.
     """
     head, *rest = message[:_LONGEST_READ].splitlines() or [""]
     line = " ".join([head, "; ".join(sorted(line.strip() for line in rest))]).strip()

@@ -1,4 +1,4 @@
-"""Events (`events.k8s.io/v1`) as client-go writes them: repeats become a series, and nobody gets more than a burst of them."""
+"""Events (`events.k8s.io/v1`) as client-go writes them: repeated ones become a series, and their rate is limited per object."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from workspace_ctrl.kube.resources import Resource
 EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
 
 SERIES_SECONDS: Final = 600.0
-"""An event that comes again within this time is the same one, once more."""
+"""Seconds within which an equal Event continues the series."""
 BURST: Final = 25
-"""Events about one object at once (client-go's `defaultSpamBurst`)."""
+"""Events of one object at once (client-go's `defaultSpamBurst`)."""
 REFILL_SECONDS: Final = 300.0
-"""After that time one more is allowed (client-go's `defaultSpamQPS`, 1/300)."""
+"""Seconds after which one more is allowed (client-go's `defaultSpamQPS`, 1/300)."""
 MOST_KEPT: Final = 4096
-"""Objects and series that are remembered (client-go's `maxLruCacheEntries`)."""
+"""Number of objects and series that are kept (client-go's `maxLruCacheEntries`)."""
 
 _NOTE_BYTES: Final = 1024
 _WORD_CHARACTERS: Final = 128
@@ -26,7 +26,7 @@ _WORD_CHARACTERS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Regarding:
-    """The object that an event is about."""
+    """The object of an Event."""
 
     api_version: str
     kind: str
@@ -47,21 +47,21 @@ class Event:
 
     @property
     def identity(self) -> Hashable:
-        """What two events of one series share: all but their words and time, as in client-go."""
+        """Key of the series: everything but message and time, as in client-go."""
         return self.regarding, self.is_warning, self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """An event as it stands on the API server."""
+    """An Event as stored by the API server."""
 
     name: str
     count: int
     seen_at: float
-    """When it last happened, by the event loop's clock."""
+    """Time of the latest occurrence, by the event loop's clock, in seconds."""
 
     def again(self, now: float) -> "Series":
-        """Return the series after one more of its events."""
+        """Return the series after one more occurrence at `now`."""
         return replace(self, count=self.count + 1, seen_at=now)
 
 
@@ -72,7 +72,7 @@ class Limits:
         self._tokens: BoundedCache[str, tuple[float, float]] = BoundedCache(MOST_KEPT)
 
     def allow(self, uid: str, now: float) -> bool:
-        """Whether one more event about the object may be written at `now`; it counts when it may."""
+        """Whether one more Event of the object may be written at `now`; if so, it is counted."""
         tokens, since = self._tokens.get(uid) or (float(BURST), now)
         tokens = min(tokens + (now - since) / REFILL_SECONDS, float(BURST))
         allowed = tokens >= 1
@@ -81,13 +81,13 @@ class Limits:
 
 
 def event_name(event: Event) -> str:
-    """Return a name for a new event: the object's and the moment in hexadecimal, as client-go names them."""
+    """Return a name for a new Event: the object's name and the time in hexadecimal, as client-go does."""
     moment = int(event.moment.timestamp() * 1_000_000)
     return f"{event.regarding.name[:200].rstrip('-.')}.{moment:x}"
 
 
 def event_manifest(event: Event, name: str, controller: str, instance: str) -> dict[str, Any]:
-    """Return the object of an event, reported by `controller`, of which `instance` runs."""
+    """Return the manifest of an Event, reported by the `instance` of `controller`."""
     regarding = event.regarding
     return {
         "apiVersion": EVENT.api_version,
@@ -111,12 +111,12 @@ def event_manifest(event: Event, name: str, controller: str, instance: str) -> d
 
 
 def series_patch(series: Series, moment: datetime) -> dict[str, Any]:
-    """Return the patch by which an event becomes a series that was last seen at `moment`."""
+    """Return the patch that makes an Event a series with its latest occurrence at `moment`."""
     return {"series": {"count": series.count, "lastObservedTime": _micro_time(moment)}}
 
 
 def shortened(note: str) -> str:
-    """Return `note`, cut to the 1024 bytes that the API server accepts."""
+    """Return `note`, truncated to the 1024 bytes that the API server accepts."""
     encoded = note.encode()
     return note if len(encoded) <= _NOTE_BYTES else encoded[: _NOTE_BYTES - 3].decode(errors="ignore") + "..."
 

@@ -1,10 +1,10 @@
-"""Keeps a store in step with the API server: list, watch, and list anew when the watch has lost its place.
+"""Keeps a store in sync with the API server: list, watch, and a new list when the resource version of the watch has expired.
 
-What kopf's own watch does not give (docs/architecture.md): deletions that happened while a watch was broken are found, because a new list
-is compared with the store; a kind that is not served (its CRD is missing) is asked for again quietly, at the start and at any later time.
+Unlike a watch of kopf (docs/architecture.md), it finds deletions that happened while a watch was broken, because a new list is compared
+with the store; and it retries a kind that is not served (its CRD is missing) every few seconds, at the start and later.
 
-The first list comes as the beginning of the watch where the API server can do that (`sendInitialEvents`, Kubernetes 1.32 and later), which
-is one request and no large answer on either side; elsewhere it is read in pages.
+The first list is the beginning of the watch if the API server supports that (`sendInitialEvents`, Kubernetes 1.32 and later): one request
+without a large response. Otherwise it is read in pages.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ Event = Mapping[str, Any]
 logger = logging.getLogger(__name__)
 
 _PAGE = 100
-"""Objects in a page of a list: whole pages are in memory at once, and with them their decoded objects."""
+"""Objects per page of a list: a whole page is in memory at once, together with its decoded objects."""
 _WATCH_SECONDS = (270, 330)
 _SHORTEST_WATCH = 1.0
-"""A watch that the server ends sooner than this, in seconds, was not served but turned away."""
+"""A watch that the server ends within this time, in seconds, counts as failed."""
 _POLICY: Final = BackoffPolicy(first=0.4, longest=10.0)
-"""Of watches that broke."""
+"""Delays between attempts after a broken watch."""
 _JITTER: Final = (0.5, 1.5)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
@@ -56,11 +56,11 @@ _NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTI
 
 @dataclass(frozen=True)
 class Source(Generic[RecordT]):
-    """What an informer watches, and how it reads it."""
+    """Which objects an informer watches, and how they are parsed."""
 
     resource: Resource
     parse: Callable[[Json, str], RecordT]
-    """Makes a record from an object and its kind; must not raise for any object."""
+    """Returns the record of an object, given as JSON, and its kind; must not raise for any object."""
     selector: str = ""
     """Label selector, applied by the API server."""
     field_selector: str = ""
@@ -68,10 +68,10 @@ class Source(Generic[RecordT]):
     namespace: str = ""
     """Only objects of this namespace; empty for all."""
     metadata_only: bool = False
-    """Whether only the objects' metadata is sent: for kinds whose objects may be large and are not read."""
+    """Whether only the objects' metadata is requested: for kinds whose content may be large and is not needed."""
 
     def selection(self) -> dict[str, str]:
-        """Return the request's parameters that select."""
+        """Return the selectors as parameters of a request."""
         selectors = {"labelSelector": self.selector, "fieldSelector": self.field_selector}
         return {name: selector for name, selector in selectors.items() if selector}
 
@@ -81,7 +81,7 @@ class _NotStreamedError(Exception):
 
 
 class Informer(Generic[RecordT]):
-    """Watches one kind into a store and tells of each record that changed."""
+    """Watches one kind into a store, and reports each record that changed."""
 
     def __init__(
         self,
@@ -93,10 +93,10 @@ class Informer(Generic[RecordT]):
         *,
         restarted: Callable[[str], None] = lambda _cause: None,
     ) -> None:
-        """Make an informer.
+        """Create an informer.
 
-        `changed` is told of each record that came, changed or went; `served` of a kind that came or went; `restarted` of each watch that
-        has to be started again, with the cause in one word: ended, broken, expired or missing.
+        `changed` is called for each record that was added, changed or deleted; `served` when the kind becomes available or unavailable;
+        `restarted` for each watch that has to be restarted, with the cause: ended, broken, expired or missing.
         """
         self._client = client
         self._source = source
@@ -106,11 +106,11 @@ class Informer(Generic[RecordT]):
         self._restarted = restarted
         self._backoff = Backoff(_POLICY)
         self._version = ""
-        """Resource version to watch from; empty where a new list is needed."""
+        """Resource version to watch from; empty if a new list is needed."""
         self._can_stream = True
         self._synced = asyncio.Event()
         self.is_missing = False
-        """Whether the API server does not serve the kind, or does not let us see it."""
+        """Whether the API server does not serve the kind, or RBAC does not allow to list it."""
 
     @property
     def resource(self) -> Resource:
@@ -127,7 +127,7 @@ class Informer(Generic[RecordT]):
         await self._synced.wait()
 
     async def run(self) -> None:
-        """Watch until cancelled; no error of the API server ends it."""
+        """Watch until cancelled; errors of the API server are retried."""
         while True:
             try:
                 await self._list_and_watch()
@@ -176,9 +176,9 @@ class Informer(Generic[RecordT]):
         self._take_list(listed, version)
 
     async def _watch(self, *, is_list: bool = False) -> None:
-        """Take in events until the server ends the watch; where it breaks, the next one goes on from the last event.
+        """Store events until the server ends the watch; after an error, the next watch continues from the last event.
 
-        With `is_list`, the watch begins with all objects there are.
+        With `is_list`, the watch begins with all existing objects.
         """
         parameters = {
             "resourceVersion": self._version,
@@ -200,10 +200,10 @@ class Informer(Generic[RecordT]):
             raise RetryableError(f"watch of {self.resource.plural} was closed at once")
 
     async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
-        """Take in the list at the beginning of a watch.
+        """Store the list at the beginning of a watch.
 
         Raises:
-            _NotStreamedError: the server does not know of such lists, or did not finish it.
+            _NotStreamedError: the server does not support such lists, or did not finish it.
         """
         listed: dict[Key, tuple[RecordT, int]] = {}
         try:
@@ -252,7 +252,7 @@ class Informer(Generic[RecordT]):
         return self._source.parse(item, self.resource.kind), _version_of(item)
 
     def _fail(self, error: ApiError) -> float:
-        """Tell of the first failure in a row; return in how many seconds to try again."""
+        """Log a failure, the first one in a row as a warning; return the seconds until the next attempt."""
         self._backoff = self._backoff.again(asyncio.get_running_loop().time())
         level = logging.WARNING if self._backoff.attempts == 1 else logging.DEBUG
         logger.log(level, "%s; retrying", error)

@@ -1,9 +1,9 @@
-"""One holder at a time, by a Lease: who may work, and until when.
+"""Leader election by a Lease: who may work, and until when.
 
-No clock of another machine is trusted. A holder counts its time from before it asked for the renewal, everybody else from when they saw
-the Lease change, which is later; so a holder that cannot renew has stopped before anybody may take the Lease, whatever wall clocks say.
-The times that are written into the Lease are for people. Every write names the resource version that it builds on, so of two that are
-quick one wins, and whoever has missed something is refused instead of believed.
+Clocks of other machines are not trusted. The holder measures from before it sends a renewal, the others from when they observe the change
+of the Lease, which is later. So a holder that cannot renew has stopped before another process may take the Lease, whatever the wall clocks
+say. The times in the Lease are informational. Every write has the resource version that it is based on, so of two concurrent writes one is
+rejected, and so is a write by a process with outdated information.
 """
 
 import asyncio
@@ -27,39 +27,39 @@ LEASE: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 _FORBIDDEN_SECONDS = 10.0
 _ATTEMPT_SECONDS = 2.5
-"""How long one attempt to write the Lease may take; a connection that is dead is tried anew."""
+"""Timeout of one write of the Lease, in seconds; after it, the write is retried over a new connection."""
 
 
 class LeaseLostError(ApiError):
-    """This process does not hold the Lease (any more), so it may not write."""
+    """This process does not hold the Lease, so it may not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """How long a Lease is good for; all in seconds."""
+    """Durations of leader election, in seconds."""
 
     duration: int = 10
-    """After its last renewal others leave the Lease alone for this long."""
+    """Time after the last renewal before others may take the Lease."""
     deadline: float = 7.0
-    """A holder works no longer than this after it last asked for a renewal that succeeded; the rest is for requests on their way."""
+    """Time after it sent the last successful renewal when the holder stops; the rest is for requests in flight."""
     interval: float = 2.5
-    """Between two renewals, give or take a tenth."""
+    """Interval of renewals, with a jitter of a tenth."""
     retry: float = 1.0
-    """Until a failed attempt is made again."""
+    """Delay after a failed attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A Lease as the API server keeps it."""
+    """A Lease as stored by the API server."""
 
     version: int
     """Resource version; later ones are larger."""
     holder: str
-    """Empty where it was given back."""
+    """Identity of the holder; empty if the Lease was released."""
     duration: float
     transitions: int
     acquired: str
-    """When the holder became holder, for people."""
+    """Time when the holder acquired it; informational."""
 
 
 def parse_lease(raw: Json, _kind: str) -> Lease:
@@ -76,17 +76,17 @@ def parse_lease(raw: Json, _kind: str) -> Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What was last seen of a Lease, and when by our own clock."""
+    """The latest observation of a Lease, with its time by the local clock."""
 
     lease: Lease | None = None
-    """None where there never was one."""
+    """None if no Lease was ever observed."""
     at: float = 0.0
     exists: bool = False
 
     def see(self, lease: Lease | None, now: float) -> "Sighting":
-        """Return the sighting after a look at `now`; what is older than what we know tells nothing.
+        """Return the observation after `lease` was read at `now`; an older state than the known one is ignored.
 
-        A Lease that was deleted still protects its holder for its time.
+        A deleted Lease still protects its holder for its duration.
         """
         if lease is None:
             return replace(self, exists=False)
@@ -97,19 +97,19 @@ class Sighting:
         return Sighting(lease, now, exists=True)
 
     def free_at(self, identity: str) -> float:
-        """Return from when on `identity` may take the Lease: at once one that nobody holds, or itself."""
+        """Return the time from which `identity` may take the Lease: at once if it has no holder, or if that is `identity`."""
         if self.lease is None or self.lease.holder in {"", identity}:
             return float("-inf")
         return self.at + self.lease.duration
 
 
 def elapsed() -> float:
-    """Return the seconds of a clock that nobody sets, and that goes on while the machine sleeps where the system has such a clock."""
+    """Return the seconds of a clock that cannot be set; where the system has such a clock, it includes suspension."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class LeaseLock:
-    """The Lease `namespace`/`name`, and our hold on it."""
+    """The Lease `namespace`/`name`, and whether this process holds it."""
 
     def __init__(
         self,
@@ -137,30 +137,30 @@ class LeaseLock:
 
     @property
     def identity(self) -> str:
-        """Who we are in the Lease."""
+        """Identity of this process in the Lease."""
         return self._identity
 
     @property
     def holder(self) -> str:
-        """Who held the Lease when we last looked; empty for nobody."""
+        """Holder at the latest observation; empty if there is none."""
         return self._sighting.lease.holder if self._sighting.lease is not None else ""
 
     @property
     def is_held(self) -> bool:
-        """Whether we hold the Lease, by our own clock."""
+        """Whether this process holds the Lease, by its own clock."""
         return self._clock() < self._held_until
 
     def check(self) -> None:
-        """Return where the Lease is held.
+        """Check that this process holds the Lease.
 
         Raises:
-            LeaseLostError: it is not.
+            LeaseLostError: it does not.
         """
         if not self.is_held:
             raise LeaseLostError(f"{self.title} is not held by this process; write rejected")
 
     async def acquire(self) -> None:
-        """Wait until the Lease is ours; that costs one watch of one object, and a write where the Lease can be had."""
+        """Wait until this process holds the Lease: one watch of one object, and a write when the Lease is free."""
         store: Store[Lease] = Store(lambda _lease: None)
         news = asyncio.Event()
         selector = f"metadata.name={self._name}"
@@ -187,7 +187,7 @@ class LeaseLock:
             watching.cancel()
 
     async def hold(self) -> None:
-        """Renew the Lease; return when it is lost."""
+        """Renew the Lease until it is lost."""
         pause = self._times.interval
         while True:
             await asyncio.sleep(min(jittered(pause, 0.9, 1.1), max(self._held_until - self._clock(), 0.0)))
@@ -209,7 +209,7 @@ class LeaseLock:
                 pause = self._times.interval
 
     async def release(self) -> None:
-        """Give the Lease back where we hold it, so that others need not wait; a failure costs them the wait and nothing else."""
+        """Release the Lease if this process holds it, so that others need not wait; if that fails, they wait until it expires."""
         if not self.is_held:
             return
         self._held_until = float("-inf")
@@ -223,7 +223,7 @@ class LeaseLock:
             logger.info("released %s", self.title)
 
     async def _attempt(self) -> bool:
-        """Try to take the Lease; return whether it is ours."""
+        """Try to take the Lease; return whether this process holds it."""
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
                 await self._write(self._identity)
@@ -257,10 +257,10 @@ class LeaseLock:
             self._sighting = self._sighting.see(parse_lease(raw, LEASE.kind), self._clock())
 
     async def _renew(self) -> None:
-        """Renew once; where somebody else has written to the Lease, look whether we still hold it.
+        """Renew once; if another process has changed the Lease, check whether this one still holds it.
 
         Raises:
-            LeaseLostError: another one holds it.
+            LeaseLostError: another process holds it.
         """
         try:
             await self._write(self._identity)
@@ -272,7 +272,7 @@ class LeaseLock:
             await self._write(self._identity)
 
     async def _write(self, holder: str) -> None:
-        """Write the Lease over the state that was last seen."""
+        """Write the Lease, based on the state that was observed last."""
         asked = self._clock()
         document = self._document(holder)
         write = self._client.replace if self._sighting.exists else self._client.create

@@ -1,4 +1,4 @@
-"""A store for each of several namespaces that are watched one by one, read as one."""
+"""Several stores, one per watched namespace, that are read as one."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -10,7 +10,7 @@ RecordT = TypeVar("RecordT")
 
 
 class PartitionedStore(Generic[RecordT]):
-    """One store per namespace: each watch is ordered in itself only, so how far one is says nothing of another."""
+    """One store per namespace: events are ordered only within one watch, so each watch has a newest version of its own."""
 
     def __init__(
         self,
@@ -44,5 +44,5 @@ class PartitionedStore(Generic[RecordT]):
         return part.owned_by(owner) if part is not None else ()
 
     def write_through(self, key: Key, record: RecordT, version: int) -> None:
-        """Take in the answer to one of our writes, unless the watch of its namespace has already gone past it."""
+        """Store the response to one of our writes, unless the watch of its namespace has already delivered a newer version."""
         self.parts[key[0]].write_through(key, record, version)

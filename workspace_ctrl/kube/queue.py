@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 _POLICY: Final = BackoffPolicy(first=0.1, longest=60.0)
 _JITTER: Final = (0.8, 1.2)
 _AHEAD_IN_A_ROW = 16
-"""So many keys of the line ahead come out before one of the others gets its turn."""
+"""Number of keys in a row from the line `ahead` before one of the others is handed out."""
 
 
 class _Line(Generic[K]):
@@ -78,10 +78,10 @@ class WorkQueue(Generic[K]):
         self._others = _Line(group_of)
         self._ahead_in_a_row = 0
         self._places = asyncio.Semaphore(0)
-        """As many as keys wait."""
+        """Its value is the number of waiting keys."""
         self._active: set[K] = set()
         self._again: dict[K, bool] = {}
-        """Active key that is due once more → whether ahead of others."""
+        """Active key that is due again → whether ahead of others."""
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failing: dict[K, Backoff] = {}
         self._idle = asyncio.Event()
@@ -92,13 +92,13 @@ class WorkQueue(Generic[K]):
         return len(self._ahead) + len(self._others)
 
     def oldest_age(self) -> float:
-        """Return for how many seconds the first key has been waiting for a worker; 0 where none waits. Any thread may ask."""
+        """Return for how many seconds the first key has been waiting for a worker; 0 if none waits. Can be called from any thread."""
         now = time.monotonic()
         return now - min((*self._ahead.oldest(), *self._others.oldest()), default=now)
 
     @property
     def active(self) -> int:
-        """Number of keys that are being worked on."""
+        """Number of keys that workers have."""
         return len(self._active)
 
     @property
@@ -107,7 +107,7 @@ class WorkQueue(Generic[K]):
         return len(self._failing)
 
     def add(self, key: K, *, ahead: bool = False) -> None:
-        """Make `key` due now; `ahead` of those that were not added so."""
+        """Make `key` due now; with `ahead`, before those that were added without it."""
         self._cancel_timer(key)
         if key in self._active:
             self._again[key] = ahead or self._again.get(key, False)
@@ -119,7 +119,7 @@ class WorkQueue(Generic[K]):
             self._ahead.add(key, self._others.remove(key))
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Make `key` due in `seconds`, unless it becomes due before."""
+        """Make `key` due in `seconds`, unless it becomes due earlier."""
         timer = self._timers.get(key)
         loop = asyncio.get_running_loop()
         if timer is not None and timer.when() <= loop.time() + seconds:
@@ -136,7 +136,7 @@ class WorkQueue(Generic[K]):
         return delay
 
     def forget(self, key: K) -> None:
-        """Note a success: the next failure of `key` waits only briefly."""
+        """Reset the backoff of `key` after a success."""
         self._failing.pop(key, None)
 
     async def get(self) -> K:
@@ -148,7 +148,7 @@ class WorkQueue(Generic[K]):
         return key
 
     def done(self, key: K) -> None:
-        """Give `key` back after work on it."""
+        """Return `key` after a worker has finished with it."""
         self._active.discard(key)
         if not self._active:
             self._idle.set()
@@ -156,11 +156,11 @@ class WorkQueue(Generic[K]):
             self.add(key, ahead=self._again.pop(key))
 
     async def idle(self) -> None:
-        """Wait until no key is being worked on."""
+        """Wait until no worker has a key."""
         await self._idle.wait()
 
     def _next(self) -> K:
-        """Take the key whose turn it is out of its line; there is one."""
+        """Remove the next key from its line and return it; at least one must be waiting."""
         if self._others and (not self._ahead or self._ahead_in_a_row >= _AHEAD_IN_A_ROW):
             self._ahead_in_a_row = 0
             return self._others.next()

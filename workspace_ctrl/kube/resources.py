@@ -1,4 +1,4 @@
-"""Kinds, and where the API server serves them."""
+"""Kinds and their API paths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Records of one kind, as the API server last told them."""
+"""Records of one kind, in their newest known version."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
@@ -9,42 +9,42 @@ Key = tuple[str, str]
 
 
 class Sink(Protocol[RecordT]):
-    """What an informer fills."""
+    """Receives the objects of an informer. Versions are resource versions."""
 
     @property
     def newest(self) -> int:
         """Newest version of any record, and of any event."""
 
     def is_newer(self, key: Key, version: int, /) -> bool:
-        """Whether an event of `version` tells more than is known; note that it was delivered."""
+        """Whether an event of `version` is newer than the record; marks the version as delivered."""
 
     def put(self, key: Key, record: RecordT, version: int, /) -> bool:
-        """Take in an event; return whether it changed the record."""
+        """Store the record of an event; return whether it changed."""
 
     def remove(self, key: Key, version: int, last: RecordT | None = None, /) -> RecordT | None:
-        """Take in the deletion of an object that last was `last`; return the record that went, or None where a newer one stands."""
+        """Remove a deleted object, whose last state was `last`; return its record, or None if a newer one exists."""
 
     def advance(self, version: int, /) -> None:
-        """Note a bookmark: all events up to `version` were delivered."""
+        """Handle a bookmark: all events up to `version` were delivered."""
 
     def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int, /) -> list[RecordT]:
-        """Take in a complete list; return the records that changed, came or went since the last event."""
+        """Replace all records by a complete list; return those that were added, changed or removed."""
 
 
 class Store(Generic[RecordT]):
-    """Records of one kind by key, newest version wins.
+    """Records of one kind by key; the newest version wins.
 
-    Versions are resource versions, which the API server orders per kind. Our own writes are put in at once with the version that the API
-    server answered, so that a pass never decides on what it has itself overtaken; an event that is older than such a write is dropped.
+    Versions are resource versions, which the API server orders per kind. Our own writes are stored at once, with the version in the API
+    server's response, so that a pass never decides on outdated objects; an event that is older than such a write is dropped.
     """
 
     def __init__(self, owner_of: Callable[[RecordT], Key | None]) -> None:
         self._records: dict[Key, tuple[RecordT, int]] = {}
         self._owner_of = owner_of
         self._by_owner: dict[Key, tuple[Key, ...]] = {}
-        """Owner → keys of its records, in order; an owner has few, and a tuple is the smallest home for them."""
+        """Owner → keys of its records, in order; an owner has few, and a tuple needs the least memory."""
         self._seen = 0
-        """Newest version that list or watch delivered."""
+        """Newest version that a list or watch delivered."""
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -73,18 +73,18 @@ class Store(Generic[RecordT]):
         return tuple(self._records[key][0] for key in self._by_owner.get(owner, ()))
 
     def is_newer(self, key: Key, version: int) -> bool:
-        """Whether an event of `version` tells more than is known; note that it was delivered."""
+        """Whether an event of `version` is newer than the record; marks the version as delivered."""
         self._seen = max(self._seen, version)
         entry = self._records.get(key)
         return entry is None or entry[1] < version
 
     def put(self, key: Key, record: RecordT, version: int) -> bool:
-        """Take in an event; return whether it changed the record."""
+        """Store the record of an event; return whether it changed."""
         self._seen = max(self._seen, version)
         return self._set(key, record, version)
 
     def remove(self, key: Key, version: int, _last: RecordT | None = None) -> RecordT | None:
-        """Take in a deletion; return the record that went, or None where a newer one (created again) stands."""
+        """Remove a deleted object; return its record, or None if a newer one exists (created again)."""
         self._seen = max(self._seen, version)
         entry = self._records.get(key)
         if entry is None or entry[1] > version:
@@ -93,16 +93,16 @@ class Store(Generic[RecordT]):
         return entry[0]
 
     def write_through(self, key: Key, record: RecordT, version: int) -> None:
-        """Take in the answer to one of our writes, unless the watch has already gone past it."""
+        """Store the response to one of our writes, unless the watch has already delivered a newer version."""
         if version > self._seen:
             self._set(key, record, version)
 
     def advance(self, version: int) -> None:
-        """Note a bookmark: all events up to `version` were delivered."""
+        """Handle a bookmark: all events up to `version` were delivered."""
         self._seen = max(self._seen, version)
 
     def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> list[RecordT]:
-        """Take in a complete list; return the records that changed, came or went since the last event."""
+        """Replace all records by a complete list; return those that were added, changed or removed."""
         self._seen = max(self._seen, version)
         gone = [key for key, (_, known) in self._records.items() if key not in listed and known <= version]
         changed = [self._records[key][0] for key in gone]

@@ -1,4 +1,4 @@
-"""Waiting for the first of several coroutines, none of which outlives the wait."""
+"""Waiting for the first of several coroutines."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,10 +6,10 @@ from typing import Any
 
 
 async def first_completed(*functions: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Run all at once until one is done, then cancel the others and wait for their end.
+    """Run all concurrently until one is done, then cancel the others and wait until they have ended.
 
     Raises:
-        Exception: the first error, in the order of `functions`, of any of them, however it was ended.
+        Exception: the first error of any of them, in the order of `functions`.
     """
     tasks = [asyncio.create_task(function()) for function in functions]
     try:

@@ -1,1 +1,1 @@
-"""What planning and readiness share and is no Kubernetes object: the snapshot, decisions, results."""
+"""Values that planning and readiness share, besides records: snapshot, decisions, dependencies, results."""

@@ -1,4 +1,4 @@
-"""The decisions of planning, which readiness reports. The two packages share only this module."""
+"""The decisions of planning, which readiness reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

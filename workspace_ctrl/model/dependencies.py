@@ -32,6 +32,6 @@ class Dependencies:
     """Whether the labels of the Workspace's namespace may change the plan."""
 
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
-        """Return these with what the cluster's state had added to `earlier` ones, until it is known anew."""
+        """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
         return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

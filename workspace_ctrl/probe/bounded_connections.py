@@ -47,7 +47,7 @@ class BoundedConnector(aiohttp.TCPConnector):
 
     def __init__(self) -> None:
         super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=_small_socket)
-        # The base class knows its own handler only.
+        # The type of the base class allows only its own handler.
         self._factory = partial(_BoundedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
 
 

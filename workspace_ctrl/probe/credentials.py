@@ -1,4 +1,4 @@
-"""What requests through Gateways carry, from a Secret that the installation names."""
+"""Credentials of requests through Gateways, from the Secret in the settings."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ _CA_KEY = "ca.crt"
 
 
 def credentials_reader(client: Client, secret: tuple[str, str] | None) -> ReadCredentials:
-    """Return what reads the Secret, given as namespace and name, whenever it is needed anew."""
+    """Return a function that reads the Secret, given as namespace and name; without one, the credentials are empty."""
     if secret is None:
         return no_credentials
     namespace, name = secret

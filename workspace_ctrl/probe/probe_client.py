@@ -1,4 +1,4 @@
-"""One request for a model through a Gateway, as a client would send it, and what its answer means."""
+"""One request for a model through a Gateway, as a client would send it, and the meaning of its response."""
 
 import logging
 import ssl
@@ -21,33 +21,33 @@ from workspace_ctrl.settings.process import ProbeMode
 logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS: Final = 1.5
-"""For name and connection: less than for an answer, because a Gateway that cannot be reached may be none that hangs."""
+"""Timeout of name resolution and connection, in seconds: shorter than that of a response, as only the latter shows a hanging server."""
 _BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
-"""How long one token may take of a server that is busy, which lets requests wait but refuses at once what it cannot do; one that hangs
-does neither. Less where only the Gateway's class asks for a completion."""
+"""Timeout of a completion of one token, in seconds, for a busy server: it queues requests but rejects invalid ones at once, and a server
+that hangs does neither. Shorter if completions are sent only because of the Gateway's class."""
 _EXCERPT = 200
-"""Characters of an answer that are quoted."""
+"""Characters of a response that are quoted."""
 _LONGEST_ANSWER: Final = 256 << 10
-"""Bytes that are read: a list of about 500 models."""
+"""Largest response that is read, in bytes: a list of about 500 models."""
 _MODELS: Final = "/v1/models"
 _COMPLETIONS: Final = "/v1/chat/completions"
 _AS_IT_IS: Final = "identity"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
 _ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
-"""Answers of a Gateway that lets in whom it knows, and not too often: nothing is found out about the model."""
+"""Status codes of a Gateway that requires authentication or limits the rate: they say nothing about the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What requests carry."""
+    """Credentials of the requests."""
 
     token: str = ""
     """Bearer token; empty for none."""
     ca: str = ""
-    """Certificates, in PEM, of those who sign the Gateways' certificates."""
+    """CA certificates for the Gateways' certificates, in PEM."""
 
     def __repr__(self) -> str:
-        """Return text that may stand in a log."""
+        """Return a text without secrets, for logs."""
         return "Credentials(...)"
 
 
@@ -55,12 +55,12 @@ ReadCredentials = Callable[[], Awaitable[Credentials]]
 
 
 async def no_credentials() -> Credentials:
-    """Return nothing to show."""
+    """Return empty credentials."""
     return Credentials()
 
 
 class ProbeClient:
-    """Sends the requests, each over a connection of its own: a kept one would not show that new ones are refused."""
+    """Sends the requests, each over a new connection: a reused one would not show that new ones are refused."""
 
     def __init__(self, mode: ProbeMode, read_credentials: ReadCredentials = no_credentials) -> None:
         self._mode = mode
@@ -70,9 +70,9 @@ class ProbeClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, target: ProbeTarget, *, in_doubt: bool = False) -> ProbeResult:
-        """Ask `target` for the model, at each of its addresses until one answers.
+        """Probe `target` at each of its addresses until one responds.
 
-        `in_doubt` is whether the request before had no answer: a completion then gets longer, if the server is just busy.
+        `in_doubt` is whether the previous probe got no response: a completion then has a longer timeout, in case the server is only busy.
         """
         credentials = await self._authority()
         if isinstance(credentials, str):
@@ -85,13 +85,13 @@ class ProbeClient:
             if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
                 break
         if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            self._credentials = None  # they may have been renewed
+            self._credentials = None  # the credentials may have been renewed
         return result
 
     async def _is_led_by_body(self, target: ProbeTarget, address: str, credentials: Credentials) -> bool | None:
-        """Return whether the model's name in a body is enough; None where the Gateway leads unknown names somewhere, too.
+        """Return whether the Gateway routes by the model name in the body; None if it also routes unknown names.
 
-        The bodies lack what a model server needs, so that it refuses them without computing anything.
+        The bodies lack required fields, so that the model server rejects them without inference.
         """
         codes = []
         for model in (target.model, _UNKNOWN_MODEL):
@@ -110,7 +110,7 @@ class ProbeClient:
             await self._session.close()
 
     async def _authority(self) -> Credentials | str:
-        """Return what to show, or why it cannot be read."""
+        """Return the credentials, or why they cannot be read."""
         if self._credentials is None:
             try:
                 self._credentials = await self._read_credentials()
@@ -131,7 +131,7 @@ class ProbeClient:
         return await self._result(completion, target, address, credentials)
 
     async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
-        """Send a request and return what its answer, or that there was none, means."""
+        """Send a request and return its result; no response is a result, too."""
         shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
         try:
             return _meaning(target, shown, await self._send(request, target, credentials))
@@ -163,14 +163,14 @@ class ProbeClient:
             return _Answer(response.status, body[:_LONGEST_ANSWER], whole=not packed and len(body) <= _LONGEST_ANSWER)
 
     def _trust(self, credentials: Credentials) -> ssl.SSLContext:
-        """Return how certificates are checked; a context costs milliseconds to make, so one is kept."""
+        """Return the TLS context; creating one takes milliseconds, so it is cached."""
         if self._context is None or self._context[0] is not credentials:
             self._context = credentials, _trust(credentials)
         return self._context[1]
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # Cookies of one Gateway would be kept, and shown to another one.
+            # No cookies: those of one Gateway would be sent to another one.
             self._session = aiohttp.ClientSession(
                 connector=BoundedConnector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -186,22 +186,22 @@ class _Request:
     url: str
     body: Mapping[str, Any] | None = None
     named: bool = True
-    """Whether the model is named in the header, too."""
+    """Whether the request has the header with the model name."""
     seconds: float = ANSWER_SECONDS
-    """How long it waits for an answer."""
+    """Timeout of the response, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     code: int
     body: bytes
-    """The beginning; empty if it is compressed."""
+    """The beginning of the body; empty if it is compressed."""
     whole: bool
     """Whether `body` is complete."""
 
 
 async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """Return at most so many bytes, without waiting for more."""
+    """Return at most `most` bytes, without waiting for more."""
     body = bytearray()
     while len(body) < most:
         piece = await stream.readany()
@@ -230,7 +230,7 @@ def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> d
 
 
 def _trust(credentials: Credentials) -> ssl.SSLContext:
-    """Return how the Gateway's certificate is checked: against the given authorities; else not, unless a token would be shown."""
+    """Return the TLS context: it verifies the certificate with the given CA; without one, only if a token would be sent."""
     if credentials.ca:
         return ssl.create_default_context(cadata=credentials.ca)
     context = ssl.create_default_context()

@@ -1,7 +1,7 @@
-"""Requests through Gateways: the only proof that they are answered.
+"""Requests through Gateways: the only proof that requests are answered.
 
-Each followed Workspace has one timer and at most one request under way, and all together at most 16. A Workspace is followed only while
-every other link holds, so what is broken anyway costs nothing.
+Each followed Workspace has one timer and at most one request in flight, all together at most 16. A Workspace is followed only while every
+other link holds, so a Workspace that is not ready for another reason causes no requests.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _AT_ONCE = 16
 
 @dataclass
 class _Probed:
-    """One Workspace that is followed."""
+    """The state of one followed Workspace."""
 
     targets: tuple[ProbeTarget, ...]
     agreement: Threshold = field(default_factory=Threshold)
@@ -58,7 +58,7 @@ class NoProber:
 
 
 class Prober:
-    """Asks for the models of all Workspaces that are otherwise ready, and tells of each whose answer became another."""
+    """Probes all Workspaces that are otherwise ready, and reports each whose confirmed result has changed."""
 
     is_enabled = True
 
@@ -69,14 +69,14 @@ class Prober:
         self._probed: dict[Key, _Probed] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._seen: set[Key] = set()
-        """Workspaces that this process has looked at: what an earlier one believed of them is out of date."""
+        """Workspaces that this process has followed: results of an earlier process do not apply to them any more."""
         self._reached: set[str] = set()
-        """Gateways that have answered this process: where they do not any more, that is their failure."""
+        """Gateways that have responded to this process: if one does not any more, that is a failure of the Gateway."""
 
     def follow(self, key: Key, targets: tuple[ProbeTarget, ...], earlier: ProbeResult | None) -> None:
-        """Ask `targets` for the model of the Workspace `key` from now on; with none of them, stop.
+        """Probe `targets` for the Workspace `key` from now on; without targets, stop.
 
-        `earlier` is what a process before this one believed; it goes on being believed until requests of this one say otherwise.
+        `earlier` is the confirmed result of an earlier process; it stays valid until probes of this process differ.
         """
         known = self._probed.get(key)
         if known is not None and known.targets == targets:
@@ -93,7 +93,7 @@ class Prober:
         self._schedule(key, probed)
 
     def forget(self, key: Key) -> None:
-        """Stop asking for the model of the Workspace `key`."""
+        """Stop probing for the Workspace `key`."""
         known = self._probed.pop(key, None)
         if known is not None and known.timer is not None:
             known.timer.cancel()
@@ -101,12 +101,12 @@ class Prober:
             known.task.cancel()
 
     def gone(self, key: Key) -> None:
-        """Note that the Workspace `key` is gone."""
+        """Drop all state of the Workspace `key`, which was deleted."""
         self.forget(key)
         self._seen.discard(key)
 
     def result(self, key: Key) -> ProbeResult | None:
-        """Return what is believed of the requests for the Workspace `key`; None while that is open."""
+        """Return the confirmed result for the Workspace `key`; None if there is none yet."""
         known = self._probed.get(key)
         return known.agreement.believed if known is not None else None
 
@@ -119,7 +119,7 @@ class Prober:
         await self._asker.close()
 
     def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
-        # Only ever sooner, so that Workspaces of one Gateway are not asked for together, and none later than it should.
+        # The jitter only shortens the delay: probes of one Gateway are spread, and none is late.
         delay = jittered(probed.agreement.delay(pace(self._interval, len(self._probed)), took), 0.8, 1.0)
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
@@ -134,7 +134,7 @@ class Prober:
             result = await self._result(key, probed)
             took = clock() - began
         before, probed.agreement = probed.agreement, probed.agreement.after(result)
-        self._schedule(key, probed, took)  # before anybody is told, who might fail
+        self._schedule(key, probed, took)  # before the callback, which might fail
         believed = probed.agreement.believed
         if believed != before.believed:
             if believed is not None and believed.outcome is ProbeOutcome.FAILED:
@@ -144,8 +144,7 @@ class Prober:
     async def _result(self, key: Key, probed: _Probed) -> ProbeResult:
         """Return the result of one request.
 
-        An error that nobody thought of, of whatever a server may answer, finds out nothing, is logged when it comes, and ends no
-        Workspace's requests.
+        Servers are untrusted: an unexpected error is logged, its result is "not possible", and the probes continue.
         """
         try:
             result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
@@ -159,7 +158,7 @@ class Prober:
         return result
 
     async def _worst(self, targets: tuple[ProbeTarget, ...], *, in_doubt: bool) -> ProbeResult:
-        """Return the result that decides: one that fails, and then no other is tried; else one that could not be tried."""
+        """Return the result that decides: the first failure, after which no other target is probed; else one that was not possible."""
         results = []
         for target in targets:
             result = self._told(target, await self._asker.ask(target, in_doubt=in_doubt))

@@ -1,4 +1,4 @@
-"""What the kubelet asks: does the process live (/healthz), and does it do what it is there for (/readyz)."""
+"""The probes of the kubelet: liveness (/healthz) and readiness (/readyz)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,12 +10,12 @@ from aiohttp import web
 
 
 class PortError(Exception):
-    """The port cannot be listened on; the message says why and what to do."""
+    """Listening on the port failed; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """An answer of /readyz."""
+    """A response of /readyz."""
 
     ready: bool
     text: str
@@ -23,12 +23,12 @@ class Readiness:
 
 @asynccontextmanager
 async def serve_health(port: int, running: "asyncio.Task[None]", readiness: Callable[[], Readiness]) -> AsyncIterator[None]:
-    """Serve /healthz and /readyz on all addresses while the context lasts; on none where `port` is 0.
+    """Serve /healthz and /readyz on all addresses while the context lasts; nothing is served if `port` is 0.
 
-    /healthz answers 200 while the task `running` lives; that the answer comes at all shows that the event loop turns.
+    /healthz returns 200 while the task `running` runs; that it responds at all shows that the event loop works.
 
     Raises:
-        PortError: the port is taken, or not ours to take.
+        PortError: the port is in use, or the process may not listen on it.
     """
     if not port:
         yield

@@ -1,9 +1,8 @@
-"""kopf as the process shell: login, start-up and clean-up order.
+"""Runs the process with kopf: login, order of start-up and clean-up.
 
-kopf's handlers stay out of the data path: all kinds, Workspaces included, come through our own informers, because kopf's watches never
-report a deletion that happened while they were broken, and end the process when a CRD is missing (docs/architecture.md). Signals are
-taken by us and handed to kopf as its stop flag, once it has started: kopf's own handlers fail on the second signal, and a stop in the
-middle of its start leaves out the clean-up.
+kopf watches nothing: all kinds, Workspaces included, come through our own informers, because kopf's watches do not report deletions that
+happened while they were broken, and end the process when a CRD is missing (docs/architecture.md). Signals are handled here and passed to
+kopf as its stop flag, once it has started: kopf's own handlers fail on a second signal, and a stop during its start skips the clean-up.
 """
 
 import asyncio
@@ -32,26 +31,25 @@ from workspace_ctrl.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 _IDENTITY: Final[Any] = FIELD_MANAGER
-"""Otherwise kopf asks for the user's name, which a user id of a container often has not."""
+"""Otherwise kopf looks up the user's name, which the user id of a container often does not have."""
 
 _QUESTION_SECONDS: Final = 1.0
-"""For how long a stop waits for kopf's first request, which comes at once; a version that asks nothing must not hold it up for ever."""
+"""Longest time that a stop waits for kopf's first request, which kopf sends at once; a version of kopf may send none."""
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-"""Signals that stop the process in an orderly way."""
+"""Signals that stop the process gracefully."""
 
 
 class _Unanswered:
-    """Client middleware under which no request of kopf's leaves the process, nor is answered.
+    """Client middleware that keeps the requests of kopf unanswered; none of them is sent.
 
-    At its start kopf asks which kinds the API server has; what it needs of that, for admission, it is given (`kopf_insights`). It leaves
-    those requests behind when it is stopped meanwhile: it waits five seconds for them, closes their session under them, and ends with the
-    error that this makes.
+    At its start kopf requests the kinds of the API server; the part of the result that admission needs is given to it (`kopf_insights`). If
+    kopf is stopped during these requests, it waits five seconds for them, closes their session, and ends with the resulting error.
     """
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        """Set once kopf has asked; one that is stopped before would wait for its own question."""
+        """Set once kopf has sent a request; if it is stopped before, it waits for that request."""
         self._ended = asyncio.Event()
 
     async def __call__(self, _request: aiohttp.ClientRequest, _handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -60,7 +58,7 @@ class _Unanswered:
         raise asyncio.CancelledError
 
     def end(self) -> None:
-        """End the requests that wait, as if their tasks were cancelled, which kopf takes for an orderly end."""
+        """End the pending requests with a cancellation, which kopf treats as a normal end."""
         self._ended.set()
 
 
@@ -82,7 +80,7 @@ class KopfProcess:
         """Whether the controller ended by itself."""
 
     async def serve(self) -> None:
-        """Run until a signal, or the end of the controller, ends it."""
+        """Run until a signal arrives or the controller ends."""
         self._take_signals()
         logger.info("starting")
         self._connection = open_connection(self._configuration)
@@ -103,7 +101,7 @@ class KopfProcess:
                 ready_flag=self._kopf_started,
                 stop_flag=self._kopf_stop,
             )
-            self._take_signals()  # from kopf, which has just taken them
+            self._take_signals()  # again, because kopf has just installed its handlers
             await kopf.run_tasks(tasks, ignored=ours)
         finally:
             handing_over.cancel()
@@ -112,7 +110,7 @@ class KopfProcess:
         logger.info("stopped")
 
     def stop(self, number: signal.Signals | None = None) -> None:
-        """Begin to stop; once begun, further signals change nothing."""
+        """Begin to stop, because of signal `number` or of an error; further calls have no effect."""
         if not self._stop.is_set():
             logger.info("stopping because of %s", number.name if number is not None else "the error above")
         self._stop.set()
@@ -124,7 +122,7 @@ class KopfProcess:
 
     @staticmethod
     def _ignore_signals() -> None:
-        """Ignore signals from now on: one that comes while the interpreter ends would make a failure of an orderly stop."""
+        """Ignore signals from now on: a signal while the interpreter exits would change the exit code."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
@@ -151,12 +149,12 @@ class KopfProcess:
         self._running.add_done_callback(self._ended)
 
     async def _log_in(self, **_: object) -> kopf.AiohttpSession:
-        """Give kopf a session of its own, which it closes."""
+        """Return a separate session for kopf, which kopf closes."""
         session = aiohttp.ClientSession(middlewares=[self._kopf_requests])
         return kopf.AiohttpSession(server=self._connected().server, aiohttp_session=session)
 
     async def _clean_up(self, **_: object) -> None:
-        """Wait until passes under way are finished and the Lease is given back."""
+        """Wait until the passes in progress have finished and the Lease is released."""
         if self._running is not None:
             await asyncio.wait([self._running])
         self._kopf_requests.end()
@@ -179,7 +177,7 @@ class KopfProcess:
         error = None if task.cancelled() else task.exception()
         if error is None and self._stop.is_set():
             return
-        # A controller that stands still must not look alive: end the process, loudly, and let the kubelet start it anew.
+        # Without the controller the process would only look alive: exit, so that the kubelet restarts the container.
         self.failed = True
         if isinstance(error, PortError):
             logger.critical("%s", error)
@@ -194,7 +192,7 @@ class KopfProcess:
 
 
 def run(configuration: Any, settings: Settings, *, health_port: int, metrics_port: int) -> None:  # noqa: ANN401
-    """Run the controller until a signal ends it.
+    """Run the controller until a signal ends it; port 0 disables a server.
 
     Raises:
         SystemExit: the controller ended by itself; exit code 1.

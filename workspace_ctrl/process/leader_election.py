@@ -1,7 +1,7 @@
-"""One replica: it works while it leads, which without an election is always.
+"""One replica: it reconciles while it is the leader; without leader election, always.
 
-A replica that has lost its Lease goes back to standby instead of ending: everything that works is a task and can be cancelled, and an API
-server that is away for seconds takes the Lease from every leader, which should not send their pods into the kubelet's back-off.
+A replica that loses its Lease becomes a standby instead of exiting: all its work is in tasks that can be cancelled. During a short outage
+of the API server every leader loses its Lease, and pods that exit because of it would get into CrashLoopBackOff.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class LeaderElectedRunner:
         self._stopping = False
 
     def readiness(self) -> Readiness:
-        """Return whether this replica does what it is there for: reconcile, or stand by."""
+        """Return the readiness of this replica: it reconciles with filled caches, or it is a standby."""
         if self._stopping:
             return Readiness(ready=False, text="stopping")
         if self._lock is not None and not self._lock.is_held:
@@ -81,7 +81,7 @@ class LeaderElectedRunner:
                     logger.warning("lost %s; stopped all reconciliations, now standby", lock.title)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        """Reconcile until `stop` is set and the passes under way are finished."""
+        """Reconcile until `stop` is set and the passes in progress have finished."""
         try:
             await first_completed(self._set_up, stop.wait)
             if self._manager is not None:

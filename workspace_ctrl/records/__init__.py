@@ -1,1 +1,1 @@
-"""Slim, frozen records of Kubernetes objects with the fields that decisions need, parsed from JSON; and the snapshot of one Workspace."""
+"""Slim, frozen records of Kubernetes objects with the fields that decisions need, parsed from JSON."""

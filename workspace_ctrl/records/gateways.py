@@ -279,5 +279,5 @@ class KthenaModelServer:
 
 
 def parse_kthena_model_server(raw: Json, kind: str) -> KthenaModelServer:
-    """Return the record of a companion."""
+    """Return the record of a ModelServer of kthena."""
     return KthenaModelServer(meta=parse_meta(raw, kind))

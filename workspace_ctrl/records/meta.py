@@ -96,13 +96,13 @@ class Conditioned:
 
 
 def status_of(raw: Json) -> Json:
-    """Return the status of `raw`, empty where there is none."""
+    """Return the status of `raw`; empty if there is none."""
     status = raw.get("status")
     return status if isinstance(status, Mapping) else {}
 
 
 def spec_of(raw: Json) -> Json:
-    """Return the spec of `raw`, empty where there is none."""
+    """Return the spec of `raw`; empty if there is none."""
     spec = raw.get("spec")
     return spec if isinstance(spec, Mapping) else {}
 

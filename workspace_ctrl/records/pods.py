@@ -30,7 +30,7 @@ class PodProblem:
 
     @classmethod
     def of(cls, reason: str, message: str) -> "PodProblem":
-        """Return the trouble with a message of another component, on one line."""
+        """Return the problem with a message of another component, on one line."""
         return cls(printable(reason, _LONGEST_REASON), printable(message, _LONGEST_WORDS))
 
 

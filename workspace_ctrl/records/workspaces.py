@@ -16,7 +16,7 @@ from workspace_ctrl.records.isolation import MAX_LEVELS, too_deep
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 MAX_SPEC_BYTES: Final = 256 << 10
-"""Of the fields of a Workspace, as JSON: sound ones have some kilobytes, and each is kept in memory."""
+"""Largest spec of a Workspace, in bytes of JSON; normal ones have some kilobytes, and all are kept in memory."""
 _LONGEST_STATUS: Final = 64 << 10
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
@@ -76,7 +76,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
 
 
 def _packed(fields: Json) -> tuple[bytes, str]:
-    """Return a spec as it is kept, and why it is not read; empty where it is."""
+    """Return the stored form of a spec, and why it cannot be read; empty if it can."""
     spec, wrong = b"", ""
     try:
         spec = orjson.dumps(fields)

@@ -1,7 +1,6 @@
-"""The settings file of an installation (docs/settings.md): what `--config` names.
+"""The settings file of an installation (docs/settings.md), the argument of `--config`.
 
-A new stanza is a class here and a field of `SettingsFile`; whoever needs it reads it from there. Unknown keys are refused, because they
-are misspelt ones.
+A new section is a class here and a field of `SettingsFile`. Unknown keys are rejected, because they are probably misspelt.
 """
 
 import re
@@ -34,7 +33,7 @@ _DEFAULT_PROBE = ProbeSettings()
 
 
 def _matching(pattern: str, rule: str) -> AfterValidator:
-    """Return a check that text matches `pattern`; `rule` completes "<path> must be ..."."""
+    """Return a validator that text matches `pattern`; `rule` completes "<path> must be ..."."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -61,7 +60,7 @@ _ValuePath = Annotated[
 
 
 def _probe_mode(given: object) -> object:
-    """Return the mode that is meant; YAML takes a bare `off` for false."""
+    """Return the mode; YAML reads an unquoted `off` as false."""
     text = "off" if given is False else given
     if text not in set(ProbeMode):
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(ProbeMode)})
@@ -69,7 +68,7 @@ def _probe_mode(given: object) -> object:
 
 
 class Stanza(BaseModel):
-    """Base of all parts of the file: frozen, camelCase, strict."""
+    """Base of all sections of the file: frozen, camelCase, strict."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -85,31 +84,31 @@ class Stanza(BaseModel):
 
 
 class FeatureGates(Stanza):
-    """Features to switch on or off."""
+    """Feature gates; None for the default."""
 
     gateway_extension: bool | None = Field(default=None, alias="gatewayAPIInferenceExtension")
 
 
 class GatewaySettings(Stanza):
-    """The Gateway of all Workspaces that name none."""
+    """The Gateway of Workspaces that name none."""
 
     namespace: _Namespace
     name: _Name
     section_name: _Name | None = None
 
     def choice(self) -> GatewayChoice:
-        """Return what planning knows of it."""
+        """Return the settings for planning."""
         return GatewayChoice(self.namespace, self.name, self.section_name or "")
 
 
 class SecretReference(Stanza):
-    """A Secret in the namespace of each Workspace that uses the source: Flux takes none from elsewhere."""
+    """A Secret in the namespace of each Workspace that uses the source: Flux reads Secrets only from there."""
 
     name: _Name
 
 
 class VerifySettings(Stanza):
-    """How Flux checks the signature of a chart."""
+    """How Flux verifies the signature of a chart."""
 
     provider: Literal["cosign", "notation"]
     secret_ref: SecretReference | None = None
@@ -124,7 +123,7 @@ class VerifySettings(Stanza):
 
 
 class ChartSettings(Stanza):
-    """Where a chart comes from."""
+    """Source of a chart."""
 
     url: _Url
     version: str
@@ -145,10 +144,10 @@ class ChartSettings(Stanza):
 
     @abstractmethod
     def _check(self) -> None:
-        """Check that the values of the chart are known.
+        """Check that the layout of the chart's values is known.
 
         Raises:
-            UnknownChartError: they are not.
+            UnknownChartError: it is not.
         """
 
     def _source(self, name: str) -> ChartSource:
@@ -167,7 +166,7 @@ class ChartSettings(Stanza):
 
 
 class ChartSourceSettings(ChartSettings):
-    """Where the chart that installs pool and endpoint picker comes from."""
+    """Source of the chart that installs pool and endpoint picker."""
 
     name: _Name = _DEFAULT_CHART.name
     url: _Url = _DEFAULT_CHART.url
@@ -177,12 +176,12 @@ class ChartSourceSettings(ChartSettings):
         find_layout(self.source().values_of, self.version)
 
     def source(self) -> ChartSource:
-        """Return what planning knows of it."""
+        """Return the settings for planning."""
         return self._source(self.name)
 
 
 class BodyRouterChartSettings(ChartSettings):
-    """Where the chart that installs a body-based router comes from; its Secrets lie in the namespace of each Gateway."""
+    """Source of the chart that installs a body-based router; its Secrets are in the namespace of each Gateway."""
 
     url: _Url = BODY_ROUTER_CHART.url
     version: str = BODY_ROUTER_CHART.version
@@ -191,24 +190,24 @@ class BodyRouterChartSettings(ChartSettings):
         check_chart(self.source())
 
     def source(self) -> ChartSource:
-        """Return what planning knows of it."""
+        """Return the settings for planning."""
         return self._source(BODY_ROUTER_CHART.name)
 
 
 class BodyRoutingStanza(Stanza):
-    """Whether Gateways that are used by the model's name in a header get a body-based router."""
+    """Whether Gateways on which Workspaces match the header with the model name get a body-based router."""
 
     mode: Annotated[Literal["off", "managed"], BeforeValidator(lambda given: "off" if given is False else given)] = "off"
     chart: BodyRouterChartSettings = Field(default_factory=BodyRouterChartSettings)
     values: dict[str, Any] = Field(default_factory=dict)
 
     def settings(self) -> BodyRoutingSettings:
-        """Return what planning knows of it."""
+        """Return the settings for planning."""
         return BodyRoutingSettings(self.mode == "managed", self.chart.source(), self.values)
 
 
 class EndpointPickerSettings(Stanza):
-    """What the installation decides of every endpoint picker."""
+    """Settings of all endpoint pickers."""
 
     resources: dict[str, Any] | None = None
     replicas: int = Field(default=1, ge=1, le=100)
@@ -217,7 +216,7 @@ class EndpointPickerSettings(Stanza):
     allow_values_from: bool = False
 
     def settings(self) -> PickerSettings:
-        """Return what planning knows of it."""
+        """Return the settings for planning."""
         kept = {"resources": self.resources} if self.resources is not None else {}
         return PickerSettings(
             replicas=self.replicas,
@@ -229,39 +228,39 @@ class EndpointPickerSettings(Stanza):
 
 
 class ChartCheckSettings(Stanza):
-    """Whether charts are looked at with Helm before their first use."""
+    """Whether charts are checked with Helm before their first use."""
 
     enabled: bool = False
     helm: str = Field(default="helm", min_length=1)
 
 
 class ModelServerSettings(Stanza):
-    """What the installation decides of every model server."""
+    """Settings of all model servers."""
 
     image: str | None = Field(default=None, min_length=1)
 
 
 class SecretKey(Stanza):
-    """A Secret of the installation."""
+    """Namespace and name of a Secret."""
 
     namespace: _Namespace
     name: _Name
 
 
 class ProbeStanza(Stanza):
-    """Requests through Gateways."""
+    """Probes: requests through Gateways."""
 
     mode: Annotated[ProbeMode, BeforeValidator(_probe_mode)] = _DEFAULT_PROBE.mode
     interval: float = Field(default=_DEFAULT_PROBE.interval, ge=1)
     secret: SecretKey | None = None
 
     def settings(self) -> ProbeSettings:
-        """Return what the controller knows of it."""
+        """Return the settings for the controller."""
         return ProbeSettings(self.mode, self.interval, (self.secret.namespace, self.secret.name) if self.secret else None)
 
 
 class SettingsFile(Stanza):
-    """The whole file; every stanza may be left out."""
+    """The whole file; every section is optional."""
 
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
@@ -283,7 +282,7 @@ class SettingsFile(Stanza):
         return self
 
     def plan_settings(self) -> PlanSettings:
-        """Return what planning needs of it."""
+        """Return the settings for planning."""
         given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         return PlanSettings(
             gateway_extension=bool(self.feature_gates.gateway_extension),
@@ -296,10 +295,10 @@ class SettingsFile(Stanza):
 
 
 def parse_settings_file(text: str) -> SettingsFile:
-    """Return the settings in `text`, which is YAML; an empty one leaves all to the defaults.
+    """Return the settings in `text`, which is YAML; if it is empty, the defaults.
 
     Raises:
-        SettingsError: it is no YAML, or a setting cannot be used; the message says which and what to write.
+        SettingsError: it is not YAML, or a setting is invalid; the message names the setting and the valid values.
     """
     try:
         documents = parse_documents(text)

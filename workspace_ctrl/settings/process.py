@@ -14,34 +14,34 @@ FEATURE_GATES: Final[Mapping[str, bool]] = {"gatewayAPIInferenceExtension": Fals
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message says which and what to write."""
+    """A setting is invalid; the message names it and says what is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaderElection:
-    """The Lease by which one of several replicas leads."""
+    """The Lease for leader election."""
 
     namespace: str
     name: str
 
 
 class ProbeMode(StrEnum):
-    """What is asked through the Gateway."""
+    """The request of a probe."""
 
     OFF = "off"
     MODELS = "models"
-    """GET /v1/models: costs the model server nothing."""
+    """GET /v1/models: needs no inference."""
     COMPLETION = "completion"
-    """A chat completion of one token: proves that the model computes, and occupies it for a moment."""
+    """A chat completion of one token: proves that inference works, and uses the model server for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeSettings:
-    """Requests through Gateways."""
+    """Settings of the probes."""
 
     mode: ProbeMode = ProbeMode.MODELS
     interval: float = 60.0
-    """Seconds, and 2 more, within which a fault is told that only a request shows; while all is well, requests come a little sooner."""
+    """A fault that only a probe can show is reported within this many seconds, plus 2; successful probes follow slightly faster."""
     secret: tuple[str, str] | None = None
     """Namespace and name of a Secret with `token`, `ca.crt` or both."""
 
@@ -62,28 +62,28 @@ class Settings:
     plan: PlanSettings = field(default_factory=PlanSettings)
     scope: Scope = field(default_factory=Scope)
     election: LeaderElection | None = None
-    """None where this process is the only one of its scope."""
+    """None without leader election, if this is the only process of its scope."""
     workers: int = 32
-    """Passes that may be under way at once."""
+    """Number of concurrent passes."""
     progress_interval: float = 5.0
-    """Seconds between two status writes that only tell of progress, longer where many are on their way; what breaks is told at once."""
+    """Shortest interval, in seconds, of status writes that only report progress; longer while many Workspaces are in progress."""
     pass_interval: float = 0.3
-    """Seconds between two passes over one Workspace, where many are on their way; events in between are taken together."""
+    """Shortest interval, in seconds, of passes over one Workspace while many are in progress; events within it share a pass."""
     first_status_interval: float = 1.0
-    """Seconds by which the first status of a Workspace is put off for each ten others that are on their way."""
+    """Delay, in seconds, of the first status of a Workspace for each ten others in progress."""
     settle_interval: float = 0.5
-    """Seconds for which readiness, and a failure while the chain is being made, must hold before they are told."""
+    """Time, in seconds, for which readiness, or a failure during the start, must hold before it is written."""
     helm: str = ""
-    """Path of the helm program by which charts are looked at before their first use; empty where they are not."""
+    """Path of the helm executable that checks charts before their first use; empty if they are not checked."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     admission: AdmissionSettings | None = None
     """None if the webhook is disabled."""
     events: bool = True
-    """Whether transitions are told by events on the Workspace."""
+    """Whether Events are emitted for transitions."""
     refusal_interval: float = 30.0
-    """Seconds after which a request that the API server refused is tried again."""
+    """Delay, in seconds, after which a request that the API server rejected is retried."""
     stop_seconds: float = 5.0
-    """How long passes under way may take to finish when the process stops."""
+    """Time, in seconds, that the passes in progress have to finish when the process stops."""
 
 
 def parse_feature_gates(text: str) -> dict[str, bool]:

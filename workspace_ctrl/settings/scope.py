@@ -1,4 +1,4 @@
-"""Which part of a cluster one process looks after: all of it, some namespaces, or the Workspaces that a label selector selects."""
+"""Which Workspaces one process reconciles: all, those of some namespaces, or those that match a label selector."""
 
 import hashlib
 import re
@@ -15,14 +15,14 @@ _COMMA_OUTSIDE_PARENTHESES: Final = re.compile(r",(?![^(]*\))")
 
 
 class SelectorError(ValueError):
-    """A label selector cannot be read; the message shows how one is written."""
+    """A label selector is invalid; the message shows the syntax."""
 
 
 def parse_selector(text: str) -> str:
-    """Return a label selector in one way of writing, whatever the order of its parts, so that equal ones are equal text.
+    """Return a label selector in canonical form, so that equal selectors have equal text.
 
     Raises:
-        SelectorError: it is none.
+        SelectorError: `text` is not a label selector.
     """
     parts = [part.strip() for part in _COMMA_OUTSIDE_PARENTHESES.split(text)]
     for part in parts:
@@ -40,7 +40,7 @@ def _in_one_way(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one process looks after."""
+    """Which Workspaces one process reconciles."""
 
     namespaces: tuple[str, ...] = ()
     """Sorted; empty for all."""
@@ -48,7 +48,7 @@ class Scope:
     """Label selector of Workspaces, as `parse_selector` returns it; empty for all."""
 
     def lease_name(self, base: str) -> str:
-        """Return the name of the Lease of this scope: the same for replicas of one, another for every other scope."""
+        """Return the name of the Lease of this scope; replicas with the same scope share it."""
         if self == Scope():
             return base
         words = "\n".join(("namespaces", *self.namespaces, "selector", self.selector))

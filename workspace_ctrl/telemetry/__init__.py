@@ -1,1 +1,1 @@
-"""What the process reports of its own work: metrics and Events."""
+"""Metrics of the process, and Events of Workspaces."""

@@ -1,4 +1,4 @@
-"""Tells of a Workspace's transitions by events on it, outside of the passes."""
+"""Writes Events for transitions of Workspaces, outside of the passes."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ from workspace_ctrl.telemetry.observer import Drop, StatusChange
 logger = logging.getLogger(__name__)
 
 _MOST_WAITING: Final = 2000
-"""Events that wait to be written, some KiB each at most."""
+"""Number of Events that can wait to be written; each has a few KiB at most."""
 _FLUSH_SECONDS: Final = 1.0
 
 
@@ -48,7 +48,7 @@ class NoEventRecorder:
 
 
 class EventRecorder:
-    """Writes events, one after the other; those that it cannot write in time are dropped and counted."""
+    """Writes Events, one after the other; if too many wait, further ones are dropped and counted."""
 
     def __init__(self, client: Client, dropped: Callable[[Drop], None], most_waiting: int = _MOST_WAITING) -> None:
         self._client = client
@@ -59,7 +59,7 @@ class EventRecorder:
         self._instance = socket.gethostname()
 
     def status_written(self, change: StatusChange) -> None:
-        """Have an event written where the new status tells of a transition."""
+        """Queue an Event if the new status is a transition."""
         told = transition(change.workspace.status, change.status)
         if told is None:
             return
@@ -75,7 +75,7 @@ class EventRecorder:
             self._dropped(Drop.QUEUE_FULL)
 
     async def run(self) -> None:
-        """Write events until cancelled; no error of the API server ends it."""
+        """Write Events until cancelled; an Event that the API server rejects is dropped."""
         while True:
             event = await self._waiting.get()
             try:
@@ -87,7 +87,7 @@ class EventRecorder:
                 self._waiting.task_done()
 
     async def flush(self) -> None:
-        """Wait until all events are written, but only for a moment."""
+        """Wait until all queued Events are written, at most one second."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self._waiting.join()

@@ -1,7 +1,7 @@
-"""Prometheus metrics of the process, with the names that controller-runtime and client-go gave such things (docs/metrics.md).
+"""Prometheus metrics of the process, named after those of controller-runtime and client-go (docs/metrics.md).
 
-No label ever holds a namespace or name of a Workspace: what is counted of Workspaces is counted when the metrics are scraped, in the
-thread that answers, so passes pay nothing for it.
+No label contains the namespace or name of a Workspace. Workspaces are counted at each scrape, in the thread of the scrape, so passes do not
+spend time on it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _STAGES: Final = {
 }
 _MOST_ON_THEIR_WAY: Final = 20_000
 _MOST_REASONS: Final = 50
-"""Reasons can come from objects of others, so their number is limited."""
+"""Limit of the number of reasons, because reasons can come from objects of others."""
 OTHER: Final = "Other"
 """Reason under which the rarest reasons are counted together."""
 NO_STATUS: Final = "StatusNotWritten"
@@ -42,7 +42,7 @@ NO_STATUS: Final = "StatusNotWritten"
 
 
 class Metrics:
-    """The metrics of one process; it is told what happens, as `Observer` says, and of each request."""
+    """The metrics of one process: an `Observer` that also counts requests."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -70,11 +70,11 @@ class Metrics:
             self._drops.labels(drop)
 
     def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
-        """Look at `queue` and `cache` when the metrics are scraped."""
+        """Read `queue` and `cache` at each scrape from now on."""
         self._view.watched = queue, cache
 
     def stopped(self) -> None:
-        """Look at them no longer."""
+        """Stop reading them."""
         self._view.watched = None
 
     def pass_ended(self, result: Result, seconds: float) -> None:
@@ -85,26 +85,26 @@ class Metrics:
             self._retries.inc()
 
     def status_written(self, change: StatusChange) -> None:
-        """Count the stages that a Workspace has reached, and the loss of its GatewayReady."""
+        """Count the stages that a Workspace has reached, and transitions of GatewayReady from True."""
         old, new = _true_types(change.workspace.status), _true_types(change.status)
         if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
             self._flaps.inc()
         self._count_stages(change, new)
 
     def watch_restarted(self, plural: str, cause: str) -> None:
-        """Count a watch that has to be started again."""
+        """Count a watch that has to be restarted."""
         self._restarts.labels(plural, cause).inc()
 
     def event_dropped(self, cause: Drop) -> None:
-        """Count an event that was not written."""
+        """Count an Event that was dropped."""
         self._drops.labels(cause).inc()
 
     def requested(self, verb: str, plural: str, status: int) -> None:
-        """Count a request to the API server that was answered with `status`, or 0 for not."""
+        """Count a request to the API server; `status` is 0 without a response."""
         self._requests.labels(verb, plural, str(status)).inc()
 
     async def measure_lag(self) -> None:
-        """Measure until cancelled how busy the event loop is: by how much it wakes a sleeper too late."""
+        """Measure the lag of the event loop until cancelled: the delay of a scheduled wake-up."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + _LAG_SECONDS
@@ -112,7 +112,7 @@ class Metrics:
             self._lag.observe(max(loop.time() - due, 0.0))
 
     def _count_stages(self, change: StatusChange, true_types: frozenset[str]) -> None:
-        """Count each stage once, of Workspaces that were seen from their first status on; after a restart nobody knows what was before."""
+        """Count each stage once, for Workspaces whose first status this process wrote; of others the earlier stages are not known."""
         uid = change.workspace.meta.uid
         if find(change.workspace.status.conditions, ConditionType.READY) is None:
             self._on_their_way[uid] = frozenset(_STAGES)
@@ -132,15 +132,15 @@ _Summary = tuple[tuple[tuple[str, str], ...], str]
 
 
 class _View(Collector):
-    """Counts what is there when it is asked, in any thread: it only copies, and copying a dict's keys is one step."""
+    """Counts Workspaces at each scrape, in any thread: it only reads copies, and copying the keys of a dict is atomic."""
 
     def __init__(self) -> None:
         self.watched: tuple[WorkQueue[Key], Cache] | None = None
         self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
-        """What the last scrape saw: a status that has not changed is not read again."""
+        """Summaries of the last scrape: an unchanged status is not parsed again."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; none while no controller works."""
+        """Yield the gauges; none while no controller runs, as on a standby."""
         watched = self.watched
         if watched is None:
             return
@@ -170,7 +170,7 @@ class _View(Collector):
 
 
 def _workspaces(tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:
-    """Yield the gauges that count Workspaces, given how many share a summary."""
+    """Yield the gauges that count Workspaces; `tally` is the number of Workspaces per summary."""
     conditions: Tally[tuple[str, str]] = Tally()
     reasons: Tally[str] = Tally()
     for (entries, reason), count in tally.items():

@@ -1,4 +1,4 @@
-"""What the controller tells of its own work to whoever counts it."""
+"""Interface between the controller and whatever counts its work, such as the metrics."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,24 +14,24 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 class Result(StrEnum):
-    """How a pass ended, in the words of controller-runtime."""
+    """Result of a pass, named as in controller-runtime."""
 
     SUCCESS = "success"
     REQUEUE_AFTER = "requeue_after"
-    """Well, and another pass is due without any event."""
+    """Success, and another pass is scheduled."""
     ERROR = "error"
-    """With an error of the API server; it is tried again."""
+    """A temporary error of the API server; the pass is retried."""
     PANIC = "panic"
-    """With an error that is a defect; it is tried again."""
+    """An unexpected error, which is a bug; the pass is retried."""
 
 
 class Drop(StrEnum):
-    """Why an event was not written."""
+    """Why an Event was dropped."""
 
     QUEUE_FULL = "queue_full"
     RATE_LIMITED = "rate_limited"
     REFUSED = "refused"
-    """By the API server, or there was none."""
+    """The API server rejected it, or did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,57 +39,57 @@ class StatusChange:
     """A status that was written."""
 
     workspace: WorkspaceRecord
-    """The Workspace with the status that it had before."""
+    """The Workspace with its status before the write."""
     status: WorkspaceStatus
     age: float
-    """Seconds since the Workspace was created, by the API server's clock, which tells whole seconds."""
+    """Age of the Workspace in seconds, by the API server's creation time, which has whole seconds."""
 
 
 def status_change(workspace: WorkspaceRecord, status: WorkspaceStatus, answer: Json, moment: datetime) -> StatusChange:
-    """Return the change that the API server answered with the Workspace `answer` at `moment`."""
+    """Return the change to `status`; `answer` is the API server's response to the write, received at `moment`."""
     created = datetime.strptime(answer["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return StatusChange(workspace, status, max((moment - created).total_seconds(), 0.0))
 
 
 class Observer(Protocol):
-    """Is told of the work of a controller, on the event loop; must neither wait nor fail."""
+    """Observes the work of a controller. Its methods are called on the event loop and must neither block nor raise."""
 
     def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
-        """A controller works with `queue` and `cache`, which can be looked at until `stopped`."""
+        """A controller runs with `queue` and `cache`, which can be read until `stopped`."""
 
     def stopped(self) -> None:
         """The controller has stopped."""
 
     def pass_ended(self, result: Result, seconds: float) -> None:
-        """A pass ended with `result`, `seconds` after its beginning."""
+        """A pass of `seconds` ended with `result`."""
 
     def status_written(self, change: StatusChange) -> None:
         """A status was written."""
 
     def watch_restarted(self, plural: str, cause: str) -> None:
-        """A watch of a kind, named by its plural, has to be started again: ended, broken, expired or missing."""
+        """A watch of the kind with that plural has to be restarted; `cause` is ended, broken, expired or missing."""
 
     def event_dropped(self, cause: Drop) -> None:
-        """An event was not written."""
+        """An Event was dropped."""
 
 
 class NullObserver:
-    """Counts nothing."""
+    """An observer that does nothing."""
 
     def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
-        """Look at nothing."""
+        """Do nothing."""
 
     def stopped(self) -> None:
         """Do nothing."""
 
     def pass_ended(self, result: Result, seconds: float) -> None:
-        """Count nothing."""
+        """Do nothing."""
 
     def status_written(self, change: StatusChange) -> None:
-        """Count nothing."""
+        """Do nothing."""
 
     def watch_restarted(self, plural: str, cause: str) -> None:
-        """Count nothing."""
+        """Do nothing."""
 
     def event_dropped(self, cause: Drop) -> None:
-        """Count nothing."""
+        """Do nothing."""

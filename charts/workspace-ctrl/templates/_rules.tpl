@@ -1,5 +1,6 @@
-{{- /* The rights of the controller: what workspace_ctrl/cache/watches.py watches and steps.py writes. Server-side apply is `patch`, and
-`create` if the object does not exist. e2e/scenarios/test_install_rights.py proves that each is used and that none is missing. */ -}}
+{{- /* The rights of the controller: what workspace_ctrl/cache/watches.py watches and workspace_ctrl/controller/executor.py writes.
+Server-side apply is `patch`, and `create` if the object does not exist. e2e/scenarios/test_install_rights.py proves that each is used and
+that none is missing. */ -}}
 
 {{- define "workspace-ctrl.rules" -}}
 - apiGroups: [kaito.sh]
