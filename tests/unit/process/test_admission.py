@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from tests.certificates import make_certificate
 from tests.unit.factories import NAME, quickstart
 from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
-from workspace_ctrl.process import admission
 from workspace_ctrl.kube.connection import load_configuration
+from workspace_ctrl.process import admission
 from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
 from workspace_ctrl.telemetry.metrics import Metrics
