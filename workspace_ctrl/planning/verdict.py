@@ -106,10 +106,8 @@ def needed(workspace: WorkspaceRecord, dependencies: Dependencies) -> Iterator[O
 
 def _is_refused(problem: Problem, spec: Workspace | None, dependencies: Dependencies, known: Known) -> bool:
     """Whether a problem is that of the spec, in any cluster."""
-    if not problem.terminal:
+    if not problem.terminal or problem.by_settings:
         return False
-    if problem.reason == "ChartVersionUnknown":
-        return spec is not None and spec.gateway is not None and spec.gateway.chart is not None  # else it is the installation's
     return not (problem.field == INSTANCE_TYPE_FIELD and spec is not None and _may_fit(dependencies, known))
 
 

@@ -93,9 +93,9 @@ def test_gpus_that_somebody_else_wrote_down_are_bounded():
     noted = {"name": "n", "gpu": "g", "gpu_memory_gib": 80.0}
     resource = Resource.model_validate({"instanceType": "mine", "labelSelector": {}})
     for changes in ({"gpus": 10**400}, {"gpus": 1, "name": "x" * 5000}):
-        snapshot = Snapshot(workloads=(Workload(OWNER, node_gpus=json.dumps({**noted, **changes})),))
+        workload = Workload(OWNER, node_gpus=json.dumps({**noted, **changes}))
         with pytest.raises(SpecError, match="'mine' is not known"):
-            node_gpus(resource, snapshot)
+            node_gpus(resource, (workload,), ())
 
 
 def test_a_large_manifest_is_compared_item_by_item():
