@@ -65,7 +65,7 @@ class Series:
         return replace(self, count=self.count + 1, seen_at=now)
 
 
-class Limits:
+class RateLimits:
     """A token bucket for each object."""
 
     def __init__(self) -> None:

@@ -19,9 +19,6 @@ MANY_IMPORTS = {
 }
 """Modules that import more: they may only shrink."""
 TWICE = {
-    "Limits",  # of YAML documents, of the rate of Events
-    "ModelSize",  # in the API, in the catalog
-    "Report",  # of a chart's checks, of a pass
     "Resource",  # of a Workspace, of the Kubernetes API
 }
 """Names of two classes: none may be added."""

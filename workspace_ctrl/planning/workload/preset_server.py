@@ -9,7 +9,7 @@ from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
-from workspace_ctrl.catalog.presets import ModelSize, PresetModel, find_preset
+from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.settings import PlanSettings
@@ -92,7 +92,7 @@ def _size(request: PresetRequest, model: PresetModel, config: EngineConfig) -> t
         return unchecked(model, found.gpus, resource.count), found.remembered
 
 
-def _size_of(preset: Preset) -> ModelSize | None:
+def _size_of(preset: Preset) -> ModelFigures | None:
     """Return the model size that the user has set.
 
     Raises:
@@ -102,7 +102,7 @@ def _size_of(preset: Preset) -> ModelSize | None:
         return None
     figures = preset.size.model_dump(exclude={"weights"}, exclude_none=True)
     try:
-        return ModelSize(weights_gib=preset.size.weights_gib, **figures)
+        return ModelFigures(weights_gib=preset.size.weights_gib, **figures)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise SpecError(f"{_PRESET}.size", f"is not valid: {first['loc'][0]}: {first['msg']}") from None
