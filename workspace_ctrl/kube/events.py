@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from workspace_ctrl.kube.bounded_cache import BoundedCache
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 
-EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
+EVENT: Final = ApiResource("events.k8s.io", "v1", "events", "Event")
 
 SERIES_SECONDS: Final = 600.0
 """An event that comes again within this time is the same one, once more."""
