@@ -15,7 +15,7 @@ import yaml
 
 from e2e.bench.errors import BenchmarkError
 from workspace_ctrl.cache.watches import BY_KIND
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Key
 
 IN_FLIGHT = 32
@@ -43,19 +43,19 @@ class BareClient:
         """Apply one object."""
         await self._apply(_path(manifest), json.dumps(manifest).encode())
 
-    async def merge(self, resource: Resource, key: Key, patch: Mapping[str, Any]) -> None:
+    async def merge(self, resource: ApiResource, key: Key, patch: Mapping[str, Any]) -> None:
         """Merge a patch into an object."""
         body = json.dumps(patch).encode()
         headers = {"Content-Type": "application/merge-patch+json"}
         async with self._free, self._session.patch(resource.path(*key), data=body, headers=headers) as response:
             await _check(response)
 
-    async def delete(self, resource: Resource, key: Key) -> None:
+    async def delete(self, resource: ApiResource, key: Key) -> None:
         """Delete an object and what it owns."""
         async with self._free, self._session.delete(resource.path(*key)) as response:
             await _check(response)
 
-    async def exists(self, resource: Resource, key: Key) -> bool:
+    async def exists(self, resource: ApiResource, key: Key) -> bool:
         """Whether the object is there."""
         async with self._free, self._session.get(resource.path(*key)) as response:
             if response.status == HTTPStatus.NOT_FOUND:
@@ -63,14 +63,14 @@ class BareClient:
             await _check(response)
             return True
 
-    async def list(self, resource: Resource) -> dict[str, Any]:
+    async def list(self, resource: ApiResource) -> dict[str, Any]:
         """Return all objects of a kind."""
         async with self._session.get(resource.path()) as response:
             await _check(response)
             listed: dict[str, Any] = await response.json()
             return listed
 
-    async def follow(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, resource: ApiResource) -> AsyncIterator[dict[str, Any]]:
         """Yield all objects of a kind, and each one again when it changes, without an end."""
         while True:
             listed = await self.list(resource)
@@ -80,7 +80,7 @@ class BareClient:
                 if event["type"] in {"ADDED", "MODIFIED"}:
                     yield event["object"]
 
-    async def events(self, resource: Resource, parameters: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, resource: ApiResource, parameters: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of a watch until the server ends it."""
         wanted = {"watch": "true", "allowWatchBookmarks": "true", **parameters}
         async with self._session.get(resource.path(), params=wanted) as response:
@@ -89,7 +89,7 @@ class BareClient:
                 yield json.loads(line)
 
     async def first_seen(
-        self, resource: Resource, wanted: set[Key], holds: Callable[[Mapping[str, Any]], bool], tell: Callable[[int], None]
+        self, resource: ApiResource, wanted: set[Key], holds: Callable[[Mapping[str, Any]], bool], tell: Callable[[int], None]
     ) -> dict[Key, float]:
         """Return when each wanted object was first seen in a state that `holds`, in seconds since 1970."""
         seen: dict[Key, float] = {}

@@ -16,7 +16,7 @@ from workspace_ctrl.kube.errors import (
     RejectedError,
     RetryableError,
 )
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 
 
 def service(namespace, port=80, **metadata):
@@ -107,7 +107,7 @@ async def test_a_missing_namespace_is_not_found_and_a_missing_kind_is_not_served
     with pytest.raises(NotFoundError, match='namespaces "nowhere" not found'):
         await client.apply(SERVICE, service("nowhere"), force=True)
     with pytest.raises(KindNotServedError):
-        await client.list_page(Resource("nobody.example", "v1", "things", "Thing"), {})
+        await client.list_page(ApiResource("nobody.example", "v1", "things", "Thing"), {})
 
 
 async def test_a_list_is_paged(client, plane, plane_namespace):

@@ -11,11 +11,11 @@ from tests.faults import proxy as faults
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import load_configuration, open_connection
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Store
 
-CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
-THING = Resource("late.example", "v1", "things", "Thing")
+CONFIG_MAP = ApiResource("", "v1", "configmaps", "ConfigMap")
+THING = ApiResource("late.example", "v1", "things", "Thing")
 THING_CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",

@@ -19,7 +19,7 @@ from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.status import status as status_of
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
-from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.listeners import Listener, RoutesFrom
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import Service, Workload
@@ -151,7 +151,7 @@ def gateway(name: str = "inference-gateway", *, namespace: str = NAMESPACE, **fi
         meta=meta("Gateway", name, namespace=namespace, owner=""),
         conditions=fields.pop("conditions", (condition("Programmed"),)),
         class_name=fields.pop("class_name", "istio"),
-        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80, routes_from="All"),)),
+        listeners=fields.pop("listeners", (Listener("http", "HTTP", 80, routes_from=RoutesFrom.ALL),)),
         addresses=fields.pop("addresses", ("gateway.example",)),
         **fields,
     )

@@ -17,7 +17,7 @@ from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
@@ -79,7 +79,7 @@ class _Watch:
     """The dependency that is watched: a reference, labels, or a name."""
     task: asyncio.Task[None] | None = None
     store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
-    resource: Resource | None = None
+    resource: ApiResource | None = None
     trouble: str = ""
     is_synced: bool = False
 
@@ -153,7 +153,7 @@ class DynamicWatches:
         if isinstance(record, InferenceObjective):
             self._objectives.write_through(record, version)
 
-    def resource_of(self, key: Key) -> Resource | None:
+    def resource_of(self, key: Key) -> ApiResource | None:
         """Return the resource of the referenced workload of `key`; None until discovery has found it."""
         workload = self._watches.get(key, {}).get("reference")
         return workload.resource if workload is not None else None

@@ -17,7 +17,7 @@ from workspace_ctrl.api.labels import (
     POD_LABEL,
     STORAGE_VERSION,
 )
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.core import parse_config_map, parse_namespace, parse_node
 from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
@@ -40,29 +40,29 @@ from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import parse_persistent_volume_claim, parse_service, parse_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
-WORKSPACE: Final = Resource(GROUP, STORAGE_VERSION, PLURAL, KIND)
-DEPLOYMENT: Final = Resource("apps", "v1", "deployments", "Deployment")
-STATEFUL_SET: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
-CLAIM: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
-CONFIG_MAP: Final = Resource("", "v1", "configmaps", "ConfigMap")
-NODE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
-NAMESPACE: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-SECRET: Final = Resource("", "v1", "secrets", "Secret")
-SERVICE: Final = Resource("", "v1", "services", "Service")
-POD: Final = Resource("", "v1", "pods", "Pod")
-OCI_REPOSITORY: Final = Resource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
-HELM_RELEASE: Final = Resource("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease")
-GATEWAY: Final = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
-GATEWAY_CLASS: Final = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
-HTTP_ROUTE: Final = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
-INFERENCE_POOL: Final = Resource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
-DESTINATION_RULE: Final = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
-ROLE: Final = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
-ROLE_BINDING: Final = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
-SERVICE_ACCOUNT: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-MODEL_SERVER: Final = Resource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
+WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
+DEPLOYMENT: Final = ApiResource("apps", "v1", "deployments", "Deployment")
+STATEFUL_SET: Final = ApiResource("apps", "v1", "statefulsets", "StatefulSet")
+CLAIM: Final = ApiResource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAP: Final = ApiResource("", "v1", "configmaps", "ConfigMap")
+NODE: Final = ApiResource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACE: Final = ApiResource("", "v1", "namespaces", "Namespace", namespaced=False)
+SECRET: Final = ApiResource("", "v1", "secrets", "Secret")
+SERVICE: Final = ApiResource("", "v1", "services", "Service")
+POD: Final = ApiResource("", "v1", "pods", "Pod")
+OCI_REPOSITORY: Final = ApiResource("source.toolkit.fluxcd.io", "v1", "ocirepositories", "OCIRepository")
+HELM_RELEASE: Final = ApiResource("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease")
+GATEWAY: Final = ApiResource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
+GATEWAY_CLASS: Final = ApiResource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
+HTTP_ROUTE: Final = ApiResource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+INFERENCE_POOL: Final = ApiResource("inference.networking.k8s.io", "v1", "inferencepools", "InferencePool")
+DESTINATION_RULE: Final = ApiResource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
+ROLE: Final = ApiResource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDING: Final = ApiResource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+SERVICE_ACCOUNT: Final = ApiResource("", "v1", "serviceaccounts", "ServiceAccount")
+MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
-INFERENCE_OBJECTIVE: Final = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferenceobjectives", "InferenceObjective")
+INFERENCE_OBJECTIVE: Final = ApiResource("inference.networking.x-k8s.io", "v1alpha2", "inferenceobjectives", "InferenceObjective")
 """Watched only in namespaces of Workspaces that have any."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
@@ -103,7 +103,7 @@ class WatchedKind(Generic[RecordT]):
 
     name: str
     """Name of the row: the kind, unless one kind is watched for several reasons."""
-    resource: Resource
+    resource: ApiResource
     parse: Callable[[Json, str], RecordT]
     selector: str = ""
     """Label selector, applied by the API server."""
@@ -148,7 +148,7 @@ def _gateway(record: GatewayProxy | GatewayService) -> str:
     return record.gateway
 
 
-def _chart_objects(resource: Resource) -> WatchedKind[ChartObject]:
+def _chart_objects(resource: ApiResource) -> WatchedKind[ChartObject]:
     """Return the row of a kind of which only the objects of charts are watched: that they exist, and are not edited."""
     return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, metadata_only=True)
 

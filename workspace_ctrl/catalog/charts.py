@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, Literal
 
@@ -13,6 +14,33 @@ Path = tuple[str, ...]
 
 class UnknownChartError(Exception):
     """A chart version whose values layout is not known, or that must not be used."""
+
+
+class ChartValue(StrEnum):
+    """A decision that a chart takes in its values; `ChartLayout` has its place."""
+
+    MATCH_LABELS = "match_labels"
+    TARGET_PORTS = "target_ports"
+    TARGET_PORT = "target_port"
+    PICKER_PORT = "picker_port"
+    API_VERSION = "api_version"
+    PROTOCOL = "protocol"
+    PROVIDER = "provider"
+    POOL_CREATED = "pool_created"
+    METRICS_SECRET = "metrics_secret"  # noqa: S105 - the name of a value
+    METRICS = "metrics"
+    REPLICAS = "replicas"
+    RESOURCES = "resources"
+    FAILURE_MODE = "failure_mode"
+    ENVIRONMENT = "environment"
+    PLUGINS = "plugins"
+    PLUGINS_FILE = "plugins_file"
+    AFFINITY = "affinity"
+    TOLERATIONS = "tolerations"
+    IMAGE_REGISTRY = "image_registry"
+    IMAGE_REPOSITORY = "image_repository"
+    IMAGE_TAG = "image_tag"
+    IMAGE_PULL_POLICY = "image_pull_policy"
 
 
 class Flags(Row):
@@ -43,7 +71,7 @@ class ChartLayout(Row):
     """Range such as ">=1.5,<1.6"."""
     refused: str = ""
     """Why these versions are not supported; empty if they are."""
-    values: Mapping[str, str]
+    values: Mapping[ChartValue, str]
     """Decision → dotted path in the chart's values."""
     flags: Flags
     traps: tuple[Trap, ...] = ()
@@ -52,12 +80,12 @@ class ChartLayout(Row):
     picker_container: str = ""
     """Name of the endpoint picker's container; empty if it is not known."""
 
-    def place(self, decision: str) -> Path | None:
+    def place(self, decision: ChartValue) -> Path | None:
         """Return the path of `decision` in the chart's values; None if the chart does not support it."""
         found = self.values.get(decision)
         return tuple(found.split(".")) if found is not None else None
 
-    def values_for(self, decisions: Mapping[str, Any]) -> dict[str, Any]:
+    def values_for(self, decisions: Mapping[ChartValue, Any]) -> dict[str, Any]:
         """Return the chart's values for `decisions`, without those that are None or that the chart does not support."""
         result: dict[str, Any] = {}
         for decision, value in decisions.items():

@@ -21,7 +21,7 @@ _SAME_BUT_FOR_A_LETTER = 0.97
 _NAME = "inference.preset.name"
 
 
-class ModelSize(Row):
+class ModelFigures(Row):
     """A user's figures for a model that is not in the catalog: the size of its weights, and values from its config.json."""
 
     weights_gib: _Gib
@@ -99,7 +99,7 @@ def _presets_by_any_name() -> Mapping[str, PresetModel]:
     return {name: preset for preset in presets().values() for name in (preset.name, preset.model, *preset.aliases)}
 
 
-def find_preset(name: str, size: ModelSize | None = None) -> PresetModel:
+def find_preset(name: str, size: ModelFigures | None = None) -> PresetModel:
     """Return the model called `name`: a preset by its name, Hugging Face id or alias, or any other Hugging Face model with its `size`.
 
     Raises:
@@ -114,7 +114,7 @@ def find_preset(name: str, size: ModelSize | None = None) -> PresetModel:
     raise SpecError(_NAME, f"{name!r} is not known", suggestion(name, known, otherwise))
 
 
-def custom_model(name: str, size: ModelSize | None) -> PresetModel:
+def custom_model(name: str, size: ModelFigures | None) -> PresetModel:
     """Return a model that is not in the catalog; `name` is its Hugging Face id and its served name.
 
     Raises:

@@ -11,7 +11,7 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm.helm import ChartUnreadableError, Report, look_at_file, render_and_check, words
+from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 
@@ -59,7 +59,7 @@ def check_command(*, reference: str, version: str | None, insecure: bool, layout
     sys.exit(0 if report.holds and not report.refused else 1)
 
 
-def _print_json(report: Report) -> None:
+def _print_json(report: ChartReport) -> None:
     document = {
         "chart": report.chart,
         "version": report.version,
@@ -70,7 +70,7 @@ def _print_json(report: Report) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def _print_lines(report: Report) -> None:
+def _print_lines(report: ChartReport) -> None:
     click.secho(f"Chart {report.chart} {report.version}", bold=True)
     for check in report.checks:
         click.secho(f"✔ {check.name}" if check.holds else f"✘ {check.name}: {check.found}", fg="green" if check.holds else "red")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from workspace_ctrl.catalog.charts import ChartLayout, chart_layouts, value_at
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, chart_layouts, value_at
 
 Facts: TypeAlias = Iterator[tuple[str, str]]
 _Json: TypeAlias = Mapping[str, Any]
@@ -81,7 +81,9 @@ def _release(spec: _Json) -> Facts:
 
 def _pool(layout: ChartLayout, values: _Json) -> tuple[_Json, list[_Json]] | None:
     """Return selector and ports of the pool if the values have that layout, else None."""
-    labels, ports = (value_at(values, layout.place(decision) or ()) for decision in ("match_labels", "target_ports"))
+    labels, ports = (
+        value_at(values, layout.place(decision) or ()) for decision in (ChartValue.MATCH_LABELS, ChartValue.TARGET_PORTS)
+    )
     return (labels, ports) if labels and ports else None
 
 

@@ -13,7 +13,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
 
 _NAMED: Final = 3
@@ -72,7 +72,7 @@ async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # 
         await connection.close()
 
 
-async def _names(client: Client, resource: Resource, selector: str, scope: Scope) -> list[str]:
+async def _names(client: Client, resource: ApiResource, selector: str, scope: Scope) -> list[str]:
     """Return the objects of a kind; none if the kind is not served, or is forbidden because the feature gate is off."""
     parameters = {"labelSelector": selector} if selector else {}
     found: list[str] = []

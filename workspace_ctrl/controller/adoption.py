@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import RejectedError
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.planning.adoption import handed_over, is_adopted, is_own, offer, refusal
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -17,7 +17,7 @@ class NotOwnedError(RejectedError):
     """An object that is not ours has a name that we need; the message says what to do."""
 
 
-async def take_over(client: Client, resource: Resource, manifest: Manifest, workspace: WorkspaceRecord) -> bool:
+async def take_over(client: Client, resource: ApiResource, manifest: Manifest, workspace: WorkspaceRecord) -> bool:
     """Make the existing object with the name of `manifest` ours, so that it can be applied with force; return whether one exists.
 
     Raises:

@@ -30,7 +30,7 @@ from workspace_ctrl.kube.errors import (
     RejectedError,
 )
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
 from workspace_ctrl.model.decisions import Problem
@@ -260,7 +260,7 @@ class GatewayReconciler:
                 with suppress(NotFoundError):
                     await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
 
-    def _informer(self, client: Client, resource: Resource) -> Informer[Any]:
+    def _informer(self, client: Client, resource: ApiResource) -> Informer[Any]:
         def changed(_record: object) -> None:
             self._due.set()
 

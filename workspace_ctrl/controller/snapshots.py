@@ -6,8 +6,9 @@ from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts, Snapshot
+from workspace_ctrl.model.snapshot import Snapshot
 
 
 def take_snapshot(

@@ -11,7 +11,7 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.picker import EndpointPicker
 from workspace_ctrl.api.text import excerpt
-from workspace_ctrl.catalog.charts import ChartLayout, value_at
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, value_at
 from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.planning.settings import PickerSettings
@@ -25,7 +25,7 @@ _TOLERATIONS = [{"key": "chart-check", "operator": "Exists"}]
 _FILE, _TEXT = "chart-check.yaml", "plugins: []\n"
 _QUOTED: Final = 200
 """Characters of a found value that are quoted."""
-_UNDOCUMENTED: Final = frozenset({"match_labels", "plugins"})
+_UNDOCUMENTED: Final = frozenset({ChartValue.MATCH_LABELS, ChartValue.PLUGINS})
 """Decisions whose keys are missing in the charts' values.yaml; the rendered objects show that the chart reads them."""
 _CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
 _KINDS: Final = _CLUSTER_SCOPED | {
@@ -111,15 +111,20 @@ def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[
 def _rendering(layout: ChartLayout, workspace: str, namespace: str) -> Rendering:
     asked = layout.values_for(
         {
-            "affinity": _AFFINITY,
-            "tolerations": _TOLERATIONS,
-            "environment": _ENVIRONMENT,
-            "plugins_file": _FILE,
-            "plugins": {_FILE: _TEXT},
+            ChartValue.AFFINITY: _AFFINITY,
+            ChartValue.TOLERATIONS: _TOLERATIONS,
+            ChartValue.ENVIRONMENT: _ENVIRONMENT,
+            ChartValue.PLUGINS_FILE: _FILE,
+            ChartValue.PLUGINS: {_FILE: _TEXT},
         }
     )
     installed = layout.values_for(
-        {"image_registry": "registry.example", "image_repository": "picker", "image_tag": "v0", "metrics": True}
+        {
+            ChartValue.IMAGE_REGISTRY: "registry.example",
+            ChartValue.IMAGE_REPOSITORY: "picker",
+            ChartValue.IMAGE_TAG: "v0",
+            ChartValue.METRICS: True,
+        }
     )
     derived = names(workspace)
     values = chart_values(
@@ -165,14 +170,14 @@ def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, 
         _at(pool, "spec.endpointPickerRef.port.number") in _service_ports(service),
         True,
     )
-    if layout.place("failure_mode"):
+    if layout.place(ChartValue.FAILURE_MODE):
         yield "InferencePool: has the given failure mode", _at(pool, "spec.endpointPickerRef.failureMode"), "FailOpen"
     yield "endpoint picker: its Deployment has the expected name", _name(deployment), derived.endpoint_picker
     yield "endpoint picker: its Service has the expected name", _name(service), derived.endpoint_picker
     yield "endpoint picker: has the given replicas", _at(deployment, "spec.replicas"), _REPLICAS
     yield from _container_facts(layout, rendered, deployment)
     yield "Istio: has a DestinationRule for the endpoint picker", _name(rendered.one("DestinationRule")), derived.endpoint_picker
-    if layout.place("metrics_secret"):
+    if layout.place(ChartValue.METRICS_SECRET):
         yield "metrics Secret: has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
 
 
@@ -190,10 +195,10 @@ def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manife
     is_read = f"/config/{_FILE}" in _listed(container.get("args"))
     yield "endpoint picker: reads the given plugin configuration file", is_read, True
     yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
-    places: dict[str, tuple[Callable[[], Any], Any]] = {
-        "resources": (lambda: container.get("resources"), _RESOURCES),
-        "affinity": (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
-        "tolerations": (lambda: _at(deployment, "spec.template.spec.tolerations"), _TOLERATIONS),
+    places: dict[ChartValue, tuple[Callable[[], Any], Any]] = {
+        ChartValue.RESOURCES: (lambda: container.get("resources"), _RESOURCES),
+        ChartValue.AFFINITY: (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
+        ChartValue.TOLERATIONS: (lambda: _at(deployment, "spec.template.spec.tolerations"), _TOLERATIONS),
     }
     for decision, (found, wanted) in places.items():
         if layout.place(decision):

@@ -41,7 +41,7 @@ class ChartUnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Report:
+class ChartReport:
     """The results of the checks of a chart."""
 
     chart: str
@@ -154,7 +154,7 @@ async def _give(stream: asyncio.StreamWriter | None, given: bytes | None) -> Non
     stream.close()
 
 
-async def render_and_check(program: str, chart: ChartId) -> Report:
+async def render_and_check(program: str, chart: ChartId) -> ChartReport:
     """Fetch a chart and compare it with its layout.
 
     Raises:
@@ -176,7 +176,7 @@ async def render_and_check(program: str, chart: ChartId) -> Report:
         return await _compare(helm, str(packed), chart.version, chart.layout)
 
 
-async def look_at_file(program: str, path: str, version: str = "", layout: str = "") -> Report:
+async def look_at_file(program: str, path: str, version: str = "", layout: str = "") -> ChartReport:
     """Compare a chart in a folder or a file with its layout; errors as for `render_and_check`."""
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
         return await _compare(Helm(program, Path(name)), path, version, layout)
@@ -188,7 +188,7 @@ def words(error: Exception) -> str:
     return excerpt(said, _LONGEST_WORDS)
 
 
-async def _compare(helm: Helm, path: str, version: str, layout: str) -> Report:
+async def _compare(helm: Helm, path: str, version: str, layout: str) -> ChartReport:
     about = await helm.show_chart(path)
     name, number = _name(about, "name"), version or _name(about, "version")
     row = known_layout(layout or name, number) or find_layout(layout or name, number)
@@ -197,7 +197,7 @@ async def _compare(helm: Helm, path: str, version: str, layout: str) -> Report:
         Rendered(entry, await helm.template(entry.names.release, path, entry.values, namespace=entry.namespace))
         for entry in renderings(row)
     ]
-    return Report(name, number, row.refused, await asyncio.to_thread(checks, row, defaults, rendered))
+    return ChartReport(name, number, row.refused, await asyncio.to_thread(checks, row, defaults, rendered))
 
 
 def _mapping(what: str, documents: Sequence[Any]) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Final
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm.helm import ChartUnreadableError, Report, render_and_check, words
+from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError, render_and_check, words
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
@@ -39,7 +39,10 @@ class ChartVerifier:
     """The results of chart checks, by chart."""
 
     def __init__(
-        self, program: str, changed: Callable[[Key], None], look: Callable[[str, ChartId], Awaitable[Report]] = render_and_check
+        self,
+        program: str,
+        changed: Callable[[Key], None],
+        look: Callable[[str, ChartId], Awaitable[ChartReport]] = render_and_check,
     ) -> None:
         self._program = program
         self._changed = changed
@@ -110,7 +113,7 @@ def _report(task: asyncio.Task[None]) -> None:
         logger.error("%s ended", task.get_name(), exc_info=task.exception())
 
 
-def verdict_of(chart: ChartId, report: Report) -> ChartVerdict:
+def verdict_of(chart: ChartId, report: ChartReport) -> ChartVerdict:
     """Return the verdict on `chart` after a check."""
     broken = [check for check in report.checks if not check.holds]
     if not broken:

@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.decoding import decode, encode
 from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, TooLargeError, error_of
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -62,7 +62,7 @@ class Client:
         self._fence: Fence = fence or (lambda: None)
 
     async def apply(
-        self, resource: Resource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
+        self, resource: ApiResource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
     ) -> dict[str, Any]:
         """Apply `manifest` server-side and return the resulting object.
 
@@ -79,7 +79,7 @@ class Client:
         return await self._retrying(_Request("patch", resource, path, parameters, encode(manifest), APPLY))
 
     async def merge_patch(
-        self, resource: Resource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
+        self, resource: ApiResource, namespace: str, name: str, patch: Json, *, field_manager: str = ""
     ) -> dict[str, Any]:
         """Merge `patch` into an object, as our field manager or as `field_manager`, and return the resulting object.
 
@@ -90,7 +90,7 @@ class Client:
         parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
 
-    async def create(self, resource: Resource, document: Json) -> dict[str, Any]:
+    async def create(self, resource: ApiResource, document: Json) -> dict[str, Any]:
         """Create an object and return it.
 
         Raises:
@@ -100,7 +100,7 @@ class Client:
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("create", resource, path, parameters, encode(document)))
 
-    async def replace(self, resource: Resource, document: Json) -> dict[str, Any]:
+    async def replace(self, resource: ApiResource, document: Json) -> dict[str, Any]:
         """Replace an object by `document`, whose resource version is that of the state that was read, and return the resulting object.
 
         Raises:
@@ -112,7 +112,7 @@ class Client:
         parameters = {"fieldManager": self._field_manager}
         return await self._retrying(_Request("update", resource, path, parameters, encode(document)))
 
-    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+    async def delete(self, resource: ApiResource, namespace: str, name: str, uid: str) -> None:
         """Delete the object with that uid; nothing happens if it does not exist, or if an object of that name has another uid."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         try:
@@ -120,13 +120,13 @@ class Client:
         except NotFoundError:
             return
 
-    async def delete_collection(self, resource: Resource, namespace: str, selector: str) -> None:
+    async def delete_collection(self, resource: ApiResource, namespace: str, selector: str) -> None:
         """Delete the objects of a namespace that match the label selector."""
         options = {"propagationPolicy": "Background"}
         path, parameters = resource.path(namespace), {"labelSelector": selector}
         await self._retrying(_Request("deletecollection", resource, path, parameters, encode(options)))
 
-    async def get(self, resource: Resource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
+    async def get(self, resource: ApiResource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object, or a subresource of it.
 
         Raises:
@@ -134,19 +134,19 @@ class Client:
         """
         return await self._retrying(_Request("get", resource, resource.path(namespace, name, subresource), {}))
 
-    async def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+    async def find(self, resource: ApiResource, namespace: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None if it does not exist; read by a list, which needs no more rights than the watches."""
         page = await self.list_page(resource, {"fieldSelector": f"metadata.name={name}"}, namespace)
         return next(({"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in page.get("items") or ()), None)
 
-    async def find_resource(self, api_version: str, kind: str) -> Resource:
+    async def find_resource(self, api_version: str, kind: str) -> ApiResource:
         """Return the resource of `kind`, from the API server's discovery.
 
         Raises:
             KindNotServedError: the API server does not serve it.
         """
         group, _, version = api_version.rpartition("/")
-        discovery = Resource(group, version, "", kind, namespaced=False)
+        discovery = ApiResource(group, version, "", kind, namespaced=False)
         missing = f"{kind} of {api_version} is not served by the cluster"
         try:
             document = await self._retrying(_Request("get", discovery, discovery.path().rstrip("/"), {}))
@@ -154,11 +154,11 @@ class Client:
             raise KindNotServedError(missing) from None
         for entry in document.get("resources") or ():
             if entry["kind"] == kind and "/" not in entry["name"]:
-                return Resource(group, version, entry["name"], kind, namespaced=entry["namespaced"])
+                return ApiResource(group, version, entry["name"], kind, namespaced=entry["namespaced"])
         raise KindNotServedError(missing)
 
     async def list_page(
-        self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+        self, resource: ApiResource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> dict[str, Any]:
         """Return one page of a list; with `metadata_only`, of the objects' metadata.
 
@@ -169,7 +169,7 @@ class Client:
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
 
     async def watch(
-        self, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+        self, resource: ApiResource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the events of a watch until the server ends it; with `metadata_only`, their objects are metadata alone.
 
@@ -247,7 +247,7 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class _Request:
     verb: str
-    resource: Resource
+    resource: ApiResource
     path: str
     parameters: Mapping[str, str]
     body: bytes | None = None

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from workspace_ctrl.kube.bounded_cache import BoundedCache
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 
-EVENT: Final = Resource("events.k8s.io", "v1", "events", "Event")
+EVENT: Final = ApiResource("events.k8s.io", "v1", "events", "Event")
 
 SERIES_SECONDS: Final = 600.0
 """Seconds within which an equal Event continues the series."""
@@ -65,7 +65,7 @@ class Series:
         return replace(self, count=self.count + 1, seen_at=now)
 
 
-class Limits:
+class RateLimits:
     """A token bucket for each object."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from workspace_ctrl.kube.errors import (
     RetryableError,
     TooLargeError,
 )
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key, Sink
 
 RecordT = TypeVar("RecordT")
@@ -58,7 +58,7 @@ _NO_STREAMING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTI
 class Source(Generic[RecordT]):
     """Which objects an informer watches, and how they are parsed."""
 
-    resource: Resource
+    resource: ApiResource
     parse: Callable[[Json, str], RecordT]
     """Returns the record of an object, given as JSON, and its kind; must not raise for any object."""
     selector: str = ""
@@ -113,7 +113,7 @@ class Informer(Generic[RecordT]):
         """Whether the API server does not serve the kind, or RBAC does not allow to list it."""
 
     @property
-    def resource(self) -> Resource:
+    def resource(self) -> ApiResource:
         """The kind that is watched."""
         return self._source.resource
 

@@ -18,12 +18,12 @@ from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, ForbiddenError, NotFoundError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Store
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+LEASE: Final = ApiResource("coordination.k8s.io", "v1", "leases", "Lease")
 
 _FORBIDDEN_SECONDS = 10.0
 _ATTEMPT_SECONDS = 2.5

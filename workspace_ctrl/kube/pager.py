@@ -5,14 +5,14 @@ from typing import Final
 
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import GoneError
-from workspace_ctrl.kube.resources import Json, Resource
+from workspace_ctrl.kube.resources import ApiResource, Json
 
 PAGE: Final = 500
 """Objects per page, as in client-go's pager and kubectl."""
 
 
 async def list_all(
-    client: Client, resource: Resource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
+    client: Client, resource: ApiResource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
 ) -> list[Json]:
     """Return all objects of a kind that `parameters` select; with `metadata_only`, only their metadata.
 

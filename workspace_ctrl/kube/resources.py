@@ -8,7 +8,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class ApiResource:
     """One served kind."""
 
     group: str

@@ -36,6 +36,8 @@ class Problem:
     message: str
     terminal: bool = False
     """Whether it needs a change by a user, so that waiting does not help."""
+    by_settings: bool = False
+    """Whether the installation's settings cause it, and not the Workspace."""
     field: str = ""
     """Path of the field of the Workspace that is rejected, as in `SpecError`; empty if the problem is not that of one field."""
 

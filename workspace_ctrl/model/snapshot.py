@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from workspace_ctrl.model.body_routers import BodyRouterState
+from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.query_results import QueryResults
@@ -20,30 +21,14 @@ from workspace_ctrl.records.gateways import (
     InferencePool,
     KthenaModelServer,
 )
-from workspace_ctrl.records.inventory import ChartObjectId, kind_of, unpack
+from workspace_ctrl.records.inventory import ChartObjectId
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
-
-@dataclass(frozen=True, slots=True)
-class FormerCharts:
-    """Objects of the Workspace's former charts; they exist beside those of its current chart, with other names."""
-
-    sources: tuple[OCIRepository, ...] = ()
-    releases: tuple[HelmRelease, ...] = ()
-    pools: tuple[InferencePool, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self.sources or self.releases or self.pools)
-
-
 RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
-
-NO_FORMER_CHARTS: Final = FormerCharts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +98,33 @@ class Snapshot:
     accepted_drift: Mapping[ObjectRef, Fields] = field(default_factory=dict)
     """Objects with accepted drift: another manager keeps some of the applied fields. The value is the fields that we own."""
 
-    def controller_of(self, gateway: Gateway) -> str | None:
-        """Return the controllerName of a Gateway's class, or None if the class does not exist."""
-        return next((entry.controller for entry in self.gateway_classes if entry.meta.ref.name == gateway.class_name), None)
+    @property
+    def chart(self) -> ChartObjects:
+        """What Flux has installed for the Workspace."""
+        return ChartObjects(
+            source=self.source,
+            release=self.release,
+            former=self.former,
+            endpoint_picker=self.endpoint_picker,
+            pool=self.pool,
+            parts=self.parts,
+            watched_kinds=self.chart_object_kinds,
+            pruned=self.pruned,
+            has_drifted=self.has_drifted,
+        )
 
     @property
     def has_chart(self) -> bool:
         """Whether the chart of the source is installed with the newest values."""
-        return self.release is not None and self.source is not None and self.release.has_installed(self.source.digest)
+        return self.chart.is_installed
 
     def missing_chart_objects(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that are in the release's inventory but do not exist."""
-        inventory = unpack(self.release.inventory) if self.release is not None else ()
-        gone = {kind_of(part) for part in inventory if part not in self.parts}
-        return tuple(sorted(gone & self.chart_object_kinds))
+        return self.chart.missing()
 
     def remaining_chart_objects(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that exist although the release is gone."""
-        if self.release is not None or self.former.releases or self.pruned:
-            return ()
-        return tuple(sorted({kind_of(part) for part in self.parts}))
+        return self.chart.remaining()
 
     def workload(self, kind: str) -> Workload | None:
         """Return the Workspace's own workload of that kind, or None."""
@@ -165,11 +157,8 @@ class Snapshot:
                 return replace(self, objectives=_among(self.objectives, record))
         return self
 
-    def meta_of(self, ref: ObjectRef) -> Meta | None:
-        """Return the metadata of one of the Workspace's objects, or None if it does not exist."""
-        return next((meta for meta in self._metas() if meta.ref == ref), None)
-
-    def _metas(self) -> Iterator[Meta]:
+    def metas(self) -> Iterator[Meta]:
+        """Yield the metadata of the objects of the Workspace that its plan may apply."""
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta

@@ -10,15 +10,16 @@ from workspace_ctrl.model.decisions import Problem
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.chart.migration import Migration, migration
-from workspace_ctrl.planning.gateway.parents import Chosen, choose_parents, parents_of
+from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, routing
 from workspace_ctrl.planning.resolve import ResolvedWorkspace
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.model_names import model_names
-from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
+from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -48,6 +49,10 @@ class DesiredServing:
     objectives: Mapping[str, Objective]
     """The InferenceObjectives, by the names of their objects."""
     route: DesiredRoute
+
+    def selector(self, workload_kind: str) -> Mapping[str, str]:
+        """Return the labels of the pods that serve requests, of a workload of that kind."""
+        return self.server.selector or pool_selector(self.names.workspace, workload_kind)
 
     @property
     def gateway(self) -> GatewaySpec | None:
@@ -101,7 +106,7 @@ def desire(
         return Desired(workspace, resolved, settings, claims=frozenset())
     if resolved.spec is None:
         return Desired(workspace, resolved, settings, resolved.dependencies)
-    planned = plan_server(workspace, resolved.spec, snapshot, settings, known)
+    planned = plan_server(workspace, resolved.spec, _server_records(snapshot), settings, known)
     if planned.server is None:
         return Desired(workspace, resolved, settings, resolved.dependencies, planned)
     serving = _serving(resolved, resolved.spec, planned.server, workspace, snapshot, settings)
@@ -114,6 +119,18 @@ def desire(
 def route_ref(spec: GatewaySpec | None) -> str:
     """Return the name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
     return spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
+
+
+def _server_records(snapshot: Snapshot) -> ServerRecords:
+    return ServerRecords(
+        workloads=snapshot.workloads,
+        nodes=snapshot.nodes,
+        config_map=snapshot.config_map,
+        config=snapshot.query_results.config,
+        reference=snapshot.reference,
+        reference_problem=snapshot.reference_problem,
+        scale=snapshot.query_results.scale,
+    )
 
 
 def _serving(  # noqa: PLR0917 - all inputs of planning
@@ -131,7 +148,7 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
     is_own = not pool_ref and not route_ref(spec.gateway)
     own_pool = pool_ref or derived.release
-    leads = migration(snapshot, own_pool, chosen.parents) if is_own else Migration(own_pool)
+    leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if is_own else Migration(own_pool)
     asked = routing(workspace.meta.ref, spec.gateway, leads.pool, models, settings)
     asked = replace(asked, announced=leads.announced) if leads.announced else asked
     return DesiredServing(
@@ -154,10 +171,11 @@ def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, 
 
 def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:
     """Return the Gateways: those of the referenced route if there is one, else those that this Workspace names or finds."""
+    cluster = Cluster(snapshot.gateways, snapshot.gateway_classes, snapshot.namespace, snapshot.missing_kinds)
     if not route_ref(spec):
-        return choose_parents(workspace.meta.ref.namespace, spec, settings.gateway, snapshot)
+        return choose_parents(workspace.meta.ref.namespace, spec, settings.gateway, cluster)
     route = snapshot.named_route
-    return parents_of(route, snapshot) if route is not None else Chosen()
+    return parents_of(route, cluster) if route is not None else Chosen()
 
 
 def _dependencies(

@@ -4,38 +4,29 @@ Planning is level-triggered: it depends on the current state, not on events, and
 yields no step, so a pass over a finished Workspace writes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import is_valid, names
-from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.catalog.gateway_classes import chart_provider
-from workspace_ctrl.model.decisions import Decisions, LinkName, Parent, Problem
+from workspace_ctrl.model.decisions import Decisions, LinkName
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.chart import flux_objects as flux
+from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
 from workspace_ctrl.planning.chart.migration import retirement_steps
-from workspace_ctrl.planning.chart.repair import repair_step
-from workspace_ctrl.planning.chart.source import choose_chart
-from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.desired import Desired, DesiredServing, desire
-from workspace_ctrl.planning.gateway.kthena import model_server_companion
-from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems
-from workspace_ctrl.planning.gateway.objectives import objective_manifest, objectives_obstacle, stale_objectives
-from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
-from workspace_ctrl.planning.gateway.route import http_route, routing_problems
-from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.draft import Draft
+from workspace_ctrl.planning.gateway.kthena import WantedCompanion, plan_companion
+from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
+from workspace_ctrl.planning.gateway.objectives import plan_objectives, unsupported_problem, unwatched_problem
+from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.resolve import resolve
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, Query, SetFinalizer, Step, VerifyChart
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
-from workspace_ctrl.records.gateways import InferencePool
-from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.planning.workload.workload_steps import accepted_kind, dry_run, plan_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -56,15 +47,22 @@ class Pending:
 
 def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     """Return the steps from the objects of `snapshot` to the desired state, or the dry-run that has to come before."""
-    workspace = desired.workspace
+    workspace, serving = desired.workspace, desired.serving
+    removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
-        return Plan(Decisions(), removal_steps(workspace, snapshot))
-    if desired.serving is None or desired.planned is None:
-        removal = () if desired.resolved.gateway_wanted else removal_steps(workspace, snapshot)
-        return Plan(_without_server(desired), removal)
-    planner = _Planner(desired, desired.serving, desired.planned, snapshot)
-    dry_run = planner.dry_run()
-    return planner.plan() if dry_run is None else Pending(dry_run)
+        return Plan(Decisions(), removal())
+    if serving is None or desired.planned is None:
+        return Plan(_without_server(desired), () if desired.resolved.gateway_wanted else removal())
+    query = _dry_run(serving, workspace, snapshot)
+    if query is not None:
+        return Pending(query)
+    draft = Draft(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift)
+    decisions = _plan_serving(draft, desired, serving, snapshot)
+    if not desired.resolved.gateway_wanted:
+        _plan_objectives(draft, serving, snapshot, desired.settings)
+        plan_companion(draft, None, snapshot.companion, snapshot.companion_problem)
+        draft.steps.extend(removal())
+    return Plan(replace(decisions, problems=tuple(draft.problems)), tuple(draft.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,281 +125,81 @@ def _without_kind(desired: Desired) -> Decisions:
     )
 
 
-class _Planner:
-    """One planning run for one valid Workspace; collects steps and problems in the order of the chain."""
+def _dry_run(serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot) -> DryRunWorkload | None:
+    manifest = serving.server.workload
+    if manifest is None:
+        return None
+    return dry_run(workspace, manifest, snapshot.workload(manifest["kind"]), snapshot.query_results.dry_run)
 
-    def __init__(self, desired: Desired, serving: DesiredServing, planned: PlannedServer, snapshot: Snapshot) -> None:
-        self._desired = desired
-        self._serving = serving
-        self._planned = planned
-        self._snapshot = snapshot
-        self._workspace = desired.workspace
-        self._owner: Meta = desired.workspace.meta
-        self._settings = desired.settings
-        self._server = serving.server
-        self._parents = serving.route.chosen.parents
-        self._steps: list[Step] = []
-        self._problems: list[Problem] = []
 
-    def dry_run(self) -> DryRunWorkload | None:
-        """Return the dry-run of the workload, where the API server has not answered one for it.
+def _plan_serving(draft: Draft, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
+    """Plan the model server, and once the API server has accepted it, the gateway side."""
+    server, decisions = serving.server, _without_kind(desired)
+    live = snapshot.workload(server.workload["kind"]) if server.workload is not None else None
+    kind = accepted_kind(draft, server, live, snapshot.query_results.dry_run)
+    if not kind:
+        return decisions
+    decisions = replace(decisions, workload_kind=kind)
+    there = (*(workload.meta for workload in snapshot.workloads), *(service.meta for service in snapshot.services))
+    plan_workload(draft, server, there)
+    return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
 
-        An existing workload with our hash was accepted before, so a restart needs no dry-run.
-        """
-        manifest = self._server.workload
-        if manifest is None or self._live_kind(manifest):
-            return None
-        live, tried = self._snapshot.workload(manifest["kind"]), self._snapshot.query_results.dry_run
-        adopting = is_adopted(self._workspace.annotations, manifest["kind"])
-        is_outdated = tried is not None and tried.foreign and tried.adopting != adopting
-        if tried is not None and tried.manifest_hash == applied_hash(manifest) and not is_outdated:
-            return None
-        return DryRunWorkload(manifest, force=live is not None and live.meta.is_controlled_by(self._owner.uid))
 
-    def plan(self) -> Plan:
-        """Return the plan, once the API server has answered the dry-run."""
-        wanted, manifest = self._desired.resolved.gateway_wanted, self._server.workload
-        decisions = _without_kind(self._desired)
-        kind = self._server.kind if manifest is None else self._accepted_kind(manifest)
-        if kind:
-            decisions = replace(decisions, workload_kind=kind)
-            for wanted_manifest in self._server.manifests:
-                self._apply(wanted_manifest, LinkName.WORKLOAD)
-            self._remove_stale()
-            if wanted:
-                decisions = self._plan_gateway(decisions)
-        if not wanted:
-            self._plan_objectives()
-            self._plan_companion("")
-            self._steps.extend(removal_steps(self._workspace, self._snapshot))
-        return Plan(replace(decisions, problems=tuple(self._problems)), tuple(self._steps))
+def _plan_gateway(draft: Draft, decisions: Decisions, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
+    """Plan all between the Gateways and the model server, in the order in which they depend on each other."""
+    selector = serving.selector(decisions.workload_kind)
+    decisions = replace(
+        decisions,
+        parents=serving.route.chosen.parents,
+        named_pool=draft.ref("InferencePool", serving.pool_ref),
+        named_route=draft.ref("HTTPRoute", serving.route_ref),
+    )
+    draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
+    _plan_pool(draft, selector, desired, serving, snapshot)
+    draft.report(missing_pool_problem(decisions.named_pool, snapshot.named_pool, snapshot.missing_kinds))
+    plan_companion(draft, _companion(serving, selector), snapshot.companion, snapshot.companion_problem)
+    _plan_objectives(draft, serving, snapshot, desired.settings)
+    if decisions.named_route is not None:
+        return check_named_route(draft, decisions, snapshot.named_route, serving.route.asked.pool, snapshot.route)
+    return plan_route(draft, decisions, _wanted_route(desired, serving, snapshot), snapshot.route)
 
-    def _live_kind(self, manifest: Manifest) -> str:
-        """Return the kind of the workload where it exists as we want it; empty where it does not."""
-        live = self._snapshot.workload(manifest["kind"])
-        is_own = live is not None and live.meta.is_controlled_by(self._owner.uid)
-        return live.ref.kind if live is not None and is_own and live.meta.applied_hash == applied_hash(manifest) else ""
 
-    def _accepted_kind(self, manifest: Manifest) -> str:
-        """Return the kind that the API server accepted for the workload; empty where it rejected it."""
-        live_kind, tried = self._live_kind(manifest), self._snapshot.query_results.dry_run
-        if live_kind or tried is None:
-            return live_kind
-        if tried.refusal:
-            problem = ("NotOwned", tried.refusal) if tried.foreign else ("DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}")
-            self._problems.append(Problem(LinkName.WORKLOAD, *problem))
-            return ""
-        return tried.kind
+def _plan_pool(draft: Draft, selector: Mapping[str, str], desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> None:
+    """Plan the chart of pool and endpoint picker; it is removed if the user's pool takes its place."""
+    there = snapshot.chart
+    if serving.pool_ref:
+        # As if no gateway were wanted, but the route stays.
+        draft.steps.extend(removal_steps(draft.workspace, None, there))
+        return
+    if any(problem.link is LinkName.SOURCE for problem in draft.problems):
+        return
+    parents, pool = serving.route.chosen.parents, None
+    if parents and "InferencePool" not in snapshot.missing_kinds:
+        pool = pool_values(selector, serving.server.port, parents, serving.gateway)
+    plan_chart(draft, WantedChart(serving.names, serving.gateway, pool), there, snapshot.chart_verdicts, desired.settings)
+    draft.steps.extend(retirement_steps(draft.workspace, there.former, snapshot.route, serving.names.release))
 
-    def _remove_stale(self) -> None:
-        """Delete objects of an earlier spec that are no longer wanted: the workload of the other kind, and its Services."""
-        wanted = {ref_of(manifest) for manifest in self._server.manifests}
-        workloads, services = self._snapshot.workloads, self._snapshot.services
-        for meta in (*(record.meta for record in workloads), *(record.meta for record in services)):
-            if meta.is_controlled_by(self._owner.uid) and meta.ref not in wanted and not meta.deleting:
-                self._steps.append(Delete(meta.ref, meta.uid))
 
-    def _plan_gateway(self, decisions: Decisions) -> Decisions:
-        parents = self._parents
-        self._problems.extend(self._serving.route.chosen.problems)
-        self._problems.extend(missing_kind_problems(self._snapshot.missing_kinds, own_pool=bool(self._serving.pool_ref)))
-        if self._serving.pool_ref:
-            # The chart is removed as if no gateway were wanted, but the route stays.
-            self._steps.extend(removal_steps(self._workspace, replace(self._snapshot, route=None)))
-        elif not any(problem.link is LinkName.SOURCE for problem in self._problems):
-            self._plan_chart(decisions.workload_kind, parents)
-            self._plan_repair()
-            self._steps.extend(retirement_steps(self._workspace, self._snapshot, self._serving.names.release))
-        pool = self._named("InferencePool", self._serving.pool_ref)
-        if pool is not None and self._snapshot.named_pool is None and "InferencePool" not in self._snapshot.missing_kinds:
-            text = f"{pool} (gateway.pool.ref) not found; it is used as soon as it exists"
-            self._problems.append(Problem(LinkName.POOL, "InferencePoolNotFound", text))
-        self._plan_companion(decisions.workload_kind)
-        self._plan_objectives()
-        decisions = replace(decisions, parents=parents, named_pool=pool)
-        return self._check_named_route(decisions) if self._serving.route_ref else self._plan_route(decisions)
+def _companion(serving: DesiredServing, selector: Mapping[str, str]) -> WantedCompanion | None:
+    kind = serving.route.companion_kind
+    return WantedCompanion(kind, serving.names, selector, serving.server.port) if kind else None
 
-    def _plan_route(self, decisions: Decisions) -> Decisions:
-        """Plan our route, without matches that an older Workspace already has."""
-        parents, asked = decisions.parents, self._serving.route.asked
-        self._problems.extend([self._serving.route.moving] if self._serving.route.moving is not None else [])
-        taken = {claim: holder for claim, holder in self._snapshot.taken.items() if claim in (self._desired.claims or ())}
-        self._problems.extend(routing_problems(asked, self._serving.model_names, taken, parents))
-        granted = asked.without(taken)
-        if not granted.leads_anywhere or not asked.is_claimable(parents):
-            self._remove_route()
-        elif parents and (self._pool() is not None or self._serving.route.moving is not None):
-            # Without its pool, the Gateway would answer all requests of the route with 500.
-            key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
-            self._apply(
-                self._planned.manifest(key, lambda: http_route(self._owner, self._serving.names, parents, granted)), LinkName.ROUTE
-            )
-        path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
-        return replace(
-            decisions,
-            hostnames=granted.hostnames,
-            path=path,
-            by_header=by_header and path != "",
-            wants_header=bool(asked.headers),
-        )
 
-    def _check_named_route(self, decisions: Decisions) -> Decisions:
-        """Check the referenced route; our own is deleted once the referenced one routes to the pool."""
-        route, ref = self._snapshot.named_route, self._named("HTTPRoute", self._serving.route_ref)
-        decisions = replace(decisions, named_route=ref)
-        problem = check_route(route, ref, self._serving.route.asked.pool, self._serving.model_names) if ref is not None else None
-        if problem is not None:
-            self._problems.append(problem)
-        if route is None or problem is not None:
-            return decisions
-        self._remove_route()
-        return replace(decisions, hostnames=route.hostnames, path=path_by(route, self._serving.route.asked.pool))
+def _plan_objectives(draft: Draft, serving: DesiredServing, snapshot: Snapshot, settings: PlanSettings) -> None:
+    problem = None
+    if serving.objectives and snapshot.objectives_problem:
+        problem = unwatched_problem(snapshot.objectives_problem)
+    elif serving.objectives and not serving.pool_ref:
+        problem = unsupported_problem(serving.gateway.chart if serving.gateway is not None else None, settings)
+    plan_objectives(draft, serving.objectives, serving.pool_ref or serving.names.release, snapshot.objectives, problem)
 
-    def _remove_route(self) -> None:
-        route = self._snapshot.route
-        if route is not None and route.meta.is_controlled_by(self._owner.uid) and not route.meta.deleting:
-            self._steps.append(Delete(route.ref, route.meta.uid))
 
-    def _plan_companion(self, workload_kind: str) -> None:
-        kind, live = self._serving.route.companion_kind, self._snapshot.companion
-        if not kind:
-            if live is not None and live.meta.is_controlled_by(self._owner.uid) and not live.meta.deleting:
-                self._steps.append(Delete(live.meta.ref, live.meta.uid))
-        elif self._snapshot.companion_problem:
-            text = f"{self._snapshot.companion_problem}; install the CRDs of kthena, because its router needs a {kind} to find the pods"
-            self._problems.append(Problem(LinkName.POOL, "CRDsNotAvailable", text))
-        else:
-            selector = self._selector(workload_kind)
-            manifest = self._planned.manifest(
-                ("companion", workload_kind),
-                lambda: model_server_companion(self._owner, self._serving.names, selector, self._server.port),
-            )
-            self._apply(manifest, LinkName.POOL)
-
-    def _plan_objectives(self) -> None:
-        """Plan the InferenceObjectives; a problem with them affects nothing else."""
-        self._steps.extend(stale_objectives(self._owner, tuple(self._serving.objectives), self._snapshot.objectives))
-        problem = self._objectives_problem() if self._serving.objectives else None
-        if problem is not None:
-            self._problems.append(Problem(LinkName.OBJECTIVES, *problem))
-            return
-        pool = self._serving.pool_ref or self._serving.names.release
-        for name, objective in self._serving.objectives.items():
-            make = partial(objective_manifest, self._owner, pool, objective)
-            self._apply(self._planned.manifest(("objective", name), make), LinkName.OBJECTIVES)
-
-    def _objectives_problem(self) -> tuple[str, str] | None:
-        """Return why InferenceObjectives cannot be created, or would have no effect: reason and message."""
-        trouble = self._snapshot.objectives_problem
-        if trouble:
-            text = f"{trouble}; install that CRD of the inference extension, then restart the endpoint picker, which detects it at start"
-            return "CRDsNotAvailable", text
-        chart = self._serving.gateway.chart if self._serving.gateway is not None else None
-        return None if self._serving.pool_ref else objectives_obstacle(chart, self._settings)
-
-    def _selector(self, workload_kind: str) -> Mapping[str, str]:
-        """Return the labels of the pods that serve requests."""
-        return self._server.selector or flux.pool_selector(self._serving.names.workspace, workload_kind)
-
-    def _pool(self) -> InferencePool | None:
-        return self._snapshot.named_pool if self._serving.pool_ref else self._snapshot.pool
-
-    def _named(self, kind: str, name: str) -> ObjectRef | None:
-        return ObjectRef(kind, self._owner.ref.namespace, name) if name else None
-
-    def _plan_chart(self, workload_kind: str, parents: Sequence[Parent]) -> None:
-        gateway = self._serving.gateway
-        try:
-            chart = choose_chart(gateway.chart if gateway else None, self._settings)
-        except SpecError as error:
-            self._problems.append(Problem(LinkName.SOURCE, "ChartNotAllowed", str(error), terminal=True))
-            return
-        except UnknownChartError as error:
-            self._problems.append(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True))
-            return
-        manifest = self._planned.manifest("source", lambda: flux.oci_repository(self._owner, self._serving.names, chart))
-        if self._may_use(chart, manifest) and self._apply(manifest, LinkName.SOURCE):
-            self._plan_release(workload_kind, parents, chart)
-
-    def _may_use(self, chart: ChartSource, source: Manifest) -> bool:
-        """Whether a chart may be used: it is in use already, or chart checks are off, or the check has passed.
-
-        Flux installs a new chart as soon as the OCIRepository has it, so the check has to be done before.
-        """
-        verdicts, live = self._snapshot.chart_verdicts, self._snapshot.source
-        if verdicts is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
-            return True
-        found = verdicts.get(chart.id)
-        if found is not None and found.holds:
-            return True
-        self._steps.append(VerifyChart(chart.id))
-        problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is being checked with Helm before its first use")
-        if found is not None:
-            problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
-        self._problems.append(problem)
-        return False
-
-    def _plan_release(self, workload_kind: str, parents: Sequence[Parent], chart: ChartSource) -> None:
-        """Plan the HelmRelease, once both chart and Gateway are known.
-
-        New values must never be applied to an old chart, and the values depend on the GatewayClass.
-        """
-        source, gateway = self._snapshot.source, self._serving.gateway
-        pool_served = "InferencePool" not in self._snapshot.missing_kinds
-        if not parents or source is None or not source.is_current or not pool_served:
-            return
-        pool = PoolValues(
-            selector=self._selector(workload_kind),
-            port=self._server.port,
-            provider=chart_provider(parent.controller for parent in parents),
-            failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
-        )
-        key = ("release", workload_kind, pool.provider)
-        try:
-            manifest = self._planned.manifest(
-                key,
-                lambda: flux.helm_release(
-                    self._owner, self._serving.names, pool, chart=chart, gateway=gateway, settings=self._settings
-                ),
-            )
-        except SpecError as error:
-            self._problems.append(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))
-            return
-        if not self._workspace.has_finalizer:
-            # All objects before this one can be garbage-collected; from this one on, the removal needs an order.
-            self._steps.append(SetFinalizer(present=True))
-        self._apply(manifest, LinkName.RELEASE)
-
-    def _plan_repair(self) -> None:
-        """Request a reconciliation from Flux to repair its objects, unless a new spec triggers one anyway."""
-        if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in self._steps):
-            step = repair_step(self._snapshot, self._owner.uid)
-            self._steps.extend([step] if step is not None else [])
-
-    def _apply(self, manifest: Manifest, link: LinkName) -> bool:
-        """Add the step that applies `manifest`, or the problem that prevents it.
-
-        Return whether the object exists and matches `manifest`.
-        """
-        ref = ref_of(manifest)
-        meta = self._snapshot.meta_of(ref)
-        if meta is None:
-            self._steps.append(Apply(manifest, link, force=False))
-        elif not meta.is_controlled_by(self._owner.uid):
-            if is_adopted(self._workspace.annotations, ref.kind) and not meta.controller_uid:
-                self._steps.append(Apply(manifest, link, force=False))
-                return False
-            text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
-            self._problems.append(Problem(link, "NotOwned", text))
-        elif meta.unreadable:
-            text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is created again"
-            self._problems.append(Problem(link, "ObjectUnreadable", text))
-        elif meta.deleting:
-            return False
-        elif meta.applied_hash != applied_hash(manifest):
-            self._steps.append(Apply(manifest, link, force=True))
-        elif not self._planned.is_ours(manifest, meta) and self._snapshot.accepted_drift.get(ref) != meta.owned:
-            self._steps.append(Apply(manifest, link, force=True, repairs=True))
-        else:
-            return True
-        return False
+def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> WantedRoute:
+    pool = snapshot.named_pool if serving.pool_ref else snapshot.pool
+    return WantedRoute(
+        names=serving.names,
+        asked=serving.route.asked,
+        moving=serving.route.moving,
+        has_pool=pool is not None,
+        taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
+    )

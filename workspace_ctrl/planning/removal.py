@@ -7,25 +7,26 @@ returns; the deletion event of the object enqueues the Workspace again.
 
 from collections.abc import Iterator
 
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.planning.steps import Delete, Prune, Resume, SetFinalizer, Step
 from workspace_ctrl.records.flux import HelmRelease
+from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
-def removal_steps(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Step, ...]:
-    """Return the next steps of removing the gateway objects of `workspace`."""
-    uid, route, former = workspace.meta.uid, snapshot.route, snapshot.former
+def removal_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart: ChartObjects) -> tuple[Step, ...]:
+    """Return the next steps of removing the gateway objects of `workspace`; without a `route`, only those of its chart."""
+    uid, former = workspace.meta.uid, chart.former
     if route is not None and route.meta.is_controlled_by(uid):
         return tuple(delete_steps(route.meta))
-    releases = [each for each in (snapshot.release, *former.releases) if each is not None and each.meta.is_controlled_by(uid)]
+    releases = [each for each in (chart.release, *former.releases) if each is not None and each.meta.is_controlled_by(uid)]
     if releases:
         return tuple(step for release in releases for step in uninstall_steps(release))
-    left = snapshot.remaining_chart_objects()
+    left = chart.remaining()
     if left:
         return (Prune(workspace.meta.ref, left),)
-    sources = [each.meta for each in (snapshot.source, *former.sources) if each is not None and each.meta.is_controlled_by(uid)]
+    sources = [each.meta for each in (chart.source, *former.sources) if each is not None and each.meta.is_controlled_by(uid)]
     # The rest is garbage-collected once the Workspace itself is gone.
     steps = () if workspace.meta.deleting else tuple(step for source in sources for step in delete_steps(source))
     return (*steps, SetFinalizer(present=False)) if workspace.has_finalizer else steps

@@ -21,9 +21,10 @@ from workspace_ctrl.planning.no_effect import (
     unknown_annotations,
     unknown_fields,
 )
-from workspace_ctrl.planning.preview import Preview, foresee, workspace_record
+from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolve import resolve
 from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord
@@ -106,10 +107,8 @@ def needed(workspace: WorkspaceRecord, dependencies: Dependencies) -> Iterator[O
 
 def _is_refused(problem: Problem, spec: Workspace | None, dependencies: Dependencies, known: Known) -> bool:
     """Whether a problem is that of the spec, in any cluster."""
-    if not problem.terminal:
+    if not problem.terminal or problem.by_settings:
         return False
-    if problem.reason == "ChartVersionUnknown":
-        return spec is not None and spec.gateway is not None and spec.gateway.chart is not None  # else it is the installation's
     return not (problem.field == INSTANCE_TYPE_FIELD and spec is not None and _may_fit(dependencies, known))
 
 

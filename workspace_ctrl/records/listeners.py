@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, Status, find, parse_brief_conditions
@@ -15,6 +16,15 @@ _SERVING: Final = ("Accepted", "ResolvedRefs", "Programmed")
 _HTTP_ROUTE = ("gateway.networking.k8s.io", "HTTPRoute")
 
 
+class RoutesFrom(StrEnum):
+    """The namespaces whose routes a listener accepts."""
+
+    SAME = "Same"
+    ALL = "All"
+    SELECTOR = "Selector"
+    NONE = "None"
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """One listener of a Gateway."""
@@ -24,8 +34,7 @@ class Listener:
     port: int
     hostname: str = ""
     """Host name of requests, or a wildcard; empty for any."""
-    routes_from: str = "Same"
-    """Namespaces whose routes it accepts: Same, All, Selector or None."""
+    routes_from: RoutesFrom = RoutesFrom.SAME
     selector: Selector = EVERYTHING
     """The namespace selector, if `routes_from` is Selector."""
     takes_http_routes: bool = True
@@ -50,11 +59,11 @@ class Listener:
 
         `own` is the namespace of the Gateway.
         """
-        if self.routes_from == "All":
+        if self.routes_from is RoutesFrom.ALL:
             return True
-        if self.routes_from == "Selector":
+        if self.routes_from is RoutesFrom.SELECTOR:
             return None if labels is None else self.selector.selects(labels)
-        return self.routes_from == "Same" and namespace == own
+        return self.routes_from is RoutesFrom.SAME and namespace == own
 
     def admits_hostnames(self, hostnames: Sequence[str]) -> bool:
         """Whether the host names of a route, which may have none, intersect with that of the listener."""
@@ -99,8 +108,16 @@ def parse_listener(entry: Json, said: Json | None = None) -> Listener:
         protocol=entry.get("protocol") or "",
         port=entry.get("port") or 0,
         hostname=entry.get("hostname") or "",
-        routes_from=namespaces.get("from") or "Same",
+        routes_from=_routes_from(namespaces.get("from") or RoutesFrom.SAME),
         selector=parse_selector(namespaces.get("selector") or {}),
         takes_http_routes=not kinds or _HTTP_ROUTE in kinds,
         conditions=parse_brief_conditions((said or {}).get("conditions")),
     )
+
+
+def _routes_from(value: str) -> RoutesFrom:
+    """Return the namespaces of `from`; a value that the Gateway API does not know accepts routes from none."""
+    try:
+        return RoutesFrom(value)
+    except ValueError:
+        return RoutesFrom.NONE

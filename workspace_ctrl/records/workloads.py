@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
@@ -10,6 +11,13 @@ from workspace_ctrl.records.managed_fields import owned_by_others
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
 
 _PORTS: Final = 2**16
+
+
+class WorkloadKind(StrEnum):
+    """The kinds of workload that we create."""
+
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
 
 
 @dataclass(frozen=True, slots=True)

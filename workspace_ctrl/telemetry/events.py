@@ -17,7 +17,7 @@ from workspace_ctrl.kube.events import (
     MOST_KEPT,
     SERIES_SECONDS,
     Event,
-    Limits,
+    RateLimits,
     Regarding,
     Series,
     event_manifest,
@@ -54,7 +54,7 @@ class EventRecorder:
         self._client = client
         self._dropped = dropped
         self._waiting: asyncio.Queue[Event] = asyncio.Queue(most_waiting)
-        self._limits = Limits()
+        self._limits = RateLimits()
         self._series: BoundedCache[object, Series] = BoundedCache(MOST_KEPT)
         self._instance = socket.gethostname()
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.presets import ModelSize, PresetModel, custom_model, find_preset, presets
+from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, custom_model, find_preset, presets
 
 KAITO = {  # KAITO v0.7.2: KV bytes per token; docs/concepts/sizing.md says why some are not ours
     "deepseek-r1-0528": 1748992,
@@ -138,21 +138,21 @@ def test_an_unknown_name_is_answered_with_a_way_out(name, text):
 
 
 def test_any_other_model_needs_only_its_size():
-    model = find_preset("some-lab/Model", ModelSize(weights_gib=10, layers=32, kv_heads=8, head_dim=128))
+    model = find_preset("some-lab/Model", ModelFigures(weights_gib=10, layers=32, kv_heads=8, head_dim=128))
     assert (model.name, model.model, model.kv_bytes_per_token) == ("some-lab/Model", "some-lab/Model", 131072)
     assert model.distributed
-    assert custom_model("some-lab/Model", ModelSize(weights_gib=10)).kv_bytes_per_token is None
-    assert custom_model("some-lab/Model", ModelSize(weights_gib=10, kv_bytes_per_token=7)).kv_bytes_per_token == 7
+    assert custom_model("some-lab/Model", ModelFigures(weights_gib=10)).kv_bytes_per_token is None
+    assert custom_model("some-lab/Model", ModelFigures(weights_gib=10, kv_bytes_per_token=7)).kv_bytes_per_token == 7
 
 
 def test_the_catalog_s_figures_go_before_a_stated_size():
-    assert find_preset("microsoft/phi-4", ModelSize(weights_gib=1)) is presets()["phi-4"]
+    assert find_preset("microsoft/phi-4", ModelFigures(weights_gib=1)) is presets()["phi-4"]
 
 
 @pytest.mark.parametrize("figures", [{"weights_gib": 0}, {"weights_gib": float("inf")}, {"weights_gib": 1, "layers": 0}])
 def test_figures_are_positive(figures):
     with pytest.raises(ValidationError):
-        ModelSize(**figures)
+        ModelFigures(**figures)
 
 
 @given(layers=st.integers(1, 200), kv_heads=st.integers(1, 200), head_dim=st.integers(1, 512), width=st.integers(1, 1000))

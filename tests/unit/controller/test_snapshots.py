@@ -11,8 +11,8 @@ from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.controller.snapshots import take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.state import WorkspaceState
+from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.model.snapshot import NO_FORMER_CHARTS, FormerCharts
 
 KEY = (NAMESPACE, NAME)
 OLD, NEW = names(NAME), names(NAME, "fork")

@@ -8,7 +8,7 @@ from pyhelm3.errors import Error as HelmError
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.helm import verifier as chart_verifier
 from workspace_ctrl.helm.checks import Check
-from workspace_ctrl.helm.helm import ChartUnreadableError, Report
+from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError
 from workspace_ctrl.helm.verifier import ChartVerifier, verdict_of
 from workspace_ctrl.kube.backoff import BackoffPolicy
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
@@ -23,7 +23,7 @@ PODS, PORT = "InferencePool: selects the pods of the model server", "InferencePo
 
 def report(*broken):
     checks = [Check(PODS, holds=True), *(Check(name, holds=False, found=found) for name, found in broken)]
-    return Report("inferencepool", "v1.5.0", "", checks)
+    return ChartReport("inferencepool", "v1.5.0", "", checks)
 
 
 class Looker:

@@ -10,7 +10,7 @@ from workspace_ctrl.kube.events import (
     BURST,
     REFILL_SECONDS,
     Event,
-    Limits,
+    RateLimits,
     Regarding,
     Series,
     event_manifest,
@@ -28,7 +28,7 @@ def event(**changes):
 
 
 def test_a_burst_is_allowed_then_one_each_five_minutes_and_others_are_not_touched():
-    limits = Limits()
+    limits = RateLimits()
     assert [limits.allow("a", 0.0) for _ in range(BURST + 2)] == [True] * BURST + [False] * 2
     assert limits.allow("b", 0.0)
     assert not limits.allow("a", REFILL_SECONDS - 1)
@@ -38,7 +38,7 @@ def test_a_burst_is_allowed_then_one_each_five_minutes_and_others_are_not_touche
 
 @given(st.lists(st.floats(0, 1000), max_size=80))
 def test_never_more_than_the_burst_and_what_was_refilled(pauses):
-    limits, now, allowed = Limits(), 0.0, 0
+    limits, now, allowed = RateLimits(), 0.0, 0
     for pause in pauses:
         now += pause
         allowed += limits.allow("a", now)

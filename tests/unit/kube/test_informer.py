@@ -11,10 +11,10 @@ from aiohttp import web
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Resource
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Store
 
-THING = Resource("example", "v1", "things", "Thing")
+THING = ApiResource("example", "v1", "things", "Thing")
 DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
 
 

@@ -25,7 +25,7 @@ from workspace_ctrl.planning.workload.node_affinity import selecting
 from workspace_ctrl.planning.workload.template_workload import template_workload
 from workspace_ctrl.readiness.address import MOST_URLS
 from workspace_ctrl.readiness.probe import MOST_TARGETS, ModelAddress, probe_targets
-from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.listeners import Listener, RoutesFrom
 from workspace_ctrl.records.workloads import Workload, parse_referenced_workload
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -93,9 +93,9 @@ def test_gpus_that_somebody_else_wrote_down_are_bounded():
     noted = {"name": "n", "gpu": "g", "gpu_memory_gib": 80.0}
     resource = Resource.model_validate({"instanceType": "mine", "labelSelector": {}})
     for changes in ({"gpus": 10**400}, {"gpus": 1, "name": "x" * 5000}):
-        snapshot = Snapshot(workloads=(Workload(OWNER, node_gpus=json.dumps({**noted, **changes})),))
+        workload = Workload(OWNER, node_gpus=json.dumps({**noted, **changes}))
         with pytest.raises(SpecError, match="'mine' is not known"):
-            node_gpus(resource, snapshot)
+            node_gpus(resource, (workload,), ())
 
 
 def test_a_large_manifest_is_compared_item_by_item():
@@ -126,7 +126,7 @@ def test_pods_are_not_watched_by_what_is_no_selector(selector):
 
 
 def large_world(**changes):
-    listeners = tuple(Listener(f"l{number}", "HTTP", number + 1, routes_from="All") for number in range(64))
+    listeners = tuple(Listener(f"l{number}", "HTTP", number + 1, routes_from=RoutesFrom.ALL) for number in range(64))
     given = {
         "gateways": tuple(gateway(f"g{number}", listeners=listeners) for number in range(8)),
         "gateway_classes": (gateway_class(),),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tests.unit.factories import NAME, SETTINGS, release, route, source, workspace
+from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.removal import removal_steps
@@ -18,17 +19,17 @@ LEFT = {chart_object_id("Role", "phi-epp"): 1, chart_object_id("InferencePool", 
 
 def test_what_flux_leaves_behind_is_swept_before_the_finalizer_goes():
     record = workspace(deleting=True)
-    world = Snapshot(source=source(), parts=LEFT)
-    assert removal_steps(record, world) == (Prune(record.meta.ref, ("InferencePool", "Role")),)
-    assert removal_steps(record, replace(world, parts={})) == (SetFinalizer(present=False),)
+    world = ChartObjects(source=source(), parts=LEFT)
+    assert removal_steps(record, None, world) == (Prune(record.meta.ref, ("InferencePool", "Role")),)
+    assert removal_steps(record, None, replace(world, parts={})) == (SetFinalizer(present=False),)
 
 
 def test_what_cannot_be_swept_does_not_hold_the_workspace_for_ever():
-    assert removal_steps(workspace(deleting=True), Snapshot(parts=LEFT, pruned=True)) == (SetFinalizer(present=False),)
+    assert removal_steps(workspace(deleting=True), None, ChartObjects(parts=LEFT, pruned=True)) == (SetFinalizer(present=False),)
 
 
 def test_objects_of_a_release_that_is_there_are_left_to_flux():
-    (step,) = removal_steps(workspace(deleting=True), Snapshot(release=release(), parts=LEFT))
+    (step,) = removal_steps(workspace(deleting=True), None, ChartObjects(release=release(), parts=LEFT))
     assert isinstance(step, Delete)
 
 

@@ -18,6 +18,7 @@ from workspace_ctrl.planning.chart.values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.workloads import WorkloadKind
 
 _CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
@@ -117,6 +118,6 @@ def _values_reference(reference: ValuesReference) -> dict[str, Any]:
 def pool_selector(workspace: str, workload_kind: str) -> dict[str, str]:
     """Return the labels of the pods that serve requests; of a StatefulSet, only the leader does."""
     selector = {POD_LABEL: workspace}
-    if workload_kind == "StatefulSet":
+    if workload_kind == WorkloadKind.STATEFUL_SET:
         selector[POD_INDEX_LABEL] = "0"
     return selector

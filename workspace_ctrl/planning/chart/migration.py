@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
 from workspace_ctrl.model.decisions import LinkName, Parent, Problem
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.removal import delete_steps, uninstall_steps
 from workspace_ctrl.planning.steps import Step
 from workspace_ctrl.records.gateways import Attached, HTTPRoute
@@ -29,23 +29,21 @@ class Migration:
     """Set while it is not the Workspace's new pool yet."""
 
 
-def migration(snapshot: Snapshot, pool: str, parents: Sequence[Parent]) -> Migration:
+def migration(chart: ChartObjects, route: HTTPRoute | None, pool: str, parents: Sequence[Parent]) -> Migration:
     """Return the pool for the route: `pool`, but that of a former chart while the route uses it and `pool` cannot answer."""
-    held = _former_pool(snapshot)
-    if not held or (_runs(snapshot) and _is_known(snapshot, pool, parents)):
+    held = _former_pool(chart.former, route)
+    if not held or (_runs(chart) and _is_known(route, chart.pool, pool, parents)):
         return Migration(pool)
-    text = (
-        f"HTTPRoute {snapshot.route.ref.name if snapshot.route else ''} still uses InferencePool {held} of the former chart until"
-    )
+    text = f"HTTPRoute {route.ref.name if route else ''} still uses InferencePool {held} of the former chart until"
     problem = Problem(LinkName.ROUTE, "FormerChartInUse", f"{text} {pool} is ready")
-    is_there = snapshot.pool is not None and not snapshot.pool.meta.deleting
+    is_there = chart.pool is not None and not chart.pool.meta.deleting
     return Migration(held, pool if is_there and _takes_announcements(parents) else "", problem)
 
 
-def retirement_steps(workspace: WorkspaceRecord, snapshot: Snapshot, pool: str) -> Iterator[Step]:
-    """Yield the next steps to remove former charts, once requests are answered through `pool`."""
-    former, uid = snapshot.former, workspace.meta.uid
-    if not former or _former_pool(snapshot) or not _is_told_ready(workspace, pool):
+def retirement_steps(workspace: WorkspaceRecord, former: FormerCharts, route: HTTPRoute | None, pool: str) -> Iterator[Step]:
+    """Yield the next steps to remove `former` charts, once requests are answered through `pool`."""
+    uid = workspace.meta.uid
+    if not former or _former_pool(former, route) or not _is_told_ready(workspace, pool):
         return
     for release in former.releases:
         if release.meta.is_controlled_by(uid):
@@ -56,27 +54,26 @@ def retirement_steps(workspace: WorkspaceRecord, snapshot: Snapshot, pool: str) 
             yield from delete_steps(source.meta)
 
 
-def _former_pool(snapshot: Snapshot) -> str:
+def _former_pool(former: FormerCharts, route: HTTPRoute | None) -> str:
     """Return the pool of a former chart that the route uses; empty if it uses none."""
-    former = {each.ref.name for each in snapshot.former.pools if not each.meta.deleting}
-    rules = snapshot.route.rules if former and snapshot.route is not None else ()
-    return next((name for rule in rules for name in rule.pools if name in former), "")
+    pools = {each.ref.name for each in former.pools if not each.meta.deleting}
+    rules = route.rules if pools and route is not None else ()
+    return next((name for rule in rules for name in rule.pools if name in pools), "")
 
 
-def _runs(snapshot: Snapshot) -> bool:
+def _runs(chart: ChartObjects) -> bool:
     """Whether pool and endpoint picker of the new chart exist and run."""
-    pool, picker = snapshot.pool, snapshot.endpoint_picker
+    pool, picker = chart.pool, chart.endpoint_picker
     is_there = pool is not None and not pool.meta.deleting
-    return snapshot.has_chart and is_there and picker is not None and picker.has_leader
+    return chart.is_installed and is_there and picker is not None and picker.has_leader
 
 
-def _is_known(snapshot: Snapshot, pool: str, parents: Sequence[Parent]) -> bool:
-    """Whether the Gateways have prepared for the announced pool, if they report status."""
+def _is_known(route: HTTPRoute | None, live: Attached | None, pool: str, parents: Sequence[Parent]) -> bool:
+    """Whether the Gateways have prepared for the announced `pool`, whose object is `live`, if they report status."""
     if not _takes_announcements(parents):
         return True
-    route = snapshot.route
     is_announced = route is not None and any(pool in rule.pools for rule in route.rules)
-    return is_announced and all(_has_accepted(parent, snapshot.route, snapshot.pool) for parent in parents if parent.writes_status)
+    return is_announced and all(_has_accepted(parent, route, live) for parent in parents if parent.writes_status)
 
 
 def _takes_announcements(parents: Sequence[Parent]) -> bool:

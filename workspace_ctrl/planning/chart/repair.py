@@ -4,29 +4,29 @@ Flux itself corrects drift every 30 minutes. No request is made while Flux recon
 remains after that is detected again.
 """
 
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.planning.steps import RequestReconcile
 
 
-def repair_step(snapshot: Snapshot, owner_uid: str) -> RequestReconcile | None:
+def repair_step(chart: ChartObjects, owner_uid: str) -> RequestReconcile | None:
     """Return the reconciliation request that is due for the release of the Workspace with `owner_uid`, or None."""
-    release = snapshot.release
+    release = chart.release
     if release is None or not release.meta.is_controlled_by(owner_uid):
         return None
-    if not snapshot.has_chart or release.is_busy or release.requested:
+    if not chart.is_installed or release.is_busy or release.requested:
         return None
-    missing = _missing(snapshot)
+    missing = _missing(chart)
     if missing:
         return RequestReconcile(release.ref, release.meta.uid, f"{', '.join(missing)} of the release was deleted")
-    if snapshot.has_drifted:
+    if chart.has_drifted:
         return RequestReconcile(release.ref, release.meta.uid, "an object of the release was edited")
     return None
 
 
-def _missing(snapshot: Snapshot) -> tuple[str, ...]:
+def _missing(chart: ChartObjects) -> tuple[str, ...]:
     """Return the kinds of the deleted objects; without an inventory from Flux, only the two kinds that every chart has are checked."""
-    release = snapshot.release
+    release = chart.release
     if release is not None and release.inventory:
-        return snapshot.missing_chart_objects()
-    expected = {"Deployment": snapshot.endpoint_picker, "InferencePool": snapshot.pool}
+        return chart.missing()
+    expected = {"Deployment": chart.endpoint_picker, "InferencePool": chart.pool}
     return tuple(kind for kind, record in expected.items() if record is None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.catalog.charts import ChartValue
 
 _QUANTITY = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
 _RESOURCE_NAME = r"[A-Za-z0-9]([-A-Za-z0-9._/]{0,251}[A-Za-z0-9])?"
@@ -90,13 +91,13 @@ def _resources(value: object) -> str:
     return ""
 
 
-SHAPES: Final[Mapping[str, Shape]] = {
-    "affinity": _affinity,
-    "tolerations": _tolerations,
-    "environment": _environment,
-    "plugins_file": _file_name,
-    "plugins": _files,
-    "replicas": _replicas,
-    "resources": _resources,
+SHAPES: Final[Mapping[ChartValue, Shape]] = {
+    ChartValue.AFFINITY: _affinity,
+    ChartValue.TOLERATIONS: _tolerations,
+    ChartValue.ENVIRONMENT: _environment,
+    ChartValue.PLUGINS_FILE: _file_name,
+    ChartValue.PLUGINS: _files,
+    ChartValue.REPLICAS: _replicas,
+    ChartValue.RESOURCES: _resources,
 }
-"""Decision of a chart's layout → its validation. These are the values that every Workspace may set."""
+"""Value → its validation. These are the values that every Workspace may set."""

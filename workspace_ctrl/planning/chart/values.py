@@ -14,21 +14,21 @@ from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.picker import EndpointPicker
 from workspace_ctrl.api.text import excerpt
-from workspace_ctrl.catalog.charts import ChartLayout, Path, find_layout, leaves, put, value_at
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.settings import PickerSettings, PlanSettings
 
 PROTECTED: Final = (
-    "match_labels",
-    "target_ports",
-    "target_port",
-    "picker_port",
-    "api_version",
-    "protocol",
-    "provider",
-    "pool_created",
-    "metrics_secret",
+    ChartValue.MATCH_LABELS,
+    ChartValue.TARGET_PORTS,
+    ChartValue.TARGET_PORT,
+    ChartValue.PICKER_PORT,
+    ChartValue.API_VERSION,
+    ChartValue.PROTOCOL,
+    ChartValue.PROVIDER,
+    ChartValue.POOL_CREATED,
+    ChartValue.METRICS_SECRET,
 )
 """Decisions that only we make, because they must match the objects outside the chart."""
 
@@ -76,10 +76,10 @@ def chart_values(
     _merge(values, installed.values)
     environment = _environment(layout, values, given)
     _merge(values, given)
-    _put(layout, values, "replicas", asked.replicas)
-    _put(layout, values, "resources", _resources(layout, installed, asked))
-    _put(layout, values, "failure_mode", pool.failure_mode)
-    _put(layout, values, "environment", _with_hash(layout, values, environment))
+    _put(layout, values, ChartValue.REPLICAS, asked.replicas)
+    _put(layout, values, ChartValue.RESOURCES, _resources(layout, installed, asked))
+    _put(layout, values, ChartValue.FAILURE_MODE, pool.failure_mode)
+    _put(layout, values, ChartValue.ENVIRONMENT, _with_hash(layout, values, environment))
     for decision, value in _protected(names, pool).items():
         _put(layout, values, decision, value)
     _check_cluster_role(layout, values, names, namespace)
@@ -117,7 +117,7 @@ def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] 
     problem = _flags_problem(layout, flags) if flags is not None else ""
     if problem:
         return path, problem
-    place = layout.place("environment") or ()
+    place = layout.place(ChartValue.ENVIRONMENT) or ()
     variables = value_at(values, place) or []
     listed = isinstance(variables, list) and all(isinstance(entry, Mapping) for entry in variables)
     return None if listed else (place, "must be a list of environment variables")
@@ -142,26 +142,26 @@ def _flags_problem(layout: ChartLayout, flags: object) -> str:
     return ""
 
 
-def _defaults(installed: PickerSettings) -> dict[str, Any]:
+def _defaults(installed: PickerSettings) -> dict[ChartValue, Any]:
     return {
-        "replicas": installed.replicas,
-        "resources": installed.resources,
-        "failure_mode": "FailOpen",
-        "image_pull_policy": "IfNotPresent",
+        ChartValue.REPLICAS: installed.replicas,
+        ChartValue.RESOURCES: installed.resources,
+        ChartValue.FAILURE_MODE: "FailOpen",
+        ChartValue.IMAGE_PULL_POLICY: "IfNotPresent",
     }
 
 
-def _protected(names: Names, pool: PoolValues) -> dict[str, Any]:
+def _protected(names: Names, pool: PoolValues) -> dict[ChartValue, Any]:
     return {
-        "match_labels": dict(pool.selector),
-        "target_ports": [{"number": pool.port}],
-        "target_port": pool.port,
-        "picker_port": PICKER_PORT,
-        "api_version": "inference.networking.k8s.io/v1",
-        "protocol": "",
-        "provider": pool.provider,
-        "pool_created": True,
-        "metrics_secret": f"{names.endpoint_picker}-metrics",
+        ChartValue.MATCH_LABELS: dict(pool.selector),
+        ChartValue.TARGET_PORTS: [{"number": pool.port}],
+        ChartValue.TARGET_PORT: pool.port,
+        ChartValue.PICKER_PORT: PICKER_PORT,
+        ChartValue.API_VERSION: "inference.networking.k8s.io/v1",
+        ChartValue.PROTOCOL: "",
+        ChartValue.PROVIDER: pool.provider,
+        ChartValue.POOL_CREATED: True,
+        ChartValue.METRICS_SECRET: f"{names.endpoint_picker}-metrics",
     }
 
 
@@ -176,7 +176,7 @@ def _check_selector(selector: Mapping[str, str]) -> None:
 
 def _check_asked(layout: ChartLayout, asked: EndpointPicker, pool: PoolValues) -> None:
     """Reject fields that this version of the chart does not support."""
-    fields = {"replicas": ("replicas", asked.replicas), "resources": ("resources", asked.resources)}
+    fields = {ChartValue.REPLICAS: ("replicas", asked.replicas), ChartValue.RESOURCES: ("resources", asked.resources)}
     for decision, (field, value) in fields.items():
         path = ("gateway", "endpointPicker", field)
         if value is not None and layout.place(decision) is None:
@@ -186,7 +186,7 @@ def _check_asked(layout: ChartLayout, asked: EndpointPicker, pool: PoolValues) -
         problem = SHAPES[decision](value) if value is not None else ""
         if problem:
             raise SpecError(field_path(path), problem)
-    if pool.failure_mode == "FailOpen" and layout.place("failure_mode") is None:
+    if pool.failure_mode == "FailOpen" and layout.place(ChartValue.FAILURE_MODE) is None:
         problem = f"cannot be FailOpen with chart {layout.name} {layout.versions}, which always uses the CRD's default FailClose"
         raise SpecError("gateway.pool.failureMode", problem, "remove it, or use a later chart version")
 
@@ -229,7 +229,7 @@ def _check(found: tuple[Path, str] | None, prefix: Path) -> None:
 
 def _environment(layout: ChartLayout, installed: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the environment variables of both; Helm would replace one list with the other."""
-    path = layout.place("environment")
+    path = layout.place(ChartValue.ENVIRONMENT)
     if path is None:
         return []
     first, second = value_at(installed, path) or [], value_at(given, path) or []
@@ -244,7 +244,7 @@ def _environment(layout: ChartLayout, installed: Mapping[str, Any], given: Mappi
 
 def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """Return the variables with a hash of the plugin configuration: the endpoint picker reads it only at its start."""
-    path = layout.place("plugins")
+    path = layout.place(ChartValue.PLUGINS)
     plugins = value_at(values, path) if path is not None else None
     if plugins:
         return [*environment, {"name": _HASH_VARIABLE, "value": manifest_hash(plugins)}]
@@ -253,7 +253,7 @@ def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list
 
 def _resources(layout: ChartLayout, installed: PickerSettings, asked: EndpointPicker) -> dict[str, Any] | None:
     """Return requests and limits in which each pair is consistent: if only one of a pair is given, the other follows it."""
-    path = layout.place("resources")
+    path = layout.place(ChartValue.RESOURCES)
     given = asked.resources or (value_at(asked.values, path) if path is not None else None)
     if given is None:
         return None
@@ -274,7 +274,7 @@ def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
 
 def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: Names, namespace: str) -> None:
     """Reject names that the chart would cut to the name of another release's ClusterRole, or to invalid YAML."""
-    path = layout.place("metrics")
+    path = layout.place(ChartValue.METRICS)
     if layout.cluster_role == "monitoring" and not (path is not None and value_at(values, path)):
         return
     name = f'"{names.release[:_CLUSTER_ROLE_PART]}-{namespace[:_CLUSTER_ROLE_PART]}-epp"'
@@ -287,7 +287,7 @@ def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: N
         )
 
 
-def _put(layout: ChartLayout, values: dict[str, Any], decision: str, value: object) -> None:
+def _put(layout: ChartLayout, values: dict[str, Any], decision: ChartValue, value: object) -> None:
     path = layout.place(decision)
     if path is not None and value is not None:
         put(values, path, value)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.records.core import Namespace
 from workspace_ctrl.records.gateways import Gateway
-from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.listeners import Listener, RoutesFrom
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
 """Kubernetes sets it on every namespace."""
@@ -58,8 +58,8 @@ def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:
 
 def _named(listener: Listener, own: str) -> tuple[str, ...] | None:
     """Return the namespaces whose routes the listener accepts; None if it selects them by labels."""
-    if listener.routes_from != "Selector":
-        return (own,) if listener.routes_from == "Same" else ()
+    if listener.routes_from is not RoutesFrom.SELECTOR:
+        return (own,) if listener.routes_from is RoutesFrom.SAME else ()
     first, *others = listener.selector.requirements
     return first.values if (first.key, first.operator, others) == (_NAME_LABEL, "In", []) else None
 

@@ -4,17 +4,33 @@ The Workspace's own choice, else the installation's, else the labelled Gateway, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
 from workspace_ctrl.model.decisions import LinkName, Parent, Problem
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.listeners import find_listeners
 from workspace_ctrl.planning.settings import GatewayChoice
-from workspace_ctrl.records.gateways import Gateway, HTTPRoute
+from workspace_ctrl.records.core import Namespace
+from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute
 
 _REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the choice of a Workspace's Gateways depends on."""
+
+    gateways: tuple[Gateway, ...] = ()
+    classes: tuple[GatewayClass, ...] = ()
+    namespace: Namespace | None = None
+    """The Workspace's namespace; None if namespaces cannot be watched."""
+    missing_kinds: frozenset[str] = field(default_factory=frozenset)
+    """Kinds that the API server does not serve, because their CRD is missing."""
+
+    def controller_of(self, gateway: Gateway) -> str | None:
+        """Return the controllerName of a Gateway's class, or None if the class does not exist."""
+        return next((entry.controller for entry in self.classes if entry.meta.ref.name == gateway.class_name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +41,27 @@ class Chosen:
     problems: tuple[Problem, ...] = ()
 
 
-def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, snapshot: Snapshot) -> Chosen:
+def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, cluster: Cluster) -> Chosen:
     """Return the Gateways for a Workspace in `namespace`; one that cannot be used does not affect the others."""
-    if "Gateway" in snapshot.missing_kinds or "HTTPRoute" in snapshot.missing_kinds:
+    if "Gateway" in cluster.missing_kinds or "HTTPRoute" in cluster.missing_kinds:
         text = "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
         return Chosen(problems=(_problem("CRDsNotAvailable", text),))
     choices = named_gateways(namespace, spec) or ((default,) if default is not None else ())
     hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
     if choices:
-        return _attach(namespace, choices, hostnames, snapshot)
-    found = _discover(snapshot.gateways)
+        return _attach(namespace, choices, hostnames, cluster)
+    found = _discover(cluster.gateways)
     if isinstance(found, Problem):
         return Chosen(problems=(found,))
-    return _attach(namespace, (GatewayChoice(found.ref.namespace, found.ref.name),), hostnames, snapshot)
+    return _attach(namespace, (GatewayChoice(found.ref.namespace, found.ref.name),), hostnames, cluster)
 
 
-def parents_of(route: HTTPRoute, snapshot: Snapshot) -> Chosen:
+def parents_of(route: HTTPRoute, cluster: Cluster) -> Chosen:
     """Return the Gateways in the parentRefs of a referenced route."""
     choices = tuple(GatewayChoice(ref.namespace, ref.name, section) for ref, section in route.attached_to if ref.kind == "Gateway")
     if not choices:
         return Chosen(problems=(_problem("NoGateway", f"{route.ref} has no Gateway in its parentRefs; add one"),))
-    return _attach(route.ref.namespace, choices, route.hostnames, snapshot)
+    return _attach(route.ref.namespace, choices, route.hostnames, cluster)
 
 
 def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayChoice, ...]:
@@ -55,16 +71,16 @@ def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayCho
     return tuple(dict.fromkeys(choices))
 
 
-def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], snapshot: Snapshot) -> Chosen:
-    results = [_parent(namespace, choice, hostnames, snapshot) for choice in choices]
+def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], cluster: Cluster) -> Chosen:
+    results = [_parent(namespace, choice, hostnames, cluster) for choice in choices]
     return Chosen(
         tuple(result for result in results if isinstance(result, Parent)),
         tuple(result for result in results if isinstance(result, Problem)),
     )
 
 
-def _class_problem(gateway: Gateway, snapshot: Snapshot) -> Problem:
-    if "GatewayClass" in snapshot.missing_kinds:
+def _class_problem(gateway: Gateway, cluster: Cluster) -> Problem:
+    if "GatewayClass" in cluster.missing_kinds:
         text = f"cannot list or watch GatewayClasses for {gateway.ref}; grant get, list and watch on gatewayclasses"
         return _problem("GatewayClassNotReadable", text)
     return _problem(
@@ -73,15 +89,15 @@ def _class_problem(gateway: Gateway, snapshot: Snapshot) -> Problem:
     )
 
 
-def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], snapshot: Snapshot) -> Parent | Problem:
-    gateway = _find(choice, snapshot.gateways)
+def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], cluster: Cluster) -> Parent | Problem:
+    gateway = _find(choice, cluster.gateways)
     if isinstance(gateway, Problem):
         return gateway
-    controller = snapshot.controller_of(gateway)
+    controller = cluster.controller_of(gateway)
     if controller is None:
-        return _class_problem(gateway, snapshot)
+        return _class_problem(gateway, cluster)
     profile = find_profile(controller)
-    listeners = find_listeners(gateway, choice.section, namespace, hostnames, snapshot.namespace)
+    listeners = find_listeners(gateway, choice.section, namespace, hostnames, cluster.namespace)
     return Parent(
         gateway=gateway,
         section=choice.section,

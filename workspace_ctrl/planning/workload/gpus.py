@@ -1,7 +1,7 @@
 """The GPUs for which a model is sized: those of an instance type, or those in the labels of the user's own nodes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.workload.node_affinity import selecting
+from workspace_ctrl.records.core import Node
+from workspace_ctrl.records.workloads import Workload
 
 _LONGEST_NOTE: Final = 1024
 """Of GPUs that were written down, in characters."""
@@ -33,27 +34,29 @@ def reads_nodes(resource: Resource) -> bool:
     return bool(resource.preferred_nodes) or resource.instance_type not in instance_types()
 
 
-def node_gpus(resource: Resource, snapshot: Snapshot) -> FoundGpus:
-    """Return the GPUs of one node for `resource`; of several different nodes, those with the least memory.
+def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable[Node]) -> FoundGpus:
+    """Return the GPUs of one of `nodes` for `resource`; of several different ones, those with the least memory.
+
+    What an earlier run has noted in the Workspace's `workloads` takes precedence.
 
     Raises:
         SpecError: the instance type is not known, and no node has GPU labels.
     """
     if reads_nodes(resource):
-        remembered = next((workload.node_gpus for workload in snapshot.workloads if workload.node_gpus), "")
+        remembered = next((workload.node_gpus for workload in workloads if workload.node_gpus), "")
         parsed = _parse(remembered)
         if parsed is not None:
             # The labels at the time when the workload was created: later nodes do not change a running model.
             return FoundGpus(parsed, remembered)
-        labelled = min(_labelled(resource, snapshot), key=lambda gpus: gpus.memory_gib, default=None)
+        labelled = min(_labelled(resource, nodes), key=lambda gpus: gpus.memory_gib, default=None)
         if labelled is not None:
             return FoundGpus(labelled, _format(labelled))
     return FoundGpus(find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE))
 
 
-def _labelled(resource: Resource, snapshot: Snapshot) -> Iterator[NodeGpus]:
+def _labelled(resource: Resource, nodes: Iterable[Node]) -> Iterator[NodeGpus]:
     names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
-    for node in snapshot.nodes:
+    for node in nodes:
         is_meant = (not names or node.meta.ref.name in names) and selects(node.labels)
         gpus = gpus_from_labels(node.labels) if is_meant else None
         if gpus is not None:

@@ -10,14 +10,14 @@ from typing import Any
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.model.decisions import Problem
-from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.resolve import invalid_spec
 from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Query, UnresolvedError
 from workspace_ctrl.planning.workload.model_names import check_model_name
-from workspace_ctrl.planning.workload.model_server import ModelServer, model_server
+from workspace_ctrl.planning.workload.model_server import model_server
+from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -52,14 +52,14 @@ class PlannedServer:
 
 
 def plan_server(
-    workspace: WorkspaceRecord, spec: Workspace, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None = None
+    workspace: WorkspaceRecord, spec: Workspace, records: ServerRecords, settings: PlanSettings, known: PlannedServer | None = None
 ) -> PlannedServer:
     """Return the model server that `spec` wants; `known` itself if its inputs are equal."""
-    inputs = _inputs(workspace, snapshot)
+    inputs = _inputs(workspace, records)
     if known is not None and known.inputs == inputs:
         return known
     try:
-        server = model_server(workspace, spec, snapshot, settings)
+        server = model_server(workspace, spec, records, settings)
         check_model_name(spec, server.model_names)
     except SpecError as error:
         return PlannedServer(inputs, problem=invalid_spec(error))
@@ -68,17 +68,17 @@ def plan_server(
     return PlannedServer(inputs, server)
 
 
-def _inputs(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[Any, ...]:
-    reference, query_results = snapshot.reference, snapshot.query_results
+def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ...]:
+    reference = records.reference
     return (
         workspace.meta.uid,
         workspace.spec,
         workspace.annotations,
-        snapshot.config_map,
-        query_results.config,
-        query_results.scale,
+        records.config_map,
+        records.config,
+        records.scale,
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
-        snapshot.reference_problem,
-        snapshot.nodes,
-        [(workload.ref.kind, workload.node_gpus, workload.scaled_by_others) for workload in snapshot.workloads],
+        records.reference_problem,
+        records.nodes,
+        [(workload.ref.kind, workload.node_gpus, workload.scaled_by_others) for workload in records.workloads],
     )

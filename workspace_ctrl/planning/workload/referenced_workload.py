@@ -7,8 +7,9 @@ from typing import Final
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.model.decisions import LinkName, Problem
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.query_results import ScaleSelector
 from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
+from workspace_ctrl.planning.workload.server_objects import ServerRecords
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload
 
@@ -24,34 +25,33 @@ class ReferencedPods:
     port: int
 
 
-def referenced_pods(reference: WorkloadRef, namespace: str, snapshot: Snapshot) -> ReferencedPods:
+def referenced_pods(reference: WorkloadRef, namespace: str, records: ServerRecords) -> ReferencedPods:
     """Return the pods of `reference`.
 
     Raises:
         UnresolvedError: the object does not exist, or has no selector or container port.
     """
-    found = snapshot.reference
+    found = records.reference
     if reference.kind is None or reference.name is None:
         return ReferencedPods(dict(reference.selector or {}), reference.target_port or 0)
     ref = ObjectRef(reference.kind, namespace, reference.name)
     if found is None:
-        if snapshot.reference_problem:
-            raise _unresolved("WorkloadNotReadable", f"{ref} cannot be read: {snapshot.reference_problem}")
+        if records.reference_problem:
+            raise _unresolved("WorkloadNotReadable", f"{ref} cannot be read: {records.reference_problem}")
         raise _unresolved(
             "WorkloadNotFound", f"{ref} (inference.workloadRef, {reference.api_version}) not found; it is used as soon as it exists"
         )
     port = reference.target_port or found.port
     if port is None:
         raise _unresolved("PortUnknown", f"{ref} has no container port; set inference.workloadRef.targetPort")
-    selector = reference.selector or found.selector or _scale_selector(found, snapshot)
+    selector = reference.selector or found.selector or _scale_selector(found, records.scale)
     if len(selector) > _MOST_LABELS or wrong_label(selector):
         text = f"{ref} has a selector with invalid labels, or with more than {_MOST_LABELS} labels"
         raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
     return ReferencedPods(selector, port)
 
 
-def _scale_selector(found: ReferencedWorkload, snapshot: Snapshot) -> Mapping[str, str]:
-    scale = snapshot.query_results.scale
+def _scale_selector(found: ReferencedWorkload, scale: ScaleSelector | None) -> Mapping[str, str]:
     if scale is None or scale.uid != found.meta.uid:
         raise UnresolvedError(step=ReadScale(found.meta.ref, found.meta.uid))
     if not scale.labels:

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL, RAY_DASHBOARD_PORT, RAY_PORT, SERVICE_PORT
+from workspace_ctrl.api.labels import (
+    INFERENCE_PORT,
+    LOAD_BALANCER_ANNOTATION,
+    POD_LABEL,
+    RAY_DASHBOARD_PORT,
+    RAY_PORT,
+    SERVICE_PORT,
+)
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 def service(
@@ -20,6 +28,11 @@ def service(
     if public:
         spec["type"] = "LoadBalancer"
     return owned("v1", "Service", names.service, owner, {"spec": spec})
+
+
+def is_public(workspace: WorkspaceRecord) -> bool:
+    """Whether the annotations of `workspace` ask for a Service of type LoadBalancer."""
+    return workspace.annotations.get(LOAD_BALANCER_ANNOTATION) == "True"
 
 
 def headless_service(owner: Meta, names: Names) -> Manifest:

@@ -23,8 +23,8 @@ from tests.unit.factories import (
 from tests.unit.planning.test_plan import applied, finished, manifests, words
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
+from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
 from workspace_ctrl.model.decisions import LinkName
-from workspace_ctrl.model.snapshot import FormerCharts, Snapshot
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.removal import removal_steps
@@ -222,17 +222,17 @@ def test_what_is_not_ours_is_left():
 def test_removal_takes_both_charts():
     deleting = workspace(deleting=True)
     world = replace(moved(), route=None, workloads=(deployment(),), parts={chart_object_id("Role", "x"): 1})
-    assert {step.ref.name for step in removal_steps(deleting, world)} == {OLD.release, NEW.release}
+    assert {step.ref.name for step in removal_steps(deleting, None, world.chart)} == {OLD.release, NEW.release}
     chart, left = Installation(world.source, world.release), world.remaining_chart_objects()
     assert removal_waits(deleting.meta.uid, world.route, chart, world.former.releases, left) == (
         f"waiting for the deletion of HelmRelease default/{NEW.release} and HelmRelease default/{OLD.release}"
     )
     only_former = replace(world, release=None)
-    (step,) = removal_steps(deleting, only_former)
+    (step,) = removal_steps(deleting, None, only_former.chart)
     assert isinstance(step, Delete)
     assert step.ref.name == OLD.release
-    gone = Snapshot(source=world.source, former=FormerCharts(sources=world.former.sources))
-    kept = [step.ref.name for step in removal_steps(workspace(), gone) if isinstance(step, Delete)]
+    gone = ChartObjects(source=world.source, former=FormerCharts(sources=world.former.sources))
+    kept = [step.ref.name for step in removal_steps(workspace(), None, gone) if isinstance(step, Delete)]
     assert kept == [NEW.source, OLD.source]
 
 

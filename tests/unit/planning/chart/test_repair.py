@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.factories import UID, condition, picker, pool, release, source
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.planning.chart.repair import repair_step
 from workspace_ctrl.records.inventory import chart_object_id
 
@@ -18,9 +18,9 @@ def step(record=None, *, gone=(), **fields):
         "source": source(),
         "release": record or release(inventory=ROLE + SERVICE),
         "parts": parts,
-        "chart_object_kinds": KINDS,
+        "watched_kinds": KINDS,
     }
-    return repair_step(Snapshot(**{**world, **fields}), UID)
+    return repair_step(ChartObjects(**{**world, **fields}), UID)
 
 
 def test_nothing_is_asked_while_all_is_there():
@@ -64,7 +64,7 @@ def test_where_flux_tells_no_inventory_the_two_objects_that_every_chart_has_are_
             {},
             id="Flux fails, and tries again",
         ),
-        pytest.param(release(inventory=ROLE), {"chart_object_kinds": frozenset({"Service"})}, id="a kind that we do not see"),
+        pytest.param(release(inventory=ROLE), {"watched_kinds": frozenset({"Service"})}, id="a kind that we do not see"),
         pytest.param(release(inventory=ROLE), {"source": None}, id="no source"),
     ],
 )
@@ -73,5 +73,5 @@ def test_flux_is_left_alone(record, fields):
 
 
 def test_a_release_of_somebody_else_is_left_alone():
-    world = Snapshot(source=source(), release=release(inventory=ROLE), chart_object_kinds=KINDS)
+    world = ChartObjects(source=source(), release=release(inventory=ROLE), watched_kinds=KINDS)
     assert repair_step(world, "another") is None

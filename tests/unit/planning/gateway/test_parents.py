@@ -4,8 +4,7 @@ import pytest
 
 from tests.unit.factories import NAMESPACE, gateway, gateway_class, meta
 from workspace_ctrl.api.workspace import GatewaySpec, ParentRef
-from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.gateway.parents import choose_parents, parents_of
+from workspace_ctrl.planning.gateway.parents import Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.settings import GatewayChoice
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import ObjectRef
@@ -15,8 +14,8 @@ OTHER = gateway("other", namespace="elsewhere")
 LABELLED = gateway("labelled", namespace="gateways", preferred=True)
 
 
-def snapshot(*gateways, **fields):
-    return Snapshot(gateways=gateways, gateway_classes=(gateway_class(),), **fields)
+def cluster(*gateways, **fields):
+    return Cluster(gateways=gateways, classes=(gateway_class(),), **fields)
 
 
 def spec(name, namespace=None, section=None):
@@ -34,7 +33,7 @@ def spec(name, namespace=None, section=None):
     ],
 )
 def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
-    (parent,) = choose_parents(NAMESPACE, wanted, default, snapshot(*gateways)).parents
+    (parent,) = choose_parents(NAMESPACE, wanted, default, cluster(*gateways)).parents
     assert parent.gateway == chosen
     assert parent.class_title == "Istio"
 
@@ -70,13 +69,13 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
     ],
 )
 def test_without_a_clear_choice_it_is_said(wanted, gateways, reason, words):
-    (problem,) = choose_parents(NAMESPACE, wanted, None, snapshot(*gateways)).problems
+    (problem,) = choose_parents(NAMESPACE, wanted, None, cluster(*gateways)).problems
     assert problem.reason == reason
     assert words in problem.message
 
 
 def test_missing_crds_are_said():
-    (problem,) = choose_parents(NAMESPACE, None, None, snapshot(missing_kinds=frozenset({"Gateway"}))).problems
+    (problem,) = choose_parents(NAMESPACE, None, None, cluster(missing_kinds=frozenset({"Gateway"}))).problems
     assert problem.reason == "CRDsNotAvailable"
 
 
@@ -87,7 +86,7 @@ def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_mis
         ParentRef(name="gone"),
         ParentRef(name="other", namespace="elsewhere"),
     ]
-    chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), None, snapshot(ONE, OTHER))
+    chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), None, cluster(ONE, OTHER))
     assert [(parent.gateway, parent.section) for parent in chosen.parents] == [(ONE, "http"), (OTHER, "")]
     (problem,) = chosen.problems
     assert "Gateway default/gone not found" in problem.message
@@ -95,7 +94,7 @@ def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_mis
 
 def test_somebody_else_s_route_brings_its_own_gateways():
     named = HTTPRoute(meta("HTTPRoute", "mine"), attached_to=((ONE.ref, "http"), (ObjectRef("Service", NAMESPACE, "mesh"), "")))
-    (parent,) = parents_of(named, snapshot(ONE, OTHER)).parents
+    (parent,) = parents_of(named, cluster(ONE, OTHER)).parents
     assert (parent.gateway, parent.section) == (ONE, "http")
-    (problem,) = parents_of(HTTPRoute(meta("HTTPRoute", "mine")), snapshot(ONE)).problems
+    (problem,) = parents_of(HTTPRoute(meta("HTTPRoute", "mine")), cluster(ONE)).problems
     assert "has no Gateway in its parentRefs" in problem.message

@@ -8,10 +8,10 @@ import pytest
 from tests.unit.factories import SETTINGS, quickstart, workspace
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
-from workspace_ctrl.model.query_results import ConfigContent, QueryResults
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.query_results import ConfigContent
 from workspace_ctrl.planning.steps import UnresolvedError
-from workspace_ctrl.planning.workload.model_server import ModelServer, model_server
+from workspace_ctrl.planning.workload.model_server import model_server
+from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
 from workspace_ctrl.records.core import ConfigMap, Node
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
@@ -23,11 +23,11 @@ TWO_NODES = {
 }
 
 
-def serve(snapshot: Snapshot | None = None, annotations: dict[str, str] | None = None, **changes: Any) -> ModelServer:
+def serve(records: ServerRecords | None = None, annotations: dict[str, str] | None = None, **changes: Any) -> ModelServer:
     raw = quickstart(**changes)
     raw["metadata"]["annotations"] = annotations or {}
     record = workspace(raw)
-    return model_server(record, parse_workspace(record.meta.ref.name, record.fields()), snapshot or Snapshot(), SETTINGS)
+    return model_server(record, parse_workspace(record.meta.ref.name, record.fields()), records or ServerRecords(), SETTINGS)
 
 
 def pod_spec(server: ModelServer) -> dict[str, Any]:
@@ -40,11 +40,9 @@ def container(server: ModelServer) -> dict[str, Any]:
     return only
 
 
-def configured(text: str | None, *, version: str = "7", read: str = "7") -> Snapshot:
+def configured(text: str | None, *, version: str = "7", read: str = "7") -> ServerRecords:
     ref = ObjectRef("ConfigMap", "default", "flags")
-    return Snapshot(
-        config_map=ConfigMap(Meta(ref), version), query_results=QueryResults(config=ConfigContent("flags", read, text=text))
-    )
+    return ServerRecords(config_map=ConfigMap(Meta(ref), version), config=ConfigContent("flags", read, text=text))
 
 
 def with_config(text: str | None, **versions: str) -> ModelServer:
@@ -100,7 +98,7 @@ def test_a_name_too_long_for_a_stateful_set_is_refused():
     raw["metadata"]["name"] = "w" * 53
     record = workspace(raw)
     with pytest.raises(SpecError, match="at most 52 characters"):
-        model_server(record, parse_workspace("w" * 53, record.fields()), Snapshot(), SETTINGS)
+        model_server(record, parse_workspace("w" * 53, record.fields()), ServerRecords(), SETTINGS)
 
 
 def test_the_token_comes_from_the_secret_and_is_never_in_the_manifest():
@@ -296,23 +294,25 @@ def length(server: ModelServer) -> int:
 
 def test_own_nodes_are_sized_by_their_labels_and_the_smallest_counts():
     small, large = node("small", 24 * 1024), node("large", 80 * 1024)
-    assert length(serve(Snapshot(nodes=(small, large)), resource=OWN_NODES)) == length(
-        serve(Snapshot(nodes=(small,)), resource=OWN_NODES)
+    assert length(serve(ServerRecords(nodes=(small, large)), resource=OWN_NODES)) == length(
+        serve(ServerRecords(nodes=(small,)), resource=OWN_NODES)
     )
-    assert length(serve(Snapshot(nodes=(small,)), resource=OWN_NODES)) < length(serve(Snapshot(nodes=(large,)), resource=OWN_NODES))
+    assert length(serve(ServerRecords(nodes=(small,)), resource=OWN_NODES)) < length(
+        serve(ServerRecords(nodes=(large,)), resource=OWN_NODES)
+    )
 
 
 def test_nodes_that_are_not_meant_do_not_count():
     other = node("other", 1024, apps="another")
-    assert length(serve(Snapshot(nodes=(other,)), resource=OWN_NODES)) == length(serve(resource=OWN_NODES))
+    assert length(serve(ServerRecords(nodes=(other,)), resource=OWN_NODES)) == length(serve(resource=OWN_NODES))
 
 
 def test_a_node_that_comes_later_does_not_change_a_running_model():
-    first = serve(Snapshot(nodes=(node("large", 80 * 1024),)), resource=OWN_NODES)
+    first = serve(ServerRecords(nodes=(node("large", 80 * 1024),)), resource=OWN_NODES)
     remembered = first.workload["metadata"]["annotations"]["workspace-ctrl/node-gpus"]
     assert json.loads(remembered)
     live = Workload(Meta(ObjectRef("Deployment", "default", "workspace-phi-4-mini")), node_gpus=remembered)
-    later = serve(Snapshot(nodes=(node("small", 24 * 1024),), workloads=(live,)), resource=OWN_NODES)
+    later = serve(ServerRecords(nodes=(node("small", 24 * 1024),), workloads=(live,)), resource=OWN_NODES)
     assert later.workload == first.workload
 
 

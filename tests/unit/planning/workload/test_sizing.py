@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import instance_types
-from workspace_ctrl.catalog.presets import ModelSize, PresetModel, custom_model, presets
+from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, custom_model, presets
 from workspace_ctrl.planning.workload.sizing import Wanted, size, unchecked
 
 
@@ -74,7 +74,7 @@ def test_known_sizes_on_several_nodes_and_gpus(preset, node, nodes, gpus, length
 
 
 def test_there_are_never_more_nodes_than_layers():
-    two_layers = custom_model("o/m", ModelSize(weights_gib=300, layers=2, kv_bytes_per_token=1000))
+    two_layers = custom_model("o/m", ModelFigures(weights_gib=300, layers=2, kv_bytes_per_token=1000))
     with pytest.raises(SpecError, match=r"on each of 2 x 1 GPU\(s\), weights need 153.0 and"):
         size(two_layers, SOME.model_copy(update={"gpus": 1}))
 
@@ -163,7 +163,7 @@ SOME = NodeGpus(name="n", gpus=6, gpu="g", gpu_memory_gib=80)
 
 
 def test_a_model_of_which_only_the_weights_are_known():
-    model = custom_model("o/m", ModelSize(weights_gib=220))
+    model = custom_model("o/m", ModelFigures(weights_gib=220))
     sizing = size(model, SOME)
     assert (sizing.nodes, sizing.gpus, sizing.max_model_len) == (2, 4, None)  # 220 x 1.2 / 4 = 66 and 2.3 are more than 67.2
     assert sizing.explanation.endswith("context chosen by vLLM")
@@ -173,7 +173,7 @@ def test_a_model_of_which_only_the_weights_are_known():
 
 
 def test_without_a_known_limit_vllm_chooses_the_context():
-    model = custom_model("o/m", ModelSize(weights_gib=10, kv_bytes_per_token=100_000))
+    model = custom_model("o/m", ModelFigures(weights_gib=10, kv_bytes_per_token=100_000))
     assert size(model, SOME).max_model_len is None
     assert size(model, SOME, Wanted(max_model_len=4096)).max_model_len == 4096
 

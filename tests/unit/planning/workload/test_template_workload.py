@@ -7,8 +7,8 @@ import pytest
 from tests.unit.factories import NAME, SETTINGS, quickstart, workspace
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
-from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.workload.model_server import ModelServer, model_server
+from workspace_ctrl.planning.workload.model_server import model_server
+from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
 
@@ -20,11 +20,11 @@ def template(**spec: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "server", "image": "example/server:1"}], **spec}}
 
 
-def serve(pod_template: Any, snapshot: Snapshot | None = None, *, count: int = 1) -> ModelServer:
+def serve(pod_template: Any, records: ServerRecords | None = None, *, count: int = 1) -> ModelServer:
     raw = quickstart(inference={"template": pod_template})
     raw["resource"]["count"] = count
     record = workspace(raw)
-    return model_server(record, parse_workspace(NAME, record.fields()), snapshot or Snapshot(), SETTINGS)
+    return model_server(record, parse_workspace(NAME, record.fields()), records or ServerRecords(), SETTINGS)
 
 
 def made(server: ModelServer) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_as_many_pods_as_nodes_unless_somebody_else_scales():
     assert serve(template(), count=3).workload["spec"]["replicas"] == 3
     assert "replicas" not in serve(template()).workload["spec"]
     live = Workload(Meta(ObjectRef("Deployment", "default", NAME)), scaled_by_others=True)
-    assert "replicas" not in serve(template(), Snapshot(workloads=(live,)), count=3).workload["spec"]
+    assert "replicas" not in serve(template(), ServerRecords(workloads=(live,)), count=3).workload["spec"]
 
 
 @pytest.mark.parametrize(

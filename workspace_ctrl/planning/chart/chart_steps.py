@@ -1,0 +1,116 @@
+"""The steps to pool and endpoint picker: the OCIRepository of the chart, the HelmRelease that installs it, and its repair."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.workspace import GatewaySpec
+from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.catalog.gateway_classes import chart_provider
+from workspace_ctrl.model.chart_objects import ChartObjects
+from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
+from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
+from workspace_ctrl.planning.chart.repair import repair_step
+from workspace_ctrl.planning.chart.source import choose_chart
+from workspace_ctrl.planning.chart.values import PoolValues
+from workspace_ctrl.planning.draft import Draft
+from workspace_ctrl.planning.manifests import Manifest, applied_hash
+from workspace_ctrl.planning.settings import ChartSource, PlanSettings
+from workspace_ctrl.planning.steps import Apply, SetFinalizer, VerifyChart
+from workspace_ctrl.records.flux import OCIRepository
+
+
+@dataclass(frozen=True, slots=True)
+class WantedChart:
+    """What the chart of a Workspace is installed for."""
+
+    names: Names
+    gateway: GatewaySpec | None
+    pool: PoolValues | None
+    """None while the release cannot be planned: its values depend on the GatewayClass, and its pool needs a CRD."""
+
+
+def pool_values(selector: Mapping[str, str], port: int, parents: Iterable[Parent], gateway: GatewaySpec | None) -> PoolValues:
+    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`."""
+    return PoolValues(
+        selector=selector,
+        port=port,
+        provider=chart_provider(parent.controller for parent in parents),
+        failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
+    )
+
+
+def plan_chart(
+    draft: Draft, wanted: WantedChart, there: ChartObjects, verdicts: Mapping[ChartId, ChartVerdict] | None, settings: PlanSettings
+) -> None:
+    """Plan OCIRepository and HelmRelease; `verdicts` is None if charts are not checked before their first use."""
+    _plan_source(draft, wanted, there.source, verdicts, settings)
+    # A new spec triggers a reconciliation anyway.
+    if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in draft.steps):
+        step = repair_step(there, draft.owner.uid)
+        draft.steps.extend([step] if step is not None else [])
+
+
+def _plan_source(
+    draft: Draft,
+    wanted: WantedChart,
+    live: OCIRepository | None,
+    verdicts: Mapping[ChartId, ChartVerdict] | None,
+    settings: PlanSettings,
+) -> None:
+    asked = wanted.gateway.chart if wanted.gateway is not None else None
+    try:
+        chart = choose_chart(asked, settings)
+    except SpecError as error:
+        draft.report(Problem(LinkName.SOURCE, "ChartNotAllowed", str(error), terminal=True))
+        return
+    except UnknownChartError as error:
+        draft.report(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True, by_settings=asked is None))
+        return
+    manifest = draft.manifest("source", lambda: oci_repository(draft.owner, wanted.names, chart))
+    if not _may_use(draft, chart, manifest, live, verdicts) or not draft.apply(manifest, LinkName.SOURCE):
+        return
+    # New values must never be applied to an old chart.
+    if wanted.pool is not None and live is not None and live.is_current:
+        _plan_release(draft, wanted, wanted.pool, chart, settings)
+
+
+def _may_use(
+    draft: Draft,
+    chart: ChartSource,
+    source: Manifest,
+    live: OCIRepository | None,
+    verdicts: Mapping[ChartId, ChartVerdict] | None,
+) -> bool:
+    """Whether a chart may be used: it is in use already, or chart checks are off, or the check has passed.
+
+    Flux installs a new chart as soon as the OCIRepository has it, so the check has to be done before.
+    """
+    if verdicts is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
+        return True
+    found = verdicts.get(chart.id)
+    if found is not None and found.holds:
+        return True
+    draft.steps.append(VerifyChart(chart.id))
+    problem = Problem(LinkName.SOURCE, "ChartBeingChecked", f"chart {chart.id} is being checked with Helm before its first use")
+    if found is not None:
+        problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
+    draft.report(problem)
+    return False
+
+
+def _plan_release(draft: Draft, wanted: WantedChart, pool: PoolValues, chart: ChartSource, settings: PlanSettings) -> None:
+    try:
+        manifest = draft.manifest(
+            ("release", pool.provider, tuple(pool.selector.items())),
+            lambda: helm_release(draft.owner, wanted.names, pool, chart=chart, gateway=wanted.gateway, settings=settings),
+        )
+    except SpecError as error:
+        draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))
+        return
+    if not draft.workspace.has_finalizer:
+        # All objects before this one can be garbage-collected; from this one on, the removal needs an order.
+        draft.steps.append(SetFinalizer(present=True))
+    draft.apply(manifest, LinkName.RELEASE)

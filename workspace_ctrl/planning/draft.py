@@ -1,0 +1,88 @@
+"""A plan in the making: its steps and problems, collected in the order of the chain."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.steps import Apply, Delete, Step
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
+from workspace_ctrl.records.managed_fields import Fields
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The steps and problems of one plan, and the observed state of the objects that it may apply."""
+
+    workspace: WorkspaceRecord
+    planned: PlannedServer
+    """It caches manifests from pass to pass."""
+    live: Mapping[ObjectRef, Meta]
+    """The Workspace's objects that exist."""
+    accepted_drift: Mapping[ObjectRef, Fields]
+    """The fields that we own in objects with accepted drift."""
+    steps: list[Step] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def owner(self) -> Meta:
+        """The metadata of the Workspace, which owns the objects."""
+        return self.workspace.meta
+
+    def ref(self, kind: str, name: str) -> ObjectRef | None:
+        """Return the object of that name in the Workspace's namespace; None if `name` is empty."""
+        return ObjectRef(kind, self.owner.ref.namespace, name) if name else None
+
+    def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
+        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the spec."""
+        return self.planned.manifest(key, make)
+
+    def report(self, *problems: Problem | None) -> None:
+        """Add those of `problems` that are not None."""
+        self.problems.extend(problem for problem in problems if problem is not None)
+
+    def apply(self, manifest: Manifest, link: LinkName) -> bool:
+        """Add the step that applies `manifest`, or the problem that prevents it.
+
+        Return whether the object exists and matches `manifest`.
+        """
+        ref = ref_of(manifest)
+        meta = self.live.get(ref)
+        if meta is None or self._adopts(meta):
+            step = Apply(manifest, link, force=False)
+        elif (problem := self._obstacle(link, meta)) is not None:
+            self.report(problem)
+            return False
+        elif meta.deleting:
+            return False
+        elif meta.applied_hash != applied_hash(manifest):
+            step = Apply(manifest, link, force=True)
+        elif not self.planned.is_ours(manifest, meta) and self.accepted_drift.get(ref) != meta.owned:
+            step = Apply(manifest, link, force=True, repairs=True)
+        else:
+            return True
+        self.steps.append(step)
+        return False
+
+    def delete(self, metas: Iterable[Meta]) -> None:
+        """Delete those of the objects that the Workspace owns."""
+        self.steps.extend(
+            Delete(meta.ref, meta.uid) for meta in metas if meta.is_controlled_by(self.owner.uid) and not meta.deleting
+        )
+
+    def _adopts(self, meta: Meta) -> bool:
+        """Whether an existing object that no controller owns is adopted, because the user wants it."""
+        return not meta.controller_uid and is_adopted(self.workspace.annotations, meta.ref.kind)
+
+    def _obstacle(self, link: LinkName, meta: Meta) -> Problem | None:
+        """Return why an existing object cannot be applied."""
+        if not meta.is_controlled_by(self.owner.uid):
+            text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
+            return Problem(link, "NotOwned", text)
+        if meta.unreadable:
+            text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is created again"
+            return Problem(link, "ObjectUnreadable", text)
+        return None

@@ -1,0 +1,63 @@
+"""The steps to the route: ours, or none where the Workspace refers to one of the user's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.model.decisions import Decisions, LinkName, Problem
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.planning.draft import Draft
+from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
+from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
+from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.meta import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRoute:
+    """The route that a Workspace asks for, and what decides how much of it is granted."""
+
+    names: Names
+    asked: Routing
+    moving: Problem | None
+    """That requests still go to the pool of a former chart."""
+    has_pool: bool
+    """Whether the pool exists: without it, the Gateway would answer all requests of the route with 500."""
+    taken: Mapping[RouteClaim, RouteClaimHolder]
+    """Claims of the Workspace that an older one already has."""
+
+
+def plan_route(draft: Draft, decisions: Decisions, wanted: WantedRoute, live: HTTPRoute | None) -> Decisions:
+    """Plan our route, without matches that an older Workspace already has; return the decisions with what is granted."""
+    parents, asked = decisions.parents, wanted.asked
+    draft.report(wanted.moving, *routing_problems(asked, decisions.model_names, wanted.taken, parents))
+    granted = asked.without(wanted.taken)
+    if not granted.leads_anywhere or not asked.is_claimable(parents):
+        draft.delete(_metas(live))
+    elif parents and (wanted.has_pool or wanted.moving is not None):
+        key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
+        manifest = draft.manifest(key, lambda: http_route(draft.owner, wanted.names, parents, granted))
+        draft.apply(manifest, LinkName.ROUTE)
+    path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
+    return replace(
+        decisions,
+        hostnames=granted.hostnames,
+        path=path,
+        by_header=by_header and path != "",
+        wants_header=bool(asked.headers),
+    )
+
+
+def check_named_route(draft: Draft, decisions: Decisions, named: HTTPRoute | None, pool: str, own: HTTPRoute | None) -> Decisions:
+    """Check the referenced route; our own is deleted once the referenced one routes to `pool`."""
+    ref = decisions.named_route
+    problem = check_route(named, ref, pool, decisions.model_names) if ref is not None else None
+    draft.report(problem)
+    if named is None or problem is not None:
+        return decisions
+    draft.delete(_metas(own))
+    return replace(decisions, hostnames=named.hostnames, path=path_by(named, pool))
+
+
+def _metas(route: HTTPRoute | None) -> tuple[Meta, ...]:
+    return (route.meta,) if route is not None else ()

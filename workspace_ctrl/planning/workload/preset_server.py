@@ -1,0 +1,146 @@
+"""The model server of a preset: checked, sized, and configured."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference import Adapter, Inference, Preset
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
+from workspace_ctrl.api.names import names
+from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.planning.chart.flux_objects import pool_selector
+from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
+from workspace_ctrl.planning.workload.gpus import node_gpus
+from workspace_ctrl.planning.workload.preset_pods import PresetServer
+from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
+from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.services import headless_service, is_public, service
+from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
+from workspace_ctrl.planning.workload.vllm import check_version
+from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY, EngineConfig, parse_engine_config
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+_PRESET = "inference.preset"
+
+
+@dataclass(frozen=True, slots=True)
+class PresetRequest:
+    """A requested preset."""
+
+    record: WorkspaceRecord
+    resource: Resource
+    inference: Inference
+    preset: Preset
+    records: ServerRecords
+
+
+def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer:
+    """Return the model server of a preset.
+
+    Raises:
+        SpecError: the model is not known or does not fit, or a field is not supported.
+        UnresolvedError: the ConfigMap does not exist, or has to be read first.
+    """
+    owner, derived = request.record.meta, names(request.record.meta.ref.name)
+    model = find_preset(request.preset.name, _size_of(request.preset))
+    check_version(model, settings.model_server_image)
+    _check_access(request.preset, model)
+    _check_adapters(request.inference.adapters or [], model)
+    config = _config(request.inference.config, request.record.meta.ref.namespace, request.records)
+    sizing, remembered = _size(request, model, config)
+    server = PresetServer(
+        owner=owner.ref,
+        names=derived,
+        resource=request.resource,
+        inference=request.inference,
+        model=model,
+        sizing=sizing,
+        config=config,
+        image=settings.model_server_image,
+    )
+    manifest = workload(owner, server, remembered)
+    selector = pool_selector(derived.workspace, manifest["kind"])
+    claim = weights_claim(owner, server)
+    return ModelServer(
+        port=INFERENCE_PORT,
+        workload=manifest,
+        others=(
+            *([claim] if claim is not None else []),
+            *([headless_service(owner, derived)] if server.is_multi_node else []),
+            service(owner, derived, selector, public=is_public(request.record)),
+        ),
+        model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
+        node_count=sizing.nodes,
+        sizing=sizing.explanation,
+    )
+
+
+def _size(request: PresetRequest, model: PresetModel, config: EngineConfig) -> tuple[Sizing, str]:
+    """Return the size, and the node GPUs for the workload's annotation if they come from node labels."""
+    resource = request.resource
+    found = node_gpus(resource, request.records.workloads, request.records.nodes)
+    try:
+        return size(model, found.gpus, Wanted(config.max_model_len, resource.count)), found.remembered
+    except SpecError:
+        if BYPASS_ANNOTATION not in request.record.annotations:
+            raise
+        return unchecked(model, found.gpus, resource.count), found.remembered
+
+
+def _size_of(preset: Preset) -> ModelFigures | None:
+    """Return the model size that the user has set.
+
+    Raises:
+        SpecError: a value is out of range.
+    """
+    if preset.size is None:
+        return None
+    figures = preset.size.model_dump(exclude={"weights"}, exclude_none=True)
+    try:
+        return ModelFigures(weights_gib=preset.size.weights_gib, **figures)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SpecError(f"{_PRESET}.size", f"is not valid: {first['loc'][0]}: {first['msg']}") from None
+
+
+def _check_access(preset: Preset, model: PresetModel) -> None:
+    secret = preset.preset_options.model_access_secret if preset.preset_options else None
+    if model.gated and not secret:
+        raise SpecError(
+            f"{_PRESET}.presetOptions.modelAccessSecret",
+            f"is required, because {model.model} is a gated model on Hugging Face",
+            "create a Secret with your token under the key HF_TOKEN, and set its name here",
+        )
+
+
+def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
+    if adapters and not model.lora:
+        raise SpecError("inference.adapters", f"are not supported: vLLM has no LoRA for {model.name}", "remove them")
+    for index, adapter in enumerate(adapters):
+        path = f"inference.adapters[{index}]"
+        if adapter.strength is not None:
+            raise SpecError(f"{path}.strength", "is not supported by vLLM", "remove it")
+        if adapter.source.urls:
+            raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
+        if (adapter.source.image is None) == (adapter.source.volume_source is None):
+            raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
+
+
+def _config(name: str | None, namespace: str, records: ServerRecords) -> EngineConfig:
+    if not name:
+        return EngineConfig()
+    ref = ObjectRef("ConfigMap", namespace, name)
+    live, read = records.config_map, records.config
+    if live is None:
+        text = f"{ref} (inference.config) not found; it is used as soon as it exists"
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
+    if read is None or (read.name, read.version) != (name, live.version):
+        raise UnresolvedError(step=ReadConfig(ref, live.version))
+    if read.text is None:
+        raise SpecError("inference.config", f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
+    return parse_engine_config(read.text)

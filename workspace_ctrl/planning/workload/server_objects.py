@@ -1,0 +1,56 @@
+"""The objects of a model server: those on which it depends, as observed, and those of which it consists, as wanted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from workspace_ctrl.model.query_results import ConfigContent, ScaleSelector
+from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.records.core import ConfigMap, Node
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRecords:
+    """The observed objects on which the model server depends; None for an object that does not exist."""
+
+    workloads: tuple[Workload, ...] = ()
+    """Deployment and StatefulSet of the Workspace's name."""
+    nodes: tuple[Node, ...] = ()
+    config_map: ConfigMap | None = None
+    """The ConfigMap that `inference.config` names."""
+    config: ConfigContent | None = None
+    """Its content, as the API server has answered."""
+    reference: ReferencedWorkload | None = None
+    """The object that `inference.workloadRef` names."""
+    reference_problem: str = ""
+    """Why its kind cannot be watched; empty if it can."""
+    scale: ScaleSelector | None = None
+    """The pod selector of its scale subresource, as the API server has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """The objects of the model server, and the values that the gateway side needs."""
+
+    port: int
+    """Container port."""
+    workload: Manifest | None = None
+    """Manifest of the workload, if we manage it."""
+    others: tuple[Manifest, ...] = ()
+    """Services and PersistentVolumeClaims of the workload."""
+    reference: ObjectRef | None = None
+    """The referenced workload, if we do not manage it."""
+    kind: str = ""
+    """Kind of the reference."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the pods of a reference; for our own workload, they follow from the kind that the API server accepts."""
+    model_names: tuple[str, ...] = ()
+    node_count: int = 0
+    sizing: str = ""
+    """Explanation of the size, for people."""
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """All manifests, the workload first."""
+        return self.others if self.workload is None else (self.workload, *self.others)

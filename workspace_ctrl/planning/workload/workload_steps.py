@@ -1,0 +1,57 @@
+"""The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
+
+from collections.abc import Iterable
+
+from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.query_results import DryRun
+from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.draft import Draft
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.steps import DryRunWorkload
+from workspace_ctrl.planning.workload.server_objects import ModelServer
+from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.workloads import Workload
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+def dry_run(workspace: WorkspaceRecord, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
+    """Return the dry-run of the workload, where the API server has not answered one for it; `tried` is its newest answer.
+
+    A `live` workload with our hash was accepted before, so a restart needs no dry-run.
+    """
+    if _live_kind(manifest, live, workspace.meta):
+        return None
+    adopting = is_adopted(workspace.annotations, manifest["kind"])
+    is_outdated = tried is not None and tried.foreign and tried.adopting != adopting
+    if tried is not None and tried.manifest_hash == applied_hash(manifest) and not is_outdated:
+        return None
+    return DryRunWorkload(manifest, force=live is not None and live.meta.is_controlled_by(workspace.meta.uid))
+
+
+def accepted_kind(draft: Draft, server: ModelServer, live: Workload | None, tried: DryRun | None) -> str:
+    """Return the kind that the API server accepted for the workload; empty where it rejected it, which is a problem of the plan."""
+    manifest = server.workload
+    if manifest is None:
+        return server.kind
+    live_kind = _live_kind(manifest, live, draft.owner)
+    if live_kind or tried is None:
+        return live_kind
+    if tried.refusal:
+        problem = ("NotOwned", tried.refusal) if tried.foreign else ("DryRunFailed", f"{ref_of(manifest)}: {tried.refusal}")
+        draft.report(Problem(LinkName.WORKLOAD, *problem))
+        return ""
+    return tried.kind
+
+
+def plan_workload(draft: Draft, server: ModelServer, there: Iterable[Meta]) -> None:
+    """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted."""
+    for manifest in server.manifests:
+        draft.apply(manifest, LinkName.WORKLOAD)
+    wanted = {ref_of(manifest) for manifest in server.manifests}
+    draft.delete(meta for meta in there if meta.ref not in wanted)
+
+
+def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:
+    """Return the kind of the workload where it exists as we want it; empty where it does not."""
+    is_own = live is not None and live.meta.is_controlled_by(owner.uid)
+    return live.ref.kind if live is not None and is_own and live.meta.applied_hash == applied_hash(manifest) else ""
