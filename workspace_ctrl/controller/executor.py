@@ -47,6 +47,7 @@ from workspace_ctrl.planning.steps import (
     VerifyChart,
 )
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
+from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.settings.process import Settings
@@ -294,7 +295,7 @@ def _identity(meta: Meta) -> Manifest:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
 
 
-def _not_ours(manifest: Manifest, meta: Meta) -> Any:  # noqa: ANN401
+def _not_ours(manifest: Manifest, meta: Meta) -> Fields | None:
     """Return the fields of an object that became ours, where others than those that we applied did not, such as one that a webhook sets.
 
     They are not asked for again.

@@ -18,6 +18,8 @@ from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 MAX_SPEC_BYTES: Final = 256 << 10
 """Of the fields of a Workspace, as JSON: sound ones have some kilobytes, and each is kept in memory."""
 _LONGEST_STATUS: Final = 64 << 10
+_LONGEST_ANNOTATION: Final = 1024
+"""Kept of an annotation, in characters; valid values are a word each."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
@@ -61,7 +63,9 @@ class WorkspaceRecord:
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
     metadata: Json = raw.get("metadata") or {}
-    annotations = metadata.get("annotations") or {}
+    annotations = {
+        name: value[:_LONGEST_ANNOTATION] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
+    }
     meta = parse_meta(raw, kind)
     fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
     spec, unreadable = _packed(fields)
@@ -71,7 +75,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         stored_status=pack_status(status_of(raw)),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
-        annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations} or _NO_ANNOTATIONS,
+        annotations=annotations or _NO_ANNOTATIONS,
     )
 
 
