@@ -5,6 +5,7 @@ import tracemalloc
 from contextlib import contextmanager
 from functools import reduce
 
+import orjson
 import pytest
 
 from workspace_ctrl.records import inventory as parts
@@ -16,7 +17,7 @@ from workspace_ctrl.records.isolation import isolated
 from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields, unpacked
 from workspace_ctrl.records.pods import parse_pod
 from workspace_ctrl.records.workloads import http_port, parse_referenced_workload, parse_service, parse_workload
-from workspace_ctrl.records.workspaces import parse_workspace_record
+from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
 
 def managed(manager, fields):
@@ -163,3 +164,38 @@ def test_a_tree_of_a_large_pod_template_is_kept():
 def test_what_is_no_owner_of_ours_owns_nothing():
     raw = {"metadata": {"name": "x", "ownerReferences": [{"controller": True, "uid": "u" * 1000}]}}
     assert parse_service(raw, "Service").meta.controller_uid == ""
+
+
+def template(args):
+    return {"metadata": {"name": "x"}, "inference": {"template": {"spec": {"containers": [{"name": "c", "args": args}]}}}}
+
+
+def test_a_long_spec_is_kept_compressed():
+    raw = template([f"--flag-{number}=value" for number in range(4000)])
+    record = parse_workspace_record(raw, "Workspace")
+    assert record.fields() == {"inference": raw["inference"]}
+    assert len(record.spec) < 32 << 10
+
+
+def test_a_long_spec_is_never_rejected_because_it_compresses_badly():
+    """Whether a spec is valid must not depend on how it is kept."""
+    raw = template([secrets.token_hex(100_000)])
+    record = parse_workspace_record(raw, "Workspace")
+    assert not record.meta.unreadable
+    assert record.fields() == {"inference": raw["inference"]}
+
+
+@pytest.mark.parametrize("length", [10, 20_000, 200_000])
+def test_the_size_of_a_spec_is_that_of_its_json(length):
+    raw = template(["x" * length])
+    record = parse_workspace_record(raw, "Workspace")
+    assert record.spec_size == len(orjson.dumps({"inference": raw["inference"]}))
+
+
+def test_a_spec_is_kept_up_to_the_documented_size():
+    overhead = parse_workspace_record(template([""]), "Workspace").spec_size
+    largest = parse_workspace_record(template(["x" * (MAX_SPEC_BYTES - overhead)]), "Workspace")
+    assert (largest.spec_size, largest.meta.unreadable) == (MAX_SPEC_BYTES, "")
+    larger = parse_workspace_record(template(["x" * (MAX_SPEC_BYTES - overhead + 1)]), "Workspace")
+    assert "larger than 256 KiB" in larger.meta.unreadable
+    assert larger.fields() == {}
