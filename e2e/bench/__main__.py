@@ -26,10 +26,11 @@ _FUNCTIONS_SHOWN = 25
 @click.command()
 @click.option("--workspaces", "-n", type=click.IntRange(1, 5000), default=200, show_default=True, help="How many, at once.")
 @click.option("--broken", type=click.IntRange(0, 500), default=0, help="Also: one good Workspace beside this many broken ones.")
+@click.option("--hostile", type=click.IntRange(0, 500), default=0, help="Also: good Workspaces beside this many hostile ones.")
 @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Format.")
 @click.option("--write", is_flag=True, help=f"Put the figures into {_DOCUMENT}.")
 @click.option("--profile", type=click.Path(path_type=Path), help="Sample the controller's CPU time into this file.")
-def main(*, workspaces: int, broken: int, output: str, write: bool, profile: Path | None) -> None:
+def main(*, workspaces: int, broken: int, hostile: int, output: str, write: bool, profile: Path | None) -> None:
     """Measure the controller on a control plane of its own with real Flux; pods are played."""
     figures: Figures | None = None
     failure: str | int = _INTERRUPTED
@@ -37,7 +38,7 @@ def main(*, workspaces: int, broken: int, output: str, write: bool, profile: Pat
         if write:
             report.check(_DOCUMENT)
         with redirect_stdout(sys.stderr), _cluster() as cluster:
-            figures = benchmark(cluster, Options(workspaces, broken, profile))
+            figures = benchmark(cluster, Options(workspaces, broken, hostile, profile))
     except* (BenchmarkError, ClusterError) as group:
         failure = f"the benchmark failed: {_first(group)}"
     except* KeyboardInterrupt:

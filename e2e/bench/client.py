@@ -43,6 +43,14 @@ class BareClient:
         """Apply one object."""
         await self._apply(_path(manifest), json.dumps(manifest).encode())
 
+    async def send(
+        self, method: str, path: str, body: bytes, content_type: str, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Send a write as it stands."""
+        headers = {"Content-Type": content_type}
+        async with self._free, self._session.request(method, path, params=parameters, data=body, headers=headers) as response:
+            await _check(response)
+
     async def merge(self, resource: ApiResource, key: Key, patch: Mapping[str, Any]) -> None:
         """Merge a patch into an object."""
         body = json.dumps(patch).encode()
@@ -54,6 +62,23 @@ class BareClient:
         """Delete an object and what it owns."""
         async with self._free, self._session.delete(resource.path(*key)) as response:
             await _check(response)
+
+    async def get(self, resource: ApiResource, key: Key) -> dict[str, Any]:
+        """Return an object."""
+        async with self._free, self._session.get(resource.path(*key)) as response:
+            await _check(response)
+            item: dict[str, Any] = await response.json()
+            return item
+
+    async def column(self, resource: ApiResource, namespace: str, title: str) -> list[str | None]:
+        """Return a column of the table that kubectl shows; the objects themselves are not sent."""
+        headers = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        path, parameters = resource.path(namespace), {"includeObject": "None"}
+        async with self._free, self._session.get(path, params=parameters, headers=headers) as response:
+            await _check(response)
+            table: dict[str, Any] = await response.json()
+        titles = [column["name"] for column in table["columnDefinitions"]]
+        return [row["cells"][titles.index(title)] for row in table["rows"] or ()]
 
     async def exists(self, resource: ApiResource, key: Key) -> bool:
         """Whether the object is there."""

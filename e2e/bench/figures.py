@@ -33,6 +33,33 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """One process of the controller beside hostile Workspaces."""
+
+    good_seconds: float
+    """Until all good Workspaces were ready, from their creation."""
+    peak_mib: float
+    lag_seconds: float
+    """Which all but one in a thousand of the event loop's delays did not exceed, or hardly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """Good Workspaces alone, and beside those that a tenant made to do harm."""
+
+    count: int
+    good: int
+    alone_seconds: float
+    meanwhile_seconds: float
+    """While the hostile ones were created, which keeps the API server busy, too."""
+    synced_seconds: float
+    """From the start of the second process until all caches are filled."""
+    first: Start
+    second: Start
+    """After a restart."""
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """All figures of one run."""
 
@@ -55,6 +82,7 @@ class Figures:
     idle_calls: Mapping[str, int]
     restart: Restart
     broken: Broken | None = None
+    hostile: Hostile | None = None
 
 
 def rows(figures: Figures) -> Iterator[Row]:
@@ -86,6 +114,22 @@ def rows(figures: Figures) -> Iterator[Row]:
     if figures.broken is not None:
         beside = f"{figures.broken.alone_seconds:.2f} / {_seconds(figures.broken.beside_seconds)}"
         yield f"one good Workspace to ready: alone / beside {figures.broken.count} broken ones", beside
+    if figures.hostile is not None:
+        yield from hostile_rows(figures.hostile)
+
+
+def hostile_rows(figures: Hostile) -> Iterator[Row]:
+    """Yield the rows about hostile Workspaces."""
+    beside, first, second = f"beside {figures.count} hostile ones", figures.first, figures.second
+    seconds = (figures.alone_seconds, figures.meanwhile_seconds, first.good_seconds, second.good_seconds)
+    yield (
+        f"{figures.good} good Workspaces to ready: alone / while {figures.count} hostile ones come / beside them / after a restart",
+        " / ".join(map(_seconds, seconds)),
+    )
+    yield f"restart {beside}: caches filled", _seconds(figures.synced_seconds)
+    yield f"memory {beside}: peak / after a restart", f"{first.peak_mib:.0f} / {second.peak_mib:.0f} MiB"
+    lags = f"{1000 * first.lag_seconds:.0f} / {1000 * second.lag_seconds:.0f} ms"
+    yield f"event-loop lag {beside}, p99.9 at most: first process / after a restart", lags
 
 
 def _seconds(value: float) -> str:

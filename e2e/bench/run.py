@@ -15,6 +15,7 @@ from e2e.bench.client import BareClient, connect
 from e2e.bench.errors import BenchmarkError
 from e2e.bench.figures import Figures, Restart
 from e2e.bench.fleet import GATEWAY_NAMESPACE, Fleet, chart_of, is_true, namespace
+from e2e.bench.hostile import measure_hostile
 from e2e.bench.machine import machine, today
 from e2e.bench.profiled import ProfiledController
 from e2e.bench.stages import stage
@@ -48,6 +49,7 @@ class Options:
 
     workspaces: int
     broken: int = 0
+    hostile: int = 0
     profile: Path | None = None
     """File to write samples of the controller's stacks to."""
 
@@ -79,6 +81,8 @@ class Benchmark:
         figures = await self._controller(bare, flux)
         if self._options.broken:
             figures = replace(figures, broken=await measure_broken(self._cluster, self._client, self._options.broken))
+        if self._options.hostile:
+            figures = replace(figures, hostile=await measure_hostile(self._cluster, self._client, self._options.hostile))
         return figures
 
     async def _prepare(self) -> None:

@@ -18,7 +18,7 @@ from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.cli.output import to_yaml
-from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url
+from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url, shallow
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
@@ -127,14 +127,14 @@ async def _show_one(client: Client, request: _Request) -> bool:
         console.print(chain_view(item))
         print_url(console, item)
     else:
-        _print_document(request.output, item)
+        _print_document(request.output, shallow(item))
     return is_ready(item)
 
 
 def _print_list(request: _Request, items: Sequence[Json]) -> None:
     console = Console()
     if request.output != "table":
-        _print_document(request.output, {"apiVersion": "v1", "kind": "List", "items": list(items)})
+        _print_document(request.output, {"apiVersion": "v1", "kind": "List", "items": [*map(shallow, items)]})
     elif items:
         console.print(list_view(items))
     else:

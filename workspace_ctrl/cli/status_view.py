@@ -9,6 +9,7 @@ from rich.text import Text
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.records.isolation import too_deep
 
 _CHAIN = (
     ConditionType.WORKLOAD_ACCEPTED,
@@ -27,6 +28,18 @@ def is_ready(item: Json) -> bool:
     """Whether a Workspace is ready, by a condition for its current generation, as Ready lags behind a change."""
     ready = find(parse_status(item.get("status")).conditions, ConditionType.READY)
     return ready is not None and ready.is_true and ready.speaks_of(item["metadata"]["generation"])
+
+
+def shallow(item: Json) -> Json:
+    """Return a Workspace without the fields that are nested too deeply to be printed, so that one of them does not break a list of all."""
+    if too_deep(item) is None:
+        return item
+    metadata = _shallow_fields(item["metadata"])
+    return _shallow_fields({**item, "metadata": metadata})
+
+
+def _shallow_fields(document: Json) -> Json:
+    return {name: value for name, value in document.items() if too_deep(value) is None}
 
 
 def chain_view(item: Json) -> RenderableType:

@@ -47,6 +47,7 @@ from workspace_ctrl.planning.steps import (
     VerifyChart,
 )
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
+from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.settings.process import Settings
@@ -294,7 +295,7 @@ def _identity(meta: Meta) -> Manifest:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata}
 
 
-def _not_ours(manifest: Manifest, meta: Meta) -> Any:  # noqa: ANN401
+def _not_ours(manifest: Manifest, meta: Meta) -> Fields | None:
     """Return the fields that we own after an apply, if they are fewer than the applied ones; None if all became ours.
 
     A mutating webhook may set a field to its own value, for example. Such fields are not applied again.

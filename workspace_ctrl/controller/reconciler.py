@@ -55,6 +55,8 @@ _NOT_YET: Final = "~"
 """Sorts after every time."""
 _MOST_KEPT: Final = 256
 """Resolved Workspaces with their manifests, some 40 KiB each; passes over one Workspace come close together while it is being made."""
+_LARGEST_KEPT: Final = 32 << 10
+"""Largest spec of a Workspace that is kept resolved, in bytes of JSON; resolved, a spec of 256 KiB and its manifests can take megabytes."""
 
 
 @dataclass(slots=True)
@@ -215,7 +217,10 @@ class Reconciler:
         workspace, resolved = under_way.workspace, under_way.resolved
         desired = desire(resolved, workspace, under_way.snapshot, self._settings.plan, under_way.known)
         under_way.known = desired.planned
-        self._resolved.keep(under_way.key, (workspace, resolved, desired.planned))
+        if workspace.spec_size <= _LARGEST_KEPT:
+            self._resolved.keep(under_way.key, (workspace, resolved, desired.planned))
+        else:
+            self._resolved.drop(under_way.key)  # of an earlier, smaller spec
         return desired
 
     async def _ask(self, queries: tuple[Query, ...], under_way: _Pass) -> None:

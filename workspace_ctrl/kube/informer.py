@@ -28,6 +28,7 @@ from workspace_ctrl.kube.errors import (
     RetryableError,
     TooLargeError,
 )
+from workspace_ctrl.kube.pager import SMALLER_PAGE
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key, Sink
 
@@ -46,8 +47,6 @@ _POLICY: Final = BackoffPolicy(first=0.4, longest=10.0)
 _JITTER: Final = (0.5, 1.5)
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
-_SMALLER_PAGE = 5
-"""Divisor of the page size when a page is too large."""
 _LONGEST_MESSAGE = 500
 _NO_OBJECT = "the response has no name or resource version, so it is not from the API server"
 _END_OF_LIST = "k8s.io/initial-events-end"
@@ -165,7 +164,7 @@ class Informer(Generic[RecordT]):
                 page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
             except TooLargeError as error:
                 logger.warning("%s; retrying with a smaller page", error)
-                parameters["limit"] = str(max(int(parameters["limit"]) // _SMALLER_PAGE, 1))
+                parameters["limit"] = str(max(int(parameters["limit"]) // SMALLER_PAGE, 1))
                 continue
             for item in page.get("items") or ():
                 listed[_key_of(item)] = self._record(item)

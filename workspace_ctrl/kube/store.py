@@ -1,5 +1,6 @@
 """Records of one kind, in their newest known version."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
@@ -41,8 +42,8 @@ class Store(Generic[RecordT]):
     def __init__(self, owner_of: Callable[[RecordT], Key | None]) -> None:
         self._records: dict[Key, tuple[RecordT, int]] = {}
         self._owner_of = owner_of
-        self._by_owner: dict[Key, tuple[Key, ...]] = {}
-        """Owner → keys of its records, in order; an owner has few, and a tuple needs the least memory."""
+        self._by_owner: dict[Key, list[Key]] = {}
+        """Owner → keys of its records, in order; usually few, but anyone may put an owner's label on any number of objects."""
         self._seen = 0
         """Newest version that a list or watch delivered."""
 
@@ -122,20 +123,29 @@ class Store(Generic[RecordT]):
             self._unindex(key, entry[0])
         owner = self._owner_of(record)
         if owner is not None:
-            keys = self._by_owner.get(owner, ())
-            self._by_owner[owner] = tuple(sorted({*keys, key}))
+            self._index(key, owner)
         return True
 
     def _unset(self, key: Key) -> None:
         record, _ = self._records.pop(key)
         self._unindex(key, record)
 
+    def _index(self, key: Key, owner: Key) -> None:
+        keys = self._by_owner.get(owner)
+        if keys is None:
+            self._by_owner[owner] = [key]  # a list display has no spare capacity, and most owners have one object of a kind
+            return
+        place = bisect_left(keys, key)
+        if keys[place : place + 1] != [key]:
+            keys.insert(place, key)
+
     def _unindex(self, key: Key, record: RecordT) -> None:
         owner = self._owner_of(record)
-        if owner is None:
+        keys = self._by_owner.get(owner) if owner is not None else None
+        if owner is None or keys is None:
             return
-        keys = tuple(other for other in self._by_owner.get(owner, ()) if other != key)
-        if keys:
-            self._by_owner[owner] = keys
-        else:
-            self._by_owner.pop(owner, None)
+        place = bisect_left(keys, key)
+        if keys[place : place + 1] == [key]:
+            del keys[place]
+        if not keys:
+            del self._by_owner[owner]

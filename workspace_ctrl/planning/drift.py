@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.managed_fields import Fields
+from workspace_ctrl.records.managed_fields import Fields, Tree, unpacked
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
 _VALUES = "values"
@@ -21,10 +21,11 @@ def is_ours(manifest: Manifest, owned: Fields) -> bool:
     metadata = manifest["metadata"]
     about = {name: metadata[name] for name in ("labels", "annotations") if metadata.get(name)}
     body = {name: value for name, value in manifest.items() if name not in _IDENTITY}
-    return _holds({"metadata": about, **body}, owned) and _values_hold(manifest, owned)
+    tree = unpacked(owned)
+    return _holds({"metadata": about, **body}, tree) and _values_hold(manifest, tree)
 
 
-def _values_hold(manifest: Manifest, owned: Fields) -> bool:
+def _values_hold(manifest: Manifest, owned: Tree) -> bool:
     """Whether we own every one of the chart's values.
 
     If an object has a schema, it can be owned as a whole, without its fields. Without a schema, missing fields belong to another manager.
@@ -35,7 +36,7 @@ def _values_hold(manifest: Manifest, owned: Fields) -> bool:
     return _leaves_hold(manifest["spec"].get(_VALUES), fields)
 
 
-def _leaves_hold(value: object, fields: Fields) -> bool:
+def _leaves_hold(value: object, fields: Tree) -> bool:
     if not isinstance(value, Mapping):
         return True
     return all(
@@ -43,7 +44,7 @@ def _leaves_hold(value: object, fields: Fields) -> bool:
     )
 
 
-def _holds(value: object, fields: Fields) -> bool:
+def _holds(value: object, fields: Tree) -> bool:
     if not fields:  # owned as a whole, by the schema
         return True
     if isinstance(value, Mapping):
@@ -53,7 +54,7 @@ def _holds(value: object, fields: Fields) -> bool:
     return True
 
 
-def _items_hold(items: Sequence[object], fields: Fields) -> bool:
+def _items_hold(items: Sequence[object], fields: Tree) -> bool:
     """Whether we own the items of a list; if the list has keys, the API server may have added their defaults.
 
     Lists can be long, so items are looked up by their keys instead of compared one by one.
@@ -61,7 +62,7 @@ def _items_hold(items: Sequence[object], fields: Fields) -> bool:
     values = {_text(_read(mark[2:])) for mark in fields if mark.startswith("v:")}
     keyed = [(_keys(mark[2:]), inside) for mark, inside in fields.items() if mark.startswith("k:")]
     names = sorted({name for keys, _ in keyed for name in keys})
-    indexes: dict[tuple[str, ...], dict[bytes, Fields]] = {}
+    indexes: dict[tuple[str, ...], dict[bytes, Tree]] = {}
     for item in items:
         if not isinstance(item, Mapping):
             if _text(item) not in values:

@@ -38,7 +38,7 @@ class ChainRow(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Generic[*Inputs]):
+class LinkRow(Generic[*Inputs]):
     """One link of the chain."""
 
     name: LinkName
@@ -154,32 +154,32 @@ def _expected_pool(decisions: Decisions) -> str:
 
 
 CHAIN: Final[tuple[ChainRow, ...]] = (
-    Row(
+    LinkRow(
         LinkName.WORKLOAD,
         applies=_always,
         inputs=lambda _, decisions: (decisions.workload_kind, decisions.reference, decisions.sizing),
         link=workload_link,
         problems=(LinkName.SPEC,),
     ),
-    Row(
+    LinkRow(
         LinkName.GATEWAY,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (decisions.parents, snapshot.gateway_proxies, decisions.named_route),
         link=gateway_link,
     ),
-    Row(
+    LinkRow(
         LinkName.SOURCE,
         applies=_with_chart,
         inputs=lambda snapshot, _: (snapshot.source, snapshot.ages.source),
         link=source_link,
     ),
-    Row(
+    LinkRow(
         LinkName.RELEASE,
         applies=_with_chart,
         inputs=lambda snapshot, _: (installation_of(snapshot),),
         link=release_link,
     ),
-    Row(
+    LinkRow(
         LinkName.ENDPOINT_PICKER,
         applies=_with_chart,
         inputs=lambda snapshot, decisions: (
@@ -191,7 +191,7 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
         ),
         link=endpoint_picker_link,
     ),
-    Row(
+    LinkRow(
         LinkName.POOL,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (
@@ -203,19 +203,19 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
         ),
         link=pool_link,
     ),
-    Row(
+    LinkRow(
         LinkName.ROUTE,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (route_of(snapshot, decisions), decisions.parents),
         link=route_link,
     ),
-    Row(
+    LinkRow(
         LinkName.BODY_ROUTER,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (decisions.parents, snapshot.body_routers),
         link=blocking_link,
     ),
-    Row(
+    LinkRow(
         LinkName.ENDPOINTS,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods),
@@ -224,7 +224,7 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
 )
 """GatewayReady is True only if all of these hold, and the answer to a request through the Gateway."""
 
-PROBE: Final[ChainRow] = Row(
+PROBE: Final[ChainRow] = LinkRow(
     LinkName.PROBE,
     applies=_is_probed,
     inputs=lambda snapshot, decisions: (snapshot.probe, decisions.parents, decisions.model_names),
@@ -233,13 +233,13 @@ PROBE: Final[ChainRow] = Row(
 """The last link: requests are sent while all others hold, so it is evaluated after them."""
 
 OPTIONAL: Final[tuple[ChainRow, ...]] = (
-    Row(
+    LinkRow(
         LinkName.BODY_ROUTER,
         applies=_by_body,
         inputs=lambda snapshot, decisions: (decisions.parents, snapshot.body_routers or {}, snapshot.probe),
         link=body_routing_link,
     ),
-    Row(
+    LinkRow(
         LinkName.OBJECTIVES,
         applies=_with_objectives,
         inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives),

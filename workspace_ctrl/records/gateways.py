@@ -10,6 +10,7 @@ from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
 from workspace_ctrl.api.text import printable
 from workspace_ctrl.records.inventory import content_checksum
 from workspace_ctrl.records.listeners import Listener, parse_listener
+from workspace_ctrl.records.managed_fields import packed
 from workspace_ctrl.records.meta import (
     Conditioned,
     Json,
@@ -22,6 +23,8 @@ from workspace_ctrl.records.meta import (
 )
 from workspace_ctrl.records.workloads import Workload, parse_workload
 
+_LONGEST_ROUTE: Final = 64 << 10
+"""Spec of an HTTPRoute, in bytes of JSON; ours have a few kilobytes, and the matches are kept in memory."""
 _LONGEST_ADDRESS: Final = 253
 """Address of a Gateway, in characters; the limit of the Gateway API."""
 
@@ -218,9 +221,15 @@ class HTTPRoute(Attached):
 
 
 def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
-    """Return the record of an HTTPRoute."""
+    """Return the record of an HTTPRoute.
+
+    Raises:
+        ValueError: its spec is too large.
+    """
     meta, spec = parse_meta(raw, kind), spec_of(raw)
     namespace = meta.ref.namespace
+    if len(packed(spec)) > _LONGEST_ROUTE:
+        raise ValueError(f"its spec is larger than {_LONGEST_ROUTE >> 10} KiB")
     return HTTPRoute(
         meta=meta,
         parents=_parse_parents(raw, namespace),

@@ -4,22 +4,29 @@ If another manager edits a field that we applied, the API server removes it from
 content of the object.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 
-Fields = Mapping[str, Any]
-"""A tree as in `fieldsV1`: `f:name` a field, `k:{...}` an item of a list by its keys, `v:...` a value of a set; an empty tree is a leaf."""
+Tree = Mapping[str, Any]
+"""As in `fieldsV1`: `f:name` a field, `k:{...}` an item of a list by its keys, `v:...` a value of a set; an empty tree is a leaf."""
+Fields = bytes
+"""A tree as it is kept: JSON with sorted keys, compressed if it is long. As Python objects it would take ten times as much memory."""
 
-NO_FIELDS: Fields = {}
-_LONGEST_SHARED = 16 * 1024
+NO_FIELDS: Final[Fields] = b""
+_LONGEST_SHARED: Final = 8 << 10
 """Largest tree that is cached, in bytes of JSON; the largest of a preset's objects has about 4 KiB."""
-_LONGEST = 1024 * 1024
-"""Largest tree that is parsed: that of a pod template of 256 KiB, most of it list keys."""
+_LONGEST: Final = 1 << 20
+"""Largest tree that is read, in bytes of JSON: that of a pod template of 256 KiB, most of it list keys."""
+_LONGEST_PACKED: Final = 64 << 10
+"""Largest tree that is kept, in compressed bytes; the trees of large pod templates are repetitive and compress well."""
+_BEGIN: Final = b"{"
+"""First byte of a tree that is kept uncompressed."""
 
 
 def owned_fields(metadata: Mapping[str, Any]) -> Fields:
@@ -34,9 +41,18 @@ def owned_fields(metadata: Mapping[str, Any]) -> Fields:
     fields = dict(entry.get("fieldsV1") or {})
     about = {key: value for key, value in (fields.get("f:metadata") or {}).items() if key != "f:ownerReferences"}
     text = packed(fields | {"f:metadata": about})
-    if len(text) > _LONGEST_SHARED:
-        return _parsed(text) if len(text) <= _LONGEST else NO_FIELDS
-    return _shared(text)
+    if len(text) <= _LONGEST_SHARED:
+        return _shared(text)
+    small = zlib.compress(text, level=1) if len(text) <= _LONGEST else text
+    return small if len(small) <= _LONGEST_PACKED else NO_FIELDS
+
+
+def unpacked(fields: Fields) -> Tree:
+    """Return the tree of `fields`."""
+    if not fields:
+        return {}
+    tree: Tree = orjson.loads(fields if fields.startswith(_BEGIN) else zlib.decompress(fields))
+    return tree
 
 
 def packed(tree: object) -> bytes:
@@ -61,7 +77,7 @@ def _is_apply(entry: Mapping[str, Any]) -> bool:
     return entry.get("operation") == "Apply" and not entry.get("subresource")
 
 
-def _has(fields: Fields, path: tuple[str, ...]) -> bool:
+def _has(fields: Tree, path: tuple[str, ...]) -> bool:
     for name in path:
         if not isinstance(fields, Mapping) or f"f:{name}" not in fields:
             return False
@@ -69,11 +85,6 @@ def _has(fields: Fields, path: tuple[str, ...]) -> bool:
     return True
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _shared(text: bytes) -> Fields:
-    return _parsed(text)
-
-
-def _parsed(text: bytes) -> Fields:
-    fields: Fields = orjson.loads(text) if text else NO_FIELDS
-    return fields
+    return text

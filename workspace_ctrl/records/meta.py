@@ -1,7 +1,7 @@
 """Common parts of all records: identity, generation, owner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from sys import intern
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ Json = Mapping[str, Any]
 
 UNREADABLE: Final = "unreadable"
 """Entry of `metadata` with the reason why only the identity of an object could be parsed; the API server stores no such field."""
+_LONGEST_WORD: Final = 128
+"""Longest uid of an owner, and longest hash of ours, in characters; whoever writes the object may make both of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Meta:
     """Value of our owner label."""
     applied_hash: str = ""
     """Hash of the fields that we last applied."""
-    owned: Fields = field(default_factory=lambda: NO_FIELDS)
+    owned: Fields = NO_FIELDS
     """The fields that we own; empty for objects that we did not apply."""
     unreadable: str = ""
     """Why only the identity of the object could be parsed; empty if all of it was."""
@@ -59,18 +61,23 @@ def parse_meta(raw: Json, kind: str) -> Meta:
     """
     metadata: Json = raw.get("metadata") or {}
     owners = metadata.get("ownerReferences") or ()
-    applied = (metadata.get("annotations") or {}).get(HASH_ANNOTATION, "")
+    applied = bounded((metadata.get("annotations") or {}).get(HASH_ANNOTATION, ""))
     return Meta(
         ref=ObjectRef(kind, intern(metadata.get("namespace") or ""), intern(metadata.get("name") or "")),
         uid=metadata.get("uid") or "",
         generation=metadata.get("generation") or 0,
         deleting=bool(metadata.get("deletionTimestamp")),
-        controller_uid=intern(next((owner.get("uid", "") for owner in owners if owner.get("controller")), "")),
+        controller_uid=intern(bounded(next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""))),
         workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),
         applied_hash=applied,
         owned=owned_fields(metadata) if applied else NO_FIELDS,
         unreadable=metadata.get(UNREADABLE, ""),
     )
+
+
+def bounded(word: str) -> str:
+    """Return `word`, or an empty text if it is longer than 128 characters, as none of ours is."""
+    return word if len(word) <= _LONGEST_WORD else ""
 
 
 @dataclass(frozen=True, slots=True)

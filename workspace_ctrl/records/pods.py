@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from sys import intern
 from typing import Final
 
@@ -14,6 +15,8 @@ _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
 )
 _OOM_KILLED: Final = "OOMKilled"
+_MOST_LABELS: Final = 128
+"""Kept of a pod's labels; selectors ask for a few, and a pod can have 10,000 of them."""
 _LONGEST_REASON: Final = 128
 _LONGEST_WORDS: Final = 1024
 """Characters that are kept of messages of kubelet and scheduler."""
@@ -58,7 +61,9 @@ def parse_pod(raw: Json, kind: str) -> Pod:
     is_ready = ready is not None and ready.is_true and not meta.deleting
     return Pod(
         meta=meta,
-        labels={intern(key): intern(value) for key, value in (raw.get("metadata", {}).get("labels") or {}).items()},
+        labels={
+            intern(key): intern(value) for key, value in islice((raw.get("metadata", {}).get("labels") or {}).items(), _MOST_LABELS)
+        },
         node=intern(spec_of(raw).get("nodeName") or ""),
         ready=is_ready,
         trouble=None if is_ready else next(_troubles(status), None),

@@ -8,9 +8,11 @@ from typing import Final
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
-from workspace_ctrl.records.meta import Conditioned, Json, Meta, conditions_of, parse_meta, spec_of, status_of
+from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, conditions_of, parse_meta, spec_of, status_of
 
 _PORTS: Final = 2**16
+_LONGEST_SELECTOR: Final = 4096
+"""Labels of a pod selector, in characters; they become part of a URL."""
 
 
 class WorkloadKind(StrEnum):
@@ -63,7 +65,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
         shape=content_checksum(raw.get("metadata") or {}),
-        node_gpus=((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""),
+        node_gpus=bounded(((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, "")),
     )
 
 
@@ -124,7 +126,15 @@ def _selector(selector: object, template: Json) -> dict[str, str]:
 
 
 def _labels(value: object) -> dict[str, str]:
-    return {key: label for key, label in _mapping(value).items() if isinstance(label, str)}
+    """Return the labels in `value`.
+
+    Raises:
+        ValueError: they are too long for the URL of a request.
+    """
+    labels = {key: label for key, label in _mapping(value).items() if isinstance(label, str)}
+    if sum(len(key) + len(label) for key, label in labels.items()) > _LONGEST_SELECTOR:
+        raise ValueError("its selector is too long")
+    return labels
 
 
 def http_port(template: Json) -> int | None:

@@ -17,7 +17,13 @@ from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 MAX_SPEC_BYTES: Final = 256 << 10
 """Largest spec of a Workspace, in bytes of JSON; normal ones have some kilobytes, and all are kept in memory."""
+_LONGEST_PLAIN: Final = 16 << 10
+"""Largest spec that is kept uncompressed, in bytes of JSON."""
+_BEGIN: Final = b"{"
+"""First byte of a spec that is kept uncompressed."""
 _LONGEST_STATUS: Final = 64 << 10
+_LONGEST_ANNOTATION: Final = 1024
+"""Kept of an annotation, in characters; valid values are a word each."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
@@ -28,13 +34,14 @@ _ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION,
 class WorkspaceRecord:
     """A Workspace: identity, spec and current status.
 
-    Spec and status are kept as JSON text, the latter compressed: a tenth of the size of the parsed models. They are parsed when a pass
-    needs them, so an invalid spec is reported by that pass and does not disturb the cache.
+    Spec and status are kept as JSON text, compressed unless the spec is short: a tenth of the size of the parsed models. They are parsed
+    when a pass needs them, so an invalid spec is reported by that pass and does not disturb the cache.
     """
 
     meta: Meta
     """Its `unreadable` is also set for a spec that is too large or too deep; such a spec is not kept."""
     spec: bytes
+    """The top-level fields as they are kept; `fields` returns them parsed."""
     stored_status: bytes = b""
     has_finalizer: bool = False
     created: str = ""
@@ -54,14 +61,25 @@ class WorkspaceRecord:
 
     def fields(self) -> Mapping[str, Any]:
         """Return the top-level fields of the spec."""
-        fields: Mapping[str, Any] = orjson.loads(self.spec)
+        fields: Mapping[str, Any] = orjson.loads(self._spec_text)
         return fields
+
+    @property
+    def spec_size(self) -> int:
+        """Size of the spec, in bytes of JSON."""
+        return len(self._spec_text)
+
+    @property
+    def _spec_text(self) -> bytes:
+        return self.spec if self.spec.startswith(_BEGIN) else zlib.decompress(self.spec)
 
 
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
     metadata: Json = raw.get("metadata") or {}
-    annotations = metadata.get("annotations") or {}
+    annotations = {
+        name: value[:_LONGEST_ANNOTATION] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
+    }
     meta = parse_meta(raw, kind)
     fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
     spec, unreadable = _packed(fields)
@@ -71,7 +89,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         stored_status=pack_status(status_of(raw)),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
-        annotations={name: annotations[name] for name in _ANNOTATIONS if name in annotations} or _NO_ANNOTATIONS,
+        annotations=annotations or _NO_ANNOTATIONS,
     )
 
 
@@ -89,6 +107,8 @@ def _packed(fields: Json) -> tuple[bytes, str]:
         spec, wrong = _as_stored(fields)
     if len(spec) > MAX_SPEC_BYTES:
         wrong = f"it is larger than {MAX_SPEC_BYTES >> 10} KiB"
+    elif len(spec) > _LONGEST_PLAIN:
+        spec = zlib.compress(spec, level=1)
     return (b"{}", wrong) if wrong else (spec, "")
 
 

@@ -1,5 +1,6 @@
 """A pass is a pipeline: one snapshot, one evaluation of the chain, and what the API server has to be asked is asked once, together."""
 
+import tracemalloc
 from collections import Counter
 from itertools import count
 
@@ -30,6 +31,7 @@ class ApiServer:
         self.versions = count(100)
         self.calls = []
         self.rejected, self.broken = {}, set()
+        self.workspace = quickstart()
 
     async def apply(self, resource, manifest, *, dry_run=False, subresource="", **_):
         call = (resource.kind, subresource or ("dry-run" if dry_run else "apply"))
@@ -43,7 +45,7 @@ class ApiServer:
         entry = {"manager": "workspace-ctrl", "operation": "Apply", "fieldsV1": _tree(manifest)}
         metadata |= {"resourceVersion": str(next(self.versions)), "managedFields": [entry]}
         if resource.kind == "Workspace":
-            return {**quickstart(), **manifest, "metadata": {**quickstart()["metadata"], **metadata}}
+            return {**self.workspace, **manifest, "metadata": {**self.workspace["metadata"], **metadata}}
         return {**manifest, "metadata": metadata}
 
     async def find(self, *_):
@@ -93,11 +95,16 @@ class Passes:
 
         monkeypatch.setattr(module, name, counted)
 
-    async def make(self):
+    def give(self, raw):
+        """Have the API server store the Workspace `raw`."""
+        self.server.workspace = raw
+        self.cache.workspaces.put((NAMESPACE, raw["metadata"]["name"]), workspace(raw, finalizer=False), next(self.server.versions))
+
+    async def make(self, key=KEY):
         """Make one pass; return what it cost, and the calls to the API server."""
         self.costs.clear()
         self.server.calls.clear()
-        await self.reconciler.reconcile(KEY)
+        await self.reconciler.reconcile(key)
         return dict(self.costs), list(self.server.calls)
 
 
@@ -166,3 +173,44 @@ async def test_a_workspace_that_is_gone_is_forgotten(monkeypatch):
     passes.cache.workspaces.remove(KEY, 1_000)
     assert await passes.make() == ({}, [])
     assert passes.states.get(KEY) is None
+
+
+def with_variables(count, name=NAME):
+    """A Workspace with a pod template that has `count` variables of 5,000 characters."""
+    variables = [{"name": f"V{number}", "value": f"{number:05000}"} for number in range(count)]
+    template = {"spec": {"containers": [{"name": "server", "image": "example/server:1", "env": variables}]}}
+    raw = quickstart(inference={"template": template}, gateway={"enabled": False})
+    return {**raw, "metadata": {**raw["metadata"], "name": name}}
+
+
+async def test_the_plan_of_a_small_spec_is_kept_for_the_next_pass(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.give(with_variables(4))
+    assert (await passes.make())[0]["resolve"] == 1
+    assert "resolve" not in (await passes.make())[0]
+
+
+async def test_the_plan_of_a_spec_that_grew_large_is_not_kept(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.give(with_variables(4))
+    await passes.make()
+    passes.give(with_variables(40))
+    for _ in range(2):
+        assert (await passes.make())[0]["resolve"] == 1
+
+
+async def test_large_plans_of_256_workspaces_fit_into_memory(monkeypatch):
+    passes = Passes(monkeypatch)
+    keys = [(NAMESPACE, f"large-{number}") for number in range(256)]
+    for key in keys:
+        passes.give(with_variables(40, key[1]))
+    await passes.make(keys[0])  # fills the caches that all Workspaces share
+    tracemalloc.start()
+    try:
+        for key in keys:
+            await passes.make(key)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert {"WorkloadAccepted"} <= {entry.type for entry in passes.written[-1].status.conditions}
+    assert kept < 16 << 20

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from workspace_ctrl.cache.watches import WORKSPACE
-from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.client import Client, _lines
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.errors import RetryableError
 
@@ -57,3 +57,25 @@ async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypa
         with pytest.raises(RetryableError, match="get .*/workspaces/phi: the response is not"):
             await client.get(WORKSPACE, "ns", "phi")
     assert len(requests) == 4
+
+
+class Chunks:
+    """A stream that arrives in chunks of one size."""
+
+    def __init__(self, text, size):
+        self._text, self._size = text, size
+
+    async def iter_any(self):
+        for place in range(0, len(self._text), self._size):
+            yield self._text[place : place + self._size]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_lines_are_whole_whatever_the_chunks(size):
+    assert [line async for line in _lines(Chunks(b"one\n\ntwo\nthree\ntorn", size))] == [b"one", b"two", b"three"]
+
+
+async def test_each_chunk_of_a_long_line_is_read_once():
+    """Joining each chunk to the earlier ones blocked the event loop for five seconds on an object of 9 MB."""
+    line = b"x" * (64 << 20)
+    assert [len(line) async for line in _lines(Chunks(line + b"\n", 4096))] == [len(line)]

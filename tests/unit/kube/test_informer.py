@@ -11,6 +11,7 @@ from aiohttp import web
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Store
 
@@ -92,6 +93,17 @@ async def test_pages_of_large_objects_are_asked_for_in_smaller_ones():
         assert len(store) == 30
     asked = [requests.get_nowait() for _ in range(requests.qsize())]
     assert [query["limit"] for query in asked if "limit" in query] == ["100", "20", *["4"] * 8]
+
+
+async def test_whole_lists_are_read_whatever_the_size_of_their_objects():
+    def lists(query):
+        first, size = int(query.get("continue", 0)), int(query["limit"])
+        items = [thing(f"t{number}", 1, b'"%b"' % (b"x" * 900_000)) for number in range(first, min(first + size, 25))]
+        return page(*items, token=str(first + size) if first + size < 25 else "")
+
+    async with server_of(lists, []) as (client, _):
+        listed = await list_all(client, THING, {})
+    assert [item["metadata"]["name"] for item in listed] == [f"t{number}" for number in range(25)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.records.managed_fields import owned_by_others, owned_fields
+from workspace_ctrl.records.managed_fields import owned_by_others, owned_fields, packed, unpacked
 
 MANIFEST: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -64,7 +64,7 @@ def without(*path: str) -> dict[str, Any]:
 
 
 def test_what_we_applied_is_ours():
-    assert is_ours(MANIFEST, OWNED)
+    assert is_ours(MANIFEST, packed(OWNED))
 
 
 @pytest.mark.parametrize(
@@ -82,28 +82,28 @@ def test_what_we_applied_is_ours():
     ],
 )
 def test_a_field_that_somebody_took_is_seen(path):
-    assert not is_ours(MANIFEST, without(*path))
+    assert not is_ours(MANIFEST, packed(without(*path)))
 
 
 def test_what_others_add_is_theirs():
     fields = copy.deepcopy(OWNED)
     fields["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"injected"}'] = {".": {}, "f:name": {}}
-    assert is_ours(MANIFEST, fields)
+    assert is_ours(MANIFEST, packed(fields))
 
 
 def test_a_list_of_many_thousands_is_judged_item_by_item():
     names = [f"v{number}" for number in range(20_000)]
     manifest = {**MANIFEST, "spec": {"volumes": [{"name": name} for name in names]}}
     volumes = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}} for name in names}
-    assert is_ours(manifest, {**OWNED, "f:spec": {"f:volumes": volumes}})
+    assert is_ours(manifest, packed({**OWNED, "f:spec": {"f:volumes": volumes}}))
     del volumes['k:{"name":"v19999"}']
-    assert not is_ours(manifest, {**OWNED, "f:spec": {"f:volumes": volumes}})
+    assert not is_ours(manifest, packed({**OWNED, "f:spec": {"f:volumes": volumes}}))
 
 
 def test_values_of_a_set_are_items():
     manifest = {**MANIFEST, "spec": {"finalizers": ["a", "b"]}}
-    assert is_ours(manifest, {**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}})
-    assert not is_ours(manifest, {**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}}}})
+    assert is_ours(manifest, packed({**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}, 'v:"b"': {}}}}))
+    assert not is_ours(manifest, packed({**OWNED, "f:spec": {"f:finalizers": {'v:"a"': {}}}}))
 
 
 def test_a_chart_value_that_somebody_took_is_seen_although_its_parent_is_still_ours():
@@ -114,8 +114,8 @@ def test_a_chart_value_that_somebody_took_is_seen_although_its_parent_is_still_o
         "spec": {"values": {"provider": {"name": "istio"}}},
     }
     fields = {"f:metadata": {}, "f:spec": {"f:values": {"f:provider": {".": {}, "f:name": {}}}}}
-    assert is_ours(release, fields)
-    assert not is_ours(release, {**fields, "f:spec": {"f:values": {"f:provider": {}}}})
+    assert is_ours(release, packed(fields))
+    assert not is_ours(release, packed({**fields, "f:spec": {"f:values": {"f:provider": {}}}}))
 
 
 ENTRIES = [
@@ -127,7 +127,7 @@ ENTRIES = [
 
 def test_our_fields_are_those_of_our_apply_and_objects_of_one_shape_share_them():
     first, second = (owned_fields({"managedFields": copy.deepcopy(ENTRIES)}) for _ in range(2))
-    assert first == {"f:metadata": {}, "f:spec": OWNED["f:spec"]}
+    assert unpacked(first) == {"f:metadata": {}, "f:spec": OWNED["f:spec"]}
     assert first is second
 
 
@@ -143,4 +143,4 @@ def test_an_autoscaler_s_replicas_are_seen():
 def test_keys_that_no_api_server_writes_are_nobody_s(keys):
     manifest = {"metadata": {}, "kind": "Pod", "spec": {"containers": [{"name": "one"}]}}
     owned = {"f:spec": {"f:containers": {f"k:{keys}": {"f:name": {}}}}}
-    assert not is_ours(manifest, owned)
+    assert not is_ours(manifest, packed(owned))

@@ -26,6 +26,7 @@ from workspace_ctrl.planning.workload.template_workload import template_workload
 from workspace_ctrl.readiness.address import MOST_URLS
 from workspace_ctrl.readiness.probe import MOST_TARGETS, ModelAddress, probe_targets
 from workspace_ctrl.records.listeners import Listener, RoutesFrom
+from workspace_ctrl.records.managed_fields import packed
 from workspace_ctrl.records.workloads import Workload, parse_referenced_workload
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -104,9 +105,9 @@ def test_a_large_manifest_is_compared_item_by_item():
     env = {f'k:{{"name":"{key}"}}': {".": {}, "f:name": {}} for key in keys}
     about = {f"f:{name}": {f"f:{key}": {} for key in manifest["metadata"][name]} for name in ("labels", "annotations")}
     fields = {"f:metadata": about, "f:spec": {"f:env": env, "f:set": {'v:"é"': {}, "v:1": {}}}}
-    assert is_ours(manifest, fields)
+    assert is_ours(manifest, packed(fields))
     del env['k:{"name":"é1999"}']
-    assert not is_ours(manifest, fields)
+    assert not is_ours(manifest, packed(fields))
 
 
 def test_what_cannot_be_sent_is_refused_with_the_kind():

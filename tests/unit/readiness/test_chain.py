@@ -105,7 +105,7 @@ def test_a_problem_is_reported_although_the_records_cannot_be_read():
     def unreadable(*_):
         raise AssertionError
 
-    row = module.Row(LinkName.POOL, applies=lambda *_: True, inputs=unreadable, link=unreadable)
+    row = module.LinkRow(LinkName.POOL, applies=lambda *_: True, inputs=unreadable, link=unreadable)
     problem = Problem(LinkName.POOL, "CRDsNotAvailable", "install it")
     assert row.evaluate(READY, decisions(problem)) == Link.of_problem(problem)
     assert replace(row, applies=lambda *_: False).evaluate(READY, decisions(problem)) is None

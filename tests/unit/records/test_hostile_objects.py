@@ -1,16 +1,23 @@
 """Objects that anybody may make with our labels and in our name: read in bounded time and memory, and without an exception."""
 
+import secrets
+import tracemalloc
+from contextlib import contextmanager
 from functools import reduce
 
+import orjson
 import pytest
 
 from workspace_ctrl.records import inventory as parts
 from workspace_ctrl.records import managed_fields as ownership
-from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service
+from workspace_ctrl.records.core import parse_config_map
+from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service, parse_http_route
 from workspace_ctrl.records.inventory import content_checksum
-from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields
+from workspace_ctrl.records.isolation import isolated
+from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields, unpacked
 from workspace_ctrl.records.pods import parse_pod
-from workspace_ctrl.records.workloads import http_port, parse_workload
+from workspace_ctrl.records.workloads import http_port, parse_referenced_workload, parse_service, parse_workload
+from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
 
 def managed(manager, fields):
@@ -37,7 +44,7 @@ def test_trees_of_any_shape_are_read(fields):
 
 def test_large_trees_are_not_kept_for_others():
     before = ownership._shared.cache_info().currsize, parts._shared_checksum.cache_info().currsize
-    assert owned_fields(managed("workspace-ctrl", LARGE))["f:spec"] == LARGE["f:spec"]
+    assert unpacked(owned_fields(managed("workspace-ctrl", LARGE)))["f:spec"] == LARGE["f:spec"]
     assert content_checksum(managed("helm-controller", LARGE)) == content_checksum(
         managed("helm-controller", {"f:spec": {".": {}, **LARGE["f:spec"]}})
     )
@@ -76,3 +83,119 @@ def test_an_address_of_a_gateway_is_printable_and_bounded():
     (address,) = parse_gateway(raw, "Gateway").addresses
     assert address.isprintable()
     assert len(address) <= 253
+
+
+WORD = "workspace-ctrl/applied-hash"
+MEGABYTE = 1_000_000
+
+
+@contextmanager
+def memory(most):
+    """Keep what is allocated inside, and at its end, to `most` bytes."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[0] < most
+    finally:
+        tracemalloc.stop()
+
+
+def random_tree(fields):
+    return {"f:data": {f"f:{secrets.token_hex(4)}": {} for _ in range(fields)}}
+
+
+def route_matches(count):
+    headers = [{"name": secrets.token_hex(8), "value": secrets.token_hex(300)} for _ in range(count)]
+    return [{"matches": [{"headers": [header]} for header in headers]}]
+
+
+HEAVY = {
+    "a tree": (
+        parse_config_map,
+        lambda: {"metadata": {"name": "x", "annotations": {WORD: "h"}, **managed("workspace-ctrl", random_tree(50_000))}},
+    ),
+    "a tree that packs well": (
+        parse_config_map,
+        lambda: {"metadata": {"name": "x", "annotations": {WORD: "h"}, **managed("workspace-ctrl", LARGE)}},
+    ),
+    "a hash": (parse_service, lambda: {"metadata": {"name": "x", "annotations": {WORD: secrets.token_hex(MEGABYTE)}}}),
+    "an owner": (
+        parse_service,
+        lambda: {"metadata": {"name": "x", "ownerReferences": [{"controller": True, "uid": secrets.token_hex(MEGABYTE)}]}},
+    ),
+    "labels": (
+        parse_pod,
+        lambda: {"metadata": {"name": "x", "labels": {secrets.token_hex(30): secrets.token_hex(30) for _ in range(10_000)}}},
+    ),
+    "a selector": (
+        parse_referenced_workload,
+        lambda: {
+            "metadata": {"name": "x"},
+            "spec": {"selector": {"matchLabels": {secrets.token_hex(30): secrets.token_hex(30) for _ in range(10_000)}}},
+        },
+    ),
+    "the model's size": (
+        parse_workload,
+        lambda: {"metadata": {"name": "x", "annotations": {"workspace-ctrl/node-gpus": secrets.token_hex(MEGABYTE)}}},
+    ),
+    "headers of a route": (parse_http_route, lambda: {"metadata": {"name": "x"}, "spec": {"rules": route_matches(2000)}}),
+    "an annotation": (
+        parse_workspace_record,
+        lambda: {"metadata": {"name": "x", "annotations": {"workspace-ctrl/adopt": secrets.token_hex(MEGABYTE)}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HEAVY)
+def test_of_a_large_object_little_is_kept(what):
+    """500 objects of the largest size that the API server stores must fit into the pod's memory."""
+    parse, make = HEAVY[what]
+    isolated(parse)(make(), "It")  # what the code itself keeps for good is not the object's
+    with memory(128 << 10):
+        record = isolated(parse)(make(), "It")
+        assert record.meta.ref.name == "x"
+
+
+def test_a_tree_of_a_large_pod_template_is_kept():
+    containers = {f'k:{{"name":"A{number}"}}': {".": {}, "f:name": {}, "f:value": {}} for number in range(5_000)}
+    assert unpacked(owned_fields(managed("workspace-ctrl", {"f:env": containers})))["f:env"] == containers
+
+
+def test_what_is_no_owner_of_ours_owns_nothing():
+    raw = {"metadata": {"name": "x", "ownerReferences": [{"controller": True, "uid": "u" * 1000}]}}
+    assert parse_service(raw, "Service").meta.controller_uid == ""
+
+
+def template(args):
+    return {"metadata": {"name": "x"}, "inference": {"template": {"spec": {"containers": [{"name": "c", "args": args}]}}}}
+
+
+def test_a_long_spec_is_kept_compressed():
+    raw = template([f"--flag-{number}=value" for number in range(4000)])
+    record = parse_workspace_record(raw, "Workspace")
+    assert record.fields() == {"inference": raw["inference"]}
+    assert len(record.spec) < 32 << 10
+
+
+def test_a_long_spec_is_never_rejected_because_it_compresses_badly():
+    """Whether a spec is valid must not depend on how it is kept."""
+    raw = template([secrets.token_hex(100_000)])
+    record = parse_workspace_record(raw, "Workspace")
+    assert not record.meta.unreadable
+    assert record.fields() == {"inference": raw["inference"]}
+
+
+@pytest.mark.parametrize("length", [10, 20_000, 200_000])
+def test_the_size_of_a_spec_is_that_of_its_json(length):
+    raw = template(["x" * length])
+    record = parse_workspace_record(raw, "Workspace")
+    assert record.spec_size == len(orjson.dumps({"inference": raw["inference"]}))
+
+
+def test_a_spec_is_kept_up_to_the_documented_size():
+    overhead = parse_workspace_record(template([""]), "Workspace").spec_size
+    largest = parse_workspace_record(template(["x" * (MAX_SPEC_BYTES - overhead)]), "Workspace")
+    assert (largest.spec_size, largest.meta.unreadable) == (MAX_SPEC_BYTES, "")
+    larger = parse_workspace_record(template(["x" * (MAX_SPEC_BYTES - overhead + 1)]), "Workspace")
+    assert "larger than 256 KiB" in larger.meta.unreadable
+    assert larger.fields() == {}

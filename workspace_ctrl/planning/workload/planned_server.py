@@ -46,7 +46,7 @@ class PlannedServer:
         """Whether we own every field of `manifest` in the object of `meta`; cached while neither has changed."""
         kind, wanted = ref_of(manifest), applied_hash(manifest)
         known = self._ours.get(str(kind))
-        if known is None or known[0] != wanted or known[1] is not meta.owned:
+        if known is None or known[0] != wanted or known[1] != meta.owned:
             known = self._ours[str(kind)] = (wanted, meta.owned, is_ours(manifest, meta.owned))
         return known[2]
 

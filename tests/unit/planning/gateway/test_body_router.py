@@ -139,7 +139,7 @@ def test_another_chart_is_fetched_before_the_release_is_touched():
 
 def test_what_somebody_else_has_changed_is_brought_back_as_a_repair():
     stolen = applied_source()
-    stolen = replace(stolen, meta=replace(stolen.meta, owned={"f:spec": {"f:ref": {}}}))
+    stolen = replace(stolen, meta=replace(stolen.meta, owned=b'{"f:spec":{"f:ref":{}}}'))
     (step,) = planned(BodyRouter(stolen)).steps
     assert (step.manifest["kind"], step.force, step.repairs) == ("OCIRepository", True, True)
 
