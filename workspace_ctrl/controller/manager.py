@@ -18,8 +18,12 @@ from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, Reco
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
+from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
+from workspace_ctrl.controller.route_claims import RouteClaims
+from workspace_ctrl.controller.snapshots import Background
 from workspace_ctrl.controller.states import States
+from workspace_ctrl.controller.throttle import intervals_of
 from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
@@ -70,19 +74,19 @@ class Manager:
         self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
         routers = GatewayReconciler if visibility.body_routers else NoGatewayReconciler
         self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
+        self._claims = RouteClaims(self._cache, self._gateways, self._events.enqueue, is_shard=settings.scope.selector != "")
+        executor = Executor(client, self._cache, self._watches, settings, self._charts)
         self._reconciler = Reconciler(
             self._cache,
             self._watches,
             dependents,
             states,
-            Executor(client, self._cache, self._watches, settings, self._charts),
-            settings,
+            self._claims,
+            executor,
+            Publisher(self._cache, executor, self._prober, states.load, intervals_of(settings), self._status_written),
+            settings.plan,
             missing_kinds=self._missing,
-            status_written=self._status_written,
-            claims_changed=self._events.enqueue,
-            prober=self._prober,
-            charts=self._charts,
-            gateways=self._gateways,
+            background=self._background,
         )
 
         informers = [
@@ -118,7 +122,7 @@ class Manager:
                 watching += [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in wave]
                 await first_completed(partial(_all_synced, wave), stop.wait)
             if self.is_synced:
-                self._reconciler.prime()
+                self._claims.prime()
                 logger.info("watching %d Workspaces", len(self._cache.workspaces))
                 self._gateways.assess()  # so that the first passes know of them
                 watching.append(group.create_task(self._gateways.run(), name="body-based routers"))
@@ -180,6 +184,10 @@ class Manager:
                 self._queue.add_after(key, again)
         self._observer.pass_ended(result, asyncio.get_running_loop().time() - began)
 
+    def _background(self, key: Key) -> Background:
+        """Return what other tasks have found out for the Workspace `key`."""
+        return Background(self._prober.result(key), self._prober.is_enabled, self._charts.verdicts, self._gateways.states)
+
     def _status_written(self, change: StatusChange) -> None:
         self._observer.status_written(change)
         self._recorder.status_written(change)
@@ -200,7 +208,7 @@ class Manager:
         return Informer(client, source, sink, changed, self._served_kinds_changed, restarted=restarted)
 
     def _served_kinds_changed(self) -> None:
-        self._reconciler.expect_all()
+        self._claims.expect_all()
         self._events.enqueue_all()
 
 

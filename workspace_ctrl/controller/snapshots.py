@@ -1,14 +1,42 @@
 """Takes the snapshot of one Workspace from the cache, without side effects."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.body_routers import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
+from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What other tasks of the process have found out for one Workspace."""
+
+    probe: ProbeResult | None = None
+    """Result of requests through its Gateways; None while it is not known."""
+    probing: bool = False
+    """Whether requests are sent at all."""
+    chart_verdicts: Mapping[ChartId, ChartVerdict] | None = None
+    """Results of the checks of charts; None if charts are not checked."""
+    body_routers: Mapping[str, BodyRouterState] | None = None
+    """The body-based routers by Gateway; None if they are not managed."""
+
+    def on(self, snapshot: Snapshot) -> Snapshot:
+        """Return `snapshot` with it."""
+        return replace(
+            snapshot,
+            probe=self.probe,
+            probing=self.probing,
+            chart_verdicts=self.chart_verdicts,
+            body_routers=self.body_routers,
+        )
 
 
 def take_snapshot(

@@ -5,6 +5,7 @@ from typing import Final
 
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.readiness.write_policy import WriteDecision, WriteTiming
+from workspace_ctrl.settings.process import Settings
 
 _FEW: Final = 10
 """Number of Workspaces in progress up to which intervals are not extended."""
@@ -55,6 +56,11 @@ class Intervals:
     """How long readiness, or a failure during the start, must hold."""
     progress: float
     """Interval of writes that only report progress, times the load factor."""
+
+
+def intervals_of(settings: Settings) -> Intervals:
+    """Return the intervals of an installation."""
+    return Intervals(settings.first_status_interval, settings.settle_interval, settings.progress_interval)
 
 
 @dataclass(frozen=True, slots=True)

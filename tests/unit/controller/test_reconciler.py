@@ -10,11 +10,16 @@ from tests.unit.factories import NAME, NAMESPACE, gateway, gateway_class, quicks
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.controller import reconciler as module
+from workspace_ctrl.controller import publisher as publisher_module
+from workspace_ctrl.controller import reconciler as reconciler_module
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.gateway_reconciler import NoGatewayReconciler
+from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
+from workspace_ctrl.controller.route_claims import RouteClaims
+from workspace_ctrl.controller.snapshots import Background
 from workspace_ctrl.controller.states import States
+from workspace_ctrl.controller.throttle import intervals_of
 from workspace_ctrl.helm.verifier import NoChartVerifier
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.planning.settings import PlanSettings
@@ -69,24 +74,25 @@ class Passes:
         settings = Settings(plan=PlanSettings(gateway_extension=True), settle_interval=0.0, pass_interval=0.0)
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
+        executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
+        publisher = Publisher(self.cache, executor, NoProber(), self.states.load, intervals_of(settings), self.written.append)
         self.reconciler = Reconciler(
             self.cache,
             watches,
             DependencyIndex(),
             self.states,
-            Executor(self.server, self.cache, watches, settings, NoChartVerifier()),
-            settings,
+            RouteClaims(self.cache, NoGatewayReconciler(), lambda _key: None, is_shard=False),
+            executor,
+            publisher,
+            settings.plan,
             missing_kinds=frozenset,
-            status_written=self.written.append,
-            claims_changed=lambda _key: None,
-            prober=NoProber(),
-            charts=NoChartVerifier(),
-            gateways=NoGatewayReconciler(),
+            background=lambda _key: Background(),
         )
-        for name in ("take_snapshot", "evaluate", "resolve", "make_plan", "desire"):
-            self._count(monkeypatch, name)
+        for name in ("take_snapshot", "resolve", "make_plan", "desire"):
+            self._count(monkeypatch, reconciler_module, name)
+        self._count(monkeypatch, publisher_module, "evaluate")
 
-    def _count(self, monkeypatch, name):
+    def _count(self, monkeypatch, module, name):
         function = getattr(module, name)
 
         def counted(*arguments):

@@ -1,0 +1,120 @@
+"""The last stage of a pass: evaluate the chain once, and write the status where it says something new."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.state import WorkspaceState
+from workspace_ctrl.controller.throttle import Intervals, Load
+from workspace_ctrl.model.decisions import Decisions
+from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.probe.prober import NoProber, Prober
+from workspace_ctrl.readiness.chain import Report, evaluate
+from workspace_ctrl.readiness.probe import earlier_probe
+from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.write_policy import is_held_up, write_decision
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+from workspace_ctrl.telemetry.observer import StatusChange, status_change
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of publishing."""
+
+    state: WorkspaceState
+    due_in: float | None = None
+    """Seconds after which another pass is due, for a write that is held back or for what follows from it; None for none."""
+    is_ready: bool = False
+
+
+class Publisher:
+    """Writes the statuses of Workspaces."""
+
+    def __init__(  # noqa: PLR0917 - the parts that it works with
+        self,
+        cache: Cache,
+        executor: Executor,
+        prober: Prober | NoProber,
+        load: Load,
+        intervals: Intervals,
+        written: Callable[[StatusChange], None],
+    ) -> None:
+        """Make a publisher; `written` is called with each written status."""
+        self._cache = cache
+        self._executor = executor
+        self._prober = prober
+        self._load = load
+        self._intervals = intervals
+        self._written = written
+
+    async def publish(
+        self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, state: WorkspaceState
+    ) -> Published:
+        """Write the status of `workspace`, unless that is held back, or says nothing new.
+
+        Raises:
+            ApiError: a passing error.
+        """
+        current = self._current(workspace)
+        if current is None or (current.meta.deleting and not current.has_finalizer):
+            return Published(state)
+        moment, now = datetime.now(UTC), asyncio.get_running_loop().time()
+        wanted = self._status(current, snapshot, decisions, moment)
+        is_ready = _is_ready(wanted)
+        self._load.set(workspace.key, in_progress=not is_ready and not is_held_up(wanted))
+        writes, delay = state.writes.hold(write_decision(current.status, wanted), now, self._load.factor, self._intervals)
+        if delay is None or delay > 0:
+            return Published(replace(state, writes=writes), delay, is_ready)
+        await self._write(current, wanted, moment)
+        state = replace(state, writes=writes.after_write(now, self._load.factor))
+        # Former charts are removed once the status says so, and our own write makes no event.
+        return Published(state, 0.0 if snapshot.former else None, is_ready)
+
+    async def _write(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> None:
+        answer = await self._executor.write_status(workspace, wanted)
+        if answer is not None:
+            _log_transition(workspace, wanted)
+            self._written(status_change(workspace, wanted, answer, moment))
+
+    def _current(self, workspace: WorkspaceRecord) -> WorkspaceRecord | None:
+        """Return the Workspace of a pass as it is after the steps; None if it is gone.
+
+        Its generation stays that which the pass has planned for: a newer one has a pass of its own.
+        """
+        current = self._cache.workspaces.get(workspace.key)
+        if current is None or current.meta.uid != workspace.meta.uid:
+            return None
+        return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
+
+    def _status(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime) -> WorkspaceStatus:
+        """Return the wanted status, with the result of requests through the Gateway if all other links are True."""
+        if workspace.meta.deleting:
+            self._prober.follow(workspace.key, (), None)
+            return removal_status(workspace, snapshot, moment)
+        report = evaluate(snapshot, decisions)
+        return status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+
+    def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
+        """Have requests sent to the targets of `report`; return the snapshot with their newest result."""
+        self._prober.follow(workspace.key, report.probe_targets, earlier_probe(workspace.status))
+        return replace(snapshot, probe=self._prober.result(workspace.key))
+
+
+def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:
+    old = find(workspace.status.conditions, ConditionType.READY)
+    new = find(wanted.conditions, ConditionType.READY)
+    if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
+        logger.info("%s: Ready=%s %s: %s", workspace.meta.ref, new.status, new.reason, new.message)
+
+
+def _is_ready(status: WorkspaceStatus) -> bool:
+    ready = find(status.conditions, ConditionType.READY)
+    return ready is not None and ready.is_true

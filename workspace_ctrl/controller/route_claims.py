@@ -1,0 +1,84 @@
+"""Which Workspace has which route matches on listeners, kept by the passes and primed from the routes of earlier processes."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.route_conflicts import (
+    RouteClaimIndex,
+    claims_of_other_shard,
+    claims_of_other_shards,
+    claims_of_routes,
+)
+from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+_NOT_YET: Final = "~"
+"""Sorts after every time."""
+
+
+class RouteClaims:
+    """The claims of all Workspaces, those of other shards included as far as their routes show them."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        gateways: GatewayReconciler | NoGatewayReconciler,
+        changed: Callable[[Key], None],
+        *,
+        is_shard: bool,
+    ) -> None:
+        """Make it; `changed` is called with each Workspace for which another one has taken or given up route matches.
+
+        `is_shard` is whether this process reconciles only some of the cluster's Workspaces.
+        """
+        self._cache = cache
+        self._gateways = gateways
+        self._is_shard = is_shard
+        self._index = RouteClaimIndex(changed)
+        self._unseen: set[Key] = set()
+        """Workspaces without a pass since the start, or since the served kinds changed."""
+
+    def prime(self) -> None:
+        """Take in what routes of earlier processes claim, so that the first pass over a Workspace knows of older ones."""
+        for workspace, claims in claims_of_routes(self._cache):
+            self._index.set(workspace.key, self._since(workspace), claims)
+        for key, created, claims in claims_of_other_shards(self._cache) if self._is_shard else ():
+            self._index.set(key, created, claims)
+        self.expect_all()
+
+    def expect_all(self) -> None:
+        """Take the claims for incomplete until there was a pass over each Workspace."""
+        self._unseen.update(self._cache.workspaces.keys())
+        self._note()
+
+    def claim(self, workspace: WorkspaceRecord, claims: frozenset[RouteClaim] | None) -> Mapping[RouteClaim, RouteClaimHolder]:
+        """Note the claims of a Workspace, None for those that it had; return those that an older one has, with that one."""
+        if claims is not None and self._index.set(workspace.key, self._since(workspace), claims):
+            self._note()
+        return self._index.taken(workspace.key)
+
+    def seen(self, key: Key) -> None:
+        """Note that there was a pass over the Workspace `key`."""
+        if key in self._unseen:
+            self._unseen.discard(key)
+            self._note()
+
+    def forget(self, key: Key) -> None:
+        """Note that the Workspace `key` is gone, or belongs to another shard now."""
+        self._index.set(key, *(claims_of_other_shard(self._cache, key) if self._is_shard else ("", frozenset())))
+        self._unseen.discard(key)
+        self._note()
+
+    def _note(self) -> None:
+        self._gateways.note(self._index.gateways_by_header, all_told=not self._unseen)
+
+    def _since(self, workspace: WorkspaceRecord) -> str:
+        """Return the age by which a Workspace's claims go before those of others, as text that sorts by time.
+
+        Processes for shards see of each other's Workspaces only the routes; so that all of them decide alike, theirs count from the
+        creation of the route, as Gateways do it. Without shards a Workspace counts from its own creation.
+        """
+        return (self._cache.route_created(workspace) or _NOT_YET) if self._is_shard else workspace.created
