@@ -138,7 +138,7 @@ def test_one_reconciles_and_the_other_makes_no_call_but_its_watch(installed, pla
         before = len(second.audited())
         make("phi")
         ready("phi")
-        assert ask(ports[0], "/readyz") == (200, f"synced, leading by {title}")
+        assert ask(ports[0], "/readyz") == (200, f"synced, leader of {title}")
         assert ask(ports[1], "/readyz") == (200, f"standby: {title} is held by {lease()['holderIdentity']}")
         assert ask(ports[0], "/healthz") == ask(ports[1], "/healthz") == (200, "ok")
         for _ in range(2):
