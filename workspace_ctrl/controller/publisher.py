@@ -105,7 +105,8 @@ class Publisher:
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
         """Have requests sent to the targets of `report`; return the snapshot with their newest result."""
         self._prober.follow(workspace.key, report.probe_targets, earlier_probe(workspace.status))
-        return replace(snapshot, probe=self._prober.result(workspace.key))
+        result = self._prober.result(workspace.key)
+        return snapshot if result is snapshot.probe else replace(snapshot, probe=result)
 
 
 def _log_transition(workspace: WorkspaceRecord, wanted: WorkspaceStatus) -> None:

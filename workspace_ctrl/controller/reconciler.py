@@ -156,7 +156,9 @@ class Reconciler:
             return None
         if under_way.state.dependencies is not before:
             under_way.snapshot = self._watches.of(under_way.key).on(under_way.snapshot)
-        under_way.snapshot = replace(under_way.snapshot, taken=self._claims.claim(under_way.workspace, desired.claims))
+        taken = self._claims.claim(under_way.workspace, desired.claims)
+        if taken:
+            under_way.snapshot = replace(under_way.snapshot, taken=taken)
         outcome = make_plan(desired, under_way.snapshot)
         if isinstance(outcome, Pending):
             await self._ask((outcome.dry_run,), under_way)
@@ -180,10 +182,11 @@ class Reconciler:
     async def _execute(self, under_way: _Pass, planned: Plan) -> float | None:
         """Carry out a plan and publish what came of it; return the seconds after which another pass is due, or None."""
         outcome = await self._executor.run(planned.steps, under_way.workspace, under_way.state)
-        under_way.state = outcome.state
+        is_changed, under_way.state = outcome.state is not under_way.state, outcome.state
         if outcome.error is not None:
             raise outcome.error
-        under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
+        if is_changed or outcome.records:
+            under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
         self._claims.seen(under_way.key)
         problems = (*planned.decisions.problems, *outcome.problems)
         decisions = replace(planned.decisions, problems=problems)

@@ -84,6 +84,9 @@ class WorkspaceState:
         dry_run = self.query_results.dry_run
         expired = dry_run is not None and dry_run.refusal != "" and now >= self.dry_run_retry_at
         rejections = {ref: entry for ref, entry in self.rejections.items() if now < entry.retry_at} or _NONE
+        is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
+        if is_same and not expired and self.put_off_until is None:
+            return self, activity
         state = replace(
             self,
             stage_timer=timer,
