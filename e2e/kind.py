@@ -20,7 +20,7 @@ from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX, INFERENCE, ISTIO, KUBERNETES
 from e2e.cluster.oci import Image
 from e2e.cluster.places import PACKAGE
-from workspace_ctrl.planning.settings import ChartSource
+from workspace_ctrl.planning.plan_settings import ChartSource
 
 NAME = "workspace-ctrl"
 NEEDED = {"docker": "runs the node", "kind": "makes the cluster", "flux": "installs Flux"}

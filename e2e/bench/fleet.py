@@ -7,8 +7,8 @@ from typing import Any
 from e2e import workspaces
 from workspace_ctrl.api.names import names
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.preview import preview
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 
 Manifest = dict[str, Any]
 

@@ -17,8 +17,8 @@ from e2e.controller import ControllerProcess
 from workspace_ctrl.api.labels import HASH_ANNOTATION
 from workspace_ctrl.cache.watches import WATCHED, WatchedKind
 from workspace_ctrl.planning.manifests import Manifest, manifest_hash
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.preview import preview
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 
 FILE = Path(__file__).parent / "recorded.json"
 SPACE, NAME = "recorded-space", "recorded-phi"

@@ -13,7 +13,7 @@ from workspace_ctrl.model.decisions import Decisions, Parent, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.flux_objects import oci_repository
 from workspace_ctrl.planning.manifests import applied_hash
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.readiness.chain import evaluate, with_requests
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.status import status as status_of

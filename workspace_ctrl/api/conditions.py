@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.text import printable
+from workspace_ctrl.api.quoting import printable
 
 
 class ConditionType(StrEnum):

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from workspace_ctrl.api.base import ApiModel
+from workspace_ctrl.api.api_model import ApiModel
 
 NO_TIMEOUT: Final = "none"
 """The route gets no timeout, so that the Gateway's default applies."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.labels import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 
 QUANTITY_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(Mi|Gi|Ti|M|G|T)$"

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from workspace_ctrl.api.base import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.endpoint_picker import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
-from workspace_ctrl.api.limits import check_values
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
-from workspace_ctrl.api.picker import Chart, EndpointPicker
+from workspace_ctrl.api.value_limits import check_values
 
 
 class LabelSelectorRequirement(ApiModel):

@@ -6,15 +6,15 @@ from typing import Any, TypeAlias
 
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache import watches
-from workspace_ctrl.cache.inventory import InventoryStore, InventoryTable
+from workspace_ctrl.cache.chart_inventory import InventoryStore, InventoryTable
 from workspace_ctrl.cache.unhealthy_pods import UnhealthyPods
 from workspace_ctrl.cache.watches import CHART_OBJECTS, Enqueues, Record, RecordT, WatchedKind, read_written
 from workspace_ctrl.kube.partitioned_store import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
+from workspace_ctrl.records.chart_inventory import ChartObjectId, chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
-from workspace_ctrl.records.inventory import ChartObjectId, chart_object_id
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

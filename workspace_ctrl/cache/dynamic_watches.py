@@ -29,7 +29,7 @@ from workspace_ctrl.records.gateways import (
     parse_inference_pool,
     parse_kthena_model_server,
 )
-from workspace_ctrl.records.isolation import isolated
+from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload

@@ -9,7 +9,7 @@ from workspace_ctrl.cache.watches import INFERENCE_OBJECTIVE, OURS
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Key, Store
-from workspace_ctrl.records.isolation import isolated
+from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
+from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 

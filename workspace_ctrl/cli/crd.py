@@ -3,7 +3,7 @@
 import click
 
 from workspace_ctrl.api.crd import crd
-from workspace_ctrl.api.reference import reference
+from workspace_ctrl.api.reference_page import reference
 from workspace_ctrl.cli.output import to_yaml
 
 

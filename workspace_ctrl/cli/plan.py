@@ -12,13 +12,13 @@ from rich.tree import Tree
 
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
-from workspace_ctrl.cli.installation import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import to_yaml
-from workspace_ctrl.cli.summaries import facts
+from workspace_ctrl.cli.plan_summaries import facts
+from workspace_ctrl.planning.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
-from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.verdict import Known, judge
 from workspace_ctrl.records.meta import ObjectRef
 
 _UNBROKEN: Final = 10_000

@@ -10,7 +10,13 @@ from typing import Unpack
 import click
 
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
-from workspace_ctrl.cli.installation import InstallationOptions, helm_of, installation_options, plan_settings, read_settings_file
+from workspace_ctrl.cli.installation_options import (
+    InstallationOptions,
+    helm_of,
+    installation_options,
+    plan_settings,
+    read_settings_file,
+)
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.watches import WORKSPACE, Enqueues, RecordT, WatchedKind
-from workspace_ctrl.controller.states import States
+from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 

@@ -23,8 +23,8 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
-from workspace_ctrl.controller.state import Rejection, WorkspaceState
-from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
+from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
+from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
 from workspace_ctrl.model.decisions import Problem

@@ -15,22 +15,22 @@ from workspace_ctrl.cache.discovery import watched_namespaces
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.missing_kinds import MissingKinds
 from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, RecordT, WatchedKind
+from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.snapshots import Background
-from workspace_ctrl.controller.states import States
-from workspace_ctrl.controller.throttle import intervals_of
-from workspace_ctrl.helm.verifier import ChartVerifier, NoChartVerifier
+from workspace_ctrl.controller.status_throttle import intervals_of
+from workspace_ctrl.controller.take_snapshot import Background
+from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
+from workspace_ctrl.kube.first_completed import first_completed
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key, Sink
-from workspace_ctrl.kube.tasks import first_completed
 from workspace_ctrl.probe.prober import make_prober
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
@@ -72,7 +72,7 @@ class Manager:
         self._watches = DynamicWatches(client, self._events.enqueue)
         self._prober = make_prober(client, settings.probe, self._events.enqueue)
         self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
-        routers = GatewayReconciler if visibility.body_routers else NoGatewayReconciler
+        routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler
         self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
         self._claims = RouteClaims(self._cache, self._gateways, self._events.enqueue, is_shard=settings.scope.selector != "")
         executor = Executor(client, self._cache, self._watches, settings, self._charts)

@@ -10,8 +10,9 @@ from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.state import WorkspaceState
-from workspace_ctrl.controller.throttle import Intervals, Load
+from workspace_ctrl.controller.status_throttle import Intervals
+from workspace_ctrl.controller.throttle import Load
+from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.model.decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.probe.prober import NoProber, Prober

@@ -15,20 +15,21 @@ from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.snapshots import Background, take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.state import WorkspaceState
-from workspace_ctrl.controller.states import States
-from workspace_ctrl.controller.throttle import StatusThrottle, Throttle
+from workspace_ctrl.controller.status_throttle import StatusThrottle
+from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
+from workspace_ctrl.controller.throttle import Throttle
+from workspace_ctrl.controller.workspace_state import WorkspaceState
+from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.desired import Desired, desire
+from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.plan import Pending, Plan, make_plan
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.records.workspaces import WorkspaceRecord

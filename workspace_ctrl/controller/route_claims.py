@@ -10,7 +10,7 @@ from workspace_ctrl.cache.route_conflicts import (
     claims_of_other_shards,
     claims_of_routes,
 )
-from workspace_ctrl.controller.gateway_reconciler import GatewayReconciler, NoGatewayReconciler
+from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -25,7 +25,7 @@ class RouteClaims:
     def __init__(
         self,
         cache: Cache,
-        gateways: GatewayReconciler | NoGatewayReconciler,
+        gateways: BodyRouterReconciler | NoBodyRouterReconciler,
         changed: Callable[[Key], None],
         *,
         is_shard: bool,

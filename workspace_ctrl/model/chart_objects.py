@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from workspace_ctrl.records.chart_inventory import ChartObjectId, kind_of, unpack
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import InferencePool
-from workspace_ctrl.records.inventory import ChartObjectId, kind_of, unpack
 from workspace_ctrl.records.workloads import Workload
 
 

@@ -15,15 +15,15 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
 from workspace_ctrl.planning.chart.migration import retirement_steps
-from workspace_ctrl.planning.desired import Desired, DesiredServing, desire
-from workspace_ctrl.planning.draft import Draft
+from workspace_ctrl.planning.desired_state import Desired, DesiredServing, desire
 from workspace_ctrl.planning.gateway.kthena import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
 from workspace_ctrl.planning.gateway.objectives import plan_objectives, unsupported_problem, unwatched_problem
 from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
+from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps
 from workspace_ctrl.planning.resolve import resolve
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import accepted_kind, dry_run, plan_workload
@@ -56,7 +56,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     query = _dry_run(serving, workspace, snapshot)
     if query is not None:
         return Pending(query)
-    draft = Draft(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift)
+    draft = PlanBuilder(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift)
     decisions = _plan_serving(draft, desired, serving, snapshot)
     if not desired.resolved.gateway_wanted:
         _plan_objectives(draft, serving, snapshot, desired.settings)
@@ -132,7 +132,7 @@ def _dry_run(serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snap
     return dry_run(workspace, manifest, snapshot.workload(manifest["kind"]), snapshot.query_results.dry_run)
 
 
-def _plan_serving(draft: Draft, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
+def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
     """Plan the model server, and once the API server has accepted it, the gateway side."""
     server, decisions = serving.server, _without_kind(desired)
     live = snapshot.workload(server.workload["kind"]) if server.workload is not None else None
@@ -145,7 +145,9 @@ def _plan_serving(draft: Draft, desired: Desired, serving: DesiredServing, snaps
     return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
 
 
-def _plan_gateway(draft: Draft, decisions: Decisions, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
+def _plan_gateway(
+    draft: PlanBuilder, decisions: Decisions, desired: Desired, serving: DesiredServing, snapshot: Snapshot
+) -> Decisions:
     """Plan all between the Gateways and the model server, in the order in which they depend on each other."""
     selector = serving.selector(decisions.workload_kind)
     decisions = replace(
@@ -164,7 +166,9 @@ def _plan_gateway(draft: Draft, decisions: Decisions, desired: Desired, serving:
     return plan_route(draft, decisions, _wanted_route(desired, serving, snapshot), snapshot.route)
 
 
-def _plan_pool(draft: Draft, selector: Mapping[str, str], desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> None:
+def _plan_pool(
+    draft: PlanBuilder, selector: Mapping[str, str], desired: Desired, serving: DesiredServing, snapshot: Snapshot
+) -> None:
     """Plan the chart of pool and endpoint picker; it is removed if the user's pool takes its place."""
     there = snapshot.chart
     if serving.pool_ref:
@@ -185,7 +189,7 @@ def _companion(serving: DesiredServing, selector: Mapping[str, str]) -> WantedCo
     return WantedCompanion(kind, serving.names, selector, serving.server.port) if kind else None
 
 
-def _plan_objectives(draft: Draft, serving: DesiredServing, snapshot: Snapshot, settings: PlanSettings) -> None:
+def _plan_objectives(draft: PlanBuilder, serving: DesiredServing, snapshot: Snapshot, settings: PlanSettings) -> None:
     problem = None
     if serving.objectives and snapshot.objectives_problem:
         problem = unwatched_problem(snapshot.objectives_problem)

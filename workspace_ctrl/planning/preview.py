@@ -12,8 +12,8 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.body_router import router_release, router_source
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import Planned, plan
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolve import resolve
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.simulated_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConfig, ReadScale
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY

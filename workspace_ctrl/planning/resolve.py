@@ -7,7 +7,7 @@ from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.source import chart_name
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.model_server import interests
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

@@ -9,19 +9,17 @@ from typing import Any, Final
 
 import aiohttp
 
-from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.api.quoting import excerpt
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.probe.bounded_connections import BoundedConnector
 from workspace_ctrl.probe.model_list import read_models
-from workspace_ctrl.probe.threshold import ANSWER_SECONDS
+from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, CONNECT_SECONDS
 from workspace_ctrl.settings.process import ProbeMode
 
 logger = logging.getLogger(__name__)
 
-_CONNECT_SECONDS: Final = 1.5
-"""Timeout of name resolution and connection, in seconds: shorter than that of a response, as only the latter shows a hanging server."""
 _BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
 """Timeout of a completion of one token, in seconds, for a busy server: it queues requests but rejects invalid ones at once, and a server
 that hangs does neither. Shorter if completions are sent only because of the Gateway's class."""
@@ -156,7 +154,7 @@ class ProbeClient:
             ssl=self._trust(credentials) if is_tls else True,
             server_hostname=(target.hostname or None) if is_tls else None,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=request.seconds, connect=_CONNECT_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=request.seconds, connect=CONNECT_SECONDS),
         ) as response:
             packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
             body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
+from workspace_ctrl.probe.timeouts import ANSWER_SECONDS
 
-ANSWER_SECONDS: Final = 2.0
-"""Timeout of a request that needs no inference. Two such timeouts are part of the bound for reporting a model server that hangs."""
 TOLD_SECONDS: Final = 2.0
 """A fault that only requests show is reported within the probe interval plus this."""
 _WRITE_SECONDS: Final = 0.5

@@ -14,11 +14,11 @@ from kopf._cogs.structs.references import Insights  # what `kopf.spawn_tasks` ta
 from workspace_ctrl.api.labels import GROUP, KIND, PLURAL
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.process.admission_server import UNDER_REVIEW, AdmissionServer, Review
-from workspace_ctrl.process.existing_objects import existing
-from workspace_ctrl.records.isolation import MAX_LEVELS
+from workspace_ctrl.records.isolated_parsing import MAX_LEVELS
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES
 from workspace_ctrl.settings.process import AdmissionSettings
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, find
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.readiness.reasons import FAILED_WHEN_FALSE, STARTING, WITHOUT_PODS
+from workspace_ctrl.readiness.failure_reasons import FAILED_WHEN_FALSE, STARTING, WITHOUT_PODS
 
 _BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "BodyRouterNotReady"})
 """Reasons of failed links that have no condition of their own."""

@@ -5,8 +5,14 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.readiness.failure_reasons import (
+    DRY_RUN_PENDING,
+    MODEL_SERVER_STARTING,
+    NO_PODS,
+    SCALED_TO_ZERO,
+    WORKLOAD_NOT_CREATED,
+)
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.readiness.reasons import DRY_RUN_PENDING, MODEL_SERVER_STARTING, NO_PODS, SCALED_TO_ZERO, WORKLOAD_NOT_CREATED
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload

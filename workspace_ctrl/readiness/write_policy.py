@@ -13,7 +13,7 @@ from enum import Enum
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.readiness.reasons import FAILED_WHEN_FALSE, STARTING
+from workspace_ctrl.readiness.failure_reasons import FAILED_WHEN_FALSE, STARTING
 
 _WHOLE = frozenset({ConditionType.READY, ConditionType.GATEWAY_READY})
 """Summary conditions: True only if all links hold."""

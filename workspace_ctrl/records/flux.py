@@ -10,7 +10,7 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.labels import REQUESTED_AT_ANNOTATION
-from workspace_ctrl.records.inventory import chart_objects_of_inventory
+from workspace_ctrl.records.chart_inventory import chart_objects_of_inventory
 from workspace_ctrl.records.meta import Conditioned, Json, conditions_of, parse_meta, spec_of, status_of
 
 WAITING_REASONS: Final = frozenset({"SourceNotReady", "ArtifactFailed", "DependencyNotReady"})

@@ -7,7 +7,7 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
-from workspace_ctrl.api.text import printable
+from workspace_ctrl.api.quoting import printable
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
 
 _HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
-from workspace_ctrl.records.inventory import content_checksum
+from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, conditions_of, parse_meta, spec_of, status_of
 

@@ -12,7 +12,7 @@ import orjson
 
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
-from workspace_ctrl.records.isolation import MAX_LEVELS, too_deep
+from workspace_ctrl.records.isolated_parsing import MAX_LEVELS, too_deep
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 MAX_SPEC_BYTES: Final = 256 << 10

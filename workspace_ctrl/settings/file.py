@@ -17,7 +17,7 @@ from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.gateway.body_router import check_chart
-from workspace_ctrl.planning.settings import (
+from workspace_ctrl.planning.plan_settings import (
     BODY_ROUTER_CHART,
     BodyRoutingSettings,
     ChartSource,

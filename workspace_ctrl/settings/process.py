@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.settings.scope import Scope
 
 FEATURE_GATES: Final[Mapping[str, bool]] = {"gatewayAPIInferenceExtension": False}

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.architecture.source_tree import TREES, functions
 
-ON_TOP = {"planning/plan.py", "planning/desired.py", "planning/preview.py"}
+ON_TOP = {"planning/plan.py", "planning/desired_state.py", "planning/preview.py"}
 
 
 def takers_of_snapshots(tree):

@@ -8,10 +8,10 @@ import yaml
 from click.testing import CliRunner
 
 from tests.unit.cli.test_cli import REPOSITORY
-from workspace_ctrl.cli.installation import InstallationOptions, helm_of, plan_settings, read_settings_file
+from workspace_ctrl.cli.installation_options import InstallationOptions, helm_of, plan_settings, read_settings_file
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of
-from workspace_ctrl.planning.settings import (
+from workspace_ctrl.planning.plan_settings import (
     BODY_ROUTER_CHART,
     BodyRoutingSettings,
     ChartSource,

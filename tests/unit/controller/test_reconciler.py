@@ -12,17 +12,17 @@ from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller import publisher as publisher_module
 from workspace_ctrl.controller import reconciler as reconciler_module
+from workspace_ctrl.controller.body_router_reconciler import NoBodyRouterReconciler
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.gateway_reconciler import NoGatewayReconciler
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.snapshots import Background
-from workspace_ctrl.controller.states import States
-from workspace_ctrl.controller.throttle import intervals_of
-from workspace_ctrl.helm.verifier import NoChartVerifier
+from workspace_ctrl.controller.status_throttle import intervals_of
+from workspace_ctrl.controller.take_snapshot import Background
+from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.probe.prober import NoProber
 from workspace_ctrl.settings.process import Settings
 
@@ -81,7 +81,7 @@ class Passes:
             watches,
             DependencyIndex(),
             self.states,
-            RouteClaims(self.cache, NoGatewayReconciler(), lambda _key: None, is_shard=False),
+            RouteClaims(self.cache, NoBodyRouterReconciler(), lambda _key: None, is_shard=False),
             executor,
             publisher,
             settings.plan,

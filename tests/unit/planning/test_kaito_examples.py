@@ -6,8 +6,8 @@ import pytest
 
 from tests.kaito import EXPECTED, FOLDER, documents, workspace_of
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import preview
-from workspace_ctrl.planning.settings import PlanSettings
 
 ACCEPTED = [name for name, outcome in EXPECTED.items() if "kind" in outcome]
 REFUSED = [name for name in EXPECTED if name not in ACCEPTED]

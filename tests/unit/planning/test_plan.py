@@ -25,7 +25,7 @@ from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.settings import ChartSource, PickerSettings, PlanSettings
+from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, PlanSettings
 from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, RequestReconcile, Resume, SetFinalizer
 from workspace_ctrl.records.meta import Meta, ObjectRef
 

@@ -6,12 +6,12 @@ from tests.unit.factories import NAME, SETTINGS, release, route, source, workspa
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Delete, Prune, SetFinalizer
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.removal import removal_waits
-from workspace_ctrl.records.inventory import chart_object_id
+from workspace_ctrl.records.chart_inventory import chart_object_id
 
 UID = workspace().meta.uid
 LEFT = {chart_object_id("Role", "phi-epp"): 1, chart_object_id("InferencePool", "phi"): 1}

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.factories import DIGEST, condition, decisions, deployment, gateway, meta, parent
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
+from workspace_ctrl.model.body_router import BodyRouter, BodyRouterState
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.readiness.body_routers import router_state

@@ -8,7 +8,7 @@ from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
-from workspace_ctrl.records.inventory import chart_object_id
+from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.pods import PodProblem
 
 POD = pod(name="phi-epp-1", ready=False, trouble=PodProblem("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."))

@@ -8,12 +8,12 @@ from functools import reduce
 import orjson
 import pytest
 
-from workspace_ctrl.records import inventory as parts
+from workspace_ctrl.records import chart_inventory as parts
 from workspace_ctrl.records import managed_fields as ownership
+from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.core import parse_config_map
 from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service, parse_http_route
-from workspace_ctrl.records.inventory import content_checksum
-from workspace_ctrl.records.isolation import isolated
+from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields, unpacked
 from workspace_ctrl.records.pods import parse_pod
 from workspace_ctrl.records.workloads import http_port, parse_referenced_workload, parse_service, parse_workload

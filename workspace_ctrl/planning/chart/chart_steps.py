@@ -15,9 +15,9 @@ from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_reposit
 from workspace_ctrl.planning.chart.repair import repair_step
 from workspace_ctrl.planning.chart.source import choose_chart
 from workspace_ctrl.planning.chart.values import PoolValues
-from workspace_ctrl.planning.draft import Draft
 from workspace_ctrl.planning.manifests import Manifest, applied_hash
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
+from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, SetFinalizer, VerifyChart
 from workspace_ctrl.records.flux import OCIRepository
 
@@ -43,7 +43,11 @@ def pool_values(selector: Mapping[str, str], port: int, parents: Iterable[Parent
 
 
 def plan_chart(
-    draft: Draft, wanted: WantedChart, there: ChartObjects, verdicts: Mapping[ChartId, ChartVerdict] | None, settings: PlanSettings
+    draft: PlanBuilder,
+    wanted: WantedChart,
+    there: ChartObjects,
+    verdicts: Mapping[ChartId, ChartVerdict] | None,
+    settings: PlanSettings,
 ) -> None:
     """Plan OCIRepository and HelmRelease; `verdicts` is None if charts are not checked before their first use."""
     _plan_source(draft, wanted, there.source, verdicts, settings)
@@ -54,7 +58,7 @@ def plan_chart(
 
 
 def _plan_source(
-    draft: Draft,
+    draft: PlanBuilder,
     wanted: WantedChart,
     live: OCIRepository | None,
     verdicts: Mapping[ChartId, ChartVerdict] | None,
@@ -78,7 +82,7 @@ def _plan_source(
 
 
 def _may_use(
-    draft: Draft,
+    draft: PlanBuilder,
     chart: ChartSource,
     source: Manifest,
     live: OCIRepository | None,
@@ -101,7 +105,7 @@ def _may_use(
     return False
 
 
-def _plan_release(draft: Draft, wanted: WantedChart, pool: PoolValues, chart: ChartSource, settings: PlanSettings) -> None:
+def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, chart: ChartSource, settings: PlanSettings) -> None:
     try:
         manifest = draft.manifest(
             ("release", pool.provider, tuple(pool.selector.items())),

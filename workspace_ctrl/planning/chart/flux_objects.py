@@ -7,16 +7,16 @@ persists, and an unchanged manifest changes nothing. Settings and their reasons:
 from collections.abc import Mapping
 from typing import Any, Final
 
+from workspace_ctrl.api.endpoint_picker import EndpointPicker, ValuesReference
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.api.picker import EndpointPicker, ValuesReference
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.planning.chart.picker_probes import post_renderers
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workloads import WorkloadKind
 

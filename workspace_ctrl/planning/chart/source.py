@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from workspace_ctrl.api.endpoint_picker import Chart
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.picker import Chart
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.catalog.data_files import suggestion
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 
 
 def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:

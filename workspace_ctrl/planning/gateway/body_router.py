@@ -16,12 +16,12 @@ from workspace_ctrl.api.labels import BODY_ROUTER_LABEL, FIELD_MANAGER, MANAGED_
 from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.catalog.charts import UnknownChartError, leaves, put, value_at
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER
-from workspace_ctrl.model.body_routers import BodyRouter
+from workspace_ctrl.model.body_router import BodyRouter
 from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.planning.chart.flux_objects import RELEASE_API, SOURCE_API, release_spec, source_spec
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, stamped
-from workspace_ctrl.planning.settings import BodyRoutingSettings, ChartSource
+from workspace_ctrl.planning.plan_settings import BodyRoutingSettings, ChartSource
 from workspace_ctrl.planning.steps import Apply, Delete, Resume, Step
 from workspace_ctrl.records.meta import Meta, ObjectRef
 

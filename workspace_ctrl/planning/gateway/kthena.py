@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.model.decisions import LinkName, Problem
-from workspace_ctrl.planning.draft import Draft
 from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import KthenaModelServer
 from workspace_ctrl.records.meta import Meta
 
@@ -28,7 +28,7 @@ class WantedCompanion:
     """The port at which they do."""
 
 
-def plan_companion(draft: Draft, wanted: WantedCompanion | None, live: KthenaModelServer | None, problem: str) -> None:
+def plan_companion(draft: PlanBuilder, wanted: WantedCompanion | None, live: KthenaModelServer | None, problem: str) -> None:
     """Plan the companion; `live` is deleted if none is `wanted`. `problem` is why its kind cannot be watched; empty if it can."""
     if wanted is None:
         draft.delete([live.meta] if live is not None else [])

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from workspace_ctrl.api.endpoint_picker import Chart
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway import Objective
 from workspace_ctrl.api.names import objective_name
-from workspace_ctrl.api.picker import Chart
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import choose_chart
-from workspace_ctrl.planning.draft import Draft
 from workspace_ctrl.planning.manifests import Manifest, owned
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import InferenceObjective
 
@@ -21,7 +21,7 @@ _API_VERSION = "inference.networking.x-k8s.io/v1alpha2"
 
 
 def plan_objectives(
-    draft: Draft, wanted: Mapping[str, Objective], pool: str, there: Iterable[InferenceObjective], problem: Problem | None
+    draft: PlanBuilder, wanted: Mapping[str, Objective], pool: str, there: Iterable[InferenceObjective], problem: Problem | None
 ) -> None:
     """Plan the `wanted` objectives, by the names of their objects, for requests to `pool`, and delete the other ones of `there`.
 

@@ -14,7 +14,7 @@ from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder
 from workspace_ctrl.planning.manifests import Manifest, owned
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
 _MOST_MATCHES_OF_RULE = 64

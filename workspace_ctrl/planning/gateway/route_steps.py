@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.model.decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
-from workspace_ctrl.planning.draft import Draft
 from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
+from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta
 
@@ -27,7 +27,7 @@ class WantedRoute:
     """Claims of the Workspace that an older one already has."""
 
 
-def plan_route(draft: Draft, decisions: Decisions, wanted: WantedRoute, live: HTTPRoute | None) -> Decisions:
+def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, live: HTTPRoute | None) -> Decisions:
     """Plan our route, without matches that an older Workspace already has; return the decisions with what is granted."""
     parents, asked = decisions.parents, wanted.asked
     draft.report(wanted.moving, *routing_problems(asked, decisions.model_names, wanted.taken, parents))
@@ -48,7 +48,9 @@ def plan_route(draft: Draft, decisions: Decisions, wanted: WantedRoute, live: HT
     )
 
 
-def check_named_route(draft: Draft, decisions: Decisions, named: HTTPRoute | None, pool: str, own: HTTPRoute | None) -> Decisions:
+def check_named_route(
+    draft: PlanBuilder, decisions: Decisions, named: HTTPRoute | None, pool: str, own: HTTPRoute | None
+) -> Decisions:
     """Check the referenced route; our own is deleted once the referenced one routes to `pool`."""
     ref = decisions.named_route
     problem = check_route(named, ref, pool, decisions.model_names) if ref is not None else None

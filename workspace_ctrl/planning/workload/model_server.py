@@ -10,7 +10,7 @@ from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.gpus import reads_nodes
 from workspace_ctrl.planning.workload.preset_server import PresetRequest, preset_server
 from workspace_ctrl.planning.workload.referenced_workload import referenced_pods

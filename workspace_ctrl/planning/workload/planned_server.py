@@ -12,8 +12,8 @@ from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.model.decisions import Problem
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolve import invalid_spec
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Query, UnresolvedError
 from workspace_ctrl.planning.workload.model_names import check_model_name
 from workspace_ctrl.planning.workload.model_server import model_server

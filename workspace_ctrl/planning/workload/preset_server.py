@@ -12,7 +12,7 @@ from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.preset_pods import PresetServer

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.query_results import DryRun
 from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.draft import Draft
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.steps import DryRunWorkload
 from workspace_ctrl.planning.workload.server_objects import ModelServer
 from workspace_ctrl.records.meta import Meta
@@ -28,7 +28,7 @@ def dry_run(workspace: WorkspaceRecord, manifest: Manifest, live: Workload | Non
     return DryRunWorkload(manifest, force=live is not None and live.meta.is_controlled_by(workspace.meta.uid))
 
 
-def accepted_kind(draft: Draft, server: ModelServer, live: Workload | None, tried: DryRun | None) -> str:
+def accepted_kind(draft: PlanBuilder, server: ModelServer, live: Workload | None, tried: DryRun | None) -> str:
     """Return the kind that the API server accepted for the workload; empty where it rejected it, which is a problem of the plan."""
     manifest = server.workload
     if manifest is None:
@@ -43,7 +43,7 @@ def accepted_kind(draft: Draft, server: ModelServer, live: Workload | None, trie
     return tried.kind
 
 
-def plan_workload(draft: Draft, server: ModelServer, there: Iterable[Meta]) -> None:
+def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta]) -> None:
     """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted."""
     for manifest in server.manifests:
         draft.apply(manifest, LinkName.WORKLOAD)

@@ -10,7 +10,7 @@ from tests.unit.planning.test_plan import applied, finished, manifests, words
 from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.settings import ChartSource, PickerSettings, Verification
+from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, Verification
 
 DIGEST = "sha256:" + "b" * 64
 OTHER_DIGEST = "sha256:" + "c" * 64

@@ -27,13 +27,13 @@ from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
 from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Delete
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.removal import removal_waits
+from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.gateways import RouteRule
-from workspace_ctrl.records.inventory import chart_object_id
 from workspace_ctrl.records.workspaces import pack_status
 
 FORK = ChartSource("fork", "oci://registry.example/charts/fork", layout="inferencepool")

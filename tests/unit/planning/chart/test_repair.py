@@ -5,7 +5,7 @@ import pytest
 from tests.unit.factories import UID, condition, picker, pool, release, source
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.planning.chart.repair import repair_step
-from workspace_ctrl.records.inventory import chart_object_id
+from workspace_ctrl.records.chart_inventory import chart_object_id
 
 ROLE, SERVICE = chart_object_id("Role", "phi-epp"), chart_object_id("Service", "phi-epp")
 KINDS = frozenset({"Role", "Service"})

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.factories import NAMESPACE, derived
+from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
-from workspace_ctrl.api.picker import EndpointPicker
 from workspace_ctrl.catalog.charts import chart_layouts, find_layout, value_at
 from workspace_ctrl.planning.chart.value_validation import is_one_line
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values, protected_paths
-from workspace_ctrl.planning.settings import PickerSettings
+from workspace_ctrl.planning.plan_settings import PickerSettings
 
 V1_5 = find_layout("inferencepool", "v1.5.0")
 POOL = PoolValues({"kaito.sh/workspace": "phi"}, 5000, "istio")

@@ -11,10 +11,10 @@ from tests.unit.factories import DIGEST, condition
 from workspace_ctrl.api.labels import BODY_ROUTER_LABEL, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.model.body_routers import BodyRouter
+from workspace_ctrl.model.body_router import BodyRouter
 from workspace_ctrl.planning.gateway.body_router import check_chart, plan_router, removal_steps
 from workspace_ctrl.planning.manifests import applied_hash
-from workspace_ctrl.planning.settings import BodyRoutingSettings, ChartSource
+from workspace_ctrl.planning.plan_settings import BodyRoutingSettings, ChartSource
 from workspace_ctrl.planning.steps import Apply, Delete, Resume
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.meta import Meta, ObjectRef

@@ -8,7 +8,7 @@ from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, meta, quick
 from tests.unit.planning.test_plan import finished, words
 from workspace_ctrl.model.decisions import LinkName
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.settings import ChartSource
+from workspace_ctrl.planning.plan_settings import ChartSource
 from workspace_ctrl.planning.steps import Apply
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.workspaces import pack_status

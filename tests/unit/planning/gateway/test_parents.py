@@ -5,7 +5,7 @@ import pytest
 from tests.unit.factories import NAMESPACE, gateway, gateway_class, meta
 from workspace_ctrl.api.workspace import GatewaySpec, ParentRef
 from workspace_ctrl.planning.gateway.parents import Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.settings import GatewayChoice
+from workspace_ctrl.planning.plan_settings import GatewayChoice
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import ObjectRef
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.cache.inventory import InventoryStore, InventoryTable
-from workspace_ctrl.records.inventory import ChartObject, chart_object_id
+from workspace_ctrl.cache.chart_inventory import InventoryStore, InventoryTable
+from workspace_ctrl.records.chart_inventory import ChartObject, chart_object_id
 
 OWNER = ("ns", "phi")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.factories import release, source, workspace
 from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.state import Rejection, WorkspaceState
+from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot

@@ -8,8 +8,8 @@ import pytest
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm import helm
-from workspace_ctrl.helm.helm import ChartUnreadableError, Helm, look_at_file, words
+from workspace_ctrl.helm import chart_rendering as helm
+from workspace_ctrl.helm.chart_rendering import ChartUnreadableError, Helm, look_at_file, words
 
 CHART = "name: inferencepool\nversion: v1.5.0\n"
 SCRIPT = """#!/bin/sh

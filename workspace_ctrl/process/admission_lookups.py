@@ -7,9 +7,9 @@ from typing import Any, Final
 from workspace_ctrl.cache.watches import CONFIG_MAP, DEPLOYMENT, SERVICE, STATEFUL_SET
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
+from workspace_ctrl.planning.admission_verdict import Known, needed
 from workspace_ctrl.planning.manifests import ref_of
 from workspace_ctrl.planning.preview import Preview
-from workspace_ctrl.planning.verdict import Known, needed
 from workspace_ctrl.records.meta import ObjectRef
 
 _RESOURCES: Final = {resource.kind: resource for resource in (CONFIG_MAP, DEPLOYMENT, STATEFUL_SET, SERVICE)}

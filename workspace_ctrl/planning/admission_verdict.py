@@ -21,9 +21,9 @@ from workspace_ctrl.planning.no_effect import (
     unknown_annotations,
     unknown_fields,
 )
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolve import resolve
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef

@@ -2,8 +2,7 @@
 
 import pytest
 
-from workspace_ctrl.records.flux import parse_helm_release
-from workspace_ctrl.records.inventory import (
+from workspace_ctrl.records.chart_inventory import (
     chart_object_id,
     chart_objects_of_inventory,
     content_checksum,
@@ -11,6 +10,7 @@ from workspace_ctrl.records.inventory import (
     parse_chart_object,
     unpack,
 )
+from workspace_ctrl.records.flux import parse_helm_release
 
 
 def entry(manager="helm-controller", operation="Apply", subresource=None, **fields):

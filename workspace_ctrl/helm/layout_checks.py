@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
-from workspace_ctrl.api.picker import EndpointPicker
-from workspace_ctrl.api.text import excerpt
+from workspace_ctrl.api.quoting import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, value_at
 from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.planning.settings import PickerSettings
+from workspace_ctrl.planning.plan_settings import PickerSettings
 
 _PORT = 5000
 _REPLICAS = 2

@@ -1,8 +1,8 @@
 """Edits of what Flux made are told from Flux's own writes."""
 
 from tests.unit.factories import DIGEST, condition, release
-from workspace_ctrl.controller.drift_detector import DriftDetector
-from workspace_ctrl.records.inventory import chart_object_id
+from workspace_ctrl.controller.chart_drift_detector import ChartDriftDetector
+from workspace_ctrl.records.chart_inventory import chart_object_id
 
 ROLE = chart_object_id("Role", "phi-epp")
 REQUESTED = "requested"
@@ -11,7 +11,7 @@ BUSY = release(conditions=(condition("Ready"), condition("Reconciling")))
 
 def seen(*looks):
     """Whether drift is seen at each look: (content, seconds, record)."""
-    detector, found = DriftDetector(), []
+    detector, found = ChartDriftDetector(), []
     for look in looks:
         if look == REQUESTED:
             detector = detector.requested()
@@ -40,5 +40,5 @@ def test_what_flux_writes_is_no_edit():
 
 
 def test_a_look_at_the_same_objects_makes_no_new_value():
-    first = DriftDetector().observe(release(), DIGEST, {ROLE: 1}, 0.0)
+    first = ChartDriftDetector().observe(release(), DIGEST, {ROLE: 1}, 0.0)
     assert first.observe(release(), DIGEST, {ROLE: 1}, 10.0) is first

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.limits import MOST_LEVELS, MOST_VALUES, check_values
+from workspace_ctrl.api.value_limits import MOST_LEVELS, MOST_VALUES, check_values
 from workspace_ctrl.api.workspace import parse_workspace
 
 

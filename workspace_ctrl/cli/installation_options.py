@@ -11,7 +11,7 @@ import click
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
-from workspace_ctrl.planning.settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
+from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 from workspace_ctrl.settings.process import SettingsError, parse_feature_gates
 

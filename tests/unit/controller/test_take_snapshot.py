@@ -8,9 +8,9 @@ from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release,
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
-from workspace_ctrl.controller.snapshots import take_snapshot
 from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.state import WorkspaceState
+from workspace_ctrl.controller.take_snapshot import take_snapshot
+from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.dependencies import Dependencies
 

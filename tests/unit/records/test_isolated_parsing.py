@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.cache.watches import WATCHED
+from workspace_ctrl.records.chart_inventory import parse_chart_object
 from workspace_ctrl.records.gateways import parse_kthena_model_server
-from workspace_ctrl.records.inventory import parse_chart_object
-from workspace_ctrl.records.isolation import MAX_LEVELS, isolated, too_deep
+from workspace_ctrl.records.isolated_parsing import MAX_LEVELS, isolated, too_deep
 from workspace_ctrl.records.objectives import parse_objective
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record

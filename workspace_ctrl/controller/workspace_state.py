@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from workspace_ctrl.controller.drift_detector import DriftDetector
+from workspace_ctrl.controller.chart_drift_detector import ChartDriftDetector
+from workspace_ctrl.controller.repair_backoff import RECONCILE_REQUESTS, REPAIRS
 from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
-from workspace_ctrl.controller.throttle import StatusThrottle, Throttle
-from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
+from workspace_ctrl.controller.status_throttle import StatusThrottle
+from workspace_ctrl.controller.throttle import Throttle
+from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.model.decisions import Problem
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.query_results import QueryResults
@@ -19,14 +21,10 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 ValueT = TypeVar("ValueT")
 
-REPAIRS: Final = BackoffPolicy(first=1.0, longest=300.0, reset_after=600.0)
-"""Of an object that another manager changes repeatedly: at once the first time, then with growing delays."""
-RECONCILE_REQUESTS: Final = BackoffPolicy(first=0.5, longest=300.0, reset_after=10.0)
-"""Of requests to Flux. Of several objects deleted together, the later ones may miss the reconciliation that the first one causes."""
 _DELETIONS_KEPT: Final = 8
 _NO_DEPENDENCIES: Final = Dependencies()
 _NO_ANSWERS: Final = QueryResults()
-_NO_DRIFT: Final = DriftDetector()
+_NO_DRIFT: Final = ChartDriftDetector()
 _NO_REQUESTS: Final = Backoff(RECONCILE_REQUESTS)
 _NO_WRITES: Final = StatusThrottle()
 _NEVER: Final = Throttle()
@@ -59,7 +57,7 @@ class WorkspaceState:
     put_off_until: float | None = None
     """When the action that the latest pass has postponed is due."""
     stage_timer: StageTimer = NO_WAIT
-    drift: DriftDetector = _NO_DRIFT
+    drift: ChartDriftDetector = _NO_DRIFT
     left_behind_since: float | None = None
     """Since when objects of the chart exist without a release."""
     pruned: bool = False

@@ -14,8 +14,8 @@ from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.chart.migration import Migration, migration
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, routing
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolve import ResolvedWorkspace
-from workspace_ctrl.planning.settings import PlanSettings
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.model_names import model_names
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart
 from workspace_ctrl.kube.errors import RejectedError
-from workspace_ctrl.planning.verdict import Known, judge
-from workspace_ctrl.process.existing_objects import existing
+from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.records.meta import ObjectRef
 
 RAW = quickstart(inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "my"})

@@ -7,7 +7,7 @@ from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.model.body_routers import BodyRouterState
+from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.dependencies import Dependencies

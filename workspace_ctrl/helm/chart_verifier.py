@@ -12,7 +12,7 @@ from typing import Final
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError, render_and_check, words
+from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, render_and_check, words
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from workspace_ctrl.api.base import PRESERVE, ApiModel
+from workspace_ctrl.api.api_model import PRESERVE, ApiModel
 
 _NAME_LIMIT = 253
 

@@ -6,10 +6,10 @@ import pytest
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.helm import verifier as chart_verifier
-from workspace_ctrl.helm.checks import Check
-from workspace_ctrl.helm.helm import ChartReport, ChartUnreadableError
-from workspace_ctrl.helm.verifier import ChartVerifier, verdict_of
+from workspace_ctrl.helm import chart_verifier
+from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError
+from workspace_ctrl.helm.chart_verifier import ChartVerifier, verdict_of
+from workspace_ctrl.helm.layout_checks import Check
 from workspace_ctrl.kube.backoff import BackoffPolicy
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.records.inventory import ID_BYTES, ChartObject, ChartObjectId, chart_object_id, unpack
+from workspace_ctrl.records.chart_inventory import ID_BYTES, ChartObject, ChartObjectId, chart_object_id, unpack
 
 _SHAPE_BYTES: Final = 4
 _WIDTH: Final = ID_BYTES + _SHAPE_BYTES

@@ -17,8 +17,9 @@ from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.watches import DEPLOYMENT, GATEWAY, GATEWAY_CLASS, HELM_RELEASE, HTTP_ROUTE, OCI_REPOSITORY
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
+from workspace_ctrl.controller.repair_backoff import REPAIRS
 from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
-from workspace_ctrl.controller.state import REPAIRS, Rejection
+from workspace_ctrl.controller.workspace_state import Rejection
 from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import (
@@ -32,7 +33,7 @@ from workspace_ctrl.kube.errors import (
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key, Store
-from workspace_ctrl.model.body_routers import BodyRouter, BodyRouterState
+from workspace_ctrl.model.body_router import BodyRouter, BodyRouterState
 from workspace_ctrl.model.decisions import Problem
 from workspace_ctrl.planning.gateway.body_router import plan_router, removal_steps
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
@@ -40,7 +41,7 @@ from workspace_ctrl.planning.steps import Apply, Delete, Resume, Step
 from workspace_ctrl.readiness.body_routers import router_state
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import Gateway
-from workspace_ctrl.records.isolation import isolated, read_object
+from workspace_ctrl.records.isolated_parsing import isolated, read_object
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import Workload, parse_workload
 from workspace_ctrl.settings.process import Settings
@@ -70,7 +71,7 @@ class _RouterState:
     """Uids of deleted objects: other events can start the next reconciliation before the deletion event arrives."""
 
 
-class NoGatewayReconciler:
+class NoBodyRouterReconciler:
     """Stands for the reconciler of routers where none are managed and none are left."""
 
     states: Mapping[str, BodyRouterState] | None = None
@@ -92,7 +93,7 @@ class NoGatewayReconciler:
         """Return at once."""
 
 
-class GatewayReconciler:
+class BodyRouterReconciler:
     """Reconciles the routers of all Gateways with the settings and the claims of Workspaces."""
 
     def __init__(

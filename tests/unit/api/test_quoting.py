@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.api.text import printable
+from workspace_ctrl.api.quoting import printable
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PlanBuilder:
     """The steps and problems of one plan, and the observed state of the objects that it may apply."""
 
     workspace: WorkspaceRecord

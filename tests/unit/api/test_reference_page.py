@@ -7,7 +7,7 @@ from tests.unit.cli.test_cli import REPOSITORY, run
 from workspace_ctrl.api.conditions import MEANINGS, ConditionType
 from workspace_ctrl.api.crd import crd
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, GATEWAY_LABELS, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
-from workspace_ctrl.api.reference import reference
+from workspace_ctrl.api.reference_page import reference
 
 SCHEMA = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
 NODES = [(path.removeprefix("."), node) for path, node in _nodes(SCHEMA) if path and not path.endswith("[]")]

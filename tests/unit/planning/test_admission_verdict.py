@@ -11,10 +11,10 @@ from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart, workspac
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.settings import PlanSettings
-from workspace_ctrl.planning.verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import ObjectRef
 
 NOTHING = Known()
