@@ -208,7 +208,7 @@ def test_a_leader_that_slept_too_long_writes_nothing_and_stands_by(installed, el
         make("phi", changed="while-it-slept")
         first.signal(signal.SIGCONT)
         first.wait_for("stopped all reconciliations")
-        until(lambda: first.log[-1].endswith(", now standby"), "the standby")
+        until(lambda: "standby: watching Lease" in first.log[-1], "the standby")
         assert writes_of(first.audited()[before:]) == []
         assert lease()["leaseTransitions"] == 1
         assert second.is_running
