@@ -13,6 +13,7 @@ from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.status_throttle import Intervals
 from workspace_ctrl.controller.throttle import Load
 from workspace_ctrl.controller.workspace_state import WorkspaceState
+from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.probe.prober import NoProber, Prober
@@ -78,6 +79,10 @@ class Publisher:
         state = replace(state, writes=writes.after_write(now, self._load.factor))
         # Former charts are removed once the status says so, and our own write makes no event.
         return Published(state, 0.0 if snapshot.former else None, is_ready)
+
+    def forget(self, key: Key) -> None:
+        """Stop the requests for the Workspace `key`, which is gone."""
+        self._prober.gone(key)
 
     async def _write(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> None:
         answer = await self._executor.write_status(workspace, wanted)

@@ -206,6 +206,7 @@ class Reconciler:
         self._watches.forget(key)
         self._dependents.forget(key)
         self._claims.forget(key)
+        self._publisher.forget(key)
 
 
 def _now() -> float:

@@ -63,6 +63,16 @@ def _tree(value):
     return {}
 
 
+class Recorded(NoProber):
+    """A prober that sends nothing, and keeps which Workspaces it was told to be gone."""
+
+    def __init__(self):
+        self.told_gone = []
+
+    def gone(self, key):
+        self.told_gone.append(key)
+
+
 class Passes:
     """A reconciler of the quickstart's Workspace, and what its passes cost."""
 
@@ -75,7 +85,8 @@ class Passes:
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
         executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
-        publisher = Publisher(self.cache, executor, NoProber(), self.states.load, intervals_of(settings), self.written.append)
+        self.prober = Recorded()
+        publisher = Publisher(self.cache, executor, self.prober, self.states.load, intervals_of(settings), self.written.append)
         self.reconciler = Reconciler(
             self.cache,
             watches,
@@ -179,6 +190,7 @@ async def test_a_workspace_that_is_gone_is_forgotten(monkeypatch):
     passes.cache.workspaces.remove(KEY, 1_000)
     assert await passes.make() == ({}, [])
     assert passes.states.get(KEY) is None
+    assert passes.prober.told_gone == [KEY]
 
 
 def with_variables(count, name=NAME):
