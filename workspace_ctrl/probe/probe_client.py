@@ -15,14 +15,11 @@ from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeT
 from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.probe.bounded_connections import BoundedConnector
 from workspace_ctrl.probe.model_list import read_models
-from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, CONNECT_SECONDS
+from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, BUSY_SECONDS, CONNECT_SECONDS
 from workspace_ctrl.settings.process import ProbeMode
 
 logger = logging.getLogger(__name__)
 
-_BUSY_SECONDS: Final = {ProbeMode.COMPLETION: 60.0, ProbeMode.MODELS: 10.0}
-"""Timeout of a completion of one token, in seconds, for a busy server: it queues requests but rejects invalid ones at once, and a server
-that hangs does neither. Shorter if completions are sent only because of the Gateway's class."""
 _EXCERPT = 200
 """Characters of a response that are quoted."""
 _LONGEST_ANSWER: Final = 256 << 10
@@ -125,7 +122,7 @@ class ProbeClient:
             refused = await self._result(replace(completion, body=_question(target, tokens=0)), target, address, credentials)
             if refused.code is None:
                 return refused
-            completion = replace(completion, seconds=_BUSY_SECONDS[self._mode])
+            completion = replace(completion, seconds=BUSY_SECONDS[self._mode])
         return await self._result(completion, target, address, credentials)
 
     async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
