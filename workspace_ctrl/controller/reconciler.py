@@ -126,7 +126,7 @@ class Reconciler:
             self._states.set(key, state.after_pass(now, workspace))
             return None
         snapshot = self._observe(key, state.dependencies)
-        state, self._activity = state.observe(snapshot, now, self._activity)
+        state, self._activity = state.observe(workspace, snapshot, now, self._activity)
         return _Pass(workspace, resolved, state, state.on(snapshot), kept[2] if kept is not None and is_known else None)
 
     def _follow(self, key: Key, dependencies: Dependencies, state: WorkspaceState) -> WorkspaceState:

@@ -66,13 +66,18 @@ class WorkspaceState:
     """Uids of the objects deleted last, so that each is deleted once."""
     accepted_drift: Mapping[ObjectRef, Fields] = field(default_factory=lambda: _NONE)
     """Objects of which not all applied fields became ours, with the fields that did."""
+    served_names: tuple[str, ...] = ()
+    """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
+    change is not accepted yet, and the status may be written later."""
     writes: StatusThrottle = _NO_WRITES
     reconciled: Throttle = _NEVER
     """End of the latest pass."""
     reconciled_version: tuple[int, bool] | None = None
     """Generation of the Workspace, and whether it was being deleted, in that pass."""
 
-    def observe(self, snapshot: Snapshot, now: float, activity: FluxActivity) -> tuple["WorkspaceState", FluxActivity]:
+    def observe(
+        self, workspace: WorkspaceRecord, snapshot: Snapshot, now: float, activity: FluxActivity
+    ) -> tuple["WorkspaceState", FluxActivity]:
         """Return the state, and Flux's activity over all Workspaces, after `snapshot` was observed at `now`."""
         timer, activity = self.stage_timer.observe(snapshot.source, snapshot.release, now, activity)
         # During a migration to another chart, its objects are created and deleted.
@@ -82,7 +87,11 @@ class WorkspaceState:
         dry_run = self.query_results.dry_run
         expired = dry_run is not None and dry_run.refusal != "" and now >= self.dry_run_retry_at
         rejections = {ref: entry for ref, entry in self.rejections.items() if now < entry.retry_at} or _NONE
+        served_names = (snapshot.probe.models if snapshot.probe is not None else ()) or (
+            self.served_names if self.has_seen(workspace) else ()
+        )
         is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
+        is_same = is_same and served_names == self.served_names
         if is_same and not expired and self.put_off_until is None:
             return self, activity
         state = replace(
@@ -91,6 +100,7 @@ class WorkspaceState:
             drift=drift,
             query_results=replace(self.query_results, dry_run=None) if expired else self.query_results,
             rejections=rejections,
+            served_names=served_names,
             put_off_until=None,
         )
         return state, activity
@@ -102,6 +112,7 @@ class WorkspaceState:
             ages=self.stage_timer.ages,
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
+            served_names=self.served_names,
             query_results=self.query_results,
             accepted_drift=self.accepted_drift,
         )

@@ -95,6 +95,8 @@ class Snapshot:
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is missing."""
     query_results: QueryResults = field(default_factory=QueryResults)
+    served_names: tuple[str, ...] = ()
+    """Model names that the model server has reported to this process since the newest change of the spec."""
     accepted_drift: Mapping[ObjectRef, Fields] = field(default_factory=dict)
     """Objects with accepted drift: another manager keeps some of the applied fields. The value is the fields that we own."""
 

@@ -166,7 +166,7 @@ def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, 
     probe, status = snapshot.probe, workspace.status.gateway
     is_current = workspace.status.observed_generation == workspace.meta.generation
     reported = probe.models if probe is not None else ()
-    return reported or (status.model_names if status is not None and is_current else ())
+    return reported or snapshot.served_names or (status.model_names if status is not None and is_current else ())
 
 
 def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:

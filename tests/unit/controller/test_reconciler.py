@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, gateway, gateway_class, quickstart, workspace
+from tests.unit.factories import NAME, NAMESPACE, derived, gateway, gateway_class, pool, quickstart, workspace
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
@@ -22,6 +22,7 @@ from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.probe.prober import NoProber
 from workspace_ctrl.settings.process import Settings
@@ -232,3 +233,38 @@ async def test_large_plans_of_256_workspaces_fit_into_memory(monkeypatch):
         tracemalloc.stop()
     assert {"WorkloadAccepted"} <= {entry.type for entry in passes.written[-1].status.conditions}
     assert kept < 16 << 20
+
+
+class Answering(Recorded):
+    """A prober that knows what the test says, while it is told to send requests."""
+
+    is_enabled = True
+    answer = None
+
+    def result(self, _key):
+        return self.answer
+
+    def follow(self, _key, targets, _earlier):
+        if not targets:
+            self.answer = None
+
+
+def behind_header():
+    """A Workspace whose model only its own server can name, and that is reached by that name in a header."""
+    template = {"spec": {"containers": [{"name": "server", "image": "own:1", "ports": [{"containerPort": 5000}]}]}}
+    return quickstart(inference={"template": template}, gateway={"match": {"header": True}})
+
+
+async def test_a_route_with_names_that_the_server_reported_is_not_changed_back_while_its_gateway_takes_it_in(monkeypatch):
+    passes = Passes(monkeypatch, workspace(behind_header()))
+    passes.server.workspace = behind_header()
+    passes.cache.inference_pools.put((NAMESPACE, derived().release), pool(), 1)
+    prober = Answering()
+    passes.reconciler._background = lambda key: Background(prober.result(key), probing=True)
+    passes.reconciler._publisher._prober = prober
+    await passes.make()
+    prober.answer = ProbeResult(ProbeOutcome.ANSWERED, models=("tiny-llama",))
+    assert ("HTTPRoute", "apply") in (await passes.make())[1]
+    assert prober.answer is None  # the new route is not accepted yet, so no request is sent
+    for _ in range(3):
+        assert ("HTTPRoute", "apply") not in (await passes.make())[1]

@@ -66,7 +66,7 @@ def test_a_snapshot_is_taken_without_side_effects():
 
 def test_no_drift_is_seen_while_one_chart_takes_another_s_place():
     def drift(*charts):
-        return WorkspaceState().observe(seen(cache(*charts)), 0.0, FluxActivity())[0].drift
+        return WorkspaceState().observe(workspace(), seen(cache(*charts)), 0.0, FluxActivity())[0].drift
 
     assert drift(OLD, NEW) == WorkspaceState().drift
     assert drift(OLD) != WorkspaceState().drift

@@ -8,6 +8,7 @@ from tests.unit.factories import release, source, workspace
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.records.meta import ObjectRef
@@ -21,7 +22,7 @@ def rejection(retry_at):
 
 
 def observed(state, now, snapshot=NOTHING):
-    return state.observe(snapshot, now, FluxActivity())[0]
+    return state.observe(workspace(), snapshot, now, FluxActivity())[0]
 
 
 def test_rejections_are_kept_by_object_until_a_write_is_accepted():
@@ -98,3 +99,16 @@ def test_an_observation_of_the_same_changes_nothing():
     state = observed(WorkspaceState(), 1.0, snapshot)
     assert observed(state, 2.0, snapshot) == state
     assert state.on(snapshot).ages == state.stage_timer.ages
+
+
+def test_names_that_a_model_server_reported_are_kept_while_no_request_is_sent():
+    """Else the route that they change would be changed back while its Gateway takes it in, again and again."""
+    answered = Snapshot(probe=ProbeResult(ProbeOutcome.ANSWERED, models=("tiny-llama",)))
+    state = observed(WorkspaceState().after_pass(0.0, workspace()), 1.0, answered)
+    assert state.on(NOTHING).served_names == ("tiny-llama",)
+    assert observed(state, 2.0).served_names == ("tiny-llama",)
+    renamed = Snapshot(probe=ProbeResult(ProbeOutcome.ANSWERED, models=("other",)))
+    assert observed(state, 3.0, renamed).served_names == ("other",)
+    edited = workspace()
+    edited = replace(edited, meta=replace(edited.meta, generation=2))
+    assert state.observe(edited, NOTHING, 4.0, FluxActivity())[0].served_names == ()
