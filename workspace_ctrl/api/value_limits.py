@@ -12,6 +12,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 MOST_VALUES: Final = 5_000
 """Fields, labels and items of lists in a Workspace; large pod templates have several hundred."""
 MOST_LEVELS: Final = 64
+"""Levels of nesting in what users write: no meaningful field of Kubernetes has more than some twenty."""
 _INTEGERS: Final = range(-(2**63), 2**63)
 """Integers that Kubernetes supports."""
 

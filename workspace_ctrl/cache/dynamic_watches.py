@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from workspace_ctrl.api.inference import WorkloadRef
@@ -19,6 +20,7 @@ from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.records.gateways import (
@@ -35,6 +37,7 @@ from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
+_log_failure = partial(log_failure, logger)
 
 _RETRY_SECONDS = 10.0
 
@@ -169,7 +172,7 @@ class DynamicWatches:
     def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
         watch = _Watch(reference)
         watch.task = asyncio.create_task(self._run_workload(key, reference, watch), name=f"watch {reference.kind} of {key}")
-        watch.task.add_done_callback(_report)
+        watch.task.add_done_callback(_log_failure)
         return watch
 
     def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
@@ -191,7 +194,7 @@ class DynamicWatches:
     def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
         watch = _Watch(wanted, resource=source.resource)
         watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch {source.resource.plural} of {key}")
-        watch.task.add_done_callback(_report)
+        watch.task.add_done_callback(_log_failure)
         return watch
 
     async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch) -> None:
@@ -231,8 +234,3 @@ def _cancel(watches: Any) -> None:  # noqa: ANN401
     for watch in watches:
         if watch.task is not None:
             watch.task.cancel()
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("%s ended", task.get_name(), exc_info=task.exception())

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from workspace_ctrl.cache.watches import INFERENCE_OBJECTIVE, OURS
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
 
 logger = logging.getLogger(__name__)
+_log_failure = partial(log_failure, logger)
 
 _READ: Final = isolated(parse_objective)
 
@@ -27,7 +30,7 @@ class _Watch:
         source = Source(INFERENCE_OBJECTIVE, _READ, OURS, namespace=namespace)
         self.informer = Informer(client, source, self.store, self._tell_owner, self._tell_all)
         self.task = asyncio.create_task(self._run(), name=f"watch objectives of {namespace}")
-        self.task.add_done_callback(_report)
+        self.task.add_done_callback(_log_failure)
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -101,8 +104,3 @@ class Objectives:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("%s ended", task.get_name(), exc_info=task.exception())

@@ -8,10 +8,10 @@ from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli.status_view import is_ready
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError
-from workspace_ctrl.kube.first_completed import first_completed
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Store
+from workspace_ctrl.kube.tasks import first_completed
 
 
 class WorkspaceDeletedError(Exception):

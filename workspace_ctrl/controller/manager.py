@@ -27,10 +27,10 @@ from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
-from workspace_ctrl.kube.first_completed import first_completed
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key, Sink
+from workspace_ctrl.kube.tasks import first_completed
 from workspace_ctrl.probe.prober import make_prober
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
@@ -57,7 +57,7 @@ class Manager:
     def __init__(
         self, client: Client, settings: Settings, visibility: Visibility | None = None, observer: Observer | None = None
     ) -> None:
-        """Make a manager: first what holds data, then what is told of events, then what acts."""
+        """Make a manager: first the cache, then the event handler, then the reconcilers, and last the informers that start it all."""
         visibility = visibility or Visibility()
         self._settings = settings
         self._observer: Observer = observer or NullObserver()

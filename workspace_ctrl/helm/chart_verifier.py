@@ -7,6 +7,7 @@ registry may become available, and its tag may be moved to a corrected chart.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from pyhelm3.errors import Error as HelmError
@@ -15,9 +16,11 @@ from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, render_and_check, words
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 
 logger = logging.getLogger(__name__)
+_log_failure = partial(log_failure, logger)
 
 _POLICY: Final = BackoffPolicy(first=15.0, longest=600.0)
 """Delays between checks of a chart that failed."""
@@ -59,7 +62,7 @@ class ChartVerifier:
         self._interested.setdefault(chart, set()).add(key)
         if chart not in self.verdicts and chart not in self._tasks:
             task = self._tasks[chart] = asyncio.create_task(self._find_out(chart), name=f"look at chart {chart}")
-            task.add_done_callback(_report)
+            task.add_done_callback(_log_failure)
 
     async def close(self) -> None:
         """Stop all checks."""
@@ -106,11 +109,6 @@ class ChartVerifier:
     def _tell(self, chart: ChartId) -> None:
         for key in self._interested.pop(chart, ()):
             self._changed(key)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("%s ended", task.get_name(), exc_info=task.exception())
 
 
 def verdict_of(chart: ChartId, report: ChartReport) -> ChartVerdict:

@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
@@ -19,6 +21,7 @@ from workspace_ctrl.probe.threshold import Threshold, pace
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
 
 logger = logging.getLogger(__name__)
+_log_failure = partial(log_failure, logger)
 
 _AT_ONCE = 16
 
@@ -125,7 +128,7 @@ class Prober:
 
     def _start(self, key: Key, probed: _Probed) -> None:
         probed.task = asyncio.create_task(self._probe(key, probed), name=f"probe {'/'.join(key)}")
-        probed.task.add_done_callback(_report)
+        probed.task.add_done_callback(_log_failure)
 
     async def _probe(self, key: Key, probed: _Probed) -> None:
         clock = asyncio.get_running_loop().time
@@ -173,11 +176,6 @@ class Prober:
         elif result.outcome is ProbeOutcome.NOT_POSSIBLE and target.gateway in self._reached:
             return ProbeResult(ProbeOutcome.FAILED, result.url, None, result.message)
         return result
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("%s ended", task.get_name(), exc_info=task.exception())
 
 
 def make_prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | NoProber:

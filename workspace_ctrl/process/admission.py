@@ -12,13 +12,13 @@ import kopf
 from kopf._cogs.structs.references import Insights  # what `kopf.spawn_tasks` takes, and kopf does not export
 
 from workspace_ctrl.api.labels import GROUP, KIND, PLURAL
+from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.process.admission_server import UNDER_REVIEW, AdmissionServer, Review
-from workspace_ctrl.records.isolated_parsing import MAX_LEVELS
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES
 from workspace_ctrl.settings.process import AdmissionSettings
 
@@ -30,7 +30,7 @@ _MOST_LOOK_UPS: Final = 4
 """Number of reviews with concurrent lookups; further ones get no warnings that depend on the cluster."""
 _UNPROCESSABLE: Final = 422
 """HTTP status of a rejection, the same as for a violation of the schema."""
-_UNREADABLE: Final = f"it is larger than {MAX_SPEC_BYTES >> 10} KiB or nested deeper than {MAX_LEVELS} levels; make it smaller"
+_UNREADABLE: Final = f"it is larger than {MAX_SPEC_BYTES >> 10} KiB or nested deeper than {MOST_LEVELS} levels; make it smaller"
 
 
 class Admission:

@@ -13,8 +13,8 @@ from workspace_ctrl.controller.body_router_reconciler import needs_body_routers
 from workspace_ctrl.controller.manager import Manager, Visibility
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.kube.first_completed import first_completed
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.kube.tasks import first_completed
 from workspace_ctrl.process.health import Readiness
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.observer import Observer

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.records.meta import UNREADABLE, Json
 
 RecordT = TypeVar("RecordT")
 
-MAX_LEVELS: Final = 64
-"""Levels of nesting in objects of users; meaningful Kubernetes fields have about twenty at most."""
 _IDENTITY: Final = (
     *("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
     *("labels", "annotations", "finalizers", "ownerReferences"),
@@ -34,7 +33,7 @@ def read_object(parse: Callable[[Json, str], RecordT], raw: Json, kind: str) -> 
         return parse(_identity(raw, _reason(raw, error)), kind)
 
 
-def too_deep(value: object, levels: int = MAX_LEVELS) -> str | None:
+def too_deep(value: object, levels: int = MOST_LEVELS) -> str | None:
     """Return the path of the first list or mapping in `value` below `levels` levels, truncated; None if there is none."""
     pending: list[tuple[object, int, tuple[str, ...]]] = [(value, 0, ())]
     while pending:
@@ -64,5 +63,5 @@ def _identity(raw: Json, unreadable: str) -> dict[str, Any]:
 
 def _reason(raw: Json, error: Exception) -> str:
     if too_deep(raw) is not None:
-        return f"nested deeper than {MAX_LEVELS} levels"
+        return f"nested deeper than {MOST_LEVELS} levels"
     return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]

@@ -12,7 +12,8 @@ import orjson
 
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
-from workspace_ctrl.records.isolated_parsing import MAX_LEVELS, too_deep
+from workspace_ctrl.api.value_limits import MOST_LEVELS
+from workspace_ctrl.records.isolated_parsing import too_deep
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
 
 MAX_SPEC_BYTES: Final = 256 << 10
@@ -100,9 +101,9 @@ def _packed(fields: Json) -> tuple[bytes, str]:
         spec = orjson.dumps(fields)
     except orjson.JSONEncodeError as error:
         wrong = str(error)
-    path = too_deep(fields) if wrong or spec.count(b"{") + spec.count(b"[") > MAX_LEVELS else None
+    path = too_deep(fields) if wrong or spec.count(b"{") + spec.count(b"[") > MOST_LEVELS else None
     if path is not None:
-        wrong = f"{path} is nested deeper than {MAX_LEVELS} levels"
+        wrong = f"{path} is nested deeper than {MOST_LEVELS} levels"
     elif wrong:
         spec, wrong = _as_stored(fields)
     if len(spec) > MAX_SPEC_BYTES:

@@ -5,10 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, HASH_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.chart_inventory import parse_chart_object
 from workspace_ctrl.records.gateways import parse_kthena_model_server
-from workspace_ctrl.records.isolated_parsing import MAX_LEVELS, isolated, too_deep
+from workspace_ctrl.records.isolated_parsing import isolated, too_deep
 from workspace_ctrl.records.objectives import parse_objective
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
@@ -82,9 +83,9 @@ def workspace(**fields):
 @pytest.mark.parametrize(
     ("fields", "unreadable"),
     [
-        pytest.param({"inference": {"template": nested(MAX_LEVELS - 2)}}, "", id="deep enough"),
+        pytest.param({"inference": {"template": nested(MOST_LEVELS - 2)}}, "", id="deep enough"),
         pytest.param(
-            {"inference": {"template": nested(MAX_LEVELS - 1, "a")}},
+            {"inference": {"template": nested(MOST_LEVELS - 1, "a")}},
             "inference.template.a is nested deeper than 64 levels",
             id="too deep",
         ),

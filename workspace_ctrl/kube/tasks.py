@@ -1,6 +1,7 @@
-"""Waiting for the first of several coroutines."""
+"""Tasks of the event loop: waiting for the first of several, and what is logged of one that failed."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -21,3 +22,9 @@ async def first_completed(*functions: Callable[[], Coroutine[Any, Any, object]])
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+def log_failure(logger: logging.Logger, task: asyncio.Task[None]) -> None:
+    """Log the error with which a background task ended; a cancelled one ended as it should."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("%s ended", task.get_name(), exc_info=task.exception())
