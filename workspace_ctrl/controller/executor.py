@@ -18,7 +18,6 @@ from workspace_ctrl.api.labels import (
     REQUESTED_AT_ANNOTATION,
 )
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.api.yaml_documents import TENANTS
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
@@ -46,7 +45,7 @@ from workspace_ctrl.planning.steps import (
     Step,
     VerifyChart,
 )
-from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
+from workspace_ctrl.planning.workload.vllm_config import config_text
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -158,8 +157,7 @@ class Executor:
             answer = await self._client.get(CONFIG_MAP, ref.namespace, ref.name)
         except NotFoundError:
             return ConfigContent(ref.name, version, None)
-        text = (answer.get("data") or {}).get(CONFIG_KEY)
-        return ConfigContent(ref.name, version, text[: (TENANTS.size or 0) + 1] if text is not None else None)
+        return ConfigContent(ref.name, version, config_text(answer.get("data")))
 
     async def _read_scale(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str) -> ScaleSelector:
         """Read the selector in an object's scale subresource; kinds without one have none."""
