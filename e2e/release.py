@@ -70,10 +70,10 @@ class Release:
         source = str(package or chart())
         result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=90s", values=merged)
         if check and result.returncode:
-            raise ClusterError(f"helm upgrade: {result.stderr.strip()}\n{self.trouble()}")
+            raise ClusterError(f"helm upgrade: {result.stderr.strip()}\n{self.problem()}")
         return result
 
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Return what the release's pods say of themselves."""
         pods = self.cluster.kubectl("describe", "pods", f"--namespace={NAMESPACE}", check=False)
         return f"{pods}\n{self.log()}"

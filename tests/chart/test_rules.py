@@ -4,7 +4,7 @@ import pytest
 
 from tests.chart.helm import GATE, NAMESPACE, find, render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, INFERENCE_OBJECTIVE, WATCHED
-from workspace_ctrl.settings.scope import Scope
+from workspace_ctrl.settings.workspace_scope import Scope
 
 GATEWAY_GROUPS = {watched.resource.group for watched in WATCHED if watched.name in GATEWAY_SIDE} - {"", "apps"}
 _RIGHTS = {"serviceaccounts", "roles", "rolebindings", "namespaces"}

@@ -185,7 +185,9 @@ def rendered(installed, namespace):
         "-n",
         namespace,
     ]
-    result = helm(*command, values={"crds": {"install": False}})
+    # With the gate off, the chart would refuse while other tests of this API server have HelmReleases.
+    gate = {"featureGates": {"gatewayAPIInferenceExtension": True}, "flux2": {"enabled": False}}
+    result = helm(*command, values={"crds": {"install": False}, **gate})
     assert not result.returncode, result.stderr
     manifests = [document for document in yaml.safe_load_all(result.stdout) if document]
     client = find(manifests, "ValidatingWebhookConfiguration")["webhooks"][0]["clientConfig"]

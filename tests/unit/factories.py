@@ -9,7 +9,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.model.decisions import Decisions, Parent, Problem
+from workspace_ctrl.model.plan_decisions import Decisions, Parent, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.flux_objects import oci_repository
 from workspace_ctrl.planning.manifests import applied_hash

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 
 
 class ConditionType(StrEnum):

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 
 _LONGEST_KEY: Final = 64
 """Longest key of a user in a message, in characters."""

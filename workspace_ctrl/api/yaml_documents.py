@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 
 _EXCERPT: Final = 200
 """Characters of the parser's message that are quoted."""

@@ -11,26 +11,26 @@ class DependencyIndex:
     """Maps an external object to the Workspaces whose plan depends on it; each operation is O(1) per dependency."""
 
     def __init__(self) -> None:
-        self._interests: dict[Key, Dependencies] = {}
+        self._dependencies: dict[Key, Dependencies] = {}
         self._interested: dict[ObjectRef, set[Key]] = {}
         self._newest = Dependencies()
 
-    def set(self, key: Key, interests: Dependencies) -> Dependencies:
-        """Set the dependencies of the Workspace `key` to `interests`, and return them.
+    def set(self, key: Key, dependencies: Dependencies) -> Dependencies:
+        """Set the dependencies of the Workspace `key` to `dependencies`, and return them.
 
         Thousands of Workspaces have equal dependencies, so equal ones in a row share one object.
         """
         self.forget(key)
-        if interests != self._newest:
-            self._newest = interests
-        self._interests[key] = self._newest
-        for ref in _refs(key, interests):
+        if dependencies != self._newest:
+            self._newest = dependencies
+        self._dependencies[key] = self._newest
+        for ref in _refs(key, dependencies):
             self._interested.setdefault(ref, set()).add(key)
         return self._newest
 
     def forget(self, key: Key) -> None:
         """Remove all dependencies of the Workspace `key`."""
-        for ref in _refs(key, self._interests.pop(key, Dependencies())):
+        for ref in _refs(key, self._dependencies.pop(key, Dependencies())):
             keys = self._interested[ref]
             keys.discard(key)
             if not keys:
@@ -41,7 +41,7 @@ class DependencyIndex:
         return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
 
 
-def _refs(key: Key, interests: Dependencies) -> list[ObjectRef]:
-    config = [ObjectRef("ConfigMap", key[0], interests.config)] if interests.config else []
-    namespace = [ObjectRef("Namespace", "", key[0])] if interests.namespace else []
-    return [*config, *namespace, *([_ANY_NODE] if interests.nodes else [])]
+def _refs(key: Key, dependencies: Dependencies) -> list[ObjectRef]:
+    config = [ObjectRef("ConfigMap", key[0], dependencies.config)] if dependencies.config else []
+    namespace = [ObjectRef("Namespace", "", key[0])] if dependencies.namespace else []
+    return [*config, *namespace, *([_ANY_NODE] if dependencies.nodes else [])]

@@ -6,7 +6,7 @@ from typing import Any
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED, WatchedKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
-from workspace_ctrl.settings.scope import Scope
+from workspace_ctrl.settings.workspace_scope import Scope
 
 logger = logging.getLogger(__name__)
 

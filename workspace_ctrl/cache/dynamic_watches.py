@@ -31,9 +31,9 @@ from workspace_ctrl.records.gateways import (
     parse_inference_pool,
     parse_kthena_model_server,
 )
-from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class _Watch:
     task: asyncio.Task[None] | None = None
     store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
     resource: ApiResource | None = None
-    trouble: str = ""
+    problem: str = ""
     is_synced: bool = False
 
 
@@ -107,16 +107,16 @@ class DynamicWatches:
             "companion": self._watch_companion,
         }
 
-    def follow(self, key: Key, interests: Dependencies) -> None:
-        """Watch the objects in `interests` for the Workspace `key`; watches of other objects are stopped."""
+    def follow(self, key: Key, dependencies: Dependencies) -> None:
+        """Watch the objects in `dependencies` for the Workspace `key`; watches of other objects are stopped."""
         old = self._watches.get(key, {})
         new: _Watches = {}
         for name, start in self._start.items():
-            wanted, known = getattr(interests, name), old.get(name)
+            wanted, known = getattr(dependencies, name), old.get(name)
             if wanted:
                 new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
         _cancel(watch for name, watch in old.items() if watch is not new.get(name))
-        self._objectives.follow(key, wanted=interests.objectives)
+        self._objectives.follow(key, wanted=dependencies.objectives)
         if new:
             self._watches[key] = new
         else:
@@ -144,11 +144,11 @@ class DynamicWatches:
             pods=records.get("pods", ()),
             route=next(iter(records.get("route", ())), None),
             pool=next(iter(records.get("pool", ())), None),
-            problem=workload.trouble if workload is not None else "",
+            problem=workload.problem if workload is not None else "",
             companion=next(iter(records.get("companion", ())), None),
-            companion_problem=companion.trouble if companion is not None else "",
+            companion_problem=companion.problem if companion is not None else "",
             objectives=self._objectives.of(key) if objectives else (),
-            objectives_problem=self._objectives.trouble(key) if objectives else "",
+            objectives_problem=self._objectives.problem(key) if objectives else "",
         )
 
     def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401
@@ -203,10 +203,10 @@ class DynamicWatches:
             try:
                 watch.resource = await self._client.find_resource(reference.api_version, reference.kind or "")
             except ApiError as error:
-                watch.trouble, watch.is_synced = str(error), True
+                watch.problem, watch.is_synced = str(error), True
                 self._changed(key)
                 await asyncio.sleep(_RETRY_SECONDS)
-        watch.trouble = ""
+        watch.problem = ""
         source = Source(
             watch.resource, isolated(parse_referenced_workload), namespace=key[0], field_selector=f"metadata.name={reference.name}"
         )
@@ -217,7 +217,7 @@ class DynamicWatches:
             self._changed(key)
 
         def served() -> None:
-            watch.trouble = (
+            watch.problem = (
                 f"cannot list or watch {source.resource.plural} of {source.resource.api_version}" if informer.is_missing else ""
             )
             self._changed(key)

@@ -11,8 +11,8 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.kube.tasks import log_failure
-from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
+from workspace_ctrl.records.unreadable_objects import isolated
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
@@ -84,7 +84,7 @@ class Objectives:
         """Return the objectives of the Workspace `key`, which must be watched."""
         return self._watches[key[0]].store.owned_by(key)
 
-    def trouble(self, key: Key) -> str:
+    def problem(self, key: Key) -> str:
         """Return why the objectives of the Workspace `key` cannot be watched; empty if they can."""
         resource = INFERENCE_OBJECTIVE
         is_missing = self._watches[key[0]].informer.is_missing

@@ -11,10 +11,10 @@ class UnhealthyPods(Store[Pod]):
 
     def put(self, key: Key, record: Pod, version: int) -> bool:
         """Store or remove the pod of an event; return whether anything changed."""
-        if record.trouble is not None:
+        if record.problem is not None:
             return super().put(key, record, version)
         return self.remove(key, version) is not None
 
     def replace(self, listed: Mapping[Key, tuple[Pod, int]], version: int) -> list[Pod]:
         """Replace all records by a complete list; return the pods that were added, changed or removed."""
-        return super().replace({key: entry for key, entry in listed.items() if entry[0].trouble is not None}, version)
+        return super().replace({key: entry for key, entry in listed.items() if entry[0].problem is not None}, version)

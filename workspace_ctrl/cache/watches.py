@@ -20,7 +20,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
-from workspace_ctrl.records.core import parse_config_map, parse_namespace, parse_node
+from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
 from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
     GatewayProxy,
@@ -33,10 +33,10 @@ from workspace_ctrl.records.gateways import (
     parse_inference_pool,
     parse_kthena_model_server,
 )
-from workspace_ctrl.records.isolated_parsing import read_object
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import parse_persistent_volume_claim, parse_service, parse_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from workspace_ctrl.settings.process import LeaderElection
-from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
+from workspace_ctrl.settings.workspace_scope import Scope, SelectorError, parse_selector
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

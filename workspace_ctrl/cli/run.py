@@ -21,7 +21,7 @@ from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
-from workspace_ctrl.settings.scope import Scope
+from workspace_ctrl.settings.workspace_scope import Scope
 
 _PORT = click.IntRange(0, 65535)
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.kube.resources import Json
-from workspace_ctrl.records.isolated_parsing import too_deep
+from workspace_ctrl.records.unreadable_objects import too_deep
 
 _CHAIN = (
     ConditionType.WORKLOAD_ACCEPTED,

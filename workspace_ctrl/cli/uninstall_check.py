@@ -14,7 +14,7 @@ from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource
-from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
+from workspace_ctrl.settings.workspace_scope import Scope, SelectorError, parse_selector
 
 _NAMED: Final = 3
 _LOOK_AGAIN_SECONDS: Final = 1.0

@@ -34,18 +34,18 @@ from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.model.body_router import BodyRouter, BodyRouterState
-from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.gateway.body_router import plan_router, removal_steps
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, Resume, Step
 from workspace_ctrl.readiness.body_routers import router_state
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import Gateway
-from workspace_ctrl.records.isolated_parsing import isolated, read_object
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.unreadable_objects import isolated, read_object
 from workspace_ctrl.records.workloads import Workload, parse_workload
 from workspace_ctrl.settings.process import Settings
-from workspace_ctrl.settings.scope import Scope
+from workspace_ctrl.settings.workspace_scope import Scope
 
 logger = logging.getLogger(__name__)
 

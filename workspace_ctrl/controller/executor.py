@@ -26,8 +26,8 @@ from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
-from workspace_ctrl.model.decisions import Problem
-from workspace_ctrl.model.query_results import ConfigContent, DryRun, ScaleSelector
+from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, ScaleSelector
+from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
@@ -129,7 +129,7 @@ class Executor:
             case SetFinalizer(present):
                 return await self._set_finalizer(workspace, outcome, present=present)
             case VerifyChart(chart):
-                self._charts.look(chart, workspace.key)
+                self._charts.verify(chart, workspace.key)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
         return outcome

@@ -10,17 +10,17 @@ from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.status_throttle import Intervals
+from workspace_ctrl.controller.status_write_interval import Intervals
 from workspace_ctrl.controller.throttle import Load
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.model.decisions import Decisions
+from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.probe.prober import NoProber, Prober
 from workspace_ctrl.readiness.chain import Report, evaluate
 from workspace_ctrl.readiness.probe import earlier_probe
 from workspace_ctrl.readiness.status import removal_status, status
-from workspace_ctrl.readiness.write_policy import is_held_up, write_decision
+from workspace_ctrl.readiness.status_urgency import is_held_up, write_decision
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer import StatusChange, status_change
 

@@ -16,7 +16,7 @@ from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.status_throttle import StatusThrottle
+from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
 from workspace_ctrl.controller.throttle import Throttle
 from workspace_ctrl.controller.workspace_state import WorkspaceState
@@ -29,9 +29,9 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.plan import Pending, Plan, make_plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolve import ResolvedWorkspace, resolve
+from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace, resolve
 from workspace_ctrl.planning.steps import Query
-from workspace_ctrl.planning.workload.planned_server import PlannedServer
+from workspace_ctrl.planning.workload.server_reuse import PlannedServer
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)

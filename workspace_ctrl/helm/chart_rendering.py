@@ -14,10 +14,10 @@ from typing import Any, Final
 from pyhelm3 import Command
 from pyhelm3.errors import Error as HelmError
 
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import CHARTS, YamlError, parse_documents
 from workspace_ctrl.catalog.charts import find_layout, known_layout
-from workspace_ctrl.helm.layout_checks import Check, Rendered, checks, renderings
+from workspace_ctrl.helm.chart_layout_checks import Check, Rendered, checks, renderings
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 if sys.platform == "linux":

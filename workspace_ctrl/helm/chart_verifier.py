@@ -31,7 +31,7 @@ class NoChartVerifier:
 
     verdicts: Mapping[ChartId, ChartVerdict] | None = None
 
-    def look(self, chart: ChartId, key: Key) -> None:
+    def verify(self, chart: ChartId, key: Key) -> None:
         """Do nothing."""
 
     async def close(self) -> None:
@@ -57,7 +57,7 @@ class ChartVerifier:
         self.verdicts: dict[ChartId, ChartVerdict] = {}
         """The known results."""
 
-    def look(self, chart: ChartId, key: Key) -> None:
+    def verify(self, chart: ChartId, key: Key) -> None:
         """Check `chart` if its result is not known; the Workspace `key` is enqueued at the next result, or when a failed one expires."""
         self._interested.setdefault(chart, set()).add(key)
         if chart not in self.verdicts and chart not in self._tasks:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.probe_results import ProbeResult
-from workspace_ctrl.model.query_results import QueryResults
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.records.chart_inventory import ChartObjectId
-from workspace_ctrl.records.core import ConfigMap, Namespace, Node
+from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import (
     Gateway,

@@ -11,8 +11,8 @@ from typing import Any, Final
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_TYPE_FIELD
-from workspace_ctrl.model.decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
 from workspace_ctrl.planning.no_effect import (
     PREFIXES,
@@ -23,7 +23,7 @@ from workspace_ctrl.planning.no_effect import (
 )
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
-from workspace_ctrl.planning.resolve import resolve
+from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef

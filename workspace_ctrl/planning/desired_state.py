@@ -6,20 +6,20 @@ from dataclasses import dataclass, field, replace
 from workspace_ctrl.api.gateway import Objective
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
-from workspace_ctrl.model.decisions import Problem
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.chart.migration import Migration, migration
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolve import ResolvedWorkspace
+from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import Query
 from workspace_ctrl.planning.workload.model_names import model_names
-from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
-from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.server_reuse import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from workspace_ctrl.api.names import is_valid, names
-from workspace_ctrl.model.decisions import Decisions, LinkName
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.chart.chart_migration import retirement_steps
 from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
-from workspace_ctrl.planning.chart.migration import retirement_steps
 from workspace_ctrl.planning.desired_state import Desired, DesiredServing, desire
 from workspace_ctrl.planning.gateway.kthena import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
@@ -23,9 +23,9 @@ from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.resolve import resolve
+from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
-from workspace_ctrl.planning.workload.planned_server import PlannedServer
+from workspace_ctrl.planning.workload.server_reuse import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import accepted_kind, dry_run, plan_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gateway_classes import find_profile
-from workspace_ctrl.model.decisions import Decisions, LinkName
-from workspace_ctrl.model.query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
+from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.body_router import router_release, router_source
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolve import resolve
+from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.simulated_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConfig, ReadScale
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY

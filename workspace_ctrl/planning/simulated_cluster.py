@@ -14,7 +14,7 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.gateway.parents import named_gateways
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
-from workspace_ctrl.records.core import ConfigMap, Node, parse_node
+from workspace_ctrl.records.core_v1 import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
 from workspace_ctrl.records.listeners import Listener, RoutesFrom

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from workspace_ctrl.model.chart_verdicts import ChartId
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.meta import ObjectRef
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.model.route_claims import MODEL_HEADER

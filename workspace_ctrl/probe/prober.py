@@ -17,7 +17,7 @@ from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
-from workspace_ctrl.probe.threshold import Threshold, pace
+from workspace_ctrl.probe.result_threshold import Threshold, pace
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
 
 logger = logging.getLogger(__name__)

@@ -183,18 +183,18 @@ class _Certificate:
 
     async def wait(self) -> None:
         """Load the certificate as soon as it exists."""
-        trouble = await asyncio.to_thread(self._load)
-        if trouble:
-            logger.warning("%s; Workspaces are not validated at admission until there is a certificate", trouble)
-        while trouble:
+        problem = await asyncio.to_thread(self._load)
+        if problem:
+            logger.warning("%s; Workspaces are not validated at admission until there is a certificate", problem)
+        while problem:
             await asyncio.sleep(_RETRY_SECONDS)
-            trouble = await asyncio.to_thread(self._load)
+            problem = await asyncio.to_thread(self._load)
 
     async def renew(self) -> None:
         """Load the certificate if it has changed; new connections get it."""
-        trouble = await asyncio.to_thread(self._load)
-        if trouble:
-            logger.warning("%s; still serving admission with the previous certificate", trouble)
+        problem = await asyncio.to_thread(self._load)
+        if problem:
+            logger.warning("%s; still serving admission with the previous certificate", problem)
 
     def _load(self) -> str:
         """Load the files if they have changed; return the error, empty if there is none."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from workspace_ctrl.model.decisions import Parent
+from workspace_ctrl.model.plan_decisions import Parent
 from workspace_ctrl.records.gateways import Gateway, GatewayService
 from workspace_ctrl.records.listeners import SCHEMES, Listener
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVarTuple
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link

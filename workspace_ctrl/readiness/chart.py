@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.hints import remedy
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, OCIRepository, Stage

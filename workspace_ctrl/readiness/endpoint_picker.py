@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.chart import Installation, missing_object
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.pods import Pod
@@ -19,11 +19,11 @@ _NEEDED: Final = frozenset({"Service", "DestinationRule"})
 
 
 def endpoint_picker_link(
-    picker: Workload | None, troubled: Iterable[Pod], chart: Installation, missing_kinds: Iterable[str], expected: str
+    picker: Workload | None, unhealthy: Iterable[Pod], chart: Installation, missing_kinds: Iterable[str], expected: str
 ) -> Link:
     """Return whether the endpoint picker runs and the objects that it needs exist.
 
-    `troubled` are its pods that have a problem, `missing_kinds` the kinds of the chart's installed objects that do not exist, and
+    `unhealthy` are its pods that have a problem, `missing_kinds` the kinds of the chart's installed objects that do not exist, and
     `expected` is its Deployment, as kind and name.
     """
     name = LinkName.ENDPOINT_PICKER
@@ -33,17 +33,17 @@ def endpoint_picker_link(
         scale = f"kubectl scale deployment {picker.ref.name} -n {picker.ref.namespace} --replicas=1"
         return Link.broken(name, "EndpointPickerScaledToZero", f"{picker.ref} is scaled to 0; scale it up: {scale}")
     if not picker.has_leader:
-        return _not_ready(name, picker, troubled)
+        return _not_ready(name, picker, unhealthy)
     gone = _NEEDED.intersection(missing_kinds)
     if gone:
         return missing_object(name, chart, "ChartObjectsMissing", f"{' and '.join(sorted(gone))} of the endpoint picker")
     return Link.true(name, "EndpointPickerRunning", f"{picker.ref} has {picker.ready_replicas} of {picker.replicas} replicas ready")
 
 
-def _not_ready(name: LinkName, picker: Workload, troubled: Iterable[Pod]) -> Link:
-    for pod in troubled:
-        if pod.trouble is not None:
-            return Link.broken(name, pod.trouble.reason, f"{pod.meta.ref} of the endpoint picker: {pod.trouble.message}")
+def _not_ready(name: LinkName, picker: Workload, unhealthy: Iterable[Pod]) -> Link:
+    for pod in unhealthy:
+        if pod.problem is not None:
+            return Link.broken(name, pod.problem.reason, f"{pod.meta.ref} of the endpoint picker: {pod.problem.message}")
     for type_, bad in (("ReplicaFailure", Status.TRUE), ("Progressing", Status.FALSE)):
         condition = picker.condition(type_)
         if condition is not None and condition.status == bad:

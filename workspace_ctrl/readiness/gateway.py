@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.readiness.chart import Installation, missing_object
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.conditions import Condition, Status
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.records.meta import ObjectRef
 
 

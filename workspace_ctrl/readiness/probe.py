@@ -7,7 +7,7 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.model.decisions import Decisions, LinkName, Parent
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayService

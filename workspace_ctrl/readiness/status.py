@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
-from workspace_ctrl.model.decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of
 from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.failure_reasons import (
     DRY_RUN_PENDING,
     MODEL_SERVER_STARTING,
@@ -40,8 +40,8 @@ def resource_condition(pods: Sequence[Pod]) -> Condition:
             ConditionType.RESOURCE_READY, Status.TRUE, "workspaceResourceStatusSuccess", f"pods are scheduled to {nodes}"
         )
     for pod in pods:
-        if pod.trouble is not None and pod.trouble.reason == "Unschedulable":
-            text = f"{pod.meta.ref}: {pod.trouble.message}"
+        if pod.problem is not None and pod.problem.reason == "Unschedulable":
+            text = f"{pod.meta.ref}: {pod.problem.message}"
             return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "Unschedulable", text)
     return Condition(ConditionType.RESOURCE_READY, Status.FALSE, "WaitingForNodes", "no pod is scheduled yet")
 
@@ -72,13 +72,13 @@ def _by_pods(pods: Sequence[Pod]) -> Condition:
     counts = f"{ready} of {len(pods)} pods ready"
     if pods and ready == len(pods):
         return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", counts)
-    return _trouble(pods) or _inference(Status.FALSE, MODEL_SERVER_STARTING if pods else NO_PODS, counts)
+    return _pod_problem(pods) or _inference(Status.FALSE, MODEL_SERVER_STARTING if pods else NO_PODS, counts)
 
 
 def _not_ready(workload: Workload, pods: Sequence[Pod]) -> Condition:
-    troubled = _trouble(pods)
-    if troubled is not None:
-        return troubled
+    unhealthy = _pod_problem(pods)
+    if unhealthy is not None:
+        return unhealthy
     if workload.replicas == 0:
         return _inference(Status.FALSE, SCALED_TO_ZERO, f"{workload.ref} is scaled to 0")
     failure = workload.condition("ReplicaFailure")
@@ -88,11 +88,11 @@ def _not_ready(workload: Workload, pods: Sequence[Pod]) -> Condition:
     return _inference(Status.FALSE, MODEL_SERVER_STARTING, counts)
 
 
-def _trouble(pods: Sequence[Pod]) -> Condition | None:
+def _pod_problem(pods: Sequence[Pod]) -> Condition | None:
     """Return the problem of the first failing pod, with the message of kubelet or scheduler."""
     for pod in pods:
-        if pod.trouble is not None:
-            return _inference(Status.FALSE, pod.trouble.reason, f"{pod.meta.ref}: {pod.trouble.message}")
+        if pod.problem is not None:
+            return _inference(Status.FALSE, pod.problem.reason, f"{pod.meta.ref}: {pod.problem.message}")
     return None
 
 

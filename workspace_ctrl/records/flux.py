@@ -170,13 +170,13 @@ class HelmRelease(FluxObject):
             and self.observed_generation == generation
             and self.last_attempted_generation == generation
             and self.deployed
-            and self._is_untroubled
+            and self._has_no_problem
             and bool(digest)
             and self.last_attempted_digest.endswith(digest)
         )
 
     @property
-    def _is_untroubled(self) -> bool:
+    def _has_no_problem(self) -> bool:
         """Whether no condition contradicts the history.
 
         Flux reconciles each release periodically: it is `Reconciling` then, and `Ready` may be Unknown, or report that the chart is not

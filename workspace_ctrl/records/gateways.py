@@ -7,7 +7,7 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
 from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.listeners import Listener, parse_listener
 from workspace_ctrl.records.managed_fields import packed

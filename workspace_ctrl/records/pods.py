@@ -7,7 +7,7 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
 
 _HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
@@ -45,7 +45,7 @@ class Pod:
     labels: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
     ready: bool = False
-    trouble: PodProblem | None = None
+    problem: PodProblem | None = None
     """None if there is no problem."""
 
     def matches(self, selector: Mapping[str, str]) -> bool:
@@ -66,11 +66,11 @@ def parse_pod(raw: Json, kind: str) -> Pod:
         },
         node=intern(spec_of(raw).get("nodeName") or ""),
         ready=is_ready,
-        trouble=None if is_ready else next(_troubles(status), None),
+        problem=None if is_ready else next(_problems(status), None),
     )
 
 
-def _troubles(status: Json) -> Iterator[PodProblem]:
+def _problems(status: Json) -> Iterator[PodProblem]:
     scheduled = find(parse_conditions(status.get("conditions")), "PodScheduled")
     if scheduled is not None and scheduled.reason == "Unschedulable":
         yield PodProblem.of("Unschedulable", scheduled.message)
@@ -78,10 +78,10 @@ def _troubles(status: Json) -> Iterator[PodProblem]:
         reason = status.get("reason") or "Failed"
         yield PodProblem.of("PodEvicted" if reason == "Evicted" else f"Pod{reason}", status.get("message") or reason)
     for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        yield from _container_troubles(entry)
+        yield from _container_problems(entry)
 
 
-def _container_troubles(entry: Json) -> Iterator[PodProblem]:
+def _container_problems(entry: Json) -> Iterator[PodProblem]:
     """Yield the problems of a container; one that was restarted after a crash has a problem until its pod is ready."""
     container, state = entry.get("name", ""), entry.get("state") or {}
     waiting = state.get("waiting") or {}

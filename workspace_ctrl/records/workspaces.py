@@ -13,8 +13,8 @@ import orjson
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.api.value_limits import MOST_LEVELS
-from workspace_ctrl.records.isolated_parsing import too_deep
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
+from workspace_ctrl.records.unreadable_objects import too_deep
 
 MAX_SPEC_BYTES: Final = 256 << 10
 """Largest spec of a Workspace, in bytes of JSON; normal ones have some kilobytes, and all are kept in memory."""

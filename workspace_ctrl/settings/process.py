@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.settings.scope import Scope
+from workspace_ctrl.settings.workspace_scope import Scope
 
 FEATURE_GATES: Final[Mapping[str, bool]] = {"gatewayAPIInferenceExtension": False}
 """Known feature gates and their defaults."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.factories import NOW, condition
 from workspace_ctrl.api.conditions import carry_times, format_time, parse_brief_conditions, parse_conditions
-from workspace_ctrl.api.quoting import MESSAGE_LIMIT
+from workspace_ctrl.api.printable_text import MESSAGE_LIMIT
 
 
 def test_the_transition_time_stays_while_the_status_does():

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import FILES, TENANTS, Limits, YamlError, parse_documents
 
 in_json = st.recursive(

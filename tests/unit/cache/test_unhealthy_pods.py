@@ -1,4 +1,4 @@
-"""Of endpoint pickers' pods, only those in trouble are kept, and lead to their Workspace."""
+"""Of endpoint pickers' pods, only those in problem are kept, and lead to their Workspace."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from workspace_ctrl.records.pods import PodProblem
 KEY = (NAMESPACE, "epp-1")
 LABELS = {PICKER_POD_LABEL: derived().endpoint_picker}
 WELL = pod(name="epp-1", labels=LABELS)
-STUCK = pod(name="epp-1", labels=LABELS, ready=False, trouble=PodProblem("Unschedulable", "no cpu"))
+STUCK = pod(name="epp-1", labels=LABELS, ready=False, problem=PodProblem("Unschedulable", "no cpu"))
 
 
 @pytest.fixture

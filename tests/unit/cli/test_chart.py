@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.cli.test_cli import run
 from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.helm.layout_checks import Rendered, checks, renderings
+from workspace_ctrl.helm.chart_layout_checks import Rendered, checks, renderings
 
 LAYOUT = find_layout("inferencepool", "v1.5.0")
 

@@ -29,7 +29,7 @@ from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.records.core import ConfigMap, Namespace, Node
+from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.gateways import GatewayProxy, GatewayService
 
 KEY, OTHER = (NAMESPACE, NAME), (NAMESPACE, "other")

@@ -17,7 +17,7 @@ from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.status_throttle import intervals_of
+from workspace_ctrl.controller.status_write_interval import intervals_of
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier

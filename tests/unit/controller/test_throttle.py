@@ -2,9 +2,9 @@
 
 import pytest
 
-from workspace_ctrl.controller.status_throttle import Intervals, StatusThrottle
+from workspace_ctrl.controller.status_write_interval import Intervals, StatusThrottle
 from workspace_ctrl.controller.throttle import Load, Throttle
-from workspace_ctrl.readiness.write_policy import WriteDecision, WriteTiming
+from workspace_ctrl.readiness.status_urgency import WriteDecision, WriteTiming
 
 INTERVALS = Intervals(first=1.0, settle=0.5, progress=2.0)
 SETTLING = frozenset({("Ready", "True", "Ready")})

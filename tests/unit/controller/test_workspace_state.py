@@ -7,9 +7,9 @@ import pytest
 from tests.unit.factories import release, source, workspace
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.api_query_results import DryRun, QueryResults
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
-from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.records.meta import ObjectRef
 

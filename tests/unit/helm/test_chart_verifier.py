@@ -7,9 +7,9 @@ from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.helm import chart_verifier
+from workspace_ctrl.helm.chart_layout_checks import Check
 from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError
 from workspace_ctrl.helm.chart_verifier import ChartVerifier, verdict_of
-from workspace_ctrl.helm.layout_checks import Check
 from workspace_ctrl.kube.backoff import BackoffPolicy
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 
@@ -32,9 +32,9 @@ class Looker:
     def __init__(self, *query_results):
         self.query_results, self.asked = list(query_results), []
         self.told = asyncio.Queue()
-        self.looks = ChartVerifier("helm", self.told.put_nowait, self.look)
+        self.looks = ChartVerifier("helm", self.told.put_nowait, self.verify)
 
-    async def look(self, program, chart):
+    async def verify(self, program, chart):
         self.asked.append((program, chart))
         answer = self.query_results.pop(0)
         if isinstance(answer, Exception):
@@ -50,10 +50,10 @@ class Looker:
 async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
     looker = Looker(report())
     for key in (ONE, TWO, ONE):
-        looker.looks.look(CHART, key)
+        looker.looks.verify(CHART, key)
     assert looker.looks.verdicts == {}
     await looker.wait_told(ONE, TWO)
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     assert looker.asked == [("helm", CHART)]
     assert looker.looks.verdicts == {CHART: ChartVerdict()}
     await looker.looks.close()
@@ -61,8 +61,8 @@ async def test_a_chart_is_looked_at_once_and_all_who_wait_hear_of_it():
 
 async def test_charts_are_told_apart():
     looker = Looker(report(), report((PORT, "found 1, not 2")))
-    looker.looks.look(CHART, ONE)
-    looker.looks.look(OTHER, TWO)
+    looker.looks.verify(CHART, ONE)
+    looker.looks.verify(OTHER, TWO)
     await looker.wait_told(ONE, TWO)
     assert [looker.looks.verdicts[chart].holds for chart in (CHART, OTHER)] == [True, False]
     await looker.looks.close()
@@ -82,14 +82,14 @@ async def test_charts_are_told_apart():
 async def test_a_chart_that_is_not_right_is_looked_at_again_for_those_who_still_wait(monkeypatch, caplog, answer, words):
     monkeypatch.setattr(chart_verifier, "_POLICY", AT_ONCE)
     looker = Looker(answer, report())
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     with caplog.at_level("WARNING"):
         await looker.wait_told(ONE)
     assert words in caplog.text
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     await looker.wait_told(ONE)  # that it is worth asking again
     assert len(looker.asked) == 1
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.verdicts == {CHART: ChartVerdict()}
     await looker.looks.close()
@@ -100,11 +100,11 @@ async def test_a_chart_that_is_never_right_is_looked_at_again_however_often_it_w
     often = 1100  # so many doublings are more than a float can hold
     looker = Looker(*[OSError("no room")] * often, report())
     for _ in range(often):
-        looker.looks.look(CHART, ONE)
+        looker.looks.verify(CHART, ONE)
         await looker.wait_told(ONE)
-        looker.looks.look(CHART, ONE)
+        looker.looks.verify(CHART, ONE)
         await looker.wait_told(ONE)
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.verdicts == {CHART: ChartVerdict()}
     await looker.looks.close()
@@ -134,7 +134,7 @@ async def test_a_chart_that_is_never_right_is_looked_at_again_however_often_it_w
 )
 async def test_a_chart_that_does_harm_is_a_finding(answer, found):
     looker = Looker(answer)
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.verdicts == {CHART: found}
     await looker.looks.close()
@@ -142,7 +142,7 @@ async def test_a_chart_that_does_harm_is_a_finding(answer, found):
 
 async def test_what_waits_to_be_looked_at_again_ends_with_the_process():
     looker = Looker(HelmError(1, b"", b"no such host"))
-    looker.looks.look(CHART, ONE)
+    looker.looks.verify(CHART, ONE)
     await looker.wait_told(ONE)
     assert looker.looks.verdicts[CHART] == ChartVerdict(
         "ChartNotChecked",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart, workspace
 from workspace_ctrl.cli.main import main
-from workspace_ctrl.model.query_results import DryRun, QueryResults
+from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.manifests import applied_hash

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.unit.factories import SETTINGS, quickstart, workspace
 from tests.unit.planning.test_plan import finished, words
 from workspace_ctrl.model.chart_verdicts import ChartVerdict
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import VerifyChart
 

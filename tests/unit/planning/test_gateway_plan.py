@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, pool, quickstart, route, workspace
 from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan

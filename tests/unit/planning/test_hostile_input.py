@@ -29,8 +29,8 @@ from workspace_ctrl.api.conditions import find
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import HASH_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
+from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
-from workspace_ctrl.model.query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PickerSettings

@@ -10,7 +10,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.probe_results import MOST_NAMES, ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.adoption import is_adopted

@@ -20,8 +20,8 @@ from tests.unit.factories import (
     source,
     workspace,
 )
-from workspace_ctrl.model.decisions import LinkName
-from workspace_ctrl.model.query_results import DryRun, QueryResults
+from workspace_ctrl.model.api_query_results import DryRun, QueryResults
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan

@@ -8,7 +8,7 @@ from tests.unit.factories import DIGEST, condition, decisions, deployment, gatew
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import Status, find
 from workspace_ctrl.model.body_router import BodyRouter, BodyRouterState
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.readiness.body_routers import router_state
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, Stage, StageAges

@@ -9,7 +9,7 @@ from tests.unit.factories import NOW, chain, decisions, gateway, meta, route, st
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.body_router import BodyRouterState
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness import chain as module

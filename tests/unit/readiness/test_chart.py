@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.factories import NAMESPACE, chain, condition, decisions, derived, release, source
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import Installation, release_link, source_link, uninstalling
 

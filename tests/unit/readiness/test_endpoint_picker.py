@@ -4,21 +4,21 @@ import pytest
 
 from tests.unit.factories import chain, condition, decisions, derived, picker, pod, release, source
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.pods import PodProblem
 
-POD = pod(name="phi-epp-1", ready=False, trouble=PodProblem("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."))
+POD = pod(name="phi-epp-1", ready=False, problem=PodProblem("Unschedulable", "0/1 nodes are available: 1 Insufficient cpu."))
 KINDS = {"Service": "phi-epp", "Role": "phi-epp-sa", "ConfigMap": "phi-epp", "DestinationRule": "phi-epp"}
 INVENTORY = b"".join(chart_object_id(kind, name) for kind, name in KINDS.items())
 
 
-def link(gone=(), record=None, troubled=(), installed=None, age=0.0):
+def link(gone=(), record=None, unhealthy=(), installed=None, age=0.0):
     chart = Installation(source(), installed or release(), age)
-    return endpoint_picker_link(record or picker(), troubled, chart, gone, f"Deployment {derived().endpoint_picker}")
+    return endpoint_picker_link(record or picker(), unhealthy, chart, gone, f"Deployment {derived().endpoint_picker}")
 
 
 def link_of_chain(gone, installed):
@@ -31,13 +31,13 @@ def link_of_chain(gone, installed):
 
 def test_the_pods_reason_comes_before_the_deployment_s():
     stuck = picker(ready=0, conditions=(condition("Progressing", "False", "ProgressDeadlineExceeded"),))
-    found = link(record=stuck, troubled=(POD,))
+    found = link(record=stuck, unhealthy=(POD,))
     assert (found.status, found.reason) == (Status.FALSE, "Unschedulable")
     assert found.message == "Pod default/phi-epp-1 of the endpoint picker: 0/1 nodes are available: 1 Insufficient cpu."
 
 
-def test_a_pod_in_trouble_beside_enough_ready_ones_breaks_nothing():
-    assert link(troubled=(POD,)).holds
+def test_a_pod_with_a_problem_beside_enough_ready_ones_breaks_nothing():
+    assert link(unhealthy=(POD,)).holds
 
 
 @pytest.mark.parametrize(

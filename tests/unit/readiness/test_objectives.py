@@ -7,7 +7,7 @@ import pytest
 from tests.unit.factories import NOW, decisions, meta, status, workspace
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import find
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.records.objectives import InferenceObjective
 
 WANTED = decisions(objectives=("phi.interactive", "phi.batch"))

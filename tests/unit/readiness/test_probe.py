@@ -11,7 +11,7 @@ from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, sta
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.probe.threshold import TOLD_SECONDS, Threshold, pace
+from workspace_ctrl.probe.result_threshold import TOLD_SECONDS, Threshold, pace
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS
 from workspace_ctrl.readiness.chain import evaluate
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets

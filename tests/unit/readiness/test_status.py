@@ -25,7 +25,7 @@ from tests.unit.factories import (
     workspace,
 )
 from workspace_ctrl.api.conditions import find
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.gateways import GatewayService
@@ -125,7 +125,7 @@ def test_without_the_gateway_side_only_the_model_server_counts():
             replace(
                 READY,
                 workloads=(deployment(ready=0),),
-                pods=(pod(ready=False, trouble=PodProblem("ImagePullError", "no such image")),),
+                pods=(pod(ready=False, problem=PodProblem("ImagePullError", "no such image")),),
             ),
             "ImagePullError",
             id="image",
@@ -134,7 +134,7 @@ def test_without_the_gateway_side_only_the_model_server_counts():
             replace(
                 READY,
                 workloads=(deployment(ready=0),),
-                pods=(pod(ready=False, node="", trouble=PodProblem("Unschedulable", "0/3 nodes")),),
+                pods=(pod(ready=False, node="", problem=PodProblem("Unschedulable", "0/3 nodes")),),
             ),
             "Unschedulable",
             id="no node",

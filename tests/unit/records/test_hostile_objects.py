@@ -11,11 +11,11 @@ import pytest
 from workspace_ctrl.records import chart_inventory as parts
 from workspace_ctrl.records import managed_fields as ownership
 from workspace_ctrl.records.chart_inventory import content_checksum
-from workspace_ctrl.records.core import parse_config_map
+from workspace_ctrl.records.core_v1 import parse_config_map
 from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service, parse_http_route
-from workspace_ctrl.records.isolated_parsing import isolated
 from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields, unpacked
 from workspace_ctrl.records.pods import parse_pod
+from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import http_port, parse_referenced_workload, parse_service, parse_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
@@ -60,11 +60,11 @@ def test_large_trees_are_not_kept_for_others():
     ],
 )
 def test_of_what_a_container_says_a_printable_part_is_kept(container):
-    trouble = parse_pod({"metadata": {"name": "x"}, "status": {"containerStatuses": [{"name": "c", **container}]}}, "Pod").trouble
-    assert trouble is not None
-    assert len(trouble.message) <= 1024
-    assert len(trouble.reason) <= 128
-    assert trouble.message.isprintable()
+    problem = parse_pod({"metadata": {"name": "x"}, "status": {"containerStatuses": [{"name": "c", **container}]}}, "Pod").problem
+    assert problem is not None
+    assert len(problem.message) <= 1024
+    assert len(problem.reason) <= 128
+    assert problem.message.isprintable()
 
 
 @pytest.mark.parametrize("number", [0, -1, 65536, 10**30, True, "80"])

@@ -33,7 +33,7 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("status", "trouble"),
+    ("status", "problem"),
     [
         pytest.param({}, None, id="nothing yet"),
         pytest.param(container(state={"waiting": {"reason": "ContainerCreating"}}), None, id="on its way"),
@@ -77,15 +77,15 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
         ),
     ],
 )
-def test_a_pod_says_why_it_is_not_ready(status, trouble):
+def test_a_pod_says_why_it_is_not_ready(status, problem):
     pod = parse_pod(named(status=status), "Pod")
-    assert (pod.trouble, pod.ready) == (trouble, False)
+    assert (pod.problem, pod.ready) == (problem, False)
 
 
 def test_a_ready_pod_has_no_trouble():
     crashed_before = container(state={"running": {}}, lastState=ended(1), restartCount=2)
     pod = parse_pod(named(status={**crashed_before, "conditions": [{"type": "Ready", "status": "True"}]}), "Pod")
-    assert (pod.trouble, pod.ready) == (None, True)
+    assert (pod.problem, pod.ready) == (None, True)
 
 
 def test_a_workload_is_ready_when_all_replicas_of_the_newest_spec_are():

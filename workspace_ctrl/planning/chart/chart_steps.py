@@ -10,7 +10,7 @@ from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
-from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
 from workspace_ctrl.planning.chart.repair import repair_step
 from workspace_ctrl.planning.chart.source import choose_chart

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.catalog.charts import ChartValue
 
 _QUANTITY = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"

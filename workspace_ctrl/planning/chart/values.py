@@ -13,7 +13,7 @@ from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, find_layout, leaves, put, value_at
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.manifests import manifest_hash

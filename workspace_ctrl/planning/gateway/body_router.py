@@ -17,7 +17,7 @@ from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.catalog.charts import UnknownChartError, leaves, put, value_at
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER
 from workspace_ctrl.model.body_router import BodyRouter
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.chart.flux_objects import RELEASE_API, SOURCE_API, release_spec, source_spec
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, stamped

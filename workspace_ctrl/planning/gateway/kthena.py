@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import KthenaModelServer

@@ -6,8 +6,8 @@ change. The Gateway itself is never written, because another owner manages it.
 
 from collections.abc import Iterable, Sequence
 
-from workspace_ctrl.model.decisions import LinkName, Problem
-from workspace_ctrl.records.core import Namespace
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener, RoutesFrom
 

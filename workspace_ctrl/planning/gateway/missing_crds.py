@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.meta import ObjectRef
 

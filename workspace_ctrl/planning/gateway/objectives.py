@@ -8,7 +8,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway import Objective
 from workspace_ctrl.api.names import objective_name
 from workspace_ctrl.catalog.charts import UnknownChartError
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import choose_chart
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_builder import PlanBuilder

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
-from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.gateway.listeners import find_listeners
 from workspace_ctrl.planning.plan_settings import GatewayChoice
-from workspace_ctrl.records.core import Namespace
+from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute
 
 _REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.records.gateways import HTTPRoute, RouteMatch
 from workspace_ctrl.records.meta import ObjectRef

@@ -11,7 +11,7 @@ from typing import Any
 from workspace_ctrl.api.gateway import NO_TIMEOUT, Match
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import PlanSettings

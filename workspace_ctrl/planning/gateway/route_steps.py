@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.model.decisions import Decisions, LinkName, Problem
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems

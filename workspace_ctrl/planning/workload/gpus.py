@@ -11,7 +11,7 @@ from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
 from workspace_ctrl.planning.workload.node_affinity import selecting
-from workspace_ctrl.records.core import Node
+from workspace_ctrl.records.core_v1 import Node
 from workspace_ctrl.records.workloads import Workload
 
 _LONGEST_NOTE: Final = 1024

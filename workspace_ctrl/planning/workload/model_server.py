@@ -1,89 +1,56 @@
-"""The model server of a Workspace: from a preset, from a pod template, or pods that are deployed separately."""
+"""The objects of a model server: those on which it depends, as observed, and those of which it consists, as wanted."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Inference
-from workspace_ctrl.api.labels import RUNTIME_ANNOTATION
-from workspace_ctrl.api.names import names
-from workspace_ctrl.api.workspace import Resource, Workspace
-from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.workload.gpus import reads_nodes
-from workspace_ctrl.planning.workload.preset_server import PresetRequest, preset_server
-from workspace_ctrl.planning.workload.referenced_workload import referenced_pods
-from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.services import is_public, service
-from workspace_ctrl.planning.workload.template_workload import template_port, template_workload
+from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
+from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.workloads import Workload, WorkloadKind
-from workspace_ctrl.records.workspaces import WorkspaceRecord
+from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
 
 
-def interests(spec: Workspace) -> Dependencies:
-    """Return the external objects on which the model server of `spec` depends."""
-    inference = spec.inference
-    if inference is None:
-        return Dependencies()
-    reference = inference.workload_ref
-    return Dependencies(
-        config=(inference.config or "") if inference.preset else "",
-        nodes=inference.preset is not None and spec.resource is not None and reads_nodes(spec.resource),
-        reference=reference if reference is not None and reference.kind else None,
-        pods=(reference.selector or {}) if reference is not None else {},
-    )
+@dataclass(frozen=True, slots=True)
+class ServerRecords:
+    """The observed objects on which the model server depends; None for an object that does not exist."""
+
+    workloads: tuple[Workload, ...] = ()
+    """Deployment and StatefulSet of the Workspace's name."""
+    nodes: tuple[Node, ...] = ()
+    config_map: ConfigMap | None = None
+    """The ConfigMap that `inference.config` names."""
+    config: ConfigContent | None = None
+    """Its content, as the API server has answered."""
+    reference: ReferencedWorkload | None = None
+    """The object that `inference.workloadRef` names."""
+    reference_problem: str = ""
+    """Why its kind cannot be watched; empty if it can."""
+    scale: ScaleSelector | None = None
+    """The pod selector of its scale subresource, as the API server has answered."""
 
 
-def model_server(record: WorkspaceRecord, spec: Workspace, records: ServerRecords, settings: PlanSettings) -> ModelServer:
-    """Return the model server of `spec`.
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """The objects of the model server, and the values that the gateway side needs."""
 
-    Raises:
-        SpecError: the model is not known or does not fit, or a field is not supported.
-        UnresolvedError: the API server has to be queried first, or a referenced object does not exist.
-    """
-    inference = spec.inference
-    if inference is None:
-        raise SpecError("tuning", "is not supported by workspace-ctrl", "use KAITO for fine-tuning, and serve the result here")
-    runtime = record.annotations.get(RUNTIME_ANNOTATION, "vllm")
-    if runtime == "transformers":
-        raise SpecError(f"metadata.annotations[{RUNTIME_ANNOTATION}]", "is transformers, but only vllm is supported", "remove it")
-    if inference.workload_ref is not None:
-        return _reference(record, inference, records)
-    if spec.resource is None:  # rejected by parse_workspace already; needed for the type checker
-        raise SpecError("resource", "is required")
-    if inference.template is not None:
-        return _template(record, spec.resource, inference.template, records.workloads)
-    if inference.preset is None:
-        raise SpecError("inference", "needs exactly one of preset, template and workloadRef")
-    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records), settings)
+    port: int
+    """Container port."""
+    workload: Manifest | None = None
+    """Manifest of the workload, if we manage it."""
+    others: tuple[Manifest, ...] = ()
+    """Services and PersistentVolumeClaims of the workload."""
+    reference: ObjectRef | None = None
+    """The referenced workload, if we do not manage it."""
+    kind: str = ""
+    """Kind of the reference."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the pods of a reference; for our own workload, they follow from the kind that the API server accepts."""
+    model_names: tuple[str, ...] = ()
+    node_count: int = 0
+    sizing: str = ""
+    """Explanation of the size, for people."""
 
-
-def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRecords) -> ModelServer:
-    reference = inference.workload_ref
-    assert reference is not None  # noqa: S101 - checked by the caller
-    pods = referenced_pods(reference, record.meta.ref.namespace, records)
-    kind = reference.kind or "Pod"
-    return ModelServer(
-        port=pods.port,
-        reference=ObjectRef(kind, record.meta.ref.namespace, reference.name or ""),
-        kind=kind,
-        selector=pods.selector,
-    )
-
-
-def _template(
-    record: WorkspaceRecord, resource: Resource, template: Mapping[str, Any], workloads: Iterable[Workload]
-) -> ModelServer:
-    owner, derived = record.meta, names(record.meta.ref.name)
-    scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
-    port = template_port(template)
-    selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
-    return ModelServer(
-        port=port,
-        workload=template_workload(owner, derived, resource, template, scaled_by_others=scaled),
-        others=(service(owner, derived, selector, port=port, public=is_public(record)),),
-        node_count=resource.count,
-        sizing="pod template",
-    )
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """All manifests, the workload first."""
+        return self.others if self.workload is None else (self.workload, *self.others)

@@ -6,10 +6,10 @@ from typing import Final
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
-from workspace_ctrl.model.decisions import LinkName, Problem
-from workspace_ctrl.model.query_results import ScaleSelector
+from workspace_ctrl.model.api_query_results import ScaleSelector
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
-from workspace_ctrl.planning.workload.server_objects import ServerRecords
+from workspace_ctrl.planning.workload.model_server import ServerRecords
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
 
 CONFIG_KEY: Final = "inference_config.yaml"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from workspace_ctrl.model.decisions import LinkName, Problem
-from workspace_ctrl.model.query_results import DryRun
+from workspace_ctrl.model.api_query_results import DryRun
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.steps import DryRunWorkload
-from workspace_ctrl.planning.workload.server_objects import ModelServer
+from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord

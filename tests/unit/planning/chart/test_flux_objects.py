@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.factories import SETTINGS, derived, source, workspace
 from tests.unit.planning.test_plan import applied, finished, manifests, words
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, Verification

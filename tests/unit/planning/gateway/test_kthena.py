@@ -7,7 +7,7 @@ import pytest
 from tests.unit.factories import NAME, SETTINGS, chain, gateway, gateway_class, meta, quickstart, workspace
 from tests.unit.planning.test_plan import finished, words
 from workspace_ctrl.catalog.gateway_classes import chart_provider, find_profile
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.records.gateways import KthenaModelServer
 

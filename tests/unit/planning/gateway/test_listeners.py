@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from tests.unit.factories import gateway, meta
-from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.gateway.listeners import find_listeners
-from workspace_ctrl.records.core import Namespace
+from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.listeners import parse_listener
 
 NAME = "kubernetes.io/metadata.name"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, meta, quickstart, workspace
 from tests.unit.planning.test_plan import finished, words
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource
 from workspace_ctrl.planning.steps import Apply

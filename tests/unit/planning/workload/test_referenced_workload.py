@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, fetched_source, gateway, gateway_class, pool, quickstart, workspace
-from workspace_ctrl.model.query_results import QueryResults, ScaleSelector
+from workspace_ctrl.model.api_query_results import QueryResults, ScaleSelector
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.steps import Apply, ReadScale

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.factories import NAME, SETTINGS, quickstart, workspace
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
-from workspace_ctrl.planning.workload.model_server import model_server
-from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.server_from_spec import model_server
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
 

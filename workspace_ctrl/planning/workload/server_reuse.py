@@ -9,15 +9,15 @@ from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
-from workspace_ctrl.model.decisions import Problem
+from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolve import invalid_spec
+from workspace_ctrl.planning.resolved_workspace import invalid_spec
 from workspace_ctrl.planning.steps import Query, UnresolvedError
 from workspace_ctrl.planning.workload.model_names import check_model_name
-from workspace_ctrl.planning.workload.model_server import model_server
-from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
+from workspace_ctrl.planning.workload.server_from_spec import model_server
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord

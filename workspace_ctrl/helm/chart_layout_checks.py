@@ -10,7 +10,7 @@ from typing import Any, Final
 from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
-from workspace_ctrl.api.quoting import excerpt
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, value_at
 from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
-from workspace_ctrl.model.decisions import LinkName, Problem
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.workload.model_server import interests
+from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -31,7 +31,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
     try:
         spec = _parse(workspace)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
-        dependencies = interests(spec)
+        dependencies = dependencies_of(spec)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
     except SpecError as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.controller.throttle import Throttle
-from workspace_ctrl.readiness.write_policy import WriteDecision, WriteTiming
+from workspace_ctrl.readiness.status_urgency import WriteDecision, WriteTiming
 from workspace_ctrl.settings.process import Settings
 
 

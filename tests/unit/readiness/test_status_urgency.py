@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
-from workspace_ctrl.readiness.write_policy import WriteTiming, is_held_up, write_decision
+from workspace_ctrl.readiness.status_urgency import WriteTiming, is_held_up, write_decision
 
 
 def made(generation=1, **conditions):

@@ -4,7 +4,7 @@ import pytest
 
 from workspace_ctrl.cache.discovery import watched_namespaces
 from workspace_ctrl.cache.watches import BY_KIND, GATEWAY_PROXIES
-from workspace_ctrl.settings.scope import Scope, SelectorError, parse_selector
+from workspace_ctrl.settings.workspace_scope import Scope, SelectorError, parse_selector
 
 
 @pytest.mark.parametrize(

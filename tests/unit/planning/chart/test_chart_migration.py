@@ -24,7 +24,7 @@ from tests.unit.planning.test_plan import applied, finished, manifests, words
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
 from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
-from workspace_ctrl.model.decisions import LinkName
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings

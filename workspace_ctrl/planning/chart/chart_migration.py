@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
-from workspace_ctrl.model.decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.removal import delete_steps, uninstall_steps
 from workspace_ctrl.planning.steps import Step
 from workspace_ctrl.records.gateways import Attached, HTTPRoute

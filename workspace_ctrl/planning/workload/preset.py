@@ -10,14 +10,14 @@ from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
-from workspace_ctrl.model.decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.workload.gpus import node_gpus
+from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
-from workspace_ctrl.planning.workload.server_objects import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.services import headless_service, is_public, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version

@@ -9,8 +9,8 @@ from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.chart_inventory import parse_chart_object
 from workspace_ctrl.records.gateways import parse_kthena_model_server
-from workspace_ctrl.records.isolated_parsing import isolated, too_deep
 from workspace_ctrl.records.objectives import parse_objective
+from workspace_ctrl.records.unreadable_objects import isolated, too_deep
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 

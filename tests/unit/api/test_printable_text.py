@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.api.quoting import printable
+from workspace_ctrl.api.printable_text import printable
 
 
 @pytest.mark.parametrize(
