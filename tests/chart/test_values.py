@@ -18,6 +18,7 @@ SETTINGS = {
             "url": "oci://registry.example/charts/inferencepool",
             "version": "v1.5.0",
             "digest": f"sha256:{'0' * 64}",
+            "allowedDigests": {"v1.4.0": f"sha256:{'1' * 64}"},
             "layout": "inferencepool",
             "insecure": True,
             "secretRef": {"name": "login"},

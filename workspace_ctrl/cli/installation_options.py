@@ -123,10 +123,9 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     """Return the default chart; with another URL or version, the digest in the file does not apply."""
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
     digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
-    layout = chart.layout if url == chart.url else ""
-    chosen = replace(
-        chart, url=url, version=version, digest=digest, layout=layout, insecure=options["chart_insecure"] or chart.insecure
-    )
+    layout, allowed = (chart.layout, chart.allowed_digests) if url == chart.url else ("", ())
+    insecure = options["chart_insecure"] or chart.insecure
+    chosen = replace(chart, url=url, version=version, digest=digest, allowed_digests=allowed, layout=layout, insecure=insecure)
     try:
         find_layout(chosen.values_of, version)
     except UnknownChartError as error:

@@ -35,6 +35,8 @@ class ChartSource:
     """Tag in the registry; it also determines the layout of the values."""
     digest: str = ""
     """`sha256:...` of the manifest to pin the chart; the tag is then not resolved."""
+    allowed_digests: tuple[tuple[str, str], ...] = ()
+    """Versions, each with a digest that Workspaces may choose for it."""
     layout: str = ""
     """Name of the chart whose values layout applies, if not its own: for a fork under another name."""
     insecure: bool = False

@@ -6,6 +6,7 @@ A new section is a class here and a field of `SettingsFile`. Unknown keys are re
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -171,13 +172,15 @@ class ChartSourceSettings(ChartSettings):
     name: _Name = _DEFAULT_CHART.name
     url: _Url = _DEFAULT_CHART.url
     version: str = _DEFAULT_CHART.version
+    allowed_digests: dict[str, _Digest] = Field(default_factory=dict)
 
     def _check(self) -> None:
-        find_layout(self.source().values_of, self.version)
+        for version in (self.version, *self.allowed_digests):
+            find_layout(self.source().values_of, version)
 
     def source(self) -> ChartSource:
         """Return the settings for planning."""
-        return self._source(self.name)
+        return replace(self._source(self.name), allowed_digests=tuple(self.allowed_digests.items()))
 
 
 class BodyRouterChartSettings(ChartSettings):

@@ -32,6 +32,7 @@ chartSources:
     url: oci://registry.example:5000/charts/inferencepool
     version: v1.5.0
     digest: {DIGEST}
+    allowedDigests: {{v1.4.0: {DIGEST}}}
     insecure: true
     secretRef: {{name: login}}
     certSecretRef: {{name: ca}}
@@ -75,6 +76,7 @@ def test_every_stanza_is_read(written):
                 url="oci://registry.example:5000/charts/inferencepool",
                 version="v1.5.0",
                 digest=DIGEST,
+                allowed_digests=(("v1.4.0", DIGEST),),
                 insecure=True,
                 secret="login",
                 cert_secret="ca",
@@ -187,6 +189,11 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),
         pytest.param("chartSources: [{version: v9.0.0}]", "chart inferencepool v9.0.0 is not supported", id="version"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
+        pytest.param(
+            f"chartSources: [{{allowedDigests: {{v9.9.9: {DIGEST}}}}}]",
+            "inferencepool v9.9.9 is not supported",
+            id="allowed digest",
+        ),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
