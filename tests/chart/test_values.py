@@ -36,7 +36,13 @@ SETTINGS = {
     },
     "modelServer": {"image": "registry.example/vllm:v1"},
     "timeout": "600s",
-    "probe": {"mode": "completion", "interval": 30, "secret": {"namespace": "models", "name": "probe"}},
+    "probe": {
+        "mode": "completion",
+        "interval": 30,
+        "secret": {"namespace": "models", "name": "probe"},
+        "tokenGateways": ["gateways/g"],
+        "networks": ["127.0.0.0/8"],
+    },
     "bodyBasedRouting": {
         "mode": "managed",
         "chart": {"url": "oci://registry.example/charts/body-based-routing", "secretRef": {"name": "login"}},

@@ -62,6 +62,11 @@ class Client:
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._fence: Fence = fence or (lambda: None)
 
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return self._connection.server
+
     async def apply(
         self, resource: ApiResource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
     ) -> dict[str, Any]:

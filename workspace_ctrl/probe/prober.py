@@ -18,7 +18,8 @@ from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeT
 from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.result_threshold import Threshold, pace
-from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
+from workspace_ctrl.probe.trust import trust_of
+from workspace_ctrl.settings.process import ProbeMode, Settings
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
@@ -178,8 +179,10 @@ class Prober:
         return result
 
 
-def make_prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | NoProber:
+def make_prober(client: Client, settings: Settings, changed: Callable[[Key], None]) -> Prober | NoProber:
     """Return the prober of a process; `changed` is called with each Workspace whose result became another."""
-    if settings.mode is ProbeMode.OFF:
+    probe = settings.probe
+    if probe.mode is ProbeMode.OFF:
         return NoProber()
-    return Prober(ProbeClient(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)
+    asker = ProbeClient(probe.mode, credentials_reader(client, probe.secret), trust_of(settings, client.server))
+    return Prober(asker, probe.interval, changed)

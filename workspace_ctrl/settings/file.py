@@ -7,6 +7,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -46,6 +47,9 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
 
 _Name = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of an object, such as inference-gateway")]
 _Namespace = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways")]
+_GatewayKey = Annotated[
+    str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a Gateway as namespace/name")
+]
 _Url = Annotated[
     str,
     _matching(
@@ -58,6 +62,17 @@ _Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration
 _ValuePath = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
 ]
+
+
+def _is_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise PydanticCustomError("rule", "must be a network, such as 127.0.0.0/8 or fe80::/10") from None
+    return value
+
+
+_Network = Annotated[str, AfterValidator(_is_network)]
 
 
 def _probe_mode(given: object) -> object:
@@ -256,10 +271,18 @@ class ProbeStanza(Stanza):
     mode: Annotated[ProbeMode, BeforeValidator(_probe_mode)] = _DEFAULT_PROBE.mode
     interval: float = Field(default=_DEFAULT_PROBE.interval, ge=1)
     secret: SecretKey | None = None
+    token_gateways: list[_GatewayKey] | None = None
+    networks: list[_Network] = Field(default_factory=list)
 
     def settings(self) -> ProbeSettings:
         """Return the settings for the controller."""
-        return ProbeSettings(self.mode, self.interval, (self.secret.namespace, self.secret.name) if self.secret else None)
+        return ProbeSettings(
+            mode=self.mode,
+            interval=self.interval,
+            secret=(self.secret.namespace, self.secret.name) if self.secret else None,
+            token_gateways=frozenset(self.token_gateways) if self.token_gateways is not None else None,
+            networks=tuple(map(ip_network, self.networks)),
+        )
 
 
 class SettingsFile(Stanza):
