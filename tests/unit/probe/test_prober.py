@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
 from workspace_ctrl.probe.prober import Prober
+from workspace_ctrl.probe.result_threshold import Pace, pace
 from workspace_ctrl.probe.trust import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
 
@@ -373,3 +375,28 @@ async def test_requests_are_bounded_in_number(server, prober):
         await asyncio.sleep(0)
     assert server.most_at_once == 16
     server.open.set()
+
+
+async def test_slow_workspaces_of_one_namespace_do_not_delay_those_of_another(server, prober):
+    server.open.clear()
+    for number in range(1000):
+        prober.follow(("many", f"w{number}"), (server.target(path="/many"),), None)
+    await server.asked(16)
+    for number in range(16):
+        prober.follow(("few", f"w{number}"), (server.target(path="/few"),), None)
+    await server.asked(32)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert Counter(path for _, path, _, _ in server.requests) == {"/many/v1/models": 16, "/few/v1/models": 16}
+    server.open.set()
+
+
+@pytest.mark.parametrize(
+    ("in_namespace", "rest", "retry"),
+    [
+        pytest.param(9_999, 500.0, 500.0, id="the namespace with almost all Workspaces shares the limit with all"),
+        pytest.param(1, 57.5, 4.0, id="the other namespace is not slowed down"),
+    ],
+)
+def test_many_workspaces_of_one_namespace_slow_down_their_own_probes_only(in_namespace, rest, retry):
+    assert pace(60.0, 10_000, in_namespace, 2) == Pace(rest, retry)
