@@ -12,6 +12,7 @@ from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 SETTINGS = {
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
+    "gatewayNamespaces": ["gateways"],
     "chartSources": [
         {
             "name": "mirror",

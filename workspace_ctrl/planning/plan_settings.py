@@ -87,6 +87,9 @@ class PickerSettings:
     """Whether Workspaces may refer to ConfigMaps and Secrets with values, whose content is not checked."""
 
 
+ALL_NAMESPACES: Final = "*"
+"""Stands for all namespaces in `PlanSettings.gateway_namespaces`."""
+
 BODY_ROUTER_CHART: Final = ChartSource(
     name="bodyBasedRouting", url="oci://registry.k8s.io/gateway-api-inference-extension/charts/body-based-routing"
 )
@@ -111,6 +114,8 @@ class PlanSettings:
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
     gateway: GatewayChoice | None = None
     """Default Gateway."""
+    gateway_namespaces: tuple[str, ...] = ()
+    """Namespaces whose Gateways become the default of Workspaces in other namespaces, if there is no `gateway`."""
     charts: tuple[ChartSource, ...] = (ChartSource(),)
     """The first one is the default."""
     picker: PickerSettings = field(default_factory=PickerSettings)

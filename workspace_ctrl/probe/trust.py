@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from workspace_ctrl.model.probe_results import ProbeTarget
+from workspace_ctrl.planning.plan_settings import ALL_NAMESPACES
 from workspace_ctrl.settings.process import Settings
 
 _Address = IPv4Address | IPv6Address
@@ -59,7 +60,7 @@ class ProbeTrust:
 
     def quotes(self, gateway: str) -> bool:
         """Whether the responses of `gateway` are quoted; those of other Gateways may be of servers that their owners may not read."""
-        return gateway in self.quoted_gateways or gateway.partition("/")[0] in self.quoted_namespaces
+        return gateway in self.quoted_gateways or not self.quoted_namespaces.isdisjoint({gateway.partition("/")[0], ALL_NAMESPACES})
 
     def check(self, address: str, port: int) -> None:
         """Check the address of a connection, after name resolution.
@@ -82,7 +83,11 @@ def trust_of(settings: Settings, server: str) -> ProbeTrust:
     given = settings.probe.token_gateways
     tokens = named if given is None else given
     return ProbeTrust(
-        token_gateways=tokens, quoted_gateways=named | tokens, networks=settings.probe.networks, api_server=_address_of(server)
+        token_gateways=tokens,
+        quoted_gateways=named | tokens,
+        quoted_namespaces=frozenset(settings.plan.gateway_namespaces),
+        networks=settings.probe.networks,
+        api_server=_address_of(server),
     )
 
 

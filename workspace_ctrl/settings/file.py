@@ -47,6 +47,9 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
 
 _Name = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of an object, such as inference-gateway")]
 _Namespace = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways")]
+_NamespaceOrAll = Annotated[
+    str, _matching(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways, or * for all")
+]
 _GatewayKey = Annotated[
     str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a Gateway as namespace/name")
 ]
@@ -290,6 +293,7 @@ class SettingsFile(Stanza):
 
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
+    gateway_namespaces: list[_NamespaceOrAll] = Field(default_factory=list)
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
@@ -313,6 +317,7 @@ class SettingsFile(Stanza):
         return PlanSettings(
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
+            gateway_namespaces=tuple(self.gateway_namespaces),
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(),

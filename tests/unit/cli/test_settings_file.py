@@ -28,6 +28,7 @@ DIGEST = "sha256:" + "a" * 64
 FULL = f"""
 featureGates: {{gatewayAPIInferenceExtension: true}}
 gateway: {{namespace: gateways, name: public, sectionName: https}}
+gatewayNamespaces: [gateways, models]
 chartSources:
   - name: mirror
     url: oci://registry.example:5000/charts/inferencepool
@@ -71,6 +72,7 @@ def test_every_stanza_is_read(written):
     assert settings_of(written(FULL)) == PlanSettings(
         gateway_extension=True,
         gateway=GatewayChoice("gateways", "public", "https"),
+        gateway_namespaces=("gateways", "models"),
         charts=(
             ChartSource(
                 name="mirror",
@@ -201,6 +203,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param(
             "probe: {tokenGateways: [public]}", "probe.tokenGateways[0] must be a Gateway as namespace/name", id="Gateway"
         ),
+        pytest.param("gatewayNamespaces: [A]", "gatewayNamespaces[0] must be the name of a namespace", id="namespace"),
         pytest.param("probe: {networks: [127.0.0.1/8]}", "probe.networks[0] must be a network, such as", id="network"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
         pytest.param(
