@@ -141,7 +141,8 @@ def test_a_gateway_that_answers_with_errors_is_noticed_though_every_status_says_
 ):
     cluster = serving_cluster
     document = workspaces.workspace("phi", gateway=workspaces.behind("inference-gateway", namespace))
-    with ControllerProcess(cluster, *PROBING, inside=True):
+    quoted = ("--probe-token-gateway", f"{namespace}/inference-gateway")
+    with ControllerProcess(cluster, *PROBING, *quoted, inside=True):
         workspaces.apply(cluster, namespace, document)
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         workspaces.apply(cluster, namespace, fault("inference-gateway"))

@@ -12,12 +12,14 @@ from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 SETTINGS = {
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
+    "gatewayNamespaces": ["gateways"],
     "chartSources": [
         {
             "name": "mirror",
             "url": "oci://registry.example/charts/inferencepool",
             "version": "v1.5.0",
             "digest": f"sha256:{'0' * 64}",
+            "allowedDigests": {"v1.4.0": f"sha256:{'1' * 64}"},
             "layout": "inferencepool",
             "insecure": True,
             "secretRef": {"name": "login"},
@@ -35,7 +37,13 @@ SETTINGS = {
     },
     "modelServer": {"image": "registry.example/vllm:v1"},
     "timeout": "600s",
-    "probe": {"mode": "completion", "interval": 30, "secret": {"namespace": "models", "name": "probe"}},
+    "probe": {
+        "mode": "completion",
+        "interval": 30,
+        "secret": {"namespace": "models", "name": "probe"},
+        "tokenGateways": ["gateways/g"],
+        "networks": ["127.0.0.0/8"],
+    },
     "bodyBasedRouting": {
         "mode": "managed",
         "chart": {"url": "oci://registry.example/charts/body-based-routing", "secretRef": {"name": "login"}},

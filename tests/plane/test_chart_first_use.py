@@ -57,14 +57,19 @@ def test_each_version_is_looked_at_once_and_nothing_that_is_in_use(installed, pl
         assert controller.writes(plane_namespace)["patch", "ocirepositories"] == 1
 
 
-def test_a_pinned_chart_is_looked_at_by_its_digest(installed, plane_namespace, behind, checking):
+def test_a_pinned_chart_is_looked_at_by_its_digest(installed, plane_namespace, behind, checking, tmp_path):
     with ControllerProcess(installed, *checking) as controller:
         apply(installed, plane_namespace, **behind)
         workspaces.wait_ready(installed, plane_namespace, "phi")
         digest = workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]["gateway"]["chart"]["digest"]
-        apply(installed, plane_namespace, "pinned", chart={"digest": digest}, **behind)
+        assert looked_at(controller) == ["chart inferencepool v1.5.0"]
+    source = {"name": "same", "url": installed.chart_source_url(), "insecure": True, "allowedDigests": {"v1.5.0": digest}}
+    path = tmp_path / "with_digest.yaml"
+    path.write_text(json.dumps({"chartSources": [{}, source], "chartCheck": {"enabled": True, "helm": helm()}}))
+    with ControllerProcess(installed, "--config", str(path)) as controller:
+        apply(installed, plane_namespace, "pinned", chart={"name": "same", "digest": digest}, **behind)
         workspaces.wait_ready(installed, plane_namespace, "pinned")
-        assert looked_at(controller) == ["chart inferencepool v1.5.0"] * 2
+        assert looked_at(controller) == ["chart inferencepool v1.5.0"]
 
 
 def looked_at(controller):

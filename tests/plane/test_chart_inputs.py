@@ -200,6 +200,11 @@ def test_a_workspace_can_pin_the_chart_of_a_listed_source_and_no_other(installed
         chart = workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]["gateway"]["chart"]
         assert chart["version"] == "v1.4.0"
         apply(installed, plane_namespace, chart={"name": "old", "digest": chart["digest"]}, **behind)
+        found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartNotAllowed")
+        assert found["message"].startswith("gateway.chart.digest is not one that the controller's settings allow for v1.4.0")
+    listed[1]["allowedDigests"] = {"v1.4.0": chart["digest"]}
+    with ControllerProcess(installed, *settings({"chartSources": listed})):
+        apply(installed, plane_namespace, chart={"name": "old", "digest": chart["digest"]}, **behind)
         installed.kubectl(
             "wait",
             f"ocirepository/{RELEASE}",

@@ -137,14 +137,17 @@ def test_no_gateway_then_one_then_two(installed, plane_namespace):
     with ControllerProcess(installed):
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "NoGateway")
-        assert found["message"] == "no Gateway found in the cluster; create one, and it is used as soon as it exists"
+        assert found["message"].startswith(f"no Gateway found in namespace {plane_namespace}; create one")
         workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("one"))
         workspaces.wait_ready(installed, plane_namespace, "phi")
-        workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("two"))
-        found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "AmbiguousGateway")
+        workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("two"), workspaces.workspace("later"))
+        found = workspaces.wait_reason(installed, plane_namespace, "later", "GatewayReady", "AmbiguousGateway")
         assert f"{plane_namespace}/one, {plane_namespace}/two" in found["message"]
+        kept = workspaces.condition(installed, plane_namespace, "phi", "RouteReady")
+        assert kept["status"] == "True"
+        assert f"Gateway {plane_namespace}/one is kept, because the Workspace is attached to it" in kept["message"]
         installed.kubectl("label", "gateway", "one", "-n", plane_namespace, "kaito.sh/inference-gateway=true")
-        workspaces.wait_ready(installed, plane_namespace, "phi")
+        workspaces.wait_ready(installed, plane_namespace, "later")
         installed.kubectl("delete", "gateway", "one", "two", "-n", plane_namespace)
         workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "NoGateway")
 

@@ -25,7 +25,8 @@ class Chart(ApiModel):
         default=None,
         max_length=71,
         pattern="^sha256:[0-9a-f]{64}$",
-        description="Digest of the chart's manifest in the registry; pins the chart even if the tag is moved.",
+        description="Digest of the chart's manifest in the registry; pins the chart even if the tag is moved. Only one that the "
+        "controller's settings allow for the version.",
     )
 
 

@@ -74,7 +74,7 @@ GATEWAY_LABELS: Final = (
     "kubeairunway.ai/inference-gateway",
     "airunway.ai/inference-gateway",
 )
-"""With value "true" on a Gateway: Workspaces without parentRefs are attached to it."""
+"""With value "true" on a Gateway: Workspaces without parentRefs are attached to it (planning/gateway/parents.py)."""
 
 GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
 """The Gateway API's well-known label on objects that a controller creates for a Gateway."""

@@ -93,7 +93,7 @@ class GatewaySpec(ApiModel):
         default=None,
         max_length=8,
         description="The Gateways to attach to. Default: the controller's setting, else the Gateway labelled "
-        "kaito.sh/inference-gateway=true, else the only one in the cluster.",
+        "kaito.sh/inference-gateway=true, else the only one, in the Workspace's namespace and those in the controller's settings.",
     )
     hostnames: list[Hostname] | None = Field(
         default=None, max_length=16, description="Host names of the model. Default: those of the listeners."

@@ -31,6 +31,12 @@ _OPTIONS = (
         help="Features to enable or disable: gatewayAPIInferenceExtension (default: false).",
     ),
     click.option("--gateway", metavar="NAMESPACE/NAME[/LISTENER]", help="Default Gateway of Workspaces."),
+    click.option(
+        "--gateway-namespace",
+        metavar="NAMESPACE",
+        multiple=True,
+        help="Without --gateway: a namespace whose Gateways may be the default of Workspaces in all namespaces; can be repeated.",
+    ),
     click.option("--chart-url", help=f"OCI URL of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
     click.option("--chart-version", help=f"Version of that chart.  [default: {_CHART.version}]"),
     click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP, for registries in tests and demos."),
@@ -44,6 +50,7 @@ class InstallationOptions(TypedDict):
     config: Path | None
     feature_gates: str | None
     gateway: str | None
+    gateway_namespace: tuple[str, ...]
     chart_url: str | None
     chart_version: str | None
     chart_insecure: bool
@@ -87,6 +94,7 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
         settings,
         gateway_extension=_gate(options["feature_gates"], gateway_extension if given is None else given),
         gateway=_parse_gateway(options["gateway"]) if options["gateway"] else settings.gateway,
+        gateway_namespaces=options["gateway_namespace"] or settings.gateway_namespaces,
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
         model_server_image=options["model_server_image"] or settings.model_server_image,
     )
@@ -123,10 +131,9 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     """Return the default chart; with another URL or version, the digest in the file does not apply."""
     url, version = options["chart_url"] or chart.url, options["chart_version"] or chart.version
     digest = chart.digest if (url, version) == (chart.url, chart.version) else ""
-    layout = chart.layout if url == chart.url else ""
-    chosen = replace(
-        chart, url=url, version=version, digest=digest, layout=layout, insecure=options["chart_insecure"] or chart.insecure
-    )
+    layout, allowed = (chart.layout, chart.allowed_digests) if url == chart.url else ("", ())
+    insecure = options["chart_insecure"] or chart.insecure
+    chosen = replace(chart, url=url, version=version, digest=digest, allowed_digests=allowed, layout=layout, insecure=insecure)
     try:
         find_layout(chosen.values_of, version)
     except UnknownChartError as error:

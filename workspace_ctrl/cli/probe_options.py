@@ -1,6 +1,7 @@
 """Options of probes through Gateways."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypedDict, TypeVar
 
 import click
@@ -26,6 +27,18 @@ _OPTIONS = (
         metavar="NAMESPACE/NAME",
         help="Secret with token, ca.crt or both, for Gateways that require authentication.",
     ),
+    click.option(
+        "--probe-token-gateway",
+        metavar="NAMESPACE/NAME",
+        multiple=True,
+        help="Gateway that gets the token, by HTTPS only; can be repeated (default: the Gateway of --gateway).",
+    ),
+    click.option(
+        "--probe-network",
+        metavar="CIDR",
+        multiple=True,
+        help="Network with special addresses, such as 127.0.0.0/8, that is probed nevertheless; can be repeated.",
+    ),
 )
 
 
@@ -35,6 +48,8 @@ class ProbeOptions(TypedDict):
     probe: str | None
     probe_interval: float | None
     probe_secret: str | None
+    probe_token_gateway: tuple[str, ...]
+    probe_network: tuple[str, ...]
 
 
 def probe_options(function: FunctionT) -> FunctionT:
@@ -48,15 +63,28 @@ def probe_of(options: ProbeOptions, file: ProbeSettings) -> ProbeSettings:
     """Return the settings from the settings file and the options, which override it.
 
     Raises:
-        click.UsageError: the name of the Secret is invalid; exit code 2.
+        click.UsageError: the name of the Secret or of a Gateway, or a network is invalid; exit code 2.
     """
-    secret = options["probe_secret"]
-    namespace, _, name = (secret or "").partition("/")
-    if secret is not None and (not namespace or not name or "/" in name):
-        raise click.UsageError(f"--probe-secret must be NAMESPACE/NAME, not {secret!r}")
-    mode, interval = options["probe"], options["probe_interval"]
+    secret, mode, interval = options["probe_secret"], options["probe"], options["probe_interval"]
+    gateways = frozenset("/".join(_key("--probe-token-gateway", text)) for text in options["probe_token_gateway"] or ())
     return ProbeSettings(
         mode=ProbeMode(mode) if mode else file.mode,
         interval=interval if interval is not None else file.interval,
-        secret=(namespace, name) if secret else file.secret,
+        secret=_key("--probe-secret", secret) if secret is not None else file.secret,
+        token_gateways=gateways or file.token_gateways,
+        networks=tuple(map(_network, options["probe_network"] or ())) or file.networks,
     )
+
+
+def _key(option: str, text: str) -> tuple[str, str]:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise click.UsageError(f"{option} must be NAMESPACE/NAME, not {text!r}")
+    return namespace, name
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise click.UsageError(f"--probe-network must be a network, such as 127.0.0.0/8, not {text!r}") from None

@@ -70,7 +70,7 @@ class Manager:
 
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
         self._watches = DynamicWatches(client, self._events.enqueue)
-        self._prober = make_prober(client, settings.probe, self._events.enqueue)
+        self._prober = make_prober(client, settings, self._events.enqueue)
         self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
         routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler
         self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)

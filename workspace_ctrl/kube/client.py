@@ -42,7 +42,8 @@ Fence = Callable[[], None]
 class Client:
     """Requests to one API server, as one field manager.
 
-    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other.
+    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other. Redirects are not
+    followed: a request carries credentials, and an aggregated API server could send them anywhere.
     """
 
     def __init__(
@@ -60,6 +61,11 @@ class Client:
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._fence: Fence = fence or (lambda: None)
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return self._connection.server
 
     async def apply(
         self, resource: ApiResource, manifest: Json, *, force: bool, dry_run: bool = False, subresource: str = ""
@@ -183,10 +189,12 @@ class Client:
         asked = {**parameters, "watch": "true"}
         status = 0
         try:
-            async with self._connection.session.get(url, params=asked, headers=headers, timeout=timeout) as response:
+            async with self._connection.session.get(
+                url, params=asked, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
                 status = response.status
                 self._observe("watch", resource.plural, status)
-                if not response.ok:
+                if status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise error_of(status, await response.read(), response.headers)
                 async for line in _lines(response.content):
                     yield await _parsed(line, f"watch of {resource.plural}", _EVENT)
@@ -232,6 +240,7 @@ class Client:
                 data=request.body,
                 headers={"Content-Type": request.content_type, "Accept": request.accept},
                 timeout=_REQUEST_TIMEOUT,
+                allow_redirects=False,
             ) as response:
                 status, headers = response.status, response.headers
                 answer = await _read(response, request)
@@ -239,7 +248,7 @@ class Client:
             raise RetryableError(f"{request.verb} {request.path}: {error or type(error).__name__}") from error
         finally:
             self._observe(request.verb, request.resource.plural, status)
-        if status >= HTTPStatus.BAD_REQUEST:
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
             raise error_of(status, answer, headers)
         return await _parsed(answer, f"{request.verb} {request.path}")
 

@@ -37,6 +37,10 @@ class ConflictError(RejectedError):
     """Another manager owns fields of the object, or the object of that name has another uid or resource version."""
 
 
+class RedirectedError(RejectedError):
+    """The response is a redirect, which is not followed: the token and the body would go to an address that we were not given."""
+
+
 class NotFoundError(ApiError):
     """The object, or its namespace, does not exist."""
 
@@ -58,7 +62,9 @@ class GoneError(ApiError):
 
 
 def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> ApiError:
-    """Return the typed error of a response with HTTP `status`, `body` (a Status object or plain text) and `headers`."""
+    """Return the typed error of a response with HTTP `status` from 300 on, `body` (a Status object or plain text) and `headers`."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return RedirectedError(_redirect(status, headers), status=status)
     message, causes, is_status = _words(status, body)
     rules: tuple[tuple[bool, type[ApiError]], ...] = (
         (status == HTTPStatus.NOT_FOUND, NotFoundError if is_status else KindNotServedError),
@@ -70,6 +76,12 @@ def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxy
     )
     type_ = next((type_ for holds, type_ in rules if holds), _REJECTED.get(status, RejectedError))
     return type_(message, status=status, retry_after=_retry_after(headers) if type_ is RetryableError else 0.0)
+
+
+def _redirect(status: int, headers: Mapping[str, str]) -> str:
+    where = headers.get("Location", "")[:_LONGEST_LOCATION]
+    answer = f"the response is a redirect{f' to {where}' if where else ''} ({status})"
+    return f"{answer}, which is not followed; check the API server's address, and the APIService if the kind is aggregated"
 
 
 def _is_passing(status: int, message: str) -> bool:
@@ -136,6 +148,8 @@ def _in_one_line(message: str) -> str:
 _STATUSES = frozenset(HTTPStatus)
 _LONGEST_PLAIN = 500
 """Bytes that are quoted of a response that is not a Status object."""
+_LONGEST_LOCATION = 200
+"""Characters that are quoted of the address of a redirect."""
 _LONGEST_READ = 100_000
 _LONGEST_MESSAGE = 2000
 """Characters of the API server's message that are kept."""

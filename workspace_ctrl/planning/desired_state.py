@@ -171,9 +171,9 @@ def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, 
 
 def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:
     """Return the Gateways: those of the referenced route if there is one, else those that this Workspace names or finds."""
-    cluster = Cluster(snapshot.gateways, snapshot.gateway_classes, snapshot.namespace, snapshot.missing_kinds)
+    cluster = Cluster(snapshot.gateways, snapshot.gateway_classes, snapshot.namespace, snapshot.missing_kinds, snapshot.route)
     if not route_ref(spec):
-        return choose_parents(workspace.meta.ref.namespace, spec, settings.gateway, cluster)
+        return choose_parents(workspace.meta.ref.namespace, spec, settings, cluster)
     route = snapshot.named_route
     return parents_of(route, cluster) if route is not None else Chosen()
 

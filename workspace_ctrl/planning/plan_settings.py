@@ -35,6 +35,8 @@ class ChartSource:
     """Tag in the registry; it also determines the layout of the values."""
     digest: str = ""
     """`sha256:...` of the manifest to pin the chart; the tag is then not resolved."""
+    allowed_digests: tuple[tuple[str, str], ...] = ()
+    """Versions, each with a digest that Workspaces may choose for it."""
     layout: str = ""
     """Name of the chart whose values layout applies, if not its own: for a fork under another name."""
     insecure: bool = False
@@ -85,6 +87,9 @@ class PickerSettings:
     """Whether Workspaces may refer to ConfigMaps and Secrets with values, whose content is not checked."""
 
 
+ALL_NAMESPACES: Final = "*"
+"""Stands for all namespaces in `PlanSettings.gateway_namespaces`."""
+
 BODY_ROUTER_CHART: Final = ChartSource(
     name="bodyBasedRouting", url="oci://registry.k8s.io/gateway-api-inference-extension/charts/body-based-routing"
 )
@@ -109,6 +114,8 @@ class PlanSettings:
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
     gateway: GatewayChoice | None = None
     """Default Gateway."""
+    gateway_namespaces: tuple[str, ...] = ()
+    """Namespaces whose Gateways become the default of Workspaces in other namespaces, if there is no `gateway`."""
     charts: tuple[ChartSource, ...] = (ChartSource(),)
     """The first one is the default."""
     picker: PickerSettings = field(default_factory=PickerSettings)

@@ -1,7 +1,8 @@
-"""Connections to untrusted servers: limits how much is read of a response, and how much at a time."""
+"""Connections to untrusted servers: checks their addresses, and limits how much is read of a response, and how much at a time."""
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -45,14 +46,19 @@ class _BoundedHandler(ResponseHandler):
 class BoundedConnector(aiohttp.TCPConnector):
     """Opens a connection for each request, and limits what is received."""
 
-    def __init__(self) -> None:
-        super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=_small_socket)
+    def __init__(self, check: Callable[[str, int], None]) -> None:
+        """Make it; `check` raises an OSError for an address and port that must not be connected to.
+
+        It is called with the address that the socket connects to, so a host name cannot get another one after the check.
+        """
+        super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=partial(_small_socket, check))
         # The type of the base class allows only its own handler.
         self._factory = partial(_BoundedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
 
 
-def _small_socket(address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo returns
-    family, kind, protocol, *_ = address
+def _small_socket(check: Callable[[str, int], None], address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo returns
+    family, kind, protocol, _, (host, port, *_) = address
+    check(host, port)
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BUFFER)
     return made

@@ -16,6 +16,7 @@ from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.probe.bounded_connections import BoundedConnector
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, BUSY_SECONDS, CONNECT_SECONDS
+from workspace_ctrl.probe.trust import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ _MODELS: Final = "/v1/models"
 _COMPLETIONS: Final = "/v1/chat/completions"
 _AS_IT_IS: Final = "identity"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
+_NO_TRUST: Final = ProbeTrust()
+_WITHHELD: Final = "the token was not sent: it is sent by HTTPS only, and only to Gateways in probe.tokenGateways of the settings"
 _ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Status codes of a Gateway that requires authentication or limits the rate: they say nothing about the model."""
 
@@ -57,11 +60,12 @@ async def no_credentials() -> Credentials:
 class ProbeClient:
     """Sends the requests, each over a new connection: a reused one would not show that new ones are refused."""
 
-    def __init__(self, mode: ProbeMode, read_credentials: ReadCredentials = no_credentials) -> None:
+    def __init__(self, mode: ProbeMode, read_credentials: ReadCredentials = no_credentials, trust: ProbeTrust = _NO_TRUST) -> None:
         self._mode = mode
         self._read_credentials = read_credentials
+        self._trust = trust
         self._credentials: Credentials | None = None
-        self._context: tuple[Credentials, ssl.SSLContext] | None = None
+        self._contexts: dict[Credentials, ssl.SSLContext] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, target: ProbeTarget, *, in_doubt: bool = False) -> ProbeResult:
@@ -73,6 +77,8 @@ class ProbeClient:
         if isinstance(credentials, str):
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
         result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
+        withheld = bool(credentials.token) and not self._trust.sends_token(target)
+        credentials = replace(credentials, token="") if withheld else credentials
         for address in target.addresses:
             result = await self._ask(target, address, credentials, in_doubt=in_doubt)
             if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
@@ -81,6 +87,7 @@ class ProbeClient:
                 break
         if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._credentials = None  # the credentials may have been renewed
+            return replace(result, message=f"{result.message}; {_WITHHELD}") if withheld else result
         return result
 
     async def _is_led_by_body(self, target: ProbeTarget, address: str, credentials: Credentials) -> bool | None:
@@ -129,7 +136,7 @@ class ProbeClient:
         """Send a request and return its result; no response is a result, too."""
         shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
         try:
-            return _meaning(target, shown, await self._send(request, target, credentials))
+            return self._meaning(target, shown, await self._send(request, target, credentials))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -138,7 +145,8 @@ class ProbeClient:
         except TimeoutError:
             return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return _failed(target, f"{shown}: {_words(error)}")
+            words = _words(error) if self._trust.quotes(target.gateway) else "the connection broke, or the response is not HTTP"
+            return _failed(target, f"{shown}: {words}")
 
     async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
         """Return the response, not decompressed: a few bytes can expand to gigabytes."""
@@ -148,7 +156,7 @@ class ProbeClient:
             request.url,
             json=request.body,
             headers=_headers(target, credentials, named=request.named),
-            ssl=self._trust(credentials) if is_tls else True,
+            ssl=self._context(credentials) if is_tls else True,
             server_hostname=(target.hostname or None) if is_tls else None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=request.seconds, connect=CONNECT_SECONDS),
@@ -157,22 +165,38 @@ class ProbeClient:
             body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)
             return _Answer(response.status, body[:_LONGEST_ANSWER], whole=not packed and len(body) <= _LONGEST_ANSWER)
 
-    def _trust(self, credentials: Credentials) -> ssl.SSLContext:
-        """Return the TLS context; creating one takes milliseconds, so it is cached."""
-        if self._context is None or self._context[0] is not credentials:
-            self._context = credentials, _trust(credentials)
-        return self._context[1]
+    def _context(self, credentials: Credentials) -> ssl.SSLContext:
+        """Return the TLS context; creating one takes milliseconds, so those of the newest credentials, with and without token, are kept."""
+        found = self._contexts.get(credentials)
+        if found is None:
+            newest = {Credentials(ca=credentials.ca), self._credentials}
+            self._contexts = {key: context for key, context in self._contexts.items() if key in newest}
+            found = self._contexts[credentials] = _context(credentials)
+        return found
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             # No cookies: those of one Gateway would be sent to another one.
             self._session = aiohttp.ClientSession(
-                connector=BoundedConnector(),
+                connector=BoundedConnector(self._trust.check),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={"Accept-Encoding": _AS_IT_IS},
             )
         return self._session
+
+    def _meaning(self, target: ProbeTarget, shown: str, answer: "_Answer") -> ProbeResult:
+        code = answer.code
+        if code == HTTPStatus.OK:
+            models = read_models(answer.body if answer.whole else b"", target.model)
+            note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
+            text = f"{shown} returned {code}{f'; {note}' if note else ''}"
+            return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
+        read = answer.body[: 8 * _EXCERPT] if self._trust.quotes(target.gateway) else b""
+        quoted = excerpt(read.decode(errors="replace"), _EXCERPT)
+        text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
+        outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
+        return ProbeResult(outcome, target.url, code, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +248,7 @@ def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> d
     }
 
 
-def _trust(credentials: Credentials) -> ssl.SSLContext:
+def _context(credentials: Credentials) -> ssl.SSLContext:
     """Return the TLS context: it verifies the certificate with the given CA; without one, only if a token would be sent."""
     if credentials.ca:
         return ssl.create_default_context(cadata=credentials.ca)
@@ -232,19 +256,6 @@ def _trust(credentials: Credentials) -> ssl.SSLContext:
     if not credentials.token:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
-
-
-def _meaning(target: ProbeTarget, shown: str, answer: _Answer) -> ProbeResult:
-    code = answer.code
-    if code == HTTPStatus.OK:
-        models = read_models(answer.body if answer.whole else b"", target.model)
-        note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
-        text = f"{shown} returned {code}{f'; {note}' if note else ''}"
-        return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
-    quoted = excerpt(answer.body[: 8 * _EXCERPT].decode(errors="replace"), _EXCERPT)
-    text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
-    outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
-    return ProbeResult(outcome, target.url, code, text)
 
 
 def _failed(target: ProbeTarget, message: str) -> ProbeResult:

@@ -1,29 +1,34 @@
 """Requests through Gateways: the only proof that requests are answered.
 
-Each followed Workspace has one timer and at most one request in flight, all together at most 16. A Workspace is followed only while every
-other link holds, so a Workspace that is not ready for another reason causes no requests.
+Each followed Workspace has one timer and at most one request in flight: all together at most 32, those of one namespace at most 16, so that
+the Workspaces of one namespace do not delay those of another. A Workspace is followed only while every other link holds, so a Workspace
+that is not ready for another reason causes no requests.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.fair_slots import FairSlots
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.result_threshold import Threshold, pace
-from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
+from workspace_ctrl.probe.trust import trust_of
+from workspace_ctrl.settings.process import ProbeMode, Settings
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
 
-_AT_ONCE = 16
+_AT_ONCE = 32
+_AT_ONCE_OF_NAMESPACE = 16
 
 
 @dataclass
@@ -70,7 +75,9 @@ class Prober:
         self._interval = interval
         self._changed = changed
         self._probed: dict[Key, _Probed] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots: FairSlots[str] = FairSlots(_AT_ONCE, _AT_ONCE_OF_NAMESPACE)
+        self._in_namespace: Counter[str] = Counter()
+        """Namespace → number of followed Workspaces."""
         self._seen: set[Key] = set()
         """Workspaces that this process has followed: results of an earlier process do not apply to them any more."""
         self._reached: set[str] = set()
@@ -93,14 +100,20 @@ class Prober:
         if earlier is not None and earlier.code is not None:
             self._reached.update(target.gateway for target in targets)
         self._probed[key] = probed = _Probed(targets, Threshold(earlier if holds else None))
+        self._in_namespace[key[0]] += 1
         self._schedule(key, probed)
 
     def forget(self, key: Key) -> None:
         """Stop probing for the Workspace `key`."""
         known = self._probed.pop(key, None)
-        if known is not None and known.timer is not None:
+        if known is None:
+            return
+        self._in_namespace[key[0]] -= 1
+        if not self._in_namespace[key[0]]:
+            del self._in_namespace[key[0]]
+        if known.timer is not None:
             known.timer.cancel()
-        if known is not None and known.task is not None:
+        if known.task is not None:
             known.task.cancel()
 
     def gone(self, key: Key) -> None:
@@ -123,7 +136,8 @@ class Prober:
 
     def _schedule(self, key: Key, probed: _Probed, took: float = 0.0) -> None:
         # The jitter only shortens the delay: probes of one Gateway are spread, and none is late.
-        delay = jittered(probed.agreement.delay(pace(self._interval, len(self._probed)), took), 0.8, 1.0)
+        shared = pace(self._interval, len(self._probed), self._in_namespace[key[0]], len(self._in_namespace))
+        delay = jittered(probed.agreement.delay(shared, took), 0.8, 1.0)
         probed.timer = asyncio.get_running_loop().call_later(delay, self._start, key, probed)
 
     def _start(self, key: Key, probed: _Probed) -> None:
@@ -132,7 +146,7 @@ class Prober:
 
     async def _probe(self, key: Key, probed: _Probed) -> None:
         clock = asyncio.get_running_loop().time
-        async with self._slots:
+        async with self._slots.of(key[0]):
             began = clock()
             result = await self._result(key, probed)
             took = clock() - began
@@ -178,8 +192,10 @@ class Prober:
         return result
 
 
-def make_prober(client: Client, settings: ProbeSettings, changed: Callable[[Key], None]) -> Prober | NoProber:
+def make_prober(client: Client, settings: Settings, changed: Callable[[Key], None]) -> Prober | NoProber:
     """Return the prober of a process; `changed` is called with each Workspace whose result became another."""
-    if settings.mode is ProbeMode.OFF:
+    probe = settings.probe
+    if probe.mode is ProbeMode.OFF:
         return NoProber()
-    return Prober(ProbeClient(settings.mode, credentials_reader(client, settings.secret)), settings.interval, changed)
+    asker = ProbeClient(probe.mode, credentials_reader(client, probe.secret), trust_of(settings, client.server))
+    return Prober(asker, probe.interval, changed)

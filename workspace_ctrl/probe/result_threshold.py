@@ -23,7 +23,7 @@ _FIRST_RETRY: Final = 2.0
 _LAST_RETRY: Final = 4.0
 """Upper limit of that delay while few Workspaces are probed, so that a recovered Gateway is noticed soon."""
 _PER_SECOND: Final = 20
-"""Limit for all Workspaces together."""
+"""Limit for all Workspaces together; twice that if few namespaces have most of them, so that the other namespaces need not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,14 @@ class Pace:
     """Between two probes while they fail."""
 
 
-def pace(interval: float, followed: int) -> Pace:
-    """Return the pace for each of `followed` Workspaces, so that a fault is reported within `interval` plus `TOLD_SECONDS`.
+def pace(interval: float, followed: int, in_namespace: int, namespaces: int) -> Pace:
+    """Return the pace for a Workspace, so that a fault is reported within `interval` plus `TOLD_SECONDS`.
 
+    Of `followed` Workspaces, `in_namespace` are in its namespace, which is one of `namespaces`. Either all Workspaces have equal shares of
+    the limit, or all namespaces have, whichever is faster: many Workspaces in one namespace do not slow down the probes of another.
     A failure is confirmed by two requests that may both time out, so the pause is shorter than the interval by their excess time.
     """
-    share = followed / _PER_SECOND
+    share = min(followed, in_namespace * namespaces) / _PER_SECOND
     rest = max(interval - (2 * ANSWER_SECONDS + _WRITE_SECONDS - TOLD_SECONDS), interval / 2)
     return Pace(rest=max(rest, share), retry=max(min(_LAST_RETRY, interval), share))
 

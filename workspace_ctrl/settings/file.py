@@ -6,6 +6,8 @@ A new section is a class here and a field of `SettingsFile`. Unknown keys are re
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -45,6 +47,12 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
 
 _Name = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of an object, such as inference-gateway")]
 _Namespace = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways")]
+_NamespaceOrAll = Annotated[
+    str, _matching(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways, or * for all")
+]
+_GatewayKey = Annotated[
+    str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a Gateway as namespace/name")
+]
 _Url = Annotated[
     str,
     _matching(
@@ -57,6 +65,17 @@ _Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration
 _ValuePath = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
 ]
+
+
+def _is_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise PydanticCustomError("rule", "must be a network, such as 127.0.0.0/8 or fe80::/10") from None
+    return value
+
+
+_Network = Annotated[str, AfterValidator(_is_network)]
 
 
 def _probe_mode(given: object) -> object:
@@ -171,13 +190,15 @@ class ChartSourceSettings(ChartSettings):
     name: _Name = _DEFAULT_CHART.name
     url: _Url = _DEFAULT_CHART.url
     version: str = _DEFAULT_CHART.version
+    allowed_digests: dict[str, _Digest] = Field(default_factory=dict)
 
     def _check(self) -> None:
-        find_layout(self.source().values_of, self.version)
+        for version in (self.version, *self.allowed_digests):
+            find_layout(self.source().values_of, version)
 
     def source(self) -> ChartSource:
         """Return the settings for planning."""
-        return self._source(self.name)
+        return replace(self._source(self.name), allowed_digests=tuple(self.allowed_digests.items()))
 
 
 class BodyRouterChartSettings(ChartSettings):
@@ -253,10 +274,18 @@ class ProbeStanza(Stanza):
     mode: Annotated[ProbeMode, BeforeValidator(_probe_mode)] = _DEFAULT_PROBE.mode
     interval: float = Field(default=_DEFAULT_PROBE.interval, ge=1)
     secret: SecretKey | None = None
+    token_gateways: list[_GatewayKey] | None = None
+    networks: list[_Network] = Field(default_factory=list)
 
     def settings(self) -> ProbeSettings:
         """Return the settings for the controller."""
-        return ProbeSettings(self.mode, self.interval, (self.secret.namespace, self.secret.name) if self.secret else None)
+        return ProbeSettings(
+            mode=self.mode,
+            interval=self.interval,
+            secret=(self.secret.namespace, self.secret.name) if self.secret else None,
+            token_gateways=frozenset(self.token_gateways) if self.token_gateways is not None else None,
+            networks=tuple(map(ip_network, self.networks)),
+        )
 
 
 class SettingsFile(Stanza):
@@ -264,6 +293,7 @@ class SettingsFile(Stanza):
 
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
+    gateway_namespaces: list[_NamespaceOrAll] = Field(default_factory=list)
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
@@ -287,6 +317,7 @@ class SettingsFile(Stanza):
         return PlanSettings(
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
+            gateway_namespaces=tuple(self.gateway_namespaces),
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(),

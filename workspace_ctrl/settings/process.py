@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,10 @@ class ProbeSettings:
     """A fault that only a probe can show is reported within this many seconds, plus 2; successful probes follow slightly faster."""
     secret: tuple[str, str] | None = None
     """Namespace and name of a Secret with `token`, `ca.crt` or both."""
+    token_gateways: frozenset[str] | None = None
+    """Gateways, as namespace/name, that get the token over HTTPS; None for the default Gateway of Workspaces only."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks with special addresses, such as loopback, that are probed nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)

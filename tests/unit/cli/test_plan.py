@@ -96,10 +96,13 @@ def test_the_tree_shows_selector_and_port_of_every_chart(chart, version):
         assert line in result.stdout
 
 
-def test_the_tree_shows_the_digest_of_a_pinned_chart():
+def test_the_tree_shows_the_digest_of_a_pinned_chart(tmp_path):
     digest = "sha256:" + "a" * 64
     text = document("one", PHI).replace("---", f"gateway: {{chart: {{digest: '{digest}'}}}}")
-    assert f"/inferencepool@{digest}" in plan(text).stdout
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"chartSources: [{{allowedDigests: {{v1.5.0: '{digest}'}}}}]")
+    assert f"/inferencepool@{digest}" in plan(text, "--config", str(settings)).stdout
+    assert "Workspace one is rejected: gateway.chart.digest is not one" in plan(text).stderr
 
 
 def test_a_value_that_is_not_for_a_workspace_to_set_refuses_it():

@@ -1,6 +1,7 @@
 """The settings file: what it may say, what an option overrides, and what is answered to a wrong one."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import click
 import pytest
@@ -27,11 +28,13 @@ DIGEST = "sha256:" + "a" * 64
 FULL = f"""
 featureGates: {{gatewayAPIInferenceExtension: true}}
 gateway: {{namespace: gateways, name: public, sectionName: https}}
+gatewayNamespaces: [gateways, models]
 chartSources:
   - name: mirror
     url: oci://registry.example:5000/charts/inferencepool
     version: v1.5.0
     digest: {DIGEST}
+    allowedDigests: {{v1.4.0: {DIGEST}}}
     insecure: true
     secretRef: {{name: login}}
     certSecretRef: {{name: ca}}
@@ -69,12 +72,14 @@ def test_every_stanza_is_read(written):
     assert settings_of(written(FULL)) == PlanSettings(
         gateway_extension=True,
         gateway=GatewayChoice("gateways", "public", "https"),
+        gateway_namespaces=("gateways", "models"),
         charts=(
             ChartSource(
                 name="mirror",
                 url="oci://registry.example:5000/charts/inferencepool",
                 version="v1.5.0",
                 digest=DIGEST,
+                allowed_digests=(("v1.4.0", DIGEST),),
                 insecure=True,
                 secret="login",
                 cert_secret="ca",
@@ -120,6 +125,15 @@ def test_requests_through_gateways_are_set_by_file_and_options(written):
     assert probe_settings(file, probe="models", probe_interval=9.0) == ProbeSettings(ProbeMode.MODELS, 9.0, ("models", "login"))
     assert probe_settings(file, probe_secret="a/b").secret == ("a", "b")
     assert probe_settings(None) == ProbeSettings()
+
+
+def test_what_probes_may_do_is_set_by_file_and_options(written):
+    file = written("probe: {tokenGateways: [gateways/public], networks: [127.0.0.0/8]}")
+    found = probe_settings(file)
+    assert (found.token_gateways, found.networks) == ({"gateways/public"}, (ip_network("127.0.0.0/8"),))
+    found = probe_settings(file, probe_token_gateway=("a/b", "c/d"), probe_network=("::1/128",))
+    assert (found.token_gateways, found.networks) == ({"a/b", "c/d"}, (ip_network("::1/128"),))
+    assert probe_settings(written("probe: {tokenGateways: []}")).token_gateways == frozenset()
 
 
 @pytest.mark.parametrize("mode", ["off", '"off"'])
@@ -186,7 +200,17 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be a URL", id="scheme"),
         pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),
         pytest.param("chartSources: [{version: v9.0.0}]", "chart inferencepool v9.0.0 is not supported", id="version"),
+        pytest.param(
+            "probe: {tokenGateways: [public]}", "probe.tokenGateways[0] must be a Gateway as namespace/name", id="Gateway"
+        ),
+        pytest.param("gatewayNamespaces: [A]", "gatewayNamespaces[0] must be the name of a namespace", id="namespace"),
+        pytest.param("probe: {networks: [127.0.0.1/8]}", "probe.networks[0] must be a network, such as", id="network"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
+        pytest.param(
+            f"chartSources: [{{allowedDigests: {{v9.9.9: {DIGEST}}}}}]",
+            "inferencepool v9.9.9 is not supported",
+            id="allowed digest",
+        ),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),

@@ -9,7 +9,7 @@ from aiohttp import web
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client, _lines
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.errors import RetryableError
+from workspace_ctrl.kube.errors import RedirectedError, RetryableError
 
 EVENT = b'{"type": "ADDED", "object": {"metadata": {"name": "phi"}}}\n'
 
@@ -79,3 +79,67 @@ async def test_each_chunk_of_a_long_line_is_read_once():
     """Joining each chunk to the earlier ones blocked the event loop for five seconds on an object of 9 MB."""
     line = b"x" * (64 << 20)
     assert [len(line) async for line in _lines(Chunks(line + b"\n", 4096))] == [len(line)]
+
+
+class Elsewhere:
+    """A server that redirects every request to another one, which records what it gets."""
+
+    def __init__(self, status):
+        self.status = status
+        self.reached = []
+
+    @asynccontextmanager
+    async def client(self):
+        async with (
+            _served(self._record) as target,
+            _served(self._redirecting_to(target)) as server,
+            aiohttp.ClientSession(headers={"Authorization": "Bearer secret"}) as session,
+        ):
+            yield Client(Connection(server, session), "tester")
+
+    async def _record(self, request):
+        self.reached.append((request.headers.get("Authorization"), await request.text()))
+        return web.json_response({"kind": "Workspace", "metadata": {"name": "phi", "resourceVersion": "1"}})
+
+    def _redirecting_to(self, target):
+        async def answer(request):
+            return web.Response(status=self.status, headers={"Location": f"{target}{request.path}"}, body=b"Found")
+
+        return answer
+
+
+@asynccontextmanager
+async def _served(handler):
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+MANIFEST = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "phi", "namespace": "ns"}}
+REQUESTS = {
+    "get": lambda client: client.get(WORKSPACE, "ns", "phi"),
+    "list": lambda client: client.list_page(WORKSPACE, {"limit": "500"}),
+    "find": lambda client: client.find(WORKSPACE, "ns", "phi"),
+    "discovery": lambda client: client.find_resource("example.com/v1", "Server"),
+    "create": lambda client: client.create(WORKSPACE, MANIFEST),
+    "apply": lambda client: client.apply(WORKSPACE, MANIFEST, force=True),
+    "merge patch": lambda client: client.merge_patch(WORKSPACE, "ns", "phi", {}),
+    "update": lambda client: client.replace(WORKSPACE, MANIFEST),
+    "delete": lambda client: client.delete(WORKSPACE, "ns", "phi", "uid"),
+    "delete collection": lambda client: client.delete_collection(WORKSPACE, "ns", "a=b"),
+    "watch": lambda client: anext(client.watch(WORKSPACE, {})),
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+async def test_a_redirect_is_an_error_and_nothing_is_sent_to_its_target(status, request_):
+    server = Elsewhere(status)
+    async with server.client() as client:
+        with pytest.raises(RedirectedError, match=rf"redirect to http://127.0.0.1:\d+/.* \({status}\), which is not followed"):
+            await request_(client)
+    assert server.reached == []

@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.probe.test_prober import KEY, Server, Told
+from tests.unit.probe.test_prober import KEY, LOCAL, Server, Told
 from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES, ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.model_list import ModelList, read_models
 from workspace_ctrl.probe.probe_client import ProbeClient
@@ -70,7 +70,7 @@ async def server():
 
 @pytest.fixture
 async def asker():
-    asking = ProbeClient(ProbeMode.MODELS)
+    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
     yield asking
     await asking.close()
 
@@ -275,7 +275,7 @@ async def test_whoever_is_told_and_fails_does_not_end_the_requests(caplog):
 async def test_fifty_thousand_brackets_do_not_end_the_requests(server):
     server.body = "[" * 50_000
     told = Told()
-    prober = Prober(ProbeClient(ProbeMode.MODELS), 0.05, told)
+    prober = Prober(ProbeClient(ProbeMode.MODELS, trust=LOCAL), 0.05, told)
     prober.follow(KEY, (server.target(),), None)
     await server.asked(4)
     await told.wait()

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-import ssl
-import subprocess
+from collections import Counter
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
@@ -13,11 +13,16 @@ from aiohttp import web
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
 from workspace_ctrl.probe.prober import Prober
+from workspace_ctrl.probe.result_threshold import Pace, pace
+from workspace_ctrl.probe.trust import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
 
 KEY = ("ns", "phi")
 TOKEN = "very-secret"
 ANSWERED, FAILED, NOT_POSSIBLE = ProbeOutcome
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
+LOCAL = ProbeTrust(frozenset({"ns/g"}), frozenset({"ns/g"}), networks=LOOPBACK)
+"""What an installation sets whose Gateways are on loopback."""
 
 
 class Server:
@@ -25,6 +30,7 @@ class Server:
 
     def __init__(self):
         self.status, self.body = 200, json.dumps({"data": [{"id": "phi"}, {"id": "poet"}]})
+        self.location = "/elsewhere"
         self.requests = []
         self.led = None
         self.at_once = self.most_at_once = 0
@@ -49,7 +55,7 @@ class Server:
         if request.method == "POST" and not (await request.json())["max_tokens"]:
             return web.Response(status=400, text="max_tokens must be at least 1")
         await self.free.wait()
-        return web.Response(status=self.status, text=self.body, headers={"Location": "/elsewhere"})
+        return web.Response(status=self.status, text=self.body, headers={"Location": self.location})
 
     async def asked(self, times):
         """Wait until so many requests have come."""
@@ -85,7 +91,7 @@ async def server():
 
 @pytest.fixture
 async def asker():
-    asking = ProbeClient(ProbeMode.MODELS)
+    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
     yield asking
     await asking.close()
 
@@ -101,7 +107,7 @@ async def test_models_are_asked_for_as_a_client_does(server, asker):
 
 @pytest.mark.parametrize(("mode", "needed"), [(ProbeMode.COMPLETION, False), (ProbeMode.MODELS, True)])
 async def test_a_completion_is_one_token(server, mode, needed):
-    asking = ProbeClient(mode)
+    asking = ProbeClient(mode, trust=LOCAL)
     result = await asking.ask(server.target(model="phi", completion=needed))
     await asking.close()
     ((method, path, _, body),) = server.requests
@@ -175,18 +181,6 @@ async def test_a_connection_that_breaks_is_a_failure(asker):
     assert (result.outcome, result.code) == (FAILED, None)
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate for m.example.com that signs itself: (server's context, PEM)."""
-    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
-    name = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:m.example.com"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files, *name]
-    subprocess.run(command, check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    return context, (tmp_path / "certificate.pem").read_text()
-
-
 def reading(**credentials):
     async def read():
         return Credentials(**credentials)
@@ -205,7 +199,7 @@ def reading(**credentials):
 )
 async def test_certificates(certificate, credentials, hostname, outcome, caplog):
     context, pem = certificate
-    asking = ProbeClient(ProbeMode.MODELS, reading(**{**credentials, **({"ca": pem} if "ca" in credentials else {})}))
+    asking = ProbeClient(ProbeMode.MODELS, reading(**{**credentials, **({"ca": pem} if "ca" in credentials else {})}), LOCAL)
     with caplog.at_level(logging.DEBUG):
         async with Server().served(context) as server:
             result = await asking.ask(server.target(scheme="https", hostname=hostname))
@@ -238,7 +232,7 @@ async def told():
 
 @pytest.fixture
 async def prober(told):
-    following = Prober(ProbeClient(ProbeMode.MODELS), 0.05, told)
+    following = Prober(ProbeClient(ProbeMode.MODELS, trust=LOCAL), 0.05, told)
     yield following
     await following.close()
 
@@ -286,7 +280,7 @@ async def test_a_model_that_hangs_is_believed_to_after_two_requests_whatever_els
 @pytest.fixture
 async def computing(told):
     """Asks for completions."""
-    following = Prober(ProbeClient(ProbeMode.COMPLETION), 0.05, told)
+    following = Prober(ProbeClient(ProbeMode.COMPLETION, trust=LOCAL), 0.05, told)
     yield following
     await following.close()
 
@@ -381,3 +375,28 @@ async def test_requests_are_bounded_in_number(server, prober):
         await asyncio.sleep(0)
     assert server.most_at_once == 16
     server.open.set()
+
+
+async def test_slow_workspaces_of_one_namespace_do_not_delay_those_of_another(server, prober):
+    server.open.clear()
+    for number in range(1000):
+        prober.follow(("many", f"w{number}"), (server.target(path="/many"),), None)
+    await server.asked(16)
+    for number in range(16):
+        prober.follow(("few", f"w{number}"), (server.target(path="/few"),), None)
+    await server.asked(32)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert Counter(path for _, path, _, _ in server.requests) == {"/many/v1/models": 16, "/few/v1/models": 16}
+    server.open.set()
+
+
+@pytest.mark.parametrize(
+    ("in_namespace", "rest", "retry"),
+    [
+        pytest.param(9_999, 500.0, 500.0, id="the namespace with almost all Workspaces shares the limit with all"),
+        pytest.param(1, 57.5, 4.0, id="the other namespace is not slowed down"),
+    ],
+)
+def test_many_workspaces_of_one_namespace_slow_down_their_own_probes_only(in_namespace, rest, retry):
+    assert pace(60.0, 10_000, in_namespace, 2) == Pace(rest, retry)

@@ -24,7 +24,7 @@ FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u returned 503: no heal
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
-PACE = pace(INTERVAL, 1)
+PACE = pace(INTERVAL, 1, 1, 1)
 
 
 def probing(result):
@@ -158,7 +158,7 @@ def test_a_failure_that_took_long_is_repeated_at_once_and_a_quick_one_is_given_i
 
 @pytest.mark.parametrize("interval", [5.0, 60.0])
 def test_a_model_that_hangs_just_after_an_answer_is_told_within_the_interval_and_two_seconds(interval):
-    shared, clock = pace(interval, 1), 0.0
+    shared, clock = pace(interval, 1, 1, 1), 0.0
     agreement = after(ANSWERED, ANSWERED)
     clock += agreement.delay(shared)
     requests = 0
@@ -179,7 +179,7 @@ def test_what_is_not_reachable_is_tried_once_more_than_the_rest():
 
 @pytest.mark.parametrize(("interval", "followed", "last"), [(60, 1, 4), (3, 1, 3), (60, 1200, 60)])
 def test_a_failure_that_lasts_is_asked_for_more_rarely_and_its_end_is_noticed_soon(interval, followed, last):
-    shared = pace(interval, followed)
+    shared = pace(interval, followed, followed, 1)
     delays = [after(*[FAILED] * count).delay(shared) for count in range(2, 12)]
     assert delays[0] == 2.0
     assert delays == sorted(delays)
@@ -202,4 +202,4 @@ def test_nothing_is_believed_that_two_probes_in_a_row_did_not_say(results, took)
 
 @pytest.mark.parametrize(("followed", "rest", "retry"), [(0, 57.5, 4), (1000, 57.5, 50), (10_000, 500, 500)])
 def test_thousands_of_workspaces_share_what_a_second_has_for_them(followed, rest, retry):
-    assert (pace(60, followed).rest, pace(60, followed).retry) == (rest, retry)
+    assert (pace(60, followed, followed, 1).rest, pace(60, followed, followed, 1).retry) == (rest, retry)

@@ -13,7 +13,7 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
     """Return the source that a Workspace names, else the first one, with the Workspace's version and digest.
 
     Raises:
-        SpecError: the source is not in the settings, or pinned to another version or digest.
+        SpecError: the source is not in the settings, or pinned to another version or digest, or the digest is not allowed for the version.
         UnknownChartError: the layout of the chart's values is not known for this version.
     """
     asked = asked or Chart()
@@ -23,11 +23,23 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
             problem = f"does not match source {source.name}, which the controller's settings pin to {source.version}"
             raise SpecError(f"gateway.chart.{field}", problem, "remove it, or choose another source")
     version = asked.version or source.version
+    _check_digest(asked.digest, version, source)
     try:
         find_layout(source.values_of, version)
     except UnknownChartError as error:
         raise UnknownChartError(f"gateway.chart.version: {error}" if asked.version else str(error)) from None
     return replace(source, version=version, digest=asked.digest or source.digest)
+
+
+def _check_digest(digest: str | None, version: str, source: ChartSource) -> None:
+    """Check that a Workspace may choose `digest`: it decides what Flux installs, whatever the version next to it says.
+
+    Raises:
+        SpecError: it may not.
+    """
+    if digest is not None and digest != source.digest and (version, digest) not in source.allowed_digests:
+        problem = f"is not one that the controller's settings allow for {version} of source {source.name}"
+        raise SpecError("gateway.chart.digest", problem, "remove it; administrators can add it to allowedDigests of the source")
 
 
 def chart_name(asked: Chart | None, settings: PlanSettings) -> str:

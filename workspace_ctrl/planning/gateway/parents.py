@@ -1,20 +1,24 @@
 """Which Gateways a Workspace is attached to.
 
 The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is a problem, not a guess.
+
+Anybody who may create Gateways could otherwise become, or prevent, the default of all Workspaces. So the last two look only at the
+Workspace's own namespace and at those that the installation lists, and a Workspace that is attached to one of those Gateways stays there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.gateway.listeners import find_listeners
-from workspace_ctrl.planning.plan_settings import GatewayChoice
+from workspace_ctrl.planning.plan_settings import ALL_NAMESPACES, GatewayChoice, PlanSettings
 from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute
 
 _REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
+_ELSEWHERE = "administrators add namespaces of other Gateways to gatewayNamespaces in the settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Cluster:
     """The Workspace's namespace; None if namespaces cannot be watched."""
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is missing."""
+    route: HTTPRoute | None = None
+    """The Workspace's own route, as far as it exists: it shows which Gateway was chosen before."""
 
     def controller_of(self, gateway: Gateway) -> str | None:
         """Return the controllerName of a Gateway's class, or None if the class does not exist."""
@@ -41,8 +47,9 @@ class Chosen:
     problems: tuple[Problem, ...] = ()
 
 
-def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayChoice | None, cluster: Cluster) -> Chosen:
+def choose_parents(namespace: str, spec: GatewaySpec | None, settings: PlanSettings, cluster: Cluster) -> Chosen:
     """Return the Gateways for a Workspace in `namespace`; one that cannot be used does not affect the others."""
+    default = settings.gateway
     if "Gateway" in cluster.missing_kinds or "HTTPRoute" in cluster.missing_kinds:
         text = "Gateway and HTTPRoute are not served by the cluster; install the Gateway API CRDs"
         return Chosen(problems=(_problem("CRDsNotAvailable", text),))
@@ -50,10 +57,16 @@ def choose_parents(namespace: str, spec: GatewaySpec | None, default: GatewayCho
     hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
     if choices:
         return _attach(namespace, choices, hostnames, cluster)
-    found = _discover(cluster.gateways)
-    if isinstance(found, Problem):
+    candidates = _candidates(namespace, settings, cluster.gateways)
+    found = _discover(candidates, namespace)
+    if not isinstance(found, Problem):
+        return _attach(namespace, (_choice(found),), hostnames, cluster)
+    kept = _attached_before(cluster.route, candidates)
+    if kept is None:
         return Chosen(problems=(found,))
-    return _attach(namespace, (GatewayChoice(found.ref.namespace, found.ref.name),), hostnames, cluster)
+    chosen = _attach(namespace, (_choice(kept),), hostnames, cluster)
+    note = f"{kept.ref} is kept, because the Workspace is attached to it, but {found.message}"
+    return replace(chosen, parents=tuple(replace(parent, note=_join(parent.note, note)) for parent in chosen.parents))
 
 
 def parents_of(route: HTTPRoute, cluster: Cluster) -> Chosen:
@@ -125,22 +138,43 @@ def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Probl
     for gateway in gateways:
         if (gateway.ref.namespace, gateway.ref.name) == (choice.namespace, choice.name):
             return gateway
-    return _problem("NoGateway", f"Gateway {choice.namespace}/{choice.name} not found; {_listing(gateways)}")
+    near = [gateway for gateway in gateways if gateway.ref.namespace == choice.namespace]
+    listing = f"available: {_keys(near)}" if near else "that namespace has no Gateway; create it"
+    return _problem("NoGateway", f"Gateway {choice.namespace}/{choice.name} not found; {listing}")
 
 
-def _discover(gateways: Sequence[Gateway]) -> Gateway | Problem:
+def _candidates(namespace: str, settings: PlanSettings, gateways: Sequence[Gateway]) -> list[Gateway]:
+    """Return the Gateways that may be the default of Workspaces in `namespace`."""
+    listed = {namespace, *settings.gateway_namespaces}
+    return [gateway for gateway in gateways if gateway.ref.namespace in listed or ALL_NAMESPACES in listed]
+
+
+def _attached_before(route: HTTPRoute | None, candidates: Sequence[Gateway]) -> Gateway | None:
+    """Return the first of `candidates` to which the Workspace's route is attached, or None."""
+    attached = {ref for ref, _ in route.attached_to} if route is not None and not route.meta.deleting else set()
+    return next((gateway for gateway in candidates if gateway.ref in attached), None)
+
+
+def _choice(gateway: Gateway) -> GatewayChoice:
+    return GatewayChoice(gateway.ref.namespace, gateway.ref.name)
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _discover(gateways: Sequence[Gateway], namespace: str) -> Gateway | Problem:
     labelled = [gateway for gateway in gateways if gateway.preferred]
     candidates = labelled or list(gateways)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        return _problem("NoGateway", "no Gateway found in the cluster; create one, and it is used as soon as it exists")
+        text = (
+            f"no Gateway found in namespace {namespace}; create one, and it is used as soon as it exists, or set gateway.parentRefs"
+        )
+        return _problem("NoGateway", f"{text}; {_ELSEWHERE}")
     label = " labelled for inference" if labelled else ""
     return _problem("AmbiguousGateway", f"found {len(candidates)} Gateways{label} ({_keys(candidates)}); {_REMEDY}")
-
-
-def _listing(gateways: Sequence[Gateway]) -> str:
-    return f"available: {_keys(gateways)}" if gateways else "the cluster has no Gateway; create it"
 
 
 def _keys(gateways: Sequence[Gateway]) -> str:

@@ -14,9 +14,10 @@ from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, V
 
 DIGEST = "sha256:" + "b" * 64
 OTHER_DIGEST = "sha256:" + "c" * 64
+ALLOWED = (("v1.4.0", OTHER_DIGEST), ("v1.3.1", DIGEST))
 CHARTS = (
     ChartSource(),
-    ChartSource(name="old", url="oci://registry.example/charts/inferencepool", version="v1.4.0"),
+    ChartSource(name="old", url="oci://registry.example/charts/inferencepool", version="v1.4.0", allowed_digests=ALLOWED),
     ChartSource(name="pinned", version="v1.5.0", digest=DIGEST),
     ChartSource(name="llm-d", url="oci://registry.example/llm-d-router-gateway", version="v0.9.0"),
 )
@@ -51,6 +52,7 @@ def test_the_first_source_is_that_of_all_who_name_none():
         ({"name": "old"}, {"tag": "v1.4.0"}),
         ({"name": "old", "version": "v1.3.1"}, {"tag": "v1.3.1"}),
         ({"name": "old", "digest": OTHER_DIGEST}, {"digest": OTHER_DIGEST}),
+        ({"name": "old", "version": "v1.3.1", "digest": DIGEST}, {"digest": DIGEST}),
         ({"name": "pinned"}, {"digest": DIGEST}),
         ({"name": "pinned", "version": "v1.5.0", "digest": DIGEST}, {"digest": DIGEST}),
         ({"version": "v1.2.0"}, {"tag": "v1.2.0"}),
@@ -75,6 +77,12 @@ def test_the_values_follow_the_chart_that_was_chosen():
             "gateway.chart.version does not match source pinned, which the controller's settings pin",
         ),
         ({"name": "pinned", "digest": OTHER_DIGEST}, "gateway.chart.digest does not match source pinned"),
+        (
+            {"digest": DIGEST},
+            "allow for v1.5.0 of source default; remove it; administrators can add it to allowedDigests of the source",
+        ),
+        ({"name": "old", "digest": DIGEST}, "gateway.chart.digest is not one that the controller's settings allow for v1.4.0"),
+        ({"name": "old", "version": "v1.3.0", "digest": DIGEST}, "gateway.chart.digest is not one"),
         ({"version": "v9.0.0"}, "gateway.chart.version: chart inferencepool v9.0.0 is not supported; supported versions:"),
         ({"version": "v1.0.0"}, "chart inferencepool v1.0.0 is not supported: its ClusterRole"),
     ],

@@ -1,17 +1,21 @@
 """Which Gateway a Workspace is attached to."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.factories import NAMESPACE, gateway, gateway_class, meta
 from workspace_ctrl.api.workspace import GatewaySpec, ParentRef
 from workspace_ctrl.planning.gateway.parents import Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.plan_settings import GatewayChoice
+from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import ObjectRef
 
 ONE = gateway()
 OTHER = gateway("other", namespace="elsewhere")
 LABELLED = gateway("labelled", namespace="gateways", preferred=True)
+TEAM_B = gateway("mine", namespace="team-b", preferred=True)
+LISTING = PlanSettings(gateway_namespaces=("gateways",))
 
 
 def cluster(*gateways, **fields):
@@ -26,14 +30,17 @@ def spec(name, namespace=None, section=None):
     ("wanted", "default", "gateways", "chosen"),
     [
         pytest.param(None, None, (ONE,), ONE, id="the only one"),
-        pytest.param(None, None, (ONE, LABELLED, OTHER), LABELLED, id="the labelled one"),
+        pytest.param(None, None, (ONE, OTHER), ONE, id="the only one of its namespace"),
+        pytest.param(None, None, (ONE, TEAM_B), ONE, id="another tenant's labelled one does not count"),
+        pytest.param(None, None, (ONE, LABELLED, OTHER), LABELLED, id="the labelled one of a listed namespace"),
+        pytest.param(None, None, (LABELLED, OTHER), LABELLED, id="the only one of a listed namespace"),
         pytest.param(None, GatewayChoice("elsewhere", "other"), (ONE, LABELLED, OTHER), OTHER, id="the installation's"),
         pytest.param(spec("inference-gateway"), GatewayChoice("elsewhere", "other"), (ONE, OTHER), ONE, id="the Workspace's own"),
         pytest.param(spec("other", "elsewhere"), None, (ONE, OTHER), OTHER, id="the Workspace's own, elsewhere"),
     ],
 )
 def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
-    (parent,) = choose_parents(NAMESPACE, wanted, default, cluster(*gateways)).parents
+    (parent,) = choose_parents(NAMESPACE, wanted, replace(LISTING, gateway=default), cluster(*gateways)).parents
     assert parent.gateway == chosen
     assert parent.class_title == "Istio"
 
@@ -41,9 +48,20 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
 @pytest.mark.parametrize(
     ("wanted", "gateways", "reason", "words"),
     [
-        pytest.param(None, (), "NoGateway", "no Gateway found in the cluster", id="none"),
+        pytest.param(None, (), "NoGateway", "no Gateway found in namespace default; create one", id="none"),
         pytest.param(
-            None, (ONE, OTHER), "AmbiguousGateway", "2 Gateways (default/inference-gateway, elsewhere/other); set ", id="two"
+            None,
+            (OTHER, TEAM_B),
+            "NoGateway",
+            "or set gateway.parentRefs; administrators add namespaces of other Gateways to gatewayNamespaces in the settings",
+            id="only those of others",
+        ),
+        pytest.param(
+            None,
+            (ONE, gateway("other", namespace="gateways")),
+            "AmbiguousGateway",
+            "2 Gateways (default/inference-gateway, gateways/other); set ",
+            id="two",
         ),
         pytest.param(
             None,
@@ -69,13 +87,52 @@ def test_the_gateway_is_chosen(wanted, default, gateways, chosen):
     ],
 )
 def test_without_a_clear_choice_it_is_said(wanted, gateways, reason, words):
-    (problem,) = choose_parents(NAMESPACE, wanted, None, cluster(*gateways)).problems
+    (problem,) = choose_parents(NAMESPACE, wanted, LISTING, cluster(*gateways)).problems
+    assert "team-b" not in problem.message
     assert problem.reason == reason
     assert words in problem.message
 
 
+def test_all_namespaces_count_if_the_installation_says_so():
+    anywhere = PlanSettings(gateway_namespaces=("*",))
+    (parent,) = choose_parents(NAMESPACE, None, anywhere, cluster(ONE, TEAM_B)).parents
+    assert parent.gateway == TEAM_B
+
+
+def attached(*gateways, **fields):
+    return HTTPRoute(meta("HTTPRoute", "phi", **fields), attached_to=tuple((entry.ref, "") for entry in gateways))
+
+
+SECOND = gateway("second", namespace="gateways")
+
+
+def test_who_is_attached_stays_when_a_second_gateway_makes_the_choice_ambiguous_and_it_is_said():
+    chosen = choose_parents(NAMESPACE, None, LISTING, cluster(ONE, SECOND, route=attached(SECOND)))
+    (parent,) = chosen.parents
+    assert (parent.gateway, chosen.problems) == (SECOND, ())
+    kept = "Gateway gateways/second is kept, because the Workspace is attached to it, but found 2 Gateways"
+    assert parent.note.startswith(kept)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "route", "chosen"),
+    [
+        pytest.param((ONE, SECOND, LABELLED), attached(SECOND), LABELLED, id="a label decides"),
+        pytest.param((ONE, OTHER), attached(OTHER), ONE, id="one that is not listed any more"),
+        pytest.param((ONE, SECOND), attached(LABELLED), None, id="one that is gone"),
+        pytest.param((ONE, SECOND), attached(TEAM_B), None, id="another tenant's"),
+        pytest.param((ONE, SECOND), attached(SECOND, deleting=True), None, id="a route that goes"),
+        pytest.param((ONE, SECOND), None, None, id="a new Workspace"),
+    ],
+)
+def test_what_a_choice_does_not_outlast(gateways, route, chosen):
+    found = choose_parents(NAMESPACE, None, LISTING, cluster(*gateways, route=route))
+    assert [parent.gateway for parent in found.parents] == ([chosen] if chosen is not None else [])
+    assert [problem.reason for problem in found.problems] == ([] if chosen is not None else ["AmbiguousGateway"])
+
+
 def test_missing_crds_are_said():
-    (problem,) = choose_parents(NAMESPACE, None, None, cluster(missing_kinds=frozenset({"Gateway"}))).problems
+    (problem,) = choose_parents(NAMESPACE, None, LISTING, cluster(missing_kinds=frozenset({"Gateway"}))).problems
     assert problem.reason == "CRDsNotAvailable"
 
 
@@ -86,7 +143,7 @@ def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_mis
         ParentRef(name="gone"),
         ParentRef(name="other", namespace="elsewhere"),
     ]
-    chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), None, cluster(ONE, OTHER))
+    chosen = choose_parents(NAMESPACE, GatewaySpec(parent_refs=refs), LISTING, cluster(ONE, OTHER))
     assert [(parent.gateway, parent.section) for parent in chosen.parents] == [(ONE, "http"), (OTHER, "")]
     (problem,) = chosen.problems
     assert "Gateway default/gone not found" in problem.message
