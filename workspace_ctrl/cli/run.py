@@ -1,9 +1,7 @@
 """`workspace-ctrl run`: the controller process."""
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Unpack
 
@@ -18,6 +16,7 @@ from workspace_ctrl.cli.installation_options import (
     read_settings_file,
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.cli.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
@@ -103,24 +102,8 @@ def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | N
     return AdmissionSettings(port, certificates)
 
 
-class _JsonFormatter(logging.Formatter):
-    """One JSON object per line, with common field names."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
-
-
 def _set_up_logging(log_format: str, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else text)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("workspace_ctrl").setLevel(level)
