@@ -19,7 +19,7 @@ from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_
 from workspace_ctrl.cli.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
-from workspace_ctrl.settings.process import AdmissionSettings, Settings
+from workspace_ctrl.settings.process import AdmissionSettings, MetricsSettings, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 
 _PORT = click.IntRange(0, 65535)
@@ -45,6 +45,11 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port of the Prometheus metrics; 0 to disable.")
 @click.option(
+    "--metrics-certificates",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with tls.crt and tls.key: serve the metrics by HTTPS, only to tokens that may get /metrics. Renewed files are reloaded.",
+)
+@click.option(
     "--admission-port", type=_PORT, default=0, show_default=True, help="Port of the validating admission webhook; 0 to disable."
 )
 @click.option(
@@ -63,6 +68,7 @@ def run_command(
     events: bool,
     health_port: int,
     metrics_port: int,
+    metrics_certificates: Path | None,
     admission_port: int,
     admission_certificates: Path | None,
     log_format: str,
@@ -86,10 +92,11 @@ def run_command(
         progress_interval=progress_interval,
         probe=probe_of(options, file.probe.settings()),
         admission=_admission_of(admission_port, admission_certificates),
+        metrics=MetricsSettings(metrics_port, metrics_certificates),
         events=events,
         helm=helm_of(file),
     )
-    run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
+    run(configuration_of(kubeconfig, context), settings, health_port=health_port)
 
 
 def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:
