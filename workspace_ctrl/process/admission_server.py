@@ -162,7 +162,9 @@ def _parse(body: bytes) -> tuple[str, Review]:
         return uid[1].decode(), unread
     try:
         request = orjson.loads(body)["request"]
-        return request["uid"], Review(request["operation"], request.get("object"), request.get("oldObject"))
+        review = Review(request["operation"], request.get("object"), request.get("oldObject"))
+        is_typed = isinstance(request["uid"], str) and isinstance(review.operation, str)
+        return (request["uid"], review) if is_typed else (uid[1].decode(), unread)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):  # also if nested deeper than the parser supports
         return uid[1].decode(), unread
 
