@@ -8,13 +8,16 @@ REFERENCE := docs/reference/workspace.md
 TESTS ?=
 N ?= 200
 BENCH ?=
+FUZZ_SECONDS ?= 20
+TARGETS ?=
+ENGINE ?= hypothesis
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= localhost/workspace-ctrl:$(VERSION)
 TARGET ?= controller
 CLASS ?= istio
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons agreement generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +51,10 @@ test-unit: setup ## Run the tests of the pure core (seconds)
 test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 10 minutes once)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old
 	$(BIN)/pytest -m optional_addons e2e
+
+fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)
+	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi
+	$(BIN)/python -m tests.fuzz --engine $(ENGINE) --seconds $(FUZZ_SECONDS) $(TARGETS)
 
 agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down
 	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
@@ -89,7 +96,7 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX)
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet pip-tools
-	for set in runtime build dev go; do ./requirements/lock $$set || exit 1; done
+	for set in runtime build dev go fuzz; do ./requirements/lock $$set || exit 1; done
 
 clean: ## Remove the virtual environment and caches of this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,7 +1,6 @@
 """`workspace-ctrl chart check`: checks with Helm whether a chart matches its layout."""
 
 import asyncio
-import json
 import shutil
 import sys
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.cli.output import say, to_json
 from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
 from workspace_ctrl.model.chart_verdicts import ChartId
 
@@ -67,12 +67,12 @@ def _print_json(report: ChartReport) -> None:
         "refused": report.refused,
         "checks": [asdict(check) for check in report.checks],
     }
-    click.echo(json.dumps(document, indent=2))
+    click.echo(to_json(document))
 
 
 def _print_lines(report: ChartReport) -> None:
-    click.secho(f"Chart {report.chart} {report.version}", bold=True)
+    say(f"Chart {report.chart} {report.version}", bold=True)
     for check in report.checks:
-        click.secho(f"✔ {check.name}" if check.holds else f"✘ {check.name}: {check.found}", fg="green" if check.holds else "red")
+        say(f"✔ {check.name}" if check.holds else f"✘ {check.name}: {check.found}", fg="green" if check.holds else "red")
     if report.refused:
-        click.secho(f"This version is not supported: {report.refused}", fg="red")
+        say(f"This version is not supported: {report.refused}", fg="red")

@@ -13,7 +13,7 @@ from rich.tree import Tree
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
-from workspace_ctrl.cli.output import to_yaml
+from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
 from workspace_ctrl.planning.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
@@ -88,12 +88,12 @@ def _plan(
     for raw in workspaces:
         title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:
-            click.secho(f"{title} is rejected: {text}", err=True, fg="red")
+            say(f"{title} is rejected: {text}", err=True, fg="red")
         if verdict.preview is not None:
             yield _Planned(title, verdict.preview, verdict.warnings)
         elif not verdict.refusals:
             for text in verdict.warnings:
-                click.secho(f"{title} cannot be planned yet: {text}", err=True, fg="yellow")
+                say(f"{title} cannot be planned yet: {text}", err=True, fg="yellow")
 
 
 def _name(raw: Mapping[str, Any]) -> str:
@@ -125,7 +125,7 @@ def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequenc
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences are placeholders for those of the Workspaces in the cluster.")
     for text in (*_assumptions(planned), *_warnings(planned), *_problems(planned)):
-        click.echo(f"# {' '.join(text.split())}")  # a name with a line break must not end the comment
+        say(f"# {text}")  # on one line, so that nothing ends the comment
 
 
 def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
@@ -142,9 +142,9 @@ def _print_trees(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequen
     for gateway, manifests in routers.items():
         console.print(_with_objects(Tree(_line(f"Body-based router of {gateway}", "", "bold")), manifests))
     for text in _assumptions(planned):
-        click.secho(text, err=True, dim=True)
+        say(text, err=True, dim=True)
     for text in _warnings(planned):
-        click.secho(text, err=True, fg="yellow")
+        say(text, err=True, fg="yellow")
 
 
 def _tree(planned: _Planned) -> Tree:
@@ -157,11 +157,11 @@ def _tree(planned: _Planned) -> Tree:
 
 def _with_objects(tree: Tree, manifests: Sequence[Manifest]) -> Tree:
     for manifest in manifests:
-        branch = tree.add(Text(str(ref_of(manifest)), "cyan"))
+        branch = tree.add(shown(str(ref_of(manifest)), "cyan"))
         for name, value in facts(manifest):
             branch.add(_line(name, value, "dim"))
     return tree
 
 
 def _line(name: str, value: str, style: str) -> Text:
-    return Text.assemble((name, style), f": {value}" if value else "")
+    return Text.assemble(shown(name, style), shown(f": {value}") if value else "")

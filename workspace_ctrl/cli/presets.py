@@ -1,6 +1,5 @@
 """`workspace-ctrl presets`: lists the models and instance types of the catalog."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.instance_types import InstanceType, find_instance_type, instance_types
 from workspace_ctrl.catalog.presets import PresetModel, find_preset, presets
-from workspace_ctrl.cli.output import to_yaml
+from workspace_ctrl.cli.output import to_json, to_yaml
 
 _Entries: TypeAlias = Sequence[PresetModel | InstanceType]
 _PRESET_COLUMNS = ("NAME", "PARAMS", "GIB", "CONTEXT", "GATED", "HUGGING FACE")
@@ -35,7 +34,7 @@ def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
         raise click.UsageError(str(error)) from None
     fields = [_fields(entry) for entry in found]
     if output == "json":
-        click.echo(json.dumps(fields, indent=2))
+        click.echo(to_json(fields))
     elif output == "yaml" or (name and len(found) == 1):
         click.echo(to_yaml(*fields), nl=False)
     else:

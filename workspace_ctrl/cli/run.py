@@ -1,9 +1,7 @@
 """`workspace-ctrl run`: the controller process."""
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Unpack
 
@@ -18,9 +16,10 @@ from workspace_ctrl.cli.installation_options import (
     read_settings_file,
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.cli.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
-from workspace_ctrl.settings.process import AdmissionSettings, Settings
+from workspace_ctrl.settings.process import AdmissionSettings, MetricsSettings, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 
 _PORT = click.IntRange(0, 65535)
@@ -46,6 +45,11 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
 @click.option("--health-port", type=_PORT, default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable.")
 @click.option("--metrics-port", type=_PORT, default=0, show_default=True, help="Port of the Prometheus metrics; 0 to disable.")
 @click.option(
+    "--metrics-certificates",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with tls.crt and tls.key: serve the metrics by HTTPS, only to tokens that may get /metrics. Renewed files are reloaded.",
+)
+@click.option(
     "--admission-port", type=_PORT, default=0, show_default=True, help="Port of the validating admission webhook; 0 to disable."
 )
 @click.option(
@@ -64,6 +68,7 @@ def run_command(
     events: bool,
     health_port: int,
     metrics_port: int,
+    metrics_certificates: Path | None,
     admission_port: int,
     admission_certificates: Path | None,
     log_format: str,
@@ -87,10 +92,11 @@ def run_command(
         progress_interval=progress_interval,
         probe=probe_of(options, file.probe.settings()),
         admission=_admission_of(admission_port, admission_certificates),
+        metrics=MetricsSettings(metrics_port, metrics_certificates),
         events=events,
         helm=helm_of(file),
     )
-    run(configuration_of(kubeconfig, context), settings, health_port=health_port, metrics_port=metrics_port)
+    run(configuration_of(kubeconfig, context), settings, health_port=health_port)
 
 
 def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:
@@ -103,24 +109,8 @@ def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | N
     return AdmissionSettings(port, certificates)
 
 
-class _JsonFormatter(logging.Formatter):
-    """One JSON object per line, with common field names."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
-
-
 def _set_up_logging(log_format: str, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else text)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("workspace_ctrl").setLevel(level)

@@ -1,7 +1,6 @@
 """`workspace-ctrl status`: the chain of one Workspace, or a table of all; with --watch until it is ready."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from rich.text import Text
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
-from workspace_ctrl.cli.output import to_yaml
+from workspace_ctrl.cli.output import shown, to_json, to_yaml
 from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url, shallow
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube.client import Client
@@ -114,7 +113,7 @@ async def _watch(client: Client, request: _Request) -> bool:
         print_url(console, item)
         return True
     words = "not ready" if item is not None else f"no Workspace {request.title}"
-    console.print(Text(f"{words} after {request.timeout:.0f} s", style="red"))
+    console.print(shown(f"{words} after {request.timeout:.0f} s", "red"))
     return False
 
 
@@ -138,8 +137,8 @@ def _print_list(request: _Request, items: Sequence[Json]) -> None:
     elif items:
         console.print(list_view(items))
     else:
-        console.print("no Workspaces" + (f" in namespace {request.namespace}" if request.namespace else ""))
+        console.print(shown("no Workspaces" + (f" in namespace {request.namespace}" if request.namespace else "")))
 
 
 def _print_document(output: str, document: Json) -> None:
-    click.echo(json.dumps(document, indent=2) if output == "json" else to_yaml(document).rstrip())
+    click.echo(to_json(document) if output == "json" else to_yaml(document).rstrip())

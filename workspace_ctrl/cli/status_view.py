@@ -8,6 +8,7 @@ from rich.text import Text
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.cli.output import shown
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.unreadable_objects import too_deep
 
@@ -55,7 +56,7 @@ def chain_view(item: Json) -> RenderableType:
         if condition is not None:
             table.add_row(*_row(condition))
     metadata = item["metadata"]
-    parts: list[RenderableType] = [Text(f"Workspace {metadata['namespace']}/{metadata['name']}", style="bold")]
+    parts: list[RenderableType] = [shown(f"Workspace {metadata['namespace']}/{metadata['name']}", "bold")]
     if (status.observed_generation or 0) < metadata["generation"] and conditions:
         parts.append(Text("the status is for an older generation", style="yellow"))
     return Group(*parts, table if conditions else Text("no status yet: is the controller running?"))
@@ -65,7 +66,7 @@ def print_url(console: Console, item: Json) -> None:
     """Print the URL on one line, whatever the width of the terminal, so that it can be copied."""
     status = parse_status(item.get("status"))
     if status.gateway and status.gateway.url:
-        console.print(f"URL {status.gateway.url}", style="cyan", soft_wrap=True, highlight=False)
+        console.print(shown(f"URL {status.gateway.url}", "cyan"), soft_wrap=True)
 
 
 def list_view(items: Sequence[Json]) -> RenderableType:
@@ -80,11 +81,12 @@ def list_view(items: Sequence[Json]) -> RenderableType:
         style = _MARKS.get(ready.status, ("", "yellow"))[1]
         url = (status.gateway.url if status.gateway else None) or ""
         metadata = item["metadata"]
-        table.add_row(metadata["namespace"], metadata["name"], Text(ready.status, style=style), ready.reason, url)
+        names = shown(metadata["namespace"]), shown(metadata["name"])
+        table.add_row(*names, shown(ready.status, style), shown(ready.reason), shown(url))
     return table
 
 
 def _row(condition: Condition) -> tuple[Text, Text, Text]:
     mark, style = _MARKS.get(condition.status, ("?", "yellow"))
     words = condition.message if condition.is_true else f"{condition.reason}: {condition.message}"
-    return Text(mark, style=style), Text(condition.type), Text(words, style="" if condition.is_true else style)
+    return Text(mark, style=style), shown(condition.type), shown(words, "" if condition.is_true else style)

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import kopf
@@ -19,6 +18,8 @@ import orjson
 from aiohttp import StreamReader, web
 
 from workspace_ctrl.cache.watches import WORKSPACE
+from workspace_ctrl.process.bounded_server import OUR_ERRORS
+from workspace_ctrl.process.certificate import Certificate
 from workspace_ctrl.settings.process import AdmissionSettings
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class AdmissionServer:
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
         """Serve until kopf closes the iterator; the yielded configuration is empty, because kopf does not manage it."""
-        certificate = _Certificate(self._settings.certificates)
+        certificate = Certificate(self._settings.certificates, "Workspaces are not validated at admission")
         await certificate.wait()
 
         async def handle(request: web.Request) -> web.Response:
@@ -74,7 +75,7 @@ class AdmissionServer:
 
         app = web.Application()
         app.add_routes([web.post("/{path:.*}", handle)])
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_READ_SECONDS)
+        runner = web.AppRunner(app, access_log=None, logger=OUR_ERRORS, handle_signals=False, shutdown_timeout=_READ_SECONDS)
         await runner.setup()
         try:
             await self._listen(runner, certificate.context)
@@ -161,7 +162,9 @@ def _parse(body: bytes) -> tuple[str, Review]:
         return uid[1].decode(), unread
     try:
         request = orjson.loads(body)["request"]
-        return request["uid"], Review(request["operation"], request.get("object"), request.get("oldObject"))
+        review = Review(request["operation"], request.get("object"), request.get("oldObject"))
+        is_typed = isinstance(request["uid"], str) and isinstance(review.operation, str)
+        return (request["uid"], review) if is_typed else (uid[1].decode(), unread)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):  # also if nested deeper than the parser supports
         return uid[1].decode(), unread
 
@@ -171,38 +174,3 @@ def _without_objects(uid: str, operation: str) -> Any:  # noqa: ANN401 - kopf do
     resource = {"group": WORKSPACE.group, "version": WORKSPACE.version, "resource": WORKSPACE.plural}
     request = {"uid": uid, "resource": resource, "operation": operation, "userInfo": {}, "object": {"metadata": {}}}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-
-
-class _Certificate:
-    """A certificate in the files of a mounted Secret, which may be created or renewed later."""
-
-    def __init__(self, folder: Path) -> None:
-        self._files = (folder / "tls.crt", folder / "tls.key")
-        self._loaded: tuple[int, ...] = ()
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-
-    async def wait(self) -> None:
-        """Load the certificate as soon as it exists."""
-        problem = await asyncio.to_thread(self._load)
-        if problem:
-            logger.warning("%s; Workspaces are not validated at admission until there is a certificate", problem)
-        while problem:
-            await asyncio.sleep(_RETRY_SECONDS)
-            problem = await asyncio.to_thread(self._load)
-
-    async def renew(self) -> None:
-        """Load the certificate if it has changed; new connections get it."""
-        problem = await asyncio.to_thread(self._load)
-        if problem:
-            logger.warning("%s; still serving admission with the previous certificate", problem)
-
-    def _load(self) -> str:
-        """Load the files if they have changed; return the error, empty if there is none."""
-        try:
-            stamp = tuple(file.stat().st_mtime_ns for file in self._files)
-            if stamp != self._loaded:
-                self.context.load_cert_chain(*self._files)
-                self._loaded = stamp
-        except (OSError, ssl.SSLError) as error:
-            return f"certificate {self._files[0]}: {error.strerror or error}"
-        return ""

@@ -8,9 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-
-class PortError(Exception):
-    """Listening on the port failed; the message says why and what to do."""
+from workspace_ctrl.process.bounded_server import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +32,14 @@ async def serve_health(port: int, running: "asyncio.Task[None]", readiness: Call
         yield
         return
 
-    async def healthz(_request: web.Request) -> web.Response:
-        return _answer(not running.done(), "the controller has stopped" if running.done() else "ok")
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.path == "/healthz":
+            return _answer(Readiness(not running.done(), "the controller has stopped" if running.done() else "ok"))
+        return _answer(readiness()) if request.path == "/readyz" else web.Response(status=HTTPStatus.NOT_FOUND)
 
-    async def readyz(_request: web.Request) -> web.Response:
-        now = readiness()
-        return _answer(now.ready, now.text)
-
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, port=port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise PortError(f"--health-port {port}: {error.strerror or error}; use another port, or 0 to disable") from error
-    try:
+    async with serving(answer, port, "--health-port"):
         yield
-    finally:
-        await runner.cleanup()
 
 
-def _answer(good: bool, text: str) -> web.Response:  # noqa: FBT001
-    return web.Response(status=HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, text=f"{text}\n")
+def _answer(now: Readiness) -> web.Response:
+    return web.Response(status=HTTPStatus.OK if now.ready else HTTPStatus.SERVICE_UNAVAILABLE, text=f"{now.text}\n")

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import aiohttp
 import kopf
-from prometheus_client import start_http_server
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.catalog.preload import preload
@@ -23,8 +22,10 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
 from workspace_ctrl.process.admission import Admission, kopf_insights
-from workspace_ctrl.process.health import PortError, serve_health
+from workspace_ctrl.process.bounded_server import PortError
+from workspace_ctrl.process.health import serve_health
 from workspace_ctrl.process.leader_election import LeaderElectedRunner
+from workspace_ctrl.process.metrics_server import MetricsPage, serve_metrics
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.metrics import Metrics
 
@@ -166,7 +167,10 @@ class KopfProcess:
         working = asyncio.create_task(replica.run(self._stop), name="replica")
         measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
         try:
-            async with serve_health(self._health_port, working, replica.readiness):
+            async with (
+                serve_health(self._health_port, working, replica.readiness),
+                serve_metrics(self._settings.metrics, MetricsPage(), Client(connection, FIELD_MANAGER, self._metrics.requested)),
+            ):
                 await working
         finally:
             working.cancel()
@@ -191,14 +195,12 @@ class KopfProcess:
         return self._connection
 
 
-def run(configuration: Any, settings: Settings, *, health_port: int, metrics_port: int) -> None:  # noqa: ANN401
+def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  # noqa: ANN401
     """Run the controller until a signal ends it; port 0 disables a server.
 
     Raises:
         SystemExit: the controller ended by itself; exit code 1.
     """
-    if metrics_port:
-        _serve_metrics(metrics_port)
     preload()
     shell = asyncio.run(_serve(configuration, settings, health_port))
     if shell.failed:
@@ -209,14 +211,6 @@ async def _serve(configuration: Any, settings: Settings, health_port: int) -> Ko
     shell = KopfProcess(configuration, settings, health_port, Metrics())
     await shell.serve()
     return shell
-
-
-def _serve_metrics(port: int) -> None:
-    try:
-        start_http_server(port)
-    except OSError as error:
-        logger.critical("--metrics-port %d: %s; use another port, or 0 to disable", port, error.strerror or error)
-        raise SystemExit(1) from None
 
 
 def _kopf_settings() -> kopf.OperatorSettings:

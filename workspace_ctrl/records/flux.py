@@ -10,9 +10,12 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.labels import REQUESTED_AT_ANNOTATION
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.chart_inventory import chart_objects_of_inventory
 from workspace_ctrl.records.meta import Conditioned, Json, conditions_of, parse_meta, spec_of, status_of
 
+_LONGEST_WORD: Final = 512
+"""Characters of revisions, names and versions of charts; real ones have less than 300."""
 WAITING_REASONS: Final = frozenset({"SourceNotReady", "ArtifactFailed", "DependencyNotReady"})
 """Reasons of a HelmRelease that waits for other objects; its installed objects keep running."""
 
@@ -135,7 +138,7 @@ def parse_oci_repository(raw: Json, kind: str) -> OCIRepository:
         conditions=conditions_of(raw),
         observed_generation=status.get("observedGeneration", -1),
         suspended=bool(spec_of(raw).get("suspend")),
-        revision=intern(artifact.get("revision") or ""),
+        revision=_word(artifact.get("revision")),
     )
 
 
@@ -207,14 +210,19 @@ def parse_helm_release(raw: Json, kind: str) -> HelmRelease:
         observed_generation=status.get("observedGeneration", -1),
         suspended=bool(spec_of(raw).get("suspend")),
         last_attempted_generation=status.get("lastAttemptedGeneration") or 0,
-        last_attempted_digest=intern(status.get("lastAttemptedRevisionDigest") or ""),
+        last_attempted_digest=_word(status.get("lastAttemptedRevisionDigest")),
         deployed=_is_deployed(newest, status),
         failures=status.get("failures") or 0,
-        chart_name=intern(newest.get("chartName") or ""),
-        chart_version=intern(newest.get("chartVersion") or ""),
+        chart_name=_word(newest.get("chartName")),
+        chart_version=_word(newest.get("chartVersion")),
         requested=bool(requested) and requested != status.get("lastHandledReconcileAt"),
         inventory=chart_objects_of_inventory((status.get("inventory") or {}).get("entries") or ()),
     )
+
+
+def _word(value: str | None) -> str:
+    """Return a text that messages and the status of a Workspace quote."""
+    return intern(printable(value or "", _LONGEST_WORD))
 
 
 def _is_deployed(newest: Json, status: Json) -> bool:

@@ -58,14 +58,20 @@ def parse_meta(raw: Json, kind: str) -> Meta:
     """Return the metadata of the object `raw`; the kind is a parameter, because list entries do not contain it.
 
     A Workspace's objects share names and owner, so these strings are interned.
+
+    Raises:
+        TypeError: uid or generation has another type, as only an aggregated API server could let through.
     """
     metadata: Json = raw.get("metadata") or {}
+    uid, generation = metadata.get("uid") or "", metadata.get("generation") or 0
+    if not (isinstance(uid, str) and isinstance(generation, int)):
+        raise TypeError("metadata.uid or metadata.generation has another type")
     owners = metadata.get("ownerReferences") or ()
     applied = bounded((metadata.get("annotations") or {}).get(HASH_ANNOTATION, ""))
     return Meta(
         ref=ObjectRef(kind, intern(metadata.get("namespace") or ""), intern(metadata.get("name") or "")),
-        uid=metadata.get("uid") or "",
-        generation=metadata.get("generation") or 0,
+        uid=uid,
+        generation=generation,
         deleting=bool(metadata.get("deletionTimestamp")),
         controller_uid=intern(bounded(next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""))),
         workspace=intern((metadata.get("labels") or {}).get(OWNER_LABEL, "")),

@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.records.meta import UNREADABLE, Json
 
 RecordT = TypeVar("RecordT")
 
-_IDENTITY: Final = (
-    *("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
-    *("labels", "annotations", "finalizers", "ownerReferences"),
-)
-"""The metadata whose types the API server validates for every kind, and that cannot be nested."""
+_TEXTS: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
+_MAPS: Final = ("labels", "annotations")
+"""The metadata that cannot be nested. The API server validates its types for every kind; an aggregated one may not."""
 
 
 def isolated(parse: Callable[[Json, str], RecordT]) -> Callable[[Json, str], RecordT]:
@@ -41,7 +40,7 @@ def too_deep(value: object, levels: int = MOST_LEVELS) -> str | None:
         if not isinstance(inside, Mapping | list):
             continue
         if level >= levels:
-            return ".".join(path)
+            return printable(".".join(path))
         children = inside.items() if isinstance(inside, Mapping) else ()
         pending += [(child, level + 1, (*path, str(name)[:_LONGEST_NAME]) if level < _SHOWN else path) for name, child in children]
         pending += [(child, level + 1, path) for child in (inside if isinstance(inside, list) else ())]
@@ -57,11 +56,26 @@ _LONGEST_REASON: Final = 200
 
 
 def _identity(raw: Json, unreadable: str) -> dict[str, Any]:
-    metadata = raw.get("metadata") or {}
-    return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata} | {UNREADABLE: unreadable}}
+    """Return an object that every parser accepts: the identity of `raw`, as far as it has the right types."""
+    given = raw.get("metadata")
+    metadata: Json = given if isinstance(given, Mapping) else {}
+    kept: dict[str, Any] = {name: metadata[name] for name in _TEXTS if isinstance(metadata.get(name), str)}
+    kept |= {name: _strings(metadata[name]) for name in _MAPS if isinstance(metadata.get(name), Mapping)}
+    kept["generation"] = generation if isinstance(generation := metadata.get("generation"), int) else 0
+    kept["finalizers"] = [entry for entry in _listed(metadata, "finalizers") if isinstance(entry, str)]
+    owners = [_strings(entry) | {"controller": entry.get("controller") is True} for entry in _listed(metadata, "ownerReferences")]
+    return {"metadata": kept | {"ownerReferences": owners, UNREADABLE: unreadable}}
+
+
+def _strings(values: Json) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if isinstance(value, str)}
+
+
+def _listed(metadata: Json, name: str) -> list[Any]:
+    return value if isinstance(value := metadata.get(name), list) else []
 
 
 def _reason(raw: Json, error: Exception) -> str:
     if too_deep(raw) is not None:
         return f"nested deeper than {MOST_LEVELS} levels"
-    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+    return printable(f"{type(error).__name__}: {error}", _LONGEST_REASON)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, status_of
@@ -23,6 +24,7 @@ _LONGEST_PLAIN: Final = 16 << 10
 _BEGIN: Final = b"{"
 """First byte of a spec that is kept uncompressed."""
 _LONGEST_STATUS: Final = 64 << 10
+_LONGEST_REASON: Final = 200
 _LONGEST_ANNOTATION: Final = 1024
 """Kept of an annotation, in characters; valid values are a word each."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
@@ -118,7 +120,7 @@ def _as_stored(fields: Json) -> tuple[bytes, str]:
     try:
         return orjson.dumps(orjson.loads(json.dumps(fields))), ""
     except ValueError as error:
-        return b"", f"not JSON: {error}"
+        return b"", printable(f"not JSON: {error}", _LONGEST_REASON)
 
 
 def pack_status(status: Json) -> bytes:

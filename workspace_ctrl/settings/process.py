@@ -61,6 +61,16 @@ class AdmissionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """The server of the Prometheus metrics."""
+
+    port: int = 0
+    """0 if it is disabled."""
+    certificates: Path | None = None
+    """Folder with `tls.crt` and `tls.key`; then TLS is used, and the API server authorizes each client. None for plain HTTP for anyone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of the controller."""
 
@@ -83,6 +93,7 @@ class Settings:
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     admission: AdmissionSettings | None = None
     """None if the webhook is disabled."""
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     events: bool = True
     """Whether Events are emitted for transitions."""
     refusal_interval: float = 30.0

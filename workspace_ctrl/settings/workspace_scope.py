@@ -5,6 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from workspace_ctrl.api.printable_text import excerpt
+
+_QUOTED: Final = 64
+"""Characters of an invalid requirement that a message quotes."""
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _KEY = rf"({_NAME}/)?{_NAME}"
 _VALUE = rf"({_NAME})?"
@@ -27,7 +31,9 @@ def parse_selector(text: str) -> str:
     parts = [part.strip() for part in _COMMA_OUTSIDE_PARENTHESES.split(text)]
     for part in parts:
         if not _REQUIREMENT.fullmatch(part):
-            raise SelectorError(f"{part!r} is not a valid label selector; use for example team=blue or 'shard in (a,b),!paused'")
+            raise SelectorError(
+                f"{excerpt(part, _QUOTED)!r} is not a valid label selector; use for example team=blue or 'shard in (a,b),!paused'"
+            )
     return ",".join(sorted({_in_one_way(part) for part in parts}))
 
 

@@ -237,7 +237,7 @@ def test_a_broken_renewal_leaves_the_certificate_from_before(serve, folder, monk
     async def renew(port):
         await until_issued_to("first", port)
         (folder / "tls.key").write_text("no key")
-        await until_logged("still serving admission with the previous certificate", caplog)
+        await until_logged("still serving with the previous certificate", caplog)
         return await issued_to(port)
 
     assert serve(renew) == "first"

@@ -1,0 +1,98 @@
+"""HTTP server for clients that nobody has authenticated: on the event loop, with limits of the number and the age of connections.
+
+A client that sends slowly, or keeps connections open, only loses them: the oldest one is closed for a new one, so that there is always room
+for the kubelet and for Prometheus, whose requests take milliseconds.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+
+
+class _OurErrors(logging.Filter):
+    """Lets no client fill the log: what is not HTTP is answered with 400, and is no error of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is of an error of ours."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+OUR_ERRORS: Final = logging.getLogger(__name__)
+"""Logger for servers of aiohttp, which would log each invalid request with its traceback."""
+OUR_ERRORS.addFilter(_OurErrors())
+MOST_CONNECTIONS: Final = 64
+LONGEST_SECONDS: Final = 10.0
+"""After this time a connection is closed, whatever it is used for: the time-out of a scrape, and twice that of the kubelet."""
+_HANDSHAKE_SECONDS: Final = 5.0
+_SHUTDOWN_SECONDS: Final = 1.0
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class PortError(Exception):
+    """Listening on the port failed; the message says why and what to do."""
+
+
+class BoundedServer(web.Server):
+    """Answers one request per connection, and aborts connections beyond the limits."""
+
+    def __init__(self, handler: Handler, most: int = MOST_CONNECTIONS, seconds: float = LONGEST_SECONDS) -> None:
+        super().__init__(self._answered, access_log=None, logger=OUR_ERRORS)
+        self._answer = handler
+        self._most = most
+        self._seconds = seconds
+        self._open: dict[RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
+        """Connections, the oldest first, and the end of each."""
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count a connection."""
+        super().connection_made(handler, transport)
+        if len(self._open) >= self._most:
+            self._abort(next(iter(self._open)))
+        self._open[handler] = transport, asyncio.get_running_loop().call_later(self._seconds, self._abort, handler)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        if handler in self._open:
+            self._open.pop(handler)[1].cancel()
+
+    def _abort(self, handler: RequestHandler) -> None:
+        """Abort a connection: closing it would wait until the client has read what is sent."""
+        transport, timer = self._open.pop(handler)
+        timer.cancel()
+        transport.abort()
+
+    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._answer(request)
+        response.force_close()
+        return response
+
+
+@asynccontextmanager
+async def serving(handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+    """Serve on all addresses while the context lasts; with TLS if there is a `context`. `option` sets the port, for messages.
+
+    Raises:
+        PortError: the port is in use, or the process may not listen on it.
+    """
+    server = BoundedServer(handler)
+    handshake = _HANDSHAKE_SECONDS if context is not None else None
+    try:
+        listening = await asyncio.get_running_loop().create_server(
+            server, port=port, ssl=context, ssl_handshake_timeout=handshake, reuse_address=True
+        )
+    except OSError as error:
+        raise PortError(f"{option} {port}: {error.strerror or error}; use another port, or 0 to disable") from error
+    try:
+        yield
+    finally:
+        listening.close()
+        await server.shutdown(_SHUTDOWN_SECONDS)
