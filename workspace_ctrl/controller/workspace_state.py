@@ -44,6 +44,16 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedStatus:
+    """A status that the API server rejected, so that it was written in part: not sent as a whole before `retry_at`."""
+
+    parts: frozenset[str]
+    words: str
+    """Of the API server."""
+    retry_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceState:
     """What the process remembers of one Workspace. Times are those of the event loop's clock, in seconds."""
 
@@ -69,6 +79,7 @@ class WorkspaceState:
     served_names: tuple[str, ...] = ()
     """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
     change is not accepted yet, and the status may be written later."""
+    rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
     reconciled: Throttle = _NEVER
     """End of the latest pass."""
@@ -150,6 +161,11 @@ class WorkspaceState:
         """Return the state after the object with that uid was deleted."""
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
+    def with_expired_status(self, now: float) -> "WorkspaceState":
+        """Return the state in which a rejected status is sent as a whole again, if that is due at `now`."""
+        is_due = self.rejected_status is not None and now >= self.rejected_status.retry_at
+        return replace(self, rejected_status=None) if is_due else self
+
     def after_pass(self, now: float, workspace: WorkspaceRecord) -> "WorkspaceState":
         """Return the state after a pass over `workspace` that ended at `now`."""
         return replace(self, reconciled=Throttle(now), reconciled_version=_version(workspace))
@@ -164,6 +180,8 @@ class WorkspaceState:
         times = [rejection.retry_at for rejection in self.rejections.values()]
         if self.query_results.dry_run is not None and self.query_results.dry_run.refusal:
             times.append(self.dry_run_retry_at)
+        if self.rejected_status is not None:
+            times.append(self.rejected_status.retry_at)
         times.extend(_given((self.put_off_until, self.stage_timer.due_at)))
         return min(times, default=None)
 
