@@ -71,7 +71,8 @@ class Publisher:
             return Published(state)
         moment, now = datetime.now(UTC), asyncio.get_running_loop().time()
         state = state.with_expired_status(now)
-        wanted = self._status(current, snapshot, decisions, moment)
+        wanted, is_unheard = self._status(current, snapshot, decisions, moment)
+        state = state.with_silence(now, is_unheard=is_unheard)
         if state.rejected_status is not None:
             wanted = wanted.without(state.rejected_status.parts, state.rejected_status.words)
         is_ready = _is_ready(wanted)
@@ -127,13 +128,19 @@ class Publisher:
             return None
         return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
 
-    def _status(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime) -> WorkspaceStatus:
-        """Return the wanted status, with the result of requests through the Gateway if all other links are True."""
+    def _status(
+        self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime
+    ) -> tuple[WorkspaceStatus, bool]:
+        """Return the wanted status, with the result of requests through the Gateway if all other links are True.
+
+        And whether a Gateway's controller has said nothing of pool or route.
+        """
         if workspace.meta.deleting:
             self._prober.follow(workspace.key, (), None)
-            return removal_status(workspace, snapshot, moment)
+            return removal_status(workspace, snapshot, moment), False
         report = evaluate(snapshot, decisions)
-        return status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+        wanted = status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+        return wanted, report.is_unheard
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
         """Have requests sent to the targets of `report`; return the snapshot with their newest result."""

@@ -68,7 +68,7 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
     links, accepted = report.links, report.links[0]
     workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
     inference = inference_condition(accepted, workload, snapshot.pods, expected)
-    broken = _first_broken(links)
+    broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
     yield resource_condition(snapshot.pods)
