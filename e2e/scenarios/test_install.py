@@ -168,6 +168,7 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     assert refused.returncode
     assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
+    cluster.kubectl("wait", "job/workspace-ctrl-uninstall-check", "-n", NAMESPACE, "--for=delete", "--timeout=120s")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
     gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")

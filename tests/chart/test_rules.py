@@ -58,13 +58,26 @@ def test_body_based_routers_need_no_right_that_pools_do_not():
 
 
 def test_chosen_namespaces_get_roles_and_the_cluster_only_what_has_no_namespace():
-    values = {**GATE, "scope": {"namespaces": ["a", "b"], "gatewaysEverywhere": False}}
+    values = {**GATE, "scope": {"namespaces": ["a", "b"], "gatewaysEverywhere": False}, "rbac": {"removal": False}}
     manifests = render(values)
     everywhere = {resource for rule in rules(manifests) for resource in rule["resources"]}
     assert everywhere == {"nodes", "gatewayclasses", "namespaces"}
     roles = [each for each in manifests if each["kind"] == "Role" and each["metadata"]["namespace"] != NAMESPACE]
     assert {each["metadata"]["namespace"] for each in roles} == {"a", "b"}
     assert all(groups(each["rules"]) >= GATEWAY_GROUPS for each in roles)
+
+
+def test_finalizers_are_taken_off_by_rights_that_do_not_go_with_the_namespace_and_reach_no_other():
+    values = {**GATE, "scope": {"namespaces": ["a", "b"]}}
+    manifests = render(values)
+    (given,) = [rule for rule in rules(manifests) if rule["apiGroups"] == ["kaito.sh"]]
+    assert (given["resources"], given["verbs"]) == (["workspaces"], ["list", "watch", "patch"])
+    limit = find(manifests, "ValidatingAdmissionPolicy", "-scope")["spec"]
+    assert [entry["expression"] for entry in limit["validations"]] == ['request.namespace in ["a","b"]']
+    account = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl"
+    assert [entry["expression"] for entry in limit["matchConditions"]] == [f'request.userInfo.username == "{account}"']
+    for without in ({**values, "rbac": {"removal": False}}, {"scope": values["scope"]}, GATE):
+        assert not [each for each in render(without) if each["metadata"]["name"].endswith("-scope")]
 
 
 def test_of_leases_only_its_own_where_its_name_is_known_beforehand():

@@ -4,14 +4,16 @@ Plain dataclasses, because a status is created in every pass and parsed from eve
 annotations.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
+from workspace_ctrl.api.printable_text import printable
 
 PartT = TypeVar("PartT")
 
@@ -123,6 +125,40 @@ class WorkspaceStatus:
         document: dict[str, Any] = _plain(self)
         return document
 
+    def without(self, parts: frozenset[str], words: str) -> "WorkspaceStatus":
+        """Return this status without `parts`, which the API server rejects with `words`; the message of Ready says so."""
+        remark = printable(f"the API server rejects {', '.join(sorted(parts))} of the status, left out: {words}", _LONGEST_REMARK)
+        conditions = (
+            replace(entry, message=printable(f"{entry.message}; {remark}")) if entry.type == ConditionType.READY else entry
+            for entry in self.conditions
+        )
+        left_out = {name: _WITHOUT[name] for name, alias in _ALIASES[WorkspaceStatus] if alias in parts}
+        return replace(self, conditions=tuple(conditions), **left_out)
+
+    def without_empty_parts(self) -> "WorkspaceStatus":
+        """Return the status as it will be read again: a part that says nothing is not written."""
+        gateway = self.gateway
+        if gateway is not None and gateway.chart == ChartStatus():
+            gateway = replace(gateway, chart=None)
+        return replace(
+            self,
+            workload=None if self.workload == WorkloadStatus() else self.workload,
+            gateway=None if gateway == GatewayStatus() else gateway,
+        )
+
+
+_PART_OF_STATUS: Final = re.compile(r"\bstatus\.([A-Za-z]+)")
+_WITHOUT: Final[Mapping[str, Any]] = {"target_node_count": None, "worker_nodes": (), "workload": None, "gateway": None}
+"""What a status without one of its parts has in its place; conditions are never left out."""
+_DISPENSABLE: Final = frozenset(map(to_camel, _WITHOUT))
+_LONGEST_REMARK: Final = 500
+
+
+def rejected_parts(words: str) -> tuple[frozenset[str], ...]:
+    """Return what to leave out of a status that the API server rejected with `words`: the parts that they name, else all."""
+    named = _DISPENSABLE.intersection(_PART_OF_STATUS.findall(words))
+    return (named, _DISPENSABLE) if named and named != _DISPENSABLE else (_DISPENSABLE,)
+
 
 def parse_status(raw: object) -> WorkspaceStatus:
     """Return the status in `raw`, without conditions of others; unreadable parts are left out, and will be written again."""
@@ -195,4 +231,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     named = ((alias, getattr(value, name)) for name, alias in _ALIASES[type(value)])
-    return {alias: _plain(item) for alias, item in named if item not in (None, ())}
+    found = {alias: _plain(item) for alias, item in named if item not in (None, ())}
+    # An empty object in an apply becomes null, which the schema does not allow: the API server would reject the whole status.
+    return {alias: item for alias, item in found.items() if item != {}}

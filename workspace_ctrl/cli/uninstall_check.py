@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
-from workspace_ctrl.cache.watches import HELM_RELEASE, OCI_REPOSITORY, OURS, WORKSPACE
+from workspace_ctrl.cache.watches import HELM_RELEASE, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
@@ -76,18 +76,28 @@ async def _names(client: Client, resource: ApiResource, selector: str, scope: Sc
     """Return the objects of a kind; none if the kind is not served, or is forbidden because the feature gate is off."""
     parameters = {"labelSelector": selector} if selector else {}
     found: list[str] = []
-    try:
-        for namespace in scope.namespaces or ("",):
+    for namespace in scope.namespaces or ("",):
+        try:
             items = await list_all(client, resource, parameters, namespace, metadata_only=True)
-            metadata = (item["metadata"] for item in items)
-            found += [f"{resource.kind} {each['namespace']}/{each['name']}" for each in metadata]
-    except KindNotServedError:
-        return []
-    except ForbiddenError:
-        if resource in _FLUX:
+        except KindNotServedError:
             return []
-        raise
+        except ForbiddenError:
+            # The rights in a namespace go with it.
+            if resource in _FLUX or (namespace and await _is_gone(client, namespace)):
+                continue
+            raise
+        metadata = (item["metadata"] for item in items)
+        found += [f"{resource.kind} {each['namespace']}/{each['name']}" for each in metadata]
     return found
+
+
+async def _is_gone(client: Client, name: str) -> bool:
+    """Whether a namespace does not exist; False if that cannot be read."""
+    try:
+        items = await list_all(client, NAMESPACE, {"fieldSelector": f"metadata.name={name}"}, metadata_only=True)
+    except ForbiddenError:
+        return False
+    return not items
 
 
 def _there_are(names: list[str]) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from workspace_ctrl.api.conditions import ConditionType, find
-from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.status import WorkspaceStatus, rejected_parts
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.status_write_interval import Intervals
 from workspace_ctrl.controller.throttle import Load
-from workspace_ctrl.controller.workspace_state import WorkspaceState
+from workspace_ctrl.controller.workspace_state import RejectedStatus, WorkspaceState
+from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
@@ -69,14 +70,18 @@ class Publisher:
         if current is None or (current.meta.deleting and not current.has_finalizer):
             return Published(state)
         moment, now = datetime.now(UTC), asyncio.get_running_loop().time()
-        wanted = self._status(current, snapshot, decisions, moment)
+        state = state.with_expired_status(now)
+        wanted, is_unheard = self._status(current, snapshot, decisions, moment)
+        state = state.with_silence(now, is_unheard=is_unheard)
+        if state.rejected_status is not None:
+            wanted = wanted.without(state.rejected_status.parts, state.rejected_status.words)
         is_ready = _is_ready(wanted)
         self._load.set(workspace.key, in_progress=not is_ready and not is_held_up(wanted))
         writes, delay = state.writes.hold(write_decision(current.status, wanted), now, self._load.factor, self._intervals)
         if delay is None or delay > 0:
             return Published(replace(state, writes=writes), delay, is_ready)
-        await self._write(current, wanted, moment)
-        state = replace(state, writes=writes.after_write(now, self._load.factor))
+        rejected = await self._write(current, wanted, moment)
+        state = replace(state, writes=writes.after_write(now, self._load.factor), rejected_status=rejected or state.rejected_status)
         # Former charts are removed once the status says so, and our own write makes no event.
         return Published(state, 0.0 if snapshot.former else None, is_ready)
 
@@ -84,7 +89,30 @@ class Publisher:
         """Stop the requests for the Workspace `key`, which is gone."""
         self._prober.gone(key)
 
-    async def _write(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> None:
+    async def _write(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> RejectedStatus | None:
+        """Write a status, in part where the API server rejects it; return what it has rejected.
+
+        Raises:
+            ApiError: a passing error, or the API server rejects the conditions as well.
+        """
+        try:
+            await self._write_whole(workspace, wanted, moment)
+        except RejectedError as error:
+            logger.warning("%s: the API server rejects the status: %s", workspace.meta.ref, error)
+            rejection = error
+        else:
+            return None
+        words = rejection.message
+        for parts in rejected_parts(words):
+            try:
+                await self._write_whole(workspace, wanted.without(parts, words), moment)
+            except RejectedError as error:
+                rejection = error
+            else:
+                return RejectedStatus(parts, words, asyncio.get_running_loop().time() + self._intervals.rejected)
+        raise rejection
+
+    async def _write_whole(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> None:
         answer = await self._executor.write_status(workspace, wanted)
         if answer is not None:
             _log_transition(workspace, wanted)
@@ -100,13 +128,19 @@ class Publisher:
             return None
         return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
 
-    def _status(self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime) -> WorkspaceStatus:
-        """Return the wanted status, with the result of requests through the Gateway if all other links are True."""
+    def _status(
+        self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime
+    ) -> tuple[WorkspaceStatus, bool]:
+        """Return the wanted status, with the result of requests through the Gateway if all other links are True.
+
+        And whether a Gateway's controller has said nothing of pool or route.
+        """
         if workspace.meta.deleting:
             self._prober.follow(workspace.key, (), None)
-            return removal_status(workspace, snapshot, moment)
+            return removal_status(workspace, snapshot, moment), False
         report = evaluate(snapshot, decisions)
-        return status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+        wanted = status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
+        return wanted, report.is_unheard
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
         """Have requests sent to the targets of `report`; return the snapshot with their newest result."""

@@ -17,11 +17,15 @@ class Intervals:
     """How long readiness, or a failure during the start, must hold."""
     progress: float
     """Interval of writes that only report progress, times the load factor."""
+    rejected: float
+    """How long a status that the API server rejected is written without the rejected part."""
 
 
 def intervals_of(settings: Settings) -> Intervals:
     """Return the intervals of an installation."""
-    return Intervals(settings.first_status_interval, settings.settle_interval, settings.progress_interval)
+    return Intervals(
+        settings.first_status_interval, settings.settle_interval, settings.progress_interval, settings.refusal_interval
+    )
 
 
 @dataclass(frozen=True, slots=True)

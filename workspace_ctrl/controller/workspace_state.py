@@ -15,6 +15,7 @@ from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.gateway import SILENT_SECONDS
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -44,6 +45,16 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedStatus:
+    """A status that the API server rejected, so that it was written in part: not sent as a whole before `retry_at`."""
+
+    parts: frozenset[str]
+    words: str
+    """Of the API server."""
+    retry_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceState:
     """What the process remembers of one Workspace. Times are those of the event loop's clock, in seconds."""
 
@@ -69,6 +80,11 @@ class WorkspaceState:
     served_names: tuple[str, ...] = ()
     """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
     change is not accepted yet, and the status may be written later."""
+    unheard_since: float | None = None
+    """Since when a Gateway's controller says nothing of pool or route."""
+    unheard_for: float = 0.0
+    """How long that has been at the latest observation, in seconds."""
+    rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
     reconciled: Throttle = _NEVER
     """End of the latest pass."""
@@ -91,7 +107,7 @@ class WorkspaceState:
             self.served_names if self.has_seen(workspace) else ()
         )
         is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
-        is_same = is_same and served_names == self.served_names
+        is_same = is_same and served_names == self.served_names and self.unheard_since is None
         if is_same and not expired and self.put_off_until is None:
             return self, activity
         state = replace(
@@ -101,6 +117,7 @@ class WorkspaceState:
             query_results=replace(self.query_results, dry_run=None) if expired else self.query_results,
             rejections=rejections,
             served_names=served_names,
+            unheard_for=now - self.unheard_since if self.unheard_since is not None else 0.0,
             put_off_until=None,
         )
         return state, activity
@@ -109,7 +126,7 @@ class WorkspaceState:
         """Return `snapshot` with the values of this state: durations, answers to queries, drift."""
         return replace(
             snapshot,
-            ages=self.stage_timer.ages,
+            ages=replace(self.stage_timer.ages, attachment=self.unheard_for) if self.unheard_for else self.stage_timer.ages,
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
             served_names=self.served_names,
@@ -150,6 +167,17 @@ class WorkspaceState:
         """Return the state after the object with that uid was deleted."""
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
+    def with_silence(self, now: float, *, is_unheard: bool) -> "WorkspaceState":
+        """Return the state after an evaluation at `now` that found whether a Gateway's controller says nothing of pool or route."""
+        if is_unheard == (self.unheard_since is not None):
+            return self
+        return replace(self, unheard_since=now if is_unheard else None, unheard_for=0.0)
+
+    def with_expired_status(self, now: float) -> "WorkspaceState":
+        """Return the state in which a rejected status is sent as a whole again, if that is due at `now`."""
+        is_due = self.rejected_status is not None and now >= self.rejected_status.retry_at
+        return replace(self, rejected_status=None) if is_due else self
+
     def after_pass(self, now: float, workspace: WorkspaceRecord) -> "WorkspaceState":
         """Return the state after a pass over `workspace` that ended at `now`."""
         return replace(self, reconciled=Throttle(now), reconciled_version=_version(workspace))
@@ -164,6 +192,10 @@ class WorkspaceState:
         times = [rejection.retry_at for rejection in self.rejections.values()]
         if self.query_results.dry_run is not None and self.query_results.dry_run.refusal:
             times.append(self.dry_run_retry_at)
+        if self.unheard_since is not None and self.unheard_for < SILENT_SECONDS:
+            times.append(self.unheard_since + SILENT_SECONDS)
+        if self.rejected_status is not None:
+            times.append(self.rejected_status.retry_at)
         times.extend(_given((self.put_off_until, self.stage_timer.due_at)))
         return min(times, default=None)
 

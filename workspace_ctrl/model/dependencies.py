@@ -29,7 +29,7 @@ class Dependencies:
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
     namespace: bool = False
-    """Whether the labels of the Workspace's namespace may change the plan."""
+    """Whether the labels or the deletion of the Workspace's namespace may change the plan."""
 
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""

@@ -62,6 +62,8 @@ class Parent:
     """Whether the class forwards GET /v1/models to the model server."""
     service: tuple[str, int] | None = None
     """Host name and port inside the cluster for a Gateway that reports no address."""
+    pool_remedy: str = ""
+    """What to do if that controller does not know InferencePools, or says nothing of them."""
     companion: str = ""
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""

@@ -103,7 +103,7 @@ def desire(
 ) -> Desired:
     """Return the desired state of `workspace` in the cluster of `snapshot`; `known` is the model server of an earlier one."""
     if workspace.meta.deleting:
-        return Desired(workspace, resolved, settings, claims=frozenset())
+        return Desired(workspace, resolved, settings, resolved.dependencies, claims=frozenset())
     if resolved.spec is None:
         return Desired(workspace, resolved, settings, resolved.dependencies)
     planned = plan_server(workspace, resolved.spec, _server_records(snapshot), settings, known)

@@ -10,7 +10,7 @@ from functools import partial
 
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import retirement_steps
@@ -22,7 +22,7 @@ from workspace_ctrl.planning.gateway.objectives import plan_objectives, unsuppor
 from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.removal import removal_steps
+from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
@@ -48,6 +48,8 @@ class Pending:
 def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     """Return the steps from the objects of `snapshot` to the desired state, or the dry-run that has to come before."""
     workspace, serving = desired.workspace, desired.serving
+    if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
+        return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart))
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), removal())
@@ -97,6 +99,13 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
     if isinstance(outcome, Pending):
         return Planned(desired, _without_kind(desired), (outcome.dry_run,))
     return Planned(desired, outcome.decisions, (*desired.queries, *outcome.steps))
+
+
+def _terminating(desired: Desired) -> Decisions:
+    """Return the decisions for a Workspace whose namespace is being deleted: nothing in it is made or repaired any more."""
+    words = f"namespace {desired.workspace.meta.ref.namespace} is being deleted"
+    problem = Problem(LinkName.SPEC, "NamespaceTerminating", words)
+    return Decisions(gateway_wanted=desired.resolved.gateway_wanted, problems=(problem,))
 
 
 def _without_server(desired: Desired) -> Decisions:

@@ -2,7 +2,7 @@
 
 First the route is deleted, so that traffic stops; then the HelmRelease, until Flux has uninstalled the chart; then any objects that Flux
 has left behind, which happens if its ServiceAccount is gone; then the OCIRepository and our finalizer. Each pass does the next step and
-returns; the deletion event of the object enqueues the Workspace again.
+returns; the deletion event of the object enqueues the Workspace again. Where the whole namespace is being deleted, nothing is waited for.
 """
 
 from collections.abc import Iterator
@@ -30,6 +30,22 @@ def removal_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart: Ch
     # The rest is garbage-collected once the Workspace itself is gone.
     steps = () if workspace.meta.deleting else tuple(step for source in sources for step in delete_steps(source))
     return (*steps, SetFinalizer(present=False)) if workspace.has_finalizer else steps
+
+
+def terminating_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart: ChartObjects) -> tuple[Step, ...]:
+    """Return the steps for a Workspace whose namespace is being deleted: all at once, and the finalizer first.
+
+    The namespace controller begins some 5 s after the deletion of the namespace to delete everything in it, in no order: our own Role, if
+    the rights come from one, and the Secrets by which Helm knows what it has installed in the whole cluster.
+    """
+    uid = workspace.meta.uid
+    steps: list[Step] = [SetFinalizer(present=False)] if workspace.has_finalizer else []
+    if route is not None and route.meta.is_controlled_by(uid):
+        steps += delete_steps(route.meta)
+    for release in (chart.release, *chart.former.releases):
+        if release is not None and release.meta.is_controlled_by(uid):
+            steps += uninstall_steps(release)
+    return tuple(steps)
 
 
 def uninstall_steps(release: HelmRelease) -> Iterator[Step]:

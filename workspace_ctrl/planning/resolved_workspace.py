@@ -26,7 +26,7 @@ class ResolvedWorkspace:
 def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorkspace:
     """Return the parsed `workspace`; of one that is being deleted, nothing is wanted any more."""
     if workspace.meta.deleting:
-        return ResolvedWorkspace()
+        return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
     wanted = settings.gateway_extension
     try:
         spec = _parse(workspace)

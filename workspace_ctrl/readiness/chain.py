@@ -16,7 +16,18 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
 from workspace_ctrl.readiness.chart import Installation, release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
-from workspace_ctrl.readiness.gateway import REFS_UNRESOLVED, endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.gateway import (
+    POOL_MISSING,
+    REFS_UNRESOLVED,
+    SILENT,
+    SILENT_SECONDS,
+    WAITING_FOR_GATEWAY,
+    endpoints_link,
+    gateway_link,
+    pool_link,
+    route_link,
+    silent,
+)
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
@@ -69,12 +80,32 @@ class Report:
     optional: tuple[Link, ...] = ()
     """Links with a condition of their own that are no part of GatewayReady; only after `with_requests`."""
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether a Gateway's controller has said nothing of pool or route, yet or for long."""
+        return any(link.reason in {WAITING_FOR_GATEWAY, SILENT} for link in self.links)
+
+    @property
+    def decisive(self) -> Link | None:
+        """The link because of which GatewayReady is not True; None if all hold.
+
+        The first one in order, but a clear failure goes before a link that only waits: what it waits for may be that failure. Model
+        servers that are not ready yet are no clear failure, nor is a route that does not find a pool that does not exist yet.
+        """
+        waiting = next((link for link in self.links if not link.holds), None)
+        is_pool_missing = any(link.name is LinkName.POOL and link.reason == POOL_MISSING for link in self.links)
+        failed = (link for link in self.links if link.status is Status.FALSE and link.name is not LinkName.ENDPOINTS)
+        clear = (link for link in failed if not (is_pool_missing and link.reason == REFS_UNRESOLVED))
+        return next(clear, None) or waiting
+
 
 def evaluate(snapshot: Snapshot, decisions: Decisions) -> Report:
     """Return the links from the Workspace to a request; without the gateway side, only the workload's."""
     found = {row.name: link for row in CHAIN if (link := row.evaluate(snapshot, decisions)) is not None}
     is_rejected = _is_rejected(found.get(LinkName.ROUTE)) and pool_of(snapshot, decisions) is not None
     links = _route_before_pool(found) if is_rejected else tuple(found.values())
+    if snapshot.ages.attachment >= SILENT_SECONDS:
+        links = tuple(silent(link, decisions.parents) if _is_unheard(link) else link for link in links)
     is_reachable = decisions.gateway_wanted and all(link.holds for link in links)
     return Report(links, _targets(snapshot, decisions) if is_reachable else ())
 
@@ -99,6 +130,10 @@ def pool_of(snapshot: Snapshot, decisions: Decisions) -> InferencePool | None:
 def installation_of(snapshot: Snapshot) -> Installation:
     """Return the Flux objects of the chart."""
     return Installation(snapshot.source, snapshot.release, snapshot.ages.release)
+
+
+def _is_unheard(link: Link) -> bool:
+    return link.status is Status.UNKNOWN and link.reason == WAITING_FOR_GATEWAY
 
 
 def _is_rejected(route: Link | None) -> bool:

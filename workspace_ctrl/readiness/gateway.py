@@ -18,6 +18,15 @@ from workspace_ctrl.records.pods import Pod
 REFS_UNRESOLVED: Final = "HTTPRouteRefsUnresolved"
 """Reason of a route whose backend, the pool, is not found or not supported."""
 
+WAITING_FOR_GATEWAY: Final = "WaitingForGateway"
+"""Reason of a pool or route of which the Gateway's controller has said nothing yet."""
+SILENT: Final = "GatewayControllerSilent"
+SILENT_SECONDS: Final = 60.0
+"""How long it may say nothing; it takes less than a second."""
+POOL_MISSING: Final = "InferencePoolNotFound"
+_UNKNOWN_KIND: Final = "InvalidKind"
+"""Reason of the Gateway API for a backend of a kind that the controller does not know."""
+
 
 def gateway_link(parents: Sequence[Parent], proxies: Sequence[GatewayProxy], named_route: ObjectRef | None) -> Link:
     """Return whether the Gateways are chosen, and the data plane of each is programmed and runs.
@@ -59,7 +68,7 @@ def pool_link(
     `companion` is the object that a GatewayClass may need in addition, and `expected` the pool, as kind and name.
     """
     if pool is None or pool.meta.deleting:
-        return missing_object(LinkName.POOL, chart, "InferencePoolNotFound", expected)
+        return missing_object(LinkName.POOL, chart, POOL_MISSING, expected)
     kind = next((parent.companion for parent in parents if parent.companion), "")
     if kind and companion is None:
         return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"{kind}, which the GatewayClass needs, has not been created yet")
@@ -78,7 +87,7 @@ def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
 def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod]) -> Link:
     """Return whether at least one ready pod matches the selector that the observed pool has."""
     if pool is None:
-        return Link.waiting(LinkName.ENDPOINTS, "InferencePoolNotFound", "InferencePool has not been created yet")
+        return Link.waiting(LinkName.ENDPOINTS, POOL_MISSING, "InferencePool has not been created yet")
     matching = [pod for pod in pods if pod.matches(pool.selector)]
     ready = [pod for pod in matching if pod.ready]
     if ready:
@@ -88,7 +97,7 @@ def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod]) -> Link:
 
 def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Sequence[Parent]) -> Link:
     if not parents:
-        return Link.waiting(name, "WaitingForGateway", f"{attached.ref} is waiting for a Gateway")
+        return Link.waiting(name, "GatewayNotChosen", f"{attached.ref} is waiting for a Gateway")
     links = [_attachment(name, attached, parent) for parent in parents]
     notes = [parent.note for parent in parents if parent.note and name is LinkName.ROUTE]
     return _first_not_holding(links) or _all_hold(name, links, notes)
@@ -115,6 +124,8 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
             return _blocked(listener_problem) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
         if condition.status != Status.TRUE:
             words = f"{attached.ref}: {condition.reason}: {condition.message}"
+            if condition.reason == _UNKNOWN_KIND and parent.pool_remedy:
+                return Link.broken(name, reason, f"{words}; {parent.class_title}: {parent.pool_remedy}").ended()
             return _blocked(listener_problem if type_ == "Accepted" else None) or Link.broken(name, reason, words)
     return Link.true(name, f"{kind}Accepted", f"{attached.ref} is accepted by {gateway}")
 
@@ -124,7 +135,14 @@ def _blocked(listener_problem: Problem | None) -> Link | None:
 
 
 def _unheard(name: LinkName, words: str) -> Link:
-    return Link.waiting(name, "WaitingForGateway", words)
+    return Link.waiting(name, WAITING_FOR_GATEWAY, words)
+
+
+def silent(link: Link, parents: Sequence[Parent]) -> Link:
+    """Return a link that has been waiting for the words of a Gateway's controller for over a minute as a broken one, with the way out."""
+    advice = dict.fromkeys(f"{parent.class_title}: {parent.pool_remedy}" for parent in parents if parent.pool_remedy)
+    words = "; ".join((f"{link.message}, for over a minute", *advice))
+    return Link.broken(link.name, SILENT, words).ended()
 
 
 def _first_not_holding(links: Sequence[Link]) -> Link | None:

@@ -40,7 +40,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     whole = with_requests(report, snapshot, decisions)
     generation = workspace.meta.generation
     conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, whole), generation, now)
-    return WorkspaceStatus(
+    found = WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})[:_MOST_NODES]),
@@ -48,6 +48,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
         gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
     )
+    return found.without_empty_parts()
 
 
 def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
@@ -67,7 +68,7 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
     links, accepted = report.links, report.links[0]
     workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
     inference = inference_condition(accepted, workload, snapshot.pods, expected)
-    broken = _first_broken(links)
+    broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
     yield resource_condition(snapshot.pods)

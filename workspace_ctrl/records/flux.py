@@ -235,7 +235,8 @@ def _is_deployed(newest: Json, status: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StageAges:
-    """Seconds since source and release entered their stages."""
+    """Seconds since source and release entered their stages, and pool or route wait for a word of a Gateway's controller."""
 
     source: float = 0.0
     release: float = 0.0
+    attachment: float = 0.0

@@ -59,6 +59,18 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
+{{- /* The namespaces of the scope in which objects can be created. An upgrade leaves out those that are being deleted or are gone, so that it
+does not fail; an installation into a namespace that does not exist is a mistake, and fails. */ -}}
+{{- define "workspace-ctrl.liveNamespaces" -}}
+{{- $live := list }}
+{{- range .Values.scope.namespaces }}
+{{- $found := lookup "v1" "Namespace" "" . }}
+{{- $gone := and (not $found) $.Release.IsUpgrade (lookup "v1" "Namespace" "" $.Release.Namespace) }}
+{{- if not (or $gone (dig "metadata" "deletionTimestamp" "" $found)) }}{{ $live = append $live . }}{{ end }}
+{{- end }}
+{{- toJson $live }}
+{{- end }}
+
 {{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}

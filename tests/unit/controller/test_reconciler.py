@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -174,6 +175,52 @@ async def test_a_rejected_write_becomes_a_condition_and_is_not_repeated_at_once(
     assert (accepted.status, accepted.reason) == ("False", "ApplyRefused")
     assert "quota exceeded" in accepted.message
     assert (await passes.make())[1] == []
+
+
+class Particular(ApiServer):
+    """Rejects a status that has one of the parts `refused`."""
+
+    refused = frozenset({"workload"})
+    words = 'Workspace.kaito.sh "x" is invalid: status.workload: Invalid value: "null"'
+
+    async def apply(self, resource, manifest, *, subresource="", **options):
+        if subresource == "status" and self.refused & manifest["status"].keys():
+            self.calls.append((resource.kind, "rejected"))
+            raise RejectedError(self.words)
+        return await super().apply(resource, manifest, subresource=subresource, **options)
+
+
+@pytest.mark.parametrize(
+    ("words", "attempts"),
+    [
+        pytest.param(Particular.words, ["rejected", "status"], id="the words name the part"),
+        pytest.param("no", ["rejected", "status"], id="the words name no part"),
+        pytest.param("status.gateway: no", ["rejected", "rejected", "status"], id="the words name another part"),
+    ],
+)
+async def test_a_rejected_status_is_written_without_the_part_and_is_not_sent_again_at_once(monkeypatch, words, attempts):
+    passes = Passes(monkeypatch)
+    passes.server.__class__, passes.server.words = Particular, words
+    _, calls = await passes.make()
+    assert [verb for kind, verb in calls if kind == "Workspace"] == attempts
+    ready = next(entry for entry in passes.written[-1].status.conditions if entry.type == "Ready")
+    assert "the API server rejects" in ready.message
+    assert words in ready.message
+    assert (await passes.make())[1] == []
+    state = passes.states.get(KEY)
+    passes.states.set(KEY, replace(state, rejected_status=replace(state.rejected_status, retry_at=0.0)))
+    passes.server.refused = frozenset()
+    passes.reconciler._publisher._intervals = replace(passes.reconciler._publisher._intervals, progress=0.0)
+    assert (await passes.make())[1] == [("Workspace", "status")]
+    assert "rejects" not in passes.written[-1].status.conditions[0].message
+    assert passes.written[-1].status.workload.name == NAME
+
+
+async def test_a_status_that_is_rejected_as_a_whole_ends_the_pass(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.server.rejected = {("Workspace", "status"): "forbidden"}
+    with pytest.raises(RejectedError):
+        await passes.make()
 
 
 async def test_a_workspace_that_cannot_be_read_costs_no_call_but_its_status(monkeypatch):

@@ -112,3 +112,13 @@ def test_names_that_a_model_server_reported_are_kept_while_no_request_is_sent():
     edited = workspace()
     edited = replace(edited, meta=replace(edited.meta, generation=2))
     assert state.observe(edited, NOTHING, 4.0, FluxActivity())[0].served_names == ()
+
+
+def test_the_silence_of_a_gateway_s_controller_is_measured_until_it_speaks():
+    state = WorkspaceState().with_silence(10.0, is_unheard=True)
+    assert state.due_at == 70.0
+    assert state.with_silence(20.0, is_unheard=True) is state
+    late = observed(state, 70.0)
+    assert late.on(NOTHING).ages.attachment == 60.0
+    assert late.due_at is None
+    assert late.with_silence(71.0, is_unheard=False).on(NOTHING).ages.attachment == 0.0

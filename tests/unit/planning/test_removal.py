@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 
-from tests.unit.factories import NAME, SETTINGS, release, route, source, workspace
+import pytest
+
+from tests.unit.factories import NAME, NAMESPACE, SETTINGS, meta, release, route, source, workspace
 from workspace_ctrl.model.chart_objects import ChartObjects
+from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps
-from workspace_ctrl.planning.steps import Delete, Prune, SetFinalizer
+from workspace_ctrl.planning.steps import Delete, Prune, Resume, SetFinalizer
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.records.chart_inventory import chart_object_id
+from workspace_ctrl.records.core_v1 import Namespace
 
 UID = workspace().meta.uid
 LEFT = {chart_object_id("Role", "phi-epp"): 1, chart_object_id("InferencePool", "phi"): 1}
@@ -38,6 +42,26 @@ def test_a_workload_that_cannot_be_made_does_not_keep_the_gateway_side():
     steps = plan(record, Snapshot(route=route(), release=release()), PlanSettings()).steps
     assert [step.ref.kind for step in steps if isinstance(step, Delete)] == ["HTTPRoute"]
     assert plan(record, Snapshot(route=route(), release=release()), SETTINGS).steps == ()
+
+
+def terminating(*, deleting=True):
+    return Namespace(replace(meta("Namespace", NAMESPACE, namespace="", owner=""), deleting=deleting))
+
+
+@pytest.mark.parametrize("deleting", [False, True], ids=["before its Workspaces", "with its Workspaces"])
+def test_where_the_namespace_goes_all_is_deleted_at_once_and_the_finalizer_goes_first(deleting):
+    world = Snapshot(namespace=terminating(), route=route(), release=release(suspended=True), source=source())
+    steps = plan(workspace(deleting=deleting), world, SETTINGS).steps
+    assert [type(step) for step in steps] == [SetFinalizer, Delete, Resume, Delete]
+    assert [step.ref.kind for step in steps if isinstance(step, Delete)] == ["HTTPRoute", "HelmRelease"]
+
+
+def test_where_the_namespace_goes_nothing_is_made_or_repaired():
+    found = plan(workspace(finalizer=False), Snapshot(namespace=terminating(), release=release(), has_drifted=True), SETTINGS)
+    assert [type(step) for step in found.steps] == [Delete]
+    assert found.decisions.problem(LinkName.SPEC).reason == "NamespaceTerminating"
+    assert plan(workspace(finalizer=False), Snapshot(namespace=terminating()), SETTINGS).steps == ()
+    assert plan(workspace(finalizer=False), Snapshot(namespace=terminating(deleting=False)), SETTINGS).steps
 
 
 def test_a_removal_says_what_it_waits_for():

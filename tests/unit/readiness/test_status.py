@@ -28,6 +28,7 @@ from workspace_ctrl.api.conditions import find
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.status import removal_status
+from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.pods import PodProblem
@@ -43,6 +44,9 @@ READY = Snapshot(
     pool=pool(),
     route=route(),
 )
+
+
+REFUSED = parent_status(condition("Accepted", "False", "NotAllowedByListeners"), condition("ResolvedRefs"))
 
 
 def conditions(snapshot=READY, decided=None, record=None):
@@ -101,6 +105,46 @@ def test_the_first_broken_link_wins():
     entries = conditions(replace(READY, source=None, pods=(), route=None))
     assert state(entries, "GatewayReady") == ("False", "ChartNotRequested")
     assert state(entries, "EndpointsReady") == ("False", "NoReadyEndpoints")
+
+
+UNKNOWN_KIND = condition("ResolvedRefs", "False", "InvalidKind", "referencing unsupported backendRef: group InferencePool")
+
+
+def unheard(*words):
+    """What there is where a Gateway's controller says nothing of the pool, and `words` of the route."""
+    return replace(READY, pool=replace(pool(), parents=()), route=route(parent_status(condition("Accepted"), *words)))
+
+
+def test_a_controller_that_does_not_know_pools_is_told_by_its_words_about_the_route_with_the_way_out():
+    decided = decisions(parents=(parent(pool_remedy="set the switch"),))
+    entries = conditions(unheard(UNKNOWN_KIND), decided)
+    assert state(entries, "GatewayReady") == ("False", "HTTPRouteRefsUnresolved")
+    assert find(entries, "GatewayReady").message.endswith(
+        "InvalidKind: referencing unsupported backendRef: group InferencePool; Istio: set the switch"
+    )
+    assert state(entries, "Stalled") == ("True", "HTTPRouteRefsUnresolved")
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(59.9, "WaitingForGateway"), (60.0, "GatewayControllerSilent")])
+def test_a_controller_that_says_nothing_for_a_minute_is_a_failure(seconds, reason):
+    snapshot = replace(unheard(condition("ResolvedRefs")), ages=StageAges(attachment=seconds))
+    entries = conditions(snapshot, decisions(parents=(parent(pool_remedy="set the switch"),)))
+    assert state(entries, "GatewayReady") == ("False", reason)
+    assert ("set the switch" in find(entries, "GatewayReady").message) == (reason == "GatewayControllerSilent")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        pytest.param(
+            replace(READY, source=source(generation=2), pool=pool(REFUSED)), "InferencePoolNotAccepted", id="pool before a fetch"
+        ),
+        pytest.param(replace(READY, release=release(digest="x"), route=route(REFUSED)), "HTTPRouteNotAccepted", id="route"),
+        pytest.param(replace(READY, source=source(generation=2), pods=()), "FetchingChart", id="pods that start are no failure"),
+    ],
+)
+def test_a_clear_failure_is_told_before_what_only_waits(snapshot, reason):
+    assert state(conditions(snapshot), "GatewayReady") == ("False", reason)
 
 
 def test_a_terminal_problem_stalls():

@@ -121,6 +121,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
         note=_note(profile),
         lists_models=profile.lists_models,
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
+        pool_remedy=profile.pool_remedy,
         companion=profile.companion,
         body_router_remedy=profile.body_router_remedy if profile.chart_provider == NO_PROVIDER else "",
         listener_problem=listeners if isinstance(listeners, Problem) else None,

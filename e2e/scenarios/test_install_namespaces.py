@@ -1,0 +1,71 @@
+"""The chart for chosen namespaces, one of which is deleted with what serves in it."""
+
+import json
+import subprocess
+
+from e2e import workspaces
+from e2e.release import GATE, wait_answered
+
+NAMESPACE_SECONDS = 90
+
+
+def test_a_namespace_of_the_scope_can_be_deleted_and_the_release_upgraded_and_uninstalled(release, team, behind):
+    cluster = release.cluster
+    cluster.kubectl("create", "namespace", f"{team}-n")
+    scope = {"scope": {"namespaces": [f"{team}-n", team]}}
+    release.upgrade(GATE, scope)
+    for name in ("phi", "other"):
+        workspaces.apply(cluster, f"{team}-n", workspaces.workspace(name, gateway=behind))
+        workspaces.wait_ready(cluster, f"{team}-n", name, "Ready")
+
+    cluster.kubectl("delete", "namespace", f"{team}-n", f"--timeout={NAMESPACE_SECONDS}s", actor="user")
+
+    release.upgrade(GATE, scope)  # with the namespace still among its values
+    workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
+    workspaces.wait_ready(cluster, team, "phi", "Ready")
+    wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
+    cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
+    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
+    assert not gone.returncode, gone.stdout + gone.stderr
+
+
+def test_a_namespace_that_is_deleted_while_the_controller_is_away_goes_when_it_is_back(release, team, behind):
+    cluster = release.cluster
+    cluster.kubectl("create", "namespace", f"{team}-n")
+    release.upgrade(GATE, {"scope": {"namespaces": [f"{team}-n"]}})
+    workspaces.apply(cluster, f"{team}-n", workspaces.workspace("phi", gateway=behind))
+    workspaces.wait_ready(cluster, f"{team}-n", "phi", "Ready")
+    cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", "workspace-ctrl", "--replicas=0")
+    cluster.kubectl(
+        "wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", "workspace-ctrl", "--for=delete", "--timeout=60s"
+    )
+    cluster.kubectl("delete", "namespace", f"{team}-n", "--wait=false", actor="user")
+    workspaces.wait_gone(cluster, f"{team}-n", "role", "workspace-ctrl-workspace-ctrl")
+    cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", "workspace-ctrl", "--replicas=1")
+    cluster.kubectl("wait", f"namespace/{team}-n", "--for=delete", f"--timeout={NAMESPACE_SECONDS}s")
+
+
+def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
+    cluster = release.cluster
+    cluster.kubectl("create", "namespace", f"{team}-n")
+    release.upgrade(GATE, {"scope": {"namespaces": [f"{team}-n"]}})
+    account = "system:serviceaccount:workspace-ctrl:workspace-ctrl"
+    for namespace in (team, f"{team}-n"):
+        workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
+    patch = json.dumps({"metadata": {"annotations": {"tried": "yes"}}})
+    command = [
+        *cluster.kubectl_command("admin"),
+        f"--as={account}",
+        "patch",
+        "workspace",
+        "phi",
+        "--type=merge",
+        f"--patch={patch}",
+    ]
+    tried = {
+        namespace: subprocess.run([*command, "-n", namespace], capture_output=True, text=True, check=False)
+        for namespace in (team, f"{team}-n")
+    }
+    assert "only in the namespaces of its scope" in tried[team].stderr
+    assert not tried[f"{team}-n"].returncode, tried[f"{team}-n"].stderr
+    cluster.kubectl("delete", "namespace", f"{team}-n", f"--timeout={NAMESPACE_SECONDS}s", actor="user")
