@@ -254,6 +254,8 @@ def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manife
     is_read = f"/config/{_FILE}" in _listed(container.get("args"))
     yield "endpoint picker: reads the given plugin configuration file", is_read, True
     yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
+    for name, value in layout.flags.defaults.items():
+        yield f"endpoint picker: has the flag {name}", f"--{name}={value}" in _listed(container.get("args")), True
     places: dict[ChartValue, tuple[Callable[[], Any], Any]] = {
         ChartValue.RESOURCES: (lambda: container.get("resources"), _RESOURCES),
         ChartValue.AFFINITY: (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
