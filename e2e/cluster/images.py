@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from e2e.cluster import llm_d
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, GoFolder
 from e2e.cluster.errors import ClusterError
@@ -53,6 +54,22 @@ def endpoint_picker(folder: GoFolder = INFERENCE) -> Image:
         name=f"registry.k8s.io/gateway-api-inference-extension/epp:{folder.version(GWIE)}",
         files=(FileEntry("/epp", build(folder).binary("epp")),),
         entrypoint=("/epp",),
+        user=NONROOT,
+    )
+
+
+def llm_d_endpoint_picker(version: str) -> Image:
+    """Return the stand-in for the endpoint picker of the `llm-d-router-gateway` chart in that version."""
+    return Image(
+        name=f"{llm_d.REGISTRY}/{llm_d.PICKER}:{version}",
+        files=(
+            FileEntry("/epp", build(INFERENCE).binary("epp")),
+            FileEntry("/bin/busybox", _busybox()),
+            FileEntry("/llm-d-picker", llm_d.COMMAND),
+        ),
+        links=tuple((f"/bin/{applet}", "busybox") for applet in ("sh", "sed", "grep")),
+        entrypoint=("/llm-d-picker",),
+        env=("PATH=/bin", f"LLM_D_VERSION={version}"),
         user=NONROOT,
     )
 

@@ -35,8 +35,8 @@ BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; its value is our name on objects that we apply, and Helm's on objects of the chart."""
 
-PICKER_POD_LABEL: Final = "inferencepool"
-"""On the endpoint picker's pods, with its Deployment's name (of the chart `inferencepool`)."""
+PICKER_POD_LABEL: Final = "workspace-ctrl/endpoint-picker"
+"""On the endpoint picker's pods, with its Deployment's name. The charts have labels of their own for that, each another one."""
 
 HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 """Hash of the fields that we last applied: a restart compares it and writes nothing."""
@@ -91,9 +91,15 @@ LABEL_KEY_PATTERN: Final = f"({_PREFIX})?{_NAME}"
 LABEL_VALUE_PATTERN: Final = f"({_NAME})?"
 
 
+def is_label(key: str, value: object) -> bool:
+    """Whether the API server accepts a label."""
+    valid = isinstance(value, str) and re.fullmatch(LABEL_VALUE_PATTERN, value)
+    return bool(valid and re.fullmatch(LABEL_KEY_PATTERN, key))
+
+
 def wrong_label(labels: Mapping[str, str]) -> str:
     """Return the first invalid label of `labels` as key=value, cut to 64 characters; empty if all are valid."""
     for key, value in labels.items():
-        if not re.fullmatch(LABEL_KEY_PATTERN, key) or not re.fullmatch(LABEL_VALUE_PATTERN, value):
+        if not is_label(key, value):
             return f"{key}={value}"[:64]
     return ""

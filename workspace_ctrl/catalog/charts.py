@@ -4,12 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from workspace_ctrl.catalog.data_files import Row, load
 
 Path = tuple[str, ...]
 """Path of a value as a list of keys, because a user's key may contain dots."""
+
+
+OBJECTIVES_GROUP: Final = "inference.networking.x-k8s.io"
+"""API group of InferenceObjectives in the inference extension up to 1.5."""
+_VERSION: Final = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+_][0-9A-Za-z.+_-]*)?")
 
 
 class UnknownChartError(Exception):
@@ -51,6 +56,10 @@ class Flags(Row):
     """A list of {name, value}, or a map from name to value."""
     booleans: bool
     """Whether booleans work. If a chart passes two arguments, `--flag` and `false`, the flag is switched on."""
+    defaults: Mapping[str, str] = {}
+    """Flags that we set, unless the installation sets them."""
+    refused: Mapping[str, str] = {}
+    """Flags that must not be set → why, as the end of a sentence that begins with the flag."""
 
 
 class Trap(Row):
@@ -59,8 +68,16 @@ class Trap(Row):
     path: str
     reason: str
     """Completes the sentence "<path> ...", with the remedy."""
-    unless: str = ""
-    """The harmless value."""
+    unless: tuple[Any, ...] = ()
+    """The harmless values."""
+    only: tuple[Any, ...] = ()
+    """The harmful values, if the others are harmless."""
+
+    def catches(self, value: object) -> bool:
+        """Whether `value` does not have the expected effect; None is no value."""
+        if value is None or value in self.unless:
+            return False
+        return not self.only or value in self.only
 
 
 class ChartLayout(Row):
@@ -71,6 +88,8 @@ class ChartLayout(Row):
     """Range such as ">=1.5,<1.6"."""
     refused: str = ""
     """Why these versions are not supported; empty if they are."""
+    refused_versions: Mapping[str, str] = {}
+    """Single versions, without a leading v, that are not supported → why."""
     values: Mapping[ChartValue, str]
     """Decision → dotted path in the chart's values."""
     flags: Flags
@@ -79,6 +98,8 @@ class ChartLayout(Row):
     """When the chart creates a ClusterRole: always, or only with Prometheus monitoring."""
     picker_container: str = ""
     """Name of the endpoint picker's container; empty if it is not known."""
+    objective_groups: tuple[str, ...] = (OBJECTIVES_GROUP,)
+    """API groups in which the endpoint picker looks for InferenceObjectives; the first one that the API server has counts."""
 
     def place(self, decision: ChartValue) -> Path | None:
         """Return the path of `decision` in the chart's values; None if the chart does not support it."""
@@ -94,6 +115,10 @@ class ChartLayout(Row):
                 put(result, path, value)
         return result
 
+    def refusal(self, version: str) -> str:
+        """Return why `version` is not supported; empty if it is."""
+        return self.refused or self.refused_versions.get(version.removeprefix("v"), "")
+
     def covers(self, version: tuple[int, ...]) -> bool:
         """Whether the layout applies to `version`, (major, minor, patch)."""
         return all(_holds(version, bound) for bound in self.versions.split(","))
@@ -108,9 +133,20 @@ def find_layout(name: str, version: str) -> ChartLayout:
     layout = known_layout(name, version)
     if layout is None:
         raise UnknownChartError(f"chart {name} {version} is not supported; supported versions: {_usable()}")
-    if layout.refused:
-        raise UnknownChartError(f"chart {name} {version} is not supported: {layout.refused}")
+    refusal = layout.refusal(version)
+    if refusal:
+        raise UnknownChartError(f"chart {name} {version} is not supported: {refusal}")
     return layout
+
+
+def registry_tag(version: str) -> str:
+    """Return the tag of a chart's version in a registry: as Helm writes it, because a tag must not contain a plus sign."""
+    return version.replace("+", "_")
+
+
+def chart_version(tag: str) -> str:
+    """Return the version of the chart with that tag in a registry."""
+    return tag.replace("_", "+")
 
 
 @lru_cache
@@ -132,7 +168,7 @@ def chart_layouts() -> tuple[ChartLayout, ...]:
 
 
 def _parse(version: str) -> tuple[int, ...] | None:
-    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?", version)
+    match = _VERSION.fullmatch(version)
     return tuple(int(part) for part in match.groups()) if match else None
 
 

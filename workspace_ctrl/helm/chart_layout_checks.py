@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.endpoint_picker import EndpointPicker
-from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.api.labels import POD_LABEL, is_label
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, value_at
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, put, value_at
+from workspace_ctrl.planning.chart.post_renderers import GKE, health_check
 from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.planning.plan_settings import PickerSettings
@@ -27,7 +28,11 @@ _QUOTED: Final = 200
 """Characters of a found value that are quoted."""
 _UNDOCUMENTED: Final = frozenset({ChartValue.MATCH_LABELS, ChartValue.PLUGINS})
 """Decisions whose keys are missing in the charts' values.yaml; the rendered objects show that the chart reads them."""
+_PROVIDERS: Final = ("istio", GKE, "none")
+"""The values of `provider.name` that the profiles of GatewayClasses use."""
 _CLUSTER_SCOPED: Final = frozenset({"ClusterRole", "ClusterRoleBinding"})
+_OF_GKE: Final = frozenset({"GCPBackendPolicy", "HealthCheckPolicy", "PodMonitoring"})
+_LABEL_MAPS: Final = frozenset({"labels", "matchLabels", "selector"})
 _KINDS: Final = _CLUSTER_SCOPED | {
     "ConfigMap",
     "Deployment",
@@ -58,6 +63,7 @@ class Rendering:
 
     names: Names
     namespace: str
+    provider: str
     values: dict[str, Any]
 
 
@@ -83,19 +89,34 @@ class Rendered:
 
 
 def renderings(layout: ChartLayout) -> list[Rendering]:
-    """Return what has to be rendered: a release, one with a similar name, and one with the same name in another namespace."""
-    return [
-        _rendering(layout, "chart-check-a", "namespace-a"),
-        _rendering(layout, "chart-check-b", "namespace-a"),
-        _rendering(layout, "chart-check-a", "namespace-b"),
-    ]
+    """Return what has to be rendered for each provider: a release, one with a similar name, and one with the same name elsewhere."""
+    releases = (("chart-check-a", "namespace-a"), ("chart-check-b", "namespace-a"), ("chart-check-a", "namespace-b"))
+    return [_rendering(layout, *release, provider) for provider in _PROVIDERS for release in releases]
+
+
+def probe_values(layout: ChartLayout) -> dict[str, Any]:
+    """Return the values with which a chart shows all its defaults: it may require a selector, and remove a mapping that is not set."""
+    values: dict[str, Any] = {}
+    for path in layout.values.values():
+        *parents, _ = path.split(".")
+        if value_at(values, tuple(parents)) is None:
+            put(values, tuple(parents), {})
+    selector = layout.place(ChartValue.MATCH_LABELS)
+    if selector is not None:
+        put(values, selector, {POD_LABEL: "chart-check"})
+    return values
 
 
 def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[Rendered]) -> list[Check]:
     """Return all checks of a chart; `defaults` are its own values, `rendered` the results of `renderings` in the same order."""
-    first, neighbour, namesake = rendered
+    size = len(rendered) // len(_PROVIDERS)
+    groups = [rendered[first : first + size] for first in range(0, len(rendered), size)]
+    return [*_key_checks(layout, defaults), *_merged([_release_checks(layout, *group) for group in groups])]
+
+
+def _release_checks(layout: ChartLayout, first: Rendered, neighbour: Rendered, namesake: Rendered) -> list[Check]:
+    """Return the checks of the three releases of one provider."""
     return [
-        *_key_checks(layout, defaults),
         *(Check(name, *_compared(found, wanted)) for name, found, wanted in _facts(layout, first)),
         _disjoint(
             "two releases in a namespace share no object", first.keys(cluster_scoped=False), neighbour.keys(cluster_scoped=False)
@@ -105,10 +126,27 @@ def checks(layout: ChartLayout, defaults: Mapping[str, Any], rendered: Sequence[
         ),
         Check("the chart creates no objects of unknown kinds", *_compared(_unknown_kinds(first), [])),
         Check("every object is in the namespace of the release", *_compared(_elsewhere(first), [])),
+        Check("every label is valid, also with the chart version that Flux sets", *_compared(_wrong_labels(first), [])),
     ]
 
 
-def _rendering(layout: ChartLayout, workspace: str, namespace: str) -> Rendering:
+def _merged(by_provider: Sequence[Sequence[Check]]) -> list[Check]:
+    """Return each check once; what was found instead is of the first provider with which it fails, and named if others differ."""
+    found: dict[str, list[tuple[str, Check]]] = {}
+    for provider, checked in zip(_PROVIDERS, by_provider, strict=True):
+        for check in checked:
+            found.setdefault(check.name, []).append((provider, check))
+    return [_worst(results) for results in found.values()]
+
+
+def _worst(results: Sequence[tuple[str, Check]]) -> Check:
+    provider, worst = next((entry for entry in results if not entry[1].holds), results[0])
+    if worst.holds or all(check == worst for _, check in results):
+        return worst
+    return Check(worst.name, holds=False, found=f"{worst.found}, with provider {provider}")
+
+
+def _rendering(layout: ChartLayout, workspace: str, namespace: str, provider: str) -> Rendering:
     asked = layout.values_for(
         {
             ChartValue.AFFINITY: _AFFINITY,
@@ -130,12 +168,12 @@ def _rendering(layout: ChartLayout, workspace: str, namespace: str) -> Rendering
     values = chart_values(
         layout,
         derived,
-        PoolValues({POD_LABEL: workspace}, _PORT, "istio"),
+        PoolValues({POD_LABEL: workspace}, _PORT, provider),
         namespace=namespace,
         installed=PickerSettings(resources=_RESOURCES, replicas=_REPLICAS, values=installed),
         asked=EndpointPicker(values=asked),
     )
-    return Rendering(derived, namespace, values)
+    return Rendering(derived, namespace, provider, values)
 
 
 def _key_checks(layout: ChartLayout, defaults: Mapping[str, Any]) -> Iterator[Check]:
@@ -176,9 +214,30 @@ def _facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, 
     yield "endpoint picker: its Service has the expected name", _name(service), derived.endpoint_picker
     yield "endpoint picker: has the given replicas", _at(deployment, "spec.replicas"), _REPLICAS
     yield from _container_facts(layout, rendered, deployment)
-    yield "Istio: has a DestinationRule for the endpoint picker", _name(rendered.one("DestinationRule")), derived.endpoint_picker
-    if layout.place(ChartValue.METRICS_SECRET):
+    provider = rendered.rendering.provider
+    if provider == "istio":
+        yield (
+            "Istio: has a DestinationRule for the endpoint picker",
+            _name(rendered.one("DestinationRule")),
+            derived.endpoint_picker,
+        )
+    if provider == GKE:
+        yield from _gke_facts(layout, rendered)
+    elif layout.place(ChartValue.METRICS_SECRET):
         yield "metrics Secret: has a name of its own", _name(rendered.one("Secret")), f"{derived.endpoint_picker}-metrics"
+
+
+def _gke_facts(layout: ChartLayout, rendered: Rendered) -> Iterator[tuple[str, Any, Any]]:
+    pool, wanted = ["InferencePool", rendered.rendering.names.release], health_check(_PORT)
+    for kind in ("HealthCheckPolicy", "GCPBackendPolicy"):
+        policy = rendered.one(kind)
+        target = [_at(policy, "spec.targetRef.kind"), _at(policy, "spec.targetRef.name")]
+        yield f"GKE: has a {kind} for the pool", [_name(policy), *target], [rendered.rendering.names.release, *pool]
+    policy = rendered.one("HealthCheckPolicy")
+    config = _at(policy, "spec.default.config")
+    if policy and config is None and layout.place(ChartValue.PROTOCOL):
+        config = wanted  # Flux adds it, see planning/chart/post_renderers.py
+    yield "GKE: its health check requests /health at the port of the model server", config, wanted
 
 
 def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manifest) -> Iterator[tuple[str, Any, Any]]:
@@ -195,6 +254,8 @@ def _container_facts(layout: ChartLayout, rendered: Rendered, deployment: Manife
     is_read = f"/config/{_FILE}" in _listed(container.get("args"))
     yield "endpoint picker: reads the given plugin configuration file", is_read, True
     yield "endpoint picker: its ConfigMap has that file", value_at(rendered.one("ConfigMap"), ("data", _FILE)), _TEXT
+    for name, value in layout.flags.defaults.items():
+        yield f"endpoint picker: has the flag {name}", f"--{name}={value}" in _listed(container.get("args")), True
     places: dict[ChartValue, tuple[Callable[[], Any], Any]] = {
         ChartValue.RESOURCES: (lambda: container.get("resources"), _RESOURCES),
         ChartValue.AFFINITY: (lambda: _at(deployment, "spec.template.spec.affinity"), _AFFINITY),
@@ -240,7 +301,8 @@ def _disjoint(name: str, some: set[str], others: set[str]) -> Check:
 
 
 def _unknown_kinds(rendered: Rendered) -> list[str]:
-    return sorted({_kind(entry) for entry in rendered.objects} - _KINDS)
+    known = _KINDS | _OF_GKE if rendered.rendering.provider == GKE else _KINDS
+    return sorted({_kind(entry) for entry in rendered.objects} - known)
 
 
 def _elsewhere(rendered: Rendered) -> list[str]:
@@ -248,3 +310,20 @@ def _elsewhere(rendered: Rendered) -> list[str]:
     home = rendered.rendering.namespace
     namespaced = [entry for entry in rendered.objects if _kind(entry) not in _CLUSTER_SCOPED]
     return sorted(f"{_kind(entry)} {_name(entry)}" for entry in namespaced if _at(entry, "metadata.namespace") not in (home, None))
+
+
+def _wrong_labels(rendered: Rendered) -> list[str]:
+    """Return the labels that the API server would reject, with their objects."""
+    found = ((entry, label) for entry in rendered.objects for label in _labels(entry) if not is_label(*label))
+    return sorted({f"{_kind(entry)} {_name(entry)}: {key}={value}" for entry, (key, value) in found})
+
+
+def _labels(value: object, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all labels in an object, those of its pods and selectors included."""
+    if isinstance(value, Mapping):
+        if key in _LABEL_MAPS:
+            yield from ((str(name), label) for name, label in value.items() if not isinstance(label, Mapping | list))
+        for name, entry in value.items():
+            yield from _labels(entry, str(name))
+    for entry in _listed(value):
+        yield from _labels(entry)

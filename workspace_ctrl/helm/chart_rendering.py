@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import CHARTS, YamlError, parse_documents
-from workspace_ctrl.catalog.charts import find_layout, known_layout
-from workspace_ctrl.helm.chart_layout_checks import Check, Rendered, checks, renderings
+from workspace_ctrl.catalog.charts import chart_version, find_layout, known_layout
+from workspace_ctrl.helm.chart_layout_checks import Check, Rendered, checks, probe_values, renderings
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 if sys.platform == "linux":
@@ -34,6 +36,10 @@ _PIECE: Final = 64 << 10
 _LONGEST_WORDS: Final = 1000
 _LONGEST_NAME: Final = 128
 """Name or version of a chart, in characters."""
+_PRINTER: Final = "workspace-ctrl-values.yaml"
+"""Template that prints a chart's values."""
+_DIGEST: Final = "0123456789ab"
+"""Stands for the beginning of a chart's digest."""
 
 
 class ChartUnreadableError(Exception):
@@ -65,7 +71,8 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
     def __init__(self, program: str, folder: Path) -> None:
         super().__init__(executable=program)
         self._program = program
-        self._environment = {**os.environ, "HELM_CACHE_HOME": str(folder / "cache"), "HELM_DATA_HOME": str(folder / "data")}
+        folders = {"HELM_CACHE_HOME": folder / "cache", "HELM_DATA_HOME": folder / "data", "TMPDIR": folder}
+        self._environment = {**os.environ, **{name: str(path) for name, path in folders.items()}}
 
     async def run(self, command: list[str], input: bytes | None = None) -> bytes:  # noqa: A002 - the base class's name
         """Run a command and return its output.
@@ -102,9 +109,17 @@ class Helm(Command):  # type: ignore[misc] # the package has no types
         """Return a chart's Chart.yaml; errors as for `run`, and ChartUnreadableError if it is not a mapping."""
         return _mapping("Chart.yaml", await self._documents("Chart.yaml", ["show", "chart", chart_ref]))
 
-    async def show_values(self, chart_ref: str) -> Mapping[str, Any]:
-        """Return a chart's values.yaml; errors as for `show_chart`."""
-        return _mapping("values.yaml", await self._documents("values.yaml", ["show", "values", chart_ref]))
+    async def default_values(self, folder: Path, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the values that the chart in `folder` uses with the `given` ones; errors as for `show_chart`.
+
+        They include the defaults of subcharts, which are not in the chart's own values.yaml, so the chart prints them itself.
+        """
+        printer = folder / "templates" / _PRINTER
+        await asyncio.to_thread(_write, printer, "{{ toJson .Values }}\n")
+        command = ["template", "defaults", str(folder), "--show-only", f"templates/{_PRINTER}", "--values", "-"]
+        printed = await self._documents("values.yaml", command, json.dumps(given).encode())
+        await asyncio.to_thread(printer.unlink)
+        return _mapping("values.yaml", [document for document in printed if document is not None])
 
     async def template(
         self, release_name: str, chart_ref: str, values: Mapping[str, Any], *, namespace: str
@@ -169,17 +184,19 @@ async def render_and_check(program: str, chart: ChartId) -> ChartReport:
         which = (
             [f"{chart.url}@{chart.digest}"]
             if chart.digest
-            else [chart.url, *(["--version", chart.version] if chart.version else [])]
+            else [chart.url, *(["--version", chart_version(chart.version)] if chart.version else [])]
         )
-        await helm.run(["pull", *which, *(["--plain-http"] if chart.insecure else []), "--destination", str(target)])
-        (packed,) = await asyncio.to_thread(lambda: list(target.iterdir()))
-        return await _compare(helm, str(packed), chart.version, chart.layout)
+        plain = ["--plain-http"] if chart.insecure else []
+        await helm.run(["pull", *which, *plain, "--untar", "--untardir", str(target)])
+        return await _compare(helm, await asyncio.to_thread(_only, target), chart.version, chart.layout)
 
 
 async def look_at_file(program: str, path: str, version: str = "", layout: str = "") -> ChartReport:
     """Compare a chart in a folder or a file with its layout; errors as for `render_and_check`."""
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
-        return await _compare(Helm(program, Path(name)), path, version, layout)
+        helm = Helm(program, Path(name))
+        await helm.show_chart(path)  # Helm limits the size of what is unpacked
+        return await _compare(helm, await asyncio.to_thread(_copied, Path(path), Path(name) / "chart"), version, layout)
 
 
 def words(error: Exception) -> str:
@@ -188,16 +205,48 @@ def words(error: Exception) -> str:
     return excerpt(said, _LONGEST_WORDS)
 
 
-async def _compare(helm: Helm, path: str, version: str, layout: str) -> ChartReport:
-    about = await helm.show_chart(path)
+async def _compare(helm: Helm, folder: Path, version: str, layout: str) -> ChartReport:
+    """Compare the chart in `folder`, which is changed, with its layout."""
+    about = await helm.show_chart(str(folder))
     name, number = _name(about, "name"), version or _name(about, "version")
     row = known_layout(layout or name, number) or find_layout(layout or name, number)
-    defaults = await helm.show_values(path)
+    as_with_flux = {**about, "version": _flux_version(_name(about, "version"))}
+    await asyncio.to_thread(_write, folder / "Chart.yaml", json.dumps(as_with_flux))
+    defaults = await helm.default_values(folder, probe_values(row))
     rendered = [
-        Rendered(entry, await helm.template(entry.names.release, path, entry.values, namespace=entry.namespace))
+        Rendered(entry, await helm.template(entry.names.release, str(folder), entry.values, namespace=entry.namespace))
         for entry in renderings(row)
     ]
-    return ChartReport(name, number, row.refused, await asyncio.to_thread(checks, row, defaults, rendered))
+    return ChartReport(name, number, row.refusal(number), await asyncio.to_thread(checks, row, defaults, rendered))
+
+
+def _flux_version(version: str) -> str:
+    """Return the version that Flux gives to a chart: its build metadata is the beginning of the digest."""
+    return f"{version.removeprefix('v').partition('+')[0]}+{_DIGEST}"
+
+
+def _only(folder: Path) -> Path:
+    found = list(folder.iterdir())
+    if len(found) != 1:
+        raise ChartUnreadableError("it does not contain exactly one folder")
+    return found[0]
+
+
+def _copied(source: Path, target: Path) -> Path:
+    """Return a copy of a chart in a folder or a file."""
+    if source.is_dir():
+        return shutil.copytree(source, target, ignore_dangling_symlinks=True)
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(target, filter="data")
+    except tarfile.TarError as error:
+        raise ChartUnreadableError(f"it cannot be unpacked: {error}") from None
+    return _only(target)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 def _mapping(what: str, documents: Sequence[Any]) -> Mapping[str, Any]:

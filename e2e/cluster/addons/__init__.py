@@ -31,6 +31,7 @@ ADDONS: dict[str, Addon] = {
         simulated_node.ADDON,
         image_only.ENDPOINT_PICKER,
         image_only.ENDPOINT_PICKERS_OF_OLD,
+        image_only.LLM_D_ENDPOINT_PICKERS,
         image_only.BODY_ROUTER,
         image_only.VLLM,
         image_only.FLUX_CONTROLLERS,

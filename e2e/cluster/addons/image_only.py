@@ -2,10 +2,11 @@
 
 from functools import partial
 
+from e2e.cluster import llm_d
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import FLUX, INFERENCE, PICKERS_OF_OLD
 from e2e.cluster.forms import Form
-from e2e.cluster.images import body_based_router, endpoint_picker, helm_controller, source_controller, vllm
+from e2e.cluster.images import body_based_router, endpoint_picker, helm_controller, llm_d_endpoint_picker, source_controller, vllm
 from e2e.cluster.installation import Installation
 
 
@@ -27,6 +28,15 @@ ENDPOINT_PICKERS_OF_OLD = Addon(
     install,
     folders=PICKERS_OF_OLD,
     images=tuple(partial(endpoint_picker, folder) for folder in PICKERS_OF_OLD),
+    forms=frozenset({Form.FULL}),
+    optional=True,
+)
+LLM_D_ENDPOINT_PICKERS = Addon(
+    "llm-d-endpoint-pickers",
+    "stand-ins for the images that the chart llm-d-router-gateway asks for",
+    install,
+    folders=(INFERENCE,),
+    images=tuple(partial(llm_d_endpoint_picker, version) for version in llm_d.VERSIONS),
     forms=frozenset({Form.FULL}),
     optional=True,
 )

@@ -1,4 +1,4 @@
-"""A registry: Debian's docker-registry, filled with the packaged charts of the inference extension.
+"""A registry: Debian's docker-registry, filled with the packaged charts of the inference extension, and the stand-ins of llm-d's.
 
 The filled storage is made once and kept in the cache; a cluster gets a copy. It has the images of the other add-ons
 as well, and the node asks it for everything, so pods with `imagePullPolicy: Always` work as they do elsewhere.
@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from e2e.cluster import llm_d
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.builder import build, output_of
 from e2e.cluster.catalog import CHARTS_OF_OLD, FLUX, GWIE, INFERENCE, GoFolder
@@ -44,7 +45,7 @@ def install(work: Installation) -> None:
 
 def filled_storage() -> Path:
     """Return the registry's storage with all charts, made now if it is not in the cache."""
-    content = "\n".join(f"{output_of(folder).root.name} {chart}" for folder, chart in CHARTS)
+    content = "\n".join((*(f"{output_of(folder).root.name} {chart}" for folder, chart in CHARTS), llm_d.fingerprint()))
     final = cache_dir() / "charts" / hashlib.sha256(content.encode()).hexdigest()[:16]
     with locked("charts"):
         if not final.is_dir():
@@ -63,20 +64,25 @@ def _fill(scratch: Path) -> None:
         try:
             _wait_until_served(address, registry)
             for folder, chart in CHARTS:
-                _push(folder, chart, scratch, address)
+                _push_module_chart(folder, chart, scratch, address)
+            for version in llm_d.VERSIONS:
+                _push(llm_d.assemble(scratch / "charts", version), version, scratch, address)
         finally:
             registry.terminate()
 
 
-def _push(folder: GoFolder, chart: str, scratch: Path, address: str) -> None:
-    version = folder.version(GWIE)
-    charts = scratch / "charts"
-    shutil.copytree(build(folder).asset("charts"), charts)
+def _push_module_chart(folder: GoFolder, chart: str, scratch: Path, address: str) -> None:
+    charts = shutil.copytree(build(folder).asset("charts"), scratch / "charts")
+    _push(charts / chart, folder.version(GWIE), scratch, address)
+
+
+def _push(chart: Path, version: str, scratch: Path, address: str) -> None:
+    """Pack a chart in that version, push it, and remove the folder that it and its dependencies are in."""
     helm = str(build(FLUX).binary("helm"))
     versions = ["--version", version, "--app-version", version]
-    _run([helm, "package", str(charts / chart), "--dependency-update", *versions, "--destination", str(scratch)])
-    _run([helm, "push", str(scratch / f"{chart}-{version}.tgz"), f"oci://{address}/charts", "--plain-http"])
-    shutil.rmtree(charts)
+    _run([helm, "package", str(chart), "--dependency-update", *versions, "--destination", str(scratch)])
+    _run([helm, "push", str(scratch / f"{chart.name}-{version}.tgz"), f"oci://{address}/charts", "--plain-http"])
+    shutil.rmtree(chart.parent)
 
 
 def _wait_until_served(address: str, registry: subprocess.Popen[bytes]) -> None:
@@ -109,7 +115,7 @@ def _run(command: list[str]) -> None:
 
 ADDON = Addon(
     "registry",
-    "an OCI registry with the charts inferencepool, 1.0 to 1.5, and body-based-routing",
+    "an OCI registry with the charts inferencepool, 1.0 to 1.5, body-based-routing, and stand-ins of llm-d-router-gateway",
     install,
     folders=(FLUX, *CHART_SOURCES),
     programs=("docker-registry",),

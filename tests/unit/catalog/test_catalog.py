@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
+from workspace_ctrl.catalog.charts import UnknownChartError, chart_version, find_layout, registry_tag
 from workspace_ctrl.catalog.gateway_classes import find_profile
 
 
@@ -17,7 +17,7 @@ def test_layout_puts_decisions_where_the_chart_reads_them():
 @pytest.mark.parametrize("version", ["v0.5.1", "1.6.0", "v2.0.0", "latest", ""])
 def test_an_unknown_chart_version_is_refused_with_the_known_ones(version):
     with pytest.raises(
-        UnknownChartError, match=r"supported versions: inferencepool >=1\.0\.1,<1\.1; .*; llm-d-router-gateway >=0\.9,<0\.11"
+        UnknownChartError, match=r"supported versions: inferencepool >=1\.0\.1,<1\.1; .*; llm-d-router-gateway >=0\.10,<0\.11"
     ):
         find_layout("inferencepool", version)
 
@@ -25,6 +25,36 @@ def test_an_unknown_chart_version_is_refused_with_the_known_ones(version):
 def test_a_version_that_does_harm_is_refused_with_the_reason():
     with pytest.raises(UnknownChartError, match=r"inferencepool v1\.0\.0 is not supported: its ClusterRole .* use v1\.0\.1"):
         find_layout("inferencepool", "v1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "reason"),
+    [
+        ("inferencepool", "v1.3.0-rc.1", "it creates an HTTPRoute of its own; use v1.3.0 or later"),
+        ("inferencepool", "1.3.0-rc.2", "it creates an HTTPRoute of its own; use v1.3.0 or later"),
+        ("llm-d-router-gateway", "v0.10.0-rc.1", "it creates no Service for the endpoint picker; use v0.10.0"),
+    ],
+)
+def test_a_pre_release_that_differs_from_its_release_is_refused(name, version, reason):
+    with pytest.raises(UnknownChartError) as refusal:
+        find_layout(name, version)
+    assert str(refusal.value) == f"chart {name} {version} is not supported: {reason}"
+
+
+@pytest.mark.parametrize("version", ["v1.5.0", "1.5.0", "v1.5.0+team.2", "v1.5.0_team.2", "v1.5.0-rc.1", "v1.5.0-rc.1_team.2"])
+def test_build_metadata_does_not_change_the_layout(version):
+    assert find_layout("inferencepool", version).versions == ">=1.5,<1.6"
+
+
+def test_a_version_and_its_tag_are_written_as_helm_writes_them():
+    assert (registry_tag("v1.5.0+team.2"), chart_version("v1.5.0_team.2")) == ("v1.5.0_team.2", "v1.5.0+team.2")
+    assert (registry_tag("v1.5.0"), chart_version("v1.5.0")) == ("v1.5.0", "v1.5.0")
+
+
+@pytest.mark.parametrize("version", ["v" + "9" * 5000 + ".0.0", "v1.5.0 x", "v1.5.0+a/b", "v1.5.0\n", "v1.5.0-é"])
+def test_what_is_no_version_is_not_supported(version):
+    with pytest.raises(UnknownChartError):
+        find_layout("inferencepool", version)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ SCRIPT = """#!/bin/sh
 folder=$(dirname "$0")
 case "$1 $2" in
 "show chart") cat "$folder/chart" ;;
-"show values") cat "$folder/values" ;;
+"template defaults") cat > /dev/null; cat "$folder/values" ;;
 *) cat > /dev/null; cat "$folder/rendered" ;;
 esac
 """
@@ -32,9 +32,16 @@ def look(tmp_path):
     def render_and_check(chart=CHART, values="", rendered=""):
         for name, text in {"chart": chart, "values": values, "rendered": rendered}.items():
             (tmp_path / name).write_text(text)
-        return look_at_file(program, "chart")
+        return look_at_file(program, str(chart_folder(tmp_path)))
 
     return render_and_check
+
+
+def chart_folder(folder: Path) -> Path:
+    """Return a folder with a chart, whatever is in it: Helm is a script here."""
+    made = folder / "a-chart"
+    made.mkdir(exist_ok=True)
+    return made
 
 
 def _program(folder: Path, script: str) -> str:
@@ -136,21 +143,21 @@ async def test_a_program_that_prints_without_an_end_is_ended(tmp_path):
     program = _program(tmp_path, '#!/bin/sh\nexec yes "$1"\n')
     with pytest.raises(ChartUnreadableError, match="helm show printed more than 1048576 bytes"):
         async with asyncio.timeout(20):
-            await look_at_file(program, "chart")
+            await look_at_file(program, str(chart_folder(tmp_path)))
 
 
 async def test_a_program_that_complains_without_an_end_is_ended(tmp_path):
     program = _program(tmp_path, "#!/bin/sh\nexec yes >&2\n")
     with pytest.raises(ChartUnreadableError, match="helm show printed more than 1048576 bytes"):
         async with asyncio.timeout(20):
-            await look_at_file(program, "chart")
+            await look_at_file(program, str(chart_folder(tmp_path)))
 
 
 async def test_a_program_that_does_not_end_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(helm, "_PATIENCE_SECONDS", 0.2)
     program = _program(tmp_path, "#!/bin/sh\nexec sleep 100\n")
     with pytest.raises(HelmError) as caught:
-        await look_at_file(program, "chart")
+        await look_at_file(program, str(chart_folder(tmp_path)))
     assert words(caught.value) == "helm show timed out after 0 s"
 
 
@@ -170,7 +177,7 @@ async def test_a_program_s_memory_is_bounded(tmp_path):
 async def test_helm_s_words_print_and_are_bounded(tmp_path):
     program = _program(tmp_path, "#!/bin/sh\nprintf '\\033[31mno\\n such ' >&2; yes | head -c 100000 >&2; exit 1\n")
     with pytest.raises(HelmError) as caught:
-        await look_at_file(program, "chart")
+        await look_at_file(program, str(chart_folder(tmp_path)))
     said = words(caught.value)
     assert said == ("\ufffd[31mno such " + "y " * 1000)[:1000]
 
@@ -193,4 +200,4 @@ async def test_reading_does_not_hold_the_event_loop(look, monkeypatch):
 
     monkeypatch.setattr(helm, "parse_documents", parse)
     await look()
-    assert ran_in == [False] * 5
+    assert ran_in == [False] * 12

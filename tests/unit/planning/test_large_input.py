@@ -14,8 +14,8 @@ from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.probe_results import MOST_NAMES, ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.chart.traps import trap_in
 from workspace_ctrl.planning.chart.value_validation import SHAPES
-from workspace_ctrl.planning.chart.values import trap_in
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import owned
 from workspace_ctrl.planning.plan import plan

@@ -120,7 +120,7 @@ def test_a_deleted_object_is_created_again():
 def test_flux_is_asked_for_what_it_has_made_unless_it_gets_a_new_spec_anyway():
     world = replace(finished(), endpoint_picker=None)
     assert words(plan(workspace(), world, SETTINGS)) == ["ask for HelmRelease"]
-    other = replace(SETTINGS, picker=PickerSettings(resources={}))
+    other = replace(SETTINGS, picker=PickerSettings(replicas=2))
     assert words(plan(workspace(), world, other)) == ["force HelmRelease"]
 
 

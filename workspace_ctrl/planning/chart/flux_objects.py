@@ -12,8 +12,8 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.charts import find_layout
-from workspace_ctrl.planning.chart.picker_probes import post_renderers
+from workspace_ctrl.catalog.charts import find_layout, registry_tag
+from workspace_ctrl.planning.chart.post_renderers import post_renderers
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
@@ -36,7 +36,7 @@ def source_spec(chart: ChartSource) -> dict[str, Any]:
     """Return the spec of the OCIRepository of a chart."""
     spec: dict[str, Any] = {
         "url": chart.url,
-        "ref": {"digest": chart.digest} if chart.digest else {"tag": chart.version},
+        "ref": {"digest": chart.digest} if chart.digest else {"tag": registry_tag(chart.version)},
         # A pinned chart never changes; a moved tag is found by one HEAD request at each interval.
         "interval": "1h" if chart.digest else "10m",
         "timeout": "60s",
@@ -92,7 +92,7 @@ def helm_release(
     layout = find_layout(chart.values_of, chart.version)
     values = chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker)
     spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values)
-    renderers = post_renderers(layout, names)
+    renderers = post_renderers(layout, names, pool)
     if renderers:
         spec["postRenderers"] = renderers
     if gateway is not None and gateway.service_account_name:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from workspace_ctrl.api.endpoint_picker import Chart
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
+from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, registry_tag
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 
@@ -19,7 +19,7 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
     asked = asked or Chart()
     source = _named(asked.name, settings) if asked.name is not None else settings.chart
     for field, ours, theirs in (("version", source.version, asked.version), ("digest", source.digest, asked.digest)):
-        if source.digest and theirs is not None and theirs != ours:
+        if source.digest and theirs is not None and registry_tag(theirs) != registry_tag(ours):
             problem = f"does not match source {source.name}, which the controller's settings pin to {source.version}"
             raise SpecError(f"gateway.chart.{field}", problem, "remove it, or choose another source")
     version = asked.version or source.version

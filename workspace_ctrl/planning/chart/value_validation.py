@@ -18,7 +18,8 @@ _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _MOST_REPLICAS = 100
 _QUOTED: Final = 64
 """Characters of a name or a value that a message quotes."""
-_RESERVED_FILE = "default-plugins.yaml"
+RESERVED_FILES: Final = frozenset({"default-plugins.yaml", "payload-agnostic.yaml"})
+"""Files that charts put into the same ConfigMap; a second one of that name makes it invalid for Flux."""
 _RESERVED_VARIABLES: Final = frozenset({"NAMESPACE", "POD_NAME"})
 
 Shape = Callable[[Any], str]
@@ -66,7 +67,7 @@ def _file_name(value: object) -> str:
 def _files(value: object) -> str:
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         return "must map file names to their content"
-    wrong = next((name for name in value if _file_name(name) or name == _RESERVED_FILE), None)
+    wrong = next((name for name in value if _file_name(name) or name in RESERVED_FILES), None)
     if wrong is None:
         return ""
     return f"must not contain file {excerpt(str(wrong), _QUOTED)!r}; use a name such as my-plugins.yaml"

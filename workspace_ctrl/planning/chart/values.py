@@ -13,11 +13,11 @@ from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, find_layout, leaves, put, value_at
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, leaves, put, value_at
+from workspace_ctrl.planning.chart.traps import trap_in
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.manifests import manifest_hash
-from workspace_ctrl.planning.plan_settings import PickerSettings, PlanSettings
+from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
 
 PROTECTED: Final = (
     ChartValue.MATCH_LABELS,
@@ -35,8 +35,6 @@ PROTECTED: Final = (
 PICKER_PORT: Final = 9002
 """Port of the endpoint picker that Gateways connect to."""
 
-_QUOTED: Final = 64
-"""Characters of a flag's name that a message quotes."""
 _VALUES = ("gateway", "endpointPicker", "values")
 _HASH_VARIABLE = "PLUGINS_CONFIG_HASH"
 _CLUSTER_ROLE_PART = 40
@@ -73,6 +71,8 @@ def chart_values(
     _check(trap_in(layout, given), _VALUES)
     values: dict[str, Any] = {}
     _merge(values, layout.values_for(_defaults(installed)))
+    if layout.flags.defaults:
+        put(values, tuple(layout.flags.path.split(".")), dict(layout.flags.defaults))
     _merge(values, installed.values)
     environment = _environment(layout, values, given)
     _merge(values, given)
@@ -105,47 +105,15 @@ def check_installed(settings: PlanSettings) -> None:
                 raise SpecError("endpointPicker.allowedValues", f"contains {entry}, which the controller sets", "remove it")
 
 
-def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] | None:
-    """Return the first of `values` that the chart would accept without the expected effect, and why; None if there is none."""
-    for trap in layout.traps:
-        path = tuple(trap.path.split("."))
-        found = value_at(values, path)
-        if found is not None and found != (trap.unless or None):
-            return path, trap.reason
-    path = tuple(layout.flags.path.split("."))
-    flags = value_at(values, path)
-    problem = _flags_problem(layout, flags) if flags is not None else ""
-    if problem:
-        return path, problem
-    place = layout.place(ChartValue.ENVIRONMENT) or ()
-    variables = value_at(values, place) or []
-    listed = isinstance(variables, list) and all(isinstance(entry, Mapping) for entry in variables)
-    return None if listed else (place, "must be a list of environment variables")
-
-
 def protected_paths(layout: ChartLayout) -> list[Path]:
     """Return the paths in the chart's values that neither a Workspace nor an installation may set."""
     return [path for decision in PROTECTED if (path := layout.place(decision)) is not None]
 
 
-def _flags_problem(layout: ChartLayout, flags: object) -> str:
-    if layout.flags.form == "map" and isinstance(flags, Mapping):
-        entries = list(flags.items())
-    elif layout.flags.form == "list" and isinstance(flags, Sequence) and all(isinstance(entry, Mapping) for entry in flags):
-        entries = [(entry.get("name"), entry.get("value")) for entry in flags]
-    else:
-        return f"must be a {'mapping from name to value' if layout.flags.form == 'map' else 'list of name and value'} in this chart version"
-    for name, value in entries:
-        if not layout.flags.booleans and str(value).lower() in {"true", "false"}:
-            said = f"sets {excerpt(str(name), _QUOTED)} to {value}"
-            return f"{said}, which this chart passes as two arguments, so that the flag is always on; remove it"
-    return ""
-
-
 def _defaults(installed: PickerSettings) -> dict[ChartValue, Any]:
     return {
         ChartValue.REPLICAS: installed.replicas,
-        ChartValue.RESOURCES: installed.resources,
+        ChartValue.RESOURCES: _complete(installed.resources, DEFAULT_PICKER_RESOURCES),
         ChartValue.FAILURE_MODE: "FailOpen",
         ChartValue.IMAGE_PULL_POLICY: "IfNotPresent",
     }
@@ -205,11 +173,28 @@ def _check_allowed(layout: ChartLayout, given: Mapping[str, Any], allowed: Seque
         elif any(path[: len(entry)] == entry for entry in protected):
             raise SpecError(where, "is set by the controller", "remove it")
         elif not any(path[: len(entry)] == entry for entry in widened):
-            known = ", ".join(sorted(".".join(entry) for entry in (*shapes, *widened)))
-            remedy = f"allowed are {known}; the controller's setting endpointPicker.allowedValues allows more"
-            raise SpecError(where, "cannot be set by a Workspace", remedy)
+            raise _not_allowed(where, path, layout, (*shapes, *widened))
         elif not (is_one_line(value) and is_one_line(list(path))):
             raise SpecError(where, "contains a line break or another non-printable character", "write it on one line")
+
+
+def _not_allowed(where: str, path: Path, layout: ChartLayout, allowed: Sequence[Path]) -> SpecError:
+    place = _place_here(path, layout)
+    if place is not None:
+        return SpecError(where, f"is not read by chart {layout.name} {layout.versions}", f"use {'.'.join(place)}")
+    known = ", ".join(sorted(".".join(entry) for entry in allowed))
+    remedy = f"allowed are {known}; the controller's setting endpointPicker.allowedValues allows more"
+    return SpecError(where, "cannot be set by a Workspace", remedy)
+
+
+def _place_here(path: Path, layout: ChartLayout) -> Path | None:
+    """Return the place in `layout` of a value that Workspaces may set and that is at `path`, or below it, in another layout."""
+    for other in chart_layouts():
+        for decision in SHAPES:
+            place, here = other.place(decision), layout.place(decision)
+            if place is not None and here is not None and place != here and path[: len(place)] == place:
+                return (*here, *path[len(place) :])
+    return None
 
 
 def _entries(tree: Mapping[str, Any], whole: Mapping[Path, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -252,20 +237,30 @@ def _with_hash(layout: ChartLayout, values: Mapping[str, Any], environment: list
 
 
 def _resources(layout: ChartLayout, installed: PickerSettings, asked: EndpointPicker) -> dict[str, Any] | None:
-    """Return requests and limits in which each pair is consistent: if only one of a pair is given, the other follows it."""
+    """Return the Workspace's requests and limits, completed by those of the installation, and these by our defaults."""
     path = layout.place(ChartValue.RESOURCES)
-    given = asked.resources or (value_at(asked.values, path) if path is not None else None)
-    if given is None:
+    if path is None:
         return None
-    ours, requests, limits = installed.resources, dict(given.get("requests") or {}), dict(given.get("limits") or {})
+    ours = _complete(installed.resources, DEFAULT_PICKER_RESOURCES)
+    ours = _complete(value_at(installed.values, path), ours)
+    return _complete(asked.resources or value_at(asked.values, path), ours)
+
+
+def _complete(given: object, ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `given` completed by `ours`, with consistent pairs: if only one of a pair is given, the other follows it.
+
+    The charts would complete it with their own defaults, whose requests may be above a limit that is given.
+    """
+    pairs = given if isinstance(given, Mapping) else {}
+    requests, limits = dict(pairs.get("requests") or {}), dict(pairs.get("limits") or {})
     limited = ours.get("limits") or {}
     for name, limit in list(limits.items()):
         requests.setdefault(name, limit)
     for name, request in requests.items():
         if name in limited:
             limits.setdefault(name, request)
-    pairs = {"requests": requests, "limits": limits}
-    return {kind: {**_others(ours.get(kind) or {}, requests), **mine} for kind, mine in pairs.items()}
+    found = {"requests": requests, "limits": limits}
+    return {kind: {**_others(ours.get(kind) or {}, requests), **mine} for kind, mine in found.items()}
 
 
 def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,11 @@ import pytest
 
 from tests.unit.factories import SETTINGS, derived, source, workspace
 from tests.unit.planning.test_plan import applied, finished, manifests, words
+from workspace_ctrl.api.labels import PICKER_POD_LABEL
+from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.planning.chart.post_renderers import post_renderers
+from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, Verification
@@ -56,10 +60,17 @@ def test_the_first_source_is_that_of_all_who_name_none():
         ({"name": "pinned"}, {"digest": DIGEST}),
         ({"name": "pinned", "version": "v1.5.0", "digest": DIGEST}, {"digest": DIGEST}),
         ({"version": "v1.2.0"}, {"tag": "v1.2.0"}),
+        ({"version": "v1.5.0+team.2"}, {"tag": "v1.5.0_team.2"}),
+        ({"version": "v1.5.0_team.2"}, {"tag": "v1.5.0_team.2"}),
     ],
 )
 def test_a_workspace_chooses_among_the_listed_sources(chart, reference):
     assert made(chart=chart)["OCIRepository"]["ref"] == reference
+
+
+def test_a_pinned_version_is_the_same_however_its_build_metadata_is_written():
+    pinned = replace(SETTINGS, charts=(ChartSource(version="v1.5.0+team.2", digest=DIGEST),))
+    assert made(pinned, chart={"version": "v1.5.0_team.2"})["OCIRepository"]["ref"] == {"digest": DIGEST}
 
 
 def test_the_values_follow_the_chart_that_was_chosen():
@@ -175,5 +186,38 @@ def test_the_endpoint_picker_starts_when_the_port_is_open_that_gateways_ask():
     assert (container["name"], container["startupProbe"]["tcpSocket"]) == ("epp", {"port": 9002})
 
 
+@pytest.mark.parametrize("version", ["v0.9.0", "v0.10.0"])
+def test_the_endpoint_picker_of_llm_d_starts_in_the_same_way_and_has_our_label(version):
+    release = made(chart={"name": "llm-d", "version": version})["HelmRelease"]
+    (entry,) = release["postRenderers"][0]["kustomize"]["patches"]
+    template = json.loads(entry["patch"])["spec"]["template"]
+    name = f"{release['releaseName']}-epp"
+    assert entry["target"] == {"kind": "Deployment", "name": name}
+    assert template["metadata"]["labels"] == {PICKER_POD_LABEL: name}
+    assert template["spec"]["containers"][0]["startupProbe"]["tcpSocket"] == {"port": 9002}
+
+
 def test_a_chart_whose_container_is_not_known_is_left_as_it_is():
-    assert "postRenderers" not in made(chart={"name": "llm-d"})["HelmRelease"]
+    unknown = find_layout("inferencepool", "v1.5.0").model_copy(update={"picker_container": ""})
+    assert post_renderers(unknown, derived(), PoolValues({}, 5000, "istio")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("inferencepool", "v1.5.0"), ("llm-d-router-gateway", "v0.9.0"), ("llm-d-router-gateway", "v0.10.0")],
+)
+def test_gke_checks_the_health_of_the_model_server_at_its_port(name, version):
+    """Without the pool's appProtocol, which older CRDs do not know, these charts leave the health check without a configuration."""
+    layout = find_layout(name, version)
+    (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, "gke"))
+    (policy,) = [entry for entry in renderer["kustomize"]["patches"] if entry["target"]["kind"] == "HealthCheckPolicy"]
+    patch = json.loads(policy["patch"])
+    assert (policy["target"]["name"], patch["apiVersion"]) == (derived().release, "networking.gke.io/v1")
+    check = {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": 5000}}
+    assert patch["spec"] == {"default": {"config": check}}
+
+
+def test_elsewhere_no_health_check_of_gke_is_patched():
+    for layout, provider in ((find_layout("inferencepool", "v1.4.0"), "gke"), (find_layout("inferencepool", "v1.5.0"), "none")):
+        (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, provider))
+        assert [entry["target"]["kind"] for entry in renderer["kustomize"]["patches"]] == ["Deployment"]

@@ -12,8 +12,8 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.catalog.charts import chart_layouts, find_layout, value_at
 from workspace_ctrl.planning.chart.value_validation import is_one_line
-from workspace_ctrl.planning.chart.values import PoolValues, chart_values, protected_paths
-from workspace_ctrl.planning.plan_settings import PickerSettings
+from workspace_ctrl.planning.chart.values import PoolValues, chart_values, check_installed, protected_paths
+from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, PlanSettings
 
 V1_5 = find_layout("inferencepool", "v1.5.0")
 POOL = PoolValues({"kaito.sh/workspace": "phi"}, 5000, "istio")
@@ -89,6 +89,29 @@ def test_the_workspace_goes_before_the_installation_and_that_before_us():
 def test_a_limit_never_falls_below_its_request(given, made):
     assert values_of(resources=given)["inferenceExtension"]["resources"] == made
     assert values_of(extension(resources=given))["inferenceExtension"]["resources"] == made
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({}, {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}),
+        ({"limits": {"memory": "256Mi"}}, {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}}),
+        ({"requests": {"cpu": "1", "memory": "20Gi"}}, {"requests": {"cpu": "1", "memory": "20Gi"}, "limits": {"memory": "20Gi"}}),
+    ],
+)
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout.place("resources")], ids=lambda layout: layout.versions)
+def test_what_the_installation_leaves_out_of_resources_does_not_come_from_the_chart(layout, given, made):
+    """The charts would complete it with requests of 4 or 8 CPUs and 8Gi, and a limit of 16Gi."""
+    place = layout.place("resources")
+    in_settings = values_of(layout=layout, installed=PickerSettings(resources=given))
+    in_values = values_of(layout=layout, installed=PickerSettings(values=layout.values_for({"resources": given})))
+    assert value_at(in_settings, place) == value_at(in_values, place) == made
+
+
+def test_a_workspace_completes_its_resources_with_those_of_the_installation():
+    installed = PickerSettings(resources={"requests": {"cpu": "2", "memory": "1Gi"}})
+    made = {"requests": {"cpu": "2", "memory": "3Gi"}, "limits": {"memory": "3Gi"}}
+    assert values_of(resources={"requests": {"memory": "3Gi"}}, installed=installed)["inferenceExtension"]["resources"] == made
 
 
 def test_a_changed_plugin_configuration_restarts_the_endpoint_picker():
@@ -229,6 +252,113 @@ def test_what_the_installation_allows_besides_stays_on_its_line():
     assert "which this chart passes as two arguments" in refusal_of(
         extension(flags={"secure-serving": "false"}), installed=installed
     )
+
+
+LLM_D = {version: find_layout("llm-d-router-gateway", version) for version in ("v0.9.0", "v0.10.0")}
+
+
+def router(**values):
+    return {"router": values}
+
+
+def test_the_endpoint_picker_of_llm_d_ends_at_once_unless_the_installation_wants_it_to_drain():
+    """Its Deployment starts the next one when the old one is gone (Recreate), so that all 30 s of its default would be without one."""
+    assert values_of(layout=LLM_D["v0.10.0"])["router"]["epp"]["flags"] == {"drain-timeout": "0s"}
+    assert "flags" not in values_of(layout=LLM_D["v0.9.0"])["router"]["epp"]  # it does not know this flag
+    installed = PickerSettings(values=router(epp={"flags": {"drain-timeout": "10s", "v": 2}}))
+    flags = values_of(layout=LLM_D["v0.10.0"], installed=installed)["router"]["epp"]["flags"]
+    assert flags == {"drain-timeout": "10s", "v": 2}
+
+
+BOTH = ("v0.9.0", "v0.10.0")
+WITHOUT_EFFECT = {
+    "backends of GKE": (("v0.10.0",), {"provider": {"gke": {"preferredBackends": {"enabled": True}}}}, "by a StatefulSet"),
+    "an experimental plugin": (("v0.10.0",), router(epp={"pluginsConfigFile": "payload-agnostic.yaml"}), "experimental plugin"),
+    "a file of the chart": (
+        BOTH,
+        router(epp={"pluginsCustomConfig": {"payload-agnostic.yaml": ""}}),
+        "router.epp.pluginsCustomConfig must not contain file 'payload-agnostic.yaml'",
+    ),
+    "a metric's flag": (BOTH, router(epp={"flags": {"lora-info-metric": "x"}}), "sets lora-info-metric, which ends this"),
+    "a flag of before": (("v0.10.0",), router(epp={"flags": {"model-server-metrics-port": 1}}), "ends at its start; remove it"),
+    "a flag of after": (("v0.9.0",), router(epp={"flags": {"drain-timeout": "0s"}}), "ends at its start; remove it, or use 0.10"),
+    "another pool": (BOTH, router(epp={"flags": {"pool-name": "other"}}), "sets pool-name, which names another pool than"),
+    "another port": (BOTH, router(epp={"flags": {"grpc-port": 1}}), "moves the port that Gateways connect to"),
+    "the parser of the README": (BOTH, router(epp={"parser": "openai-parser"}), "use the list router.epp.parsers"),
+    "annotations": (("v0.9.0",), router(epp={"podAnnotations": {"a": "b"}}), "is not read by this chart version; use 0.10"),
+    "a failure mode of the README": (BOTH, router(inferencePool={"failureMode": "FailClosed"}), "must be FailOpen or FailClose"),
+    "a proxy": (BOTH, router(proxy={"enabled": True}), "belongs to the chart llm-d-router-standalone"),
+    "the port of metrics": (BOTH, router(metricsPort=9091), "moves the port of the Service only"),
+    "the port of health": (BOTH, router(epp={"grpcHealthPort": 9004}), "moves the port that the chart's probes use"),
+    "managed Prometheus": (("v0.10.0",), router(monitoring={"provider": {"name": "gmp"}}), "no monitoring outside of GKE"),
+    "a route": (BOTH, {"httpRoute": {"create": True}}, "creates a second HTTPRoute"),
+    "objectives": (BOTH, router(inferenceObjectives=[{"name": "a"}]), "use gateway.objectives of a Workspace"),
+    "objectives of before": (BOTH, {"inferenceObjectives": [{"name": "a"}]}, "use gateway.objectives of a Workspace"),
+    "a million": (BOTH, router(epp={"flags": {"grpc-max-recv-msg-size": 4194304}}), 'write it in quotes: "4194304"'),
+}
+HARMLESS = {
+    "no backends of GKE": {"provider": {"gke": {"preferredBackends": {"enabled": False}}}},
+    "the other file": router(epp={"pluginsConfigFile": "default-plugins.yaml"}),
+    "a flag": router(epp={"flags": {"v": 4, "secure-serving": False, "grpc-max-recv-msg-size": "4194304"}}),
+    "the parsers": router(epp={"parsers": ["openai-parser"]}),
+    "a failure mode": router(inferencePool={"failureMode": "FailClose"}),
+    "no proxy": router(proxy={"enabled": False}),
+    "the port of metrics": router(metricsPort=9090),
+    "no route": {"httpRoute": {"create": False}},
+    "no objectives": router(inferenceObjectives=[]),
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "values", "said"),
+    [
+        pytest.param(version, values, said, id=f"{name}, {version}")
+        for name, (versions, values, said) in WITHOUT_EFFECT.items()
+        for version in versions
+    ],
+)
+def test_what_the_chart_of_llm_d_takes_without_effect_is_refused_at_the_start(version, values, said):
+    source = ChartSource(url="oci://registry.example/llm-d-router-gateway", version=version)
+    with pytest.raises(SpecError) as refusal:
+        check_installed(PlanSettings(charts=(source,), picker=PickerSettings(values=values)))
+    assert str(refusal.value).startswith("endpointPicker.values."), refusal.value
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("values", HARMLESS.values(), ids=HARMLESS)
+@pytest.mark.parametrize("version", BOTH)
+def test_what_it_takes_with_effect_is_not_refused(version, values):
+    source = ChartSource(url="oci://registry.example/llm-d-router-gateway", version=version)
+    check_installed(PlanSettings(charts=(source,), picker=PickerSettings(values=values)))
+
+
+@pytest.mark.parametrize("version", ["v1.4.0", "v1.5.0"])
+def test_traps_that_the_chart_inferencepool_has_too_are_refused(version):
+    source = ChartSource(version=version)
+    for values in (
+        extension(flags={"cache-info-metric": "x"}),
+        extension(flags={"pool-name": "other"}),
+        extension(failureMode="FailClosed"),
+        {"experimentalHttpRoute": {"enabled": True}},
+    ):
+        with pytest.raises(SpecError):
+            check_installed(PlanSettings(charts=(source,), picker=PickerSettings(values=values)))
+
+
+@pytest.mark.parametrize("file", ["payload-agnostic.yaml", "default-plugins.yaml"])
+def test_a_workspace_cannot_replace_a_file_of_the_chart(file):
+    words = refusal_of(router(epp={"pluginsCustomConfig": {file: ""}}), layout=LLM_D["v0.9.0"])
+    assert f"router.epp.pluginsCustomConfig must not contain file '{file}'" in words
+
+
+def test_values_of_the_former_chart_are_refused_with_their_place_in_the_new_one():
+    words = refusal_of(extension(pluginsConfigFile="mine.yaml"), layout=LLM_D["v0.10.0"])
+    assert words == (
+        "gateway.endpointPicker.values.inferenceExtension.pluginsConfigFile is not read by chart llm-d-router-gateway "
+        ">=0.10,<0.11; use router.epp.pluginsConfigFile"
+    )
+    back = refusal_of(router(epp={"resources": {"requests": {"cpu": "1"}}}))
+    assert back.endswith("is not read by chart inferencepool >=1.5,<1.6; use inferenceExtension.resources.requests.cpu")
 
 
 @pytest.mark.parametrize("name", [["a"], {"a": 1}, None, 7])

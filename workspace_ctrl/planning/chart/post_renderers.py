@@ -1,0 +1,57 @@
+"""Patches that Flux applies to the rendered chart, where the charts have no value for what we need.
+
+- The start of the endpoint picker: its pod must be Ready only when it answers Gateways. The chart's readiness probe uses another port,
+  which is open at once. The port for Gateways opens when a key of 4096 bits has been generated, which takes part of a second, and many
+  seconds on a busy node; until then requests fail. So a startup probe is added.
+- The label of the endpoint picker's pods: each chart has one of its own, and a watch can select only one.
+- The health check of GKE: the charts configure it only together with the pool's appProtocol, which CRDs before 1.4 do not know. Without a
+  configuration GKE requests `/`, which model servers answer with 404.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from workspace_ctrl.api.labels import PICKER_POD_LABEL
+from workspace_ctrl.api.names import Names
+from workspace_ctrl.catalog.charts import ChartLayout, ChartValue
+from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues
+
+GKE: Final = "gke"
+"""The charts' `provider.name` for Gateways of GKE."""
+_PROBE: Final = {"tcpSocket": {"port": PICKER_PORT}, "periodSeconds": 1, "failureThreshold": 120}
+
+
+def post_renderers(layout: ChartLayout, names: Names, pool: PoolValues) -> list[dict[str, Any]]:
+    """Return the post-renderers of a release, as in a HelmRelease; none if there is nothing to patch."""
+    patches = [
+        {"target": {"kind": patch["kind"], "name": patch["metadata"]["name"]}, "patch": json.dumps(patch, sort_keys=True)}
+        for patch in _patches(layout, names, pool)
+    ]
+    return [{"kustomize": {"patches": patches}}] if patches else []
+
+
+def health_check(port: int) -> dict[str, Any]:
+    """Return the configuration of GKE's health check for model servers at `port`."""
+    return {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": port}}
+
+
+def _patches(layout: ChartLayout, names: Names, pool: PoolValues) -> Iterator[dict[str, Any]]:
+    if layout.picker_container:
+        template = {
+            "metadata": {"labels": {PICKER_POD_LABEL: names.endpoint_picker}},
+            "spec": {"containers": [{"name": layout.picker_container, "startupProbe": _PROBE}]},
+        }
+        yield {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": names.endpoint_picker},
+            "spec": {"template": template},
+        }
+    if pool.provider == GKE and layout.place(ChartValue.PROTOCOL) is not None:
+        yield {
+            "apiVersion": "networking.gke.io/v1",
+            "kind": "HealthCheckPolicy",
+            "metadata": {"name": names.release},
+            "spec": {"default": {"config": health_check(pool.port)}},
+        }
