@@ -120,7 +120,7 @@ class Adapter(ApiModel):
     """A LoRA adapter."""
 
     source: AdapterSource = Field(description="Where the adapter's weights come from.")
-    strength: str | None = Field(default=None, max_length=32, description="Not supported by vLLM; leave it out.")
+    strength: str | None = Field(default=None, max_length=32, description="Only 1.0, with which vLLM applies every adapter.")
 
 
 class WeightsVolume(ApiModel):
@@ -222,7 +222,12 @@ class Inference(ApiModel):
         max_length=_NAME_LIMIT,
         description="ConfigMap with key inference_config.yaml; its `vllm` entries become flags of a preset's model server.",
     )
-    adapters: list[Adapter] | None = Field(default=None, max_length=10, description="LoRA adapters, at most 10, with unique names.")
+    adapters: list[Adapter] | None = Field(
+        default=None,
+        max_length=10,
+        description="LoRA adapters, at most 10, with unique names. vLLM accepts ranks up to 16; for higher ones, "
+        "set max-lora-rank in the ConfigMap of config.",
+    )
     weights_volume: WeightsVolume | None = Field(
         default=None, description="Volume for the weights of a preset. Default: each new pod downloads them."
     )

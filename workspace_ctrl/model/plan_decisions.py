@@ -102,6 +102,8 @@ class Decisions:
     """Names of the InferenceObjectives that the Workspace wants."""
     node_count: int = 0
     sizing: str = ""
+    notes: tuple[str, ...] = ()
+    """What was assumed for the model server, or left out of its settings, as warnings for the author."""
     problems: tuple[Problem, ...] = ()
 
     def problem(self, *links: LinkName) -> Problem | None:

@@ -60,6 +60,7 @@ class Verdict:
 def judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
     """Return the verdict on the Workspace `raw`, any JSON object; raises no error."""
     try:
+        _check_level(raw)
         workspace = workspace_record(raw)
     except SpecError as error:
         return Verdict((str(error),))
@@ -69,7 +70,7 @@ def judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdi
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
     doubts = [problem.message for problem in problems if problem.message not in refusals]
-    warnings = (*doubts, *_warnings(workspace, _annotations(raw), resolved.spec, found.decisions, known, settings))
+    warnings = (*doubts, *_warnings(workspace, raw, resolved.spec, found.decisions, known, settings))
     is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
     return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
 
@@ -88,6 +89,18 @@ def judge_change(raw: Mapping[str, Any], before: Mapping[str, Any], known: Known
     old = set(judge(before, known, settings).refusals)
     kept = tuple(text for text in verdict.refusals if text in old)
     return Verdict(tuple(text for text in verdict.refusals if text not in old), (*kept, *verdict.warnings))
+
+
+def _check_level(raw: Mapping[str, Any]) -> None:
+    """Reject a Workspace whose fields are under `spec`, where those of most other kinds are.
+
+    Raises:
+        SpecError: they are.
+    """
+    inner = raw.get("spec")
+    if isinstance(inner, Mapping) and not any(name in raw for name in SPEC_FIELDS):
+        fields = ", ".join(name for name in SPEC_FIELDS if name in inner) or "its fields"
+        raise SpecError("", "there is no spec here", f"move its fields up: {fields} are at the top level of a Workspace")
 
 
 def asked(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,19 +132,22 @@ def _may_fit(dependencies: Dependencies, known: Known) -> bool:
 
 def _warnings(  # noqa: PLR0917 - all inputs of the verdict
     workspace: WorkspaceRecord,
-    annotations: Mapping[str, str],
+    raw: Mapping[str, Any],
     spec: Workspace | None,
     decisions: Decisions,
     known: Known,
     settings: PlanSettings,
 ) -> Iterator[str]:
-    yield from unknown_fields(workspace.fields())
+    annotations = _annotations(raw)
+    if not workspace.meta.unreadable:
+        yield from unknown_fields(raw)
     yield from unknown_annotations(annotations)
     yield from _taken(workspace, annotations, known)
     if spec is None or spec.inference is None:
         return
     yield from annotations_without_effect(annotations, spec.inference)
     yield from fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
+    yield from decisions.notes
     yield from _sizing(spec, decisions)
 
 

@@ -39,14 +39,25 @@ _ADOPTABLE: Final = frozenset(
 )
 
 
+_OF_EVERY_OBJECT: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+_OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
+    ("parentRefs", "kind"): "a parent is always a Gateway; name the Gateway itself",
+    ("parentRefs", "group"): "a parent is always a Gateway; name the Gateway itself",
+    ("parentRefs", "port"): "name the listener with sectionName",
+    ("source", "volume"): "did you mean volumeSource?",
+}
+"""What to do about fields that similar objects of other APIs have, by the field above and their own name."""
+
+
 _Path = tuple[int | str, ...]
 
 
-def unknown_fields(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a message for each of the `fields` of a Workspace, at any depth, that the API does not have."""
+def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a message for each field of the Workspace `raw`, at any depth, that the API does not have."""
+    fields = {key: value for key, value in raw.items() if key not in _OF_EVERY_OBJECT}
     found = [*_unknown(Workspace, fields, ())]
     for path, known in found[:_MOST]:
-        closest = suggestion(str(path[-1])[:_LONGEST], known, "")
+        closest = _of_another_api(path) or suggestion(str(path[-1])[:_LONGEST], known, "")
         yield f"unknown field {field_path(path)}" + (f"; {closest}" if closest else "")
     if len(found) > _MOST:
         yield f"{len(found) - _MOST} more unknown fields"
@@ -126,6 +137,11 @@ def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Ite
         elif within is not None:
             for place, entry in _entries(value):
                 yield from _unknown(within, entry, (*path, key, *place))
+
+
+def _of_another_api(path: _Path) -> str:
+    named = [part for part in path if isinstance(part, str)]
+    return _OF_OTHER_APIS.get((named[-2], named[-1]), "") if len(named) > 1 else ""
 
 
 def _entries(value: object) -> Iterator[tuple[tuple[int, ...], Mapping[str, Any]]]:

@@ -130,6 +130,7 @@ def _without_kind(desired: Desired) -> Decisions:
         objectives=tuple(serving.objectives),
         node_count=serving.server.node_count,
         sizing=serving.server.sizing,
+        notes=serving.server.notes,
         reference=serving.server.reference,
     )
 

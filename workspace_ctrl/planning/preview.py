@@ -70,7 +70,8 @@ def foresee(
         outcome = plan(workspace, world, settings)
     # The HelmRelease follows once the chart is fetched.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
-    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions))
+    adapters = bool(resolved.spec is not None and resolved.spec.inference is not None and resolved.spec.inference.adapters)
+    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions, adapters=adapters))
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
@@ -117,8 +118,10 @@ def _answered(query_results: QueryResults, query: Query, others: Sequence[Mappin
             return replace(query_results, scale=ScaleSelector(uid))
 
 
-def _assumptions(decisions: Decisions) -> tuple[str, ...]:
+def _assumptions(decisions: Decisions, *, adapters: bool) -> tuple[str, ...]:
     said = [] if decisions.reference else [f"the API server accepts the workload as a {decisions.workload_kind}"]
     said.extend(f"{parent.gateway.ref} exists, with a GatewayClass of {parent.class_title}" for parent in decisions.parents)
     said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
+    if adapters:
+        said.append("no adapter has a rank above 16, or inference.config sets max-lora-rank")
     return tuple(said)

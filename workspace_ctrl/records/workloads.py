@@ -1,6 +1,6 @@
 """Deployments and StatefulSets, ours and referenced ones; Services and PersistentVolumeClaims."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -101,7 +101,7 @@ class ReferencedWorkload:
     selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of its pods; empty if the object does not contain them."""
     port: int | None = None
-    """Container port named http, else the first one; None if there is none."""
+    """Container port named http, else the first one; None if there is none. Native sidecars count."""
 
     @property
     def meta(self) -> Meta:
@@ -138,15 +138,22 @@ def _labels(value: object) -> dict[str, str]:
 
 
 def http_port(template: Json) -> int | None:
-    """Return the container port of a pod template named http, else the first one, else None."""
-    containers = _mappings(_mapping(template.get("spec")).get("containers"))
+    """Return the container port of a pod template named http, else the first one of a container, else None.
+
+    A native sidecar (an init container that keeps running) with a port named http is a proxy in front of the other containers.
+    """
+    spec = _mapping(template.get("spec"))
+    sidecars = [entry for entry in _mappings(spec.get("initContainers")) if entry.get("restartPolicy") == "Always"]
+    of_sidecars, of_containers = _ports(sidecars), _ports(_mappings(spec.get("containers")))
+    named = [number for name, number in (*of_sidecars, *of_containers) if name == "http"]
+    return next(iter((*named, *(number for _, number in (*of_containers, *of_sidecars)))), None)
+
+
+def _ports(containers: Iterable[Json]) -> list[tuple[object, int]]:
+    """Return name and number of each valid port."""
     ports = [port for container in containers for port in _mappings(container.get("ports"))]
     numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
-    return next((number for name, number in sorted(numbers, key=_http_first) if type(number) is int and 0 < number < _PORTS), None)
-
-
-def _http_first(port: tuple[object, object]) -> bool:
-    return port[0] != "http"
+    return [(name, number) for name, number in numbers if type(number) is int and 0 < number < _PORTS]
 
 
 def _mapping(value: object) -> Json:

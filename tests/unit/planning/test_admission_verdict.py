@@ -23,7 +23,12 @@ CONFIG_MISSING = f"ConfigMap {NAMESPACE}/my (inference.config) not found; it is 
 PHI = {"preset": {"name": "phi-4-mini-instruct"}}
 NODES = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {}}
 REFERENCE = {"workloadRef": {"kind": "Deployment", "name": "llama"}}
-TEMPLATE = {"template": {"spec": {"containers": [{"name": "own"}]}}}
+TEMPLATE = {"template": {"spec": {"containers": [{"name": "own", "ports": [{"containerPort": 80}]}]}}}
+
+NO_PORT = (
+    "inference.template has no container port, so the model server is expected on port 5000; set "
+    "inference.template.spec.containers[].ports[].containerPort to the port on which it listens"
+)
 
 
 def annotated(**annotations):
@@ -72,6 +77,11 @@ def nested(levels):
             id="fine-tuning",
         ),
         pytest.param(quickstart(metadata=[1]), "metadata must be an object", id="no object"),
+        pytest.param(
+            {"metadata": {"name": NAME}, "spec": {"resource": {}, "inference": PHI}},
+            "there is no spec here; move its fields up: resource, inference are at the top level of a Workspace",
+            id="all under spec",
+        ),
         pytest.param(
             quickstart(inference={"template": nested(64)}),
             "the Workspace cannot be read: inference.template is nested deeper than 64 levels; make it smaller",
@@ -152,6 +162,31 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
             NOTHING,
             ("unknown field inference.adapters[0].weight",),
             id="unknown field in a list",
+        ),
+        pytest.param(
+            quickstart(
+                gateway={"parentRefs": [{"kind": "ListenerSet", "name": "team", "port": 443}], "hostname": "a.example"}, spec={}
+            ),
+            NOTHING,
+            (
+                "unknown field gateway.parentRefs[0].kind; a parent is always a Gateway; name the Gateway itself",
+                "unknown field gateway.parentRefs[0].port; name the listener with sectionName",
+                "unknown field gateway.hostname; did you mean hostnames?",
+                "unknown field spec",
+            ),
+            id="fields that other kinds have, all at once",
+        ),
+        pytest.param(
+            quickstart(inferense=PHI),
+            NOTHING,
+            ("unknown field inferense; did you mean inference?",),
+            id="unknown field at the top",
+        ),
+        pytest.param(
+            quickstart(inference={"template": {"spec": {"containers": [{"name": "own"}]}}}),
+            NOTHING,
+            (NO_PORT,),
+            id="a template without a port",
         ),
         pytest.param(
             quickstart(inference={**TEMPLATE, "config": "my"}, resource=NODES),

@@ -1,5 +1,6 @@
 """The model names that requests can use; that of the base model is first."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.model.probe_results import MOST_NAMES, is_model_name
 
 _FLAG = "--served-model-name"
+_SCRIPT = re.compile("-[a-z]{0,3}c")
 
 
 def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> tuple[str, ...]:
@@ -42,12 +44,18 @@ def _served_by(template: Mapping[str, Any]) -> Iterator[str]:
     pod = template.get("spec")
     containers = pod.get("containers") if isinstance(pod, Mapping) else None
     for container in containers if isinstance(containers, list) else ():
-        words = [str(word) for key in ("command", "args") for word in _list(container, key)]
+        words = [*_words([str(word) for key in ("command", "args") for word in _list(container, key)])]
         for word, following in pairwise([*words, ""]):
             name = following if word == _FLAG else word.removeprefix(f"{_FLAG}=") if word.startswith(f"{_FLAG}=") else ""
             if is_model_name(name):
                 yield name
                 return
+
+
+def _words(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments; instead of a shell's script (the one after -c), its words."""
+    for before, word in pairwise(["", *arguments]):
+        yield from (part.strip("'\"") for part in word.split()) if _SCRIPT.fullmatch(before) else (word,)
 
 
 def _list(container: object, key: str) -> Sequence[object]:

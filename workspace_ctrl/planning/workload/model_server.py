@@ -49,6 +49,8 @@ class ModelServer:
     node_count: int = 0
     sizing: str = ""
     """Explanation of the size, for people."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out, one sentence each, as warnings for the author."""
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:

@@ -123,12 +123,20 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
         raise SpecError("inference.adapters", f"are not supported: vLLM has no LoRA for {model.name}", "remove them")
     for index, adapter in enumerate(adapters):
         path = f"inference.adapters[{index}]"
-        if adapter.strength is not None:
-            raise SpecError(f"{path}.strength", "is not supported by vLLM", "remove it")
+        if adapter.strength is not None and not _is_one(adapter.strength):
+            problem = f"is {adapter.strength}, but vLLM applies every adapter with strength 1.0"
+            raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
         if (adapter.source.image is None) == (adapter.source.volume_source is None):
             raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
+
+
+def _is_one(text: str) -> bool:
+    try:
+        return float(text) == 1
+    except ValueError:
+        return False
 
 
 def _config(name: str | None, namespace: str, records: ServerRecords) -> EngineConfig:

@@ -78,12 +78,13 @@ def _template(
 ) -> ModelServer:
     owner, derived = record.meta, names(record.meta.ref.name)
     scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
-    port = template_port(template)
+    port, assumed = template_port(template)
     selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
     return ModelServer(
         port=port,
         workload=template_workload(owner, derived, resource, template, scaled_by_others=scaled),
         others=(service(owner, derived, selector, port=port, public=is_public(record)),),
         node_count=resource.count,
-        sizing="pod template",
+        sizing=f"pod template; {assumed}" if assumed else "pod template",
+        notes=(assumed,) if assumed else (),
     )

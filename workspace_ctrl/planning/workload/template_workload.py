@@ -20,9 +20,13 @@ _MOST_COPIED = 128 * 1024
 """Longest node requirements of `resource` when copied into all terms, in characters; Kubernetes stores 1.5 MB at most."""
 
 
-def template_port(template: Mapping[str, Any]) -> int:
-    """Return the container port named http, else the first container port, else KAITO's default."""
-    return http_port(template) or INFERENCE_PORT
+def template_port(template: Mapping[str, Any]) -> tuple[int, str]:
+    """Return the container port named http, else the first container port, else KAITO's default, and what was assumed if anything."""
+    found = http_port(template)
+    if found is not None:
+        return found, ""
+    note = f"{_PATH} has no container port, so the model server is expected on port {INFERENCE_PORT}"
+    return INFERENCE_PORT, f"{note}; set {_PATH}.spec.containers[].ports[].containerPort to the port on which it listens"
 
 
 def template_workload(
@@ -60,7 +64,10 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
         raise SpecError(f"{path}.tolerations", "must be a list")
     affinity = _mapping(spec.get("affinity"), f"{path}.affinity")
     theirs = _mapping(affinity.get("nodeAffinity"), f"{path}.affinity.nodeAffinity")
+    # Variables for each Service of the namespace, such as VLLM_PORT for a Service called vllm, are read as settings by model servers.
+    links = spec.get("enableServiceLinks")
     placed = {
+        "enableServiceLinks": False if links is None else links,
         "affinity": {**affinity, "nodeAffinity": _both(theirs, node_affinity(resource))},
         "tolerations": [*tolerations, *(entry for entry in TOLERATIONS if entry not in tolerations)],
     }

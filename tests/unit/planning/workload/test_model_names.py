@@ -23,6 +23,13 @@ def spec(name=None, **container):
         pytest.param(spec(args=["--served-model-name", "x", "--port=1"]), (), (), ("x",), id="two words in the template"),
         pytest.param(spec(command=["vllm", "--served-model-name=y"]), (), (), ("y",), id="one word in the template"),
         pytest.param(spec(args=["--served-model-name"]), (), (), (), id="a flag without its word"),
+        pytest.param(
+            spec(command=["sh", "-c"], args=["vllm serve m --port 8000 --served-model-name 'z' --x"]),
+            (),
+            (),
+            ("z",),
+            id="a shell's script",
+        ),
         pytest.param(spec(args=["--served-model-name=x"]), (), ("told",), ("told",), id="the server's before the template's"),
         pytest.param(spec(), (), (), (), id="nobody knows"),
         pytest.param(spec(), (), ("a\x1b", "", " b", "\ud800", "x" * 254, "c"), ("c",), id="those that a header can hold"),

@@ -220,7 +220,8 @@ def test_adapters_are_mounted_and_served_under_their_names():
 @pytest.mark.parametrize(
     ("adapter", "preset", "path"),
     [
-        pytest.param({"source": {"name": "a", "image": "x"}, "strength": "1.0"}, "phi-4", "adapters[0].strength", id="strength"),
+        pytest.param({"source": {"name": "a", "image": "x"}, "strength": "0.5"}, "phi-4", "adapters[0].strength", id="strength"),
+        pytest.param({"source": {"name": "a", "image": "x"}, "strength": "x"}, "phi-4", "adapters[0].strength", id="no number"),
         pytest.param({"source": {"name": "a", "urls": ["x"]}}, "phi-4", "adapters[0].source.urls", id="addresses"),
         pytest.param({"source": {"name": "a"}}, "phi-4", "adapters[0].source", id="no source"),
         pytest.param({"source": {"name": "a", "image": "x"}}, "falcon-7b", "inference.adapters", id="a model without LoRA"),
@@ -230,6 +231,11 @@ def test_an_adapter_that_vllm_cannot_serve_is_refused(adapter, preset, path):
     with pytest.raises(SpecError) as caught:
         with_adapters(adapter, preset=preset)
     assert path in str(caught.value)
+
+
+@pytest.mark.parametrize("strength", ["1.0", "1", None])
+def test_the_default_strength_of_an_adapter_is_taken(strength):
+    assert with_adapters({"source": {"name": "a", "image": "x"}, "strength": strength}).model_names == ("phi-4-mini-instruct", "a")
 
 
 def test_weights_are_kept_on_a_claim_where_that_is_asked_for():

@@ -47,10 +47,35 @@ def test_the_template_stays_and_gets_our_label():
         pytest.param([{"containerPort": 9090, "name": "metrics"}, {"containerPort": 8080, "name": "http"}], 8080, id="http"),
     ],
 )
-def test_the_port_is_found_in_the_template(ports, port):
+def test_the_port_is_found_in_the_template(ports, port):  # what is assumed without one: test_admission_verdict
     server = serve(template(containers=[{"name": "server", "ports": ports}]))
     assert server.port == port
     assert server.others[-1]["spec"]["ports"][0]["targetPort"] == port
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "port"),
+    [
+        pytest.param({"restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 8000}]}, 8000, id="a proxy in front"),
+        pytest.param({"restartPolicy": "Always", "ports": [{"name": "metrics", "containerPort": 9090}]}, 8200, id="other sidecars"),
+        pytest.param({"ports": [{"name": "http", "containerPort": 8000}]}, 8200, id="an init container ends before"),
+    ],
+)
+def test_a_native_sidecar_may_be_the_proxy(sidecar, port):
+    server = {"name": "server", "ports": [{"containerPort": 8200}]}
+    assert serve(template(initContainers=[{"name": "proxy", **sidecar}], containers=[server])).port == port
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        pytest.param({}, False, id="not set: off"),
+        pytest.param({"enableServiceLinks": None}, False, id="null"),
+        pytest.param({"enableServiceLinks": True}, True, id="the user's word"),
+    ],
+)
+def test_a_service_s_name_does_not_become_a_setting_of_the_model_server(given, found):
+    assert made(serve(template(**given)))["spec"]["enableServiceLinks"] is found
 
 
 def test_affinity_of_the_user_and_ours_are_both_required():
