@@ -6,8 +6,11 @@ processes, each with a cluster of its own.
 
 import os
 import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
-from e2e import side_by_side
+from e2e import costs, side_by_side
 from e2e.cluster import ClusterError, Form, addons, external
 from e2e.cluster.fixtures import BARE
 from e2e.cluster.places import REPOSITORY
@@ -42,7 +45,21 @@ def main() -> None:
             sys.exit(f"make test: {error}")
     if sys.argv[1:]:
         os.execv(sys.executable, [*PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
-    sys.exit(side_by_side.run([[[*PYTEST, SHUFFLED, *arguments] for arguments in lane] for lane in LANES]))
+    sys.exit(run(LANES))
+
+
+def run(lanes: Sequence[Sequence[Sequence[str]]]) -> int:
+    """Run pytest for each part of each lane, print what was slow, and return the first exit code that is not 0."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = [[Path(folder) / f"{row}-{column}" for column in range(len(lane))] for row, lane in enumerate(lanes)]
+        commands = [
+            [[*PYTEST, SHUFFLED, f"--costs={path}", *arguments] for arguments, path in zip(lane, paths, strict=True)]
+            for lane, paths in zip(lanes, measured, strict=True)
+        ]
+        code = side_by_side.run(commands)
+        for paths in measured:
+            print("", *costs.report(costs.read(paths)), sep="\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNET = 0x40000000
 PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+PARENT_FIELD = 1
+CPU_FIELDS = slice(11, 15)
+"""User and system time of the process, then those of its children that have ended."""
 START_TIME_FIELD = 19
-"""Index of the start time among the fields of /proc/PID/stat that follow the name."""
+"""These three: indexes among the fields of /proc/PID/stat that follow the name."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,22 @@ def children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += map(int, (task / "children").read_text().split())
     return found
+
+
+def cpu_seconds_below(ancestors: Collection[int]) -> float:
+    """Return the CPU time of some processes, of all that descend from them, and of their children that have ended."""
+    parents: dict[int, int] = {}
+    used: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                fields = _fields(int(entry.name))
+                parents[int(entry.name)] = int(fields[PARENT_FIELD])
+                used[int(entry.name)] = sum(map(int, fields[CPU_FIELDS]))
+    below = set(ancestors)
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sum(used.get(pid, 0) for pid in below) / TICKS
 
 
 def pid_inside(pid: int) -> int:

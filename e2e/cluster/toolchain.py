@@ -24,6 +24,7 @@ def go() -> Path:
         return _packaged_go() or _install_go()
 
 
+@functools.cache
 def go_version() -> str:
     """Return the version as `go version` prints it."""
     return _run([str(go()), "version"])
