@@ -48,8 +48,8 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 test-unit: setup ## Run the tests of the pure core (seconds)
 	$(BIN)/pytest tests/unit
 
-test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 10 minutes once)
-	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old
+test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 20 minutes once)
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old,llama-cpp
 	$(BIN)/pytest -m optional_addons e2e
 
 fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)

@@ -43,7 +43,14 @@ FULL = (
     Package("mount", "mount"),
 )
 BY_PROGRAM = {
-    package.file: package for package in (Package("docker-registry", "docker-registry"), Package("mmdebstrap", "mmdebstrap"))
+    package.file: package
+    for package in (
+        Package("docker-registry", "docker-registry"),
+        Package("mmdebstrap", "mmdebstrap"),
+        Package("g++", "g++"),
+        Package("cmake", "cmake"),
+        Package("ninja-build", "ninja"),
+    )
 }
 
 

@@ -4,13 +4,15 @@ Charts and manifests therefore install unchanged. A layout is written once per c
 """
 
 import functools
+import hashlib
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from e2e.cluster import llm_d
+from e2e.cluster import llama_cpp, llm_d, tiny_model
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, GoFolder
 from e2e.cluster.errors import ClusterError
@@ -22,6 +24,9 @@ VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
 
 ENVOY_IMAGE = "docker.io/envoyproxy/envoy:distroless"
 """The data plane of gateways whose controller lets the image be chosen."""
+
+LLAMA_CPP_IMAGE = "ghcr.io/ggerganov/llama.cpp:server"
+"""llama.cpp's image, as KKP's guide names it; the program is the real one, the model a tiny one."""
 
 PAUSE_IMAGE = "localhost/pause:1"
 ISTIO_USER = "1337:1337"
@@ -170,6 +175,21 @@ def vllm() -> Image:
     )
 
 
+def llama_cpp_server() -> Image:
+    """Return llama.cpp's server with a tiny model in place of those of the model hub."""
+    return Image(
+        name=LLAMA_CPP_IMAGE,
+        files=(
+            FileEntry("/bin/busybox", _busybox()),
+            FileEntry("/app/llama-server", PACKAGE / "standins" / "llama-server.sh"),
+            FileEntry("/app/llama-server.bin", llama_cpp.server()),
+            FileEntry("/models/tiny.gguf", _tiny_model()),
+        ),
+        links=(("/bin/sh", "busybox"),),
+        entrypoint=("/app/llama-server",),
+    )
+
+
 def flux_image(controller: str) -> str:
     """Return the name of the image of one of Flux's controllers, in the version that is built."""
     return f"ghcr.io/fluxcd/{controller}:{FLUX.version(f'github.com/fluxcd/{controller}')}"
@@ -196,6 +216,17 @@ def envoy() -> Path:
     if spec is None or spec.origin is None:
         raise ClusterError("Envoy is missing; install the Python packages of the group `cluster`")
     return Path(spec.origin).parent / "_bin" / "envoy"
+
+
+def _tiny_model() -> Path:
+    content = tiny_model.gguf()
+    path = cache_dir() / "models" / f"tiny-{hashlib.sha256(content).hexdigest()[:16]}.gguf"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(content)
+        partial.rename(path)
+    return path
 
 
 def _busybox() -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e import guide
+from e2e.cluster import Form, up
 from e2e.cluster.addons.registry import BODY_ROUTER_CHART
 from e2e.cluster.chart import chart as own
 from e2e.cluster.chart import flux_values, image_values
@@ -16,6 +17,12 @@ from e2e.cluster.places import REPOSITORY
 from e2e.release import merge, own_chart
 
 GUIDES = REPOSITORY / "examples" / "guides"
+WITH_ADDON = {"llama-cpp": "llama-cpp"}
+"""Guides that need an add-on, which only some clusters have."""
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.optional_addons] if name in WITH_ADDON else [])
+    for name in sorted(path.parent.name for path in GUIDES.glob("*/README.md"))
+]
 PUBLISHED_CHARTS = "oci://registry.k8s.io/gateway-api-inference-extension/charts"
 
 
@@ -47,7 +54,9 @@ def replaced(bare_cluster, tmp_path):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in GUIDES.glob("*/README.md")))
-def test_the_guide_works_as_it_is_written(shell, replaced, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_the_guide_works_as_it_is_written(bare_cluster, shell, replaced, name):
+    if name in WITH_ADDON:
+        up(bare_cluster.name, Form.FULL, [WITH_ADDON[name]])
     found = guide.steps((GUIDES / name / "README.md").read_text())
     guide.follow(shell, guide.adapted(found, replaced))

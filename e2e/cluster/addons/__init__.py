@@ -35,6 +35,7 @@ ADDONS: dict[str, Addon] = {
         image_only.BODY_ROUTER,
         image_only.VLLM,
         image_only.FLUX_CONTROLLERS,
+        image_only.LLAMA_CPP,
         workspace_ctrl.IMAGE,
         workspace_ctrl.ADDON,
         envoy_gateway.ADDON,

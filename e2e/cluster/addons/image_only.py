@@ -6,7 +6,15 @@ from e2e.cluster import llm_d
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import FLUX, INFERENCE, PICKERS_OF_OLD
 from e2e.cluster.forms import Form
-from e2e.cluster.images import body_based_router, endpoint_picker, helm_controller, llm_d_endpoint_picker, source_controller, vllm
+from e2e.cluster.images import (
+    body_based_router,
+    endpoint_picker,
+    helm_controller,
+    llama_cpp_server,
+    llm_d_endpoint_picker,
+    source_controller,
+    vllm,
+)
 from e2e.cluster.installation import Installation
 
 
@@ -62,6 +70,15 @@ FLUX_CONTROLLERS = Addon(
     install,
     folders=(FLUX,),
     images=(source_controller, helm_controller),
+    forms=frozenset({Form.FULL}),
+    optional=True,
+)
+LLAMA_CPP = Addon(
+    "llama-cpp",
+    "llama.cpp's server with a tiny model",
+    install,
+    images=(llama_cpp_server,),
+    programs=("g++", "cmake", "ninja"),
     forms=frozenset({Form.FULL}),
     optional=True,
 )
