@@ -71,4 +71,4 @@ def test_every_guide_shows_commands_and_names_each_of_its_manifests(readme):
 
 
 def test_there_are_guides():
-    assert len(READMES) == 3
+    assert len(READMES) == 4
