@@ -13,6 +13,7 @@ SETTINGS = {
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],
+    "sharedPaths": ["/models"],
     "chartSources": [
         {
             "name": "mirror",

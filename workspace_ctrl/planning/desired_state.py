@@ -13,7 +13,7 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.gateway.route import Routing, routing
+from workspace_ctrl.planning.gateway.route import Routing, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import Query
@@ -31,6 +31,8 @@ class DesiredRoute:
     asked: Routing
     moving: Problem | None = None
     """That requests still go to the pool of a former chart."""
+    refused: Problem | None = None
+    """That the Workspace may not have its path."""
 
     @property
     def companion_kind(self) -> str:
@@ -151,13 +153,15 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if is_own else Migration(own_pool)
     asked = routing(workspace.meta.ref, spec.gateway, leads.pool, models, settings)
     asked = replace(asked, announced=leads.announced) if leads.announced else asked
+    refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if not route_ref(spec.gateway) else None
+    asked = replace(asked, path="") if refused is not None else asked
     return DesiredServing(
         spec=spec,
         server=server,
         names=derived,
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
-        route=DesiredRoute(chosen, asked, leads.problem),
+        route=DesiredRoute(chosen, asked, leads.problem, refused),
     )
 
 

@@ -204,6 +204,7 @@ def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot)
         names=serving.names,
         asked=serving.route.asked,
         moving=serving.route.moving,
+        refused=serving.route.refused,
         has_pool=pool is not None,
         taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
     )

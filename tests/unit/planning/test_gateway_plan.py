@@ -62,6 +62,15 @@ def test_a_route_that_leads_nowhere_any_more_goes():
     assert reasons(outcome) == ["PathConflict"]
 
 
+def test_a_path_of_another_namespace_is_not_routed_and_the_model_server_stays():
+    shared = gateway("public", namespace="gateways")
+    record = asking(parentRefs=[{"name": "public", "namespace": "gateways"}], match={"path": "/team-b/phi/v1/chat"})
+    outcome = planned(record, replace(finished(), gateways=(shared,)))
+    assert words(outcome) == ["delete HTTPRoute"]
+    assert reasons(outcome) == ["PathNotAllowed"]
+    assert outcome.claims == frozenset()
+
+
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
     taken = {RouteClaim("another/one", "http", "", PATH): ("a", "older")}
     outcome = planned(workspace(), replace(finished(), taken=taken))
