@@ -14,6 +14,7 @@ SETTINGS = {
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],
     "sharedPaths": ["/models"],
+    "matchReportedNames": True,
     "chartSources": [
         {
             "name": "mirror",

@@ -204,6 +204,7 @@ def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot)
         names=serving.names,
         asked=serving.route.asked,
         moving=serving.route.moving,
+        header_names=serving.route.header_names,
         refused=serving.route.refused,
         has_pool=pool is not None,
         taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},

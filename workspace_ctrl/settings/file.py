@@ -296,6 +296,7 @@ class SettingsFile(Stanza):
     gateway: GatewaySettings | None = None
     gateway_namespaces: list[_NamespaceOrAll] = Field(default_factory=list)
     shared_paths: list[_Path] = Field(default_factory=list)
+    match_reported_names: bool = False
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
@@ -321,6 +322,7 @@ class SettingsFile(Stanza):
             gateway=self.gateway.choice() if self.gateway else None,
             gateway_namespaces=tuple(self.gateway_namespaces),
             shared_paths=tuple(self.shared_paths),
+            match_reported_names=self.match_reported_names,
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(),

@@ -62,7 +62,7 @@ capabilities: {drop: [ALL]}
 {{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
-{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" }}
+{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
 {{- toYaml $settings }}

@@ -30,6 +30,7 @@ featureGates: {{gatewayAPIInferenceExtension: true}}
 gateway: {{namespace: gateways, name: public, sectionName: https}}
 gatewayNamespaces: [gateways, models]
 sharedPaths: [/models]
+matchReportedNames: true
 chartSources:
   - name: mirror
     url: oci://registry.example:5000/charts/inferencepool
@@ -75,6 +76,7 @@ def test_every_stanza_is_read(written):
         gateway=GatewayChoice("gateways", "public", "https"),
         gateway_namespaces=("gateways", "models"),
         shared_paths=("/models",),
+        match_reported_names=True,
         charts=(
             ChartSource(
                 name="mirror",

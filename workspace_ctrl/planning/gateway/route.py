@@ -109,7 +109,7 @@ def path_of(namespace: str, workspace: str) -> str:
 
 
 def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: Sequence[str], settings: PlanSettings) -> Routing:
-    """Return the routing of `spec`; `models` are the model names, that of the base model first."""
+    """Return the routing of `spec`; `models` are the names to match by header, that of the base model first."""
     match = spec.match if spec is not None and spec.match is not None else Match()
     timeout = spec.timeout if spec is not None and spec.timeout is not None else settings.request_timeout
     return Routing(
@@ -135,6 +135,15 @@ def path_problem(workspace: ObjectRef, asked: Routing, parents: Sequence[Parent]
         "use a path under it; administrators can allow others by sharedPaths in the settings"
     )
     return Problem(LinkName.ROUTE, "PathNotAllowed", text, terminal=True, field="gateway.match.path")
+
+
+def header_problem(spec: GatewaySpec | None, reported: Sequence[str]) -> Problem | None:
+    """Return that no header can be matched, because the spec names no model; `reported` are the names that the model server reports."""
+    if spec is None or spec.match is None or not spec.match.header:
+        return None
+    reports = f"; the model server reports {reported[0]}" if reported else ""
+    text = f"gateway.match.header needs the name of the model in the spec; set gateway.modelName{reports}"
+    return Problem(LinkName.ROUTE, "ModelNameNotSpecified", text)
 
 
 def routing_problems(
