@@ -10,7 +10,7 @@ from functools import partial
 
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.dependencies import Dependencies
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import retirement_steps
@@ -157,6 +157,8 @@ def _plan_gateway(
         named_route=draft.ref("HTTPRoute", serving.route_ref),
     )
     draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
+    if snapshot.excess_references:
+        draft.report(Problem(LinkName.GATEWAY, "TooManyReferences", snapshot.excess_references))
     _plan_pool(draft, selector, desired, serving, snapshot)
     draft.report(missing_pool_problem(decisions.named_pool, snapshot.named_pool, snapshot.missing_kinds))
     plan_companion(draft, _companion(serving, selector), snapshot.companion, snapshot.companion_problem)
