@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError, TooLargeError
-from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.informer import Informer, Source, key_of, version_of
 from workspace_ctrl.kube.pager import SMALLER_PAGE
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.kube.tasks import log_failure
@@ -237,12 +237,10 @@ class _SharedWatch(Generic[RecordT]):
             if not token:
                 break
             parameters["continue"] = token
-        if int(page["metadata"]["resourceVersion"]) < self.newest:
+        if version_of(page) < self.newest:
             return
         for item in items:
-            metadata = item["metadata"]
-            record = self._source.parse(item, self._source.resource.kind)
-            self.put((metadata.get("namespace", ""), metadata["name"]), record, int(metadata["resourceVersion"]))
+            self.put(key_of(item), self._source.parse(item, self._source.resource.kind), version_of(item))
         self._known.add(interest)
 
     def _start(self, work: Any) -> asyncio.Task[None]:  # noqa: ANN401

@@ -99,6 +99,11 @@ def test_reported_names_are_matched_where_the_installation_allows_it():
     assert headers_claimed(allowing) == (claimed, [])
 
 
+def test_too_many_references_are_told_before_the_objects_that_are_not_watched_for_that():
+    outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), excess_references="too many"))
+    assert (words(outcome), reasons(outcome)) == ([], ["TooManyReferences", "HTTPRouteNotFound"])
+
+
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
     taken = {RouteClaim("another/one", "http", "", PATH): ("a", "older")}
     outcome = planned(workspace(), replace(finished(), taken=taken))
