@@ -168,7 +168,7 @@ def test_the_server_s_own_name_is_learnt_and_routed(serving_cluster, namespace, 
     }
     spec = {**workspaces.behind("inference-gateway", namespace), "match": {"header": True}}
     document = workspaces.workspace("mine", inference={"template": {"spec": {"containers": [container]}}}, gateway=spec)
-    with ControllerProcess(cluster, *PROBING, inside=True):
+    with ControllerProcess(cluster, *PROBING, "--match-reported-names", inside=True):
         workspaces.apply(cluster, namespace, document)
         path = "--for=jsonpath={.status.gateway.modelNames[0]}=tiny-llama"
         cluster.kubectl("wait", "workspace/mine", "-n", namespace, path, "--timeout=60s")

@@ -13,6 +13,8 @@ SETTINGS = {
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],
+    "sharedPaths": ["/models"],
+    "matchReportedNames": True,
     "chartSources": [
         {
             "name": "mirror",

@@ -1,25 +1,27 @@
 """Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer.
 
-Each watches one object, or one label selector. So a Workspace with `workloadRef` costs two watches, objects without a reference cost
-nothing, and rights can be granted kind by kind.
+They are watched only while a Workspace references them, so rights can be granted kind by kind. Watches are shared (`followed_objects`), and
+the number of references in a namespace is limited: each costs memory, and anyone who can create Workspaces can reference anything.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.cache.followed_objects import FollowedObjects, Interest
 from workspace_ctrl.cache.objective_watches import Objectives
 from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import ApiResource
-from workspace_ctrl.kube.store import Key, Store
+from workspace_ctrl.kube.informer import Source
+from workspace_ctrl.kube.resources import ApiResource, Json
+from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
@@ -39,7 +41,12 @@ from workspace_ctrl.records.workloads import ReferencedWorkload, parse_reference
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
 
+RecordT = TypeVar("RecordT")
+
+MOST_REFERENCES: Final = 2_000
+"""Objects, and selectors of pods, that the Workspaces of one namespace can reference."""
 _RETRY_SECONDS = 10.0
+_DISCOVERIES_PER_SECOND: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ class DependencyRecords:
     route: HTTPRoute | None = None
     pool: InferencePool | None = None
     problem: str = ""
-    """Why the workload's kind cannot be watched; empty while it can."""
+    """Why the workload cannot be watched; empty while it can."""
+    excess: str = ""
+    """Why nothing of this is watched: the namespace has too many references; empty if it has not."""
     companion: KthenaModelServer | None = None
     companion_problem: str = ""
     """The same for ModelServers."""
@@ -68,87 +77,104 @@ class DependencyRecords:
             companion_problem=self.companion_problem,
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
+            excess_references=self.excess,
         )
 
 
 _NOTHING = DependencyRecords()
 
 
-@dataclass
-class _Watch:
-    """One watch of one Workspace."""
-
-    wanted: Any
-    """The dependency that is watched: a reference, labels, or a name."""
-    task: asyncio.Task[None] | None = None
-    store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
-    resource: ApiResource | None = None
-    problem: str = ""
-    is_synced: bool = False
+_Wanted = dict[str, tuple[FollowedObjects[Any], Interest]]
+"""Field of `Dependencies` → what is followed for it."""
 
 
-_Watches = dict[str, _Watch]
-"""Field of `Dependencies` → its watch."""
+class _WorkloadKind:
+    """A kind that `workloadRef` names: first discovered, then watched."""
+
+    def __init__(self, reference: WorkloadRef, discover: Callable[["_WorkloadKind"], Coroutine[Any, Any, None]]) -> None:
+        self.reference = reference
+        self.resource: ApiResource | None = None
+        self.objects: FollowedObjects[ReferencedWorkload] | None = None
+        """None until the kind is discovered."""
+        self.problem = ""
+        """Why it could not be discovered yet."""
+        self.users: set[Key] = set()
+        self._task = asyncio.create_task(discover(self), name=f"discover {reference.kind}")
+        self._task.add_done_callback(_log_failure)
+
+    async def close(self) -> None:
+        """Stop the discovery, and all watches."""
+        self._task.cancel()
+        await asyncio.gather(self._task, *([self.objects.close()] if self.objects is not None else ()), return_exceptions=True)
 
 
 class DynamicWatches:
     """The watches of the referenced objects of all Workspaces."""
 
-    def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
+    def __init__(self, client: Client, changed: Callable[[Key], None], *, cluster_wide: bool = False) -> None:
+        """Make them; `changed` is called with each Workspace that a change concerns.
+
+        `cluster_wide` is whether objects of all namespaces may be watched together.
+        """
         self._client = client
         self._changed = changed
-        self._watches: dict[Key, _Watches] = {}
+        self._cluster_wide = cluster_wide
+        self._asked: dict[Key, Dependencies] = {}
+        self._wanted: dict[Key, _Wanted] = {}
+        self._references: Counter[str] = Counter()
+        """Namespace → number of references of its Workspaces."""
+        self._excess: dict[str, dict[Key, Dependencies]] = {}
+        """Namespace → Workspaces whose references are not followed, because there are too many, in the order in which they came."""
+        self._workloads: dict[tuple[str, str], _WorkloadKind] = {}
+        """apiVersion and kind → that kind, while any Workspace references it."""
+        self._closing: set[asyncio.Task[None]] = set()
         self._objectives = Objectives(client, changed)
-        self._start: Mapping[str, Callable[[Key, Any], _Watch]] = {
-            "reference": self._watch_workload,
-            "pods": self._watch_pods,
-            "route": self._watch_route,
-            "pool": self._watch_pool,
-            "companion": self._watch_companion,
+        self._kinds = {
+            "pods": self._followed(POD, parse_pod),
+            "route": self._followed(HTTP_ROUTE, parse_http_route),
+            "pool": self._followed(INFERENCE_POOL, parse_inference_pool),
+            "companion": self._followed(MODEL_SERVER, parse_kthena_model_server),
         }
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
         """Watch the objects in `dependencies` for the Workspace `key`; watches of other objects are stopped."""
-        old = self._watches.get(key, {})
-        new: _Watches = {}
-        for name, start in self._start.items():
-            wanted, known = getattr(dependencies, name), old.get(name)
-            if wanted:
-                new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
-        _cancel(watch for name, watch in old.items() if watch is not new.get(name))
         self._objectives.follow(key, wanted=dependencies.objectives)
-        if new:
-            self._watches[key] = new
-        else:
-            self._watches.pop(key, None)
+        self._follow(key, dependencies)
+        self._readmit(key[0])
 
     def forget(self, key: Key) -> None:
         """Stop all watches of the Workspace `key`."""
-        _cancel(self._watches.pop(key, {}).values())
-        self._objectives.follow(key, wanted=False)
+        self.follow(key, _NONE)
 
     def is_synced(self, key: Key) -> bool:
         """Whether all referenced objects of the Workspace `key` have been listed, or are known to be unavailable."""
-        return self._objectives.is_synced(key) and all(watch.is_synced for watch in self._watches.get(key, {}).values())
+        if key in self._excess.get(key[0], ()):
+            return True
+        kind = self._workload_kind(key)
+        is_known = kind is None or kind.objects is not None or kind.problem != ""
+        wanted = self._wanted.get(key, {}).values()
+        return is_known and self._objectives.is_synced(key) and all(objects.is_synced(interest) for objects, interest in wanted)
 
     def of(self, key: Key) -> DependencyRecords:
         """Return the referenced objects of the Workspace `key`."""
-        watches, objectives = self._watches.get(key), self._objectives.is_followed(key)
-        if watches is None and not objectives:
+        has_objectives = self._objectives.is_followed(key)
+        if key not in self._asked and not has_objectives:
             return _NOTHING
-        watches = watches or {}
-        records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
-        workload, companion = watches.get("reference"), watches.get("companion")
+        excess = _EXCESS if key in self._excess.get(key[0], ()) else ""
+        wanted, kind = self._wanted.get(key, {}), self._workload_kind(key)
+        found = {name: objects.of(interest) for name, (objects, interest) in wanted.items()}
+        problems = {name: objects.problem(interest) for name, (objects, interest) in wanted.items()}
         return DependencyRecords(
-            workload=next(iter(records.get("reference", ())), None),
-            pods=records.get("pods", ()),
-            route=next(iter(records.get("route", ())), None),
-            pool=next(iter(records.get("pool", ())), None),
-            problem=workload.problem if workload is not None else "",
-            companion=next(iter(records.get("companion", ())), None),
-            companion_problem=companion.problem if companion is not None else "",
-            objectives=self._objectives.of(key) if objectives else (),
-            objectives_problem=self._objectives.problem(key) if objectives else "",
+            workload=next(iter(found.get("reference", ())), None),
+            pods=found.get("pods", ()),
+            route=next(iter(found.get("route", ())), None),
+            pool=next(iter(found.get("pool", ())), None),
+            problem=excess or (kind.problem if kind is not None else "") or problems.get("reference", ""),
+            excess=excess,
+            companion=next(iter(found.get("companion", ())), None),
+            companion_problem=problems.get("companion", ""),
+            objectives=self._objectives.of(key) if has_objectives else (),
+            objectives_problem=self._objectives.problem(key) if has_objectives else "",
         )
 
     def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401
@@ -158,79 +184,131 @@ class DynamicWatches:
 
     def resource_of(self, key: Key) -> ApiResource | None:
         """Return the resource of the referenced workload of `key`; None until discovery has found it."""
-        workload = self._watches.get(key, {}).get("reference")
-        return workload.resource if workload is not None else None
+        kind = self._workload_kind(key)
+        return kind.resource if kind is not None else None
 
     async def close(self) -> None:
         """Stop all watches."""
-        tasks = [watch.task for watches in self._watches.values() for watch in watches.values() if watch.task is not None]
-        for key in list(self._watches):
-            self.forget(key)
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._objectives.close()
+        closing = [objects.close() for objects in self._kinds.values()]
+        closing += [kind.close() for kind in self._workloads.values()]
+        for state in (self._asked, self._wanted, self._references, self._excess, self._workloads):
+            state.clear()
+        await asyncio.gather(*closing, *self._closing, self._objectives.close())
 
-    def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
-        watch = _Watch(reference)
-        watch.task = asyncio.create_task(self._run_workload(key, reference, watch), name=f"watch {reference.kind} of {key}")
-        watch.task.add_done_callback(_log_failure)
-        return watch
+    def _followed(self, resource: ApiResource, parse: Callable[[Json, str], Any]) -> FollowedObjects[Any]:
+        make = partial(_source, resource, parse)
+        return FollowedObjects(self._client, make, self._changed, cluster_wide=self._cluster_wide)
 
-    def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
-        selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
-        return self._watch(key, Source(POD, isolated(parse_pod), selector, namespace=key[0]), labels)
+    def _follow(self, key: Key, dependencies: Dependencies) -> None:
+        """Follow what `dependencies` names, as far as the namespace has not too many references."""
+        namespace, count = key[0], _count(dependencies)
+        earlier = self._asked.pop(key, None)
+        self._references[namespace] -= _count(earlier) if earlier is not None else 0
+        waiting = self._excess.get(namespace, {})
+        waiting.pop(key, None)
+        is_excess = bool(count) and self._references[namespace] + count > MOST_REFERENCES
+        if is_excess:
+            self._excess.setdefault(namespace, waiting)[key] = dependencies
+            dependencies, count = _NONE, 0
+        self._references[namespace] += count
+        if is_excess or dependencies != _NONE:
+            self._asked[key] = dependencies
+        self._use(key, dependencies.reference)
+        new = self._interests(key, dependencies)
+        old = self._wanted.pop(key, {})
+        for name, (objects, interest) in new.items():
+            if old.get(name) != (objects, interest):
+                objects.follow(interest, key)
+        for name, (objects, interest) in old.items():
+            if new.get(name) != (objects, interest):
+                objects.unfollow(interest, key)
+        if new:
+            self._wanted[key] = new
+        self._leave(key, earlier.reference if earlier is not None else None, dependencies.reference)
 
-    def _watch_route(self, key: Key, name: str) -> _Watch:
-        source = Source(HTTP_ROUTE, isolated(parse_http_route), field_selector=f"metadata.name={name}", namespace=key[0])
-        return self._watch(key, source, name)
+    def _readmit(self, namespace: str) -> None:
+        """Follow the references of Workspaces for which there is room now."""
+        if not self._references[namespace]:
+            del self._references[namespace]
+        waiting = self._excess.get(namespace, {})
+        for key, dependencies in tuple(waiting.items()):
+            if self._references[namespace] + _count(dependencies) > MOST_REFERENCES:
+                break
+            self._follow(key, dependencies)
+            self._changed(key)
+        if not waiting:
+            self._excess.pop(namespace, None)
 
-    def _watch_pool(self, key: Key, name: str) -> _Watch:
-        source = Source(INFERENCE_POOL, isolated(parse_inference_pool), field_selector=f"metadata.name={name}", namespace=key[0])
-        return self._watch(key, source, name)
+    def _interests(self, key: Key, dependencies: Dependencies) -> _Wanted:
+        names = {"route": dependencies.route, "pool": dependencies.pool, "companion": dependencies.companion}
+        found = {name: (self._kinds[name], Interest(key[0], wanted)) for name, wanted in names.items() if wanted}
+        if dependencies.pods:
+            found["pods"] = self._kinds["pods"], Interest(key[0], labels=tuple(sorted(dependencies.pods.items())))
+        kind = self._workloads.get(_kind_of(dependencies.reference)) if dependencies.reference is not None else None
+        if kind is not None and kind.objects is not None and dependencies.reference is not None:
+            found["reference"] = kind.objects, Interest(key[0], dependencies.reference.name or "")
+        return found
 
-    def _watch_companion(self, key: Key, name: str) -> _Watch:
-        source = Source(MODEL_SERVER, isolated(parse_kthena_model_server), field_selector=f"metadata.name={name}", namespace=key[0])
-        return self._watch(key, source, name)
+    def _workload_kind(self, key: Key) -> _WorkloadKind | None:
+        asked = self._asked.get(key)
+        return self._workloads.get(_kind_of(asked.reference)) if asked is not None and asked.reference is not None else None
 
-    def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
-        watch = _Watch(wanted, resource=source.resource)
-        watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch {source.resource.plural} of {key}")
-        watch.task.add_done_callback(_log_failure)
-        return watch
+    def _use(self, key: Key, reference: WorkloadRef | None) -> None:
+        """Note that the Workspace `key` references a workload, and discover its kind if nobody has referenced it before."""
+        if reference is not None:
+            kind = self._workloads.get(_kind_of(reference))
+            if kind is None:
+                kind = self._workloads[_kind_of(reference)] = _WorkloadKind(reference, self._discover)
+            kind.users.add(key)
 
-    async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch) -> None:
-        """Discover the resource of the kind, then watch the object; both are retried until they succeed."""
-        while watch.resource is None:
+    def _leave(self, key: Key, old: WorkloadRef | None, new: WorkloadRef | None) -> None:
+        """Note that the Workspace `key` does not reference `old` any more; a kind that nobody references is forgotten."""
+        if old is None or (new is not None and _kind_of(old) == _kind_of(new)):
+            return
+        kind = self._workloads[_kind_of(old)]
+        kind.users.discard(key)
+        if not kind.users:
+            del self._workloads[_kind_of(old)]
+            closing = asyncio.create_task(kind.close(), name=f"forget {old.kind}")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def _discover(self, kind: _WorkloadKind) -> None:
+        """Discover the resource of a kind, retried until it succeeds, and follow what references it.
+
+        Anyone can reference any number of kinds that do not exist, so all together cause at most two requests per second.
+        """
+        while kind.resource is None:
             try:
-                watch.resource = await self._client.find_resource(reference.api_version, reference.kind or "")
+                kind.resource = await self._client.find_resource(kind.reference.api_version, kind.reference.kind or "")
             except ApiError as error:
-                watch.problem, watch.is_synced = str(error), True
-                self._changed(key)
-                await asyncio.sleep(_RETRY_SECONDS)
-        watch.problem = ""
-        source = Source(
-            watch.resource, isolated(parse_referenced_workload), namespace=key[0], field_selector=f"metadata.name={reference.name}"
-        )
-        await self._run(key, source, watch)
-
-    async def _run(self, key: Key, source: Source[Any], watch: _Watch) -> None:
-        def changed(_record: object) -> None:
-            self._changed(key)
-
-        def served() -> None:
-            watch.problem = (
-                f"cannot list or watch {source.resource.plural} of {source.resource.api_version}" if informer.is_missing else ""
-            )
-            self._changed(key)
-
-        informer = Informer(self._client, source, watch.store, changed, served)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(informer.run())
-            await informer.wait_synced()
-            watch.is_synced = True
+                kind.problem = str(error)
+                for key in kind.users:
+                    self._changed(key)
+                unknown = sum(1 for other in self._workloads.values() if other.resource is None)
+                await asyncio.sleep(max(_RETRY_SECONDS, unknown / _DISCOVERIES_PER_SECOND))
+        kind.problem = ""
+        kind.objects = self._followed(kind.resource, parse_referenced_workload)
+        for key in tuple(kind.users):
+            self._follow(key, self._asked[key])
             self._changed(key)
 
 
-def _cancel(watches: Any) -> None:  # noqa: ANN401
-    for watch in watches:
-        if watch.task is not None:
-            watch.task.cancel()
+_EXCESS: Final = f"the Workspaces of this namespace reference more than {MOST_REFERENCES:,} objects; remove some of them"
+
+
+_NONE: Final = Dependencies()
+
+
+def _count(dependencies: Dependencies) -> int:
+    """Return the number of references that a user has made, with the pods of a workload, which are known later."""
+    has_workload = dependencies.reference is not None or bool(dependencies.pods)
+    return 2 * has_workload + bool(dependencies.route) + bool(dependencies.pool)
+
+
+def _kind_of(reference: WorkloadRef) -> tuple[str, str]:
+    return reference.api_version, reference.kind or ""
+
+
+def _source(resource: ApiResource, parse: Callable[[Json, str], RecordT], namespace: str) -> Source[RecordT]:
+    return Source(resource, isolated(parse), namespace=namespace)

@@ -1,30 +1,33 @@
-"""Conflicts between routes: if two Workspaces claim the same requests of a listener, the older one gets them."""
+"""Conflicts between routes: if two Workspaces claim the same requests of a listener, the older one gets them.
+
+The same requests are those of equal claims; between namespaces also those that a claim takes from another one by the precedence of the
+Gateway API (`route_overlaps`).
+"""
 
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.route_overlaps import Claimant, RouteOverlapIndex
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.records.gateways import Gateway, HTTPRoute
 from workspace_ctrl.records.workspaces import WorkspaceRecord
-
-_Claimant = tuple[str, str, str]
-"""Creation time, namespace and name of a Workspace: sorts by age."""
 
 
 class RouteClaimIndex:
     """Maps each claim to the Workspaces that make it, oldest first.
 
     The time of an operation depends only on the number of claims of that Workspace. `changed` is called for each other Workspace one
-    of whose claims has a new holder after it.
+    of whose claims has a new holder after it, or may have.
     """
 
     def __init__(self, changed: Callable[[Key], None]) -> None:
         self._changed = changed
-        self._claimants: dict[RouteClaim, list[_Claimant]] = {}
-        self._claims: dict[Key, tuple[_Claimant, frozenset[RouteClaim]]] = {}
+        self._claimants: dict[RouteClaim, list[Claimant]] = {}
+        self._overlaps = RouteOverlapIndex(self._claimants)
+        self._claims: dict[Key, tuple[Claimant, frozenset[RouteClaim]]] = {}
         self._by_header: Counter[str] = Counter()
         """Gateway → number of Workspaces that claim a header on it."""
 
@@ -36,14 +39,20 @@ class RouteClaimIndex:
             return False
         moved = before ^ claims if known == claimant else before | claims
         heirs = {other for claim in moved for other in self._update(claim, known, claimant if claim in claims else None)}
+        concerned = {other for claim in moved & before for other in self._overlaps.remove(claim, known)}
+        concerned.update(other for claim in moved & claims for other in self._overlaps.add(claim, claimant))
+        self._overlaps.subscribe(key, before, claims)
         if claims:
             self._claims[key] = (claimant, claims)
         else:
             self._claims.pop(key, None)
         self._by_header.subtract(_gateways_by_header(before))
         self._by_header.update(_gateways_by_header(claims))
-        for _, *other in heirs - {claimant, known}:
-            self._changed((other[0], other[1]))
+        first = min(known, claimant)
+        younger = {other for other in concerned if other[0] != key[0] and first < self._claims[other][0]}
+        for other in {(namespace, name) for _, namespace, name in heirs} | younger - {key}:
+            if other != key:
+                self._changed(other)
         return True
 
     def forget(self, key: Key) -> None:
@@ -56,14 +65,17 @@ class RouteClaimIndex:
         return frozenset(gateway for gateway, count in self._by_header.items() if count > 0)
 
     def taken(self, key: Key) -> Mapping[RouteClaim, RouteClaimHolder]:
-        """Return the claims of the Workspace `key` that an older Workspace holds, with that Workspace."""
+        """Return the claims of the Workspace `key` that an older Workspace holds, or whose requests are its, with that Workspace."""
         if key not in self._claims:
             return {}
         claimant, claims = self._claims[key]
         holders = {claim: self._claimants[claim][0] for claim in claims}
-        return {claim: holder[1:] for claim, holder in holders.items() if holder != claimant}
+        held = {
+            claim: holder if holder != claimant else self._overlaps.robbed(claim, claimant) for claim, holder in holders.items()
+        }
+        return {claim: holder[1:] for claim, holder in held.items() if holder is not None}
 
-    def _update(self, claim: RouteClaim, old: _Claimant, new: _Claimant | None) -> Iterable[_Claimant]:
+    def _update(self, claim: RouteClaim, old: Claimant, new: Claimant | None) -> Iterable[Claimant]:
         """Replace `old` by `new` among the claimants; return those for which the holder has changed."""
         claimants = self._claimants.setdefault(claim, [])
         holder = claimants[0] if claimants else None
@@ -95,17 +107,17 @@ def accepted_claims(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[Ro
 def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
     """Return the claims of one of our routes, with which the index is filled at the start, before the first pass."""
     places = [
-        (gateway.key, listener.name)
+        (gateway.key, listener.name, listener.common_hostnames(route.hostnames))
         for ref, section in route.attached_to
         if (gateway := find_gateway((ref.namespace, ref.name))) is not None
         for listener in gateway.listeners
-        if listener.speaks_http and section in {"", listener.name}
+        if listener.speaks_http and section in {"", listener.name} and listener.admits_hostnames(route.hostnames)
     ]
     matches = [match for rule in route.rules for match in rule.matches]
     return frozenset(
-        RouteClaim(*place, hostname, match.path, *match.headers[:1])
-        for place in places
-        for hostname in route.hostnames or ("",)
+        RouteClaim(gateway, listener, hostname, match.path, *match.headers[:1])
+        for gateway, listener, hostnames in places
+        for hostname in hostnames or ("",)
         for match in matches
     )
 

@@ -37,6 +37,17 @@ _OPTIONS = (
         multiple=True,
         help="Without --gateway: a namespace whose Gateways may be the default of Workspaces in all namespaces; can be repeated.",
     ),
+    click.option(
+        "--shared-path",
+        metavar="PATH",
+        multiple=True,
+        help="Path prefix that Workspaces of all namespaces may use on Gateways of other namespaces; can be repeated.",
+    ),
+    click.option(
+        "--match-reported-names",
+        is_flag=True,
+        help="Match also model names by header that only a model server reports, and not the spec of the Workspace.",
+    ),
     click.option("--chart-url", help=f"OCI URL of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
     click.option("--chart-version", help=f"Version of that chart.  [default: {_CHART.version}]"),
     click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP, for registries in tests and demos."),
@@ -51,6 +62,8 @@ class InstallationOptions(TypedDict):
     feature_gates: str | None
     gateway: str | None
     gateway_namespace: tuple[str, ...]
+    shared_path: tuple[str, ...]
+    match_reported_names: bool
     chart_url: str | None
     chart_version: str | None
     chart_insecure: bool
@@ -95,6 +108,8 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
         gateway_extension=_gate(options["feature_gates"], gateway_extension if given is None else given),
         gateway=_parse_gateway(options["gateway"]) if options["gateway"] else settings.gateway,
         gateway_namespaces=options["gateway_namespace"] or settings.gateway_namespaces,
+        shared_paths=options["shared_path"] or settings.shared_paths,
+        match_reported_names=bool(options["match_reported_names"] or settings.match_reported_names),
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
         model_server_image=options["model_server_image"] or settings.model_server_image,
     )

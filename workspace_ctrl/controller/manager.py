@@ -69,7 +69,7 @@ class Manager:
         self._events = EventHandler(self._queue, self._cache, dependents, states, settings.pass_interval)
 
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
-        self._watches = DynamicWatches(client, self._events.enqueue)
+        self._watches = DynamicWatches(client, self._events.enqueue, cluster_wide=not settings.scope.namespaces)
         self._prober = make_prober(client, settings, self._events.enqueue)
         self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
         routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler

@@ -69,6 +69,7 @@ def take_snapshot(
         named_pool=referenced.pool,
         companion=referenced.companion,
         companion_problem=referenced.companion_problem,
+        excess_references=referenced.excess,
         objectives=referenced.objectives,
         objectives_problem=referenced.objectives_problem,
         gateways=tuple(cache.gateways.values()),

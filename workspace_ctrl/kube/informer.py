@@ -167,8 +167,8 @@ class Informer(Generic[RecordT]):
                 parameters["limit"] = str(max(int(parameters["limit"]) // SMALLER_PAGE, 1))
                 continue
             for item in page.get("items") or ():
-                listed[_key_of(item)] = self._record(item)
-            version, token = _version_of(page), page["metadata"].get("continue")
+                listed[key_of(item)] = self._record(item)
+            version, token = version_of(page), page["metadata"].get("continue")
             if not token:
                 break
             parameters["continue"] = token
@@ -210,15 +210,15 @@ class Informer(Generic[RecordT]):
                 type_, item = event["type"], event["object"]
                 _raise_error(type_, item)
                 if type_ == "BOOKMARK":
-                    version = _version_of(item)
+                    version = version_of(item)
                     if _END_OF_LIST not in (item["metadata"].get("annotations") or {}):
                         break
                     self._take_list(listed, version)
                     return
                 if type_ == "DELETED":
-                    listed.pop(_key_of(item), None)
+                    listed.pop(key_of(item), None)
                 else:
-                    listed[_key_of(item)] = self._record(item)
+                    listed[key_of(item)] = self._record(item)
         except RejectedError as error:
             if error.status not in _NO_STREAMING:
                 raise
@@ -233,22 +233,22 @@ class Informer(Generic[RecordT]):
 
     def _take(self, type_: str, item: Mapping[str, Any]) -> None:
         _raise_error(type_, item)
-        version = _version_of(item)
+        version = version_of(item)
         self._recover()
         self._version = str(version)
         if type_ == "BOOKMARK":
             self._store.advance(version)
         elif type_ == "DELETED":
-            gone = self._store.remove(_key_of(item), version, self._record(item)[0])
+            gone = self._store.remove(key_of(item), version, self._record(item)[0])
             if gone is not None:
                 self._changed(gone)
-        elif self._store.is_newer(_key_of(item), version):  # our own writes come back as events
+        elif self._store.is_newer(key_of(item), version):  # our own writes come back as events
             record, version = self._record(item)
-            if self._store.put(_key_of(item), record, version):
+            if self._store.put(key_of(item), record, version):
                 self._changed(record)
 
     def _record(self, item: Mapping[str, Any]) -> tuple[RecordT, int]:
-        return self._source.parse(item, self.resource.kind), _version_of(item)
+        return self._source.parse(item, self.resource.kind), version_of(item)
 
     def _fail(self, error: ApiError) -> float:
         """Log a failure, the first one in a row as a warning; return the seconds until the next attempt."""
@@ -286,7 +286,7 @@ def _raise_error(type_: str, item: Mapping[str, Any]) -> None:
         raise (GoneError if is_gone else RetryableError)(str(words)[:_LONGEST_MESSAGE])
 
 
-def _key_of(item: Mapping[str, Any]) -> Key:
+def key_of(item: Mapping[str, Any]) -> Key:
     """Return namespace and name of an object.
 
     Raises:
@@ -299,7 +299,7 @@ def _key_of(item: Mapping[str, Any]) -> Key:
         raise RetryableError(_NO_OBJECT) from None
 
 
-def _version_of(item: Mapping[str, Any]) -> int:
+def version_of(item: Mapping[str, Any]) -> int:
     """Return the resource version of an object, a list or a bookmark.
 
     Raises:

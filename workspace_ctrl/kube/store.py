@@ -93,6 +93,11 @@ class Store(Generic[RecordT]):
         self._unset(key)
         return entry[0]
 
+    def drop(self, key: Key) -> None:
+        """Remove a record that is not needed any more, although the object exists."""
+        if key in self._records:
+            self._unset(key)
+
     def write_through(self, key: Key, record: RecordT, version: int) -> None:
         """Store the response to one of our writes, unless the watch has already delivered a newer version."""
         if version > self._seen:

@@ -1,6 +1,15 @@
-"""The route matches of a Workspace on a listener, to detect conflicts between Workspaces."""
+"""The route matches of a Workspace on a listener, to detect conflicts between Workspaces.
 
+Which of two matches gets a request is the rule of the Gateway API: the more specific host name, then the longer path, then more headers,
+then the older route. A match may take requests that another match would get otherwise, such as all those of a host name. Within a namespace
+that is how routes are combined. Between namespaces it is a conflict, except where the requests belong to the namespace: under its own path
+prefix, and on its own Gateways.
+"""
+
+from collections.abc import Iterator
 from typing import Final, NamedTuple
+
+from workspace_ctrl.records.listeners import hostnames_overlap
 
 MODEL_HEADER: Final = "X-Gateway-Model-Name"
 """Header with the model name, set by a body-based router."""
@@ -15,7 +24,7 @@ class RouteClaim(NamedTuple):
     """Gateway, as namespace/name."""
     listener: str
     hostname: str
-    """Empty for any."""
+    """That of requests, or a wildcard: what host names of route and listener have in common. Empty for any."""
     path: str
     header: str = ""
     """`<name>=<value>`; empty for requests with any headers."""
@@ -25,6 +34,65 @@ class RouteClaim(NamedTuple):
         """The listener, for messages."""
         return f"listener {self.listener} of Gateway {self.gateway}"
 
+    def belongs_to(self, namespace: str) -> bool:
+        """Whether all these requests belong to `namespace`."""
+        return self.gateway.partition("/")[0] == namespace or is_under(self.path, prefix_of(namespace))
+
+    def overlaps(self, other: "RouteClaim") -> bool:
+        """Whether a request can match both."""
+        return (
+            self[:2] == other[:2]
+            and (not self.hostname or not other.hostname or hostnames_overlap(self.hostname, other.hostname))
+            and (is_under(self.path, other.path) or is_under(other.path, self.path))
+            and (self.header == other.header or self.header_name != other.header_name)
+        )
+
+    def precedes(self, other: "RouteClaim") -> bool:
+        """Whether requests that match both are routed by this one; if neither precedes the other, the older route gets them."""
+        return self.specificity > other.specificity
+
+    def takes_from(self, other: "RouteClaim", namespace: str) -> bool:
+        """Whether this claim of a Workspace in `namespace` takes requests from `other`, of a Workspace in another namespace."""
+        return not self.belongs_to(namespace) and self.overlaps(other) and self.precedes(other)
+
+    @property
+    def header_name(self) -> str:
+        """Name of the header; empty if there is none."""
+        return self.header.partition("=")[0]
+
+    @property
+    def specificity(self) -> tuple[bool, bool, int, int, bool]:
+        """By which the Gateway API orders matches of one request: the greater one routes it."""
+        is_wildcard = self.hostname.startswith("*.")
+        return bool(self.hostname), not is_wildcard, len(self.hostname), len(self.path), bool(self.header)
+
 
 RouteClaimHolder = tuple[str, str]
 """Namespace and name of a Workspace."""
+
+
+def prefix_of(namespace: str) -> str:
+    """Return the path prefix that belongs to `namespace` on all Gateways."""
+    return f"/{namespace}"
+
+
+def is_under(path: str, prefix: str) -> bool:
+    """Whether all requests with `path` as prefix have `prefix`, too; both have no trailing slash, except `/`."""
+    return prefix in {"/", path} or path.startswith(f"{prefix}/")
+
+
+def prefixes_above(path: str) -> Iterator[str]:
+    """Yield the paths above `path`, the longest first: of /a/b, /a and /."""
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        yield path
+
+
+def hostnames_above(hostname: str) -> Iterator[str]:
+    """Yield the host names that include all requests of `hostname`: longer wildcards first, and last the empty one for any."""
+    rest = hostname.removeprefix("*.").partition(".")[2]
+    while rest:
+        yield f"*.{rest}"
+        rest = rest.partition(".")[2]
+    if hostname:
+        yield ""

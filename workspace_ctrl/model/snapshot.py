@@ -78,6 +78,8 @@ class Snapshot:
     """The ModelServer that a GatewayClass needs, or needed."""
     companion_problem: str = ""
     """Why ModelServers cannot be watched; empty if they can."""
+    excess_references: str = ""
+    """Why what the Workspace references is not watched: the namespace has too many references; empty if it has not."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()

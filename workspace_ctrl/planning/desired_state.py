@@ -13,11 +13,11 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.gateway.route import Routing, routing
+from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import Query
-from workspace_ctrl.planning.workload.model_names import model_names
+from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -31,6 +31,10 @@ class DesiredRoute:
     asked: Routing
     moving: Problem | None = None
     """That requests still go to the pool of a former chart."""
+    header_names: tuple[str, ...] = ()
+    """Model names that may be matched by header."""
+    refused: tuple[Problem, ...] = ()
+    """Requested matches that the Workspace may not have."""
 
     @property
     def companion_kind(self) -> str:
@@ -149,15 +153,19 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     is_own = not pool_ref and not route_ref(spec.gateway)
     own_pool = pool_ref or derived.release
     leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if is_own else Migration(own_pool)
-    asked = routing(workspace.meta.ref, spec.gateway, leads.pool, models, settings)
+    in_header = models if settings.match_reported_names else names_in_spec(spec, server.model_names)
+    asked = routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings)
     asked = replace(asked, announced=leads.announced) if leads.announced else asked
+    refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if not route_ref(spec.gateway) else None
+    asked = replace(asked, path="") if refused is not None else asked
+    unnamed = None if in_header or route_ref(spec.gateway) else header_problem(spec.gateway, models)
     return DesiredServing(
         spec=spec,
         server=server,
         names=derived,
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
-        route=DesiredRoute(chosen, asked, leads.problem),
+        route=DesiredRoute(chosen, asked, leads.problem, in_header, tuple(filter(None, (refused, unnamed)))),
     )
 
 

@@ -167,6 +167,8 @@ def _plan_gateway(
         named_route=draft.ref("HTTPRoute", serving.route_ref),
     )
     draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
+    if snapshot.excess_references:
+        draft.report(Problem(LinkName.GATEWAY, "TooManyReferences", snapshot.excess_references))
     _plan_pool(draft, selector, desired, serving, snapshot)
     draft.report(missing_pool_problem(decisions.named_pool, snapshot.named_pool, snapshot.missing_kinds))
     plan_companion(draft, _companion(serving, selector), snapshot.companion, snapshot.companion_problem)
@@ -214,6 +216,8 @@ def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot)
         names=serving.names,
         asked=serving.route.asked,
         moving=serving.route.moving,
+        header_names=serving.route.header_names,
+        refused=serving.route.refused,
         has_pool=pool is not None,
         taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
     )

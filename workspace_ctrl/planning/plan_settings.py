@@ -116,6 +116,10 @@ class PlanSettings:
     """Default Gateway."""
     gateway_namespaces: tuple[str, ...] = ()
     """Namespaces whose Gateways become the default of Workspaces in other namespaces, if there is no `gateway`."""
+    shared_paths: tuple[str, ...] = ()
+    """Path prefixes that Workspaces of all namespaces may use on Gateways of other namespaces; `/` for all."""
+    match_reported_names: bool = False
+    """Whether routes match names by header that only a model server reports, and not the Workspace's spec."""
     charts: tuple[ChartSource, ...] = (ChartSource(),)
     """The first one is the default."""
     picker: PickerSettings = field(default_factory=PickerSettings)

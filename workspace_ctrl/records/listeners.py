@@ -67,16 +67,16 @@ class Listener:
 
     def admits_hostnames(self, hostnames: Sequence[str]) -> bool:
         """Whether the host names of a route, which may have none, intersect with that of the listener."""
-        return not hostnames or not self.hostname or any(_overlap(self.hostname, hostname) for hostname in hostnames)
+        return not hostnames or not self.hostname or any(hostnames_overlap(self.hostname, hostname) for hostname in hostnames)
 
     def common_hostnames(self, hostnames: Sequence[str]) -> tuple[str, ...]:
         """Return the effective host names of a route with `hostnames`, including wildcards; empty if any name matches."""
         if not hostnames or not self.hostname:
             return tuple(hostnames) or ((self.hostname,) if self.hostname else ())
-        return tuple(_narrower(self.hostname, hostname) for hostname in hostnames if _overlap(self.hostname, hostname))
+        return tuple(_narrower(self.hostname, hostname) for hostname in hostnames if hostnames_overlap(self.hostname, hostname))
 
 
-def _overlap(one: str, other: str) -> bool:
+def hostnames_overlap(one: str, other: str) -> bool:
     """Whether two host names, each of which may be a wildcard, intersect (Gateway API's rule)."""
     if one == other:
         return True

@@ -50,6 +50,7 @@ _Namespace = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "th
 _NamespaceOrAll = Annotated[
     str, _matching(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways, or * for all")
 ]
+_Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
 _GatewayKey = Annotated[
     str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a Gateway as namespace/name")
 ]
@@ -294,6 +295,8 @@ class SettingsFile(Stanza):
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
     gateway_namespaces: list[_NamespaceOrAll] = Field(default_factory=list)
+    shared_paths: list[_Path] = Field(default_factory=list)
+    match_reported_names: bool = False
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
@@ -318,6 +321,8 @@ class SettingsFile(Stanza):
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
             gateway_namespaces=tuple(self.gateway_namespaces),
+            shared_paths=tuple(self.shared_paths),
+            match_reported_names=self.match_reported_names,
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(),

@@ -29,6 +29,8 @@ FULL = f"""
 featureGates: {{gatewayAPIInferenceExtension: true}}
 gateway: {{namespace: gateways, name: public, sectionName: https}}
 gatewayNamespaces: [gateways, models]
+sharedPaths: [/models]
+matchReportedNames: true
 chartSources:
   - name: mirror
     url: oci://registry.example:5000/charts/inferencepool
@@ -73,6 +75,8 @@ def test_every_stanza_is_read(written):
         gateway_extension=True,
         gateway=GatewayChoice("gateways", "public", "https"),
         gateway_namespaces=("gateways", "models"),
+        shared_paths=("/models",),
+        match_reported_names=True,
         charts=(
             ChartSource(
                 name="mirror",
@@ -203,6 +207,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param(
             "probe: {tokenGateways: [public]}", "probe.tokenGateways[0] must be a Gateway as namespace/name", id="Gateway"
         ),
+        pytest.param("sharedPaths: [models]", "sharedPaths[0] must be a path without a trailing slash", id="path"),
         pytest.param("gatewayNamespaces: [A]", "gatewayNamespaces[0] must be the name of a namespace", id="namespace"),
         pytest.param("probe: {networks: [127.0.0.1/8]}", "probe.networks[0] must be a network, such as", id="network"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),

@@ -62,6 +62,12 @@ def nested(levels):
             id="unknown preset",
         ),
         pytest.param(
+            quickstart(gateway={"parentRefs": [{"name": "g", "namespace": "gateways"}], "match": {"path": "/team-b/phi/v1/chat"}}),
+            "gateway.match.path /team-b/phi/v1/chat is not under /default, the prefix of the Workspace's namespace on Gateway gateways/g; "
+            "use a path under it; administrators can allow others by sharedPaths in the settings",
+            id="another namespace's path",
+        ),
+        pytest.param(
             annotated(**{"kaito.sh/runtime": "transformers"}),
             "metadata.annotations[kaito.sh/runtime] is transformers, but only vllm is supported; remove it",
             id="an annotation",

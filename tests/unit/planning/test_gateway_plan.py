@@ -7,6 +7,7 @@ import pytest
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, pool, quickstart, route, workspace
 from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
@@ -60,6 +61,47 @@ def test_a_route_that_leads_nowhere_any_more_goes():
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathConflict"]
+
+
+def test_a_path_of_another_namespace_is_not_routed_and_the_model_server_stays():
+    shared = gateway("public", namespace="gateways")
+    record = asking(parentRefs=[{"name": "public", "namespace": "gateways"}], match={"path": "/team-b/phi/v1/chat"})
+    outcome = planned(record, replace(finished(), gateways=(shared,)))
+    assert words(outcome) == ["delete HTTPRoute"]
+    assert reasons(outcome) == ["PathNotAllowed"]
+    assert outcome.claims == frozenset()
+
+
+TEMPLATE = {"template": {"spec": {"containers": [{"name": "server", "image": "any", "ports": [{"containerPort": 80}]}]}}}
+REPORTED = ProbeResult(ProbeOutcome.ANSWERED, models=("gpt", "phi"))
+
+
+def headers_claimed(settings=SETTINGS, **fields):
+    """The headers that a template Workspace claims whose server reports gpt and phi, and why it claims none."""
+    record = workspace(quickstart(inference=TEMPLATE, gateway={"match": {"header": True}, **fields}))
+    world = with_accepted(replace(finished(), workloads=(), probe=REPORTED), record, settings)
+    outcome = plan(record, world, settings)
+    assert set(outcome.decisions.model_names) >= {"gpt", "phi"}
+    return {claim.header for claim in outcome.claims if claim.header}, reasons(outcome)
+
+
+def test_names_that_only_a_server_reports_are_shown_and_not_matched():
+    assert headers_claimed() == (set(), ["ModelNameNotSpecified"])
+
+
+def test_of_the_names_only_the_one_in_the_spec_is_matched():
+    assert headers_claimed(modelName="phi") == ({"X-Gateway-Model-Name=phi", "X-Gateway-Base-Model-Name=phi"}, [])
+
+
+def test_reported_names_are_matched_where_the_installation_allows_it():
+    allowing = replace(SETTINGS, match_reported_names=True)
+    claimed = {"X-Gateway-Model-Name=gpt", "X-Gateway-Model-Name=phi", "X-Gateway-Base-Model-Name=gpt"}
+    assert headers_claimed(allowing) == (claimed, [])
+
+
+def test_too_many_references_are_told_before_the_objects_that_are_not_watched_for_that():
+    outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), excess_references="too many"))
+    assert (words(outcome), reasons(outcome)) == ([], ["TooManyReferences", "HTTPRouteNotFound"])
 
 
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():

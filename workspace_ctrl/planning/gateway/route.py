@@ -12,7 +12,7 @@ from workspace_ctrl.api.gateway import NO_TIMEOUT, Match
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
-from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder
+from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder, is_under, prefix_of
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -54,10 +54,14 @@ class Routing:
         """Return the matches as claims on the listeners of `parents`; empty if there are too many."""
         if not self.is_claimable(parents):
             return frozenset()
-        places = [(parent.gateway.key, listener.name) for parent in parents for listener in parent.listeners]
         kinds = [(path, "") for path in self._paths()] + [(_ROOT, header) for header in self.headers]
-        hostnames = self.hostnames or ("",)
-        return frozenset(RouteClaim(*place, hostname, *kind) for place in places for hostname in hostnames for kind in kinds)
+        return frozenset(
+            RouteClaim(parent.gateway.key, listener.name, hostname, *kind)
+            for parent in parents
+            for listener in parent.listeners
+            for hostname in listener.common_hostnames(self.hostnames) or ("",)
+            for kind in kinds
+        )
 
     def is_claimable(self, parents: Sequence[Parent]) -> bool:
         """Whether the number of claims is within the limit for comparison with other Workspaces."""
@@ -105,7 +109,7 @@ def path_of(namespace: str, workspace: str) -> str:
 
 
 def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: Sequence[str], settings: PlanSettings) -> Routing:
-    """Return the routing of `spec`; `models` are the model names, that of the base model first."""
+    """Return the routing of `spec`; `models` are the names to match by header, that of the base model first."""
     match = spec.match if spec is not None and spec.match is not None else Match()
     timeout = spec.timeout if spec is not None and spec.timeout is not None else settings.request_timeout
     return Routing(
@@ -116,6 +120,30 @@ def routing(workspace: ObjectRef, spec: GatewaySpec | None, pool: str, models: S
         hostnames=tuple(dict.fromkeys(spec.hostnames or ())) if spec is not None else (),
         timeout="" if timeout == NO_TIMEOUT else timeout,
     )
+
+
+def path_problem(workspace: ObjectRef, asked: Routing, parents: Sequence[Parent], settings: PlanSettings) -> Problem | None:
+    """Return that the requested path belongs to another namespace, as all paths on a shared Gateway do by their first segment; or None."""
+    allowed = (prefix_of(workspace.namespace), *settings.shared_paths)
+    if asked.path in {"", _ROOT} or any(is_under(asked.path, prefix) for prefix in allowed):
+        return None
+    shared = next((parent.gateway.ref for parent in parents if parent.gateway.ref.namespace != workspace.namespace), None)
+    if shared is None:
+        return None
+    text = (
+        f"gateway.match.path {asked.path} is not under {allowed[0]}, the prefix of the Workspace's namespace on {shared}; "
+        "use a path under it; administrators can allow others by sharedPaths in the settings"
+    )
+    return Problem(LinkName.ROUTE, "PathNotAllowed", text, terminal=True, field="gateway.match.path")
+
+
+def header_problem(spec: GatewaySpec | None, reported: Sequence[str]) -> Problem | None:
+    """Return that no header can be matched, because the spec names no model; `reported` are the names that the model server reports."""
+    if spec is None or spec.match is None or not spec.match.header:
+        return None
+    reports = f"; the model server reports {reported[0]}" if reported else ""
+    text = f"gateway.match.header needs the name of the model in the spec; set gateway.modelName{reports}"
+    return Problem(LinkName.ROUTE, "ModelNameNotSpecified", text)
 
 
 def routing_problems(

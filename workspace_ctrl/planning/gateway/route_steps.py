@@ -21,6 +21,10 @@ class WantedRoute:
     asked: Routing
     moving: Problem | None
     """That requests still go to the pool of a former chart."""
+    header_names: tuple[str, ...]
+    """Model names that may be matched by header."""
+    refused: tuple[Problem, ...]
+    """Requested matches that the Workspace may not have."""
     has_pool: bool
     """Whether the pool exists: without it, the Gateway would answer all requests of the route with 500."""
     taken: Mapping[RouteClaim, RouteClaimHolder]
@@ -30,7 +34,7 @@ class WantedRoute:
 def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, live: HTTPRoute | None) -> Decisions:
     """Plan our route, without matches that an older Workspace already has; return the decisions with what is granted."""
     parents, asked = decisions.parents, wanted.asked
-    draft.report(wanted.moving, *routing_problems(asked, decisions.model_names, wanted.taken, parents))
+    draft.report(*wanted.refused, wanted.moving, *routing_problems(asked, wanted.header_names, wanted.taken, parents))
     granted = asked.without(wanted.taken)
     if not granted.leads_anywhere or not asked.is_claimable(parents):
         draft.delete(_metas(live))

@@ -19,11 +19,24 @@ def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) ->
     `served` is kept while the model server fails, so that its routes do not change each time. Of those names, and of the template's, only
     valid HTTP header values are used.
     """
-    wanted = spec.gateway.model_name if spec.gateway is not None else None
-    template = spec.inference.template if spec.inference is not None else None
     told = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
-    found = tuple(known) or told or tuple(_served_by(template or {}))
+    return _with_wanted(spec, tuple(known) or told or _in_template(spec))
+
+
+def names_in_spec(spec: Workspace, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the same names without those that only the model server reports: it could report the names of other tenants' models."""
+    return _with_wanted(spec, tuple(known) or _in_template(spec))
+
+
+def _with_wanted(spec: Workspace, found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `found` with the user's name in front."""
+    wanted = spec.gateway.model_name if spec.gateway is not None else None
     return (wanted, *(name for name in found if name != wanted)) if wanted else found
+
+
+def _in_template(spec: Workspace) -> tuple[str, ...]:
+    template = spec.inference.template if spec.inference is not None else None
+    return tuple(_served_by(template or {}))
 
 
 def check_model_name(spec: Workspace, known: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Which requests lead to the pool, and what an older Workspace keeps."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, me
 from workspace_ctrl.api.gateway import Match
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.route_claims import RouteClaim
-from workspace_ctrl.planning.gateway.route import http_route, routing, routing_problems
+from workspace_ctrl.planning.gateway.route import http_route, path_problem, routing, routing_problems
 from workspace_ctrl.records.listeners import Listener
 
 OWNER = meta("Workspace")
@@ -95,8 +97,18 @@ def test_the_limits_of_a_route_are_kept_whatever_the_number_of_names(count, catc
     assert ("TooManyModelNames" in told) == (not set(models) <= routed)
 
 
+WILDCARD = "*.example.com"
 LISTENERS = (Listener("http", "HTTP", 80), Listener("https", "HTTPS", 443), Listener("tcp", "TCP", 1))
 BOTH = parent(gateway=gateway(listeners=LISTENERS))
+
+
+@pytest.mark.parametrize(
+    ("hostnames", "claimed"),
+    [([], {WILDCARD}), ([WILDCARD], {WILDCARD}), (["a.example.com", "other.org"], {"a.example.com"}), (["*.com"], {WILDCARD})],
+)
+def test_the_host_names_of_the_listener_are_claimed_however_they_are_written(hostnames, claimed):
+    listening = parent(gateway=gateway(listeners=(Listener("http", "HTTP", 80, WILDCARD),)))
+    assert {claim.hostname for claim in wanted(hostnames=hostnames).claims([listening])} == claimed
 
 
 def test_what_is_claimed_is_told_listener_by_listener():
@@ -131,6 +143,35 @@ def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left
     assert problem.reason == reason
     assert words in problem.message
     assert [len(rule["matches"]) for rule in rules(asked.without(taken))] == left
+
+
+SHARED = parent(gateway=gateway(namespace="gateways"))
+
+
+@pytest.mark.parametrize("path", ["/team-b/phi", "/team-b/phi/v1/chat", "/team-b", "/v1", f"/{NAMESPACE}2/phi"])
+def test_on_another_namespace_s_gateway_a_path_of_another_namespace_is_refused(path):
+    problem = path_problem(OWNER.ref, wanted(match={"path": path}), (parent(), SHARED), SETTINGS)
+    assert (problem.reason, problem.terminal, problem.field) == ("PathNotAllowed", True, "gateway.match.path")
+    assert problem.message.startswith(
+        f"gateway.match.path {path} is not under /{NAMESPACE}, the prefix of the Workspace's namespace on "
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "parents", "shared"),
+    [
+        pytest.param(None, (SHARED,), (), id="the default path"),
+        pytest.param(f"/{NAMESPACE}/other", (SHARED,), (), id="under its own prefix"),
+        pytest.param(f"/{NAMESPACE}", (SHARED,), (), id="its own prefix"),
+        pytest.param("/", (SHARED,), (), id="the rest: a catch-all"),
+        pytest.param("/team-b/phi", (parent(),), (), id="its own Gateway"),
+        pytest.param("/models/phi", (SHARED,), ("/models",), id="the settings allow it"),
+        pytest.param("/team-b/phi", (SHARED,), ("/",), id="the settings allow every path"),
+    ],
+)
+def test_paths_that_a_workspace_may_have(path, parents, shared):
+    asked = wanted(match={"path": path} if path else {})
+    assert path_problem(OWNER.ref, asked, parents, replace(SETTINGS, shared_paths=shared)) is None
 
 
 def test_when_nothing_is_left_nothing_leads_anywhere():
