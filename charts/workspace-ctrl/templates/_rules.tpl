@@ -85,6 +85,15 @@ that none is missing. */ -}}
 {{- end }}
 
 {{- define "workspace-ctrl.clusterRules" -}}
+{{- if .Values.metrics.secure.enabled }}
+# Who reads the metrics, and whether he may.
+- apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end }}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch]
