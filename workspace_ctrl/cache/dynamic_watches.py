@@ -1,4 +1,4 @@
-"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer.
+"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer, a NetworkPolicy.
 
 Each watches one object, or one label selector. So a Workspace with `workloadRef` costs two watches, objects without a reference cost
 nothing, and rights can be granted kind by kind.
@@ -14,7 +14,7 @@ from typing import Any
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cache.objective_watches import Objectives
-from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -34,7 +34,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.unreadable_objects import isolated
-from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
+from workspace_ctrl.records.workloads import NetworkPolicy, ReferencedWorkload, parse_network_policy, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
@@ -55,6 +55,9 @@ class DependencyRecords:
     companion: KthenaModelServer | None = None
     companion_problem: str = ""
     """The same for ModelServers."""
+    network_policy: NetworkPolicy | None = None
+    network_policy_problem: str = ""
+    """The same for NetworkPolicies."""
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
     """The same for InferenceObjectives."""
@@ -66,6 +69,8 @@ class DependencyRecords:
             pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
             companion=self.companion,
             companion_problem=self.companion_problem,
+            network_policy=self.network_policy,
+            network_policy_problem=self.network_policy_problem,
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
         )
@@ -105,6 +110,7 @@ class DynamicWatches:
             "route": self._watch_route,
             "pool": self._watch_pool,
             "companion": self._watch_companion,
+            "network_policy": self._watch_network_policy,
         }
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
@@ -138,7 +144,7 @@ class DynamicWatches:
             return _NOTHING
         watches = watches or {}
         records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
-        workload, companion = watches.get("reference"), watches.get("companion")
+        workload, companion, policy = (watches.get(name) for name in ("reference", "companion", "network_policy"))
         return DependencyRecords(
             workload=next(iter(records.get("reference", ())), None),
             pods=records.get("pods", ()),
@@ -147,6 +153,8 @@ class DynamicWatches:
             problem=workload.problem if workload is not None else "",
             companion=next(iter(records.get("companion", ())), None),
             companion_problem=companion.problem if companion is not None else "",
+            network_policy=next(iter(records.get("network_policy", ())), None),
+            network_policy_problem=policy.problem if policy is not None else "",
             objectives=self._objectives.of(key) if objectives else (),
             objectives_problem=self._objectives.problem(key) if objectives else "",
         )
@@ -189,6 +197,10 @@ class DynamicWatches:
 
     def _watch_companion(self, key: Key, name: str) -> _Watch:
         source = Source(MODEL_SERVER, isolated(parse_kthena_model_server), field_selector=f"metadata.name={name}", namespace=key[0])
+        return self._watch(key, source, name)
+
+    def _watch_network_policy(self, key: Key, name: str) -> _Watch:
+        source = Source(NETWORK_POLICY, isolated(parse_network_policy), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
     def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:

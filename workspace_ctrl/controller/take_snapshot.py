@@ -69,6 +69,8 @@ def take_snapshot(
         named_pool=referenced.pool,
         companion=referenced.companion,
         companion_problem=referenced.companion_problem,
+        network_policy=referenced.network_policy,
+        network_policy_problem=referenced.network_policy_problem,
         objectives=referenced.objectives,
         objectives_problem=referenced.objectives_problem,
         gateways=tuple(cache.gateways.values()),

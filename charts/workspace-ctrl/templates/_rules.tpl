@@ -19,6 +19,10 @@ that none is missing. */ -}}
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, patch, delete]
+# Watched only for models on several nodes, whose pods trust each other.
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list, watch, create, patch]
