@@ -17,7 +17,7 @@ TARGET ?= controller
 CLASS ?= istio
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image chart sbom bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,10 +84,14 @@ bench: setup ## Measure the controller with N=200 Workspaces at once on a cluste
 image: ## Build the container image with Docker (IMAGE=registry/name:tag, TARGET=with-helm for one with helm)
 	docker build --target $(TARGET) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --tag $(IMAGE) .
 
-chart: ## Pack the chart into dist, with the chart of Flux (needs helm and the Internet)
-	helm package charts/workspace-ctrl --dependency-update --destination dist
+pin-images: ## Write the digests of the base images into the Dockerfile (needs docker and the Internet)
+	$(PYTHON) image/pin.py Dockerfile
 
-sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX)
+chart: ## Pack the chart into dist, with the version of Flux's chart in Chart.lock (needs helm and the Internet)
+	helm dependency build charts/workspace-ctrl
+	helm package charts/workspace-ctrl --destination dist
+
+sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX); the image itself lists its base and helm, too
 	@mkdir -p dist && rm -rf build/sbom
 	$(BIN)/python -m pip install --quiet --require-hashes --no-compile --target build/sbom -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-compile --target build/sbom .

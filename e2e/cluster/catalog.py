@@ -116,6 +116,8 @@ ENVOY_GATEWAY = GoFolder(
 )
 KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthena", "charts/kthena"),))
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
+ACTIONLINT = GoFolder("actionlint")
+"""Needed by no cluster: checks the workflows of `.github`."""
 
 FOLDERS = {
     folder.name: folder
@@ -130,5 +132,6 @@ FOLDERS = {
         KWOK,
         ENVOY_GATEWAY,
         KTHENA,
+        ACTIONLINT,
     )
 }

@@ -17,6 +17,7 @@ EVERYTHING: dict[str, Any] = {
     **GATE,
     "rbac": {"kthena": True, "workloadKinds": [{"apiGroup": "serving.example.com", "resource": "modelservings"}]},
     "probe": {"secret": {"namespace": "any", "name": "any"}},
+    "metrics": {"secure": {"enabled": True}},
 }
 """Values by which the chart gives all rights that it can give; a kind of the tests' own among them."""
 

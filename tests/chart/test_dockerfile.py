@@ -3,6 +3,7 @@
 The local cluster runs the same image, built without Docker; what it is like inside is looked at there.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -36,7 +37,9 @@ class Stage:
 def read(text):
     """The stages, and the arguments that are given before the first."""
     lines = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
-    before, *instructions = [line.split(maxsplit=1) for line in lines if line.strip()]
+    words = [line.split(maxsplit=1) for line in lines if line.strip()]
+    first = next(place for place, (kind, _) in enumerate(words) if kind == "FROM")
+    before, instructions = words[:first], words[first:]
     stages: list[Stage] = []
     for kind, rest in instructions:
         if kind == "FROM":
@@ -44,7 +47,7 @@ def read(text):
             stages.append(Stage(base, name))
         else:
             stages[-1].instructions.append((kind, " ".join(rest.split())))
-    return stages, dict([before[1].split("=", 1)])
+    return stages, dict(each[1].split("=", 1) for each in before)
 
 
 STAGES, ARGUMENTS = read((REPOSITORY / "Dockerfile").read_text())
@@ -53,6 +56,11 @@ RUNTIME = BY_NAME["controller"]
 PIP = [
     shlex.split(command) for stage in STAGES for run in stage.all("RUN") for command in run.split("&&") if "pip install" in command
 ]
+
+
+def image_of(stage):
+    """The image on which a stage is built."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: ARGUMENTS[found[1]], stage.base)
 
 
 def own_sources(stage):
@@ -79,7 +87,9 @@ def test_the_image_holds_what_is_pinned_for_it_and_our_package_and_nothing_to_bu
     assert all("--from=build" in copy for copy in RUNTIME.all("COPY"))
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage.name not in {"build", "helm"}], ids=lambda stage: stage.name)
+@pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES if stage.name not in {"build", "helm", "helm-bill"}], ids=lambda stage: stage.name
+)
 def test_images_without_a_shell_are_made_without_one(stage):
     assert {kind for kind, _ in stage.instructions} <= WITHOUT_A_SHELL
 
@@ -97,18 +107,47 @@ def test_the_program_is_started_as_the_user_of_the_chart_by_a_file_that_can_be_e
 def test_helm_is_in_a_target_of_its_own_and_not_in_the_last():
     helm = BY_NAME["with-helm"]
     assert helm.base == STAGES[-1].base == "controller"
-    assert [copy.partition(" ")[0] for copy in helm.all("COPY")] == ["--from=helm"]
+    assert [copy.partition(" ")[0] for copy in helm.all("COPY")] == ["--from=helm", "--from=helm-bill"]
     assert STAGES[-1].instructions == []
 
 
 def test_images_of_others_have_a_registry_and_a_version():
     known = set(BY_NAME)
     for stage in STAGES:
-        base = re.sub(r"\$\{(\w+)\}", lambda found: ARGUMENTS[found[1]], stage.base)
-        assert base in known or re.fullmatch(r"[a-z.]+\.[a-z]+/[a-z0-9/-]+(:(?!latest)[\w.-]+|@sha256:[0-9a-f]{64})", base)
+        base = image_of(stage)
+        assert base in known or re.fullmatch(r"[a-z.]+\.[a-z]+/[a-z0-9/-]+:(?!latest)[\w.-]+(@sha256:[0-9a-f]{64})?", base)
         for copy in stage.all("COPY"):
             named = re.match(r"--from=(\S+)", copy)
             assert named is None or named[1] in known
+
+
+def test_only_tags_that_move_are_without_a_digest_and_a_release_resolves_them():
+    without = {name for name, image in ARGUMENTS.items() if "@" not in image}
+    assert without == {"PYTHON", "BASE"}
+    release = (REPOSITORY / ".github" / "workflows" / "release.yaml").read_text()
+    assert release.index("make pin-images") < release.index("docker buildx build")
+
+
+def test_pinning_writes_the_digest_of_each_image_and_nothing_else(tmp_path, monkeypatch):
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\nprintf "sha256:%064d\\n" "${#4}"\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    copied = tmp_path / "Dockerfile"
+    before = (REPOSITORY / "Dockerfile").read_text()
+    copied.write_text(before)
+    for _ in range(2):  # what is pinned is pinned anew
+        subprocess.run([sys.executable, REPOSITORY / "image" / "pin.py", copied], check=True)
+        stages, arguments = read(copied.read_text())
+        assert {name: image.partition("@")[0] for name, image in arguments.items()} == {
+            name: image.partition("@")[0] for name, image in ARGUMENTS.items()
+        }
+        assert all(re.fullmatch(r".+@sha256:\d{64}", image) for image in arguments.values())
+        assert stages == STAGES
+    docker.write_text("#!/bin/sh\necho no such image >&2; exit 1\n")
+    failed = subprocess.run([sys.executable, REPOSITORY / "image" / "pin.py", copied], capture_output=True, text=True, check=False)
+    assert failed.returncode
+    assert "no digest: no such image" in failed.stderr
 
 
 def test_what_is_copied_is_there_and_is_let_into_the_build():
@@ -119,8 +158,9 @@ def test_what_is_copied_is_there_and_is_let_into_the_build():
 
 
 def test_the_local_cluster_s_image_is_the_same():
-    assert BY_NAME["build"].base == f"docker.io/library/python:{PYTHON_VERSION}-slim-{SUITE}"
-    assert RUNTIME.base == f"gcr.io/distroless/python3-{DEBIAN_OF_SUITE[SUITE]}:nonroot"
+    assert image_of(BY_NAME["build"]).partition("@")[0] == f"docker.io/library/python:{PYTHON_VERSION}-slim-{SUITE}"
+    assert image_of(BY_NAME["base"]).partition("@")[0] == f"gcr.io/distroless/python3-{DEBIAN_OF_SUITE[SUITE]}:nonroot"
+    assert RUNTIME.base == "base"
     assert RUNTIME.all("ENV") == [" ".join(ENVIRONMENT)]
     assert f"{FOLDER}/sbom.cdx.json" in " ".join(BY_NAME["build"].all("RUN"))
     assert {key for key, _ in labels()} <= set(written_labels())

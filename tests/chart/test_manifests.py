@@ -1,6 +1,8 @@
 """Manifests: the CRD as it is generated, versions, one Flux at most, and who is spread and protected."""
 
+import base64
 import json
+import subprocess
 import tomllib
 
 import pytest
@@ -34,9 +36,9 @@ def test_chart_and_program_have_one_version():
 
 
 def test_what_watches_the_controller_is_made_on_request():
-    assert not {"ServiceMonitor", "PrometheusRule", "NetworkPolicy"} & set(kinds(render()))
+    assert not {"ServiceMonitor", "PrometheusRule"} & set(kinds(render()))
     on = {"metrics": {each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboard")}}
-    manifests = render({**on, "networkPolicy": {"enabled": True}})
+    manifests = render(on)
     rules = find(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]
     assert all({"alert", "expr", "labels", "annotations"} <= set(rule) for rule in rules)
     board = json.loads(find(manifests, "ConfigMap", "-dashboard")["data"]["workspace-ctrl.json"])
@@ -62,9 +64,61 @@ def test_charts_can_be_fetched_although_the_root_is_read_only():
 
 
 def test_a_network_policy_leaves_the_way_to_what_is_asked():
-    closed = {**GATE, "networkPolicy": {"enabled": True}, "probe": {"mode": "off"}}
+    closed = {**GATE, "networkPolicy": {"egress": True}, "probe": {"mode": "off"}}
     for values, rules in (({}, 1), ({"chartCheck": {"enabled": True}}, 2), ({"probe": {}}, 2)):
         assert len(find(render({**closed, **values}), "NetworkPolicy")["spec"]["egress"]) == rules
+
+
+def test_only_the_metrics_and_the_webhook_accept_connections_unless_it_is_disabled():
+    spec = find(render(), "NetworkPolicy")["spec"]
+    assert spec["policyTypes"] == ["Ingress"]  # an API server or a Gateway may be at any address and port
+    assert "egress" not in spec
+    metrics, admission = spec["ingress"]
+    assert metrics == {"ports": [{"port": "metrics", "protocol": "TCP"}], "from": [{"namespaceSelector": {}}]}
+    assert admission == {"ports": [{"port": "admission", "protocol": "TCP"}]}
+    named = {
+        port["name"]
+        for port in find(render(), "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]["containers"][0]["ports"]
+    }
+    assert {"metrics", "admission"} <= named
+    assert "NetworkPolicy" not in kinds(render({"networkPolicy": {"enabled": False}}))
+
+
+REVIEWS = [
+    {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+    {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
+]
+SECURE = {"metrics": {"secure": {"enabled": True}, "serviceMonitor": {"enabled": True}}}
+
+
+def test_secured_metrics_have_a_certificate_for_their_service_and_the_rights_to_ask_who_reads_them():
+    manifests = render(SECURE)
+    secret = find(manifests, "Secret", "-metrics-tls")
+    monitor = find(manifests, "ServiceMonitor")["spec"]["endpoints"][0]
+    certificate = base64.b64decode(secret["data"]["tls.crt"])
+    assert secret["data"]["ca.crt"] == secret["data"]["tls.crt"]
+    command = ["openssl", "x509", "-noout", "-ext", "subjectAltName"]
+    names = subprocess.run(command, input=certificate, capture_output=True, check=True)
+    assert f"DNS:{monitor['tlsConfig']['serverName']}," in names.stdout.decode()
+    assert monitor["tlsConfig"]["serverName"].startswith(find(manifests, "Service", "-metrics")["metadata"]["name"] + ".")
+    assert monitor["tlsConfig"]["ca"]["secret"] == {"name": secret["metadata"]["name"], "key": "ca.crt"}
+    pod = find(manifests, "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]
+    (folder,) = [arg.partition("=")[2] for arg in pod["containers"][0]["args"] if arg.startswith("--metrics-certificates=")]
+    assert {"name": "metrics", "mountPath": folder, "readOnly": True} in pod["containers"][0]["volumeMounts"]
+    assert {"name": "metrics", "secret": {"secretName": secret["metadata"]["name"], "optional": True}} in pod["volumes"]
+    rules = find(manifests, "ClusterRole", "workspace-ctrl")["rules"]
+    assert all(rule in rules for rule in REVIEWS)
+    assert find(manifests, "ClusterRole", "-metrics")["rules"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+
+
+def test_without_it_no_right_of_it_is_given_and_a_secret_of_one_s_own_is_taken():
+    manifests = render({"metrics": {"serviceMonitor": {"enabled": True}}})
+    assert not any(rule in find(manifests, "ClusterRole", "workspace-ctrl")["rules"] for rule in REVIEWS)
+    assert find(manifests, "ServiceMonitor")["spec"]["endpoints"] == [{"port": "metrics", "interval": "30s"}]
+    manifests = render({"metrics": {"secure": {"enabled": True, "secret": "mine"}}})
+    pod = find(manifests, "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]
+    assert {"name": "metrics", "secret": {"secretName": "mine", "optional": True}} in pod["volumes"]
+    assert not any(each["kind"] == "Secret" and "metrics" in each["metadata"]["name"] for each in manifests)
 
 
 def test_several_replicas_are_spread_and_drained_one_by_one():

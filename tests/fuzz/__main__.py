@@ -5,6 +5,7 @@ import importlib.util
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -81,8 +82,9 @@ def _with_coverage(target: Target, seconds: float) -> bool:
     ]
     found = corpus.FOLDER / target.name
     found.mkdir(parents=True, exist_ok=True)
-    command += [f"-artifact_prefix={found}/", str(found)]
-    return subprocess.run(command, check=False).returncode == 0
+    with tempfile.TemporaryDirectory() as tried:  # what reaches new code; only what breaks a property is kept
+        command += [f"-artifact_prefix={found}/", tried, str(found)]
+        return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import socket
+import ssl
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -10,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from tests.certificates import make_certificate
 
 PREFIX = "workspace_ctrl_"
 
@@ -73,6 +76,53 @@ def test_metrics_follow_a_workspace(installed, plane_namespace, gateway, port):
         installed.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
         wait_for(port, None, "workspaces", condition="GatewayReady", status="True")
         assert value(scrape(port)[0], "gateway_ready_flaps_total") == 1
+
+
+@pytest.fixture
+def reader(installed, plane_namespace):
+    """A ServiceAccount's token, and what binds it to the right to read metrics."""
+    name = f"metrics-{plane_namespace}"
+    group = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": "prometheus", "namespace": plane_namespace}
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}}
+    role["rules"] = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    reference = {"apiGroup": group, "kind": "ClusterRole", "name": name}
+    binding = {**role, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
+    del binding["rules"]
+    workspaces.apply(installed, plane_namespace, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "prometheus"}})
+    token = installed.kubectl("create", "token", "prometheus", "-n", plane_namespace).strip()
+    yield token, lambda: installed.kubectl("apply", "-f", "-", input=f"{json.dumps(role)}\n---\n{json.dumps(binding)}")
+    installed.kubectl("delete", "clusterrole,clusterrolebinding", name, "--ignore-not-found")
+
+
+def secured(port, token=""):
+    """The status of a request by HTTPS."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    asked = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers=headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=10, context=context) as response:  # noqa: S310 - our own URL
+            assert PREFIX in response.read().decode()
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_secured_metrics_are_for_tokens_that_the_api_server_allows_to_read_them(installed, plane_namespace, port, reader, tmp_path):
+    make_certificate(tmp_path, "metrics")
+    token, grant = reader
+    options = ("--namespace", plane_namespace, "--metrics-port", str(port), "--metrics-certificates", str(tmp_path))
+    with ControllerProcess(installed, *options) as controller:
+        assert secured(port) == 401
+        assert secured(port, "no.such.token") == 401
+        assert secured(port, token) == 403
+        grant()
+        deadline = time.monotonic() + workspaces.WAIT_SECONDS
+        while secured(port, token) != 200:  # a refusal is kept for some seconds
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert token not in "\n".join(controller.log)
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(installed, port):

@@ -4,6 +4,7 @@ import json
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 MODEL = {"name": "phi-4-mini-instruct"}
 
@@ -60,3 +61,23 @@ def test_own_nodes_are_sized_by_their_labels(installed, plane_namespace):
             assert workspaces.command_of(installed, plane_namespace, "deployment", "later") != command
         finally:
             label()
+
+
+def test_models_on_several_nodes_have_a_network_policy_and_others_take_no_call_for_it(installed, plane_namespace):
+    large, small = ({"preset": {"name": "example/model", "size": {"weights": weights}}} for weights in ("140Gi", "7Gi"))
+    with ControllerProcess(installed, gate=False) as controller:
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("one", inference=small))
+        workspaces.wait_ready(installed, plane_namespace, "one", "WorkloadAccepted")
+        assert not any(target.startswith("networkpolicies") for _, target in controller.calls(plane_namespace))
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("several", inference=large))
+        installed.kubectl("wait", "networkpolicy/several", "-n", plane_namespace, "--for=create", "--timeout=30s")
+        policy = workspaces.get(installed, plane_namespace, "networkpolicy", "several")
+        own = {"podSelector": {"matchLabels": {"kaito.sh/workspace": "several"}}}
+        assert policy["spec"]["ingress"] == [{"from": [own]}, {"ports": [{"port": 5000, "protocol": "TCP"}]}]
+        assert policy["metadata"]["ownerReferences"][0]["kind"] == "Workspace"
+        assert controller.writes(plane_namespace)["patch", "networkpolicies"] == 1
+        open_all = json.dumps({"spec": {"ingress": [{}]}})
+        installed.kubectl("patch", "networkpolicy", "several", "-n", plane_namespace, "--type=merge", "-p", open_all, actor="user")
+        until(lambda: workspaces.get(installed, plane_namespace, "networkpolicy", "several")["spec"] == policy["spec"], "a repair")
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("several", inference=small))
+        workspaces.wait_gone(installed, plane_namespace, "networkpolicy", "several")

@@ -1,4 +1,4 @@
-"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer.
+"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer, a NetworkPolicy.
 
 They are watched only while a Workspace references them, so rights can be granted kind by kind. Watches are shared (`followed_objects`), and
 the number of references in a namespace is limited: each costs memory, and anyone who can create Workspaces can reference anything.
@@ -16,7 +16,7 @@ from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cache.followed_objects import FollowedObjects, Interest
 from workspace_ctrl.cache.objective_watches import Objectives
-from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Source
@@ -36,7 +36,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.unreadable_objects import isolated
-from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
+from workspace_ctrl.records.workloads import NetworkPolicy, ReferencedWorkload, parse_network_policy, parse_referenced_workload
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
@@ -64,6 +64,9 @@ class DependencyRecords:
     companion: KthenaModelServer | None = None
     companion_problem: str = ""
     """The same for ModelServers."""
+    network_policy: NetworkPolicy | None = None
+    network_policy_problem: str = ""
+    """The same for NetworkPolicies."""
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
     """The same for InferenceObjectives."""
@@ -75,6 +78,8 @@ class DependencyRecords:
             pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
             companion=self.companion,
             companion_problem=self.companion_problem,
+            network_policy=self.network_policy,
+            network_policy_problem=self.network_policy_problem,
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
             excess_references=self.excess,
@@ -134,6 +139,7 @@ class DynamicWatches:
             "route": self._followed(HTTP_ROUTE, parse_http_route),
             "pool": self._followed(INFERENCE_POOL, parse_inference_pool),
             "companion": self._followed(MODEL_SERVER, parse_kthena_model_server),
+            "network_policy": self._followed(NETWORK_POLICY, parse_network_policy),
         }
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
@@ -173,6 +179,8 @@ class DynamicWatches:
             excess=excess,
             companion=next(iter(found.get("companion", ())), None),
             companion_problem=problems.get("companion", ""),
+            network_policy=next(iter(found.get("network_policy", ())), None),
+            network_policy_problem=problems.get("network_policy", ""),
             objectives=self._objectives.of(key) if has_objectives else (),
             objectives_problem=self._objectives.problem(key) if has_objectives else "",
         )
@@ -241,6 +249,7 @@ class DynamicWatches:
 
     def _interests(self, key: Key, dependencies: Dependencies) -> _Wanted:
         names = {"route": dependencies.route, "pool": dependencies.pool, "companion": dependencies.companion}
+        names["network_policy"] = dependencies.network_policy
         found = {name: (self._kinds[name], Interest(key[0], wanted)) for name, wanted in names.items() if wanted}
         if dependencies.pods:
             found["pods"] = self._kinds["pods"], Interest(key[0], labels=tuple(sorted(dependencies.pods.items())))

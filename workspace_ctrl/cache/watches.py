@@ -37,7 +37,7 @@ from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.unreadable_objects import read_object
-from workspace_ctrl.records.workloads import parse_persistent_volume_claim, parse_service, parse_workload
+from workspace_ctrl.records.workloads import parse_network_policy, parse_persistent_volume_claim, parse_service, parse_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
@@ -60,6 +60,8 @@ DESTINATION_RULE: Final = ApiResource("networking.istio.io", "v1", "destinationr
 ROLE: Final = ApiResource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDING: Final = ApiResource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 SERVICE_ACCOUNT: Final = ApiResource("", "v1", "serviceaccounts", "ServiceAccount")
+NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+"""Watched only for models on several nodes."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
 INFERENCE_OBJECTIVE: Final = ApiResource("inference.networking.x-k8s.io", "v1alpha2", "inferenceobjectives", "InferenceObjective")
@@ -222,6 +224,7 @@ BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
     watched.resource.kind: watched for watched in WATCHED if watched.name == watched.resource.kind
 }
 _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
+    WatchedKind(NETWORK_POLICY.kind, NETWORK_POLICY, parse_network_policy),
     WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
     WatchedKind(INFERENCE_OBJECTIVE.kind, INFERENCE_OBJECTIVE, parse_objective),
 )

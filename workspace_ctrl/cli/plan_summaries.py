@@ -61,6 +61,12 @@ def _service(spec: _Json) -> Facts:
     yield "selects pods", _labels(spec["selector"])
 
 
+def _network_policy(spec: _Json) -> Facts:
+    ports = [str(port["port"]) for rule in spec["ingress"] for port in rule.get("ports", ())]
+    yield "open to everyone", ", ".join(ports)
+    yield "open to each other", _labels(spec["podSelector"]["matchLabels"])
+
+
 def _claim(spec: _Json) -> Facts:
     yield "size", str(spec["resources"]["requests"]["storage"])
     yield "storage class", str(spec.get("storageClassName") or "the cluster's default")
@@ -108,6 +114,7 @@ _FACTS: Mapping[str, Callable[[_Json], Facts]] = {
     "Deployment": _workload,
     "StatefulSet": _workload,
     "Service": _service,
+    "NetworkPolicy": _network_policy,
     "PersistentVolumeClaim": _claim,
     "OCIRepository": _source,
     "HelmRelease": _release,

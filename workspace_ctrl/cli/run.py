@@ -16,9 +16,9 @@ from workspace_ctrl.cli.installation_options import (
     read_settings_file,
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
-from workspace_ctrl.cli.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
+from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.settings.process import AdmissionSettings, MetricsSettings, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 

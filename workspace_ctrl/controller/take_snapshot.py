@@ -70,6 +70,8 @@ def take_snapshot(
         companion=referenced.companion,
         companion_problem=referenced.companion_problem,
         excess_references=referenced.excess,
+        network_policy=referenced.network_policy,
+        network_policy_problem=referenced.network_policy_problem,
         objectives=referenced.objectives,
         objectives_problem=referenced.objectives_problem,
         gateways=tuple(cache.gateways.values()),

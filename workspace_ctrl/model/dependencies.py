@@ -24,6 +24,8 @@ class Dependencies:
     """Name of the InferencePool that `gateway.pool.ref` names."""
     companion: str = ""
     """Name of the ModelServer that a GatewayClass needs, or needed."""
+    network_policy: str = ""
+    """Name of the NetworkPolicy of a model on several nodes, or of one that was."""
     chart: str = ""
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
@@ -34,4 +36,10 @@ class Dependencies:
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)
+        return replace(
+            self,
+            pods=pods,
+            companion=earlier.companion,
+            objectives=earlier.objectives,
+            network_policy=earlier.network_policy,
+        )

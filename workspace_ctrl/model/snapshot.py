@@ -26,7 +26,7 @@ from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
-from workspace_ctrl.records.workloads import PersistentVolumeClaim, ReferencedWorkload, Service, Workload
+from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
 
@@ -80,6 +80,10 @@ class Snapshot:
     """Why ModelServers cannot be watched; empty if they can."""
     excess_references: str = ""
     """Why what the Workspace references is not watched: the namespace has too many references; empty if it has not."""
+    network_policy: NetworkPolicy | None = None
+    """The NetworkPolicy of a model on several nodes; not watched for others."""
+    network_policy_problem: str = ""
+    """Why NetworkPolicies cannot be watched; empty if they can."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
@@ -157,6 +161,8 @@ class Snapshot:
                 return replace(self, route=record)
             case KthenaModelServer():
                 return replace(self, companion=record)
+            case NetworkPolicy():
+                return replace(self, network_policy=record)
             case InferenceObjective():
                 return replace(self, objectives=_among(self.objectives, record))
         return self
@@ -166,8 +172,9 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta
-        if self.companion is not None:
-            yield self.companion.meta
+        for each in (self.companion, self.network_policy):
+            if each is not None:
+                yield each.meta
 
 
 def _among(records: tuple[RecordT, ...], record: RecordT) -> tuple[RecordT, ...]:

@@ -186,16 +186,22 @@ def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snap
     return parents_of(route, cluster) if route is not None else Chosen()
 
 
+def _is_preset(spec: Workspace) -> bool:
+    return spec.inference is not None and spec.inference.preset is not None
+
+
 def _dependencies(
     resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot
 ) -> Dependencies:
-    """Return the objects on which the plan depends; a ModelServer and objectives are watched until they are deleted."""
+    """Return the objects on which the plan depends; what only some Workspaces have is watched until it is deleted."""
     status = workspace.status.gateway
     known = snapshot.companion is not None or (status is not None and status.companion is not None)
+    was_several = snapshot.network_policy is not None or (_is_preset(serving.spec) and snapshot.workload("StatefulSet") is not None)
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
     return replace(
         resolved.dependencies,
         pods=serving.server.selector,
+        network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
     )

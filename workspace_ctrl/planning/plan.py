@@ -150,8 +150,9 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     if not kind:
         return decisions
     decisions = replace(decisions, workload_kind=kind)
-    there = (*(workload.meta for workload in snapshot.workloads), *(service.meta for service in snapshot.services))
-    plan_workload(draft, server, there)
+    there = [record.meta for record in (*snapshot.workloads, *snapshot.services, snapshot.network_policy) if record is not None]
+    if not plan_workload(draft, server, there, snapshot.network_policy_problem):
+        return decisions
     return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
 
 

@@ -1,4 +1,4 @@
-"""Deployments and StatefulSets, ours and referenced ones; Services and PersistentVolumeClaims."""
+"""Deployments and StatefulSets, ours and referenced ones; Services, NetworkPolicies and PersistentVolumeClaims."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +79,18 @@ class Service:
 def parse_service(raw: Json, kind: str) -> Service:
     """Return the record of a Service."""
     return Service(meta=parse_meta(raw, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """The NetworkPolicy of a model on several nodes; only its existence matters."""
+
+    meta: Meta
+
+
+def parse_network_policy(raw: Json, kind: str) -> NetworkPolicy:
+    """Return the record of a NetworkPolicy."""
+    return NetworkPolicy(meta=parse_meta(raw, kind))
 
 
 @dataclass(frozen=True, slots=True)

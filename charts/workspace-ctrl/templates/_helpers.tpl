@@ -85,6 +85,14 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- .Values.admission.secret | default (printf "%s-admission" (include "workspace-ctrl.fullname" .)) }}
 {{- end }}
 
+{{- /* The Secret with the certificate of the metrics, and the host name in it. */ -}}
+{{- define "workspace-ctrl.metricsSecret" -}}
+{{- .Values.metrics.secure.secret | default (printf "%s-metrics-tls" (include "workspace-ctrl.fullname" .)) }}
+{{- end }}
+{{- define "workspace-ctrl.metricsHost" -}}
+{{- printf "%s-metrics.%s.svc" (include "workspace-ctrl.fullname" .) .Release.Namespace }}
+{{- end }}
+
 {{- /* A label selector as --shard-selector takes it, such as "shard in (a,b),!paused", as the API's matchExpressions. */ -}}
 {{- define "workspace-ctrl.selectorTerms" -}}
 {{- range regexFindAll "[^,(]+(\\([^)]*\\))?" . -1 }}

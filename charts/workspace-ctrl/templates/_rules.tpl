@@ -19,6 +19,10 @@ that none is missing. */ -}}
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, patch, delete]
+# Watched only for models on several nodes, whose pods trust each other.
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list, watch, create, patch]
@@ -85,6 +89,15 @@ that none is missing. */ -}}
 {{- end }}
 
 {{- define "workspace-ctrl.clusterRules" -}}
+{{- if .Values.metrics.secure.enabled }}
+# Who reads the metrics, and whether he may.
+- apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end }}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch]

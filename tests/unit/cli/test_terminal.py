@@ -13,12 +13,12 @@ from rich.console import Console
 
 from tests.fuzz.inputs import mutated, text
 from tests.fuzz.samples import WORKSPACES
-from workspace_ctrl.cli.log_format import JsonFormatter, TextFormatter
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.output import to_json, to_yaml
 from workspace_ctrl.cli.status_view import chain_view, list_view, print_url
 from workspace_ctrl.helm.chart_layout_checks import Check
 from workspace_ctrl.helm.chart_rendering import ChartReport
+from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
 
 HOSTILE = ["\x1b[2J", "\x1b]0;title\x07", "\u202egnp.exe", "\u2066x", "a\r\nINFO forged", "\x7f", "\x9b2J", "\u2028", "\ud800"]
 few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

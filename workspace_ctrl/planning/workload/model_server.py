@@ -56,3 +56,8 @@ class ModelServer:
     def manifests(self) -> tuple[Manifest, ...]:
         """All manifests, the workload first."""
         return self.others if self.workload is None else (self.workload, *self.others)
+
+    @property
+    def has_network_policy(self) -> bool:
+        """Whether its pods get a NetworkPolicy."""
+        return any(manifest["kind"] == "NetworkPolicy" for manifest in self.others)

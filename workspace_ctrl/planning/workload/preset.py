@@ -18,7 +18,7 @@ from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
-from workspace_ctrl.planning.workload.services import headless_service, is_public, service
+from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY, EngineConfig, parse_engine_config
@@ -71,7 +71,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         workload=manifest,
         others=(
             *([claim] if claim is not None else []),
-            *([headless_service(owner, derived)] if server.is_multi_node else []),
+            *([headless_service(owner, derived), network_policy(owner, derived)] if server.is_multi_node else []),
             service(owner, derived, selector, public=is_public(request.record)),
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),

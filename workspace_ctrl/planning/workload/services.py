@@ -1,7 +1,11 @@
-"""Services of the model server, for clients inside the cluster that do not use a Gateway."""
+"""Who reaches the model server inside the cluster: Services for clients without a Gateway, and on several nodes a NetworkPolicy.
+
+Ray, and the distributed executors of vLLM, have no authentication: whoever reaches their ports runs code in the pods. So only pods of the
+same Workspace reach them, and the port that serves requests stays open. Pods on one node have no such ports, and get no policy.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.api.labels import (
     INFERENCE_PORT,
@@ -15,6 +19,8 @@ from workspace_ctrl.api.names import Names
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+NETWORK_POLICY: Final = "NetworkPolicy"
 
 
 def service(
@@ -48,3 +54,14 @@ def headless_service(owner: Meta, names: Names) -> Manifest:
         "ports": [{"name": name, "protocol": "TCP", "port": port, "targetPort": port} for name, port in ports],
     }
     return owned("v1", "Service", names.headless_service, owner, {"spec": spec})
+
+
+def network_policy(owner: Meta, names: Names) -> Manifest:
+    """Return the NetworkPolicy of the pods of a StatefulSet."""
+    pods = {"matchLabels": {POD_LABEL: names.workspace}}
+    spec = {
+        "podSelector": pods,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [{"podSelector": pods}]}, {"ports": [{"protocol": "TCP", "port": INFERENCE_PORT}]}],
+    }
+    return owned("networking.k8s.io/v1", NETWORK_POLICY, names.workload, owner, {"spec": spec})

@@ -1,6 +1,7 @@
 """The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from workspace_ctrl.model.api_query_results import DryRun
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
@@ -12,6 +13,11 @@ from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+_EXPOSED: Final = (
+    "the pods of a model on several nodes execute what they receive on the ports between them; "
+    "grant list, watch, create, patch and delete on networkpolicies of networking.k8s.io"
+)
 
 
 def dry_run(workspace: WorkspaceRecord, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
@@ -43,12 +49,20 @@ def accepted_kind(draft: PlanBuilder, server: ModelServer, live: Workload | None
     return tried.kind
 
 
-def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta]) -> None:
-    """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted."""
+def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta], no_policies: str) -> bool:
+    """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted.
+
+    Return whether they are planned: pods that would need a NetworkPolicy are not created without it. `no_policies` is why NetworkPolicies
+    cannot be watched; empty if they can.
+    """
+    if server.has_network_policy and no_policies:
+        draft.report(Problem(LinkName.WORKLOAD, "NetworkPolicyNotPermitted", f"{no_policies}; {_EXPOSED}"))
+        return False
     for manifest in server.manifests:
         draft.apply(manifest, LinkName.WORKLOAD)
     wanted = {ref_of(manifest) for manifest in server.manifests}
     draft.delete(meta for meta in there if meta.ref not in wanted)
+    return True
 
 
 def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:
