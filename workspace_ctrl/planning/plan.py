@@ -7,6 +7,7 @@ yields no step, so a pass over a finished Workspace writes nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.dependencies import Dependencies
@@ -164,7 +165,12 @@ def _plan_gateway(
         parents=serving.route.chosen.parents,
         named_pool=draft.ref("InferencePool", serving.pool_ref),
         named_route=draft.ref("HTTPRoute", serving.route_ref),
+        any_server=serving.spec.inference is not None and serving.spec.inference.preset is None,
     )
+    if serving.gateway is not None and serving.gateway.probe is not None:
+        decisions = replace(
+            decisions, probe_path=serving.gateway.probe.path, probe_codes=tuple(serving.gateway.probe.codes or (HTTPStatus.OK,))
+        )
     draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
     _plan_pool(draft, selector, desired, serving, snapshot)
     draft.report(missing_pool_problem(decisions.named_pool, snapshot.named_pool, snapshot.missing_kinds))
