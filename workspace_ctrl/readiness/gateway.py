@@ -88,7 +88,7 @@ def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod]) -> Link:
     """Return whether at least one ready pod matches the selector that the observed pool has."""
     if pool is None:
         return Link.waiting(LinkName.ENDPOINTS, POOL_MISSING, "InferencePool has not been created yet")
-    matching = [pod for pod in pods if pod.matches(pool.selector)]
+    matching = [pod for pod in pods if not pod.has_ended and pod.matches(pool.selector)]
     ready = [pod for pod in matching if pod.ready]
     if ready:
         return Link.true(LinkName.ENDPOINTS, "EndpointsReady", f"{len(ready)} of {len(matching)} pods of {pool.ref} are ready")

@@ -60,10 +60,17 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
         raise SpecError(f"{path}.tolerations", "must be a list")
     affinity = _mapping(spec.get("affinity"), f"{path}.affinity")
     theirs = _mapping(affinity.get("nodeAffinity"), f"{path}.affinity.nodeAffinity")
-    placed = {
+    placed: dict[str, Any] = {
         "affinity": {**affinity, "nodeAffinity": _both(theirs, node_affinity(resource))},
         "tolerations": [*tolerations, *(entry for entry in TOLERATIONS if entry not in tolerations)],
     }
+    # So that the last words of a container that fails are in its status, unless it writes them elsewhere.
+    for name in ("initContainers", "containers"):
+        if isinstance(spec.get(name), list):
+            placed[name] = [
+                {"terminationMessagePolicy": "FallbackToLogsOnError", **entry} if isinstance(entry, Mapping) else entry
+                for entry in spec[name]
+            ]
     return {**spec, **placed}
 
 
