@@ -248,14 +248,27 @@ class Executor:
         metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
         records = outcome.records
         try:
+            await self._take_over(step)
             answer = await self._client.merge_patch(
                 HELM_RELEASE, step.ref.namespace, step.ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER
             )
         except (NotFoundError, ConflictError):
             logger.debug("%s is gone", step.ref)
+        except RejectedError as error:
+            logger.warning("%s: %s", step.ref, error)
         else:
             records = (*records, self._cache.write_through(answer))
         return replace(outcome, state=replace(state, drift=state.drift.requested()), records=records)
+
+    async def _take_over(self, step: RequestReconcile) -> None:
+        """Mark an object as one of the release's, as Helm itself would, so that Helm takes it over."""
+        ref = step.takes_over
+        if ref is None:
+            return
+        release = {"meta.helm.sh/release-name": step.ref.name, "meta.helm.sh/release-namespace": step.ref.namespace}
+        metadata = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": release}
+        resource = CHART_OBJECT_RESOURCES[ref.kind]
+        await self._client.merge_patch(resource, ref.namespace, ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER)
 
     async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the status of a Workspace; return the resulting Workspace, or None if it does not exist any more."""

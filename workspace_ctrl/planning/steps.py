@@ -86,6 +86,8 @@ class RequestReconcile:
     uid: str
     cause: str
     """The cause, for the log."""
+    takes_over: ObjectRef | None = None
+    """An object of the user that Helm is to take over as one of the release's, so that the release can be installed."""
 
 
 @dataclass(frozen=True, slots=True)
