@@ -16,6 +16,7 @@ from workspace_ctrl.api.labels import (
     OWNER_LABEL,
     REPAIR_MANAGER,
     REQUESTED_AT_ANNOTATION,
+    SCALE_MANAGER,
 )
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
@@ -41,6 +42,7 @@ from workspace_ctrl.planning.steps import (
     ReadScale,
     RequestReconcile,
     Resume,
+    Scale,
     SetFinalizer,
     Step,
     VerifyChart,
@@ -111,7 +113,9 @@ class Executor:
         is_refused = known.dry_run is not None and known.dry_run.refusal != ""
         return replace(state, query_results=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
 
-    async def _step(self, step: Step, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
+    async def _step(  # noqa: PLR0911 - one line for each kind of step
+        self, step: Step, workspace: WorkspaceRecord, outcome: Outcome
+    ) -> Outcome:
         """Execute one step.
 
         Raises:
@@ -128,6 +132,8 @@ class Executor:
                 return await self._request_reconcile(step, outcome)
             case SetFinalizer(present):
                 return await self._set_finalizer(workspace, outcome, present=present)
+            case Scale(ref, replicas):
+                return await self._scale(ref, replicas, outcome)
             case VerifyChart(chart):
                 self._charts.verify(chart, workspace.key)
             case Resume(ref):
@@ -220,6 +226,19 @@ class Executor:
         logger.info("%s: deleting %s", workspace.meta.ref, ref)
         await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
         return replace(outcome, state=outcome.state.with_deleted(uid))
+
+    async def _scale(self, ref: ObjectRef, replicas: int, outcome: Outcome) -> Outcome:
+        """Scale a Deployment, which may not exist if its creation was rejected."""
+        patch = {"spec": {"replicas": replicas}}
+        try:
+            answer = await self._client.merge_patch(
+                RESOURCES[ref.kind], ref.namespace, ref.name, patch, field_manager=SCALE_MANAGER
+            )
+        except (NotFoundError, RejectedError) as error:
+            logger.warning("%s: cannot scale it to the %d replicas that it had: %s", ref, replicas, error)
+            return outcome
+        logger.info("%s was deleted, and gets the %d replicas back that it had", ref, replicas)
+        return replace(outcome, records=(*outcome.records, self._cache.write_through(answer)))
 
     async def _prune(self, step: Prune, state: WorkspaceState) -> WorkspaceState:
         """Delete the objects that Flux has left behind, if they still exist after a moment."""

@@ -28,10 +28,12 @@ class Dependencies:
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
+    siblings: tuple[str, ...] = ()
+    """Workspaces of the same namespace whose pools are in the same rule of the referenced route."""
     namespace: bool = False
     """Whether the labels or the deletion of the Workspace's namespace may change the plan."""
 
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)
+        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives, siblings=earlier.siblings)

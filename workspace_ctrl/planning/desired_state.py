@@ -190,4 +190,5 @@ def _dependencies(
         pods=serving.server.selector,
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
+        siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
     )

@@ -27,7 +27,7 @@ from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
-from workspace_ctrl.planning.workload.workload_steps import accepted_kind, dry_run, plan_workload
+from workspace_ctrl.planning.workload.workload_steps import accepted_kind, chosen_replicas, dry_run, plan_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -152,6 +152,7 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     decisions = replace(decisions, workload_kind=kind)
     there = (*(workload.meta for workload in snapshot.workloads), *(service.meta for service in snapshot.services))
     plan_workload(draft, server, there)
+    draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
     return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
 
 

@@ -64,6 +64,14 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Scale a Deployment that is created again to the replicas that somebody had chosen for it."""
+
+    ref: ObjectRef
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Resume a suspended HelmRelease before its deletion: Flux does not uninstall a suspended one."""
 
@@ -99,7 +107,7 @@ class SetFinalizer:
 
 Query = DryRunWorkload | ReadConfig | ReadScale
 """A query: planning continues with its answer."""
-Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | SetFinalizer
+Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
 
 
 @dataclass(frozen=True)
