@@ -53,6 +53,8 @@ def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
     for namespace in (team, f"{team}-n"):
         workspaces.apply(cluster, namespace, workspaces.workspace("phi"))
     patch = json.dumps({"metadata": {"annotations": {"tried": "yes"}}})
+    cluster.kubectl("create", "clusterrole", team, "--verb=get", "--resource=workspaces.kaito.sh")  # kubectl reads before it writes
+    cluster.kubectl("create", "clusterrolebinding", team, f"--clusterrole={team}", f"--user={account}")
     command = [
         *cluster.kubectl_command("admin"),
         f"--as={account}",
@@ -66,6 +68,7 @@ def test_the_controller_writes_workspaces_only_in_its_scope(release, team):
         namespace: subprocess.run([*command, "-n", namespace], capture_output=True, text=True, check=False)
         for namespace in (team, f"{team}-n")
     }
+    cluster.kubectl("delete", "clusterrole,clusterrolebinding", team)
     assert "only in the namespaces of its scope" in tried[team].stderr
     assert not tried[f"{team}-n"].returncode, tried[f"{team}-n"].stderr
     cluster.kubectl("delete", "namespace", f"{team}-n", f"--timeout={NAMESPACE_SECONDS}s", actor="user")

@@ -122,6 +122,13 @@ def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, tmp_
         assert said.endswith(
             "; the registry does not have this chart version; push it, or choose another one with --chart-url and --chart-version"
         )
+        # Flux tries again and again, and its own condition is Unknown meanwhile; ours stays, and is not written.
+        before = workspaces.get(installed, plane_namespace, "workspace", "phi")["metadata"]["resourceVersion"]
+        with workspaces.statuses(installed, plane_namespace, "ocirepositories", "Ready") as seen:
+            attempts = 0
+            while attempts < 2:
+                attempts += next(seen) == "Unknown"
+        assert workspaces.get(installed, plane_namespace, "workspace", "phi")["metadata"]["resourceVersion"] == before
         repack(installed, tmp_path, version="v1.5.7")
         wait_well(installed, plane_namespace, "1.5.7")
 

@@ -83,7 +83,7 @@ def test_the_older_of_two_has_the_model_s_name_and_the_younger_gets_it_when_the_
             workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=spec))
         workspaces.wait_ready(cluster, namespace, "a-older", "Ready")
         found = workspaces.wait_reason(cluster, namespace, "b-younger", "GatewayReady", "ModelNameConflict")
-        assert f"are already routed to the older Workspace {namespace}/a-older" in found["message"]
+        assert f"are already routed to Workspace {namespace}/a-older" in found["message"]
         assert "phi-4-mini-instruct" in headers_of(cluster, namespace, "a-older")
         assert headers_of(cluster, namespace, "b-younger") == []
     with ControllerProcess(cluster) as restarted:
@@ -109,7 +109,7 @@ def test_a_workspace_of_another_shard_that_was_there_before_keeps_the_model_s_na
         workspaces.wait_ready(cluster, namespace, "older", "Ready")
         make("a-younger", "a")  # which goes before by its name, not by its age
         found = workspaces.wait_reason(cluster, namespace, "a-younger", "GatewayReady", "ModelNameConflict")
-        assert f"are already routed to the older Workspace {namespace}/older" in found["message"]
+        assert f"are already routed to Workspace {namespace}/older" in found["message"]
         assert headers_of(cluster, namespace, "a-younger") == []
         assert workspaces.condition(cluster, namespace, "older", "GatewayReady")["status"] == "True"
         cluster.kubectl("delete", "workspace", "older", "-n", namespace, "--timeout=60s", actor="user")

@@ -145,3 +145,22 @@ def test_an_unchanged_workspace_costs_no_dry_run(installed, plane_namespace, rea
     patch(installed, plane_namespace, "workspace/phi", {"gateway": {"enabled": False}})
     workspaces.wait_gone(installed, plane_namespace, "helmrelease", "phi-inferencepool")
     assert ready.writes(plane_namespace)["patch", "deployments/dry-run"] == 1
+
+
+def test_a_deployment_that_is_deleted_comes_back_with_the_replicas_that_were_chosen(installed, plane_namespace, ready):
+    namespace = plane_namespace
+    installed.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=3", actor="user")
+    path = "jsonpath={.status.workload.replicas}=3"
+    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    before = workspaces.get(installed, namespace, "deployment", "phi")["metadata"]["uid"]
+    installed.kubectl("delete", "deployment/phi", "-n", namespace, "--wait=true", actor="user")
+    path = "jsonpath={.spec.replicas}=3"
+    installed.kubectl("wait", "--for=create", "deployment/phi", "-n", namespace, "--timeout=30s")
+    installed.kubectl("wait", "deployment/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    found = workspaces.get(installed, namespace, "deployment", "phi")
+    assert found["metadata"]["uid"] != before
+    installed.kubectl("scale", "deployment/phi", "-n", namespace, "--replicas=2", actor="user")  # they are still somebody else's
+    workspaces.apply(installed, namespace, {**workspaces.workspace("phi"), "metadata": {"name": "phi", "labels": {"team": "a"}}})
+    path = "jsonpath={.status.workload.replicas}=2"
+    installed.kubectl("wait", "workspace/phi", "-n", namespace, f"--for={path}", "--timeout=30s")
+    assert workspaces.get(installed, namespace, "deployment", "phi")["spec"]["replicas"] == 2

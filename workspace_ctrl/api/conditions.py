@@ -44,7 +44,8 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.WORKSPACE_SUCCEEDED: "KAITO's summary, same as Ready; its reason is InvalidSpec if the Workspace is rejected.",
     ConditionType.WORKLOAD_ACCEPTED: "The API server accepted the workload in a dry-run, or the referenced workload was found.",
     ConditionType.RESOURCE_READY: "The pods of the model server are scheduled to nodes.",
-    ConditionType.INFERENCE_READY: "All wanted replicas of the model server are ready.",
+    ConditionType.INFERENCE_READY: "At least one replica of the model server is ready, and all are of the newest spec; of a model on "
+    "several nodes, all its pods.",
     ConditionType.CHART_READY: "Flux fetched the chart and installed it with the newest values.",
     ConditionType.ENDPOINT_PICKER_READY: "A replica of the endpoint picker is ready; of several, the leader.",
     ConditionType.ROUTE_READY: "The Gateway is programmed, and its controller has accepted HTTPRoute and InferencePool.",

@@ -41,6 +41,23 @@ class Match(ApiModel):
     )
 
 
+class Probe(ApiModel):
+    """The request by which the controller finds out whether the model is reached."""
+
+    path: str = Field(
+        max_length=256,
+        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        description="Path of a GET request, under the base URL, such as /health for a server without /v1/models. It should be one that the "
+        "model server itself answers.",
+    )
+    codes: list[Annotated[int, Field(ge=100, le=599)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=16,
+        description="HTTP status codes that count as an answer. Default: 200.",
+    )
+
+
 class HTTPRouteReference(ApiModel):
     """A reference to an HTTPRoute that the user manages."""
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.endpoint_picker import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool
+from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool, Probe
 from workspace_ctrl.api.inference import Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
@@ -120,6 +120,10 @@ class GatewaySpec(ApiModel):
         "Gateways, host names and matches are used.",
     )
     pool: Pool | None = Field(default=None, description="The InferencePool behind the route.")
+    probe: Probe | None = Field(
+        default=None,
+        description="The request that shows that the model is reached. Default: the controller's setting, /v1/models.",
+    )
     endpoint_picker: EndpointPicker | None = Field(default=None, description="The endpoint picker.")
     objectives: list[Objective] | None = Field(
         default=None, max_length=16, description="Priorities that requests can select, at most 16, with unique names."

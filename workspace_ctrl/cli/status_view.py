@@ -26,9 +26,27 @@ _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", 
 
 
 def is_ready(item: Json) -> bool:
-    """Whether a Workspace is ready, by a condition for its current generation, as Ready lags behind a change."""
+    """Whether a Workspace is ready, by a condition for its current generation, as Ready lags behind a change.
+
+    One that is being deleted is not, whatever a controller has written before that.
+    """
+    if _is_deleting(item):
+        return False
     ready = find(parse_status(item.get("status")).conditions, ConditionType.READY)
     return ready is not None and ready.is_true and ready.speaks_of(item["metadata"]["generation"])
+
+
+def _is_deleting(item: Json) -> bool:
+    return bool(item["metadata"].get("deletionTimestamp"))
+
+
+def _deletion(item: Json, conditions: Sequence[Condition]) -> str:
+    """Return what a deletion waits for, and whether a controller has seen it: that is the first thing that it writes."""
+    finalizers = ", ".join(map(str, item["metadata"].get("finalizers") or ())) or "its dependents"
+    ready = find(conditions, ConditionType.READY)
+    is_seen = ready is not None and ready.reason == "Deleting"
+    hint = "" if is_seen else "; no controller acts on it, so the status is from before: is the controller running?"
+    return f"being deleted since {item['metadata']['deletionTimestamp']}, waiting for {finalizers}{hint}"
 
 
 def shallow(item: Json) -> Json:
@@ -57,6 +75,8 @@ def chain_view(item: Json) -> RenderableType:
             table.add_row(*_row(condition))
     metadata = item["metadata"]
     parts: list[RenderableType] = [shown(f"Workspace {metadata['namespace']}/{metadata['name']}", "bold")]
+    if _is_deleting(item):
+        parts.append(shown(_deletion(item, conditions), "red"))
     if (status.observed_generation or 0) < metadata["generation"] and conditions:
         parts.append(Text("the status is for an older generation", style="yellow"))
     return Group(*parts, table if conditions else Text("no status yet: is the controller running?"))
@@ -78,6 +98,8 @@ def list_view(items: Sequence[Json]) -> RenderableType:
     for item in items:
         status = parse_status(item.get("status"))
         ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
+        if _is_deleting(item):
+            ready = Condition("Ready", "False", "Deleting")
         style = _MARKS.get(ready.status, ("", "yellow"))[1]
         url = (status.gateway.url if status.gateway else None) or ""
         metadata = item["metadata"]

@@ -3,15 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Final
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
-from workspace_ctrl.cache.watches import WORKSPACE, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import INFERENCE_POOLS, PODS, WORKSPACE, Enqueues, RecordT, WatchedKind
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.records.meta import ObjectRef
 
 logger = logging.getLogger(__name__)
+
+_SERVING: Final = (PODS, INFERENCE_POOLS)
+"""Kinds of which an event may concern those who share a rule of a route with the owner."""
 
 
 class EventHandler:
@@ -38,7 +43,9 @@ class EventHandler:
         match watched.enqueues:
             case Enqueues.OWNER | Enqueues.OWNER_OF_DEPLOYMENT:
                 owner = self._cache.owner_of(watched, record)
-                return (owner,) if owner is not None else ()
+                if owner is None:
+                    return ()
+                return (owner, *self._siblings(owner)) if watched in _SERVING else (owner,)
             case Enqueues.DEPENDENTS:
                 return self._dependents.dependents_of(record.meta.ref)
             case Enqueues.ALL:
@@ -47,6 +54,10 @@ class EventHandler:
                 gateway = watched.owner_key(record)
                 is_known = gateway is not None and self._cache.gateways.get(gateway) is not None
                 return self._cache.workspaces.keys() if is_known else ()
+
+    def _siblings(self, owner: Key) -> tuple[Key, ...]:
+        """Return the Workspaces whose own route sends requests to the pool of `owner` as well."""
+        return self._dependents.dependents_of(ObjectRef(WORKSPACE.kind, *owner))
 
     def enqueue(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""

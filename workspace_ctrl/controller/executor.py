@@ -16,6 +16,7 @@ from workspace_ctrl.api.labels import (
     OWNER_LABEL,
     REPAIR_MANAGER,
     REQUESTED_AT_ANNOTATION,
+    SCALE_MANAGER,
 )
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
@@ -41,6 +42,7 @@ from workspace_ctrl.planning.steps import (
     ReadScale,
     RequestReconcile,
     Resume,
+    Scale,
     SetFinalizer,
     Step,
     VerifyChart,
@@ -111,7 +113,9 @@ class Executor:
         is_refused = known.dry_run is not None and known.dry_run.refusal != ""
         return replace(state, query_results=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
 
-    async def _step(self, step: Step, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
+    async def _step(  # noqa: PLR0911 - one line for each kind of step
+        self, step: Step, workspace: WorkspaceRecord, outcome: Outcome
+    ) -> Outcome:
         """Execute one step.
 
         Raises:
@@ -128,6 +132,8 @@ class Executor:
                 return await self._request_reconcile(step, outcome)
             case SetFinalizer(present):
                 return await self._set_finalizer(workspace, outcome, present=present)
+            case Scale(ref, replicas):
+                return await self._scale(ref, replicas, outcome)
             case VerifyChart(chart):
                 self._charts.verify(chart, workspace.key)
             case Resume(ref):
@@ -221,6 +227,19 @@ class Executor:
         await self._client.delete(RESOURCES[ref.kind], ref.namespace, ref.name, uid)
         return replace(outcome, state=outcome.state.with_deleted(uid))
 
+    async def _scale(self, ref: ObjectRef, replicas: int, outcome: Outcome) -> Outcome:
+        """Scale a Deployment, which may not exist if its creation was rejected."""
+        patch = {"spec": {"replicas": replicas}}
+        try:
+            answer = await self._client.merge_patch(
+                RESOURCES[ref.kind], ref.namespace, ref.name, patch, field_manager=SCALE_MANAGER
+            )
+        except (NotFoundError, RejectedError) as error:
+            logger.warning("%s: cannot scale it to the %d replicas that it had: %s", ref, replicas, error)
+            return outcome
+        logger.info("%s was deleted, and gets the %d replicas back that it had", ref, replicas)
+        return replace(outcome, records=(*outcome.records, self._cache.write_through(answer)))
+
     async def _prune(self, step: Prune, state: WorkspaceState) -> WorkspaceState:
         """Delete the objects that Flux has left behind, if they still exist after a moment."""
         now = _now()
@@ -248,14 +267,27 @@ class Executor:
         metadata = {"uid": step.uid, "annotations": {REQUESTED_AT_ANNOTATION: datetime.now(UTC).isoformat()}}
         records = outcome.records
         try:
+            await self._take_over(step)
             answer = await self._client.merge_patch(
                 HELM_RELEASE, step.ref.namespace, step.ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER
             )
         except (NotFoundError, ConflictError):
             logger.debug("%s is gone", step.ref)
+        except RejectedError as error:
+            logger.warning("%s: %s", step.ref, error)
         else:
             records = (*records, self._cache.write_through(answer))
         return replace(outcome, state=replace(state, drift=state.drift.requested()), records=records)
+
+    async def _take_over(self, step: RequestReconcile) -> None:
+        """Mark an object as one of the release's, as Helm itself would, so that Helm takes it over."""
+        ref = step.takes_over
+        if ref is None:
+            return
+        release = {"meta.helm.sh/release-name": step.ref.name, "meta.helm.sh/release-namespace": step.ref.namespace}
+        metadata = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": release}
+        resource = CHART_OBJECT_RESOURCES[ref.kind]
+        await self._client.merge_patch(resource, ref.namespace, ref.name, {"metadata": metadata}, field_manager=REPAIR_MANAGER)
 
     async def write_status(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the status of a Workspace; return the resulting Workspace, or None if it does not exist any more."""

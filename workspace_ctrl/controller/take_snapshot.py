@@ -12,7 +12,8 @@ from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.probe_results import ProbeResult
-from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.model.snapshot import SiblingPool, Snapshot
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def take_snapshot(
         pool=cache.inference_pools.get(release),
         route=cache.http_routes.get((namespace, derived.route)),
         named_route=referenced.route,
+        sibling_pools=_sibling_pools(cache, referenced.route, dependencies.pool or derived.release),
         named_pool=referenced.pool,
         companion=referenced.companion,
         companion_problem=referenced.companion_problem,
@@ -82,6 +84,20 @@ def take_snapshot(
         nodes=tuple(cache.nodes.values()) if dependencies.nodes else (),
         missing_kinds=frozenset(missing_kinds),
     )
+
+
+def _sibling_pools(cache: Cache, route: HTTPRoute | None, own: str) -> tuple[SiblingPool, ...]:
+    if route is None:
+        return ()
+    shared = {name for rule in route.rules if own in rule.pools for name in rule.pools if name != own}
+    pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in sorted(shared))
+    return tuple(_sibling_pool(cache, pool) for pool in pools if pool is not None and pool.meta.workspace)
+
+
+def _sibling_pool(cache: Cache, pool: InferencePool) -> SiblingPool:
+    pods = cache.pods.owned_by((pool.ref.namespace, pool.meta.workspace))
+    is_empty = not any(pod.ready and pod.matches(pool.selector) for pod in pods)
+    return SiblingPool(pool.ref, pool.meta.workspace, is_empty)
 
 
 def _names(cache: Cache, key: Key, chart: str) -> Names:

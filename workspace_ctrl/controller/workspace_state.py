@@ -18,11 +18,14 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.gateway import SILENT_SECONDS
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.pods import without_volumes
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 ValueT = TypeVar("ValueT")
 
 _DELETIONS_KEPT: Final = 8
+_MOUNT_SECONDS: Final = 60.0
+"""How long a pod on a node may wait for its volumes and its network."""
 _NO_DEPENDENCIES: Final = Dependencies()
 _NO_ANSWERS: Final = QueryResults()
 _NO_DRIFT: Final = ChartDriftDetector()
@@ -84,6 +87,10 @@ class WorkspaceState:
     """Since when a Gateway's controller says nothing of pool or route."""
     unheard_for: float = 0.0
     """How long that has been at the latest observation, in seconds."""
+    unmounted_since: float | None = None
+    """Since when a pod waits for its volumes."""
+    unmounted_for: float = 0.0
+    """How long that has been at the latest observation, in seconds."""
     rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
     reconciled: Throttle = _NEVER
@@ -108,6 +115,8 @@ class WorkspaceState:
         )
         is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
         is_same = is_same and served_names == self.served_names and self.unheard_since is None
+        unmounted_since = self._unmounted_since(snapshot, now)
+        is_same = is_same and unmounted_since is None and self.unmounted_since is None
         if is_same and not expired and self.put_off_until is None:
             return self, activity
         state = replace(
@@ -118,14 +127,25 @@ class WorkspaceState:
             rejections=rejections,
             served_names=served_names,
             unheard_for=now - self.unheard_since if self.unheard_since is not None else 0.0,
+            unmounted_since=unmounted_since,
+            unmounted_for=now - unmounted_since if unmounted_since is not None else 0.0,
             put_off_until=None,
         )
         return state, activity
 
+    def _unmounted_since(self, snapshot: Snapshot, now: float) -> float | None:
+        if not any(pod.is_waiting_for_volumes for pod in snapshot.pods):
+            return None
+        return self.unmounted_since if self.unmounted_since is not None else now
+
     def on(self, snapshot: Snapshot) -> Snapshot:
         """Return `snapshot` with the values of this state: durations, answers to queries, drift."""
+        is_late = self.unmounted_for >= _MOUNT_SECONDS
         return replace(
             snapshot,
+            pods=tuple(without_volumes(pod) if pod.is_waiting_for_volumes else pod for pod in snapshot.pods)
+            if is_late
+            else snapshot.pods,
             ages=replace(self.stage_timer.ages, attachment=self.unheard_for) if self.unheard_for else self.stage_timer.ages,
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
@@ -194,6 +214,8 @@ class WorkspaceState:
             times.append(self.dry_run_retry_at)
         if self.unheard_since is not None and self.unheard_for < SILENT_SECONDS:
             times.append(self.unheard_since + SILENT_SECONDS)
+        if self.unmounted_since is not None and self.unmounted_for < _MOUNT_SECONDS:
+            times.append(self.unmounted_since + _MOUNT_SECONDS)
         if self.rejected_status is not None:
             times.append(self.rejected_status.retry_at)
         times.extend(_given((self.put_off_until, self.stage_timer.due_at)))

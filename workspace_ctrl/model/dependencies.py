@@ -30,6 +30,8 @@ class Dependencies:
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
+    siblings: tuple[str, ...] = ()
+    """Workspaces of the same namespace whose pools are in the same rule of the referenced route."""
     namespace: bool = False
     """Whether the labels or the deletion of the Workspace's namespace may change the plan."""
 
@@ -42,4 +44,5 @@ class Dependencies:
             companion=earlier.companion,
             objectives=earlier.objectives,
             network_policy=earlier.network_policy,
+            siblings=earlier.siblings,
         )

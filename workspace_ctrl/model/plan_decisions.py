@@ -89,6 +89,13 @@ class Decisions:
     hostnames: tuple[str, ...] = ()
     path: str = ""
     """Path prefix of the model on the Gateways; empty if there is none."""
+    api: tuple[str, ...] = ()
+    """The paths of the API that the referenced route reaches under `path`; empty for all, or if that is not known."""
+    probe_path: str = ""
+    """Path that the Workspace wants to be asked for; empty for the default."""
+    probe_codes: tuple[int, ...] = ()
+    any_server: bool = False
+    """Whether the model server may be one without a list of models."""
     by_header: bool = False
     """Whether requests are matched by the header with the model name, and there is no catch-all match."""
     wants_header: bool = False

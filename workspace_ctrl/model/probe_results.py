@@ -9,6 +9,13 @@ MOST_NAMES: Final = 128
 LONGEST_NAME: Final = 253
 """Name of a model, in characters."""
 
+CHAT_COMPLETIONS: Final = "/v1/chat/completions"
+COMPLETIONS: Final = "/v1/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
+MODELS: Final = "/v1/models"
+HEALTH: Final = "/health"
+"""Answered by most model servers, also those without a list of models."""
+
 
 def is_model_name(name: str) -> bool:
     """Whether a name that a server reports is a valid model name, like gateway.modelName: it is used as a header value."""
@@ -40,8 +47,14 @@ class ProbeTarget:
     """Host name that the listener or the route requires; empty for any."""
     model: str = ""
     """Name of the model; empty if it is not known."""
-    completion: bool = False
-    """Whether only a completion reaches the model server."""
+    completion: str = ""
+    """Path of the API if only a completion, or an embedding, reaches the model server; empty if the list of models does."""
+    get: str = ""
+    """Path to ask for instead, as the Workspace says; empty for none."""
+    codes: tuple[int, ...] = ()
+    """HTTP status codes that count as an answer then."""
+    any_server: bool = False
+    """Whether the model server may be one without a list of models."""
     try_body: bool = False
     """Whether to probe also if the model name in the body alone is enough."""
 
@@ -65,6 +78,10 @@ class ProbeResult:
     """Model names that the model server reported; empty if it was not asked."""
     by_body: bool | None = None
     """Whether requests are routed by the model name in their body; None if not known."""
+    is_cut_off: bool = False
+    """Whether the connection was closed without a response, as by a Gateway that requires the PROXY protocol."""
+    is_slow: bool = False
+    """Whether the server is busy: it answers, but not within the usual timeout."""
 
     def agrees_with(self, other: "ProbeResult") -> bool:
         """Whether both have the same meaning; their messages may differ."""

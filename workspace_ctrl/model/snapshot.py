@@ -32,6 +32,16 @@ RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, Inference
 
 
 @dataclass(frozen=True, slots=True)
+class SiblingPool:
+    """The pool of another Workspace to which a rule of a user's route sends a part of the requests."""
+
+    ref: ObjectRef
+    workspace: str
+    is_empty: bool
+    """Whether none of its pods is ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The observed objects of one Workspace, and the cluster's Gateways and nodes; None for an object that does not exist."""
 
@@ -72,6 +82,8 @@ class Snapshot:
     """Whether probes are enabled."""
     named_route: HTTPRoute | None = None
     """The route of `gateway.httpRouteRef`."""
+    sibling_pools: tuple[SiblingPool, ...] = ()
+    """Pools that are in a rule of that route with the Workspace's own, as far as Workspaces have them."""
     named_pool: InferencePool | None = None
     """The pool of `gateway.pool.ref`."""
     companion: KthenaModelServer | None = None

@@ -204,4 +204,5 @@ def _dependencies(
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
+        siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
     )

@@ -7,6 +7,7 @@ yields no step, so a pass over a finished Workspace writes nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.dependencies import Dependencies
@@ -26,7 +27,7 @@ from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
-from workspace_ctrl.planning.workload.workload_steps import accepted_kind, dry_run, plan_workload
+from workspace_ctrl.planning.workload.workload_steps import accepted_kind, chosen_replicas, dry_run, plan_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -153,6 +154,7 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     there = [record.meta for record in (*snapshot.workloads, *snapshot.services, snapshot.network_policy) if record is not None]
     if not plan_workload(draft, server, there, snapshot.network_policy_problem):
         return decisions
+    draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
     return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
 
 
@@ -166,7 +168,12 @@ def _plan_gateway(
         parents=serving.route.chosen.parents,
         named_pool=draft.ref("InferencePool", serving.pool_ref),
         named_route=draft.ref("HTTPRoute", serving.route_ref),
+        any_server=serving.spec.inference is not None and serving.spec.inference.preset is None,
     )
+    if serving.gateway is not None and serving.gateway.probe is not None:
+        decisions = replace(
+            decisions, probe_path=serving.gateway.probe.path, probe_codes=tuple(serving.gateway.probe.codes or (HTTPStatus.OK,))
+        )
     draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
     if snapshot.excess_references:
         draft.report(Problem(LinkName.GATEWAY, "TooManyReferences", snapshot.excess_references))

@@ -64,6 +64,14 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Scale a Deployment that is created again to the replicas that somebody had chosen for it."""
+
+    ref: ObjectRef
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Resume a suspended HelmRelease before its deletion: Flux does not uninstall a suspended one."""
 
@@ -86,6 +94,8 @@ class RequestReconcile:
     uid: str
     cause: str
     """The cause, for the log."""
+    takes_over: ObjectRef | None = None
+    """An object of the user that Helm is to take over as one of the release's, so that the release can be installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ class SetFinalizer:
 
 Query = DryRunWorkload | ReadConfig | ReadScale
 """A query: planning continues with its answer."""
-Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | SetFinalizer
+Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
 
 
 @dataclass(frozen=True)

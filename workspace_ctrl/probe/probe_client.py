@@ -1,5 +1,7 @@
 """One request for a model through a Gateway, as a client would send it, and the meaning of its response."""
 
+import asyncio
+import errno
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +13,16 @@ import aiohttp
 
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.probe_results import (
+    CHAT_COMPLETIONS,
+    COMPLETIONS,
+    EMBEDDINGS,
+    HEALTH,
+    MODELS,
+    ProbeOutcome,
+    ProbeResult,
+    ProbeTarget,
+)
 from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.probe.bounded_connections import BoundedConnector
 from workspace_ctrl.probe.model_list import read_models
@@ -25,14 +36,16 @@ _EXCERPT = 200
 """Characters of a response that are quoted."""
 _LONGEST_ANSWER: Final = 256 << 10
 """Largest response that is read, in bytes: a list of about 500 models."""
-_MODELS: Final = "/v1/models"
-_COMPLETIONS: Final = "/v1/chat/completions"
 _AS_IT_IS: Final = "identity"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
 _NO_TRUST: Final = ProbeTrust()
 _WITHHELD: Final = "the token was not sent: it is sent by HTTPS only, and only to Gateways in probe.tokenGateways of the settings"
-_ACCESS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+_LOGIN = frozenset({HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT})
+"""Status codes of a Gateway that sends clients to a login page."""
+_ACCESS = _LOGIN | {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 """Status codes of a Gateway that requires authentication or limits the rate: they say nothing about the model."""
+_LONGEST_LOCATION: Final = 200
+_CUT_OFF: Final = "if the Gateway requires the PROXY protocol, only clients of its load balancer are answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +93,12 @@ class ProbeClient:
         withheld = bool(credentials.token) and not self._trust.sends_token(target)
         credentials = replace(credentials, token="") if withheld else credentials
         for address in target.addresses:
-            result = await self._ask(target, address, credentials, in_doubt=in_doubt)
+            earlier, result = result, await self._ask(target, address, credentials, in_doubt=in_doubt)
+            if earlier.outcome is ProbeOutcome.FAILED and result.code is None:
+                result = earlier
             if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
                 result = replace(result, by_body=await self._is_led_by_body(target, address, credentials))
-            if result.outcome is not ProbeOutcome.NOT_POSSIBLE or result.code is not None:
+            if result.code is not None or not (result.outcome is ProbeOutcome.NOT_POSSIBLE or result.is_cut_off):
                 break
         if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._credentials = None  # the credentials may have been renewed
@@ -97,7 +112,7 @@ class ProbeClient:
         """
         codes = []
         for model in (target.model, _UNKNOWN_MODEL):
-            request = _Request("POST", f"{_origin(target, address)}{_COMPLETIONS}", {"model": model}, named=False)
+            request = _Request("POST", f"{_origin(target, address)}{CHAT_COMPLETIONS}", {"model": model}, named=False)
             try:
                 codes.append((await self._send(request, target, credentials)).code)
             except (aiohttp.ClientError, OSError, ValueError):
@@ -122,21 +137,41 @@ class ProbeClient:
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
         base = f"{_origin(target, address)}{target.path}"
-        if not target.completion and self._mode is not ProbeMode.COMPLETION:
-            return await self._result(_Request("GET", f"{base}{_MODELS}"), target, address, credentials)
-        completion = _Request("POST", f"{base}{_COMPLETIONS}", _question(target, tokens=1))
+        completion = _completion(target, base, tokens=1)
+        if target.get:
+            request = _Request("GET", f"{base}{target.get}", named=True)
+        elif target.completion or self._mode is ProbeMode.COMPLETION:
+            request = completion
+        else:
+            request = _Request("GET", f"{base}{MODELS}")
         if in_doubt:
-            refused = await self._result(replace(completion, body=_question(target, tokens=0)), target, address, credentials)
+            # A server rejects this at once however busy it is, and one that hangs does not.
+            refused = await self._result(_completion(target, base, tokens=0), target, address, credentials)
             if refused.code is None:
                 return refused
-            completion = replace(completion, seconds=BUSY_SECONDS[self._mode])
-        return await self._result(completion, target, address, credentials)
+            request = replace(request, seconds=BUSY_SECONDS[self._mode])
+        result = await self._result(request, target, address, credentials)
+        if result.code == HTTPStatus.NOT_FOUND and request.method == "GET" and target.any_server and not target.get:
+            return await self._without_list(result, base, target, address, credentials)
+        return result
+
+    async def _without_list(
+        self, not_found: ProbeResult, base: str, target: ProbeTarget, address: str, credentials: Credentials
+    ) -> ProbeResult:
+        """Return the result of a server that may have no list of models: it answers if it does so for its health."""
+        result = await self._result(_Request("GET", f"{base}{HEALTH}"), target, address, credentials)
+        if result.outcome is ProbeOutcome.ANSWERED:
+            return replace(result, message=f"{result.message} ({MODELS} is not found)", models=())
+        remedy = "if the server has no list of models, set gateway.probe.path"
+        return replace(not_found, message=f"{not_found.message}; {remedy}")
 
     async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
         """Send a request and return its result; no response is a result, too."""
         shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
+        began = asyncio.get_running_loop().time()
         try:
-            return self._meaning(target, shown, await self._send(request, target, credentials))
+            result = self._meaning(target, shown, await self._send(request, target, credentials))
+            return replace(result, is_slow=asyncio.get_running_loop().time() - began > ANSWER_SECONDS)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
             return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -146,7 +181,9 @@ class ProbeClient:
             return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             words = _words(error) if self._trust.quotes(target.gateway) else "the connection broke, or the response is not HTTP"
-            return _failed(target, f"{shown}: {words}")
+            is_cut_off = _is_cut_off(error)
+            hint = f"; {_CUT_OFF}" if is_cut_off else ""
+            return replace(_failed(target, f"{shown}: {words}{hint}"), is_cut_off=is_cut_off)
 
     async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
         """Return the response, not decompressed: a few bytes can expand to gigabytes."""
@@ -163,7 +200,12 @@ class ProbeClient:
         ) as response:
             packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
             body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)
-            return _Answer(response.status, body[:_LONGEST_ANSWER], whole=not packed and len(body) <= _LONGEST_ANSWER)
+            return _Answer(
+                response.status,
+                body[:_LONGEST_ANSWER],
+                whole=not packed and len(body) <= _LONGEST_ANSWER,
+                location=response.headers.get("Location", ""),
+            )
 
     def _context(self, credentials: Credentials) -> ssl.SSLContext:
         """Return the TLS context; creating one takes milliseconds, so those of the newest credentials, with and without token, are kept."""
@@ -186,15 +228,20 @@ class ProbeClient:
         return self._session
 
     def _meaning(self, target: ProbeTarget, shown: str, answer: "_Answer") -> ProbeResult:
-        code = answer.code
-        if code == HTTPStatus.OK:
+        code, is_quoted = answer.code, self._trust.quotes(target.gateway)
+        if target.get and code in target.codes:
+            return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} returned {code}")
+        if code == HTTPStatus.OK and not target.get:
             models = read_models(answer.body if answer.whole else b"", target.model)
             note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
             text = f"{shown} returned {code}{f'; {note}' if note else ''}"
             return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
-        read = answer.body[: 8 * _EXCERPT] if self._trust.quotes(target.gateway) else b""
+        read = answer.body[: 8 * _EXCERPT] if is_quoted else b""
         quoted = excerpt(read.decode(errors="replace"), _EXCERPT)
         text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
+        if code in _LOGIN:
+            login = excerpt(answer.location, _LONGEST_LOCATION) if is_quoted else "another address"
+            text = f"{shown} returned {code} to {login}; only clients that have logged in may ask: set a token in --probe-secret"
         outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
         return ProbeResult(outcome, target.url, code, text)
 
@@ -217,6 +264,8 @@ class _Answer:
     """The beginning of the body; empty if it is compressed."""
     whole: bool
     """Whether `body` is complete."""
+    location: str = ""
+    """Where a redirection leads to."""
 
 
 async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
@@ -234,8 +283,15 @@ def _origin(target: ProbeTarget, address: str) -> str:
     return f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}"
 
 
-def _question(target: ProbeTarget, tokens: int) -> Mapping[str, Any]:
-    return {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": tokens}
+def _completion(target: ProbeTarget, base: str, tokens: int) -> "_Request":
+    """Return a request for so many tokens; one for an embedding has none, and is invalid instead if `tokens` is 0."""
+    path = target.completion or CHAT_COMPLETIONS
+    prompt: Mapping[str, Any] = {"messages": [{"role": "user", "content": "Say yes."}], "max_tokens": tokens}
+    if path == COMPLETIONS:
+        prompt = {"prompt": "Say yes.", "max_tokens": tokens}
+    elif path == EMBEDDINGS:
+        prompt = {"input": "yes"} if tokens else {}
+    return _Request("POST", f"{base}{path}", {"model": target.model, **prompt})
 
 
 def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> dict[str, str]:
@@ -260,6 +316,11 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
 
 def _failed(target: ProbeTarget, message: str) -> ProbeResult:
     return ProbeResult(ProbeOutcome.FAILED, target.url, None, message)
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    """Whether the connection was closed instead of a response."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) or getattr(error, "errno", None) == errno.ECONNRESET
 
 
 def _words(error: BaseException) -> str:

@@ -59,8 +59,9 @@ class Threshold:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the newest probe got no answer: the server hangs or is overloaded."""
-        return self.last is not None and self.last.outcome is ProbeOutcome.FAILED and self.last.code is None
+        """Whether the newest probe got no answer, or a slow one: the server hangs or is overloaded."""
+        last = self.last
+        return last is not None and (last.is_slow or (last.outcome is ProbeOutcome.FAILED and last.code is None))
 
     def after(self, result: ProbeResult) -> "Threshold":
         """Return the state after one more probe; the first message of an outcome is kept, so that the status does not change again."""

@@ -27,6 +27,16 @@ def urls_of(parents: Iterable[Parent], hostnames: Sequence[str], path: str) -> t
     return tuple(islice(_once(found), MOST_URLS))
 
 
+def wildcard_listeners(parents: Iterable[Parent], hostnames: Sequence[str]) -> tuple[str, ...]:
+    """Return the listeners that serve only host names with a wildcard, from which no URL follows, in words."""
+    return tuple(
+        f"listener {listener.name} of {parent.gateway.ref} serves {', '.join(common)}"
+        for parent in parents
+        for listener in parent.listeners
+        if (common := listener.common_hostnames(hostnames)) and all("*" in hostname for hostname in common)
+    )
+
+
 def _once(urls: Iterable[str]) -> Iterator[str]:
     known: set[str] = set()
     for url in urls:

@@ -253,7 +253,7 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
     LinkRow(
         LinkName.ENDPOINTS,
         applies=_behind_gateway,
-        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods),
+        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods, snapshot.sibling_pools),
         link=endpoints_link,
     ),
 )

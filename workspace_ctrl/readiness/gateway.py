@@ -4,11 +4,15 @@ A status entry counts only if the controller of the GatewayClass wrote it, for t
 earlier Gateways or other controllers are ignored (docs/concepts/readiness.md).
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL
+from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chart import Installation, missing_object
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer
@@ -24,6 +28,7 @@ SILENT: Final = "GatewayControllerSilent"
 SILENT_SECONDS: Final = 60.0
 """How long it may say nothing; it takes less than a second."""
 POOL_MISSING: Final = "InferencePoolNotFound"
+_OUR_LABELS: Final = frozenset({POD_LABEL, POD_INDEX_LABEL})
 _UNKNOWN_KIND: Final = "InvalidKind"
 """Reason of the Gateway API for a backend of a kind that the controller does not know."""
 
@@ -84,15 +89,40 @@ def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
     return _attachments(LinkName.ROUTE, route, parents)
 
 
-def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod]) -> Link:
-    """Return whether at least one ready pod matches the selector that the observed pool has."""
+def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod], siblings: Sequence[SiblingPool] = ()) -> Link:
+    """Return whether at least one ready pod matches the selector that the observed pool has.
+
+    `siblings` are the pools that a user's route names in the same rule: Gateways choose among them by weight alone, so that one without
+    pods fails its part of the requests (with Istio, all of them).
+    """
     if pool is None:
         return Link.waiting(LinkName.ENDPOINTS, POOL_MISSING, "InferencePool has not been created yet")
-    matching = [pod for pod in pods if pod.matches(pool.selector)]
+    matching = [pod for pod in pods if not pod.has_ended and pod.matches(pool.selector)]
     ready = [pod for pod in matching if pod.ready]
+    empty = next((sibling for sibling in siblings if sibling.is_empty), None)
+    if ready and empty is not None:
+        words = f"0 pods of {empty.ref} are ready, which is in the same rule of the route; set its weight to 0, or start its pods"
+        return Link.broken(LinkName.ENDPOINTS, "NoReadyEndpoints", words)
     if ready:
         return Link.true(LinkName.ENDPOINTS, "EndpointsReady", f"{len(ready)} of {len(matching)} pods of {pool.ref} are ready")
+    foreign = {} if matching else _foreign_labels(pool, pods)
+    if foreign:
+        remove = json.dumps({"spec": {"selector": {"matchLabels": dict.fromkeys(foreign)}}}, separators=(",", ":"))
+        command = f"kubectl patch inferencepool {pool.ref.name} -n {pool.ref.namespace} --type=merge -p '{remove}'"
+        labels = ", ".join(f"{key}={value}" for key, value in foreign.items())
+        words = f"the selector of {pool.ref} asks for {labels}, which no pod has; if somebody has added that, remove it: {command}"
+        return Link.broken(LinkName.ENDPOINTS, "SelectorMatchesNoPod", printable(words)).ended()
     return Link.broken(LinkName.ENDPOINTS, "NoReadyEndpoints", f"0 of {len(matching)} pods of {pool.ref} are ready")
+
+
+def _foreign_labels(pool: InferencePool, pods: Sequence[Pod]) -> Mapping[str, str]:
+    """Return those labels of a pool's selector because of which it matches none of the Workspace's living pods."""
+    living = [pod for pod in pods if not pod.has_ended]
+    return {
+        key: value
+        for key, value in pool.selector.items()
+        if living and key not in _OUR_LABELS and all(pod.labels.get(key) != value for pod in living)
+    }
 
 
 def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Sequence[Parent]) -> Link:

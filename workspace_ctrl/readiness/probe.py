@@ -8,7 +8,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent
-from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, MODELS, ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import SCHEMES
@@ -30,11 +30,26 @@ class ModelAddress:
     """The model name to send; empty if there is none."""
     by_header: bool = False
     """Whether requests are matched by the header with the model name."""
+    completion: str = ""
+    """Path of the API if the list of models is not reached; empty if it is."""
+    get: str = ""
+    """Path that the Workspace wants to be asked for; empty for the default."""
+    codes: tuple[int, ...] = ()
+    any_server: bool = False
 
     @classmethod
     def of(cls, decisions: Decisions) -> "ModelAddress":
         """Return the address that planning has decided on."""
-        return cls(decisions.hostnames, decisions.path, next(iter(decisions.model_names), ""), decisions.by_header)
+        return cls(
+            hostnames=decisions.hostnames,
+            path=decisions.path,
+            model=next(iter(decisions.model_names), ""),
+            by_header=decisions.by_header,
+            completion="" if MODELS in decisions.api else next(iter(decisions.api), ""),
+            get=decisions.probe_path,
+            codes=decisions.probe_codes,
+            any_server=decisions.any_server,
+        )
 
 
 def probe_link(result: ProbeResult | None, parents: Sequence[Parent], model_names: Sequence[str]) -> Link:
@@ -92,6 +107,9 @@ def _targets(parent: Parent, services: Sequence[GatewayService], address: ModelA
             path=address.path,
             hostname=hostnames[0].replace("*", _ANY_NAME) if hostnames else "",
             model=address.model,
-            completion=not parent.lists_models,
+            completion=address.completion or ("" if parent.lists_models else CHAT_COMPLETIONS),
+            get=address.get,
+            codes=address.codes,
+            any_server=address.any_server,
             try_body=address.by_header,
         )

@@ -12,12 +12,13 @@ from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.readiness.address import internal_url, urls_of
+from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
 from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
+from workspace_ctrl.records.pods import VOLUMES_NOT_MOUNTED
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -43,7 +44,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     found = WorkspaceStatus(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
-        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node})[:_MOST_NODES]),
+        worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
@@ -103,6 +104,8 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     yield Condition(ConditionType.READY, Status.FALSE, reason, message)
     if broken is not None and broken.terminal:
         yield Condition(ConditionType.STALLED, Status.TRUE, broken.reason, broken.message)
+    elif inference.reason == VOLUMES_NOT_MOUNTED and not inference.is_true:
+        yield Condition(ConditionType.STALLED, Status.TRUE, reason, message)
     else:
         yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
@@ -112,7 +115,17 @@ def _usage(decisions: Decisions) -> str:
     """Return how to reach the model, for people."""
     url = next(iter(urls_of(decisions.parents, decisions.hostnames, decisions.path)), "")
     name = f"; model name: {decisions.model_names[0]}" if decisions.model_names else ""
-    return f"model is served at {url}{name}" if url else f"model is served, but the Gateway reports no address{name}"
+    if url:
+        return f"model is served at {url}{name}"
+    return f"model is served, but {_missing_address(decisions)}{name}"
+
+
+def _missing_address(decisions: Decisions) -> str:
+    """Return why there is no URL, with the way out where there is one."""
+    wildcards = wildcard_listeners(decisions.parents, decisions.hostnames)
+    if not wildcards:
+        return "the Gateway reports no address"
+    return f"{' and '.join(wildcards)}; set gateway.hostnames to the host name that clients use"
 
 
 def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Condition:
@@ -121,6 +134,10 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
     gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
     tried = f"; {last.message}" if last.name is LinkName.PROBE else ""
     text = f"model is served through {gateways}{tried}"
+    if not urls_of(decisions.parents, decisions.hostnames, decisions.path) and wildcard_listeners(
+        decisions.parents, decisions.hostnames
+    ):
+        text = f"{text}; {_missing_address(decisions)}"
     return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
 
 

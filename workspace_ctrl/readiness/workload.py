@@ -14,8 +14,8 @@ from workspace_ctrl.readiness.failure_reasons import (
 )
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.pods import Pod
-from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
+from workspace_ctrl.records.pods import Pod, failing
+from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind
 
 _COUNTING_KINDS: Final = frozenset({"Deployment", "StatefulSet"})
 """Kinds whose status shows whether all replicas of the newest spec are ready; for other kinds, the pods decide."""
@@ -33,6 +33,7 @@ def workload_link(kind: str, reference: ObjectRef | None, sizing: str) -> Link:
 
 def resource_condition(pods: Sequence[Pod]) -> Condition:
     """Return ResourceReady: the pods of the model server are scheduled."""
+    pods = [pod for pod in pods if not pod.has_ended]
     placed = [pod for pod in pods if pod.node]
     if pods and len(placed) == len(pods):
         nodes = ", ".join(sorted({pod.node for pod in placed}))
@@ -47,7 +48,10 @@ def resource_condition(pods: Sequence[Pod]) -> Condition:
 
 
 def inference_condition(accepted: Link, workload: Workload | None, pods: Sequence[Pod], expected: str) -> Condition:
-    """Return InferenceReady: all replicas of the model server are ready; it becomes False again when one is not.
+    """Return InferenceReady: the model server serves with its newest spec.
+
+    Of a Deployment one ready replica is enough, so that scaling does not make a model that serves not ready; the pods of a StatefulSet of
+    ours are parts of one replica.
 
     `expected` is the Workspace's own workload, as kind and name; empty if another object creates the pods, which then decide alone.
     """
@@ -59,6 +63,11 @@ def inference_condition(accepted: Link, workload: Workload | None, pods: Sequenc
     if workload.is_ready:
         text = f"{workload.ref} has {workload.ready_replicas} of {workload.replicas} replicas ready"
         return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
+    if workload.serves and workload.ref.kind == WorkloadKind.DEPLOYMENT:
+        problem = _pod_problem(pods)
+        missing = f"; {problem.reason}: {problem.message}" if problem is not None else ""
+        text = f"{workload.ref} has {workload.ready_replicas} of {workload.replicas} replicas ready{missing}"
+        return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", text)
     return _not_ready(workload, pods)
 
 
@@ -68,6 +77,7 @@ def referenced_workload(kind: str, referenced: ReferencedWorkload | None) -> Wor
 
 
 def _by_pods(pods: Sequence[Pod]) -> Condition:
+    pods = [pod for pod in pods if not pod.has_ended] or pods
     ready = sum(pod.ready for pod in pods)
     counts = f"{ready} of {len(pods)} pods ready"
     if pods and ready == len(pods):
@@ -89,8 +99,8 @@ def _not_ready(workload: Workload, pods: Sequence[Pod]) -> Condition:
 
 
 def _pod_problem(pods: Sequence[Pod]) -> Condition | None:
-    """Return the problem of the first failing pod, with the message of kubelet or scheduler."""
-    for pod in pods:
+    """Return the problem of the newest failing pod, with the message of kubelet or scheduler."""
+    for pod in failing(pods):
         if pod.problem is not None:
             return _inference(Status.FALSE, pod.problem.reason, f"{pod.meta.ref}: {pod.problem.message}")
     return None

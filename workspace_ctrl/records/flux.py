@@ -87,7 +87,9 @@ class FluxObject(Conditioned):
             condition = self.condition(type_)
             if condition is not None and condition.status == Status.FALSE and condition.speaks_of(self.meta.generation):
                 return condition
-        return None
+        # `Ready` is Unknown for a moment during each retry; this one stays until it succeeds.
+        failed = self.condition("FetchFailed")
+        return failed if failed is not None and failed.is_true and failed.speaks_of(self.meta.generation) else None
 
 
 @dataclass(frozen=True, slots=True)

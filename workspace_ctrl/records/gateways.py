@@ -197,6 +197,14 @@ class RouteMatch:
     """Path prefix; empty for other types of path matches."""
     headers: tuple[str, ...] = ()
     """As `<name>=<value>`, in the order of the route."""
+    exact: str = ""
+    """The whole path; empty for other types of path matches."""
+    pattern: str = ""
+    """Regular expression of the path; empty for other types of path matches."""
+    method: str = ""
+    """HTTP method; empty for all."""
+    has_query: bool = False
+    """Whether query parameters are required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +214,10 @@ class RouteRule:
     matches: tuple[RouteMatch, ...] = (RouteMatch(),)
     pools: tuple[str, ...] = ()
     """Names of the InferencePools in its backends, with a weight above 0, in the route's namespace."""
+    prefix_to: str | None = None
+    """What a matched path prefix is replaced by; None for no such rewrite."""
+    path_to: str = ""
+    """What the whole path is replaced by; empty for no such rewrite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,14 +261,28 @@ def _parse_rule(rule: Json, namespace: str) -> RouteRule:
         if entry.get("kind") == "InferencePool" and entry.get("namespace") in {None, "", namespace} and entry.get("weight", 1)
     )
     matches: Iterable[Json] = rule.get("matches") or ({},)
-    return RouteRule(tuple(map(_parse_match, matches)), tuple(pools))
+    rewrites = (((entry.get("urlRewrite") or {}).get("path") or {}) for entry in rule.get("filters") or ())
+    rewrite: Json = next((entry for entry in rewrites if entry), {})
+    return RouteRule(
+        tuple(map(_parse_match, matches)),
+        tuple(pools),
+        rewrite.get("replacePrefixMatch") or "" if rewrite.get("type") == "ReplacePrefixMatch" else None,
+        rewrite.get("replaceFullPath") or "",
+    )
 
 
 def _parse_match(match: Json) -> RouteMatch:
     path: Json = match.get("path") or {}
-    is_prefix = path.get("type", "PathPrefix") == "PathPrefix"
+    type_, value = path.get("type", "PathPrefix"), intern(path.get("value") or "/")
     headers = (f"{entry.get('name')}={entry.get('value')}" for entry in match.get("headers") or ())
-    return RouteMatch(intern(path.get("value") or "/") if is_prefix else "", tuple(map(intern, headers)))
+    return RouteMatch(
+        path=value if type_ == "PathPrefix" else "",
+        headers=tuple(map(intern, headers)),
+        exact=value if type_ == "Exact" else "",
+        pattern=value if type_ == "RegularExpression" else "",
+        method=intern(match.get("method") or ""),
+        has_query=bool(match.get("queryParams")),
+    )
 
 
 @dataclass(frozen=True, slots=True)

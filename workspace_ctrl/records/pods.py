@@ -1,7 +1,7 @@
 """Model-server pods, and why they are not ready."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from sys import intern
 from typing import Final
@@ -14,6 +14,8 @@ _HARMLESS_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
 _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
 )
+_ENDED: Final = frozenset({"Failed", "Succeeded"})
+VOLUMES_NOT_MOUNTED: Final = "VolumesNotMounted"
 _OOM_KILLED: Final = "OOMKilled"
 _MOST_LABELS: Final = 128
 """Kept of a pod's labels; selectors ask for a few, and a pod can have 10,000 of them."""
@@ -47,6 +49,12 @@ class Pod:
     ready: bool = False
     problem: PodProblem | None = None
     """None if there is no problem."""
+    has_ended: bool = False
+    """Whether it will never run again, as after an eviction; it is kept only for its words."""
+    is_waiting_for_volumes: bool = False
+    """Whether it is on a node, and its volumes are not mounted, or its network is not ready. Only Events say why."""
+    created: str = ""
+    """Creation time, as text that sorts by time."""
 
     def matches(self, selector: Mapping[str, str]) -> bool:
         """Whether the pod has all labels of a non-empty `selector`."""
@@ -57,17 +65,44 @@ def parse_pod(raw: Json, kind: str) -> Pod:
     """Return the record of a pod."""
     status = status_of(raw)
     meta = parse_meta(raw, kind)
-    ready = find(parse_conditions(status.get("conditions")), "Ready")
+    conditions = parse_conditions(status.get("conditions"))
+    ready, startable = find(conditions, "Ready"), find(conditions, "PodReadyToStartContainers")
     is_ready = ready is not None and ready.is_true and not meta.deleting
+    node, has_ended = intern(spec_of(raw).get("nodeName") or ""), status.get("phase") in _ENDED
     return Pod(
         meta=meta,
         labels={
             intern(key): intern(value) for key, value in islice((raw.get("metadata", {}).get("labels") or {}).items(), _MOST_LABELS)
         },
-        node=intern(spec_of(raw).get("nodeName") or ""),
+        node=node,
         ready=is_ready,
         problem=None if is_ready else next(_problems(status), None),
+        has_ended=has_ended,
+        is_waiting_for_volumes=bool(node)
+        and startable is not None
+        and not startable.is_true
+        and not has_ended
+        and not meta.deleting,
+        created=intern((raw.get("metadata") or {}).get("creationTimestamp") or ""),
     )
+
+
+def without_volumes(pod: Pod) -> Pod:
+    """Return a pod that has been waiting for its volumes for long, with the command that shows why."""
+    events = f"kubectl events -n {pod.meta.ref.namespace} --for pod/{pod.meta.ref.name}"
+    words = f"its volumes cannot be mounted, or its network is not ready, for over a minute; the kubelet says why: {events}"
+    return replace(pod, problem=pod.problem or PodProblem.of(VOLUMES_NOT_MOUNTED, words))
+
+
+def failing(pods: Iterable[Pod]) -> Iterator[Pod]:
+    """Yield the pods with a problem, the newest first; those that have ended only if all have."""
+    known = list(pods)
+    living = [pod for pod in known if not pod.has_ended]
+    yield from sorted((pod for pod in living or known if pod.problem is not None), key=_age_of, reverse=True)
+
+
+def _age_of(pod: Pod) -> str:
+    return pod.created
 
 
 def _problems(status: Json) -> Iterator[PodProblem]:
@@ -103,4 +138,5 @@ def _crash(container: str, ended: Json, restarts: int, *, backing_off: bool) -> 
     message = f"container {container} exited with code {code}{times}{said}"
     if ended.get("reason") == _OOM_KILLED:
         return PodProblem("ContainerOOMKilled", f"container {container} OOM-killed: the node or its limit ran out of memory{times}")
-    return PodProblem.of("ContainerCrashLoopBackOff" if backing_off else "ContainerFailed", message)
+    # Between two attempts the container runs for a moment; the reason stays.
+    return PodProblem.of("ContainerCrashLoopBackOff" if backing_off or restarts else "ContainerFailed", message)

@@ -28,6 +28,8 @@ class Workload(Conditioned):
 
     observed_generation: int = 0
     replicas: int = 1
+    existing_replicas: int = 0
+    """Pods that exist, ready or not, of any spec."""
     updated_replicas: int = 0
     ready_replicas: int = 0
     scaled_by_others: bool = False
@@ -48,6 +50,12 @@ class Workload(Conditioned):
         return self.is_current and 0 < self.replicas <= min(self.ready_replicas, self.updated_replicas)
 
     @property
+    def serves(self) -> bool:
+        """Whether at least one replica is ready, and all are of the newest spec: it is being scaled, or has lost some."""
+        is_rolled_out = self.replicas <= self.updated_replicas and self.existing_replicas <= self.updated_replicas
+        return self.is_current and is_rolled_out and min(self.ready_replicas, self.replicas) > 0
+
+    @property
     def has_leader(self) -> bool:
         """Whether all replicas are of the newest spec and at least one is ready: of several endpoint pickers, only the leader is ready."""
         return self.is_current and 0 < self.replicas <= self.updated_replicas and self.ready_replicas > 0
@@ -61,6 +69,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         conditions=conditions_of(raw),
         observed_generation=_number(status.get("observedGeneration")),
         replicas=_number(spec_of(raw).get("replicas"), 1),
+        existing_replicas=_number(status.get("replicas")),
         updated_replicas=_number(status.get("updatedReplicas")),
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),

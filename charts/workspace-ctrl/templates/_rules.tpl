@@ -68,9 +68,10 @@ that none is missing. */ -}}
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [list, watch, deletecollection]
+# `patch`: a rule that a user has created for the endpoint picker is taken over.
 - apiGroups: [networking.istio.io]
   resources: [destinationrules]
-  verbs: [list, watch, deletecollection]
+  verbs: [list, watch, patch, deletecollection]
 - apiGroups: [inference.networking.x-k8s.io]
   resources: [inferenceobjectives]
   verbs: [list, watch, create, patch, delete]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for curl in probes: fetches the last argument, and fails as curl --fail does. A static busybox cannot look
+# Stands in for curl in probes and hooks: fetches the last argument, prints it without --output, and fails as curl --fail does. A static busybox cannot look
 # names up in the C library, so the name is asked for in the cluster's domain, and the request goes to an address.
 for url; do :; done
 address=${url#http://}
@@ -12,4 +12,9 @@ else
     ip=$(nslookup "$host.cluster.local" 2> /dev/null | sed -n '/^Name:/,$ s/^Address: *//p' | head -n 1)
 fi
 [ -n "$ip" ] || exit 6
-printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$path" "$host" | nc -w 4 "$ip" "${address##*:}" | head -n 1 | grep -q ' 200 '
+answer=$(printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$path" "$host" | nc -w 4 "$ip" "${address##*:}")
+printf '%s\n' "$answer" | head -n 1 | grep -q ' 200 ' || exit 22
+case " $* " in
+    *" --output "*) ;;
+    *) printf '%s\n' "$answer" | sed '1,/^\r*$/d' ;;
+esac

@@ -86,6 +86,21 @@ async def test_an_event_enqueues_what_it_concerns(watched, record, keys):
     assert await handled.enqueued() == keys
 
 
+@pytest.mark.parametrize(
+    ("watched", "record", "keys"),
+    [
+        pytest.param(watches.PODS, pod(labels={POD_LABEL: NAME}), BOTH, id="its pods"),
+        pytest.param(watches.INFERENCE_POOLS, pool(), BOTH, id="its pool"),
+        pytest.param(watches.SERVICES, service(), {KEY}, id="nothing else"),
+    ],
+)
+async def test_what_shares_a_rule_of_a_route_with_another_workspace_concerns_it(watched, record, keys):
+    handled = Handled()
+    handled.dependents.set(OTHER, Dependencies(siblings=(NAME,)))
+    handled.handler.handle(watched, record)
+    assert await handled.enqueued() == keys
+
+
 def test_every_row_of_the_table_is_tested():
     tested = {parameter.values[0].name for parameter in EVENTS}
     alike = {"StatefulSet", "PersistentVolumeClaim"}

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pool, release, route, source, workspace
+from tests.unit.factories import DIGEST, NAME, NAMESPACE, picker, pod, pool, release, route, source, workspace
+from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
@@ -13,6 +14,7 @@ from workspace_ctrl.controller.take_snapshot import take_snapshot
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.records.gateways import RouteRule
 
 KEY = (NAMESPACE, NAME)
 OLD, NEW = names(NAME), names(NAME, "fork")
@@ -82,3 +84,21 @@ def test_the_age_of_a_route_counts_only_where_the_route_is_the_workspace_s():
     foreign = replace(own, meta=replace(own.meta, controller_uid="of-somebody-else"))
     made.http_routes.put(KEY, foreign, 2)
     assert made.route_created(mine) == ""
+
+
+def sharing(*pools):
+    return replace(route(), rules=(RouteRule(pools=pools), RouteRule(pools=("unrelated",))))
+
+
+@pytest.mark.parametrize(("is_ready", "is_empty"), [(True, False), (False, True)])
+def test_pools_of_other_workspaces_in_the_same_rule_of_a_user_s_route_are_seen_with_their_pods(is_ready, is_empty):
+    made, theirs = cache(OLD), names("other")
+    foreign = named(pool(selector={POD_LABEL: "other"}), theirs.release)
+    for version, name in enumerate((theirs.release, "unrelated"), start=5):
+        record = named(replace(foreign, meta=replace(foreign.meta, workspace="other")), name)
+        made.inference_pools.put((NAMESPACE, name), record, version)
+    made.pods.put((NAMESPACE, "p"), pod(ready=is_ready, labels={POD_LABEL: "other"}), 9)
+    referenced = DependencyRecords(route=sharing(OLD.release, theirs.release, "not-there"))
+    found = take_snapshot(made, KEY, Dependencies(chart="inferencepool"), referenced, ()).sibling_pools
+    assert [(sibling.ref.name, sibling.workspace, sibling.is_empty) for sibling in found] == [(theirs.release, "other", is_empty)]
+    assert seen(made).sibling_pools == ()

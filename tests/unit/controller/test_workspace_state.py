@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import release, source, workspace
+from tests.unit.factories import pod, release, source, workspace
 from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
@@ -112,6 +112,17 @@ def test_names_that_a_model_server_reported_are_kept_while_no_request_is_sent():
     edited = workspace()
     edited = replace(edited, meta=replace(edited.meta, generation=2))
     assert state.observe(edited, NOTHING, 4.0, FluxActivity())[0].served_names == ()
+
+
+def test_a_pod_that_waits_for_its_volumes_is_told_after_a_minute():
+    waiting = replace(NOTHING, pods=(pod(ready=False, is_waiting_for_volumes=True),))
+    state = observed(WorkspaceState(), 10.0, waiting)
+    assert state.due_at == 70.0
+    assert state.on(waiting).pods[0].problem is None
+    late = observed(state, 70.0, waiting)
+    assert late.on(waiting).pods[0].problem.reason == "VolumesNotMounted"
+    assert late.due_at is None
+    assert observed(late, 71.0).unmounted_since is None
 
 
 def test_the_silence_of_a_gateway_s_controller_is_measured_until_it_speaks():

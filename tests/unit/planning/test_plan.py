@@ -26,8 +26,9 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, PlanSettings
-from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, RequestReconcile, Resume, SetFinalizer
+from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, RequestReconcile, Resume, Scale, SetFinalizer
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workspaces import pack_status
 
 GATEWAYS = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),)}
 
@@ -37,7 +38,7 @@ def words(outcome):
     return [_word(step) for step in outcome.steps]
 
 
-def _word(step):
+def _word(step):  # noqa: PLR0911 - one line for each kind of step
     match step:
         case DryRunWorkload(manifest):
             return f"try {manifest['kind']}"
@@ -49,6 +50,8 @@ def _word(step):
             return f"ask for {ref.kind}"
         case Resume(ref):
             return f"resume {ref.kind}"
+        case Scale(ref, replicas):
+            return f"scale {ref.kind} to {replicas}"
         case SetFinalizer(present):
             return "add finalizer" if present else "remove finalizer"
 
@@ -266,3 +269,25 @@ def test_the_hash_follows_the_content():
     assert applied_hash(manifests()["Deployment"]) == applied_hash(manifests()["Deployment"])
     other = workspace(inference={"preset": {"name": "phi-4"}})
     assert applied_hash(manifests()["Deployment"]) != applied_hash(manifests(record=other)["Deployment"])
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            {"kind": "Deployment", "replicas": 3}, ["create Deployment", "create Service", "scale Deployment to 3"], id="three"
+        ),
+        pytest.param(
+            {"kind": "Deployment", "replicas": 0}, ["create Deployment", "create Service", "scale Deployment to 0"], id="none"
+        ),
+        pytest.param({"kind": "Deployment", "replicas": 1}, ["create Deployment", "create Service"], id="the default"),
+        pytest.param({"kind": "StatefulSet", "replicas": 2}, ["create Deployment", "create Service"], id="another kind"),
+        pytest.param({}, ["create Deployment", "create Service"], id="nothing is known"),
+    ],
+)
+def test_a_deployment_that_was_deleted_gets_the_replicas_back_that_were_chosen(told, expected):
+    record = replace(workspace(gateway={"enabled": False}), stored_status=pack_status({"workload": told} if told else {}))
+    (dry_run,) = plan(record, Snapshot(), SETTINGS).steps
+    known = QueryResults(dry_run=DryRun(applied_hash(dry_run.manifest), kind="Deployment"))
+    found = [word for word in words(plan(record, Snapshot(query_results=known), SETTINGS)) if "finalizer" not in word]
+    assert found == expected

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import pytest
 from aiohttp import web
 
-from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
 from workspace_ctrl.probe.prober import Prober
 from workspace_ctrl.probe.result_threshold import Pace, pace
@@ -105,7 +105,7 @@ async def test_models_are_asked_for_as_a_client_does(server, asker):
     assert headers["X-Gateway-Model-Name"] == "phi"
 
 
-@pytest.mark.parametrize(("mode", "needed"), [(ProbeMode.COMPLETION, False), (ProbeMode.MODELS, True)])
+@pytest.mark.parametrize(("mode", "needed"), [(ProbeMode.COMPLETION, ""), (ProbeMode.MODELS, CHAT_COMPLETIONS)])
 async def test_a_completion_is_one_token(server, mode, needed):
     asking = ProbeClient(mode, trust=LOCAL)
     result = await asking.ask(server.target(model="phi", completion=needed))
@@ -122,6 +122,7 @@ async def test_a_completion_is_one_token(server, mode, needed):
         (500, "", FAILED),
         (404, "not\nfound", FAILED),
         (301, "", FAILED),
+        (308, "", FAILED),
         (401, "who are you?", NOT_POSSIBLE),
         (403, "RBAC: access denied", NOT_POSSIBLE),
         (429, "", NOT_POSSIBLE),
@@ -270,7 +271,8 @@ async def test_a_model_that_hangs_is_believed_to_after_two_requests_whatever_els
     prober.follow(KEY, (server.target(), server.target(hostname="m.example.com")), None)
     await told.wait()
     assert prober.result(KEY).outcome is FAILED
-    assert prober.result(KEY).message.endswith("/v1/models: no response within 2 s")
+    # The second one is a request that a server which is only busy rejects at once.
+    assert prober.result(KEY).message.endswith("/v1/chat/completions: no response within 2 s")
     assert len(server.requests) == 2
     server.open.set()
     await told.wait()

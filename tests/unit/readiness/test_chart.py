@@ -263,3 +263,13 @@ def test_an_uninstallation_that_hangs_says_on_what():
         "app=helm-controller; if Flux was uninstalled: kubectl patch helmrelease workspace-phi-4-mini-inferencepool -n default "
         """--type=merge -p '{"metadata":{"finalizers":null}}', which leaves the objects of the chart behind"""
     )
+
+
+def test_a_failure_to_fetch_stays_while_flux_tries_again():
+    again = (
+        condition("Ready", "Unknown", "Progressing"),
+        condition("Reconciling"),
+        condition("FetchFailed", "True", "PullFailed", "not found"),
+    )
+    found = source_link(source(conditions=again, observed=0, digest=""), 0.0)
+    assert (found.status, found.reason) == (FALSE, "PullFailed")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.factories import (
+    NAME,
     condition,
     deployment,
     derived,
@@ -17,11 +18,13 @@ from tests.unit.factories import (
     source,
 )
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.meta import ObjectRef
 
 TRUE, FALSE, UNKNOWN = Status.TRUE, Status.FALSE, Status.UNKNOWN
 INSTALLED = Installation(source(), release())
@@ -168,6 +171,30 @@ def test_a_pool_that_was_deleted_after_the_installation_is_broken():
 )
 def test_endpoints_link(pods, status):
     assert endpoints_link(pool(), pods).status is status
+
+
+def test_a_label_that_somebody_has_added_to_the_selector_is_named_with_the_way_out():
+    edited = pool(selector={"kaito.sh/workspace": NAME, "team": "a"})
+    link = endpoints_link(edited, (pod(), pod(name="b")))
+    assert (link.status, link.reason, link.terminal) == (FALSE, "SelectorMatchesNoPod", True)
+    assert "asks for team=a, which no pod has" in link.message
+    assert link.message.endswith("""--type=merge -p '{"spec":{"selector":{"matchLabels":{"team":null}}}}'""")
+
+
+def test_another_pool_of_the_same_rule_without_pods_is_named():
+    empty, full = (
+        SiblingPool(ObjectRef("InferencePool", "default", name), name, is_empty=name == "new") for name in ("new", "old")
+    )
+    assert endpoints_link(pool(), (pod(),), (full,)).status is TRUE
+    link = endpoints_link(pool(), (pod(),), (full, empty))
+    assert (link.status, link.reason) == (FALSE, "NoReadyEndpoints")
+    assert link.message.startswith("0 pods of InferencePool default/new are ready")
+    assert "default/new" not in endpoints_link(pool(), (), (empty,)).message
+
+
+def test_a_leader_that_is_not_there_is_no_edited_selector():
+    leader = {"kaito.sh/workspace": NAME, "apps.kubernetes.io/pod-index": "0"}
+    assert endpoints_link(pool(selector=leader), (pod(),)).reason == "NoReadyEndpoints"
 
 
 def test_endpoints_go_by_the_selector_that_the_pool_really_has():

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from tests.unit.factories import NOW, decisions, gateway, meta, parent, pod, status, workspace
 from tests.unit.readiness.test_status import READY
 from workspace_ctrl.api.conditions import Status, find
-from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.probe_results import (
+    CHAT_COMPLETIONS,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MODELS,
+    ProbeOutcome,
+    ProbeResult,
+    ProbeTarget,
+)
 from workspace_ctrl.probe.result_threshold import TOLD_SECONDS, Threshold, pace
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS
 from workspace_ctrl.readiness.chain import evaluate
@@ -120,7 +128,27 @@ def test_each_listener_is_asked_inside_the_cluster_first():
 def test_a_gateway_that_tells_no_address_is_asked_at_the_service_of_its_class_and_by_a_completion():
     silent = parent(gateway=gateway(addresses=()), service=("kthena-router.default.svc", 80), lists_models=False)
     (target,) = probe_targets((silent,), (), ModelAddress())
-    assert (target.addresses, target.port, target.completion) == (("kthena-router.default.svc",), 80, True)
+    assert (target.addresses, target.port, target.completion) == (("kthena-router.default.svc",), 80, CHAT_COMPLETIONS)
+
+
+@pytest.mark.parametrize(
+    ("api", "completion"),
+    [
+        pytest.param((), "", id="nothing is known of the route"),
+        pytest.param((CHAT_COMPLETIONS, MODELS), "", id="the list is reached"),
+        pytest.param((COMPLETIONS, EMBEDDINGS), COMPLETIONS, id="the list is not reached"),
+    ],
+)
+def test_what_a_user_s_route_reaches_is_asked_for(api, completion):
+    (target,) = probe_targets((parent(),), (), ModelAddress.of(decisions(api=api)))
+    assert target.completion == completion
+
+
+def test_what_the_workspace_wants_to_be_asked_for_is():
+    (target,) = probe_targets(
+        (parent(),), (), ModelAddress.of(decisions(probe_path="/health", probe_codes=(200, 204), any_server=True))
+    )
+    assert (target.get, target.codes, target.any_server) == ("/health", (200, 204), True)
 
 
 def test_a_wildcard_is_asked_by_a_name_that_matches():

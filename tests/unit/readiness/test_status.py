@@ -31,7 +31,7 @@ from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import Listener
-from workspace_ctrl.records.pods import PodProblem
+from workspace_ctrl.records.pods import PodProblem, without_volumes
 from workspace_ctrl.records.workspaces import pack_status
 
 READY = Snapshot(
@@ -198,6 +198,63 @@ def test_inference_ready_falls_with_the_pods_own_reason(snapshot, reason):
     entries = conditions(snapshot)
     assert state(entries, "InferenceReady") == ("False", reason)
     assert state(entries, "Ready") == ("False", reason)
+
+
+def trouble(name, reason, **fields):
+    return pod(ready=False, name=name, problem=PodProblem(reason, f"words of {name}"), **fields)
+
+
+def test_a_model_that_serves_stays_ready_while_it_is_scaled():
+    pending = trouble("p2", "Unschedulable", node="")
+    entries = conditions(replace(READY, workloads=(deployment(replicas=3, ready=1, updated=3),), pods=(pod(), pending)))
+    assert state(entries, "Ready") == ("True", "Ready")
+    assert find(entries, "InferenceReady").message.endswith("1 of 3 replicas ready; Unschedulable: Pod default/p2: words of p2")
+
+
+EVICTED = trouble("p1", "PodEvicted", has_ended=True, created="2026-11-21T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [
+        pytest.param((EVICTED,), "PodEvicted", id="nothing else is there"),
+        pytest.param(
+            (EVICTED, trouble("p2", "ImagePullError", created="2026-11-21T12:00:01Z")), "ImagePullError", id="its successor"
+        ),
+        pytest.param((EVICTED, pod(ready=False, name="p2")), "ModelServerStarting", id="its successor starts"),
+        pytest.param(
+            (trouble("p1", "A", created="2026-11-21T12:00:00Z"), trouble("p2", "B", created="2026-11-21T12:00:01Z")),
+            "B",
+            id="newest",
+        ),
+    ],
+)
+def test_the_newest_pod_says_why_and_those_that_have_ended_only_if_all_have(pods, reason):
+    entries = conditions(replace(READY, workloads=(deployment(ready=0),), pods=pods))
+    assert state(entries, "InferenceReady") == ("False", reason)
+
+
+def test_pods_that_have_ended_are_not_counted():
+    entries = conditions(replace(READY, pods=(EVICTED, pod())))
+    assert find(entries, "EndpointsReady").message.startswith("1 of 1 pods")
+    assert state(entries, "ResourceReady") == ("True", "workspaceResourceStatusSuccess")
+
+
+def test_volumes_that_cannot_be_mounted_need_somebody():
+    stuck = without_volumes(pod(ready=False, name="p1"))
+    entries = conditions(replace(READY, workloads=(deployment(ready=0),), pods=(stuck,)))
+    assert state(entries, "Stalled") == ("True", "VolumesNotMounted")
+    assert find(entries, "Ready").message.endswith("kubectl events -n default --for pod/p1")
+
+
+def test_a_listener_with_a_wildcard_says_which_field_makes_the_url():
+    wild = gateway(listeners=(Listener("s", "HTTPS", 443, "*.example.com"),))
+    entries = conditions(decided=decisions(parents=(parent(gateway=wild),)))
+    words = "listener s of Gateway default/inference-gateway serves *.example.com; set gateway.hostnames to the host name that clients use"
+    assert words in find(entries, "Ready").message
+    assert words in find(entries, "GatewayReady").message
+    named = conditions(decided=decisions(parents=(parent(gateway=wild),), hostnames=("m.example.com",)))
+    assert "set gateway.hostnames" not in find(named, "GatewayReady").message
 
 
 def test_the_status_is_stable():

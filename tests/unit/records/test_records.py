@@ -57,8 +57,11 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
         ),
         pytest.param(
             container(state={"running": {}}, lastState=ended(1), restartCount=2),
-            PodProblem("ContainerFailed", "container vllm exited with code 1, restarted 2 times"),
-            id="runs again, and is not ready",
+            PodProblem("ContainerCrashLoopBackOff", "container vllm exited with code 1, restarted 2 times"),
+            id="runs again between two ends: the reason stays",
+        ),
+        pytest.param(
+            container(state=ended(1)), PodProblem("ContainerFailed", "container vllm exited with code 1"), id="the first end"
         ),
         pytest.param(
             container(state={"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "hf" not found'}}),
@@ -80,6 +83,39 @@ def ended(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]
 def test_a_pod_says_why_it_is_not_ready(status, problem):
     pod = parse_pod(named(status=status), "Pod")
     assert (pod.problem, pod.ready) == (problem, False)
+
+
+@pytest.mark.parametrize(
+    ("startable", "node", "phase", "waits"),
+    [
+        pytest.param("False", "node-1", "Pending", True, id="on a node"),
+        pytest.param("True", "node-1", "Pending", False, id="pulls its image"),
+        pytest.param("False", "", "Pending", False, id="not scheduled"),
+        pytest.param("False", "node-1", "Failed", False, id="ended"),
+        pytest.param(None, "node-1", "Pending", False, id="an older kubelet says nothing"),
+    ],
+)
+def test_a_pod_without_volumes_is_one_that_the_kubelet_cannot_start(startable, node, phase, waits):
+    conditions = [{"type": "PodReadyToStartContainers", "status": startable}] if startable else []
+    found = parse_pod(named(spec={"nodeName": node}, status={"phase": phase, "conditions": conditions}), "Pod")
+    assert found.is_waiting_for_volumes is waits
+
+
+@pytest.mark.parametrize(
+    ("existing", "updated", "ready", "serves"),
+    [
+        pytest.param(3, 3, 1, True, id="scaled up"),
+        pytest.param(1, 1, 1, False, id="not scaled up yet"),
+        pytest.param(3, 2, 1, False, id="rolled out: the old one serves"),
+        pytest.param(4, 3, 1, False, id="rolled out with a pod more"),
+        pytest.param(3, 3, 0, False, id="none is ready"),
+    ],
+)
+def test_a_workload_serves_with_one_ready_replica_of_the_newest_spec(existing, updated, ready, serves):
+    status = {"observedGeneration": 2, "replicas": existing, "updatedReplicas": updated, "readyReplicas": ready}
+    raw = named(spec={"replicas": 3}, status=status)
+    raw["metadata"]["generation"] = 2
+    assert parse_workload(raw, "Deployment").serves is serves
 
 
 def test_a_ready_pod_has_no_trouble():

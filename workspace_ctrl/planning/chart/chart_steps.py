@@ -12,7 +12,7 @@ from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
-from workspace_ctrl.planning.chart.repair import repair_step
+from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.planning.chart.source import choose_chart
 from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.manifests import Manifest, applied_hash
@@ -53,7 +53,8 @@ def plan_chart(
     _plan_source(draft, wanted, there.source, verdicts, settings)
     # A new spec triggers a reconciliation anyway.
     if not any(isinstance(step, Apply) and step.link is LinkName.RELEASE for step in draft.steps):
-        step = repair_step(there, draft.owner.uid)
+        uid = draft.owner.uid
+        step = repair_step(there, uid) or take_over_step(there, uid, wanted.names.endpoint_picker)
         draft.steps.extend([step] if step is not None else [])
 
 

@@ -30,12 +30,6 @@ def check_route(route: HTTPRoute | None, ref: ObjectRef, pool: str, models: Sequ
     return None
 
 
-def path_by(route: HTTPRoute, pool: str) -> str:
-    """Return the path prefix that `route` matches for `pool` without a header; empty if there is none, or only `/`."""
-    paths = [match.path for match in _leading_to(route, pool) if not match.headers]
-    return next((path.rstrip("/") for path in paths if path), "")
-
-
 def _leading_to(route: HTTPRoute, pool: str) -> list[RouteMatch]:
     return [match for rule in route.rules if pool in rule.pools for match in rule.matches]
 

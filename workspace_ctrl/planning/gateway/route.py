@@ -26,6 +26,8 @@ _REST = 3
 """Matches for the path, the catch-all, and an announced pool."""
 _ANNOUNCING = "X-Workspace-Ctrl-Announced-Pool"
 """A header that no request has."""
+_MOST_SHOWN = 5
+"""Conflicts in one message."""
 _ROOT = "/"
 
 
@@ -150,8 +152,8 @@ def routing_problems(
     asked: Routing, models: Sequence[str], taken: Mapping[RouteClaim, RouteClaimHolder], parents: Sequence[Parent]
 ) -> Iterator[Problem]:
     """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
-    for claim in sorted(taken):
-        yield _conflict(claim, asked, taken[claim])
+    if taken:
+        yield _conflicts([_conflict(claim, asked, taken[claim]) for claim in sorted(taken)])
     if not asked.is_claimable(parents):
         text = f"more than {_MOST_CLAIMS:,} combinations of listeners, host names and model names"
         yield Problem(LinkName.ROUTE, "TooManyMatches", f"{text}; set sectionName in gateway.parentRefs, or use fewer hostnames")
@@ -201,8 +203,15 @@ def _header(header: str) -> dict[str, str]:
     return {"type": "Exact", "name": name, "value": value}
 
 
+def _conflicts(found: Sequence[Problem]) -> Problem:
+    """Return all conflicts as one problem, with the reason of the first one."""
+    shown = [problem.message for problem in found[:_MOST_SHOWN]]
+    more = [f"and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
+    return replace(found[0], message="; ".join((*shown, *more)))
+
+
 def _conflict(claim: RouteClaim, asked: Routing, holder: RouteClaimHolder) -> Problem:
-    older = f"are already routed to the older Workspace {'/'.join(holder)}"
+    older = f"are already routed to Workspace {'/'.join(holder)}, which is older, or of the same second and first by name"
     for_host = f" for {claim.hostname}" if claim.hostname else ""
     if claim.header:
         name, _, value = claim.header.partition("=")

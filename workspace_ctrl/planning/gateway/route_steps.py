@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
-from workspace_ctrl.planning.gateway.referenced_route import check_route, path_by
+from workspace_ctrl.planning.gateway.referenced_route import check_route
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
+from workspace_ctrl.planning.gateway.route_reach import reach_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta
@@ -62,7 +63,8 @@ def check_named_route(
     if named is None or problem is not None:
         return decisions
     draft.delete(_metas(own))
-    return replace(decisions, hostnames=named.hostnames, path=path_by(named, pool))
+    reach = reach_of(named, pool)
+    return replace(decisions, hostnames=named.hostnames, path=reach.path, api=reach.api)
 
 
 def _metas(route: HTTPRoute | None) -> tuple[Meta, ...]:

@@ -37,6 +37,8 @@ class PresetRequest:
     inference: Inference
     preset: Preset
     records: ServerRecords
+    timeout: str
+    """Request timeout of the route."""
 
 
 def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer:
@@ -62,6 +64,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         sizing=sizing,
         config=config,
         image=settings.model_server_image,
+        timeout=request.timeout,
     )
     manifest = workload(owner, server, remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])

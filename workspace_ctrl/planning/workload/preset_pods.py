@@ -1,5 +1,6 @@
 """The pods of a preset: vLLM on one node, or on several with Ray."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,24 @@ _STARTUP_SECONDS = 3600
 _STARTUP_SECONDS_PER_GIB = 30
 """Allows for a slow registry or disk, about 35 MB/s."""
 _WEIGHTS_NAME: Final = "weights"
+_LEAST_DRAINED: Final = 300
+"""Also where the timeout is shorter, so that an edit of it seldom changes the pods."""
+_MOST_DRAINED: Final = 3600
+"""Also where there is no timeout: a node cannot be drained as long as the pod runs."""
+_UNSEEN_SECONDS: Final = 5
+"""Until Gateways and endpoint pickers know that the pod is ending."""
+_SPARE_SECONDS: Final = 25
+"""For the end of vLLM itself, after the hook."""
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DRAIN: Final = f"""\
+sleep {_UNSEEN_SECONDS}
+while curl --silent --max-time 4 http://localhost:{INFERENCE_PORT}/metrics |
+    grep -E '^vllm:num_requests_(running|waiting)[{{ ]' | grep -qv ' 0\\(\\.0\\)\\?$'
+do
+    sleep 1
+done
+"""
+"""Ends at once where the metrics cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,8 @@ class PresetServer:
     config: EngineConfig
     image: str
     """Image of the model server."""
+    timeout: str = ""
+    """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
 
     @property
     def adapters(self) -> Sequence[Adapter]:
@@ -57,8 +78,26 @@ def pod_spec(server: PresetServer) -> dict[str, Any]:
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
     }
+    if not server.is_multi_node:  # the workers of a leader end with it
+        spec["terminationGracePeriodSeconds"] = grace_seconds(server.timeout)
     secrets = _pull_secrets(server)
     return spec | ({"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {})
+
+
+def grace_seconds(timeout: str) -> int:
+    """Return the grace period of a pod behind a route with that request timeout, a duration of the Gateway API; empty for the default."""
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)(ms|h|m|s)", timeout))
+    longest = _MOST_DRAINED if timeout[:1].isdigit() and not seconds else min(max(int(seconds), _LEAST_DRAINED), _MOST_DRAINED)
+    return _UNSEEN_SECONDS + longest + _SPARE_SECONDS
+
+
+def drain_hook() -> dict[str, Any]:
+    """Return the `lifecycle` of a container with vLLM, which finishes the answers that have begun, whatever ends its pod.
+
+    A pod that is deleted gets no new requests once the endpoint picker has seen that, but vLLM cuts what it still answers when it gets
+    SIGTERM. So the pod first waits until vLLM has no request any more, at most for its grace period.
+    """
+    return {"preStop": {"exec": {"command": ["/bin/sh", "-c", _DRAIN]}}}
 
 
 def claim_spec(volume: WeightsVolume, model: PresetModel) -> dict[str, Any]:
@@ -78,6 +117,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
         "env": list(_environment(server)),
         "resources": {key: {"nvidia.com/gpu": str(server.sizing.gpus)} for key in ("requests", "limits")},
         **_probes(server),
+        **({} if server.is_multi_node else {"lifecycle": drain_hook()}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [

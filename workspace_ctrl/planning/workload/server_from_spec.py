@@ -57,7 +57,9 @@ def model_server(record: WorkspaceRecord, spec: Workspace, records: ServerRecord
         return _template(record, spec.resource, inference.template, records.workloads)
     if inference.preset is None:
         raise SpecError("inference", "needs exactly one of preset, template and workloadRef")
-    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records), settings)
+    own_timeout = spec.gateway.timeout if spec.gateway is not None else None
+    timeout = settings.request_timeout if own_timeout is None else own_timeout
+    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records, timeout), settings)
 
 
 def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRecords) -> ModelServer:

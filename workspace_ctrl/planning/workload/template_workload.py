@@ -66,11 +66,18 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
     theirs = _mapping(affinity.get("nodeAffinity"), f"{path}.affinity.nodeAffinity")
     # Variables for each Service of the namespace, such as VLLM_PORT for a Service called vllm, are read as settings by model servers.
     links = spec.get("enableServiceLinks")
-    placed = {
+    placed: dict[str, Any] = {
         "enableServiceLinks": False if links is None else links,
         "affinity": {**affinity, "nodeAffinity": _both(theirs, node_affinity(resource))},
         "tolerations": [*tolerations, *(entry for entry in TOLERATIONS if entry not in tolerations)],
     }
+    # So that the last words of a container that fails are in its status, unless it writes them elsewhere.
+    for name in ("initContainers", "containers"):
+        if isinstance(spec.get(name), list):
+            placed[name] = [
+                {"terminationMessagePolicy": "FallbackToLogsOnError", **entry} if isinstance(entry, Mapping) else entry
+                for entry in spec[name]
+            ]
     return {**spec, **placed}
 
 

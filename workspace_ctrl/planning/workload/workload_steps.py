@@ -1,6 +1,6 @@
 """The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from workspace_ctrl.model.api_query_results import DryRun
@@ -8,10 +8,10 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
-from workspace_ctrl.planning.steps import DryRunWorkload
+from workspace_ctrl.planning.steps import DryRunWorkload, Scale
 from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta
-from workspace_ctrl.records.workloads import Workload
+from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _EXPOSED: Final = (
@@ -63,6 +63,15 @@ def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta]
     wanted = {ref_of(manifest) for manifest in server.manifests}
     draft.delete(meta for meta in there if meta.ref not in wanted)
     return True
+
+
+def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live: Workload | None) -> Iterator[Scale]:
+    """Yield the step that gives a Deployment that was deleted the replicas back that somebody had chosen, as the status tells."""
+    told = workspace.status.workload
+    if manifest is None or live is not None or manifest["kind"] != WorkloadKind.DEPLOYMENT or told is None:
+        return
+    if told.kind == WorkloadKind.DEPLOYMENT and told.replicas not in {None, manifest["spec"].get("replicas", 1)}:
+        yield Scale(ref_of(manifest), told.replicas or 0)
 
 
 def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.unit.factories import UID, condition, picker, pool, release, source
+from tests.unit.factories import NAMESPACE, UID, condition, derived, picker, pool, release, source
 from workspace_ctrl.model.chart_objects import ChartObjects
-from workspace_ctrl.planning.chart.repair import repair_step
+from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.records.chart_inventory import chart_object_id
 
 ROLE, SERVICE = chart_object_id("Role", "phi-epp"), chart_object_id("Service", "phi-epp")
@@ -75,3 +75,24 @@ def test_flux_is_left_alone(record, fields):
 def test_a_release_of_somebody_else_is_left_alone():
     world = ChartObjects(source=source(), release=release(inventory=ROLE), watched_kinds=KINDS)
     assert repair_step(world, "another") is None
+
+
+PICKER = derived().endpoint_picker
+EXISTS = 'Helm install failed: {} "{}" in namespace "{}" exists and cannot be imported into the current release: invalid ownership'
+
+
+@pytest.mark.parametrize(
+    ("found", "is_taken"),
+    [
+        pytest.param(("DestinationRule", PICKER, NAMESPACE), True, id="the rule for the endpoint picker"),
+        pytest.param(("DestinationRule", "another", NAMESPACE), False, id="another rule"),
+        pytest.param(("DestinationRule", PICKER, "elsewhere"), False, id="a rule elsewhere"),
+        pytest.param(("Service", PICKER, NAMESPACE), False, id="another kind"),
+    ],
+)
+def test_only_the_rule_for_the_endpoint_picker_is_taken_over(found, is_taken):
+    failed = release(conditions=(condition("Ready", "False", "InstallFailed", EXISTS.format(*found)),))
+    asked = take_over_step(ChartObjects(source=source(), release=failed), UID, PICKER)
+    assert (str(asked.takes_over) if asked else None) == (f"DestinationRule {NAMESPACE}/{PICKER}" if is_taken else None)
+    assert take_over_step(ChartObjects(source=source(), release=failed), "somebody", PICKER) is None
+    assert take_over_step(ChartObjects(source=source(), release=release()), UID, PICKER) is None

@@ -129,7 +129,7 @@ def test_what_is_claimed_is_told_listener_by_listener():
         pytest.param(
             RouteClaim(GATEWAY, "http", "", "/", f"{BY_MODEL}=phi"),
             "ModelNameConflict",
-            "phi on listener http of Gateway default/inference-gateway are already routed to the older Workspace a/older",
+            "phi on listener http of Gateway default/inference-gateway are already routed to Workspace a/older, which is older",
             [1, 2, 1],
             id="model name",
         ),
@@ -143,6 +143,16 @@ def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left
     assert problem.reason == reason
     assert words in problem.message
     assert [len(rule["matches"]) for rule in rules(asked.without(taken))] == left
+
+
+def test_all_that_conflicts_is_told():
+    claims = [RouteClaim(GATEWAY, "http", "", PATH), RouteClaim(GATEWAY, "http", "", "/", f"{BY_MODEL}=phi")]
+    (problem,) = routing_problems(wanted(match={"header": True}), MODELS, dict.fromkeys(claims, ("a", "older")), ())
+    assert f"requests under {PATH} on" in problem.message
+    assert f"requests with {BY_MODEL}: phi on" in problem.message
+    many = {RouteClaim(GATEWAY, f"l{number}", "", PATH): ("a", "older") for number in range(9)}
+    (problem,) = routing_problems(wanted(), MODELS, many, ())
+    assert problem.message.endswith("; and 4 more")
 
 
 SHARED = parent(gateway=gateway(namespace="gateways"))

@@ -36,7 +36,15 @@ def test_the_template_stays_and_gets_our_label():
     pod_template = {**template(), "metadata": {"labels": {"mine": "yes"}, "annotations": {"a": "b"}}}
     result = made(serve(pod_template))
     assert result["metadata"] == {"labels": {"mine": "yes", "kaito.sh/workspace": NAME}, "annotations": {"a": "b"}}
-    assert result["spec"]["containers"] == pod_template["spec"]["containers"]
+    words = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    assert result["spec"]["containers"] == [{**words, **entry} for entry in pod_template["spec"]["containers"]]
+
+
+def test_what_a_container_says_of_its_last_words_stays():
+    spec = {"containers": [{"name": "server", "terminationMessagePolicy": "File"}], "initContainers": [{"name": "first"}]}
+    result = made(serve({"spec": spec}))["spec"]
+    policies = [entry["terminationMessagePolicy"] for entry in (*result["containers"], *result["initContainers"])]
+    assert policies == ["File", "FallbackToLogsOnError"]
 
 
 @pytest.mark.parametrize(

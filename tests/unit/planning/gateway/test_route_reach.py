@@ -1,0 +1,100 @@
+"""The URL of a model behind a user's own route follows from what reaches the API of the model server."""
+
+import pytest
+
+from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, MODELS
+from workspace_ctrl.planning.gateway.route_reach import Reach, reach_of
+from workspace_ctrl.records.gateways import parse_http_route
+
+ALL = (CHAT_COMPLETIONS, COMPLETIONS, MODELS, EMBEDDINGS)
+POOL = [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "own"}]
+OTHER = [{"kind": "Service", "name": "other", "port": 80}]
+
+
+def prefix(value, **fields):
+    return {"path": {"type": "PathPrefix", "value": value}, **fields}
+
+
+def rule(*matches, to=None, full=None, backends=POOL):
+    path = {"type": "ReplacePrefixMatch", "replacePrefixMatch": to} if to is not None else {}
+    path = {"type": "ReplaceFullPath", "replaceFullPath": full} if full is not None else path
+    filters = [{"type": "RequestHeaderModifier"}, *([{"type": "URLRewrite", "urlRewrite": {"path": path}}] if path else [])]
+    return {"matches": list(matches), "filters": filters, "backendRefs": backends}
+
+
+def reach(*rules):
+    raw = {"metadata": {"name": "mine", "namespace": "team-a"}, "spec": {"rules": list(rules)}}
+    return reach_of(parse_http_route(raw, "HTTPRoute"), "own")
+
+
+def split(base):
+    """One rule for each path, each with its own rewrite, as KServe writes them."""
+    return [rule(prefix(f"{base}{api}"), to=api) for api in (COMPLETIONS, CHAT_COMPLETIONS)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        pytest.param([rule(prefix("/team-a/phi"), to="/")], Reach("/team-a/phi", ALL), id="a prefix that is removed, as ours"),
+        pytest.param([rule(prefix("/team-a/phi/"), to="")], Reach("/team-a/phi", ALL), id="with a slash, and nothing in its place"),
+        pytest.param([rule(prefix("/"))], Reach("", ALL), id="everything"),
+        pytest.param([rule()], Reach("", ALL), id="no match at all"),
+        pytest.param([rule(prefix("/v1"))], Reach("", ALL), id="the version, not rewritten"),
+        pytest.param([rule(prefix("/llm/v1"), to="/v1")], Reach("/llm", ALL), id="the version, rewritten"),
+        pytest.param([rule(prefix("/openai"), to="/v1")], Reach("/openai"), id="a base that is no prefix of the API's paths"),
+        pytest.param(split("/team-a/split"), Reach("/team-a/split", (CHAT_COMPLETIONS, COMPLETIONS)), id="one rule for each path"),
+        pytest.param(
+            [*split("/s"), rule(prefix("/s"), to="/")], Reach("/s", ALL), id="one rule for each path, and one for the rest"
+        ),
+        pytest.param(
+            [rule({"path": {"type": "Exact", "value": CHAT_COMPLETIONS}})], Reach("", (CHAT_COMPLETIONS,)), id="an exact path"
+        ),
+        pytest.param(
+            [rule({"path": {"type": "Exact", "value": "/a/v1/chat/completions"}}, full=CHAT_COMPLETIONS)],
+            Reach("/a", (CHAT_COMPLETIONS,)),
+            id="an exact path, replaced as a whole",
+        ),
+        pytest.param(
+            [rule(prefix("/m", method="POST"), to="/")], Reach("/m", (CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS)), id="POST"
+        ),
+        pytest.param([rule(prefix("/m", method="GET"), to="/")], Reach("/m", (MODELS,)), id="GET"),
+        pytest.param(
+            [rule(prefix("/m"), to="/"), rule(prefix("/m/v1/models"), backends=OTHER)],
+            Reach("/m", (CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS)),
+            id="a longer prefix leads elsewhere",
+        ),
+        pytest.param(
+            [rule(prefix("/m", headers=[{"name": "X-Team", "value": "a"}]), to="/"), rule(prefix("/n"), to="/")],
+            Reach("/n", ALL),
+            id="another header is left out",
+        ),
+        pytest.param(
+            [rule(prefix("/", headers=[{"name": "x-gateway-model-name", "value": "phi"}]))],
+            Reach("", ALL),
+            id="the header of the model name",
+        ),
+        pytest.param(
+            [rule(prefix("/m", queryParams=[{"name": "a", "value": "b"}]), to="/"), rule(prefix("/n"), to="/")],
+            Reach("/n", ALL),
+            id="a query is left out",
+        ),
+        pytest.param([rule(prefix("/m"))], Reach("/m"), id="not rewritten: the server may have that path itself"),
+        pytest.param(
+            [rule({"path": {"type": "RegularExpression", "value": "/v1/(chat/)?completions"}})],
+            Reach("", (CHAT_COMPLETIONS, COMPLETIONS)),
+            id="an expression",
+        ),
+        pytest.param(
+            [rule({"path": {"type": "RegularExpression", "value": "/(v1/([a-z]+)*)*"}})], Reach("", ALL), id="one that is not tried"
+        ),
+        pytest.param([rule({"path": {"type": "RegularExpression", "value": "/v1/(["}})], Reach(""), id="one that is none"),
+        pytest.param([rule(prefix("/m"), to="/", backends=OTHER)], Reach(), id="to another backend"),
+    ],
+)
+def test_the_url_is_what_reaches_the_api(rules, expected):
+    assert reach(*rules) == expected
+
+
+def test_a_route_with_hundreds_of_matches_takes_no_time():
+    rules = [rule(*(prefix(f"/m{number}-{index}") for index in range(60)), to="/") for number in range(10)]
+    assert reach(*rules) == Reach("/m0-0", ALL)
