@@ -58,6 +58,8 @@ class DependencyRecords:
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
     """The same for InferenceObjectives."""
+    objectives_of_llm_d: bool = False
+    """Whether the API server has InferenceObjectives of llm-d."""
 
     def on(self, snapshot: Snapshot) -> Snapshot:
         """Return `snapshot`, taken with fewer dependencies, with the records of those that were added since."""
@@ -68,6 +70,7 @@ class DependencyRecords:
             companion_problem=self.companion_problem,
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
+            objectives_of_llm_d=self.objectives_of_llm_d,
         )
 
 
@@ -116,7 +119,7 @@ class DynamicWatches:
             if wanted:
                 new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
         _cancel(watch for name, watch in old.items() if watch is not new.get(name))
-        self._objectives.follow(key, wanted=dependencies.objectives)
+        self._objectives.follow(key, dependencies.objective_groups)
         if new:
             self._watches[key] = new
         else:
@@ -125,7 +128,7 @@ class DynamicWatches:
     def forget(self, key: Key) -> None:
         """Stop all watches of the Workspace `key`."""
         _cancel(self._watches.pop(key, {}).values())
-        self._objectives.follow(key, wanted=False)
+        self._objectives.follow(key, ())
 
     def is_synced(self, key: Key) -> bool:
         """Whether all referenced objects of the Workspace `key` have been listed, or are known to be unavailable."""
@@ -147,8 +150,9 @@ class DynamicWatches:
             problem=workload.problem if workload is not None else "",
             companion=next(iter(records.get("companion", ())), None),
             companion_problem=companion.problem if companion is not None else "",
-            objectives=self._objectives.of(key) if objectives else (),
-            objectives_problem=self._objectives.problem(key) if objectives else "",
+            objectives=self._objectives.of(key),
+            objectives_problem=self._objectives.problem(key),
+            objectives_of_llm_d=self._objectives.of_llm_d(key),
         )
 
     def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401

@@ -6,14 +6,13 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, Final, Literal
 
+from workspace_ctrl.api.labels import OBJECTIVES_GROUP
 from workspace_ctrl.catalog.data_files import Row, load
 
 Path = tuple[str, ...]
 """Path of a value as a list of keys, because a user's key may contain dots."""
 
 
-OBJECTIVES_GROUP: Final = "inference.networking.x-k8s.io"
-"""API group of InferenceObjectives in the inference extension up to 1.5."""
 _VERSION: Final = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+_][0-9A-Za-z.+_-]*)?")
 
 

@@ -71,6 +71,7 @@ def take_snapshot(
         companion_problem=referenced.companion_problem,
         objectives=referenced.objectives,
         objectives_problem=referenced.objectives_problem,
+        objectives_of_llm_d=referenced.objectives_of_llm_d,
         gateways=tuple(cache.gateways.values()),
         gateway_classes=tuple(cache.gateway_classes.values()),
         gateway_services=tuple(cache.gateway_services.values()),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,24 @@ class Dependencies:
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
+    objectives_of_llm_d: bool = False
+    """Whether they may be those of llm-d."""
     namespace: bool = False
     """Whether the labels of the Workspace's namespace may change the plan."""
 
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)
+        return replace(
+            self,
+            pods=pods,
+            companion=earlier.companion,
+            objectives=earlier.objectives,
+            objectives_of_llm_d=earlier.objectives_of_llm_d,
+        )
+
+    @property
+    def objective_groups(self) -> tuple[str, ...]:
+        """The API groups of the InferenceObjectives."""
+        groups = (OBJECTIVES_GROUP, LLM_D_GROUP) if self.objectives_of_llm_d else (OBJECTIVES_GROUP,)
+        return groups if self.objectives else ()

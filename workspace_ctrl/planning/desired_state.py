@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.labels import LLM_D_GROUP
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -12,6 +13,7 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
+from workspace_ctrl.planning.gateway.objectives import may_read
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -112,7 +114,7 @@ def desire(
     serving = _serving(resolved, resolved.spec, planned.server, workspace, snapshot, settings)
     # A referenced route is not ours, so conflicts of its matches are not resolved here.
     claims = frozenset() if serving.route_ref else serving.route.asked.claims(serving.route.chosen.parents)
-    dependencies = _dependencies(resolved, serving, workspace, snapshot)
+    dependencies = _dependencies(resolved, serving, workspace, snapshot, settings)
     return Desired(workspace, resolved, settings, dependencies, planned, serving, claims)
 
 
@@ -179,7 +181,7 @@ def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snap
 
 
 def _dependencies(
-    resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot
+    resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings
 ) -> Dependencies:
     """Return the objects on which the plan depends; a ModelServer and objectives are watched until they are deleted."""
     status = workspace.status.gateway
@@ -190,4 +192,5 @@ def _dependencies(
         pods=serving.server.selector,
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
+        objectives_of_llm_d=bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings)),
     )
