@@ -71,7 +71,7 @@ def names_of(cluster, namespace, kind):
 def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_restored(
     cluster, namespace, behind, settings, version
 ):
-    with ControllerProcess(cluster, *settings(version)):
+    with ControllerProcess(cluster, *settings(version), "--probe", "models", inside=True):
         apply(cluster, namespace, "llm-d", **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         assert [answer.status for answer in chats(cluster, url(cluster, namespace), MODEL, "who chose you?", 10)] == [200] * 10
@@ -94,7 +94,7 @@ def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_re
 
 def test_no_request_is_lost_from_inferencepool_to_llm_d_and_back(prepared, namespace, behind, settings, capsys):
     cluster = prepared
-    with ControllerProcess(cluster, *settings()):
+    with ControllerProcess(cluster, *settings(), "--probe", "models", inside=True):
         apply(cluster, namespace, **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         for chart, new, old in (("llm-d", RELEASE, FORMER), ("default", FORMER, RELEASE)):
@@ -121,7 +121,7 @@ def test_an_endpoint_picker_of_llm_d_that_does_not_start_is_told_with_its_reason
     cluster = prepared
     image = {"values": {"router": {"epp": {"image": {"tag": "v0.10.99"}}}}}
     only = [{"name": "llm-d", "url": cluster.chart_source_url(llm_d.CHART), "version": "v0.10.0", "insecure": True}]
-    with ControllerProcess(cluster, *settings(chartSources=only, endpointPicker=image), "--chart-url", only[0]["url"]):
+    with ControllerProcess(cluster, *settings(chartSources=only, endpointPicker=image), "--chart-url", only[0]["url"], inside=True):
         apply(cluster, namespace, **behind)
 
         def reason():
