@@ -105,51 +105,12 @@ def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(i
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(kept))
 
 
-CRD_OF_LLM_D = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": OF_LLM_D},
-    "spec": {
-        "group": "llm-d.ai",
-        "scope": "Namespaced",
-        "names": {"kind": "InferenceObjective", "plural": "inferenceobjectives", "singular": "inferenceobjective"},
-        "versions": [
-            {
-                "name": "v1alpha2",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {
-                            "spec": {
-                                "type": "object",
-                                "required": ["poolRef"],
-                                "properties": {
-                                    "priority": {"type": "integer", "format": "int32"},
-                                    "poolRef": {
-                                        "type": "object",
-                                        "required": ["name"],
-                                        "properties": {name: {"type": "string"} for name in ("group", "kind", "name")},
-                                    },
-                                },
-                            }
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
-"""What llm-d's release has, as far as we write it."""
-
-
 @pytest.fixture
 def crd_of_llm_d(installed):
     """Install the CRD of llm-d's InferenceObjective, and remove it afterwards; returns how to install it."""
 
     def install():
-        installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(CRD_OF_LLM_D))
+        installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
         workspaces.wait_established(installed, OF_LLM_D)
 
     yield install

@@ -100,6 +100,11 @@ class ChartLayout(Row):
     objective_groups: tuple[str, ...] = (OBJECTIVES_GROUP,)
     """API groups in which the endpoint picker looks for InferenceObjectives; the first one that the API server has counts."""
 
+    @property
+    def roots(self) -> frozenset[str]:
+        """Top-level keys of the chart's values."""
+        return frozenset(path.partition(".")[0] for path in self.values.values())
+
     def place(self, decision: ChartValue) -> Path | None:
         """Return the path of `decision` in the chart's values; None if the chart does not support it."""
         found = self.values.get(decision)
