@@ -13,7 +13,6 @@ from e2e.cluster import Form, LocalCluster, MissingCapabilityError, llm_d, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm
 from e2e.traffic import Traffic
-from e2e.waiting import until
 
 MODEL = "phi-4-mini-instruct"
 RELEASE = f"phi-{llm_d.CHART}"
@@ -123,11 +122,6 @@ def test_an_endpoint_picker_of_llm_d_that_does_not_start_is_told_with_its_reason
     only = [{"name": "llm-d", "url": cluster.chart_source_url(llm_d.CHART), "version": "v0.10.0", "insecure": True}]
     with ControllerProcess(cluster, *settings(chartSources=only, endpointPicker=image), "--chart-url", only[0]["url"], inside=True):
         apply(cluster, namespace, **behind)
-
-        def reason():
-            return workspaces.condition(cluster, namespace, "phi", "EndpointPickerReady").get("reason")
-
-        until(lambda: reason() in {"ErrImagePull", "ImagePullBackOff"}, "the reason of the endpoint picker's pod")
-        found = workspaces.condition(cluster, namespace, "phi", "EndpointPickerReady")["message"]
-        assert f"Pod {namespace}/{PICKER}-" in found
-        assert "v0.10.99" in found
+        found = workspaces.wait_reason(cluster, namespace, "phi", "EndpointPickerReady", "ImagePullError")
+        assert f"Pod {namespace}/{PICKER}-" in found["message"]
+        assert "v0.10.99" in found["message"]
