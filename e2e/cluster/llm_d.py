@@ -18,6 +18,43 @@ CHART = "llm-d-router-gateway"
 VERSIONS = ("v0.9.0", "v0.10.0")
 PICKER = "llm-d-router-endpoint-picker"
 REGISTRY = "ghcr.io/llm-d"
+OBJECTIVES_CRD: Mapping[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "inferenceobjectives.llm-d.ai"},
+    "spec": {
+        "group": "llm-d.ai",
+        "scope": "Namespaced",
+        "names": {"kind": "InferenceObjective", "plural": "inferenceobjectives", "singular": "inferenceobjective"},
+        "versions": [
+            {
+                "name": "v1alpha2",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "required": ["poolRef"],
+                                "properties": {
+                                    "priority": {"type": "integer", "format": "int32"},
+                                    "poolRef": {
+                                        "type": "object",
+                                        "required": ["name"],
+                                        "properties": {name: {"type": "string"} for name in ("group", "kind", "name")},
+                                    },
+                                },
+                            }
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+"""The CRD of llm-d's InferenceObjective, as far as we write it."""
 COMMAND = PACKAGE / "standins" / "llm-d-picker.sh"
 _SOURCE = PACKAGE / "standins" / "llm-d"
 _LATER = "values-0.10.yaml"

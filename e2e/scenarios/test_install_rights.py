@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e import workspaces
+from e2e.cluster import llm_d
 from e2e.release import ACCOUNT, GATE, NAMESPACE, NO_FLUX
 from tests.chart.rights import granted, used
 
@@ -23,7 +24,8 @@ EVERYBODYS = (" ", "selfsubject")
 """Paths that are no resources, and questions on oneself."""
 LARGE = {"name": "example/model", "size": {"weights": "140Gi"}}
 SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
-KEPT = "deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute,inferenceobjective"
+OBJECTIVES = ("inferenceobjectives.inference.networking.x-k8s.io", "inferenceobjectives.llm-d.ai")
+KEPT = ",".join(("deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute", *OBJECTIVES))
 
 
 def allowed(cluster, namespace):
@@ -49,7 +51,9 @@ def test_the_rights_are_the_reviewed_ones(release, team, values, name):
 def disturb(cluster, namespace):
     """Make the controller apply again each object that it has made, and wait until it has."""
     for item in workspaces.items(cluster, namespace, KEPT, "app.kubernetes.io/managed-by=workspace-ctrl"):
-        target = f"{item['kind'].lower()}/{item['metadata']['name']}"
+        group, _, version = item["apiVersion"].rpartition("/")
+        kind = f"{item['kind'].lower()}.{version}.{group}" if group else item["kind"].lower()
+        target = f"{kind}/{item['metadata']['name']}"
         ours = item["metadata"]["annotations"]["workspace-ctrl/applied-hash"]
         cluster.kubectl("annotate", target, "-n", namespace, "workspace-ctrl/applied-hash=other", "--overwrite")
         path = f"--for=jsonpath={{.metadata.annotations['workspace-ctrl/applied-hash']}}={ours}"
@@ -74,6 +78,15 @@ def leave_behind(cluster, namespace, behind):
     cluster.kubectl("delete", "workspace", "left", "-n", namespace, "--timeout=120s")
 
 
+@pytest.fixture
+def objectives_of_llm_d(release):
+    """The CRD of llm-d's InferenceObjective."""
+    release.cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
+    workspaces.wait_established(release.cluster, OBJECTIVES[1])
+    yield
+    release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
+
+
 def exercise(release, team, behind):
     """Let the controller do everything that it can do."""
     cluster = release.cluster
@@ -93,20 +106,29 @@ def exercise(release, team, behind):
         cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, "--timeout=30s")
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_gone(cluster, team, old, name)
+    # Which objectives the endpoint picker of another pool reads is not known, so they are made in both API groups.
+    borrowing = {**behind, "pool": {"ref": {"name": "phi-inferencepool"}}}
+    workspaces.apply(cluster, team, workspaces.workspace("borrows", gateway={**borrowing, "objectives": objectives}))
+    for kind in OBJECTIVES:
+        cluster.kubectl("wait", f"{kind}/borrows.interactive", "-n", team, "--for=create", "--timeout=60s")
     disturb(cluster, team)
+    workspaces.apply(cluster, team, workspaces.workspace("borrows", gateway=borrowing))
+    for kind in OBJECTIVES:
+        workspaces.wait_gone(cluster, team, kind, "borrows.interactive")
     leave_behind(cluster, team, behind)
     # Somebody else's write makes the holder look at its Lease again.
     cluster.kubectl("annotate", "lease", "workspace-ctrl", "-n", NAMESPACE, "example.com/looked-at=yes", "--overwrite")
     workspaces.apply(cluster, team, {**phi, "gateway": off})
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
-    workspaces.wait_gone(cluster, team, "inferenceobjective", "phi.interactive")
-    for name in ("phi", "stored", "shrinks", "grows"):
+    workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
+    for name in ("phi", "borrows", "stored", "shrinks", "grows"):
         cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")
     # The audit log tells of a watch when it ends.
     cluster.kubectl("scale", "deployment/workspace-ctrl", "-n", NAMESPACE, "--replicas=0")
     cluster.kubectl("wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", NAMESPACE, "--for=delete", "--timeout=60s")
 
 
+@pytest.mark.usefixtures("objectives_of_llm_d")
 def test_every_right_is_used_and_none_is_missing(release, team, behind):
     release.upgrade(GATE)
     exercise(release, team, behind)

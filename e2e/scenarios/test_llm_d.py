@@ -13,7 +13,6 @@ from e2e.cluster import Form, LocalCluster, MissingCapabilityError, llm_d, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm
 from e2e.traffic import Traffic
-from e2e.waiting import until
 
 MODEL = "phi-4-mini-instruct"
 RELEASE = f"phi-{llm_d.CHART}"
@@ -22,7 +21,7 @@ FORMER = "phi-inferencepool"
 
 
 @pytest.fixture
-def cluster(serving_cluster):
+def prepared(serving_cluster):
     """The cluster with the images of the endpoint pickers."""
     if not isinstance(serving_cluster, LocalCluster):
         raise MissingCapabilityError("images are put only on clusters of this machine")
@@ -31,7 +30,8 @@ def cluster(serving_cluster):
 
 
 @pytest.fixture
-def behind(cluster, namespace):
+def behind(prepared, namespace):
+    cluster = prepared
     workspaces.apply(cluster, namespace, workspaces.gateway())
     cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
     yield workspaces.behind("inference-gateway", namespace)
@@ -39,11 +39,11 @@ def behind(cluster, namespace):
 
 
 @pytest.fixture
-def settings(cluster, tmp_path):
+def settings(prepared, tmp_path):
     """Write the controller's settings, with both charts and checks of charts; return its arguments."""
 
     def write(version="v0.10.0", **more):
-        source = {"name": "llm-d", "url": cluster.chart_source_url(llm_d.CHART), "version": version, "insecure": True}
+        source = {"name": "llm-d", "url": prepared.chart_source_url(llm_d.CHART), "version": version, "insecure": True}
         path = tmp_path / "settings.yaml"
         check = {"enabled": True, "helm": helm()}
         path.write_text(json.dumps({"chartSources": [{}, source], "chartCheck": check, **more}))
@@ -70,7 +70,7 @@ def names_of(cluster, namespace, kind):
 def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_restored(
     cluster, namespace, behind, settings, version
 ):
-    with ControllerProcess(cluster, *settings(version)):
+    with ControllerProcess(cluster, *settings(version), "--probe", "models", inside=True):
         apply(cluster, namespace, "llm-d", **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         assert [answer.status for answer in chats(cluster, url(cluster, namespace), MODEL, "who chose you?", 10)] == [200] * 10
@@ -91,8 +91,9 @@ def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_re
         assert names_of(cluster, namespace, "inferencepool") == set()
 
 
-def test_no_request_is_lost_from_inferencepool_to_llm_d_and_back(cluster, namespace, behind, settings, capsys):
-    with ControllerProcess(cluster, *settings()):
+def test_no_request_is_lost_from_inferencepool_to_llm_d_and_back(prepared, namespace, behind, settings, capsys):
+    cluster = prepared
+    with ControllerProcess(cluster, *settings(), "--probe", "models", inside=True):
         apply(cluster, namespace, **behind)
         workspaces.wait_ready(cluster, namespace, "phi")
         for chart, new, old in (("llm-d", RELEASE, FORMER), ("default", FORMER, RELEASE)):
@@ -115,16 +116,12 @@ def wait_moved(cluster, namespace, old):
     workspaces.wait_ready(cluster, namespace, "phi")
 
 
-def test_an_endpoint_picker_of_llm_d_that_does_not_start_is_told_with_its_reason(cluster, namespace, behind, settings):
+def test_an_endpoint_picker_of_llm_d_that_does_not_start_is_told_with_its_reason(prepared, namespace, behind, settings):
+    cluster = prepared
     image = {"values": {"router": {"epp": {"image": {"tag": "v0.10.99"}}}}}
     only = [{"name": "llm-d", "url": cluster.chart_source_url(llm_d.CHART), "version": "v0.10.0", "insecure": True}]
-    with ControllerProcess(cluster, *settings(chartSources=only, endpointPicker=image), "--chart-url", only[0]["url"]):
+    with ControllerProcess(cluster, *settings(chartSources=only, endpointPicker=image), "--chart-url", only[0]["url"], inside=True):
         apply(cluster, namespace, **behind)
-
-        def reason():
-            return workspaces.condition(cluster, namespace, "phi", "EndpointPickerReady").get("reason")
-
-        until(lambda: reason() in {"ErrImagePull", "ImagePullBackOff"}, "the reason of the endpoint picker's pod")
-        found = workspaces.condition(cluster, namespace, "phi", "EndpointPickerReady")["message"]
-        assert f"Pod {namespace}/{PICKER}-" in found
-        assert "v0.10.99" in found
+        found = workspaces.wait_reason(cluster, namespace, "phi", "EndpointPickerReady", "ImagePullError")
+        assert f"Pod {namespace}/{PICKER}-" in found["message"]
+        assert "v0.10.99" in found["message"]

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from e2e import workspaces
+from e2e.cluster import llm_d
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 
+OF_LLM_D = "inferenceobjectives.llm-d.ai"
 CRD = "inferenceobjectives.inference.networking.x-k8s.io"
 INTERACTIVE = {"name": "interactive", "priority": 10}
 BATCH = {"name": "batch", "priority": -1}
@@ -22,8 +24,8 @@ def asking(plane_namespace, gateway):
     return document
 
 
-def priorities(cluster, namespace):
-    found = workspaces.items(cluster, namespace, "inferenceobjective")
+def priorities(cluster, namespace, kind=CRD):
+    found = workspaces.items(cluster, namespace, kind)
     return {item["metadata"]["name"]: (item["spec"]["priority"], item["spec"]["poolRef"]["name"]) for item in found}
 
 
@@ -48,12 +50,12 @@ def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plan
         }
         assert controller.writes(namespace)["patch", "inferenceobjectives"] == 3
         workspaces.apply(cluster, namespace, asking("phi", {**INTERACTIVE, "priority": 11}))
-        cluster.kubectl("wait", "inferenceobjective/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
         wait_told(cluster, namespace, "phi", "phi.interactive")
         assert priorities(cluster, namespace)["phi.interactive"] == (11, "phi-inferencepool")
         # What somebody else changes or takes away is brought back.
         change = json.dumps({"spec": {"priority": 99}})
-        target = "inferenceobjective/phi.interactive"
+        target = f"{CRD}/phi.interactive"
         cluster.kubectl("patch", target, "-n", namespace, "--type=merge", "-p", change, actor="user")
         cluster.kubectl("wait", target, "-n", namespace, "--for=jsonpath={.spec.priority}=11", "--timeout=30s")
         cluster.kubectl("delete", target, "-n", namespace, actor="user")
@@ -68,7 +70,7 @@ def test_they_follow_the_spec_and_cost_no_write_when_all_is_done(installed, plan
         workspaces.wait_ready(cluster, namespace, "phi", "Ready")
         until(lambda: workspaces.condition(cluster, namespace, "phi", "ObjectivesReady") == {}, "no word of objectives")
         cluster.kubectl("delete", "workspace", "poet", "-n", namespace, "--timeout=60s", actor="user")
-        cluster.kubectl("wait", "inferenceobjective/poet.interactive", "-n", namespace, "--for=delete", "--timeout=60s")
+        cluster.kubectl("wait", f"{CRD}/poet.interactive", "-n", namespace, "--for=delete", "--timeout=60s")
 
 
 def test_what_the_spec_lost_while_nobody_watched_goes_at_the_next_start(installed, plane_namespace, asking):
@@ -78,7 +80,7 @@ def test_what_the_spec_lost_while_nobody_watched_goes_at_the_next_start(installe
         workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
     workspaces.apply(cluster, namespace, asking("phi"))
     with ControllerProcess(cluster):
-        cluster.kubectl("wait", "inferenceobjective/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
+        cluster.kubectl("wait", f"{CRD}/phi.batch", "-n", namespace, "--for=delete", "--timeout=30s")
 
 
 def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(installed, plane_namespace, asking):
@@ -101,3 +103,54 @@ def test_without_their_crd_the_model_is_served_and_they_are_made_when_it_comes(i
             assert priorities(cluster, namespace) == {"phi.interactive": (10, "phi-inferencepool")}
     finally:
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(kept))
+
+
+@pytest.fixture
+def crd_of_llm_d(installed):
+    """Install the CRD of llm-d's InferenceObjective, and remove it afterwards; returns how to install it."""
+
+    def install():
+        installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
+        workspaces.wait_established(installed, OF_LLM_D)
+
+    yield install
+    installed.kubectl("delete", "crd", OF_LLM_D, "--ignore-not-found", "--timeout=60s")
+
+
+@pytest.fixture
+def both_charts(installed, tmp_path):
+    """The controller's arguments, with inferencepool and the chart of llm-d."""
+    path = tmp_path / "settings.yaml"
+    source = {"name": "llm-d", "url": installed.chart_source_url(llm_d.CHART), "version": "v0.10.0", "insecure": True}
+    path.write_text(json.dumps({"chartSources": [{}, source]}))
+    return "--config", str(path)
+
+
+def test_those_of_llm_d_follow_its_crd_and_its_chart(installed, plane_namespace, gateway, crd_of_llm_d, both_charts):
+    cluster, namespace = installed, plane_namespace
+
+    def document(chart, *objectives):
+        behind = workspaces.behind(gateway, plane_namespace)
+        return workspaces.workspace(gateway={**behind, "chart": {"name": chart}, "objectives": list(objectives)})
+
+    old, new = "phi-inferencepool", f"phi-{llm_d.CHART}"
+    with ControllerProcess(cluster, *both_charts):
+        # Without its CRD, the endpoint picker of llm-d reads the objectives of the inference extension.
+        workspaces.apply(cluster, namespace, document("llm-d", INTERACTIVE))
+        workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+        workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
+        assert priorities(cluster, namespace) == {"phi.interactive": (10, new)}
+        crd_of_llm_d()
+        cluster.kubectl("wait", f"{OF_LLM_D}/phi.interactive", "-n", namespace, "--for=create", "--timeout=60s")
+        assert priorities(cluster, namespace, OF_LLM_D) == priorities(cluster, namespace) == {"phi.interactive": (10, new)}
+        # A new one is made only where the endpoint picker looks from its next start on.
+        workspaces.apply(cluster, namespace, document("llm-d", {**INTERACTIVE, "priority": 11}, BATCH))
+        wait_told(cluster, namespace, "phi", "phi.interactive", "phi.batch")
+        until(lambda: priorities(cluster, namespace, OF_LLM_D) == {"phi.interactive": (11, new), "phi.batch": (-1, new)}, "both")
+        assert priorities(cluster, namespace) == {"phi.interactive": (11, new)}
+        # Back to inferencepool, whose endpoint picker does not know those of llm-d.
+        workspaces.apply(cluster, namespace, document("default", INTERACTIVE))
+        until(lambda: priorities(cluster, namespace) == {"phi.interactive": (10, old)}, "the objective of the former chart")
+        until(lambda: priorities(cluster, namespace, OF_LLM_D) == {}, "no objective of llm-d")
+        workspaces.wait_ready(cluster, namespace, "phi", "ObjectivesReady")
+        cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")

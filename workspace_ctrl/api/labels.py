@@ -81,6 +81,11 @@ GATEWAY_LABELS: Final = (
 GATEWAY_NAME_LABEL: Final = "gateway.networking.k8s.io/gateway-name"
 """The Gateway API's well-known label on objects that a controller creates for a Gateway."""
 
+OBJECTIVES_GROUP: Final = "inference.networking.x-k8s.io"
+"""API group of InferenceObjectives in the inference extension up to 1.5."""
+LLM_D_GROUP: Final = "llm-d.ai"
+"""API group of InferenceObjectives in llm-d."""
+
 POD_INDEX_LABEL: Final = "apps.kubernetes.io/pod-index"
 INFERENCE_PORT: Final = 5000
 """Port of the model server in its pod (KAITO's)."""

@@ -70,6 +70,8 @@ class DependencyRecords:
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
     """The same for InferenceObjectives."""
+    objectives_of_llm_d: bool = False
+    """Whether the API server has InferenceObjectives of llm-d."""
 
     def on(self, snapshot: Snapshot) -> Snapshot:
         """Return `snapshot`, taken with fewer dependencies, with the records of those that were added since."""
@@ -83,6 +85,7 @@ class DependencyRecords:
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
             excess_references=self.excess,
+            objectives_of_llm_d=self.objectives_of_llm_d,
         )
 
 
@@ -144,7 +147,7 @@ class DynamicWatches:
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
         """Watch the objects in `dependencies` for the Workspace `key`; watches of other objects are stopped."""
-        self._objectives.follow(key, wanted=dependencies.objectives)
+        self._objectives.follow(key, dependencies.objective_groups)
         self._follow(key, dependencies)
         self._readmit(key[0])
 
@@ -183,6 +186,7 @@ class DynamicWatches:
             network_policy_problem=problems.get("network_policy", ""),
             objectives=self._objectives.of(key) if has_objectives else (),
             objectives_problem=self._objectives.problem(key) if has_objectives else "",
+            objectives_of_llm_d=self._objectives.of_llm_d(key),
         )
 
     def write_through(self, record: Any, version: int) -> None:  # noqa: ANN401

@@ -1,14 +1,16 @@
-"""Watches of InferenceObjectives: one for each namespace with a Workspace that has objectives."""
+"""Watches of InferenceObjectives: one for each API group and namespace with a Workspace that has objectives."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
-from workspace_ctrl.cache.watches import INFERENCE_OBJECTIVE, OURS
+from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
+from workspace_ctrl.cache.watches import INFERENCE_OBJECTIVES, OURS
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Key, Store
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.records.objectives import InferenceObjective, parse_objective
@@ -21,15 +23,15 @@ _READ: Final = isolated(parse_objective)
 
 
 class _Watch:
-    """The watch of one namespace."""
+    """The watch of one API group in one namespace."""
 
-    def __init__(self, client: Client, namespace: str, changed: Callable[[Key], None]) -> None:
+    def __init__(self, client: Client, resource: ApiResource, namespace: str, changed: Callable[[Key], None]) -> None:
         self.users: set[Key] = set()
         self.store: Store[InferenceObjective] = Store(_owner)
         self._changed = changed
-        source = Source(INFERENCE_OBJECTIVE, _READ, OURS, namespace=namespace)
+        source = Source(resource, _READ, OURS, namespace=namespace)
         self.informer = Informer(client, source, self.store, self._tell_owner, self._tell_all)
-        self.task = asyncio.create_task(self._run(), name=f"watch objectives of {namespace}")
+        self.task = asyncio.create_task(self._run(), name=f"watch {resource.kind} of {namespace}")
         self.task.add_done_callback(_log_failure)
 
     async def _run(self) -> None:
@@ -56,44 +58,51 @@ class Objectives:
     def __init__(self, client: Client, changed: Callable[[Key], None]) -> None:
         self._client = client
         self._changed = changed
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[tuple[str, str], _Watch] = {}
+        """By API group and namespace."""
 
-    def follow(self, key: Key, *, wanted: bool) -> None:
-        """Watch the objectives of the Workspace `key`, or stop watching them."""
-        watch = self._watches.get(key[0])
-        if wanted:
-            if watch is None:
-                watch = self._watches[key[0]] = _Watch(self._client, key[0], self._changed)
-            watch.users.add(key)
-        elif watch is not None:
-            watch.users.discard(key)
-            if not watch.users:
-                del self._watches[key[0]]
-                watch.task.cancel()
+    def follow(self, key: Key, groups: Collection[str]) -> None:
+        """Watch the objectives of the Workspace `key` in these API groups, and no longer in others."""
+        for group, resource in INFERENCE_OBJECTIVES.items():
+            place = (group, key[0])
+            watch = self._watches.get(place)
+            if group in groups:
+                if watch is None:
+                    watch = self._watches[place] = _Watch(self._client, resource, key[0], self._changed)
+                watch.users.add(key)
+            elif watch is not None:
+                watch.users.discard(key)
+                if not watch.users:
+                    del self._watches[place]
+                    watch.task.cancel()
 
     def is_followed(self, key: Key) -> bool:
         """Whether the objectives of the Workspace `key` are watched."""
-        watch = self._watches.get(key[0])
-        return watch is not None and key in watch.users
+        return any(True for _ in self._of(key))
 
     def is_synced(self, key: Key) -> bool:
         """Whether the objectives of the Workspace `key` have been listed, are unavailable, or are not watched."""
-        return not self.is_followed(key) or self._watches[key[0]].informer.is_synced
+        return all(watch.informer.is_synced for _, watch in self._of(key))
 
     def of(self, key: Key) -> tuple[InferenceObjective, ...]:
-        """Return the objectives of the Workspace `key`, which must be watched."""
-        return self._watches[key[0]].store.owned_by(key)
+        """Return the objectives of the Workspace `key`, of all groups that are watched for it."""
+        return tuple(record for _, watch in self._of(key) for record in watch.store.owned_by(key))
 
     def problem(self, key: Key) -> str:
-        """Return why the objectives of the Workspace `key` cannot be watched; empty if they can."""
-        resource = INFERENCE_OBJECTIVE
-        is_missing = self._watches[key[0]].informer.is_missing
+        """Return why objectives of the inference extension cannot be watched for the Workspace `key`; empty if they can."""
+        resource, watch = INFERENCE_OBJECTIVES[OBJECTIVES_GROUP], self._watches.get((OBJECTIVES_GROUP, key[0]))
+        is_missing = watch is not None and watch.informer.is_missing
         return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
+
+    def of_llm_d(self, key: Key) -> bool:
+        """Whether objectives of llm-d are watched for the Workspace `key`, and can be."""
+        return any(group == LLM_D_GROUP and not watch.informer.is_missing for group, watch in self._of(key))
 
     def write_through(self, record: InferenceObjective, version: int) -> None:
         """Store the response to one of our writes."""
         ref = record.meta.ref
-        watch = self._watches.get(ref.namespace)
+        group = next(group for group, resource in INFERENCE_OBJECTIVES.items() if resource.kind == ref.kind)
+        watch = self._watches.get((group, ref.namespace))
         if watch is not None:
             watch.store.write_through((ref.namespace, ref.name), record, version)
 
@@ -104,3 +113,10 @@ class Objectives:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _of(self, key: Key) -> Iterable[tuple[str, _Watch]]:
+        """Yield the watches for the Workspace `key`, by API group."""
+        for group in INFERENCE_OBJECTIVES:
+            watch = self._watches.get((group, key[0]))
+            if watch is not None and key in watch.users:
+                yield group, watch

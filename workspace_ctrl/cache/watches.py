@@ -10,7 +10,9 @@ from workspace_ctrl.api.labels import (
     GATEWAY_NAME_LABEL,
     GROUP,
     KIND,
+    LLM_D_GROUP,
     MANAGED_BY_LABEL,
+    OBJECTIVES_GROUP,
     OWNER_LABEL,
     PICKER_POD_LABEL,
     PLURAL,
@@ -19,6 +21,7 @@ from workspace_ctrl.api.labels import (
 )
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
 from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
@@ -34,7 +37,7 @@ from workspace_ctrl.records.gateways import (
     parse_kthena_model_server,
 )
 from workspace_ctrl.records.meta import Meta
-from workspace_ctrl.records.objectives import parse_objective
+from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import parse_network_policy, parse_persistent_volume_claim, parse_service, parse_workload
@@ -64,8 +67,10 @@ NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies"
 """Watched only for models on several nodes."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
-INFERENCE_OBJECTIVE: Final = ApiResource("inference.networking.x-k8s.io", "v1alpha2", "inferenceobjectives", "InferenceObjective")
-"""Watched only in namespaces of Workspaces that have any."""
+INFERENCE_OBJECTIVES: Final = {
+    group: ApiResource(group, "v1alpha2", "inferenceobjectives", objective_kind(group)) for group in (OBJECTIVES_GROUP, LLM_D_GROUP)
+}
+"""By API group; watched only in namespaces of Workspaces that have any."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 """Selects what we apply ourselves, without what the chart makes."""
@@ -226,7 +231,7 @@ BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
 _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
     WatchedKind(NETWORK_POLICY.kind, NETWORK_POLICY, parse_network_policy),
     WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
-    WatchedKind(INFERENCE_OBJECTIVE.kind, INFERENCE_OBJECTIVE, parse_objective),
+    *(WatchedKind(resource.kind, resource, parse_objective) for resource in INFERENCE_OBJECTIVES.values()),
 )
 _WRITTEN: Final = {watched.resource.kind: watched for watched in _WATCHED_ON_DEMAND} | BY_KIND
 RESOURCES: Final = {kind: watched.resource for kind, watched in _WRITTEN.items()}
@@ -235,6 +240,6 @@ RESOURCES: Final = {kind: watched.resource for kind, watched in _WRITTEN.items()
 
 def read_written(answer: Json) -> Record:
     """Return the record of an object that the API server returned for one of our writes."""
-    kind: str = answer["kind"]
+    kind = kind_of(answer)
     record: Record = _WRITTEN[kind].read(answer, kind)
     return record

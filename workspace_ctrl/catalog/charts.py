@@ -6,14 +6,13 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, Final, Literal
 
+from workspace_ctrl.api.labels import OBJECTIVES_GROUP
 from workspace_ctrl.catalog.data_files import Row, load
 
 Path = tuple[str, ...]
 """Path of a value as a list of keys, because a user's key may contain dots."""
 
 
-OBJECTIVES_GROUP: Final = "inference.networking.x-k8s.io"
-"""API group of InferenceObjectives in the inference extension up to 1.5."""
 _VERSION: Final = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:[-+_][0-9A-Za-z.+_-]*)?")
 
 
@@ -100,6 +99,11 @@ class ChartLayout(Row):
     """Name of the endpoint picker's container; empty if it is not known."""
     objective_groups: tuple[str, ...] = (OBJECTIVES_GROUP,)
     """API groups in which the endpoint picker looks for InferenceObjectives; the first one that the API server has counts."""
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """Top-level keys of the chart's values."""
+        return frozenset(path.partition(".")[0] for path in self.values.values())
 
     def place(self, decision: ChartValue) -> Path | None:
         """Return the path of `decision` in the chart's values; None if the chart does not support it."""

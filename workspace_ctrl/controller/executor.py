@@ -31,7 +31,7 @@ from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, ScaleS
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, kind_of, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
     Delete,
@@ -203,7 +203,7 @@ class Executor:
         Raises:
             NotOwnedError: an object of that name exists that is not ours.
         """
-        resource = RESOURCES[manifest["kind"]]
+        resource = RESOURCES[kind_of(manifest)]
         if not force:
             try:
                 answer = await self._client.apply(resource, manifest, force=False, dry_run=dry_run)

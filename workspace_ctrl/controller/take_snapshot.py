@@ -76,6 +76,7 @@ def take_snapshot(
         network_policy_problem=referenced.network_policy_problem,
         objectives=referenced.objectives,
         objectives_problem=referenced.objectives_problem,
+        objectives_of_llm_d=referenced.objectives_of_llm_d,
         gateways=tuple(cache.gateways.values()),
         gateway_classes=tuple(cache.gateway_classes.values()),
         gateway_services=tuple(cache.gateway_services.values()),

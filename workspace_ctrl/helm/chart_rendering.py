@@ -188,7 +188,7 @@ async def render_and_check(program: str, chart: ChartId) -> ChartReport:
         )
         plain = ["--plain-http"] if chart.insecure else []
         await helm.run(["pull", *which, *plain, "--untar", "--untardir", str(target)])
-        return await _compare(helm, await asyncio.to_thread(_only, target), chart.version, chart.layout)
+        return await _compare(helm, await asyncio.to_thread(_only_chart, target), chart.version, chart.layout)
 
 
 async def look_at_file(program: str, path: str, version: str = "", layout: str = "") -> ChartReport:
@@ -225,10 +225,11 @@ def _flux_version(version: str) -> str:
     return f"{version.removeprefix('v').partition('+')[0]}+{_DIGEST}"
 
 
-def _only(folder: Path) -> Path:
-    found = list(folder.iterdir())
+def _only_chart(folder: Path) -> Path:
+    """Return the folder of the chart in `folder`; Helm leaves an empty one beside it if it has pulled by digest."""
+    found = [path for path in folder.iterdir() if (path / "Chart.yaml").is_file()]
     if len(found) != 1:
-        raise ChartUnreadableError("it does not contain exactly one folder")
+        raise ChartUnreadableError("it does not contain exactly one chart")
     return found[0]
 
 
@@ -241,7 +242,7 @@ def _copied(source: Path, target: Path) -> Path:
             archive.extractall(target, filter="data")
     except tarfile.TarError as error:
         raise ChartUnreadableError(f"it cannot be unpacked: {error}") from None
-    return _only(target)
+    return _only_chart(target)
 
 
 def _write(path: Path, text: str) -> None:

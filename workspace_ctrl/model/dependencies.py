@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Dependencies:
     """Whether the Workspace has InferenceObjectives, or had."""
     siblings: tuple[str, ...] = ()
     """Workspaces of the same namespace whose pools are in the same rule of the referenced route."""
+    objectives_of_llm_d: bool = False
+    """Whether they may be those of llm-d."""
     namespace: bool = False
     """Whether the labels or the deletion of the Workspace's namespace may change the plan."""
 
@@ -45,4 +48,11 @@ class Dependencies:
             objectives=earlier.objectives,
             network_policy=earlier.network_policy,
             siblings=earlier.siblings,
+            objectives_of_llm_d=earlier.objectives_of_llm_d,
         )
+
+    @property
+    def objective_groups(self) -> tuple[str, ...]:
+        """The API groups of the InferenceObjectives."""
+        groups = (OBJECTIVES_GROUP, LLM_D_GROUP) if self.objectives_of_llm_d else (OBJECTIVES_GROUP,)
+        return groups if self.objectives else ()

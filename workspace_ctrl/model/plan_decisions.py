@@ -107,6 +107,8 @@ class Decisions:
     model_names: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ()
     """Names of the InferenceObjectives that the Workspace wants."""
+    objective_kinds: tuple[str, ...] = ()
+    """Their kinds that the endpoint picker reads first, as in references; empty if it is not known."""
     node_count: int = 0
     sizing: str = ""
     notes: tuple[str, ...] = ()

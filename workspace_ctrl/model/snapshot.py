@@ -102,7 +102,9 @@ class Snapshot:
     objectives: tuple[InferenceObjective, ...] = ()
     """InferenceObjectives of the Workspace; not watched until it has some."""
     objectives_problem: str = ""
-    """Why InferenceObjectives cannot be watched; empty if they can."""
+    """Why InferenceObjectives of the inference extension cannot be watched; empty if they can."""
+    objectives_of_llm_d: bool = False
+    """Whether the API server has InferenceObjectives of llm-d."""
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The managed body-based routers by Gateway, as namespace/name; None if they are not managed."""
     namespace: Namespace | None = None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.labels import LLM_D_GROUP
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -12,6 +13,7 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
+from workspace_ctrl.planning.gateway.objectives import may_read
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -116,7 +118,7 @@ def desire(
     serving = _serving(resolved, resolved.spec, planned.server, workspace, snapshot, settings)
     # A referenced route is not ours, so conflicts of its matches are not resolved here.
     claims = frozenset() if serving.route_ref else serving.route.asked.claims(serving.route.chosen.parents)
-    dependencies = _dependencies(resolved, serving, workspace, snapshot)
+    dependencies = _dependencies(resolved, serving, workspace, snapshot, settings)
     return Desired(workspace, resolved, settings, dependencies, planned, serving, claims)
 
 
@@ -191,7 +193,7 @@ def _is_preset(spec: Workspace) -> bool:
 
 
 def _dependencies(
-    resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot
+    resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings
 ) -> Dependencies:
     """Return the objects on which the plan depends; what only some Workspaces have is watched until it is deleted."""
     status = workspace.status.gateway
@@ -205,4 +207,5 @@ def _dependencies(
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
         siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
+        objectives_of_llm_d=bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings)),
     )

@@ -10,6 +10,7 @@ import orjson
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
 Manifest = dict[str, Any]
 
@@ -78,4 +79,10 @@ def applied_hash(manifest: Manifest) -> str:
 def ref_of(manifest: Manifest) -> ObjectRef:
     """Return which object the manifest describes."""
     metadata = manifest["metadata"]
-    return ObjectRef(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+    return ObjectRef(kind_of(manifest), metadata.get("namespace", ""), metadata["name"])
+
+
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """Return the kind of an object as references name it, which differs from its `kind` where two API groups have that."""
+    kind: str = manifest["kind"]
+    return objective_kind(manifest["apiVersion"].partition("/")[0]) if kind == OBJECTIVE else kind

@@ -67,6 +67,7 @@ def simulated_cluster(
             revision=settings.chart.version,
         ),
         pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, derived.release))),
+        objectives_of_llm_d=True,
         gateways=gateways,
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
     )

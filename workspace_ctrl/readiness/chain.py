@@ -277,7 +277,7 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
     LinkRow(
         LinkName.OBJECTIVES,
         applies=_with_objectives,
-        inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives),
+        inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives, decisions.objective_kinds),
         link=objectives_link,
     ),
 )

@@ -21,6 +21,8 @@ from workspace_ctrl.records.pods import Pod
 
 REFS_UNRESOLVED: Final = "HTTPRouteRefsUnresolved"
 """Reason of a route whose backend, the pool, is not found or not supported."""
+_REMEDIES: Final = {"EndpointPickerRefMissing": "; set spec.endpointPickerRef, without which this Gateway does not use a pool"}
+"""Reason that a controller reports → what to do."""
 
 WAITING_FOR_GATEWAY: Final = "WaitingForGateway"
 """Reason of a pool or route of which the Gateway's controller has said nothing yet."""
@@ -150,14 +152,21 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
         return _blocked(listener_problem) or _unheard(name, f"{parent.controller} has not reported status for {attached.ref} yet")
     for type_, reason in (("Accepted", f"{kind}NotAccepted"), ("ResolvedRefs", f"{kind}RefsUnresolved")):
         condition = entry.condition(type_)
+        if condition is None and type_ == "ResolvedRefs" and not _has_references(attached):
+            continue
         if condition is None or not condition.speaks_of(attached.meta.generation):
             return _blocked(listener_problem) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
         if condition.status != Status.TRUE:
-            words = f"{attached.ref}: {condition.reason}: {condition.message}"
+            words = f"{attached.ref}: {condition.reason}: {condition.message}{_REMEDIES.get(condition.reason, '')}"
             if condition.reason == _UNKNOWN_KIND and parent.pool_remedy:
                 return Link.broken(name, reason, f"{words}; {parent.class_title}: {parent.pool_remedy}").ended()
             return _blocked(listener_problem if type_ == "Accepted" else None) or Link.broken(name, reason, words)
     return Link.true(name, f"{kind}Accepted", f"{attached.ref} is accepted by {gateway}")
+
+
+def _has_references(attached: HTTPRoute | InferencePool) -> bool:
+    """Whether an object refers to others, so that its controller has to resolve them; a pool need not name an endpoint picker."""
+    return not isinstance(attached, InferencePool) or attached.has_picker
 
 
 def _blocked(listener_problem: Problem | None) -> Link | None:

@@ -31,6 +31,14 @@ _BY_WORDS: Final = tuple(
             "the registry is down or unreachable; check that source-controller can reach it",
         ),
         (
+            r'"bbr-healthcheck" in namespace .{0,256}cannot be imported',
+            "the body-based routers of two Gateways of GKE cannot be in one namespace; move one Gateway to another namespace",
+        ),
+        (
+            r'ClusterRole(Binding)? "\S{1,256}" in namespace "" exists and cannot be imported',
+            "the release of another Workspace has that name; rename this Workspace, or disable monitoring of endpoint pickers",
+        ),
+        (
             r"cannot be imported into the current release",
             "an object of that name exists that Helm does not manage; delete it, or rename the Workspace",
         ),

@@ -197,7 +197,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
         pool=pool.ref.name if pool else None,
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
-        objectives=existing_objectives(decisions.objectives, snapshot.objectives),
+        objectives=existing_objectives(decisions.objectives, snapshot.objectives, decisions.objective_kinds),
         chart=chart,
         body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),

@@ -292,6 +292,8 @@ class InferencePool(Attached):
     selector: Mapping[str, str] = field(default_factory=dict)
     shape: int = 0
     """Checksum of the fields that Flux owns."""
+    has_picker: bool = True
+    """Whether it names an endpoint picker; since 1.6 of the inference extension a pool may have none."""
 
 
 def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
@@ -303,6 +305,7 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         parents=_parse_parents(raw, meta.ref.namespace),
         selector={intern(key): intern(value) for key, value in selector.items()},
         shape=content_checksum(raw.get("metadata") or {}),
+        has_picker=bool(spec_of(raw).get("endpointPickerRef")),
     )
 
 

@@ -1,5 +1,7 @@
 """The links at the gateway: whose words count, and of which generation."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.factories import (
@@ -152,6 +154,31 @@ def test_route_link(parents, generation, status, reason):
 def test_pool_link(parents, generation, status, reason):
     link = pool_link(pool(*parents, generation=generation), (parent(),), None, Installation(), POOL)
     assert (link.status, link.reason) == (status, reason.format("InferencePool"))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status", "reason"),
+    [
+        pytest.param([condition("Accepted")], TRUE, "InferencePoolAccepted", id="nothing is said of references"),
+        pytest.param([condition("Programmed")], UNKNOWN, "WaitingForGateway", id="nothing is said at all"),
+        pytest.param([condition("Accepted", generation=0)], UNKNOWN, "WaitingForGateway", id="said of an older one"),
+        pytest.param(
+            [condition("Accepted"), condition("ResolvedRefs", "False", "InvalidExtensionRef")],
+            FALSE,
+            "InferencePoolRefsUnresolved",
+            id="something is said of references",
+        ),
+        pytest.param(
+            [condition("Accepted", "False", "EndpointPickerRefMissing")], FALSE, "InferencePoolNotAccepted", id="one is needed"
+        ),
+    ],
+)
+def test_a_pool_without_an_endpoint_picker_has_no_references_to_resolve(conditions, status, reason):
+    """From 1.6 of the inference extension on, a Gateway may balance such a pool by itself."""
+    bare = replace(pool(parent_status(*conditions)), has_picker=False)
+    link = pool_link(bare, (parent(),), None, Installation(), POOL)
+    assert (link.status, link.reason) == (status, reason)
+    assert ("; set spec.endpointPickerRef" in link.message) == (reason == "InferencePoolNotAccepted")
 
 
 def test_a_pool_that_was_deleted_after_the_installation_is_broken():

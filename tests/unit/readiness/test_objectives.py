@@ -8,6 +8,7 @@ from tests.unit.factories import NOW, decisions, meta, status, workspace
 from tests.unit.readiness.test_status import READY, conditions, state
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.readiness.objectives import existing_objectives, objectives_link
 from workspace_ctrl.records.objectives import InferenceObjective
 
 WANTED = decisions(objectives=("phi.interactive", "phi.batch"))
@@ -47,3 +48,11 @@ def test_the_names_to_send_are_told():
     assert "phi.interactive, phi.batch in x-gateway-inference-objective" in find(entries, "ObjectivesReady").message
     found = status(workspace(), there("phi.batch"), WANTED, NOW)
     assert found.gateway.objectives == ("phi.batch",)
+
+
+def test_only_those_count_that_the_endpoint_picker_reads():
+    both = tuple(InferenceObjective(meta(kind, "a")) for kind in ("InferenceObjective", "InferenceObjective.llm-d.ai"))
+    assert existing_objectives(["a"], both[:1], ["InferenceObjective.llm-d.ai"]) == ()
+    assert existing_objectives(["a"], both, ["InferenceObjective.llm-d.ai"]) == ("a",)
+    assert objectives_link(["a"], both[:1], ["InferenceObjective.llm-d.ai"]).reason == "ObjectivesNotCreated"
+    assert objectives_link(["a"], both[:1]).holds

@@ -8,7 +8,7 @@ from tests.unit.factories import quickstart
 from workspace_ctrl.api.conditions import parse_brief_conditions
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.flux import parse_helm_release
-from workspace_ctrl.records.gateways import parse_gateway, parse_http_route
+from workspace_ctrl.records.gateways import parse_gateway, parse_http_route, parse_inference_pool
 from workspace_ctrl.records.pods import PodProblem, parse_pod
 from workspace_ctrl.records.workloads import parse_workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
@@ -145,6 +145,13 @@ def test_a_gateway_s_record_does_not_move_with_its_attached_routes():
 def test_a_parent_without_a_namespace_is_in_the_route_s():
     route = parse_http_route(named(status={"parents": [{"parentRef": {"name": "g"}, "controllerName": "c"}]}), "HTTPRoute")
     assert str(route.parents[0].parent) == "Gateway ns/g"
+
+
+@pytest.mark.parametrize(
+    ("spec", "has_picker"), [({"endpointPickerRef": {"name": "x-epp"}}, True), ({"endpointPickerRef": None}, False), ({}, False)]
+)
+def test_a_pool_may_have_no_endpoint_picker(spec, has_picker):
+    assert parse_inference_pool(named(spec=spec), "InferencePool").has_picker == has_picker
 
 
 def test_the_newest_entry_of_the_history_counts():

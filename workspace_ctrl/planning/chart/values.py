@@ -73,7 +73,7 @@ def chart_values(
     _merge(values, layout.values_for(_defaults(installed)))
     if layout.flags.defaults:
         put(values, tuple(layout.flags.path.split(".")), dict(layout.flags.defaults))
-    _merge(values, installed.values)
+    _merge(values, _own(layout, installed.values))
     environment = _environment(layout, values, given)
     _merge(values, given)
     _put(layout, values, ChartValue.REPLICAS, asked.replicas)
@@ -93,16 +93,24 @@ def check_installed(settings: PlanSettings) -> None:
         SpecError: the path is that in the settings file.
     """
     picker = settings.picker
-    for source in settings.charts:
-        layout = find_layout(source.values_of, source.version)
+    layouts = [find_layout(source.values_of, source.version) for source in settings.charts]
+    used = frozenset[str]().union(*(layout.roots for layout in layouts))
+    for layout in layouts:
         protected = protected_paths(layout)
-        _check(trap_in(layout, picker.values), ("endpointPicker", "values"))
-        for path, _ in leaves(picker.values):
+        values = {key: value for key, value in picker.values.items() if key in layout.roots or key not in used}
+        _check(trap_in(layout, values), ("endpointPicker", "values"))
+        for path, _ in leaves(values):
             if any(path[: len(entry)] == entry for entry in protected):
                 raise SpecError(field_path(("endpointPicker", "values", *path)), "is set by the controller", "remove it")
         for entry in picker.allowed_values:
             if any(tuple(entry.split("."))[: len(path)] == path for path in protected):
                 raise SpecError("endpointPicker.allowedValues", f"contains {entry}, which the controller sets", "remove it")
+
+
+def _own(layout: ChartLayout, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of an installation's values that are not under a key of another chart, whose values may be listed beside."""
+    others = frozenset[str]().union(*(other.roots for other in chart_layouts())) - layout.roots
+    return {key: value for key, value in values.items() if key not in others}
 
 
 def protected_paths(layout: ChartLayout) -> list[Path]:

@@ -1,62 +1,106 @@
-"""InferenceObjectives: priorities that requests select with the header x-gateway-inference-objective."""
+"""InferenceObjectives: priorities that requests select with the header x-gateway-inference-objective.
 
-from collections.abc import Iterable, Mapping
+Two API groups have this kind, and at its start an endpoint picker chooses the first one that it knows and the API server has. So objectives
+are applied in that group. In another one that it knows they stay if they exist: a picker that was started before the CRD of the first group
+was installed still reads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from workspace_ctrl.api.endpoint_picker import Chart
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 from workspace_ctrl.api.names import objective_name
-from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, known_layout
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import choose_chart
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.records.meta import Meta
-from workspace_ctrl.records.objectives import InferenceObjective
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.objectives import OBJECTIVE, InferenceObjective, objective_kind
 
-_CHART = "inferencepool"
-_API_VERSION = "inference.networking.x-k8s.io/v1alpha2"
+_VERSION = "v1alpha2"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedObjectives:
+    """The objectives of a Workspace, and for which endpoint picker."""
+
+    objectives: Mapping[str, Objective]
+    """By the names of their objects."""
+    pool: str
+    """The pool that requests go to."""
+    groups: Sequence[str]
+    """The API groups that its endpoint picker knows and the API server has."""
+    everywhere: bool = False
+    """Whether they are applied in all these groups, because it is not known which one the endpoint picker reads."""
+    moving: bool = False
+    """Whether requests still go to the pool of a former chart."""
 
 
 def plan_objectives(
-    draft: PlanBuilder, wanted: Mapping[str, Objective], pool: str, there: Iterable[InferenceObjective], problem: Problem | None
+    draft: PlanBuilder, wanted: WantedObjectives, there: Sequence[InferenceObjective], problem: Problem | None
 ) -> None:
-    """Plan the `wanted` objectives, by the names of their objects, for requests to `pool`, and delete the other ones of `there`.
+    """Plan the `wanted` objectives, and delete the other ones of `there`.
 
-    `problem` is why they cannot be created, or would have no effect; it affects nothing else.
+    While requests still go to the pool of a former chart, the objectives that exist are left to its endpoint picker. `problem` is why they
+    cannot be created; it affects nothing else.
     """
-    draft.delete(record.meta for record in there if record.meta.ref.name not in wanted)
+    existing = {record.meta.ref for record in there}
+    kept = _kept(draft, wanted, existing)
+    if not wanted.moving:
+        draft.delete(record.meta for record in there if record.meta.ref not in kept)
     if problem is not None:
         draft.report(problem)
         return
-    for name, objective in wanted.items():
-        make = partial(objective_manifest, draft.owner, pool, objective)
-        draft.apply(draft.manifest(("objective", name), make), LinkName.OBJECTIVES)
+    for ref, (group, objective) in kept.items():
+        if not (wanted.moving and ref in existing):
+            make = partial(objective_manifest, draft.owner, wanted.pool, objective, group)
+            draft.apply(draft.manifest(("objective", ref.kind, ref.name, wanted.pool), make), LinkName.OBJECTIVES)
 
 
-def unwatched_problem(problem: str) -> Problem:
-    """Return the problem of objectives whose kind cannot be watched; `problem` is why."""
-    text = f"{problem}; install that CRD of the inference extension, then restart the endpoint picker, which detects it at start"
+def unwatched_problem(problem: str, groups: Sequence[str]) -> Problem:
+    """Return the problem of objectives whose kind cannot be watched in any of the endpoint picker's `groups`; `problem` is why."""
+    which = "that CRD, which the inference extension has up to 1.5"
+    if LLM_D_GROUP in groups:
+        which = f"that CRD, or the one of llm-d ({LLM_D_GROUP}/{_VERSION})"
+    text = f"{problem}; install {which}, then restart the endpoint picker, which detects it at start"
     return Problem(LinkName.OBJECTIVES, "CRDsNotAvailable", text)
 
 
-def unsupported_problem(asked: Chart | None, settings: PlanSettings) -> Problem | None:
-    """Return that the endpoint picker of the requested chart does not support such objects; None if it does."""
+def groups_of(asked: Chart | None, settings: PlanSettings) -> tuple[str, ...]:
+    """Return the API groups that the endpoint picker of a chart knows; that of the inference extension if the chart is not known."""
     try:
         chart = choose_chart(asked, settings)
+        return find_layout(chart.values_of, chart.version).objective_groups
     except (SpecError, UnknownChartError):
-        return None  # reported with the chart itself
-    if chart.chart == _CHART:
-        return None
-    text = f"the endpoint picker of chart {chart.chart} does not support InferenceObjectives of {_API_VERSION}"
-    return Problem(LinkName.OBJECTIVES, "ObjectivesNotSupported", f"{text}; remove gateway.objectives, or use chart {_CHART}")
+        return (OBJECTIVES_GROUP,)  # the chart's own problem is reported
 
 
-def objective_manifest(owner: Meta, pool: str, objective: Objective) -> Manifest:
+def may_read(group: str, settings: PlanSettings) -> bool:
+    """Whether the endpoint picker of a chart of the installation reads objectives of that API group."""
+    layouts = (known_layout(source.values_of, source.version) for source in settings.charts)
+    return any(layout is not None and group in layout.objective_groups for layout in layouts)
+
+
+def objective_manifest(owner: Meta, pool: str, objective: Objective, group: str = OBJECTIVES_GROUP) -> Manifest:
     """Return the InferenceObjective for requests to `pool`."""
     reference = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": pool}
     spec = {"priority": objective.priority, "poolRef": reference}
     name = objective_name(owner.ref.name, objective.name)
-    return owned(_API_VERSION, "InferenceObjective", name, owner, {"spec": spec})
+    return owned(f"{group}/{_VERSION}", OBJECTIVE, name, owner, {"spec": spec})
+
+
+def _kept(draft: PlanBuilder, wanted: WantedObjectives, existing: set[ObjectRef]) -> dict[ObjectRef, tuple[str, Objective]]:
+    """Return which objects there have to be: all in the first group, and in the others those that exist."""
+    kept = {}
+    for number, group in enumerate(wanted.groups):
+        for name, objective in wanted.objectives.items():
+            ref = ObjectRef(objective_kind(group), draft.owner.ref.namespace, name)
+            if number == 0 or wanted.everywhere or ref in existing:
+                kept[ref] = (group, objective)
+    return kept

@@ -351,6 +351,20 @@ def test_a_workspace_cannot_replace_a_file_of_the_chart(file):
     assert f"router.epp.pluginsCustomConfig must not contain file '{file}'" in words
 
 
+def test_an_installation_has_values_for_each_of_its_charts():
+    """So that Workspaces can move from one to the other; the chart of llm-d rejects the keys of inferencepool."""
+    values = extension(tolerations=[{"key": "a"}]) | router(epp={"tolerations": [{"key": "b"}]}) | {"global": {"x": 1}}
+    llm_d = ChartSource(name="llm-d", url="oci://registry.example/llm-d-router-gateway", version="v0.10.0")
+    installed = PickerSettings(values=values)
+    check_installed(PlanSettings(charts=(ChartSource(), llm_d), picker=installed))
+    old, new = values_of(installed=installed), values_of(layout=LLM_D["v0.10.0"], installed=installed)
+    assert old["inferenceExtension"]["tolerations"] == [{"key": "a"}]
+    assert new["router"]["epp"]["tolerations"] == [{"key": "b"}]
+    assert ("router" in old, "inferenceExtension" in new, old["global"], new["global"]) == (False, False, {"x": 1}, {"x": 1})
+    with pytest.raises(SpecError, match=r"endpointPicker\.values\.inferenceExtension belongs to the chart inferencepool"):
+        check_installed(PlanSettings(charts=(llm_d,), picker=installed))
+
+
 def test_values_of_the_former_chart_are_refused_with_their_place_in_the_new_one():
     words = refusal_of(extension(pluginsConfigFile="mine.yaml"), layout=LLM_D["v0.10.0"])
     assert words == (

@@ -6,10 +6,12 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, meta, quickstart, workspace
 from tests.unit.planning.test_plan import finished, words
+from workspace_ctrl.model.chart_objects import FormerCharts
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource
-from workspace_ctrl.planning.steps import Apply
+from workspace_ctrl.planning.steps import Apply, Delete
+from workspace_ctrl.records.gateways import InferencePool, RouteRule
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.workspaces import pack_status
 
@@ -30,8 +32,8 @@ def manifests(outcome):
     return [manifest for manifest in made if manifest["kind"] == "InferenceObjective"]
 
 
-def there(*names, hash_="", **fields):
-    return tuple(InferenceObjective(meta("InferenceObjective", f"{NAME}.{name}", hash_=hash_, **fields)) for name in names)
+def there(*names, hash_="", kind="InferenceObjective", **fields):
+    return tuple(InferenceObjective(meta(kind, f"{NAME}.{name}", hash_=hash_, **fields)) for name in names)
 
 
 def problems(outcome):
@@ -96,9 +98,92 @@ def test_a_missing_crd_is_said_and_all_else_is_planned_as_without_them():
     assert problems(outcome) == [(LinkName.OBJECTIVES, "CRDsNotAvailable")]
 
 
-def test_an_endpoint_picker_that_does_not_read_them_is_said():
-    llm_d = replace(SETTINGS, charts=(ChartSource(url="oci://ghcr.io/llm-d/charts/llm-d-router-gateway", version="v0.10.0"),))
-    assert (LinkName.OBJECTIVES, "ObjectivesNotSupported") in problems(planned(asking(INTERACTIVE), finished(), llm_d))
+LLM_D = ChartSource(name="llm-d", url="oci://ghcr.io/llm-d/charts/llm-d-router-gateway", version="v0.10.0")
+FORK = ChartSource(name="fork", url="oci://registry.example/inferencepool-next", layout="inferencepool")
+BOTH = replace(SETTINGS, charts=(ChartSource(), LLM_D, FORK))
+OLD, NEW = "inference.networking.x-k8s.io/v1alpha2", "llm-d.ai/v1alpha2"
+OF_LLM_D = "InferenceObjective.llm-d.ai"
+
+
+@pytest.mark.parametrize(
+    ("chart", "crds", "made"),
+    [
+        pytest.param("default", {OLD}, [OLD], id="inferencepool"),
+        pytest.param("default", {OLD, NEW}, [OLD], id="inferencepool, which does not know the group of llm-d"),
+        pytest.param("default", {NEW}, [], id="inferencepool with the CRDs of the inference extension 1.6"),
+        pytest.param("fork", {OLD, NEW}, [OLD], id="a fork of it under another name"),
+        pytest.param("llm-d", {NEW}, [NEW], id="llm-d"),
+        pytest.param("llm-d", {OLD, NEW}, [NEW], id="llm-d, whose picker ignores the old group then"),
+        pytest.param("llm-d", {OLD}, [OLD], id="llm-d with the CRDs of the inference extension"),
+        pytest.param("llm-d", set(), [], id="no CRD"),
+    ],
+)
+def test_objectives_are_of_the_group_that_the_endpoint_picker_reads(chart, crds, made):
+    world = replace(finished(), objectives_of_llm_d=NEW in crds, objectives_problem="" if OLD in crds else f"cannot list {OLD}")
+    outcome = planned(asking(INTERACTIVE, chart={"name": chart}), world, BOTH)
+    assert [manifest["apiVersion"] for manifest in manifests(outcome)] == made
+    assert ((LinkName.OBJECTIVES, "CRDsNotAvailable") in problems(outcome)) == (made == [])
+    assert "ObjectivesNotSupported" not in [reason for _, reason in problems(outcome)]
+    assert all(manifest["spec"]["poolRef"]["name"] == outcome.decisions.names.release for manifest in manifests(outcome))
+
+
+@pytest.mark.parametrize(("chart", "way_out"), [("default", "has up to 1.5"), ("llm-d", "or the one of llm-d (llm-d.ai/v1alpha2)")])
+def test_a_missing_crd_is_said_with_those_that_help(chart, way_out):
+    world = replace(finished(), objectives_problem=f"cannot list or watch inferenceobjectives of {OLD}")
+    (message,) = [
+        problem.message
+        for problem in planned(asking(INTERACTIVE, chart={"name": chart}), world, BOTH).decisions.problems
+        if problem.link is LinkName.OBJECTIVES
+    ]
+    assert message.startswith(f"cannot list or watch inferenceobjectives of {OLD}; install that CRD, ")
+    assert way_out in message
+
+
+def test_objectives_of_llm_d_are_watched_only_where_an_endpoint_picker_may_read_them():
+    assert planned(asking(INTERACTIVE), finished(), BOTH).dependencies.objectives_of_llm_d
+    assert not planned(asking(INTERACTIVE), finished()).dependencies.objectives_of_llm_d
+    assert planned(asking(INTERACTIVE, pool={"ref": {"name": "mine"}}), finished()).dependencies.objectives_of_llm_d
+    assert not planned(workspace(), finished(), BOTH).dependencies.objectives_of_llm_d
+
+
+def test_behind_a_pool_of_somebody_else_they_are_made_in_every_group():
+    world = replace(finished(), objectives_of_llm_d=True)
+    made = manifests(planned(asking(INTERACTIVE, pool={"ref": {"name": "mine"}}), world))
+    assert {manifest["apiVersion"] for manifest in made} == {OLD, NEW}
+
+
+def test_those_of_before_the_crd_of_llm_d_stay_for_the_picker_that_was_started_with_them():
+    world = replace(finished(), objectives_of_llm_d=True, objectives=there("interactive", "batch"))
+    outcome = planned(asking(INTERACTIVE, chart={"name": "llm-d"}), world, BOTH)
+    assert sorted(manifest["apiVersion"] for manifest in manifests(outcome)) == [OLD, NEW]
+    assert [step.ref.name for step in outcome.steps if isinstance(step, Delete)] == [f"{NAME}.batch"]
+
+
+def test_those_of_llm_d_go_with_its_chart():
+    world = replace(finished(), objectives_of_llm_d=True, objectives=there("interactive", kind=OF_LLM_D))
+    outcome = planned(asking(INTERACTIVE), world, BOTH)
+    assert [manifest["apiVersion"] for manifest in manifests(outcome)] == [OLD]
+    assert [step.ref.kind for step in outcome.steps if isinstance(step, Delete)] == [OF_LLM_D]
+
+
+@pytest.mark.parametrize(("chart", "before", "made"), [("llm-d", "InferenceObjective", [NEW]), ("llm-d", OF_LLM_D, [])])
+def test_while_a_former_chart_serves_its_objectives_are_left_to_it(chart, before, made):
+    """Its pool is the one that requests go to, and the objectives of each pool name that pool."""
+    old = derived()
+    former = FormerCharts(pools=(InferencePool(meta("InferencePool", old.release)),))
+    rules = (RouteRule(pools=(old.release,)),)
+    world = replace(
+        finished(),
+        former=former,
+        pool=None,
+        route=replace(finished().route, rules=rules),
+        objectives_of_llm_d=True,
+        objectives=there("interactive", kind=before),
+    )
+    outcome = planned(asking(INTERACTIVE, chart={"name": chart}), world, BOTH)
+    assert (LinkName.ROUTE, "FormerChartInUse") in problems(outcome)
+    assert [manifest["apiVersion"] for manifest in manifests(outcome)] == made
+    assert not [step for step in outcome.steps if isinstance(step, Delete) and step.ref.kind.startswith("InferenceObjective")]
 
 
 @pytest.mark.parametrize(
