@@ -45,8 +45,8 @@ format: setup ## Let ruff fix and format the code
 test: setup ## Run all tests that this machine can run; as root on Linux on a real cluster (TESTS=path to choose)
 	$(BIN)/python -m e2e.test $(TESTS)
 
-test-unit: setup ## Run the tests of the pure core (seconds)
-	$(BIN)/pytest tests/unit
+test-unit: setup ## Run the tests of the pure core (half a minute)
+	$(BIN)/python -m e2e.test --unit
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 20 minutes once)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old,llama-cpp

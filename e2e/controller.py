@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from e2e.cluster import Cluster, MissingCapabilityError
 from e2e.cluster.external import ExternalCluster
+from e2e.prepared import Running, start
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
@@ -51,7 +52,7 @@ class ControllerProcess:
         self._cluster = cluster
         self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
         self._command = command(cluster, *arguments, gate=gate)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Running | None = None
         self._reader: threading.Thread | None = None
         self._watching = threading.Event()
         self._audit_place = 0
@@ -78,12 +79,12 @@ class ControllerProcess:
         if error is not None:
             error.add_note("log of the controller:\n" + "\n".join(self.log[-60:]))
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> Running:
         if self._inside:
             environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR))}
             return self._cluster.popen(self._command, env=environment, stderr=subprocess.PIPE)
         environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
-        return subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
+        return start(self._command, environment)
 
     @property
     def is_running(self) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import settings
 from e2e import workspaces
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR
+from e2e.prepared import prepared
 from tests.chart.rights import not_granted
 
 # A deadline would be a timed assertion, and machines that run tests are noisy.
@@ -19,5 +20,6 @@ settings.load_profile("project")
 def installed(plane: Cluster) -> Iterator[Cluster]:
     """The control plane with the Workspace's CRD; controllers may do everything there, and must not use it."""
     workspaces.install_crd(plane)
-    yield plane
+    with prepared():
+        yield plane
     assert not_granted(plane, ACTOR) == set()

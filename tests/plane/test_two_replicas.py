@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.error
@@ -14,6 +13,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
+from e2e.prepared import start
 from e2e.waiting import until
 from workspace_ctrl.kube.lease import LeaseTimes
 
@@ -59,7 +59,7 @@ class Replica(ControllerProcess):
     def begin(self):
         """Start it and wait for nothing."""
         environment = {**os.environ, "KUBECONFIG": str(self._cluster.kubeconfig_for(self.actor))}
-        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=environment)
+        self._process = start(self._command, environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -13,8 +13,11 @@ SCHEMA = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
 NODES = [(path.removeprefix("."), node) for path, node in _nodes(SCHEMA) if path and not path.endswith("[]")]
 
 
+PAGE = reference()
+
+
 def _row(path):
-    return next((line for line in reference().splitlines() if line.startswith(f"| `{path}` |")), "")
+    return next((line for line in PAGE.splitlines() if line.startswith(f"| `{path}` |")), "")
 
 
 def test_the_page_in_the_repository_is_the_one_that_is_printed():
@@ -37,10 +40,10 @@ def test_every_rule_is_there_at_the_field_that_it_names():
     assert len(messages) > 10
     for message in messages:
         path, _, rest = message.partition(" ")
-        assert rest in _row(path) or f"- {message}\n" in reference(), message
+        assert rest in _row(path) or f"- {message}\n" in PAGE, message
 
 
 def test_every_condition_annotation_and_label_is_explained():
     assert set(MEANINGS) == set(ConditionType)
     for word in (*ConditionType, RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, *GATEWAY_LABELS):
-        assert f"| `{word}` |" in reference()
+        assert f"| `{word}` |" in PAGE

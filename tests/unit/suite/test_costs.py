@@ -28,6 +28,7 @@ def test_only_the_slowest_are_told(monkeypatch):
 
 
 def test_what_pytest_writes_is_read(pytester, tmp_path):
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")  # what pytest-asyncio warns of otherwise
     pytester.makepyfile("import subprocess, sys\ndef test_it():\n    subprocess.run([sys.executable, '-c', ''])\n")
     pytester.runpytest_inprocess("-p", "e2e.costs", f"--costs={tmp_path / 'costs'}").assert_outcomes(passed=1)
     (cost,) = read([tmp_path / "costs", tmp_path / "never written"])

@@ -1,11 +1,11 @@
-"""The parts of `make test`: every test file is in one of them, and in no other."""
+"""The parts of `make test` and `make test-unit`: every test file is in one of them, and in no other."""
 
 import fnmatch
 
-from e2e.cluster.places import REPOSITORY
-from e2e.test import LANES
+import pytest
 
-PARTS = [arguments for lane in LANES for arguments in lane]
+from e2e.cluster.places import REPOSITORY
+from e2e.test import LANES, UNIT_LANES
 
 
 def files_of(arguments):
@@ -18,10 +18,16 @@ def files_of(arguments):
             yield from (name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in ignored))
 
 
-def test_every_test_file_is_in_exactly_one_part():
-    run = sorted(name for arguments in PARTS for name in files_of(arguments))
-    there = sorted(
-        str(path.relative_to(REPOSITORY)) for folder in ("tests", "e2e") for path in (REPOSITORY / folder).rglob("test_*.py")
-    )
+@pytest.mark.parametrize(
+    ("lanes", "folders"),
+    [
+        pytest.param(LANES, ("tests", "e2e"), id="make test"),
+        pytest.param(UNIT_LANES, ("tests/unit",), id="make test-unit"),
+    ],
+)
+def test_every_test_file_is_in_exactly_one_part(lanes, folders):
+    parts = [arguments for lane in lanes for arguments in lane]
+    run = sorted(name for arguments in parts for name in files_of(arguments))
+    there = sorted(str(path.relative_to(REPOSITORY)) for folder in folders for path in (REPOSITORY / folder).rglob("test_*.py"))
     assert run == there
-    assert all(list(files_of(arguments)) for arguments in PARTS)
+    assert all(list(files_of(arguments)) for arguments in parts)

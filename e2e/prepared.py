@@ -1,0 +1,213 @@
+"""Controllers forked from an interpreter that has imported the controller's modules already.
+
+The imports are most of the CPU time of a short-lived controller, and tests start hundreds. Everything else is as with a process of its own:
+arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+from e2e.cluster.places import REPOSITORY
+
+MODULE: Final = "workspace_ctrl"
+_NUMBER: Final = struct.Struct("=i")
+_LONGEST_ORDER: Final = 1 << 17
+_END_SECONDS: Final = 10.0
+
+
+class Running(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    pid: int
+    stderr: IO[str] | None
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended and return its exit code."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal if it still runs."""
+
+
+class ForkedProcess:
+    """A process whose pid and, at its end, exit code come through a pipe."""
+
+    def __init__(self, stderr: IO[str], numbers: IO[bytes]) -> None:
+        """Take the reading ends of both pipes, and wait for the pid."""
+        self.stderr: IO[str] | None = stderr
+        self._numbers = numbers
+        self._one_reads = threading.Lock()
+        self._code: int | None = None
+        self.pid = self._next()
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while it runs."""
+        return self._within(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended within `timeout` seconds.
+        """
+        code = self._within(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(MODULE, timeout or 0)
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def _within(self, seconds: float | None) -> int | None:
+        if self._code is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._numbers, selectors.EVENT_READ)
+                if not selector.select(seconds):
+                    return None
+            with self._one_reads:  # several threads may wait
+                if self._code is None:
+                    self._code = self._next()
+        return self._code
+
+    def _next(self) -> int:
+        read = self._numbers.read(_NUMBER.size)
+        if len(read) != _NUMBER.size:
+            raise RuntimeError("the prepared interpreter has ended")
+        return int(_NUMBER.unpack(read)[0])
+
+
+class Interpreter:
+    """The interpreter from which controllers are forked."""
+
+    def __init__(self) -> None:
+        """Start it; it imports while the caller goes on."""
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "e2e.prepared", str(theirs.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
+        """Start `workspace-ctrl` with arguments; its standard error can be read."""
+        order = json.dumps({"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())})
+        stderr, their_stderr = os.pipe()
+        numbers, their_numbers = os.pipe()
+        try:
+            socket.send_fds(self._orders, [order.encode()], [their_stderr, their_numbers])
+        finally:
+            os.close(their_stderr)
+            os.close(their_numbers)
+        return ForkedProcess(os.fdopen(stderr, encoding="utf-8"), os.fdopen(numbers, "rb"))
+
+    def end(self) -> None:
+        """End it; controllers that run are not ended."""
+        self._orders.close()
+        self._process.wait(_END_SECONDS)
+
+
+_prepared: list[Interpreter] = []
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Fork all controllers from one interpreter from now on."""
+    _prepared.append(Interpreter())
+    try:
+        yield
+    finally:
+        _prepared.pop().end()
+
+
+def start(command: Sequence[str], environment: Mapping[str, str]) -> Running:
+    """Start a command with its standard error in a pipe: forked if it is the controller's and an interpreter is prepared."""
+    if _prepared and list(command[:3]) == [sys.executable, "-m", MODULE]:
+        return _prepared[-1].start(command[3:], environment)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a controller is started with."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+
+
+def _serve(orders: socket.socket) -> _Order | None:
+    """Fork for each order; return it in the forked process, and None here when nobody can give orders any more."""
+    importlib.import_module(f"{MODULE}.cli.main")
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends us
+    signal.signal(signal.SIGCHLD, _reap)
+    while True:
+        text, (*handles,), _, _ = socket.recv_fds(orders, _LONGEST_ORDER, 2)
+        if not text:
+            return None
+        if os.fork() == 0:
+            orders.close()
+            _fork_and_wait(*handles)
+            values: dict[str, Any] = json.loads(text)
+            return _Order(**values)
+        for handle in handles:
+            os.close(handle)
+
+
+def _reap(_number: int, _frame: object) -> None:
+    """Wait for those that wait for controllers, so that the CPU time of all counts as ours."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _fork_and_wait(stderr: int, numbers: int) -> None:
+    """Return in one more forked process; tell its pid, wait for it, tell its exit code, and end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(stderr, sys.stderr.fileno())
+        os.close(stderr)
+        os.close(numbers)
+        return
+    try:
+        os.close(stderr)
+        os.write(numbers, _NUMBER.pack(pid))
+        os.write(numbers, _NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+    finally:
+        os._exit(0)
+
+
+def main() -> None:
+    """Serve the socket whose number is the argument; in a forked process, be the controller."""
+    with socket.socket(fileno=int(sys.argv[1])) as orders:
+        order = _serve(orders)
+    if order is not None:
+        os.environ.clear()
+        os.environ.update(order.environment)
+        os.chdir(order.folder)
+        sys.argv[1:] = order.arguments
+        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

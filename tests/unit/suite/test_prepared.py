@@ -1,0 +1,62 @@
+"""Controllers that are forked from a prepared interpreter: for tests, they are as processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from e2e.prepared import ForkedProcess, prepared, start
+
+CONTROLLER = [sys.executable, "-m", "workspace_ctrl"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _interpreter():
+    with prepared():
+        yield
+
+
+def test_arguments_standard_error_and_exit_code_are_those_of_a_process_of_its_own():
+    with subprocess.Popen([*CONTROLLER, "run", "--no-such-option"], stderr=subprocess.PIPE, text=True) as own:
+        expected = (own.stderr.read(), own.wait())
+    forked = start([*CONTROLLER, "run", "--no-such-option"], os.environ)
+    assert isinstance(forked, ForkedProcess)
+    assert (forked.stderr.read(), forked.wait(30)) == expected
+    assert forked.poll() == expected[1] != 0
+
+
+def test_the_environment_is_the_one_that_is_given():
+    forked = start([*CONTROLLER, "status"], {"KUBECONFIG": "/no/such/file", "PATH": os.environ["PATH"]})
+    assert "/no/such/file" in forked.stderr.read()
+    assert forked.wait(30) == 1
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """A command that waits until it has a file to read."""
+    os.mkfifo(tmp_path / "kubeconfig")
+    return start([*CONTROLLER, "status", "--kubeconfig", str(tmp_path / "kubeconfig")], os.environ)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_signal_ends_it_and_all_threads_that_wait_are_told(waiting, number):
+    assert waiting.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(0.01)
+    codes = []
+    threads = [threading.Thread(target=lambda: codes.append(waiting.wait(30))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    waiting.send_signal(number)
+    for thread in threads:
+        thread.join()
+    assert codes == [-number] * 4
+    waiting.send_signal(number)  # nothing is there to get it
+
+
+def test_what_is_not_the_controller_is_started_as_ever():
+    with start([sys.executable, "-c", ""], os.environ) as process:
+        assert process.wait(30) == 0
