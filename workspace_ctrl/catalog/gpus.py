@@ -35,6 +35,8 @@ class NodeGpus(Row):
     """Memory of each in GiB."""
     compute_capability: float | None = None
     """None if it is not known."""
+    resource: str = "nvidia.com/gpu"
+    """Extended resource with which a pod requests them."""
 
     @property
     def memory_gib(self) -> float:

@@ -10,6 +10,7 @@ from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
+from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -20,7 +21,7 @@ from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
 from workspace_ctrl.planning.workload.services import headless_service, is_public, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
-from workspace_ctrl.planning.workload.vllm import check_version
+from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY, EngineConfig, parse_engine_config
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -48,11 +49,13 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     """
     owner, derived = request.record.meta, names(request.record.meta.ref.name)
     model = find_preset(request.preset.name, _size_of(request.preset))
-    check_version(model, settings.model_server_image)
+    version = version_of(settings.model_server_image)
+    check_version(model, version)
     _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
-    config = _config(request.inference.config, request.record.meta.ref.namespace, request.records)
+    config = _config(request.inference.config, request.record.meta.ref.namespace, request.records, version)
     sizing, remembered = _size(request, model, config)
+    multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
         names=derived,
@@ -62,6 +65,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         sizing=sizing,
         config=config,
         image=settings.model_server_image,
+        multi_node=multi_node,
     )
     manifest = workload(owner, server, remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])
@@ -71,12 +75,13 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         workload=manifest,
         others=(
             *([claim] if claim is not None else []),
-            *([headless_service(owner, derived)] if server.is_multi_node else []),
+            *([headless_service(owner, derived, multi_node.ports)] if multi_node is not None else []),
             service(owner, derived, selector, public=is_public(request.record)),
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes,
         sizing=sizing.explanation,
+        notes=config.notes,
     )
 
 
@@ -84,12 +89,14 @@ def _size(request: PresetRequest, model: PresetModel, config: EngineConfig) -> t
     """Return the size, and the node GPUs for the workload's annotation if they come from node labels."""
     resource = request.resource
     found = node_gpus(resource, request.records.workloads, request.records.nodes)
+    adapters = bool(request.inference.adapters)
+    wanted = Wanted(config.max_model_len, resource.count, config.automatic_context, config.memory, adapters)
     try:
-        return size(model, found.gpus, Wanted(config.max_model_len, resource.count)), found.remembered
+        return size(model, found.gpus, wanted), found.remembered
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unchecked(model, found.gpus, resource.count), found.remembered
+        return unchecked(model, found.gpus, wanted), found.remembered
 
 
 def _size_of(preset: Preset) -> ModelFigures | None:
@@ -139,7 +146,7 @@ def _is_one(text: str) -> bool:
         return False
 
 
-def _config(name: str | None, namespace: str, records: ServerRecords) -> EngineConfig:
+def _config(name: str | None, namespace: str, records: ServerRecords, version: Version | None) -> EngineConfig:
     if not name:
         return EngineConfig()
     ref = ObjectRef("ConfigMap", namespace, name)
@@ -151,4 +158,4 @@ def _config(name: str | None, namespace: str, records: ServerRecords) -> EngineC
         raise UnresolvedError(step=ReadConfig(ref, live.version))
     if read.text is None:
         raise SpecError("inference.config", f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
-    return parse_engine_config(read.text)
+    return parse_engine_config(read.text, version)
