@@ -60,7 +60,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ModelLoad:
     """What has to be placed: a model, with the user's settings."""
 
     model: PresetModel
@@ -77,14 +77,16 @@ class Load:
         """
         model, settings = self.model, self.settings
         stage = ceil(model.layers / layout.pipeline) / model.layers if model.layers else 1 / layout.pipeline
-        width = 2.0 if settings.full_precision else 1.0
-        weights = max(0.0, self._weights() * width * stage / layout.tensor - settings.offload_gib) + self._draft() / layout.tensor
+        weights = (
+            max(0.0, self._weights() * settings.width * stage / layout.tensor - settings.offload_gib)
+            + self._draft() / layout.tensor
+        )
         runtime = RUNTIME_GIB + RUNTIME_SHARE * weights + self._beyond_defaults(stage)
         return Placement(
             usable=self._usable(node, weights + runtime),
             weights=weights,
             runtime=runtime,
-            kv_per_token=self._kv_per_token(stage, layout.tensor, width),
+            kv_per_token=self._kv_per_token(stage, layout.tensor),
         )
 
     def _weights(self) -> float:
@@ -96,11 +98,11 @@ class Load:
             return node.gpu_memory_gib * self.utilization
         return min(used + self.settings.cache_gib, node.gpu_memory_gib * _LARGEST_SHARE)
 
-    def _kv_per_token(self, stage: float, tensor: int, width: float) -> float | None:
+    def _kv_per_token(self, stage: float, tensor: int) -> float | None:
         bytes_ = self.model.kv_bytes_per_token
         if bytes_ is None:
             return None
-        of_cache = bytes_ * self.settings.cache_width * width * stage / min(tensor, self.model.kv_heads or 1)
+        of_cache = bytes_ * self.settings.cache_width * self.settings.width * stage / min(tensor, self.model.kv_heads or 1)
         prompt = _ACTIVATION_BYTES * self._width if self.settings.whole_prompts else 0
         return (of_cache + prompt + self._draft_kv()) / _GIB
 

@@ -50,6 +50,11 @@ class MemorySettings:
     context_limit: int | None = None
     """Context limit of the model after the overrides of its config.json, in tokens."""
 
+    @property
+    def width(self) -> float:
+        """Size of weights and cache in units of what the model has without a dtype."""
+        return 2.0 if self.full_precision else 1.0
+
 
 _Parsed = Iterator[tuple[str, Any]]
 

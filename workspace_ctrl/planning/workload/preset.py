@@ -9,12 +9,11 @@ from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.catalog.vllm import Version, version_of
-from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
@@ -22,8 +21,7 @@ from workspace_ctrl.planning.workload.preset_workload import weights_claim, work
 from workspace_ctrl.planning.workload.services import headless_service, is_public, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
-from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY, EngineConfig, parse_engine_config
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
@@ -53,8 +51,9 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     check_version(model, version)
     _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
-    config = _config(request.inference.config, request.record.meta.ref.namespace, request.records, version)
-    sizing, remembered = _size(request, model, config)
+    config = _config(request, version)
+    found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
+    sizing = _size(request, model, config, found.gpus)
     multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
@@ -67,7 +66,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         image=settings.model_server_image,
         multi_node=multi_node,
     )
-    manifest = workload(owner, server, remembered)
+    manifest = workload(owner, server, found.remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])
     claim = weights_claim(owner, server)
     return ModelServer(
@@ -80,23 +79,28 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes,
-        sizing=sizing.explanation,
-        notes=config.notes,
+        sizing=f"{sizing.explanation}; {found.assumed}" if found.assumed else sizing.explanation,
+        notes=(*config.notes, *found.notes),
     )
 
 
-def _size(request: PresetRequest, model: PresetModel, config: EngineConfig) -> tuple[Sizing, str]:
-    """Return the size, and the node GPUs for the workload's annotation if they come from node labels."""
+def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
+    if not request.inference.config:
+        return EngineConfig()
+    name, records = request.inference.config, request.records
+    return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+
+
+def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
     resource = request.resource
-    found = node_gpus(resource, request.records.workloads, request.records.nodes)
     adapters = bool(request.inference.adapters)
     wanted = Wanted(config.max_model_len, resource.count, config.automatic_context, config.memory, adapters)
     try:
-        return size(model, found.gpus, wanted), found.remembered
+        return size(model, gpus, wanted)
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unchecked(model, found.gpus, wanted), found.remembered
+        return unchecked(model, gpus, wanted)
 
 
 def _size_of(preset: Preset) -> ModelFigures | None:
@@ -144,18 +148,3 @@ def _is_one(text: str) -> bool:
         return float(text) == 1
     except ValueError:
         return False
-
-
-def _config(name: str | None, namespace: str, records: ServerRecords, version: Version | None) -> EngineConfig:
-    if not name:
-        return EngineConfig()
-    ref = ObjectRef("ConfigMap", namespace, name)
-    live, read = records.config_map, records.config
-    if live is None:
-        text = f"{ref} (inference.config) not found; it is used as soon as it exists"
-        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
-    if read is None or (read.name, read.version) != (name, live.version):
-        raise UnresolvedError(step=ReadConfig(ref, live.version))
-    if read.text is None:
-        raise SpecError("inference.config", f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
-    return parse_engine_config(read.text, version)

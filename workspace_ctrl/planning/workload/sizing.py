@@ -14,7 +14,7 @@ from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD, InstanceType, instance_types
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
-from workspace_ctrl.planning.vllm.gpu_memory import WEIGHTS_FACTOR, Load, Placement
+from workspace_ctrl.planning.vllm.gpu_memory import WEIGHTS_FACTOR, ModelLoad, Placement
 from workspace_ctrl.planning.vllm.layout import Layout, layouts, requested
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
 
@@ -95,7 +95,9 @@ def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizin
         layout = _at_least(layouts(model, node, wanted.settings), layout, wanted.nodes or 1)
     placement = _load(model, wanted).on(node, layout)
     length = None if wanted.automatic_context else _context(model, placement, wanted)
-    return _sizing(layout, length, _explanation(model, node, layout, placement, length), node, wanted, _dtype(model, node))
+    return _sizing(
+        layout, length, _explanation(model, node, layout, placement, length, wanted.settings), node, wanted, _dtype(model, node)
+    )
 
 
 def unchecked(model: PresetModel, node: NodeGpus, wanted: Wanted) -> Sizing:
@@ -124,8 +126,8 @@ def _sizing(  # noqa: PLR0917 - all parts of the result
     )
 
 
-def _load(model: PresetModel, wanted: Wanted) -> Load:
-    return Load(model, wanted.settings, wanted.settings.utilization or GPU_MEMORY_UTILIZATION, adapters=wanted.adapters)
+def _load(model: PresetModel, wanted: Wanted) -> ModelLoad:
+    return ModelLoad(model, wanted.settings, wanted.settings.utilization or GPU_MEMORY_UTILIZATION, adapters=wanted.adapters)
 
 
 def _limit(model: PresetModel, wanted: Wanted) -> int | None:
@@ -228,11 +230,15 @@ def _nodes_needed(model: PresetModel, node: NodeGpus, wanted: Wanted) -> int | N
     return found.nodes if found is not None else None
 
 
-def _explanation(model: PresetModel, node: NodeGpus, layout: Layout, placement: Placement, length: int | None) -> str:
+def _explanation(  # noqa: PLR0917 - all that it explains
+    model: PresetModel, node: NodeGpus, layout: Layout, placement: Placement, length: int | None, settings: MemorySettings
+) -> str:
     count = layout.all_gpus
     split = f" ({layout})" if count > 1 else ""
     copies = f"{layout.data} copies of " if layout.data > 1 else ""
+    weights = model.weights_gib * WEIGHTS_FACTOR * settings.width
+    offloaded = f" ({settings.offload_gib:g} GiB for each GPU in the node's memory)" if settings.offload_gib else ""
     return (
-        f"{layout.nodes} x {node.name}: {copies}{model.weights_gib * WEIGHTS_FACTOR:.1f} GiB weights and {placement.cache * count:.1f} GiB "
+        f"{layout.nodes} x {node.name}: {copies}{weights:.1f} GiB weights{offloaded} and {placement.cache * count:.1f} GiB "
         f"KV cache on {count} x {node.gpu}{split}, context {f'{length} tokens' if length else 'chosen by vLLM'}"
     )

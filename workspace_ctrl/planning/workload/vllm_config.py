@@ -14,9 +14,14 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mode
+from workspace_ctrl.model.api_query_results import ConfigContent
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.vllm.flag_values import whole_number
 from workspace_ctrl.planning.vllm.known_flags import known_flags
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
+from workspace_ctrl.records.core_v1 import ConfigMap
+from workspace_ctrl.records.meta import ObjectRef
 
 CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
@@ -70,6 +75,26 @@ def config_text(data: object) -> str | None:
     """Return the beginning of `inference_config.yaml` in a ConfigMap's `data`, one character above the limit at most; None if missing."""
     text = data.get(CONFIG_KEY) if isinstance(data, Mapping) else None
     return text[: (TENANTS.size or 0) + 1] if isinstance(text, str) else None
+
+
+def read_engine_config(
+    name: str, namespace: str, live: ConfigMap | None, read: ConfigContent | None, version: Version | None
+) -> EngineConfig:
+    """Return the settings in the ConfigMap `name`, of which `live` is the record and `read` the content, as far as they are known.
+
+    Raises:
+        SpecError: as `parse_engine_config`, or it has no such key.
+        UnresolvedError: it does not exist, or has to be read first.
+    """
+    ref = ObjectRef("ConfigMap", namespace, name)
+    if live is None:
+        text = f"{ref} ({_PATH}) not found; it is used as soon as it exists"
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
+    if read is None or (read.name, read.version) != (name, live.version):
+        raise UnresolvedError(step=ReadConfig(ref, live.version))
+    if read.text is None:
+        raise SpecError(_PATH, f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
+    return parse_engine_config(read.text, version)
 
 
 def parse_engine_config(text: str, version: Version | None = None) -> EngineConfig:
