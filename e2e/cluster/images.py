@@ -19,7 +19,7 @@ from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
 
-VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
+VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
 """The engine's image, as the presets name it; here a simulator answers under it."""
 
 ENVOY_IMAGE = "docker.io/envoyproxy/envoy:distroless"

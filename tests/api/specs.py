@@ -21,6 +21,7 @@ VALID: dict[str, Json] = {
                 "matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}, {"key": "gpu", "operator": "Exists"}],
             },
             "preferredNodes": ["node-1", "node-2"],
+            "partition": {"mode": "mig", "profile": "1g.10gb", "count": 1},
         },
         "inference": {
             "preset": {
@@ -59,7 +60,7 @@ VALID: dict[str, Json] = {
     "named-route": {"resource": SELECTOR, "inference": PRESET, "gateway": {"httpRouteRef": {"name": "my-route"}}},
     "claim": {"resource": SELECTOR, "inference": {**PRESET, "weightsVolume": {"claimName": "weights"}}},
     "template": {
-        "resource": {**SELECTOR, "count": 3},
+        "resource": {**SELECTOR, "count": 3, "partition": {"mode": "accelerator", "count": 2}},
         "inference": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "anything": 1}]}}},
         "gateway": {"enabled": False},
     },

@@ -39,7 +39,7 @@ SELECTOR = ".spec.selector.kaito\\.sh/workspace=phi"
     ("target", "change", "field"),
     [
         pytest.param(
-            "deployment/phi", IMAGE, ".spec.template.spec.containers[0].image=docker.io/vllm/vllm-openai:v0.11.2", id="image"
+            "deployment/phi", IMAGE, ".spec.template.spec.containers[0].image=docker.io/vllm/vllm-openai:v0.33.0", id="image"
         ),
         pytest.param("service/phi", {"spec": {"selector": {"kaito.sh/workspace": "other"}}}, SELECTOR, id="selector"),
         pytest.param(

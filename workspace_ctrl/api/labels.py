@@ -92,6 +92,8 @@ INFERENCE_PORT: Final = 5000
 SERVICE_PORT: Final = 80
 RAY_PORT: Final = 6379
 RAY_DASHBOARD_PORT: Final = 8265
+RENDEZVOUS_PORT: Final = 29501
+"""Port of the first pod at which the pods of a model on several nodes find each other (vLLM's default)."""
 
 
 LABEL_KEY_PATTERN: Final = f"({_PREFIX})?{_NAME}"

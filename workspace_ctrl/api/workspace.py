@@ -36,6 +36,30 @@ class LabelSelector(ApiModel):
     )
 
 
+class Partition(ApiModel):
+    """The part of a node's GPUs that each pod gets (KAITO's)."""
+
+    mode: Literal["mig", "accelerator"] = Field(
+        description="`mig`: one instance of a partitioned GPU; `accelerator`: some of the node's GPUs."
+    )
+    profile: str | None = Field(
+        default=None,
+        max_length=32,
+        pattern=r"^[1-7]g\.[0-9]{1,3}gb(\+[a-z0-9.]{1,8})?$",
+        description="MIG profile, such as 1g.10gb; required for mode mig.",
+    )
+    count: int | None = Field(default=None, ge=1, le=64, description="Number of GPUs or MIG instances of each pod. Default: 1.")
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.profile) == (self.mode == 'mig')",
+                "resource.partition needs profile for mode mig, and only for it; set mode mig and a profile, or remove the profile",
+            ),
+        )
+    )
+
+
 class Resource(ApiModel):
     """The nodes that serve the model."""
 
@@ -55,6 +79,9 @@ class Resource(ApiModel):
     preferred_nodes: list[str] | None = Field(
         default=None, max_length=256, description="Names of preferred nodes; each must also match labelSelector."
     )
+    partition: Partition | None = Field(
+        default=None, description="Part of a node's GPUs for each pod of a preset. Default: all that the model can use."
+    )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -66,6 +93,10 @@ class Resource(ApiModel):
                 "resource.instanceType cannot be changed; create a new Workspace",
             ),
             ("self.count == oldSelf.count", "resource.count cannot be changed; create a new Workspace"),
+            (
+                "has(self.partition) == has(oldSelf.partition) && (!has(self.partition) || self.partition == oldSelf.partition)",
+                "resource.partition cannot be changed; create a new Workspace",
+            ),
             ("self.labelSelector == oldSelf.labelSelector", "resource.labelSelector cannot be changed; create a new Workspace"),
         )
     )
@@ -225,11 +256,19 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         raise SpecError("", "a Workspace needs exactly one of inference and tuning", "add inference, or remove tuning")
     if workspace.inference is not None:
         _check_inference(workspace.inference)
+    if workspace.resource is not None and workspace.resource.partition is not None:
+        _check_partition(workspace.resource.partition)
     if workspace.gateway is not None:
         _check_gateway(workspace.gateway)
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is required", "select the nodes with resource.labelSelector")
     return workspace
+
+
+def _check_partition(partition: Partition) -> None:
+    if (partition.profile is not None) != (partition.mode == "mig"):
+        problem = "needs profile for mode mig, and only for it"
+        raise SpecError("resource.partition", problem, "set mode mig and a profile, or remove the profile")
 
 
 def _check_gateway(gateway: GatewaySpec) -> None:

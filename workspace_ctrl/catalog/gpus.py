@@ -3,12 +3,18 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from pydantic import Field
 
 from workspace_ctrl.catalog.data_files import Row, load
 
 _MIB_PER_GIB = 1024
+_NOMINAL = 1.06
+"""Memory in the name of a MIG profile, in units of what the instance has at least."""
+PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
+MEMORY_LABEL: Final = "nvidia.com/gpu.memory"
+"""In MiB."""
 
 
 class Gpu(Row):
@@ -20,6 +26,8 @@ class Gpu(Row):
     """NVIDIA's compute capability, such as 8.0 for Ampere."""
     products: tuple[str, ...] = ()
     """Values of the node label `nvidia.com/gpu.product`."""
+    mig: bool = False
+    """Whether it can be partitioned."""
 
 
 class NodeGpus(Row):
@@ -35,6 +43,8 @@ class NodeGpus(Row):
     """Memory of each in GiB."""
     compute_capability: float | None = None
     """None if it is not known."""
+    resource: str = "nvidia.com/gpu"
+    """Extended resource with which a pod requests them."""
 
     @property
     def memory_gib(self) -> float:
@@ -56,22 +66,52 @@ def _by_product() -> Mapping[str, Gpu]:
 def gpus_from_labels(labels: Mapping[str, str]) -> NodeGpus | None:
     """Return the GPUs in a node's labels (`nvidia.com/gpu.*`); None if the labels do not contain the memory.
 
-    If GPUs are shared between pods or partitioned (MIG), a pod gets one, because tensor parallelism does not work across them.
+    If GPUs are shared between pods or partitioned (MIG), a pod gets one, because tensor parallelism does not work across them. Pods that
+    share a GPU by MPS get a part of its memory each; with time slicing, each may use all of it.
     """
-    label = labels.get("nvidia.com/gpu.product", "")
+    label = labels.get(PRODUCT_LABEL, "")
     product = label.removesuffix("-SHARED").partition("-MIG-")[0]
     known = _by_product().get(product)
-    memory = (_number(labels, "nvidia.com/gpu.memory") or 0) / _MIB_PER_GIB
-    if not memory and known and product == label:
+    memory = (_number(labels, MEMORY_LABEL) or 0) / _MIB_PER_GIB
+    if not memory and known and "-MIG-" not in label:
         memory = known.memory_gib
     if not memory:
         return None
+    if labels.get("nvidia.com/gpu.sharing-strategy") == "mps":
+        memory /= max(1, pods_per_gpu(labels))
     return NodeGpus(
         name=f"node with {label or 'NVIDIA GPU'}",
         gpu=label or "NVIDIA GPU",
         gpus=(_number(labels, "nvidia.com/gpu.count") or 1) if product == label else 1,
         gpu_memory_gib=memory,
         compute_capability=_compute_capability(labels) or (known.compute_capability if known else None),
+    )
+
+
+def pods_per_gpu(labels: Mapping[str, str]) -> int:
+    """Return how many pods share each GPU of a node with `labels`; 1 if none do."""
+    return _number(labels, "nvidia.com/gpu.replicas") or 1
+
+
+def mig_instance(node: NodeGpus, profile: str, labels: Mapping[str, str]) -> NodeGpus | None:
+    """Return one MIG instance of `profile` on `node`, whose labels may tell its memory; None if its GPUs have no such instances."""
+    nominal = int(profile.partition(".")[2].partition("gb")[0])
+    product = labels.get(PRODUCT_LABEL, "")
+    whole = gpus().get(node.gpu) or _by_product().get(product.partition("-MIG-")[0])
+    if whole is not None and (not whole.mig or nominal > whole.memory_gib * _NOMINAL):
+        return None
+    is_single = "-MIG-" in product
+    if is_single and not product.endswith(f"-MIG-{profile.replace('+', '.')}"):
+        return None
+    resource = f"mig-{profile.replace('+', '.')}"
+    told = node.gpu_memory_gib if is_single else (_number(labels, f"nvidia.com/{resource}.memory") or 0) / _MIB_PER_GIB
+    return NodeGpus(
+        name=f"{node.name} (MIG {profile})",
+        gpu=f"{node.gpu.partition('-MIG-')[0]} MIG {profile}",
+        gpus=1,
+        gpu_memory_gib=told or nominal / _NOMINAL,
+        compute_capability=node.compute_capability,
+        resource="nvidia.com/gpu" if is_single else f"nvidia.com/{resource}",
     )
 
 

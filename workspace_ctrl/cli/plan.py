@@ -89,6 +89,8 @@ def _plan(
         title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:
             say(f"{title} is rejected: {text}", err=True, fg="red")
+        for text in verdict.warnings if verdict.refusals else ():  # such as a misspelt field, which may be the cause
+            say(f"warning for {title}: {text}", err=True, fg="yellow")
         if verdict.preview is not None:
             yield _Planned(title, verdict.preview, verdict.warnings)
         elif not verdict.refusals:

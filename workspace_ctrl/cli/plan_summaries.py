@@ -22,9 +22,9 @@ def _workload(spec: _Json) -> Facts:
     pod = spec["template"]["spec"]
     for container in pod["containers"]:
         yield "image", str(container.get("image", ""))
-        gpus = _at(container, "resources", "limits").get("nvidia.com/gpu")
-        if gpus is not None:
-            yield "GPUs per pod", str(gpus)
+        for name, count in _at(container, "resources", "limits").items():
+            if name.startswith("nvidia.com/"):
+                yield "GPUs per pod", str(count) if name == "nvidia.com/gpu" else f"{count} of {name}"
         ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]
         if ports:
             yield "ports", ", ".join(ports)

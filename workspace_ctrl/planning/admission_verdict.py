@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
-from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_TYPE_FIELD
+from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
@@ -155,8 +155,6 @@ def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:
     """Yield the assumptions of the size of a preset."""
     if spec.inference is None or spec.inference.preset is None or spec.resource is None or not decisions.sizing:
         return
-    if spec.resource.instance_type is None and DEFAULT_INSTANCE_TYPE in decisions.sizing:
-        yield f"sized for {DEFAULT_INSTANCE_TYPE}, unless matching nodes have labels of other GPUs; set {INSTANCE_TYPE_FIELD}"
     count = spec.resource.count
     if "count" in spec.resource.model_fields_set and count not in {1, decisions.node_count}:
         yield f"resource.count: {count} has no effect; the model is sized for {decisions.node_count}"

@@ -96,6 +96,8 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
     if inference.preset is not None:
         yield from _of_preset(inference.preset)
     else:
+        if spec.resource is not None and spec.resource.partition is not None and inference.template is not None:
+            yield "resource.partition has no effect without a preset; request the GPUs in the template"
         for name, given in (("config", inference.config), ("adapters", inference.adapters)):
             if given:
                 yield f"inference.{name} has no effect without a preset"

@@ -27,6 +27,8 @@ MESSAGES = [
     "resource.count cannot be changed; create a new Workspace",
     "resource.instanceType cannot be changed; create a new Workspace",
     "resource.labelSelector cannot be changed; create a new Workspace",
+    "resource.partition cannot be changed; create a new Workspace",
+    "resource.partition needs profile for mode mig, and only for it; set mode mig and a profile, or remove the profile",
 ]
 
 

@@ -69,7 +69,7 @@ def plan(text, *arguments):
 def test_the_tree_shows_what_matters_of_each_object_and_the_assumptions_apart():
     result = run("plan", "-f", QUICKSTART)
     for line in (
-        "Workspace workspace-phi-4-mini: 1 x Standard_NC24ads_A100_v4: 7.3 GiB weights and 57.6 GiB KV cache",
+        "Workspace workspace-phi-4-mini: 1 x Standard_NC24ads_A100_v4: 7.3 GiB weights and 62.0 GiB KV cache",
         "pods: 1",
         "image: docker.io/vllm/vllm-openai:",
         "GPUs per pod: 1",

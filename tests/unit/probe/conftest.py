@@ -1,4 +1,4 @@
-"""Requests to servers in the same event loop: while it is idle, nothing can come but the next timer, so there it waits a tenth. A certificate for the servers."""
+"""An event loop for requests to servers in it: while it is idle, only the next timer can come, so it waits a tenth; a certificate."""
 
 import asyncio
 import selectors

@@ -1,16 +1,22 @@
-"""The GPUs for which a model is sized: those of an instance type, or those in the labels of the user's own nodes."""
+"""The GPUs for which a model is sized: those of an instance type, or those of the user's own nodes.
+
+What nobody names is never assumed without a word: the result says what was assumed, or the problem says which node lacks which label.
+"""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 
-from workspace_ctrl.api.workspace import Resource
-from workspace_ctrl.catalog.gpus import NodeGpus, gpus_from_labels
-from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
-from workspace_ctrl.planning.workload.node_affinity import selecting
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.workspace import Partition, Resource
+from workspace_ctrl.catalog.gpus import MEMORY_LABEL, PRODUCT_LABEL, NodeGpus, gpus_from_labels, mig_instance, pods_per_gpu
+from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_TYPE_FIELD, find_instance_type, instance_types
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.planning.steps import UnresolvedError
+from workspace_ctrl.planning.workload.node_affinity import INSTANCE_TYPE_LABEL, selecting
 from workspace_ctrl.records.core_v1 import Node
 from workspace_ctrl.records.workloads import Workload
 
@@ -18,6 +24,11 @@ _LONGEST_NOTE: Final = 1024
 """Of GPUs that were written down, in characters."""
 _MOST_GPUS: Final = 10_000
 """Of a node."""
+_PARTITION: Final = "resource.partition"
+_MOST_NAMED: Final = 3
+"""Nodes that a message names."""
+_OTHER_VENDORS: Final = ("amd.com/gpu", "gpu.intel.com/", "squat.ai/", "aws.amazon.com/neuron")
+"""Beginnings of labels of nodes with other accelerators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,10 @@ class FoundGpus:
     gpus: NodeGpus
     remembered: str = ""
     """Value for the annotation of the workload, if the GPUs come from node labels."""
+    assumed: str = ""
+    """For the explanation of the size, if nothing tells the GPUs."""
+    notes: tuple[str, ...] = ()
+    """Warnings for the author."""
 
 
 def reads_nodes(resource: Resource) -> bool:
@@ -37,34 +52,126 @@ def reads_nodes(resource: Resource) -> bool:
 def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable[Node]) -> FoundGpus:
     """Return the GPUs of one of `nodes` for `resource`; of several different ones, those with the least memory.
 
-    What an earlier run has noted in the Workspace's `workloads` takes precedence.
+    What an earlier run has noted in the Workspace's `workloads` takes precedence. Without any node, KAITO's default is assumed.
 
     Raises:
-        SpecError: the instance type is not known, and no node has GPU labels.
+        SpecError: the instance type is not known, and no node has GPU labels; or the nodes cannot be partitioned as wanted.
+        UnresolvedError: nodes match, but their labels do not tell the GPUs.
     """
+    existing = tuple(workloads)
     if reads_nodes(resource):
-        remembered = next((workload.node_gpus for workload in workloads if workload.node_gpus), "")
+        remembered = next((workload.node_gpus for workload in existing if workload.node_gpus), "")
         parsed = _parse(remembered)
         if parsed is not None:
             # The labels at the time when the workload was created: later nodes do not change a running model.
             return FoundGpus(parsed, remembered)
-        labelled = min(_labelled(resource, nodes), key=lambda gpus: gpus.memory_gib, default=None)
-        if labelled is not None:
-            return FoundGpus(labelled, _format(labelled))
-    return FoundGpus(find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE))
+        meant = tuple(_meant(resource, nodes))
+        found = [(gpus, node) for node in meant if (gpus := _of_node(node.labels, resource.partition)) is not None]
+        if found:
+            gpus, node = min(found, key=lambda pair: pair[0].memory_gib)
+            return FoundGpus(gpus, _format(gpus), notes=tuple(_doubts(resource, meant, len(found), node)))
+        if resource.instance_type not in instance_types() and not existing:
+            _check_told(resource, meant)
+    return _of_instance_type(resource)
 
 
-def _labelled(resource: Resource, nodes: Iterable[Node]) -> Iterator[NodeGpus]:
+def _of_instance_type(resource: Resource) -> FoundGpus:
+    whole = find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE)
+    gpus = _part(whole, resource.partition, {})
+    if gpus is None and resource.partition is not None:
+        remedy = "set a profile of that GPU, or use nodes whose GPUs can be partitioned"
+        raise SpecError(f"{_PARTITION}.profile", f"{resource.partition.profile} is no MIG profile of {whole.gpu}", remedy)
+    if resource.instance_type is not None or gpus is None:
+        return FoundGpus(gpus or whole)
+    note = f"sized for {whole.name}, unless matching nodes have labels of other GPUs; set {INSTANCE_TYPE_FIELD}"
+    return FoundGpus(gpus, assumed=f"no node tells its GPUs, so {whole.name} is assumed", notes=(note,))
+
+
+def _meant(resource: Resource, nodes: Iterable[Node]) -> Iterator[Node]:
     names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
-    for node in nodes:
-        is_meant = (not names or node.meta.ref.name in names) and selects(node.labels)
-        gpus = gpus_from_labels(node.labels) if is_meant else None
-        if gpus is not None:
-            yield gpus
+    return (node for node in nodes if (not names or node.meta.ref.name in names) and selects(node.labels))
+
+
+def _of_node(labels: Mapping[str, str], partition: Partition | None) -> NodeGpus | None:
+    """Return the GPUs, by the labels of GPU feature discovery, else by the instance type; None if neither tells them."""
+    told = gpus_from_labels(labels)
+    if told is None and "-MIG-" not in labels.get(PRODUCT_LABEL, ""):
+        told = instance_types().get(labels.get(INSTANCE_TYPE_LABEL, ""))
+    return _part(told, partition, labels) if told is not None else None
+
+
+def _part(node: NodeGpus, partition: Partition | None, labels: Mapping[str, str]) -> NodeGpus | None:
+    """Return the part of `node` that a pod gets; None if there is no such part.
+
+    Raises:
+        SpecError: a pod cannot use so many of them.
+    """
+    if partition is None:
+        return node
+    count, path = partition.count or 1, f"{_PARTITION}.count"
+    if partition.profile is not None:
+        if count > 1:
+            problem = f"is {count}, but vLLM cannot split a model over MIG instances"
+            raise SpecError(path, problem, "set 1, or a larger profile; more copies come with more replicas")
+        return mig_instance(node, partition.profile, labels)
+    if count > node.gpus:
+        raise SpecError(path, f"is {count}, but {node.name} has {node.gpus} GPU(s) for a pod", f"set at most {node.gpus}")
+    return node.model_copy(update={"gpus": count})
+
+
+def _doubts(resource: Resource, meant: tuple[Node, ...], known: int, smallest: Node) -> Iterator[str]:
+    """Yield what the author should know of the nodes beside the one for which the model is sized."""
+    if known < len(meant) and _is_selective(resource):
+        unknown = [node for node in meant if _of_node(node.labels, resource.partition) is None]
+        yield f"{_named(unknown)}: GPUs not known, so the model is sized without them"
+    sharing = pods_per_gpu(smallest.labels)
+    if sharing > 1 and smallest.labels.get("nvidia.com/gpu.sharing-strategy") != "mps":
+        remedy = "set gpu-memory-utilization in the ConfigMap of inference.config, if other pods use it at the same time"
+        yield f"{_named([smallest])}: each GPU is shared by up to {sharing} pods, but the model is sized for all of its memory; {remedy}"
+
+
+def _check_told(resource: Resource, meant: tuple[Node, ...]) -> None:
+    """Check that no node was meant whose GPUs are unknown: the model would run there with a size for other ones."""
+    visible = [node for node in meant if PRODUCT_LABEL in node.labels or any(map(_is_of_other_vendor, node.labels))]
+    unknown = visible or (list(meant) if _is_selective(resource) else [])
+    if unknown:
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "GPUsUnknown", _why_unknown(unknown, resource.partition)))
+
+
+def _why_unknown(nodes: list[Node], partition: Partition | None) -> str:
+    first = nodes[0].labels
+    product = first.get(PRODUCT_LABEL)
+    if partition is not None and partition.profile is not None and _of_node(first, None) is not None:
+        return f"{_named(nodes)}: no MIG instances of profile {partition.profile}; set another {_PARTITION}.profile"
+    if product is not None:
+        return f"{_named(nodes)}: memory of {product} is not known; set the label {MEMORY_LABEL}, in MiB, or {INSTANCE_TYPE_FIELD}"
+    if any(map(_is_of_other_vendor, first)):
+        return f"{_named(nodes)}: accelerators of this kind are not supported; select nodes with NVIDIA GPUs, or use inference.template"
+    needed = f"{PRODUCT_LABEL} and {MEMORY_LABEL} (set by GPU feature discovery), or an instance type of the catalog"
+    return (
+        f"{_named(nodes)}: GPUs not known, because the labels {needed} are missing; label the nodes, or set {INSTANCE_TYPE_FIELD}"
+    )
+
+
+def _is_selective(resource: Resource) -> bool:
+    """Whether the user has described the nodes; otherwise nodes without GPUs match, too."""
+    selector = resource.label_selector
+    return bool(resource.preferred_nodes or selector.match_labels or selector.match_expressions)
+
+
+def _is_of_other_vendor(label: str) -> bool:
+    return label.startswith(_OTHER_VENDORS)
+
+
+def _named(nodes: list[Node]) -> str:
+    names = ", ".join(node.meta.ref.name for node in nodes[:_MOST_NAMED])
+    more = f" and {len(nodes) - _MOST_NAMED} more" if len(nodes) > _MOST_NAMED else ""
+    return f"Node{'s' if len(nodes) > 1 else ''} {names}{more}"
 
 
 def _format(gpus: NodeGpus) -> str:
-    return json.dumps(gpus.model_dump(), sort_keys=True)
+    fields = {name: value for name, value in gpus.model_dump().items() if name in NodeGpus.model_fields}
+    return json.dumps(fields, sort_keys=True)
 
 
 def _parse(text: str) -> NodeGpus | None:

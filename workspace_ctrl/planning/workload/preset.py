@@ -9,20 +9,19 @@ from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
+from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
-from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
-from workspace_ctrl.planning.workload.vllm import check_version
-from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY, EngineConfig, parse_engine_config
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
+from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
@@ -50,11 +49,14 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     """
     owner, derived = request.record.meta, names(request.record.meta.ref.name)
     model = find_preset(request.preset.name, _size_of(request.preset))
-    check_version(model, settings.model_server_image)
+    version = version_of(settings.model_server_image)
+    check_version(model, version)
     _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
-    config = _config(request.inference.config, request.record.meta.ref.namespace, request.records)
-    sizing, remembered = _size(request, model, config)
+    config = _config(request, version)
+    found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
+    sizing = _size(request, model, config, found.gpus)
+    multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
         names=derived,
@@ -65,8 +67,9 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        multi_node=multi_node,
     )
-    manifest = workload(owner, server, remembered)
+    manifest = workload(owner, server, found.remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])
     claim = weights_claim(owner, server)
     return ModelServer(
@@ -74,25 +77,37 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         workload=manifest,
         others=(
             *([claim] if claim is not None else []),
-            *([headless_service(owner, derived), network_policy(owner, derived)] if server.is_multi_node else []),
+            *(
+                [headless_service(owner, derived, multi_node.ports), network_policy(owner, derived)]
+                if multi_node is not None
+                else []
+            ),
             service(owner, derived, selector, public=is_public(request.record)),
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes,
-        sizing=sizing.explanation,
+        sizing=f"{sizing.explanation}; {found.assumed}" if found.assumed else sizing.explanation,
+        notes=(*config.notes, *found.notes),
     )
 
 
-def _size(request: PresetRequest, model: PresetModel, config: EngineConfig) -> tuple[Sizing, str]:
-    """Return the size, and the node GPUs for the workload's annotation if they come from node labels."""
+def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
+    if not request.inference.config:
+        return EngineConfig()
+    name, records = request.inference.config, request.records
+    return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+
+
+def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
     resource = request.resource
-    found = node_gpus(resource, request.records.workloads, request.records.nodes)
+    adapters = bool(request.inference.adapters)
+    wanted = Wanted(config.max_model_len, resource.count, config.automatic_context, config.memory, adapters)
     try:
-        return size(model, found.gpus, Wanted(config.max_model_len, resource.count)), found.remembered
+        return size(model, gpus, wanted)
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unchecked(model, found.gpus, resource.count), found.remembered
+        return unchecked(model, gpus, wanted)
 
 
 def _size_of(preset: Preset) -> ModelFigures | None:
@@ -140,18 +155,3 @@ def _is_one(text: str) -> bool:
         return float(text) == 1
     except ValueError:
         return False
-
-
-def _config(name: str | None, namespace: str, records: ServerRecords) -> EngineConfig:
-    if not name:
-        return EngineConfig()
-    ref = ObjectRef("ConfigMap", namespace, name)
-    live, read = records.config_map, records.config
-    if live is None:
-        text = f"{ref} (inference.config) not found; it is used as soon as it exists"
-        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
-    if read is None or (read.name, read.version) != (name, live.version):
-        raise UnresolvedError(step=ReadConfig(ref, live.version))
-    if read.text is None:
-        raise SpecError("inference.config", f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
-    return parse_engine_config(read.text)

@@ -1,4 +1,4 @@
-"""The pods of a preset: vLLM on one node, or on several with Ray."""
+"""The pods of a preset: vLLM on one node, or on several."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.inference import Adapter, Inference, WeightsVolume
-from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL, RAY_PORT
+from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
 from workspace_ctrl.planning.workload.sizing import Sizing
-from workspace_ctrl.planning.workload.vllm import ADAPTERS, LEADER_ANSWERS, LEADER_LIVES, WEIGHTS, serve_command
+from workspace_ctrl.planning.workload.vllm import ADAPTERS, LEADER_ANSWERS, WEIGHTS, MultiNodeMode, serve_command
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -55,6 +55,8 @@ class PresetServer:
     """Image of the model server."""
     timeout: str = ""
     """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
+    multi_node: MultiNodeMode | None = None
+    """How its pods become one model server; None for one node."""
 
     @property
     def adapters(self) -> Sequence[Adapter]:
@@ -64,7 +66,7 @@ class PresetServer:
     @property
     def is_multi_node(self) -> bool:
         """Whether one replica of the model needs several pods."""
-        return self.sizing.nodes > 1
+        return self.multi_node is not None
 
 
 def pod_spec(server: PresetServer) -> dict[str, Any]:
@@ -112,10 +114,10 @@ def _container(server: PresetServer) -> dict[str, Any]:
     return {
         "name": "vllm",
         "image": server.image,
-        "command": serve_command(server.model, server.sizing, server.config, adapters),
-        "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_ray_ports(server)],
+        "command": serve_command(server.model, server.sizing, server.config, adapters, server.multi_node),
+        "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_first_port_between_pods(server)],
         "env": list(_environment(server)),
-        "resources": {key: {"nvidia.com/gpu": str(server.sizing.gpus)} for key in ("requests", "limits")},
+        "resources": {key: {server.sizing.gpu_resource: str(server.sizing.gpus)} for key in ("requests", "limits")},
         **_probes(server),
         **({} if server.is_multi_node else {"lifecycle": drain_hook()}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -128,8 +130,10 @@ def _container(server: PresetServer) -> dict[str, Any]:
     }
 
 
-def _ray_ports(server: PresetServer) -> list[dict[str, Any]]:
-    return [{"name": "ray", "containerPort": RAY_PORT, "protocol": "TCP"}] if server.is_multi_node else []
+def _first_port_between_pods(server: PresetServer) -> list[dict[str, Any]]:
+    """Return the port at which the other pods find the first one."""
+    between = server.multi_node.ports.items() if server.multi_node is not None else ()
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in between][:1]
 
 
 def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
@@ -149,7 +153,8 @@ def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
 def _probes(server: PresetServer) -> dict[str, Any]:
     """Return the probes; loading a model takes many minutes, so the others begin only when the startup probe has succeeded."""
     seconds = _STARTUP_SECONDS + int(_STARTUP_SECONDS_PER_GIB * server.model.weights_gib)
-    query_results, lives = _health(server, LEADER_ANSWERS), _health(server, LEADER_LIVES)
+    liveness = server.multi_node.liveness if server.multi_node is not None else ()
+    query_results, lives = _health(server, LEADER_ANSWERS), _health(server, liveness)
     return {
         "startupProbe": {**query_results, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": seconds // 2},
         "readinessProbe": {**query_results, "periodSeconds": 4, "timeoutSeconds": 5, "failureThreshold": 2},

@@ -11,8 +11,6 @@ from workspace_ctrl.api.labels import (
     INFERENCE_PORT,
     LOAD_BALANCER_ANNOTATION,
     POD_LABEL,
-    RAY_DASHBOARD_PORT,
-    RAY_PORT,
     SERVICE_PORT,
 )
 from workspace_ctrl.api.names import Names
@@ -41,17 +39,16 @@ def is_public(workspace: WorkspaceRecord) -> bool:
     return workspace.annotations.get(LOAD_BALANCER_ANNOTATION) == "True"
 
 
-def headless_service(owner: Meta, names: Names) -> Manifest:
-    """Return the headless Service that gives each pod of a StatefulSet a DNS name.
+def headless_service(owner: Meta, names: Names, ports: Mapping[str, int]) -> Manifest:
+    """Return the headless Service that gives each pod of a StatefulSet a DNS name, with the `ports` between the pods.
 
     The names must resolve before the pods are ready, because the pods need them to find each other and become ready.
     """
-    ports = [("ray", RAY_PORT), ("dashboard", RAY_DASHBOARD_PORT)]
     spec = {
         "clusterIP": "None",
         "publishNotReadyAddresses": True,
         "selector": {POD_LABEL: names.workspace},
-        "ports": [{"name": name, "protocol": "TCP", "port": port, "targetPort": port} for name, port in ports],
+        "ports": [{"name": name, "protocol": "TCP", "port": port, "targetPort": port} for name, port in ports.items()],
     }
     return owned("v1", "Service", names.headless_service, owner, {"spec": spec})
 

@@ -1,34 +1,30 @@
 """How a model is placed on nodes: their number, the split over their GPUs, and the context length; or an error with the arithmetic.
 
-Per GPU, vLLM may use `GPU_MEMORY_UTILIZATION` of the memory; weights take 2 % more than their files, and the runtime 2.3 GiB (figures:
-KAITO v0.7.2, pkg/workspace/estimator). The rest is KV cache, which limits the context length. Explanation: docs/concepts/sizing.md.
+Per GPU, vLLM may use `GPU_MEMORY_UTILIZATION` of the memory, or what the user sets. Weights and runtime are subtracted; the rest is KV
+cache, which limits the context length. All flags of the user that change memory or GPUs take part. Explanation: docs/concepts/sizing.md.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD, InstanceType, instance_types
 from workspace_ctrl.catalog.presets import PresetModel
+from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
+from workspace_ctrl.planning.vllm.gpu_memory import WEIGHTS_FACTOR, ModelLoad, Placement
+from workspace_ctrl.planning.vllm.layout import Layout, layouts, requested
+from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
 
-GPU_MEMORY_UTILIZATION: Final = 0.84
-_WEIGHTS_FACTOR = 1.02
-_WEIGHTS_FACTOR_WITHOUT_KV = 1.2
-"""Factor that leaves room for a KV cache of unknown size."""
-_RUNTIME_GIB = 2.3
-_GIB = 2**30
-_CONTEXT_STEP = 256
+GPU_MEMORY_UTILIZATION: Final = 0.9
+"""vLLM's own default until 0.21; it is 0.92 since then."""
 _SHORTEST_CONTEXT = 2048
 """Minimum context in tokens for which a model is started, unless the model's own limit is lower."""
 _LONGEST_CONTEXT = 10**9
 """Used if the model's own limit is not known."""
-_MOST_NODES = 64
-"""Limit if the number of layers, which is the real limit, is not known."""
 _BFLOAT16_CAPABILITY = 8.0
-_LENGTH = "inference.config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,12 @@ class Wanted:
     """Context length in tokens; None for the longest that fits."""
     nodes: int | None = None
     """Number of nodes; used only if it cannot be computed from the memory."""
+    automatic_context: bool = False
+    """Whether vLLM determines the context length when it starts."""
+    settings: MemorySettings = field(default_factory=MemorySettings)
+    """The flags that change memory or GPUs."""
+    adapters: bool = False
+    """Whether LoRA adapters are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,142 +55,136 @@ class Sizing:
     explanation: str
     flags: tuple[str, ...] = ()
     """Flags of `vllm serve` that these GPUs need, in addition to the model's own."""
+    layout: Layout | None = None
+    """How the model is split; None for tensor parallelism on a node and pipeline parallelism over nodes."""
+    utilization: float | None = GPU_MEMORY_UTILIZATION
+    """Part of the GPU memory that vLLM may use; None if the size of the KV cache is fixed."""
+    automatic_context: bool = False
+    gpu_resource: str = "nvidia.com/gpu"
+    """Extended resource of the GPUs."""
 
     @property
     def tensor_parallel_size(self) -> int:
-        """Number of GPUs over which each layer is split: those of one node."""
-        return self.gpus
+        """Number of GPUs over which each layer is split; all are on one node."""
+        return self.layout.tensor if self.layout is not None else self.gpus
 
     @property
     def pipeline_parallel_size(self) -> int:
-        """Number of pipeline stages: one for each node."""
-        return self.nodes
-
-
-@dataclass(frozen=True, slots=True)
-class _Placement:
-    """Memory on the fullest GPU, in GiB."""
-
-    usable: float
-    weights: float
-    kv_per_token: float | None
+        """Number of pipeline stages."""
+        return self.layout.pipeline if self.layout is not None else self.nodes
 
     @property
-    def cache(self) -> float:
-        """Memory that is left for the KV cache."""
-        return self.usable - self.weights - _RUNTIME_GIB
-
-    def holds(self, tokens: int) -> bool:
-        return self.cache >= (self.kv_per_token or 0) * tokens
-
-    def most_tokens(self, limit: int) -> int:
-        """Return how many tokens fit, at most `limit`, in whole blocks unless it is the limit itself."""
-        if self.kv_per_token is None or self.holds(limit):
-            return limit
-        return int(max(self.cache, 0) / self.kv_per_token) // _CONTEXT_STEP * _CONTEXT_STEP
+    def data_parallel_size(self) -> int:
+        """Number of copies of the model in the pod."""
+        return self.layout.data if self.layout is not None else 1
 
 
 def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizing:
     """Return how `model` is placed on nodes like `node`: on the fewest that hold the wanted context, with the longest context that fits.
 
     Raises:
-        SpecError: it does not fit, with the arithmetic; the GPUs are too old; or the wanted context is longer than the model's.
+        SpecError: it does not fit, with the arithmetic; the GPUs are too old; the wanted context is longer than the model's; or flags of
+            the user contradict the model or the nodes.
     """
-    shortest = _shortest_context(model, wanted)
+    _shortest_context(model, wanted)
     _check_compute_capability(model, node, wanted)
-    nodes = _fewest_nodes(model, node, shortest)
-    if nodes is None:
+    layout = _fewest_nodes(model, node, wanted)
+    if layout is None:
         raise _too_small(model, node, wanted)
     if model.kv_bytes_per_token is None:
-        nodes = min(max(nodes, wanted.nodes or 1), _most_nodes(model))
-    gpus = _tensor_parallel_size(model, node.gpus)
-    length = _context(model, _placement(model, node, nodes), wanted)
-    return Sizing(
-        nodes=nodes,
-        gpus=gpus,
-        max_model_len=length,
-        explanation=_explanation(model, node, nodes, length),
-        flags=_dtype(model, node),
+        layout = _at_least(layouts(model, node, wanted.settings), layout, wanted.nodes or 1)
+    placement = _load(model, wanted).on(node, layout)
+    length = None if wanted.automatic_context else _context(model, placement, wanted)
+    return _sizing(
+        layout, length, _explanation(model, node, layout, placement, length, wanted.settings), node, wanted, _dtype(model, node)
     )
 
 
-def unchecked(model: PresetModel, node: NodeGpus, nodes: int) -> Sizing:
-    """Return the placement on `nodes` nodes without a check of the memory; vLLM determines the context."""
-    count = min(max(nodes, 1), _most_nodes(model))
-    text = f"{count} x {node.name}: memory for {model.name} not checked, as requested by annotation"
-    gpus = _tensor_parallel_size(model, node.gpus)
-    return Sizing(nodes=count, gpus=gpus, max_model_len=None, explanation=text, flags=_dtype(model, node))
+def unchecked(model: PresetModel, node: NodeGpus, wanted: Wanted) -> Sizing:
+    """Return the placement on the wanted number of nodes without a check of the memory; without a wanted context, vLLM determines it."""
+    layout = requested(model, node, wanted.settings, wanted.nodes or 1)
+    text = f"{layout.nodes} x {node.name}: memory for {model.name} not checked, as requested by annotation"
+    if wanted.max_model_len is not None:
+        text = f"{text}; context {wanted.max_model_len} tokens"
+    return _sizing(layout, wanted.max_model_len, text, node, wanted, _dtype(model, node))
+
+
+def _sizing(  # noqa: PLR0917 - all parts of the result
+    layout: Layout, length: int | None, text: str, node: NodeGpus, wanted: Wanted, flags: tuple[str, ...]
+) -> Sizing:
+    settings = wanted.settings
+    return Sizing(
+        nodes=layout.nodes,
+        gpus=layout.gpus,
+        max_model_len=length,
+        explanation=text,
+        flags=flags,
+        layout=layout,
+        utilization=settings.utilization or (None if settings.cache_gib is not None else GPU_MEMORY_UTILIZATION),
+        automatic_context=wanted.automatic_context,
+        gpu_resource=node.resource,
+    )
+
+
+def _load(model: PresetModel, wanted: Wanted) -> ModelLoad:
+    return ModelLoad(model, wanted.settings, wanted.settings.utilization or GPU_MEMORY_UTILIZATION, adapters=wanted.adapters)
+
+
+def _limit(model: PresetModel, wanted: Wanted) -> int | None:
+    """Return the longest context in tokens, with the user's overrides of the model's config.json."""
+    settings = wanted.settings
+    if settings.context_limit is not None:
+        return settings.context_limit
+    return None if model.context_limit is None else int(model.context_limit * settings.context_factor)
 
 
 def _shortest_context(model: PresetModel, wanted: Wanted) -> int:
     """Return the minimum context in tokens that must fit."""
-    limit, asked = model.context_limit or _LONGEST_CONTEXT, wanted.max_model_len
+    limit, asked = _limit(model, wanted) or _LONGEST_CONTEXT, wanted.max_model_len
     if asked is None:
         return min(_SHORTEST_CONTEXT, limit)
     if asked < 1:
-        raise SpecError(_LENGTH, f"sets max-model-len to {asked}", "set at least 1, or remove it")
+        raise SpecError(CONFIG_FIELD, f"sets max-model-len to {asked}", "set at least 1, or remove it")
     if asked > limit:
         problem = f"sets max-model-len to {asked}, but {model.name} supports at most {limit} tokens"
-        raise SpecError(_LENGTH, problem, f"set at most {limit}, or remove it")
+        remedy = f"set at most {limit}, or remove it; rope scaling in hf-overrides raises the limit of models that support it"
+        raise SpecError(CONFIG_FIELD, problem, remedy)
     return asked
 
 
-def _context(model: PresetModel, placement: _Placement, wanted: Wanted) -> int | None:
-    limit = wanted.max_model_len or model.context_limit
+def _context(model: PresetModel, placement: Placement, wanted: Wanted) -> int | None:
+    limit = wanted.max_model_len or _limit(model, wanted)
     if limit is None or (model.kv_bytes_per_token is None and wanted.max_model_len is None):
         return None
     return placement.most_tokens(limit)
 
 
-def _tensor_parallel_size(model: PresetModel, gpus: int) -> int:
-    """Return the largest number of GPUs, at most `gpus`, over which the model can be split.
-
-    vLLM requires that this number divides the attention heads, and that it divides the KV heads or is a multiple of them. If the numbers
-    of heads are not known, powers of two are safe.
-    """
-    if not model.tensor_parallel:
-        return 1
-    heads, kv_heads = model.attention_heads, model.kv_heads or 1
-    if heads is None:
-        return int(2 ** (gpus.bit_length() - 1))
-    return max(n for n in range(1, min(gpus, heads) + 1) if heads % n == 0 and (kv_heads % n == 0 or n % kv_heads == 0))
-
-
-def _placement(model: PresetModel, node: NodeGpus, nodes: int) -> _Placement:
-    """Return the memory on the fullest GPU, which belongs to the stage with most layers if they do not divide evenly."""
-    gpus = _tensor_parallel_size(model, node.gpus)
-    stage = ceil(model.layers / nodes) / model.layers if model.layers else 1 / nodes
-    kv_bytes = model.kv_bytes_per_token
-    factor = _WEIGHTS_FACTOR_WITHOUT_KV if kv_bytes is None else _WEIGHTS_FACTOR
-    return _Placement(
-        usable=node.gpu_memory_gib * GPU_MEMORY_UTILIZATION,
-        weights=model.weights_gib * factor * stage / gpus,
-        kv_per_token=None if kv_bytes is None else kv_bytes / _GIB * stage / min(gpus, model.kv_heads or 1),
-    )
-
-
-def _most_nodes(model: PresetModel) -> int:
-    if not (model.distributed and model.tensor_parallel):
-        return 1
-    return model.layers or _MOST_NODES
-
-
-def _fewest_nodes(model: PresetModel, node: NodeGpus, tokens: int) -> int | None:
-    """Return the smallest number of nodes that hold `tokens`, or None if no number does. More nodes never hold fewer tokens."""
-    choices = range(1, _most_nodes(model) + 1)
-    index = bisect_left(choices, True, key=lambda nodes: _placement(model, node, nodes).holds(tokens))  # noqa: FBT003 - the searched value
+def _fewest_nodes(model: PresetModel, node: NodeGpus, wanted: Wanted) -> Layout | None:
+    """Return the layout on the fewest nodes that hold the wanted context; None if no number does. More nodes never hold fewer tokens."""
+    choices, tokens, load = layouts(model, node, wanted.settings), _shortest_context(model, wanted), _load(model, wanted)
+    index = bisect_left(choices, True, key=lambda layout: load.on(node, layout).holds(tokens))  # noqa: FBT003 - the searched value
     return choices[index] if index < len(choices) else None
 
 
-def _too_old(model: PresetModel, node: NodeGpus) -> bool:
-    needed, has = model.min_compute_capability, node.compute_capability
-    return needed is not None and has is not None and has < needed
+def _at_least(choices: Sequence[Layout], found: Layout, nodes: int) -> Layout:
+    """Return the first of `choices` with at least `nodes` nodes, else the last one; never before `found`."""
+    later = [layout for layout in choices if layout.nodes >= found.nodes]
+    return next((layout for layout in later if layout.nodes >= nodes), later[-1])
+
+
+def _too_old(model: PresetModel, node: NodeGpus, wanted: Wanted) -> float | None:
+    """Return the compute capability that the model, or the user's dtype, needs and `node` has not."""
+    needed, has = model.min_compute_capability or 0.0, node.compute_capability
+    needed = max(needed, _BFLOAT16_CAPABILITY if wanted.settings.bfloat16 else 0.0)
+    return needed if has is not None and has < needed else None
 
 
 def _check_compute_capability(model: PresetModel, node: NodeGpus, wanted: Wanted) -> None:
-    if _too_old(model, node):
-        problem = f"{node.name} has {node.gpu} with compute capability {node.compute_capability}, but {model.name} needs"
-        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {model.min_compute_capability} or higher", _remedy(model, node, wanted))
+    needed = _too_old(model, node, wanted)
+    if needed is not None:
+        by = "bfloat16" if needed > (model.min_compute_capability or 0) else model.name
+        problem = f"{node.name} has {node.gpu} with compute capability {node.compute_capability}, but {by} needs"
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {needed} or higher", _remedy(model, node, wanted))
 
 
 def _dtype(model: PresetModel, node: NodeGpus) -> tuple[str, ...]:
@@ -199,13 +195,13 @@ def _dtype(model: PresetModel, node: NodeGpus) -> tuple[str, ...]:
 
 def _too_small(model: PresetModel, node: NodeGpus, wanted: Wanted) -> SpecError:
     """Return the error, with the memory on one GPU when the model is split as far as possible."""
-    nodes, gpus = _most_nodes(model), _tensor_parallel_size(model, node.gpus)
-    placement, tokens = _placement(model, node, nodes), _shortest_context(model, wanted)
+    layout = layouts(model, node, wanted.settings)[-1]
+    placement, tokens = _load(model, wanted).on(node, layout), _shortest_context(model, wanted)
     need = (placement.kv_per_token or 0) * tokens
-    spread = f"{gpus} GPU(s)" if nodes == 1 else f"{nodes} x {gpus} GPU(s)"
+    spread = f"{layout.gpus} GPU(s)" if layout.nodes == 1 else f"{layout.nodes} x {layout.gpus} GPU(s)"
     problem = (
         f"{node.name} is too small for {model.name}: of {placement.usable:.1f} GiB usable on each of {spread}, weights need "
-        f"{placement.weights:.1f} and the runtime {_RUNTIME_GIB}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
+        f"{placement.weights:.1f} and the runtime {placement.runtime:.1f}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
         f"but {tokens} tokens need {need:.1f}"
     )
     return SpecError(INSTANCE_TYPE_FIELD, problem, _remedy(model, node, wanted))
@@ -217,8 +213,8 @@ def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
     fits = [
         (nodes * other.memory_gib, nodes, other.name)  # ties: the catalog's order
         for other in instance_types().values()
-        if other.provider == provider and not _too_old(model, other)
-        if (nodes := _fewest_nodes(model, other, _shortest_context(model, wanted))) is not None
+        if other.provider == provider and _too_old(model, other, wanted) is None
+        if (nodes := _nodes_needed(model, other, wanted)) is not None
     ]
     if not fits:
         return "use nodes with more GPU memory, or a smaller or quantized model"
@@ -226,11 +222,23 @@ def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
     return f"the smallest instance type that fits is {name}" + (f" ({nodes} nodes)" if nodes > 1 else "")
 
 
-def _explanation(model: PresetModel, node: NodeGpus, nodes: int, length: int | None) -> str:
-    gpus = _tensor_parallel_size(model, node.gpus)
-    placement, count = _placement(model, node, nodes), nodes * gpus
-    split = f" (tensor {gpus} x pipeline {nodes})" if count > 1 else ""
+def _nodes_needed(model: PresetModel, node: NodeGpus, wanted: Wanted) -> int | None:
+    try:
+        found = _fewest_nodes(model, node, wanted)
+    except SpecError:  # the user's parallel sizes need more GPUs than such a node has
+        return None
+    return found.nodes if found is not None else None
+
+
+def _explanation(  # noqa: PLR0917 - all that it explains
+    model: PresetModel, node: NodeGpus, layout: Layout, placement: Placement, length: int | None, settings: MemorySettings
+) -> str:
+    count = layout.all_gpus
+    split = f" ({layout})" if count > 1 else ""
+    copies = f"{layout.data} copies of " if layout.data > 1 else ""
+    weights = model.weights_gib * WEIGHTS_FACTOR * settings.width
+    offloaded = f" ({settings.offload_gib:g} GiB for each GPU in the node's memory)" if settings.offload_gib else ""
     return (
-        f"{nodes} x {node.name}: {model.weights_gib * _WEIGHTS_FACTOR:.1f} GiB weights and {placement.cache * count:.1f} GiB KV cache "
-        f"on {count} x {node.gpu}{split}, context {f'{length} tokens' if length else 'chosen by vLLM'}"
+        f"{layout.nodes} x {node.name}: {copies}{weights:.1f} GiB weights{offloaded} and {placement.cache * count:.1f} GiB "
+        f"KV cache on {count} x {node.gpu}{split}, context {f'{length} tokens' if length else 'chosen by vLLM'}"
     )

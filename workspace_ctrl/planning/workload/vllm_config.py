@@ -1,18 +1,27 @@
 """`inference.config`: the user's own flags for the model server, from a ConfigMap in KAITO's format.
 
-Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They follow
-ours on the command line and so override them, except for the few that the rest of the chain depends on.
+Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are flags of `vllm serve` without their dashes. They replace
+ours, except for the few that the rest of the chain depends on. Those that change memory or GPUs take part in sizing.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
+from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mode
+from workspace_ctrl.model.api_query_results import ConfigContent
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
+from workspace_ctrl.planning.vllm.flag_values import whole_number
+from workspace_ctrl.planning.vllm.known_flags import known_flags
+from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
+from workspace_ctrl.records.core_v1 import ConfigMap
+from workspace_ctrl.records.meta import ObjectRef
 
 CONFIG_KEY: Final = "inference_config.yaml"
 _PATH = "inference.config"
@@ -22,9 +31,22 @@ _MOST_ARGUMENTS: Final = 1000
 _QUOTED: Final = 64
 """Characters of a name or a value that a message quotes."""
 _RESERVED = frozenset(
-    {"model", "served-model-name", "host", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
+    {"model", "served-model-name", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
 )
 _MAX_MODEL_LEN = "max-model-len"
+_HOST = "host"
+_WILDCARDS: Final = ("::", "0.0.0.0")  # noqa: S104 - inside a pod, whose address is the only one that others reach
+_AUTOMATIC: Final = ("auto", "-1")
+_SIZED: Final = (
+    "gpu-memory-utilization",
+    "device-memory-utilization",
+    "tensor-parallel-size",
+    "pipeline-parallel-size",
+    "data-parallel-size",
+)
+"""Flags that are given once, with the values for which the model is sized."""
+_OF_KAITO: Final = frozenset({"max_probe_steps", "kv_cache_cpu_memory_utilization", "transformers"})
+"""Keys of KAITO's own server beside `vllm`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +56,19 @@ class EngineConfig:
     flags: tuple[str, ...] = ()
     max_model_len: int | None = None
     """Context length in tokens, if the user has set one."""
+    automatic_context: bool = False
+    """Whether vLLM finds out the longest context that fits."""
+    host: str = ""
+    """Address on which vLLM listens, a wildcard; empty for vLLM's default, all of IPv4."""
+    memory: MemorySettings = field(default_factory=MemorySettings)
+    notes: tuple[str, ...] = ()
+    """What is left out, or not taken into account, one sentence each."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the flags, without dashes."""
+        words = (flag.removeprefix("--").partition("=")[0] for flag in self.flags if flag.startswith("--"))
+        return frozenset(name for word in words for name in (word, word.removeprefix("no-")))
 
 
 def config_text(data: object) -> str | None:
@@ -42,34 +77,76 @@ def config_text(data: object) -> str | None:
     return text[: (TENANTS.size or 0) + 1] if isinstance(text, str) else None
 
 
-def parse_engine_config(text: str) -> EngineConfig:
-    """Return the settings in `text`, the content of `inference_config.yaml`.
+def read_engine_config(
+    name: str, namespace: str, live: ConfigMap | None, read: ConfigContent | None, version: Version | None
+) -> EngineConfig:
+    """Return the settings in the ConfigMap `name`, of which `live` is the record and `read` the content, as far as they are known.
+
+    Raises:
+        SpecError: as `parse_engine_config`, or it has no such key.
+        UnresolvedError: it does not exist, or has to be read first.
+    """
+    ref = ObjectRef("ConfigMap", namespace, name)
+    if live is None:
+        text = f"{ref} ({_PATH}) not found; it is used as soon as it exists"
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
+    if read is None or (read.name, read.version) != (name, live.version):
+        raise UnresolvedError(step=ReadConfig(ref, live.version))
+    if read.text is None:
+        raise SpecError(_PATH, f"refers to {ref}, which has no key {CONFIG_KEY}", "add the key, with flags under vllm")
+    return parse_engine_config(read.text, version)
+
+
+def parse_engine_config(text: str, version: Version | None = None) -> EngineConfig:
+    """Return the settings in `text`, the content of `inference_config.yaml`, for a vLLM of `version`; None if that is not known.
 
     Raises:
         SpecError: it is not a YAML mapping, exceeds the limits `TENANTS`, or sets a flag that cannot be set.
     """
+    document = _document(text)
+    entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
+    if not isinstance(entries, Mapping | None):
+        raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
+    named = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
+    for name in named:
+        _check_name(name)
+    known = known_flags(named, version)
+    given = dict(known.given)
+    memory, remarks = parse_memory_settings(given)
+    length, automatic = _length(given.pop(_MAX_MODEL_LEN, None), version)
+    host = _host(given.pop(_HOST, None))
+    flags = tuple(flag for name, value in given.items() if name not in _SIZED for flag in _flags(name, value))
+    if len(flags) > _MOST_ARGUMENTS:
+        raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
+    return EngineConfig(flags, length, automatic, host, memory, (*_beside(document), *known.notes, *remarks))
+
+
+def _document(text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         documents = parse_documents(text, TENANTS)
     except YamlError as error:
         raise SpecError(_PATH, f"{CONFIG_KEY} {error.problem}", error.remedy) from None
-    document = documents[0] if documents else {}
-    entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
-    if not isinstance(entries, Mapping | None):
-        raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
-    given = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
-    length = _length(given.pop(_MAX_MODEL_LEN, None))
-    flags = tuple(flag for name, value in given.items() for flag in _flags(name, value))
-    if len(flags) > _MOST_ARGUMENTS:
-        raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
-    return EngineConfig(flags, length)
+    return documents[0] if documents else {}
 
 
-def _flags(name: str, value: object) -> Iterator[str]:
+def _beside(document: object) -> Iterator[str]:
+    """Yield a remark for each key beside `vllm`: only KAITO's server knows them."""
+    for key in document if isinstance(document, Mapping) else ():
+        if key in _OF_KAITO:
+            yield f"{_PATH}: {key} is left out: it is a setting of KAITO's own server"
+        elif key != "vllm":
+            yield f"{_PATH}: {excerpt(str(key), _QUOTED)} has no effect; flags of vllm serve are under the key vllm"
+
+
+def _check_name(name: str) -> None:
     if not _FLAG.fullmatch(name):
         problem = f"vllm.{excerpt(name, _QUOTED)} is not a valid flag name"
         raise SpecError(_PATH, problem, "write it as in vllm serve --help, without the leading dashes")
     if name in _RESERVED:
         raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
+
+
+def _flags(name: str, value: object) -> Iterator[str]:
     if value is None:
         return
     if isinstance(value, bool):
@@ -89,10 +166,31 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def _length(value: object) -> int | None:
+def _length(value: object, version: Version | None) -> tuple[int | None, bool]:
+    """Return the context length, and whether vLLM is to find it out."""
     if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        problem = f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, not {excerpt(str(value), _QUOTED)!r}"
-        raise SpecError(_PATH, problem)
-    return value
+        return None, False
+    if str(value).strip().lower() in _AUTOMATIC:
+        if not has_mode(AUTOMATIC_CONTEXT, version):
+            problem = (
+                f"vllm.{_MAX_MODEL_LEN} can be auto with vLLM {mode(AUTOMATIC_CONTEXT).since} or newer, which the image has not"
+            )
+            raise SpecError(_PATH, problem, "set a number of tokens, or remove it")
+        return None, True
+    try:
+        return whole_number(_MAX_MODEL_LEN, value), False
+    except SpecError:
+        problem = f"vllm.{_MAX_MODEL_LEN} must be a whole number of tokens, or auto, not {excerpt(str(value), _QUOTED)!r}"
+        raise SpecError(_PATH, problem) from None
+
+
+def _host(value: object) -> str:
+    if value is None:
+        return ""
+    text = str(value).strip().strip("[]")
+    if text not in _WILDCARDS:
+        problem = (
+            f"vllm.{_HOST} is {excerpt(text, _QUOTED)!r}, where neither the gateway nor the kubelet may reach the model server"
+        )
+        raise SpecError(_PATH, problem, 'set "::" (IPv6 and IPv4) or 0.0.0.0 (IPv4), or remove it')
+    return text

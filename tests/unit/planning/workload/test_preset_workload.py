@@ -1,6 +1,8 @@
 """A preset's workload: one node or several, configuration, adapters, weights, nodes."""
 
 import json
+import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
 
+OLD = "registry.example/vllm/vllm-openai:v0.10.2"
 LLAMA = {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "hf", "imagePullSecrets": ["registry"]}}
 TWO_NODES = {
     "resource": {"count": 2, "instanceType": "Standard_NC48ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "llama"}}},
@@ -23,11 +26,14 @@ TWO_NODES = {
 }
 
 
-def serve(records: ServerRecords | None = None, annotations: dict[str, str] | None = None, **changes: Any) -> ModelServer:
+def serve(
+    records: ServerRecords | None = None, annotations: dict[str, str] | None = None, image: str = "", **changes: Any
+) -> ModelServer:
     raw = quickstart(**changes)
     raw["metadata"]["annotations"] = annotations or {}
     record = workspace(raw)
-    return model_server(record, parse_workspace(record.meta.ref.name, record.fields()), records or ServerRecords(), SETTINGS)
+    settings = replace(SETTINGS, model_server_image=image or SETTINGS.model_server_image)
+    return model_server(record, parse_workspace(record.meta.ref.name, record.fields()), records or ServerRecords(), settings)
 
 
 def pod_spec(server: ModelServer) -> dict[str, Any]:
@@ -45,9 +51,9 @@ def configured(text: str | None, *, version: str = "7", read: str = "7") -> Serv
     return ServerRecords(config_map=ConfigMap(Meta(ref), version), config=ConfigContent("flags", read, text=text))
 
 
-def with_config(text: str | None, **versions: str) -> ModelServer:
+def with_config(text: str | None, image: str = "", **versions: str) -> ModelServer:
     inference = {"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"}
-    return serve(configured(text, **versions), inference=inference)
+    return serve(configured(text, **versions), image=image, inference=inference)
 
 
 def with_adapters(*adapters: dict[str, Any], preset: str = "phi-4-mini-instruct") -> ModelServer:
@@ -75,7 +81,9 @@ def test_several_nodes_are_a_stateful_set_with_a_leader():
     assert spec["serviceName"] == "workspace-phi-4-mini-headless"
     command = container(server)["command"]
     assert command[:2] == ["/bin/sh", "-c"]
-    assert {"--pipeline-parallel-size=2", "--tensor-parallel-size=2", "--distributed-executor-backend=ray"} <= set(command)
+    assert {"--pipeline-parallel-size=2", "--tensor-parallel-size=2", "--nnodes=2", "--distributed-executor-backend=mp"} <= set(
+        command
+    )
     environment = {entry["name"]: entry for entry in container(server)["env"]}
     assert environment["LEADER"]["value"] == "workspace-phi-4-mini-0.workspace-phi-4-mini-headless.default.svc"
     assert environment["POD_INDEX"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
@@ -90,7 +98,53 @@ def test_of_several_nodes_the_service_leads_to_the_leader_only():
 def test_probes_of_several_nodes_ask_the_leader():
     probes = container(serve(**TWO_NODES))
     assert "$LEADER" in probes["readinessProbe"]["exec"]["command"][-1]
+    assert "$LEADER" in probes["livenessProbe"]["exec"]["command"][-1]
+
+
+def test_an_image_that_needs_ray_gets_it():
+    server = serve(**TWO_NODES, image=OLD)
+    command, probes = container(server)["command"], container(server)
+    assert "--distributed-executor-backend=ray" in command
+    assert "ray start --head" in command[2]
+    assert not [word for word in command if word.startswith("--nnodes")]
     assert "localhost" in probes["livenessProbe"]["exec"]["command"][-1]
+    assert [port["name"] for port in probes["ports"]] == ["http", "ray"]
+
+
+@pytest.mark.parametrize("image", ["", "registry.example/vllm/vllm-openai:latest", "registry.example/vllm/vllm-openai@sha256:aa"])
+def test_current_and_unknown_images_get_no_ray(image):
+    server = serve(**TWO_NODES, image=image)
+    command = container(server)["command"]
+    assert "ray" not in command[2]
+    assert [port["name"] for port in container(server)["ports"]] == ["http", "rendezvous"]
+    headless = next(manifest for manifest in server.others if manifest["metadata"]["name"].endswith("-headless"))
+    assert [(port["name"], port["port"]) for port in headless["spec"]["ports"]] == [("rendezvous", 29501)]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_pods_of_several_nodes_start_vllm_with_their_rank(index, tmp_path):
+    """The script itself, with programs that print how they are called."""
+    command = container(serve(**TWO_NODES))["command"]
+    for name, text in (("getent", "echo '10.0.0.7 leader'"), ("vllm", 'printf "%s\\n" "$@"')):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LEADER": "leader", "POD_INDEX": str(index)}
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=20)
+    words = run.stdout.split()
+    assert words[:2] == ["serve", "meta-llama/Llama-3.3-70B-Instruct"]
+    assert words[-2:] == [f"--node-rank={index}", "--master-addr=10.0.0.7"]
+    assert ("--headless" in words) is (index > 0)
+
+
+def test_old_images_with_ray_serve_at_most_three_stages():
+    deepseek = {
+        "inference": {"preset": {"name": "deepseek-r1-0528"}},
+        "resource": {**TWO_NODES["resource"], "instanceType": "Standard_NC80adis_H100_v5"},
+    }
+    assert serve(**deepseek).node_count == 5
+    with pytest.raises(SpecError, match=r"needs 5 pipeline stages, for which vLLM 0\.11\.2 or newer is required"):
+        serve(**deepseek, image=OLD)
 
 
 def test_a_name_too_long_for_a_stateful_set_is_refused():
@@ -144,12 +198,20 @@ def test_nodes_are_chosen_by_labels_and_instance_type(resource, keys):
 
 
 def test_flags_of_the_config_map_come_last_so_that_the_user_s_word_counts():
-    command = container(with_config("vllm: {swap-space: 4, enforce_eager: true, enable-prefix-caching: false, x: null}"))["command"]
-    assert command[-3:] == ["--swap-space=4", "--enforce-eager", "--no-enable-prefix-caching"]
+    command = container(with_config("vllm: {block-size: 32, enforce_eager: true, enable-prefix-caching: false, seed: null}"))[
+        "command"
+    ]
+    assert command[-3:] == ["--block-size=32", "--enforce-eager", "--no-enable-prefix-caching"]
+
+
+def test_a_flag_of_the_user_replaces_ours():
+    command = container(with_config("vllm: {dtype: bfloat16, download-dir: /elsewhere, gpu-memory-utilization: 0.5}"))["command"]
+    for name, value in (("dtype", "bfloat16"), ("download-dir", "/elsewhere"), ("gpu-memory-utilization", "0.5")):
+        assert [word for word in command if word.startswith(f"--{name}=")] == [f"--{name}={value}"]
 
 
 def test_a_date_is_text():
-    assert container(with_config("vllm: {seed-date: 2026-01-01}"))["command"][-1] == "--seed-date=2026-01-01"
+    assert container(with_config("vllm: {revision: 2026-01-01}"))["command"][-1] == "--revision=2026-01-01"
 
 
 def test_lists_and_mappings_become_one_flag_each():
@@ -323,8 +385,12 @@ def test_a_node_that_comes_later_does_not_change_a_running_model():
 
 
 def test_a_model_that_is_newer_than_the_image_is_refused():
-    with pytest.raises(SpecError, match=r"needs vLLM 0\.13\.0 or newer.*v0\.11\.2"):
-        serve(inference={"preset": {"name": "deepseek-v3.2"}}, resource={**OWN_NODES, "instanceType": "Standard_ND96isr_H200_v5"})
+    with pytest.raises(SpecError, match=r"needs vLLM 0\.13\.0 or newer.* has 0\.11\.2"):
+        serve(
+            inference={"preset": {"name": "deepseek-v3.2"}},
+            resource={**OWN_NODES, "instanceType": "Standard_ND96isr_H200_v5"},
+            image="registry.example/vllm/vllm-openai:v0.11.2",
+        )
 
 
 def test_any_model_of_hugging_face_is_served_by_its_size():

@@ -91,7 +91,7 @@ def test_the_worst_that_fits_takes_milliseconds(text):
         ),
         pytest.param(
             'vllm: {max-model-len: "\\e[31m"}',
-            "vllm.max-model-len must be a whole number of tokens, not '\ufffd[31m'",
+            "vllm.max-model-len must be a whole number of tokens, or auto, not '\ufffd[31m'",
             "",
             id="a length that does not print",
         ),
