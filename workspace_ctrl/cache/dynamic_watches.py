@@ -201,8 +201,8 @@ class DynamicWatches:
         """Discover the resource of the kind, then watch the object; both are retried until they succeed."""
         while watch.resource is None:
             try:
-                watch.resource = await self._client.find_resource(reference.api_version, reference.kind or "")
-            except ApiError as error:
+                watch.resource = _namespaced(await self._client.find_resource(reference.api_version, reference.kind or ""))
+            except (ApiError, ClusterScopedError) as error:
                 watch.problem, watch.is_synced = str(error), True
                 self._changed(key)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -228,6 +228,23 @@ class DynamicWatches:
             await informer.wait_synced()
             watch.is_synced = True
             self._changed(key)
+
+
+class ClusterScopedError(Exception):
+    """A kind has no namespaces; its objects belong to nobody who may write Workspaces."""
+
+
+def _namespaced(resource: ApiResource) -> ApiResource:
+    """Return `resource`.
+
+    Raises:
+        ClusterScopedError: its objects have no namespaces.
+    """
+    if not resource.namespaced:
+        raise ClusterScopedError(
+            f"{resource.kind} of {resource.api_version} is cluster-scoped; reference an object of the namespace"
+        )
+    return resource
 
 
 def _cancel(watches: Any) -> None:  # noqa: ANN401
