@@ -17,6 +17,8 @@ from e2e.waiting import until
 
 POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
+CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
+"""Charts of the clusters' registries, and of tests that push their own there."""
 
 
 def install(cluster: Cluster) -> None:
@@ -33,11 +35,11 @@ def install(cluster: Cluster) -> None:
 
 def values(cluster: Cluster) -> dict[str, Any]:
     """Return the values of the chart for the charts in the cluster's registry."""
-    source = {"url": cluster.chart_source_url(), "insecure": True}
+    sources = [{"name": name, "url": cluster.chart_source_url(name), "insecure": True} for name in CHARTS]
     router = {"url": cluster.chart_source_url("body-based-routing"), "insecure": True}
     return {
         "featureGates": {"gatewayAPIInferenceExtension": True},
-        "chartSources": [source, {**source, "name": "login", "secretRef": {"name": "no-such-login"}}],
+        "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}],
         "bodyBasedRouting": {"mode": "managed", "chart": router},
         "flux2": {"enabled": False},
     }
