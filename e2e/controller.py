@@ -29,7 +29,9 @@ def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
     chart = () if "--chart-url" in arguments else _chart_options(cluster)
     # From outside, and where pods are only played, no Gateway can be reached; nobody should wait until that is found out.
     probe = () if "--probe" in arguments else ("--probe", "off")
-    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *arguments]
+    # The clusters have the chart's policies, or the author of all Workspaces is their administrator.
+    fields = () if "--restricted-fields" in arguments else ("--restricted-fields", "allow")
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *fields, *arguments]
 
 
 def _chart_options(cluster: Cluster) -> tuple[str, ...]:

@@ -116,6 +116,18 @@ def wait_reason(
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 
+def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words: str) -> dict[str, Any]:
+    """Wait until the message of a condition of a Workspace contains `words`, and return the condition."""
+    found: dict[str, Any] = {}
+
+    def told() -> bool:
+        found.update(condition(cluster, namespace, name, type_))
+        return words in found.get("message", "")
+
+    until(told, f"{type_} to say: {words}")
+    return found
+
+
 @contextmanager
 def statuses(cluster: Cluster, namespace: str, plural: str, type_: str) -> Iterator[Iterator[str]]:
     """Watch the objects of a kind from now on; yields the status of a condition in each event, also where it lasts for a moment only."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR
 from e2e.prepared import prepared
@@ -18,8 +18,9 @@ settings.load_profile("project")
 
 @pytest.fixture(scope="session")
 def installed(plane: Cluster) -> Iterator[Cluster]:
-    """The control plane with the Workspace's CRD; controllers may do everything there, and must not use it."""
+    """The control plane with the Workspace's CRD and the chart's policies; RBAC allows controllers everything, which they must not use."""
     workspaces.install_crd(plane)
+    policies.install(plane)
     with prepared():
         yield plane
     assert not_granted(plane, ACTOR) == set()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.cluster import Cluster, LocalCluster, MissingCapabilityError
 from e2e.controller import ACTOR
 from e2e.release import Release
@@ -16,8 +16,10 @@ from tests.chart.rights import missing, not_granted
 
 @pytest.fixture(scope="session")
 def serving_cluster(cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster, ready for Workspaces; controllers may do everything there, and must not use it."""
+    """The cluster, ready for Workspaces; RBAC allows controllers everything there, which they must not use."""
     workspaces.install_crd(cluster)
+    if isinstance(cluster, LocalCluster):
+        policies.install(cluster)
     yield cluster
     with suppress(MissingCapabilityError):
         assert not_granted(cluster, ACTOR) == set()

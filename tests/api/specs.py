@@ -132,6 +132,10 @@ GOOD: dict[str, Json] = {
 _ONE_SOURCE = "inference needs exactly one of preset, template and workloadRef; set one, and remove the others"
 _ONE_TASK = "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning"
 _PODS = "inference.workloadRef selects no pods; set kind and name of an object, or selector and targetPort"
+_NO_WORKLOADS = (
+    "inference.workloadRef.apiVersion has no workloads; reference an object that has pods, "
+    "or set selector and targetPort without a kind"
+)
 _KIND_AND_NAME = "inference.workloadRef needs kind and name together; add the one that is missing"
 _CLAIM = "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other"
 _ADAPTERS = "inference.adapters need unique names; rename the duplicates"
@@ -165,6 +169,9 @@ AGAINST_RULES: dict[str, tuple[Json, str]] = {
     "selector-alone": (_reference(selector={"a": "b"}), _PODS),
     "port-alone": (_reference(targetPort=80), _PODS),
     "empty-pod-selector": (_reference(selector={}, targetPort=80), _PODS),
+    "secret-as-workload": (_reference(apiVersion="v1", kind="Secret", name="login"), _NO_WORKLOADS),
+    "node-as-workload": (_reference(apiVersion="v1", kind="Node", name="a", selector={"a": "b"}, targetPort=80), _NO_WORKLOADS),
+    "role-as-workload": (_reference(apiVersion="rbac.authorization.k8s.io/v1", kind="Role", name="a"), _NO_WORKLOADS),
 }
 """Refused by a rule, in these words."""
 

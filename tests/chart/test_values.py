@@ -38,6 +38,8 @@ SETTINGS = {
         "allowValuesFrom": True,
     },
     "modelServer": {"image": "registry.example/vllm:v1"},
+    "helmRelease": {"serviceAccountName": "flux-tenant"},
+    "restrictedFields": "allow",
     "timeout": "600s",
     "probe": {
         "mode": "completion",
@@ -92,10 +94,50 @@ def test_the_chart_passes_helm_s_strict_lint():
 
 
 def test_what_is_left_out_is_left_to_the_controller():
-    assert yaml.safe_load(settings_of({})) == {"featureGates": {"gatewayAPIInferenceExtension": False}}
-    assert parse_settings_file(settings_of({})) == SettingsFile.model_validate(
-        {"featureGates": {"gatewayAPIInferenceExtension": False}}
-    )
+    left = {"featureGates": {"gatewayAPIInferenceExtension": False}, "restrictedFields": "allow"}
+    assert yaml.safe_load(settings_of({})) == left
+    assert parse_settings_file(settings_of({})) == SettingsFile.model_validate(left)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        pytest.param({}, "allow", id="the policy checks rights"),
+        pytest.param({"admissionPolicy": {"enabled": False}}, "deny", id="nobody checks rights"),
+        pytest.param({"admissionPolicy": {"enabled": False}, "restrictedFields": "allow"}, "allow", id="and nobody has to"),
+        pytest.param({"restrictedFields": "deny"}, "deny", id="for nobody"),
+    ],
+)
+def test_restricted_fields_are_allowed_where_a_policy_checks_the_rights_of_authors(values, word):
+    assert yaml.safe_load(settings_of(values))["restrictedFields"] == word
+
+
+@pytest.mark.parametrize(
+    ("group", "resource"),
+    [
+        ("", "secrets"),
+        ("", "nodes"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("certificates.k8s.io", "certificatesigningrequests"),
+        ("external-secrets.io", "externalsecrets"),
+        ("bitnami.com", "sealedsecrets"),
+    ],
+)
+def test_kinds_that_are_no_workloads_are_refused(group, resource):
+    values = {"rbac": {"workloadKinds": [{"apiGroup": group, "resource": resource}]}}
+    assert "at '/rbac/workloadKinds/0" in refusal(values)
+    unchecked = helm("template", "workspace-ctrl", str(chart()), "--skip-schema-validation", values=values)
+    assert f"rbac.workloadKinds must not contain {resource}" in unchecked.stderr
+
+
+def test_replication_controllers_are_workloads_of_the_core_group():
+    render({"rbac": {"workloadKinds": [{"apiGroup": "", "resource": "replicationcontrollers"}]}})
+
+
+def test_options_that_the_policy_of_charts_does_not_know_are_refused():
+    values = {"extraArgs": ["--chart-url=oci://registry.example/charts/inferencepool"]}
+    assert "set the chart there, or set controllerPolicy.enabled=false" in refusal(values)
+    render({**values, "controllerPolicy": {"enabled": False}})
 
 
 def test_every_setting_reaches_the_controller():
@@ -110,7 +152,7 @@ def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
     schema = json.loads((SOURCE / "values.schema.json").read_text())
     written = {field.alias or name for name, field in SettingsFile.model_fields.items()}
     assert written <= set(schema["properties"])
-    for name in ("gateway", "endpoint_picker", "model_server", "probe", "body_based_routing"):
+    for name in ("gateway", "endpoint_picker", "model_server", "helm_release", "probe", "body_based_routing"):
         model = SettingsFile.model_fields[name]
         keys = set(schema["properties"][model.alias or name]["properties"])
         annotation = next(part for part in (getattr(model.annotation, "__args__", None) or (model.annotation,)) if part is not None)

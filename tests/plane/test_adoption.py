@@ -6,6 +6,7 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 
 ADOPT = "workspace-ctrl/adopt"
+LABEL = "workspace-ctrl/workspace"
 
 
 @pytest.fixture
@@ -52,12 +53,18 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
         assert found["message"] == (
             f"{kind} {plane_namespace}/phi already exists and was not created for this Workspace; delete it, rename the Workspace, or "
             "adopt it, so that it is changed now and later deleted with the Workspace: "
+            f"kubectl label {kind.lower()} phi -n {plane_namespace} {LABEL}=phi && "
             f"kubectl annotate workspace phi -n {plane_namespace} {ADOPT}={kind}"
         )
         assert workspaces.get(installed, plane_namespace, kind, "phi")["spec"] == before["spec"]
         assert owner_of(installed, plane_namespace, kind) == []
 
+        # The annotation alone is not enough: who may write Workspaces may not hand over what others may change.
         annotate(installed, plane_namespace, f"={kind}")
+        found = workspaces.wait_message(installed, plane_namespace, "phi", "Ready", "so workspace-ctrl does not change it")
+        assert f"kubectl label {kind.lower()} phi -n {plane_namespace} {LABEL}=<Workspace>" in found["message"]
+        assert owner_of(installed, plane_namespace, kind) == []
+        installed.kubectl("label", kind, "phi", "-n", plane_namespace, f"{LABEL}=phi", actor="user")
         workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
         after = workspaces.get(installed, plane_namespace, kind, "phi")
         assert after["metadata"]["uid"] == before["metadata"]["uid"]

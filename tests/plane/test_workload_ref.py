@@ -10,7 +10,7 @@ ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 SCALE = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector"}
 
 
-def custom_resource_definition(**subresources):
+def custom_resource_definition(scope="Namespaced", **subresources):
     """A kind of somebody else that makes pods."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -18,7 +18,7 @@ def custom_resource_definition(**subresources):
         "metadata": {"name": f"modelservings.{GROUP}"},
         "spec": {
             "group": GROUP,
-            "scope": "Namespaced",
+            "scope": scope,
             "names": {"kind": "ModelServing", "plural": "modelservings"},
             "versions": [
                 {
@@ -37,8 +37,8 @@ def custom_resource_definition(**subresources):
 def kind(installed):
     """Installs the kind; gone afterwards."""
 
-    def install(**subresources):
-        workspaces.apply(installed, "default", custom_resource_definition(**subresources))
+    def install(**fields):
+        workspaces.apply(installed, "default", custom_resource_definition(**fields))
         workspaces.wait_established(installed, f"modelservings.{GROUP}")
 
     yield install
@@ -120,6 +120,15 @@ def test_a_kind_that_appears_later_is_picked_up(installed, plane_namespace, gate
         workspaces.wait_reason(installed, plane_namespace, "mine", "WorkloadAccepted", "WorkloadNotFound")
         workspaces.apply(installed, plane_namespace, model_serving())
         workspaces.wait_ready(installed, plane_namespace, "mine", "Ready")
+
+
+def test_a_kind_without_namespaces_is_not_read(installed, plane_namespace, kind):
+    kind(scope="Cluster")
+    document = workspaces.workspace("mine", resource=None, inference=reference(targetPort=8000))
+    with ControllerProcess(installed):
+        workspaces.apply(installed, plane_namespace, document)
+        found = workspaces.wait_reason(installed, plane_namespace, "mine", "WorkloadAccepted", "WorkloadNotReadable")
+        assert found["message"].endswith("is cluster-scoped; reference an object of the namespace")
 
 
 def test_a_restart_with_pods_of_others_writes_nothing(installed, plane_namespace, gateway):

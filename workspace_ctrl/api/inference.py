@@ -151,6 +151,11 @@ class WeightsVolume(ApiModel):
     )
 
 
+NO_WORKLOADS_PATTERN: Final = r"^v[0-9]|^([-a-z0-9.]*[.])?k8s[.]io/"
+"""API versions of Kubernetes itself and its sub-projects without kinds that have pods, such as Secrets, Nodes and RBAC."""
+WORKLOAD_REF_RULE: Final = "has no workloads; reference an object that has pods, or set selector and targetPort without a kind"
+
+
 class WorkloadRef(ApiModel):
     """Existing pods; only their gateway side is managed here."""
 
@@ -189,6 +194,13 @@ class WorkloadRef(ApiModel):
             (
                 "has(self.kind) == has(self.name)",
                 "inference.workloadRef needs kind and name together; add the one that is missing",
+            ),
+            (
+                (
+                    f"!has(self.kind) || !self.apiVersion.matches('{NO_WORKLOADS_PATTERN}') || "
+                    "(self.apiVersion == 'v1' && self.kind == 'ReplicationController')"
+                ),
+                f"inference.workloadRef.apiVersion {WORKLOAD_REF_RULE}",
             ),
             (
                 "has(self.kind) || (has(self.selector) && size(self.selector) > 0 && has(self.targetPort))",

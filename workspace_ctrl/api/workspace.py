@@ -4,6 +4,7 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 `resource`, `inference`, `tuning` and `gateway` are top-level fields.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.endpoint_picker import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool, Probe
-from workspace_ctrl.api.inference import Inference, WorkloadRef
+from workspace_ctrl.api.inference import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.value_limits import check_values
@@ -304,6 +305,11 @@ def _check_workload_ref(reference: WorkloadRef) -> None:
     if reference.kind is None and not (reference.selector and reference.target_port):
         remedy = "set kind and name of an object, or selector and targetPort"
         raise SpecError(path, "selects no pods", remedy)
+    is_workload = not re.match(NO_WORKLOADS_PATTERN, reference.api_version) or (
+        (reference.api_version, reference.kind) == ("v1", "ReplicationController")
+    )
+    if reference.kind is not None and not is_workload:
+        raise SpecError(f"{path}.apiVersion", WORKLOAD_REF_RULE.partition("; ")[0], WORKLOAD_REF_RULE.partition("; ")[2])
     wrong = wrong_label(reference.selector or {})
     if wrong:
         raise SpecError(f"{path}.selector", f"contains {wrong!r}, which is not a valid label", "set labels of the pods")

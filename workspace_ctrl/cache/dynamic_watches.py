@@ -293,8 +293,8 @@ class DynamicWatches:
         """
         while kind.resource is None:
             try:
-                kind.resource = await self._client.find_resource(kind.reference.api_version, kind.reference.kind or "")
-            except ApiError as error:
+                kind.resource = _namespaced(await self._client.find_resource(kind.reference.api_version, kind.reference.kind or ""))
+            except (ApiError, ClusterScopedError) as error:
                 kind.problem = str(error)
                 for key in kind.users:
                     self._changed(key)
@@ -325,3 +325,20 @@ def _kind_of(reference: WorkloadRef) -> tuple[str, str]:
 
 def _source(resource: ApiResource, parse: Callable[[Json, str], RecordT], namespace: str) -> Source[RecordT]:
     return Source(resource, isolated(parse), namespace=namespace)
+
+
+class ClusterScopedError(Exception):
+    """A kind has no namespaces; its objects belong to nobody who may write Workspaces."""
+
+
+def _namespaced(resource: ApiResource) -> ApiResource:
+    """Return `resource`.
+
+    Raises:
+        ClusterScopedError: its objects have no namespaces.
+    """
+    if not resource.namespaced:
+        raise ClusterScopedError(
+            f"{resource.kind} of {resource.api_version} is cluster-scoped; reference an object of the namespace"
+        )
+    return resource

@@ -51,6 +51,12 @@ _OPTIONS = (
     click.option("--chart-url", help=f"OCI URL of the chart that installs pool and endpoint picker.  [default: {_CHART.url}]"),
     click.option("--chart-version", help=f"Version of that chart.  [default: {_CHART.version}]"),
     click.option("--chart-insecure", is_flag=True, help="Fetch the chart over plain HTTP, for registries in tests and demos."),
+    click.option(
+        "--restricted-fields",
+        type=click.Choice(["allow", "deny"]),
+        help="Whether Workspaces may set fields for which the chart's admission policy requires further rights of their author.  "
+        "[default: deny for run, allow for plan]",
+    ),
     click.option("--model-server-image", help=f"Image of the model server.  [default: {DEFAULT_MODEL_SERVER_IMAGE}]"),
 )
 
@@ -67,6 +73,7 @@ class InstallationOptions(TypedDict):
     chart_url: str | None
     chart_version: str | None
     chart_insecure: bool
+    restricted_fields: str | None
     model_server_image: str | None
 
 
@@ -94,8 +101,12 @@ def read_settings_file(path: Path | None) -> SettingsFile:
         raise click.UsageError(f"{path} cannot be read: {reason}") from None
 
 
-def plan_settings(options: InstallationOptions, *, gateway_extension: bool = False) -> PlanSettings:
+def plan_settings(
+    options: InstallationOptions, *, gateway_extension: bool = False, restricted_fields: str = "deny"
+) -> PlanSettings:
     """Return the settings from file and options; `gateway_extension` is the default of the feature gate.
+
+    `restricted_fields`, allow or deny, is the default of the option with that name.
 
     Raises:
         click.UsageError: one of them is invalid; exit code 2.
@@ -111,6 +122,7 @@ def plan_settings(options: InstallationOptions, *, gateway_extension: bool = Fal
         shared_paths=options["shared_path"] or settings.shared_paths,
         match_reported_names=bool(options["match_reported_names"] or settings.match_reported_names),
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
+        restricted_fields=(options["restricted_fields"] or file.restricted_fields or restricted_fields) == "allow",
         model_server_image=options["model_server_image"] or settings.model_server_image,
     )
     try:

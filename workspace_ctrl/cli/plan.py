@@ -53,7 +53,7 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     Rejections and warnings are those of the admission webhook.
     Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
     """
-    settings = plan_settings(installation, gateway_extension=True)
+    settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = [document for file in files for document in _objects(file)]
     workspaces = [document for document in objects if document.get("kind") == KIND]
     if not workspaces:

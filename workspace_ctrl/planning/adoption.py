@@ -3,12 +3,14 @@
 Adoption means that the object gets the content that the Workspace defines, and is deleted with the Workspace. Server-side apply alone is
 not enough: fields of the former manager, such as a second container, would stay. So the former manager's fields are first transferred
 to us in `metadata.managedFields`; the apply that follows removes those that the Workspace does not define.
+
+The chart's policy for the controller allows that only for objects that someone who may change them has labelled with the Workspace's name.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import ADOPT_ANNOTATION, FIELD_MANAGER, HASH_ANNOTATION
+from workspace_ctrl.api.labels import ADOPT_ANNOTATION, FIELD_MANAGER, HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 
@@ -61,9 +63,10 @@ def offer(live: Json, owner: Meta, ref: ObjectRef) -> str:
     annotate = f"kubectl annotate workspace {owner.ref.name} -n {owner.ref.namespace} {ADOPT_ANNOTATION}={ref.kind}"
     if _controller(live) is not None:
         return f"{ref} was created for this Workspace by another controller, such as KAITO; stop that controller, then adopt it: {annotate}"
+    label = f"kubectl label {ref.kind.lower()} {ref.name} -n {ref.namespace} {OWNER_LABEL}={owner.ref.name}"
     return (
         f"{ref} already exists and was not created for this Workspace; delete it, rename the Workspace, or adopt it, so that it is "
-        f"changed now and later deleted with the Workspace: {annotate}"
+        f"changed now and later deleted with the Workspace: {label} && {annotate}"
     )
 
 

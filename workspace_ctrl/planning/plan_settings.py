@@ -104,6 +104,8 @@ class BodyRoutingSettings:
     chart: ChartSource = BODY_ROUTER_CHART
     values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Values of the chart."""
+    service_account: str = ""
+    """ServiceAccount in the namespace of the Gateway with which Flux installs the chart; empty for Flux's own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,11 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
+    restricted_fields: bool = True
+    """Whether Workspaces may set the fields of `planning/restricted_fields.py`, because an admission policy checks the rights of their
+    authors, or because every author may use them."""
+    flux_service_account: str = ""
+    """ServiceAccount with which Flux installs charts for Workspaces that name none; empty for Flux's own default."""
     request_timeout: str = "300s"
     """Request timeout of the routes; without one, some implementations end responses after 15 s."""
 

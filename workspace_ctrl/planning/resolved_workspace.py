@@ -8,6 +8,7 @@ from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -30,6 +31,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
     wanted = settings.gateway_extension
     try:
         spec = _parse(workspace)
+        check_restricted_fields(workspace, spec, settings)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
         dependencies = dependencies_of(spec)
         if wanted:

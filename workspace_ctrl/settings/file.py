@@ -223,9 +223,9 @@ class BodyRoutingStanza(Stanza):
     chart: BodyRouterChartSettings = Field(default_factory=BodyRouterChartSettings)
     values: dict[str, Any] = Field(default_factory=dict)
 
-    def settings(self) -> BodyRoutingSettings:
-        """Return the settings for planning."""
-        return BodyRoutingSettings(self.mode == "managed", self.chart.source(), self.values)
+    def settings(self, service_account: str = "") -> BodyRoutingSettings:
+        """Return the settings for planning; Flux installs with `service_account`."""
+        return BodyRoutingSettings(self.mode == "managed", self.chart.source(), self.values, service_account)
 
 
 class EndpointPickerSettings(Stanza):
@@ -260,6 +260,12 @@ class ModelServerSettings(Stanza):
     """Settings of all model servers."""
 
     image: str | None = Field(default=None, min_length=1)
+
+
+class HelmReleaseSettings(Stanza):
+    """Settings of all HelmReleases."""
+
+    service_account_name: _Name | None = None
 
 
 class SecretKey(Stanza):
@@ -301,6 +307,8 @@ class SettingsFile(Stanza):
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
+    helm_release: HelmReleaseSettings = Field(default_factory=HelmReleaseSettings)
+    restricted_fields: Literal["allow", "deny"] | None = None
     timeout: _Duration | None = None
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
@@ -317,6 +325,7 @@ class SettingsFile(Stanza):
     def plan_settings(self) -> PlanSettings:
         """Return the settings for planning."""
         given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
+        account = self.helm_release.service_account_name or ""
         return PlanSettings(
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
@@ -325,7 +334,9 @@ class SettingsFile(Stanza):
             match_reported_names=self.match_reported_names,
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
-            body_routing=self.body_based_routing.settings(),
+            body_routing=self.body_based_routing.settings(account),
+            flux_service_account=account,
+            restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},
         )
 

@@ -9,6 +9,12 @@
 {{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
 {{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
 {{- end }}
+{{- range .Values.rbac.workloadKinds }}
+{{- $isBuiltIn := or (and (not .apiGroup) (ne .resource "replicationcontrollers")) (regexMatch "(^|\\.)k8s\\.io$" .apiGroup) }}
+{{- if or $isBuiltIn (regexMatch "secret|token|credential|certificate" .resource) }}
+{{- fail (printf "\n\nrbac.workloadKinds must not contain %s of API group %q: it has no pods, and may contain credentials. Name a kind of workloads.\n" .resource .apiGroup) }}
+{{- end }}
+{{- end }}
 {{- $kind := "helm.toolkit.fluxcd.io/v2/HelmRelease" }}
 {{- if and (not (include "workspace-ctrl.gatewaySide" .)) (.Capabilities.APIVersions.Has $kind) }}
 {{- $left := list }}

@@ -74,9 +74,10 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
-{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" }}
+{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
+{{- $_ := set $settings "restrictedFields" (.Values.restrictedFields | default (.Values.admissionPolicy.enabled | ternary "allow" "deny")) }}
 {{- toYaml $settings }}
 {{- end }}
 

@@ -21,6 +21,7 @@ MESSAGES = [
     "inference.weightsVolume needs a preset; remove it, or mount a volume in the template",
     "inference.workloadRef needs kind and name together; add the one that is missing",
     "inference.workloadRef selects no pods; set kind and name of an object, or selector and targetPort",
+    "inference.workloadRef.apiVersion has no workloads; reference an object that has pods, or set selector and targetPort without a kind",
     "inference.workloadRef.selector contains an invalid label; set labels of the pods",
     "metadata.name must be a DNS label of at most 63 characters that begins with a letter; use a name such as workspace-phi-4-mini",
     "resource is required; select the nodes with resource.labelSelector",

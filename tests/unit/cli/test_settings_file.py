@@ -49,6 +49,8 @@ endpointPicker:
   values: {{inferenceExtension: {{flags: {{v: 2}}}}}}
   allowedValues: [inferenceExtension.env]
 modelServer: {{image: registry.example/vllm:v1}}
+helmRelease: {{serviceAccountName: flux-tenant}}
+restrictedFields: allow
 timeout: 60s
 """
 
@@ -99,6 +101,9 @@ def test_every_stanza_is_read(written):
             allowed_values=("inferenceExtension.env",),
         ),
         model_server_image="registry.example/vllm:v1",
+        body_routing=BodyRoutingSettings(service_account="flux-tenant"),
+        flux_service_account="flux-tenant",
+        restricted_fields=True,
         request_timeout="60s",
     )
 
@@ -147,7 +152,7 @@ def test_off_is_no_boolean(written, mode):
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "featureGates: {}"])
 def test_an_empty_file_leaves_the_defaults(written, text):
-    assert settings_of(written(text)) == settings_of(None) == PlanSettings()
+    assert settings_of(written(text)) == settings_of(None) == PlanSettings(restricted_fields=False)
 
 
 def test_options_go_before_the_file(written):

@@ -95,8 +95,9 @@ def helm_release(
     renderers = post_renderers(layout, names, pool)
     if renderers:
         spec["postRenderers"] = renderers
-    if gateway is not None and gateway.service_account_name:
-        spec["serviceAccountName"] = gateway.service_account_name
+    account = (gateway.service_account_name if gateway is not None else None) or settings.flux_service_account
+    if account:
+        spec["serviceAccountName"] = account
     if picker.values_from:
         if not settings.picker.allow_values_from:
             remedy = "use gateway.endpointPicker.values; the controller's setting endpointPicker.allowValuesFrom allows it"

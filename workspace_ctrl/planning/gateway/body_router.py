@@ -91,6 +91,7 @@ def router_release(gateway: ObjectRef, provider: str, settings: BodyRoutingSetti
         put(values, path, value)
     spec = release_spec(name, name, {BODY_ROUTER_LABEL: name}, values)
     spec |= {"interval": _INTERVAL, "postRenderers": [_with_readiness(name, value_at(values, ("bbr", "port")) or _PORT)]}
+    spec |= {"serviceAccountName": settings.service_account} if settings.service_account else {}
     return _manifest(RELEASE_API, "HelmRelease", gateway, spec)
 
 

@@ -1,0 +1,61 @@
+{{- /* Parts of the policies for the controller's own user, in controllerpolicy.yaml. */ -}}
+
+{{- /* The metadata of a policy and of its binding: (list context suffix). */ -}}
+{{- define "workspace-ctrl.policyMetadata" -}}
+name: {{ include "workspace-ctrl.policyName" . }}
+labels: {{- include "workspace-ctrl.labels" (first .) | nindent 2 }}
+{{- end }}
+
+{{- define "workspace-ctrl.policyName" -}}
+{{ (first .).Release.Namespace }}-{{ include "workspace-ctrl.fullname" (first .) }}-{{ last . }}
+{{- end }}
+
+{{- define "workspace-ctrl.policyBinding" -}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{- include "workspace-ctrl.policyMetadata" . | nindent 2 }}
+spec:
+  policyName: {{ include "workspace-ctrl.policyName" . }}
+  validationActions: [Deny]
+{{- end }}
+
+{{- define "workspace-ctrl.onlyTheController" -}}
+- name: only-the-controller
+  expression: request.userInfo.username == "system:serviceaccount:{{ .Release.Namespace }}:{{ include "workspace-ctrl.serviceAccount" . | trim }}"
+{{- end }}
+
+{{- /* Whether a write leaves a field of the spec as it was: what others have set there is theirs, and does not stop the controller. */ -}}
+{{- define "workspace-ctrl.isKept" -}}
+(request.operation == "UPDATE" && object.spec.?{{ . }} == oldObject.spec.?{{ . }})
+{{- end }}
+
+{{- /* Whether an owner is a Workspace. */ -}}
+{{- define "workspace-ctrl.isWorkspace" -}}
+({{ . }}.kind == "Workspace" && {{ . }}.apiVersion.startsWith("kaito.sh/"))
+{{- end }}
+
+{{- /* Whether an OCIRepository is one of the charts in the values, with the same Secrets, digest and verification. */ -}}
+{{- define "workspace-ctrl.isListedChart" -}}
+{{- $published := "oci://registry.k8s.io/gateway-api-inference-extension/charts" }}
+{{- $sources := list }}
+{{- range .Values.chartSources | default (list dict) }}
+{{- $sources = append $sources (merge dict . (dict "url" (print $published "/inferencepool"))) }}
+{{- end }}
+{{- if eq (toString .Values.bodyBasedRouting.mode) "managed" }}
+{{- $chart := .Values.bodyBasedRouting.chart | default dict }}
+{{- $sources = append $sources (merge dict $chart (dict "url" (print $published "/body-based-routing"))) }}
+{{- end }}
+{{- range $index, $source := $sources }}
+{{- if $index }} ||
+{{ end }}(object.spec.url == {{ quote .url }} &&
+object.spec.?insecure.orValue(false) == {{ .insecure | default false }} &&
+object.spec.?secretRef.?name.orValue("") == {{ dig "secretRef" "name" "" . | quote }} &&
+object.spec.?certSecretRef.?name.orValue("") == {{ dig "certSecretRef" "name" "" . | quote }} &&
+object.spec.?verify.?provider.orValue("") == {{ dig "verify" "provider" "" . | quote }} &&
+object.spec.?verify.?secretRef.?name.orValue("") == {{ dig "verify" "secretRef" "name" "" . | quote }}
+{{- with .digest }} &&
+object.spec.?ref.?digest.orValue("") == {{ quote . }}
+{{- end }})
+{{- end }}
+{{- end }}

@@ -1,0 +1,54 @@
+"""Users with rights in one namespace, and nothing else."""
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+from e2e.cluster import Cluster
+
+WORKSPACES = {
+    "apiGroups": ["kaito.sh"],
+    "resources": ["workspaces"],
+    "verbs": ["get", "list", "create", "update", "patch", "delete"],
+}
+
+
+def rule(verb: str, resource: str) -> dict[str, Any]:
+    """Return the rule that gives one right; `resource` is its name, with the API group behind a dot unless it is the core's."""
+    plural, _, group = resource.partition(".")
+    return {"apiGroups": [group], "resources": [plural], "verbs": [verb]}
+
+
+class Tenant:
+    """A user who may write Workspaces of a namespace, and what further rules allow there."""
+
+    def __init__(self, cluster: Cluster, namespace: str, *rules: dict[str, Any]) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self.user = f"tenant-{secrets.token_hex(3)}"
+        group = "rbac.authorization.k8s.io"
+        head = {"apiVersion": f"{group}/v1", "metadata": {"name": self.user}}
+        role = {**head, "kind": "Role", "rules": [WORKSPACES, *rules]}
+        subjects = [{"kind": "User", "apiGroup": group, "name": self.user}]
+        binding = {
+            **head,
+            "kind": "RoleBinding",
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": self.user},
+            "subjects": subjects,
+        }
+        cluster.kubectl("apply", "-n", namespace, "-f", "-", input="\n---\n".join(map(json.dumps, (role, binding))))
+
+    def kubectl(self, *arguments: str, text: str = "") -> str:
+        """Return the answer on one line, with `ok` in front if it was accepted."""
+        command = [*self.cluster.kubectl_command("admin"), f"--as={self.user}", "-n", self.namespace, *arguments]
+        result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        return " ".join(f"{'' if result.returncode else 'ok '}{result.stdout}{result.stderr}".split())
+
+    def create(self, documents: Iterable[dict[str, Any]], *arguments: str) -> str:
+        """Create objects."""
+        return self.kubectl("create", "-f", "-", *arguments, text="\n---\n".join(map(json.dumps, documents)))
+
+    def patch(self, name: str, change: dict[str, Any], *arguments: str) -> str:
+        """Change a Workspace."""
+        return self.kubectl("patch", "workspace", name, "--type=merge", "-p", json.dumps(change), *arguments)

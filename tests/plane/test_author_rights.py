@@ -1,0 +1,165 @@
+"""Which right the author of a Workspace needs for which field: the admission policy and the controller have one list of them."""
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+from tests.plane.tenants import Tenant, rule
+from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.planning.restricted_fields import restricted_fields
+from workspace_ctrl.planning.simulated_cluster import workspace_record
+
+PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
+POD = {"containers": [{"name": "server", "image": "example/server:1"}]}
+ADAPTER = {"source": {"name": "lora", "volumeSource": {"emptyDir": {}}}}
+ROUTES = "httproutes.gateway.networking.k8s.io"
+HEAVY = {"kaito.sh/enablelb": "True"}
+ADOPTABLE = (
+    "deployments.apps",
+    "statefulsets.apps",
+    "services",
+    "persistentvolumeclaims",
+    "ocirepositories.source.toolkit.fluxcd.io",
+    "helmreleases.helm.toolkit.fluxcd.io",
+    ROUTES,
+    "inferenceobjectives.inference.networking.x-k8s.io",
+    "modelservers.networking.serving.volcano.sh",
+)
+
+
+def document(inference=None, annotations=None, gateway=None):
+    made = workspaces.workspace("mine", inference=inference or PRESET, gateway=gateway)
+    if inference is not None and "workloadRef" in inference:
+        made.pop("resource")
+    return {**made, "metadata": {"name": "mine", "annotations": annotations or {}}}
+
+
+def values_from(kind):
+    return {"endpointPicker": {"valuesFrom": [{"kind": kind, "name": "theirs"}]}}
+
+
+RESTRICTED = [
+    pytest.param(document({"template": {"spec": POD}}), "inference.template", ["create pods"], id="template"),
+    pytest.param(
+        document({**PRESET, "weightsVolume": {"claimName": "x"}}), "inference.weightsVolume.claimName", ["create pods"], id="claim"
+    ),
+    pytest.param(
+        document({**PRESET, "adapters": [ADAPTER]}), "inference.adapters[0].source.volumeSource", ["create pods"], id="adapter"
+    ),
+    pytest.param(
+        document({"workloadRef": {"kind": "Deployment", "name": "x"}}), "inference.workloadRef", ["create services"], id="workload"
+    ),
+    pytest.param(document(gateway={"match": {"path": "/mine"}}), "gateway.match.path", [f"create {ROUTES}"], id="path"),
+    pytest.param(document(gateway={"match": {"header": True}}), "gateway.match.header", [f"create {ROUTES}"], id="header"),
+    pytest.param(document(gateway={"match": {"catchAll": True}}), "gateway.match.catchAll", [f"create {ROUTES}"], id="catch-all"),
+    pytest.param(document(gateway={"hostnames": ["a.example"]}), "gateway.hostnames", [f"create {ROUTES}"], id="host names"),
+    pytest.param(document(gateway={"pool": {"ref": {"name": "x"}}}), "gateway.pool.ref", [f"create {ROUTES}"], id="pool"),
+    pytest.param(document(gateway={"httpRouteRef": {"name": "x"}}), "gateway.httpRouteRef", [f"get {ROUTES}"], id="route"),
+    pytest.param(
+        document(gateway={"serviceAccountName": "x"}), "gateway.serviceAccountName", ["impersonate serviceaccounts"], id="account"
+    ),
+    pytest.param(
+        document(gateway=values_from("Secret")), "gateway.endpointPicker.valuesFrom[0]", ["get secrets"], id="values of a Secret"
+    ),
+    pytest.param(
+        document(gateway=values_from("ConfigMap")), "gateway.endpointPicker.valuesFrom[0]", ["get configmaps"], id="of a ConfigMap"
+    ),
+    pytest.param(document(annotations=HEAVY), "annotation kaito.sh/enablelb", ["create services"], id="load balancer"),
+    pytest.param(
+        document(annotations={"workspace-ctrl/adopt": " deployment, Service"}),
+        "annotation workspace-ctrl/adopt",
+        ["update deployments.apps", "update services"],
+        id="adoption of two kinds",
+    ),
+    pytest.param(
+        document(annotations={"workspace-ctrl/adopt": "True"}),
+        "annotation workspace-ctrl/adopt",
+        [f"update {kind}" for kind in ADOPTABLE],
+        id="adoption of all kinds",
+    ),
+]
+FREE = [
+    pytest.param(document(), id="preset"),
+    pytest.param(document({**PRESET, "config": "x", "weightsVolume": {"size": "10Gi"}}), id="flags and a new volume"),
+    pytest.param(
+        document(gateway={"parentRefs": [{"name": "x", "namespace": "y"}], "timeout": "1s", "modelName": "x"}), id="Gateway"
+    ),
+    pytest.param(document(gateway={"match": {"header": False, "catchAll": False}, "hostnames": []}), id="matches that are off"),
+    pytest.param(document(gateway={"endpointPicker": {"replicas": 2}, "chart": {"version": "v1.5.0"}}), id="endpoint picker"),
+]
+
+
+@pytest.fixture
+def tenant(installed, plane_namespace):
+    return Tenant(installed, plane_namespace)
+
+
+def listed(made, namespace):
+    record = workspace_record({**made, "metadata": {**made["metadata"], "namespace": namespace}})
+    return [path for path, _ in restricted_fields(record, parse_workspace("mine", record.fields()))]
+
+
+@pytest.mark.parametrize(("made", "path", "rights"), RESTRICTED)
+def test_a_restricted_field_needs_its_rights_all_of_them_and_no_others(installed, plane_namespace, made, path, rights):
+    assert listed(made, plane_namespace) == [path]
+    rules = [rule(*right.split(" ", 1)) for right in rights]
+    for lacked in rules[:: max(len(rules) - 1, 1)]:
+        poor = Tenant(installed, plane_namespace, *(each for each in rules if each is not lacked))
+        answer = poor.create([made], "--dry-run=server")
+        needed = (
+            f"the right to {lacked['verbs'][0]} {lacked['resources'][0]} in namespace {plane_namespace}, which {poor.user} does not"
+        )
+        assert needed in answer
+    rich = Tenant(installed, plane_namespace, *rules)
+    assert rich.create([made], "--dry-run=server").startswith("ok ")
+
+
+@pytest.mark.parametrize("made", FREE)
+def test_other_fields_need_no_further_right(tenant, made):
+    assert listed(made, tenant.namespace) == []
+    assert tenant.create([made], "--dry-run=server").startswith("ok ")
+
+
+def test_paths_below_that_of_the_namespace_are_its_own(tenant):
+    made = document(gateway={"match": {"path": f"/{tenant.namespace}/v2/mine"}})
+    assert listed(made, tenant.namespace) == []
+    assert tenant.create([made], "--dry-run=server").startswith("ok ")
+
+
+GUARDED = {"match": {"path": "/mine", "header": True}, "hostnames": ["a.example"], "parentRefs": [{"name": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_free"),
+    [
+        pytest.param({"metadata": {"labels": {"a": "b"}}}, True, id="labels"),
+        pytest.param({"gateway": {"timeout": "10s"}}, True, id="another field beside it"),
+        pytest.param({"gateway": {"match": None, "hostnames": None}}, True, id="removed"),
+        pytest.param({"gateway": {"match": {"path": "/other"}}}, False, id="another path"),
+        pytest.param({"gateway": {"hostnames": None}}, False, id="the path for all host names"),
+        pytest.param({"gateway": {"parentRefs": [{"name": "y"}]}}, False, id="on another Gateway"),
+        pytest.param({"gateway": {"modelName": "other"}}, False, id="another model name in the header"),
+        pytest.param(
+            {"inference": {"adapters": [{"source": {"name": "other", "image": "example/a:1"}}]}}, False, id="a further name in it"
+        ),
+    ],
+)
+def test_only_what_changes_is_checked(installed, tenant, change, is_free):
+    workspaces.apply(installed, tenant.namespace, document(gateway=GUARDED))
+    answer = tenant.patch("mine", change, "--dry-run=server")
+    assert answer.startswith("ok ") == is_free, answer
+
+
+def test_where_nobody_checks_rights_restricted_fields_are_rejected(installed, plane_namespace):
+    with ControllerProcess(installed, "--restricted-fields", "deny", "--namespace", plane_namespace):
+        workspaces.apply(installed, plane_namespace, document(gateway={"hostnames": ["a.example"], "enabled": False}))
+        found = workspaces.wait_reason(installed, plane_namespace, "mine", "WorkspaceSucceeded", "InvalidSpec")
+        assert found["message"].startswith(
+            "gateway.hostnames requires the right to create httproutes, which is not checked in this installation; remove it, or "
+        )
+        assert workspaces.items(installed, plane_namespace, "deployments,services") == []
+        change = {"gateway": {"hostnames": None}}
+        tenant = Tenant(installed, plane_namespace)
+        until(lambda: tenant.patch("mine", change).startswith("ok "), "the change")
+        workspaces.wait_ready(installed, plane_namespace, "mine", "WorkloadAccepted")

@@ -1,0 +1,367 @@
+"""What somebody could try with the controller's own token: RBAC allows it, and the chart's policies do not.
+
+The table has a row for each attempt. The controller's user may do everything here, so that nothing but the policies refuses.
+"""
+
+import copy
+import json
+import secrets
+import subprocess
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ACTOR
+
+LABEL = "workspace-ctrl/workspace"
+FLUX = {"OCIRepository": "source.toolkit.fluxcd.io/v1", "HelmRelease": "helm.toolkit.fluxcd.io/v2"}
+API = {
+    "Deployment": "apps/v1",
+    "Service": "v1",
+    "ConfigMap": "v1",
+    "PersistentVolumeClaim": "v1",
+    "Workspace": "kaito.sh/v1beta1",
+    "HTTPRoute": "gateway.networking.k8s.io/v1",
+    "Event": "events.k8s.io/v1",
+    "Lease": "coordination.k8s.io/v1",
+    **FLUX,
+}
+CONTAINER = {"name": "server", "image": "example/server:1"}
+
+
+class Attacker:
+    """Somebody with the controller's token, beside a Workspace `phi` and objects of others."""
+
+    def __init__(self, cluster, namespace):
+        self.cluster, self.namespace = cluster, namespace
+        self.uid = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["uid"]
+
+    def kubectl(self, *arguments, document=None, namespace=""):
+        """What the API server answers, with `ok` in front if it obeyed."""
+        command = [*self.cluster.kubectl_command(ACTOR), "-n", namespace or self.namespace, *arguments]
+        result = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False)
+        return f"{'' if result.returncode else 'ok '}{result.stdout}{result.stderr}".replace("\n", " ")
+
+    def create(self, document, namespace=""):
+        return self.kubectl("create", "-f", "-", document=document, namespace=namespace)
+
+    def patch(self, kind, name, change, namespace=""):
+        return self.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change), namespace=namespace)
+
+    def owner(self, **fields):
+        return {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": "phi", "uid": self.uid, "controller": True, **fields}
+
+    def ours(self, kind, spec, name="stolen", **metadata):
+        """An object as the controller makes it for `phi`."""
+        about = {"name": name, "labels": {LABEL: "phi"}, "ownerReferences": [self.owner()], **metadata}
+        return {"apiVersion": API[kind], "kind": kind, "metadata": about, "spec": spec}
+
+    def deployment(self, pod=None, **metadata):
+        labels = {"kaito.sh/workspace": "phi"}
+        spec = {"containers": [CONTAINER], **(pod or {})}
+        body = {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}
+        return self.ours("Deployment", body, **metadata)
+
+    def service(self, **spec):
+        body = {"selector": {"kaito.sh/workspace": "phi"}, "ports": [{"port": 80}], **spec}
+        return self.ours("Service", body)
+
+    def source(self, **spec):
+        body = {"url": self.cluster.chart_source_url(), "interval": "10m", "ref": {"tag": "v1.5.0"}, "insecure": True, **spec}
+        return self.ours("OCIRepository", body)
+
+    def release(self, **spec):
+        body = {
+            "chartRef": {"kind": "OCIRepository", "name": "stolen"},
+            "interval": "30m",
+            "suspend": True,
+            "install": {"crds": "Skip"},
+            **spec,
+        }
+        return self.ours("HelmRelease", body)
+
+    def claim(self, **spec):
+        size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        return self.ours("PersistentVolumeClaim", {**size, **spec})
+
+    def route(self, backend, **rule):
+        return self.ours("HTTPRoute", {"rules": [{"backendRefs": [backend], **rule}]})
+
+
+THEIRS = [
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "theirs"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "theirs"}},
+            "template": {"metadata": {"labels": {"app": "theirs"}}, "spec": {"containers": [CONTAINER]}},
+        },
+    },
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "b"}},
+    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs"}, "spec": {"ports": [{"port": 80}]}},
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "theirs"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    },
+    {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "OCIRepository",
+        "metadata": {"name": "theirs"},
+        "spec": {"url": "oci://registry.invalid/charts/theirs", "interval": "1h", "suspend": True},
+    },
+]
+"""Objects of others in the namespace of the Workspace."""
+
+
+@pytest.fixture(scope="module")
+def attacker(installed):
+    """One for all attempts: what is refused leaves nothing."""
+    namespace = f"attacked-{secrets.token_hex(4)}"
+    installed.kubectl("create", "namespace", namespace)
+    workspaces.apply(installed, namespace, workspaces.workspace("phi"), *THEIRS)
+    yield Attacker(installed, namespace)
+    installed.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def before(attacker):
+    """What is there before the attempts."""
+    return state(attacker.cluster, attacker.namespace)
+
+
+def test_what_the_controller_itself_does_is_allowed(attacker):
+    """The counterpart of the attempts: each of them differs from one of these in one thing."""
+    pool = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "phi"}
+    made = (
+        attacker.deployment(),
+        attacker.service(),
+        attacker.source(),
+        attacker.release(),
+        attacker.claim(),
+        attacker.route(pool),
+    )
+    for document in made:
+        assert attacker.create(document).startswith("ok "), document["kind"]
+        kind = document["kind"]
+        assert attacker.patch(kind, "stolen", {"metadata": {"annotations": {"a": "b"}}}).startswith("ok ")
+        assert attacker.kubectl("delete", kind, "stolen", "--wait=false").startswith("ok ")
+
+
+DOCKER = {"group": "", "kind": "Service", "name": "theirs", "port": 80}
+POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "phi"}
+PATCH = {"patch": "[]", "target": {"kind": "RoleBinding"}}
+NODE = "creates no pods with hostNetwork"
+OTHERS = "has neither the label workspace-ctrl/workspace nor a Workspace as its owner"
+UNLISTED = "is not listed in chartSources"
+CREATED = [
+    pytest.param(lambda a: a.create(a.deployment(), "kube-system"), "belongs to the cluster", id="Deployment in kube-system"),
+    pytest.param(lambda a: a.create(a.deployment(), "kube-public"), "belongs to the cluster", id="Deployment in kube-public"),
+    pytest.param(lambda a: a.create(a.deployment(labels={})), "needs the label", id="Deployment without our label"),
+    pytest.param(lambda a: a.create(a.deployment(ownerReferences=[])), "needs the label", id="Deployment without an owner"),
+    pytest.param(
+        lambda a: a.create(
+            a.deployment(ownerReferences=[a.owner(), a.owner(kind="Job", apiVersion="batch/v1", controller=False, uid="1")])
+        ),
+        "make anything but a Workspace an owner",
+        id="Deployment with a Job as its owner",
+    ),
+    pytest.param(
+        lambda a: a.create(a.deployment(labels={"workspace-ctrl/body-router": "x"}, ownerReferences=[])),
+        "needs the label",
+        id="Deployment in the name of a body-based router",
+    ),
+    pytest.param(lambda a: a.create(a.deployment({"hostNetwork": True})), NODE, id="network of the node"),
+    pytest.param(lambda a: a.create(a.deployment({"hostPID": True})), NODE, id="processes of the node"),
+    pytest.param(
+        lambda a: a.create(a.deployment({"volumes": [{"name": "root", "hostPath": {"path": "/"}}]})), NODE, id="files of the node"
+    ),
+    pytest.param(
+        lambda a: a.create(a.deployment({"containers": [{**CONTAINER, "securityContext": {"privileged": True}}]})),
+        NODE,
+        id="privileged container",
+    ),
+    pytest.param(
+        lambda a: a.create(a.deployment({"initContainers": [{**CONTAINER, "name": "i", "securityContext": {"privileged": True}}]})),
+        NODE,
+        id="privileged init container",
+    ),
+    pytest.param(lambda a: a.create(a.service(externalIPs=["192.0.2.1"])), "sets no externalIPs", id="externalIPs"),
+    pytest.param(lambda a: a.create(a.service(type="NodePort")), "only Services of type", id="NodePort"),
+    pytest.param(
+        lambda a: a.create(a.service(type="ExternalName", externalName="evil.example")), "only Services of type", id="ExternalName"
+    ),
+    pytest.param(lambda a: a.create(a.service(selector={"app": "theirs"})), "only Services of pods", id="Service of others' pods"),
+    pytest.param(lambda a: a.create(a.claim(volumeName="theirs")), "new, empty volumes", id="somebody's volume"),
+    pytest.param(
+        lambda a: a.create(a.claim(dataSource={"kind": "PersistentVolumeClaim", "name": "theirs"})),
+        "new, empty",
+        id="copy of a volume",
+    ),
+    pytest.param(lambda a: a.create(a.source(url="oci://evil.example/charts/inferencepool")), UNLISTED, id="chart from elsewhere"),
+    pytest.param(lambda a: a.create(a.source(insecure=False)), UNLISTED, id="chart by another protocol"),
+    pytest.param(lambda a: a.create(a.source(secretRef={"name": "theirs"})), UNLISTED, id="chart with somebody's login"),
+    pytest.param(
+        lambda a: a.create(a.source(provider="aws")), "without credentials of nodes", id="chart with a node's credentials"
+    ),
+    pytest.param(
+        lambda a: a.create(a.source(serviceAccountName="theirs")),
+        "without credentials of nodes",
+        id="chart with a ServiceAccount's login",
+    ),
+    pytest.param(lambda a: a.create(a.release(targetNamespace="kube-system")), "only into the namespace", id="targetNamespace"),
+    pytest.param(lambda a: a.create(a.release(storageNamespace="kube-system")), "only into the namespace", id="storageNamespace"),
+    pytest.param(
+        lambda a: a.create(a.release(kubeConfig={"secretRef": {"name": "theirs"}})), "sets no kubeConfig", id="kubeConfig"
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(chartRef={"kind": "OCIRepository", "name": "theirs"})),
+        "installs only the chart",
+        id="chart of others",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(chartRef={"kind": "OCIRepository", "name": "stolen", "namespace": "default"})),
+        "installs only the chart",
+        id="chart of another namespace",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(valuesFrom=[{"kind": "Secret", "name": "theirs"}])),
+        "sets no valuesFrom",
+        id="values of a Secret",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=[{"kustomize": {"patches": [PATCH]}}])),
+        "patches only Deployments",
+        id="patch of rights",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=[{"kustomize": {"images": [{"name": "a", "newName": "b"}]}}])),
+        "patches only Deployments",
+        id="other images",
+    ),
+    pytest.param(lambda a: a.create(a.release(install={"crds": "Create"})), "installs no CRDs", id="CRDs"),
+    pytest.param(
+        lambda a: a.create(a.release(install={"crds": "Skip", "createNamespace": True})), "creates no namespaces", id="namespaces"
+    ),
+    pytest.param(lambda a: a.create(a.route(DOCKER)), "routes only to InferencePools", id="route to a Service"),
+    pytest.param(
+        lambda a: a.create(a.route({**POOL, "namespace": "default"})),
+        "routes only to InferencePools",
+        id="route to another namespace",
+    ),
+    pytest.param(
+        lambda a: a.create(a.route(POOL, filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": DOCKER}}])),
+        "changes only the path",
+        id="mirrored requests",
+    ),
+    pytest.param(lambda a: a.create(workspaces.workspace("mine")), "changes only the status", id="a Workspace of its own"),
+    pytest.param(
+        lambda a: a.create(
+            {
+                "apiVersion": "events.k8s.io/v1",
+                "kind": "Event",
+                "metadata": {"name": "forged"},
+                "eventTime": "2026-01-01T00:00:00.000000Z",
+                "reportingController": "kubelet",
+                "reportingInstance": "node-1",
+                "action": "Pulling",
+                "type": "Normal",
+                "reason": "Pulled",
+                "regarding": {"kind": "Pod", "name": "x", "namespace": a.namespace},
+            }
+        ),
+        "only its own Events",
+        id="somebody's Event",
+    ),
+    pytest.param(
+        lambda a: a.create(
+            {"apiVersion": API["Lease"], "kind": "Lease", "metadata": {"name": "kube-scheduler"}, "spec": {}}, "kube-system"
+        ),
+        "only its own Lease",
+        id="somebody's Lease",
+    ),
+]
+CHANGED = [
+    pytest.param(lambda a: a.patch("deployment", "theirs", {"spec": {"replicas": 3}}), OTHERS, id="others' Deployment is scaled"),
+    pytest.param(
+        lambda a: a.patch("deployment", "theirs", {"metadata": {"labels": {LABEL: "phi"}, "ownerReferences": [a.owner()]}}),
+        OTHERS,
+        id="others' Deployment is taken over by label and owner",
+    ),
+    pytest.param(
+        lambda a: a.patch("service", "theirs", {"metadata": {"labels": {LABEL: "phi"}}}), OTHERS, id="others' Service is labelled"
+    ),
+    pytest.param(
+        lambda a: a.patch("ocirepository", "theirs", {"metadata": {"labels": {LABEL: "phi"}}}),
+        OTHERS,
+        id="others' chart is taken over",
+    ),
+    pytest.param(lambda a: a.kubectl("delete", "deployment", "theirs"), OTHERS, id="others' Deployment is deleted"),
+    pytest.param(lambda a: a.kubectl("delete", "deployments", "--all"), OTHERS, id="all Deployments are deleted"),
+    pytest.param(
+        lambda a: a.kubectl("delete", "--raw", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{a.namespace}/roles"),
+        OTHERS,
+        id="deletecollection of Roles",
+    ),
+    pytest.param(
+        lambda a: a.kubectl("delete", "--raw", f"/api/v1/namespaces/{a.namespace}/configmaps"),
+        OTHERS,
+        id="deletecollection of ConfigMaps",
+    ),
+    pytest.param(
+        lambda a: a.kubectl("delete", "--raw", f"/api/v1/namespaces/{a.namespace}/services"),
+        OTHERS,
+        id="deletecollection of Services",
+    ),
+    pytest.param(
+        lambda a: a.kubectl("delete", "--raw", "/api/v1/namespaces/kube-system/serviceaccounts"),
+        "belongs to the cluster",
+        id="deletecollection of ServiceAccounts in kube-system",
+    ),
+    pytest.param(
+        lambda a: a.patch("workspace", "phi", {"inference": {"config": "other"}}),
+        "changes only the status",
+        id="a Workspace's spec",
+    ),
+    pytest.param(
+        lambda a: a.patch("workspace", "phi", {"metadata": {"annotations": {"workspace-ctrl/adopt": "true"}}}),
+        "changes only the status",
+        id="a Workspace's annotations",
+    ),
+    pytest.param(
+        lambda a: a.patch("workspace", "phi", {"metadata": {"finalizers": ["example.com/theirs"]}}),
+        "changes only the status",
+        id="others' finalizers",
+    ),
+    pytest.param(lambda a: a.kubectl("delete", "workspace", "phi"), "changes only the status", id="a Workspace is deleted"),
+]
+
+
+def state(cluster, namespace):
+    """What is in the namespace, as far as somebody could have changed it."""
+    kinds = "deployments,services,configmaps,roles,ocirepositories,helmreleases,httproutes,persistentvolumeclaims,workspaces"
+    found = workspaces.items(cluster, namespace, kinds)
+    return {(item["kind"], item["metadata"]["name"], item["metadata"]["uid"], json.dumps(spec_of(item))) for item in found}
+
+
+def spec_of(item):
+    kept = copy.deepcopy(item)
+    metadata = kept.pop("metadata")
+    kept.pop("status", None)
+    return {
+        **kept,
+        "labels": metadata.get("labels"),
+        "owners": metadata.get("ownerReferences"),
+        "finalizers": metadata.get("finalizers"),
+    }
+
+
+@pytest.mark.parametrize(("attempt", "words"), [*CREATED, *CHANGED])
+def test_an_attempt_with_the_controller_s_token_is_refused(attacker, before, attempt, words):
+    answer = attempt(attacker)
+    assert not answer.startswith("ok "), answer
+    assert words in answer
+    assert state(attacker.cluster, attacker.namespace) == before

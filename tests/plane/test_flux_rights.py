@@ -1,0 +1,75 @@
+"""Rights that come with Flux: it installs charts as cluster-admin, so whoever creates HelmReleases can do everything."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+from tests.chart.helm import GATE, render
+
+EDITOR = "editor"
+HELM_RELEASES = "helmreleases.helm.toolkit.fluxcd.io"
+ROUTES = "httproutes.gateway.networking.k8s.io"
+
+
+@pytest.fixture
+def editor(installed, plane_namespace):
+    """Returns a function: whether an editor of the namespace may create something, with the roles of the chart for some values."""
+    made = []
+
+    def may_create(resource, values):
+        roles = [role for role in render({**GATE, **values}) if role["kind"] == "ClusterRole" and is_aggregated(role)]
+        for role in roles:
+            role["metadata"]["name"] = f"{plane_namespace}-{role['metadata']['name']}"
+            made.append(role["metadata"]["name"])
+        installed.kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, roles)))
+
+        def can(resource):
+            who = (f"--as={EDITOR}", "-n", plane_namespace)
+            return installed.kubectl("auth", "can-i", "create", resource, *who, check=False).strip() == "yes"
+
+        until(lambda: can("workspaces.kaito.sh"), "the roles to be aggregated")
+        return can(resource)
+
+    installed.kubectl("create", "rolebinding", EDITOR, "--clusterrole=edit", f"--user={EDITOR}", "-n", plane_namespace)
+    yield may_create
+    installed.kubectl("delete", "clusterroles", *dict.fromkeys(made))
+
+
+def is_aggregated(role):
+    return any(label.startswith("rbac.authorization.k8s.io/aggregate-to-") for label in role["metadata"].get("labels", {}))
+
+
+@pytest.mark.parametrize(
+    ("resource", "values", "may"),
+    [
+        pytest.param(HELM_RELEASES, {}, False, id="HelmReleases"),
+        pytest.param(HELM_RELEASES, {"flux2": {"rbac": {"createAggregation": True}}}, True, id="HelmReleases, by flux2's default"),
+        pytest.param(ROUTES, {}, False, id="HTTPRoutes"),
+        pytest.param(ROUTES, {"rbac": {"aggregateRoutes": True}}, True, id="HTTPRoutes, on request"),
+    ],
+)
+def test_what_editors_of_a_namespace_may_create(editor, resource, values, may):
+    assert editor(resource, values) is may
+
+
+def test_flux_installs_with_the_service_account_of_the_installation_unless_a_workspace_names_another(
+    installed, plane_namespace, gateway, tmp_path
+):
+    path = tmp_path / "settings.yaml"
+    path.write_text(json.dumps({"helmRelease": {"serviceAccountName": "flux-tenant"}}))
+    behind = workspaces.behind(gateway, plane_namespace)
+    with ControllerProcess(installed, "--config", str(path)):
+        workspaces.apply(
+            installed,
+            plane_namespace,
+            workspaces.workspace("phi", gateway=behind),
+            workspaces.workspace("own", gateway={**behind, "serviceAccountName": "mine"}),
+        )
+        for name, account in (("phi", "flux-tenant"), ("own", "mine")):
+            release = (f"helmrelease/{name}-inferencepool", "-n", plane_namespace)
+            installed.kubectl("wait", "--for=create", *release, "--timeout=60s")
+            spec = workspaces.get(installed, plane_namespace, "helmrelease", f"{name}-inferencepool")["spec"]
+            assert spec["serviceAccountName"] == account
