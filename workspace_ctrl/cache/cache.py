@@ -28,6 +28,7 @@ class Cache:
         """Make empty stores; `namespaces_of` returns the namespaces in which a kind is watched, none for all of them."""
         self._namespaces_of = namespaces_of
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
+        self._stores: dict[str, RecordStore[Any]] = {}
         self.workspaces = self._store(watches.WORKSPACES)
         self.deployments = self._store(watches.DEPLOYMENTS)
         self.stateful_sets = self._store(watches.STATEFUL_SETS)
@@ -56,10 +57,10 @@ class Cache:
         namespaces = self._namespaces_of(watched)
         if namespaces:
             partitioned = PartitionedStore(watched.owner_key, namespaces, make)
-            self._sinks[watched.name] = partitioned.parts
+            self._sinks[watched.name], self._stores[watched.name] = partitioned.parts, partitioned
             return partitioned
         store = make(watched.owner_key)
-        self._sinks[watched.name] = {"": store}
+        self._sinks[watched.name], self._stores[watched.name] = {"": store}, store
         return store
 
     def _inventory_stores(self, watched: WatchedKind[Any]) -> Mapping[str, InventoryStore]:
@@ -71,6 +72,16 @@ class Cache:
     def sinks(self, watched: WatchedKind[Any]) -> Mapping[str, Sink[Any]]:
         """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
         return self._sinks[watched.name]
+
+    def is_starting(self, watched: WatchedKind[RecordT], record: RecordT) -> bool:
+        """Whether a record is of an object that exists and is on its way; one that was deleted is not."""
+        ref = record.meta.ref
+        return watched.is_starting(record) and self._stores[watched.name].get((ref.namespace, ref.name)) is record
+
+    def is_being_deployed(self, key: Key) -> bool:
+        """Whether the Workspace `key` has releases, and Flux has deployed the newest spec of none of them."""
+        releases = self.helm_releases.owned_by(key)
+        return bool(releases) and not any(release.deployed or release.meta.deleting for release in releases)
 
     def owner_of(self, watched: WatchedKind[RecordT], record: RecordT) -> Key | None:
         """Return the Workspace that a record belongs to; None if it belongs to none."""

@@ -22,6 +22,10 @@ class Load:
         else:
             self._in_progress.discard(key)
 
+    def is_in_progress(self, key: Key) -> bool:
+        """Whether the Workspace `key` is in progress."""
+        return key in self._in_progress
+
     @property
     def factor(self) -> float:
         """Factor, at least 1, by which intervals are extended so that the total load stays constant."""

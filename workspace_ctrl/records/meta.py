@@ -49,6 +49,11 @@ class Meta:
     unreadable: str = ""
     """Why only the identity of the object could be parsed; empty if all of it was."""
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the object stays, and could be parsed."""
+        return not self.deleting and not self.unreadable
+
     def is_controlled_by(self, uid: str) -> bool:
         """Whether the owner with that uid controls the object."""
         return bool(uid) and self.controller_uid == uid

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
@@ -46,6 +47,13 @@ class Workload(Conditioned):
     def is_ready(self) -> bool:
         """Whether all wanted replicas of the newest spec are ready, and at least one is wanted."""
         return self.is_current and 0 < self.replicas <= min(self.ready_replicas, self.updated_replicas)
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is on its way: no replica of the newest spec is ready, and nothing has failed."""
+        progressing = self.condition("Progressing")
+        is_stuck = self.is_true("ReplicaFailure") or (progressing is not None and progressing.status == Status.FALSE)
+        return self.replicas > 0 and not self.has_leader and not is_stuck and self.meta.is_usable
 
     @property
     def has_leader(self) -> bool:
