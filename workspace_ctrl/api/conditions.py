@@ -6,7 +6,7 @@ condition has the `observedGeneration` it is for. `Reconciling` and `Stalled` fo
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from sys import intern
@@ -148,11 +148,9 @@ _FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
 
 
 def _parse(entry: Mapping[str, Any]) -> Condition:
-    return replace(
-        _parse_brief(entry),
-        message=_message(entry),
-        last_transition_time=_word(entry.get("lastTransitionTime")),
-    )
+    brief = _parse_brief(entry)
+    time = _word(entry.get("lastTransitionTime"))
+    return Condition(brief.type, brief.status, brief.reason, _message(entry), brief.observed_generation, time)
 
 
 def _parse_brief(entry: Mapping[str, Any]) -> Condition:
@@ -189,17 +187,16 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
     """
     before = {condition.type: condition for condition in old}
     stamp = format_time(now)
-    return tuple(
-        Condition(
-            condition.type,
-            condition.status,
-            condition.reason if _REASON.fullmatch(condition.reason) else UNSPECIFIED,
-            printable(condition.message),
-            generation,
-            _kept_time(before.get(condition.type), condition) or stamp,
-        )
-        for condition in new
-    )
+    return tuple(_carried(before.get(condition.type), condition, generation, stamp) for condition in new)
+
+
+def _carried(old: Condition | None, new: Condition, generation: int, stamp: str) -> Condition:
+    """Return `new` as a condition for `generation`: `old` itself where nothing changed, which is so in most passes."""
+    time = _kept_time(old, new)
+    if old is not None and time and (old.reason, old.message, old.observed_generation) == (new.reason, new.message, generation):
+        return old
+    reason = new.reason if _REASON.fullmatch(new.reason) else UNSPECIFIED
+    return Condition(new.type, new.status, reason, printable(new.message), generation, time or stamp)
 
 
 def _kept_time(old: Condition | None, new: Condition) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache import watches
@@ -12,13 +12,15 @@ from workspace_ctrl.cache.watches import CHART_OBJECTS, Enqueues, Record, Record
 from workspace_ctrl.kube.partitioned_store import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
-from workspace_ctrl.records.chart_inventory import ChartObjectId, chart_object_id
+from workspace_ctrl.records.chart_inventory import CHART_OBJECT_KINDS, ChartObjectId, chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 RecordStore: TypeAlias = Store[RecordT] | PartitionedStore[RecordT]
+
+_ALL_KINDS: Final = frozenset(CHART_OBJECT_KINDS)
 
 
 class Cache:
@@ -48,6 +50,8 @@ class Cache:
         self.picker_pods = self._store(watches.PICKER_PODS, UnhealthyPods)
         self.gateway_services = self._store(watches.GATEWAY_SERVICES)
         self._chart_objects = InventoryTable()
+        self._is_all_listed = False
+        """Whether all kinds of charts' objects have been listed, in all namespaces that are watched."""
         self._chart_object_stores = [self._inventory_stores(watched) for watched in CHART_OBJECTS]
 
     def _store(
@@ -102,11 +106,14 @@ class Cache:
 
     def chart_object_kinds(self, namespace: str) -> frozenset[str]:
         """Return the kinds of charts' objects that have been listed in a namespace."""
+        if self._is_all_listed:
+            return _ALL_KINDS
         kinds = {"Deployment", "InferencePool"}
         for stores in self._chart_object_stores:
             store = stores.get(namespace) or stores.get("")
             if store is not None and store.is_filled:
                 kinds.add(store.kind)
+        self._is_all_listed = all(store.is_filled for stores in self._chart_object_stores for store in stores.values())
         return frozenset(kinds)
 
     def route_of(self, key: Key) -> HTTPRoute | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -12,6 +12,8 @@ from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATIO
 from workspace_ctrl.records.meta import Meta, ObjectRef
 
 Manifest = dict[str, Any]
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def owned(
@@ -65,7 +67,7 @@ def _check(manifest: Manifest) -> None:
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
     """Return a hash of the manifest that does not depend on the order of its keys."""
     # The leading letter is needed because YAML parses some hexadecimal strings, such as 1e5, as numbers.
-    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    canonical = _CANONICAL.encode(manifest)
     return "h" + hashlib.sha256(canonical.encode()).hexdigest()[:15]
 
 
