@@ -16,9 +16,7 @@ from workspace_ctrl.controller.passes.resolved_workspaces import Resolved, Resol
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
-from workspace_ctrl.controller.throttle import Throttle
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.errors import ApiError
@@ -108,7 +106,7 @@ class Reconciler:
     def _begin(self, workspace: WorkspaceRecord) -> _Pass | None:
         """Return the beginning of a pass; None while what the spec depends on has not been listed: its first list brings the key back."""
         key, now = workspace.key, _now()
-        state = self._states.get(key) or WorkspaceState(writes=StatusThrottle(first_seen=Throttle(now)))
+        state = self._states.get(key) or self._first_state(workspace)
         kept = self._resolved.find(workspace)
         resolved = kept.resolved if kept is not None else resolve(workspace, self._settings)
         state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
@@ -118,6 +116,12 @@ class Reconciler:
         snapshot = self._observe(key, state.dependencies)
         state, self._activity = state.observe(workspace, snapshot, now, self._activity)
         return _Pass(workspace, resolved, state, state.on(snapshot), kept.planned if kept is not None else None)
+
+    def _first_state(self, workspace: WorkspaceRecord) -> WorkspaceState:
+        """Return the state before the first pass of this process; a Workspace without a status counts as in progress from now on."""
+        if workspace.status.observed_generation is None:
+            self._states.load.set(workspace.key, in_progress=True)
+        return WorkspaceState()
 
     def _follow(self, key: Key, dependencies: Dependencies, state: WorkspaceState) -> WorkspaceState:
         """Watch what `dependencies` of the Workspace `key` names, and nothing else."""

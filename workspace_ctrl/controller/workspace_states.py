@@ -32,6 +32,6 @@ class States:
         return state is not None and workspace is not None and state.has_seen(workspace)
 
     def delay(self, key: Key, now: float, interval: float) -> float:
-        """Return for how many seconds the next pass over `key` may wait for further events: up to `interval`, by the load."""
+        """Return for how many seconds the next pass over `key` may wait for further events: up to three times `interval`, by the load."""
         state = self._states.get(key)
-        return state.reconciled.delay(now, interval * self.load.share) if state is not None else 0.0
+        return state.reconciled.delay(now, interval * self.load.stretch) if state is not None else 0.0

@@ -22,6 +22,7 @@ from workspace_ctrl.catalog.preload import preload
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.process import garbage_collector
 from workspace_ctrl.process.admission import Admission, kopf_insights
 from workspace_ctrl.process.health import PortError, serve_health
 from workspace_ctrl.process.leader_election import LeaderElectedRunner
@@ -200,6 +201,7 @@ def run(configuration: Any, settings: Settings, *, health_port: int, metrics_por
     if metrics_port:
         _serve_metrics(metrics_port)
     preload()
+    garbage_collector.settle()
     shell = asyncio.run(_serve(configuration, settings, health_port))
     if shell.failed:
         raise SystemExit(1)
