@@ -180,8 +180,9 @@ class Reconciler:
         if is_changed or outcome.records:
             under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
         self._claims.seen(under_way.key)
-        problems = (*planned.decisions.problems, *outcome.problems)
-        decisions = replace(planned.decisions, problems=problems)
+        decisions = planned.decisions
+        if outcome.problems:
+            decisions = replace(decisions, problems=(*decisions.problems, *outcome.problems))
         published = await self._publisher.publish(under_way.workspace, under_way.snapshot, decisions, under_way.state)
         under_way.state = published.state
         if published.is_ready:

@@ -34,4 +34,6 @@ class Dependencies:
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
+        if (pods, earlier.companion, earlier.objectives) == (self.pods, self.companion, self.objectives):
+            return self
         return replace(self, pods=pods, companion=earlier.companion, objectives=earlier.objectives)

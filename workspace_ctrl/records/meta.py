@@ -110,13 +110,13 @@ class Conditioned:
 def status_of(raw: Json) -> Json:
     """Return the status of `raw`; empty if there is none."""
     status = raw.get("status")
-    return status if isinstance(status, Mapping) else {}
+    return status if isinstance(status, dict | Mapping) else {}
 
 
 def spec_of(raw: Json) -> Json:
     """Return the spec of `raw`; empty if there is none."""
     spec = raw.get("spec")
-    return spec if isinstance(spec, Mapping) else {}
+    return spec if isinstance(spec, dict | Mapping) else {}
 
 
 def conditions_of(raw: Json) -> tuple[Condition, ...]:
