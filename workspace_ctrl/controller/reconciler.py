@@ -15,7 +15,6 @@ from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.passes.resolved_workspaces import Resolved, ResolvedWorkspaces
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_states import States
@@ -26,9 +25,8 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.plan import Pending, Plan, make_plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace, resolve
+from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import Query
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
@@ -38,12 +36,14 @@ logger = logging.getLogger(__name__)
 class _Pass:
     """One pass under way: the values that it has made so far."""
 
-    workspace: WorkspaceRecord
-    resolved: ResolvedWorkspace
+    resolved: Resolved
+    """With the model server of an earlier pass, and then with that of this one."""
     state: WorkspaceState
     snapshot: Snapshot
-    known: PlannedServer | None = None
-    """The model server of an earlier pass."""
+
+    @property
+    def workspace(self) -> WorkspaceRecord:
+        return self.resolved.workspace
 
     @property
     def key(self) -> Key:
@@ -78,7 +78,6 @@ class Reconciler:
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._background = background
-        self._activity = FluxActivity()
         self._resolved = ResolvedWorkspaces()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -109,13 +108,14 @@ class Reconciler:
         state = self._states.get(key) or self._first_state(workspace)
         kept = self._resolved.find(workspace)
         resolved = kept.resolved if kept is not None else resolve(workspace, self._settings)
+        planned = kept.planned if kept is not None else None
         state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
         if not self._watches.is_synced(key):
             self._states.set(key, state.after_pass(now, workspace))
             return None
         snapshot = self._observe(key, state.dependencies)
-        state, self._activity = state.observe(workspace, snapshot, now, self._activity)
-        return _Pass(workspace, resolved, state, state.on(snapshot), kept.planned if kept is not None else None)
+        state, self._states.activity = state.observe(workspace, snapshot, now, self._states.activity)
+        return _Pass(Resolved(workspace, resolved, planned), state, state.on(snapshot))
 
     def _first_state(self, workspace: WorkspaceRecord) -> WorkspaceState:
         """Return the state before the first pass of this process; a Workspace without a status counts as in progress from now on."""
@@ -161,10 +161,10 @@ class Reconciler:
         return outcome if isinstance(outcome, Plan) else None
 
     def _desire(self, under_way: _Pass) -> Desired:
-        workspace, resolved = under_way.workspace, under_way.resolved
-        desired = desire(resolved, workspace, under_way.snapshot, self._settings, under_way.known)
-        under_way.known = desired.planned
-        self._resolved.keep(Resolved(workspace, resolved, desired.planned))
+        known = under_way.resolved
+        desired = desire(known.resolved, known.workspace, under_way.snapshot, self._settings, known.planned)
+        under_way.resolved = replace(known, planned=desired.planned)
+        self._resolved.keep(under_way.resolved)
         return desired
 
     async def _ask(self, queries: tuple[Query, ...], under_way: _Pass) -> None:
