@@ -6,15 +6,15 @@ nothing, and rights can be granted kind by kind.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final, Generic, TypeVar
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cache.objective_watches import Objectives
-from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD
+from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, POD, Record
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -39,7 +39,11 @@ from workspace_ctrl.records.workloads import ReferencedWorkload, parse_reference
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
 
-_RETRY_SECONDS = 10.0
+RecordT = TypeVar("RecordT", bound=Record)
+WantedT = TypeVar("WantedT")
+
+_RETRY_SECONDS: Final = 10.0
+"""Pause between two requests for the discovery of a kind: fixed, because a kind that is not served may be installed at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,51 @@ _NOTHING = DependencyRecords()
 
 
 @dataclass
-class _Watch:
+class _Watch(Generic[RecordT]):
     """One watch of one Workspace."""
 
-    wanted: Any
+    wanted: object
     """The dependency that is watched: a reference, labels, or a name."""
+    store: Store[RecordT] = field(default_factory=lambda: Store(_no_owner))
     task: asyncio.Task[None] | None = None
-    store: Store[Any] = field(default_factory=lambda: Store(lambda _record: None))
     resource: ApiResource | None = None
     problem: str = ""
     is_synced: bool = False
 
+    def records(self) -> tuple[RecordT, ...]:
+        """Return what exists of it."""
+        return tuple(self.store.values())
 
-_Watches = dict[str, _Watch]
-"""Field of `Dependencies` → its watch."""
+
+@dataclass(frozen=True, slots=True)
+class _Watches:
+    """The watches of one Workspace, one per field of `Dependencies`."""
+
+    reference: _Watch[ReferencedWorkload] | None = None
+    pods: _Watch[Pod] | None = None
+    route: _Watch[HTTPRoute] | None = None
+    pool: _Watch[InferencePool] | None = None
+    companion: _Watch[KthenaModelServer] | None = None
+
+    def __iter__(self) -> "Iterator[_Watch[Any]]":
+        """Yield those that there are."""
+        watches: Iterable[_Watch[Any] | None] = (self.reference, self.pods, self.route, self.pool, self.companion)
+        return (watch for watch in watches if watch is not None)
+
+
+_NO_WATCHES: Final = _Watches()
+
+
+def _no_owner(_record: object) -> None:
+    """Return no owner: a store of one Workspace is read as a whole."""
+
+
+def _first(watch: _Watch[RecordT] | None) -> RecordT | None:
+    return next(iter(watch.records()), None) if watch is not None else None
+
+
+def _problem(watch: _Watch[Any] | None) -> str:
+    return watch.problem if watch is not None else ""
 
 
 class DynamicWatches:
@@ -99,54 +134,47 @@ class DynamicWatches:
         self._changed = changed
         self._watches: dict[Key, _Watches] = {}
         self._objectives = Objectives(client, changed)
-        self._start: Mapping[str, Callable[[Key, Any], _Watch]] = {
-            "reference": self._watch_workload,
-            "pods": self._watch_pods,
-            "route": self._watch_route,
-            "pool": self._watch_pool,
-            "companion": self._watch_companion,
-        }
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
         """Watch the objects in `dependencies` for the Workspace `key`; watches of other objects are stopped."""
-        old = self._watches.get(key, {})
-        new: _Watches = {}
-        for name, start in self._start.items():
-            wanted, known = getattr(dependencies, name), old.get(name)
-            if wanted:
-                new[name] = known if known is not None and known.wanted == wanted else start(key, wanted)
-        _cancel(watch for name, watch in old.items() if watch is not new.get(name))
+        old = self._watches.get(key, _NO_WATCHES)
+        new = _Watches(
+            _kept(key, old.reference, dependencies.reference, self._watch_workload),
+            _kept(key, old.pods, dependencies.pods, self._watch_pods),
+            _kept(key, old.route, dependencies.route, self._watch_route),
+            _kept(key, old.pool, dependencies.pool, self._watch_pool),
+            _kept(key, old.companion, dependencies.companion, self._watch_companion),
+        )
+        _cancel(watch for watch in old if all(watch is not other for other in new))
         self._objectives.follow(key, wanted=dependencies.objectives)
-        if new:
+        if new != _NO_WATCHES:
             self._watches[key] = new
         else:
             self._watches.pop(key, None)
 
     def forget(self, key: Key) -> None:
         """Stop all watches of the Workspace `key`."""
-        _cancel(self._watches.pop(key, {}).values())
+        _cancel(self._watches.pop(key, _NO_WATCHES))
         self._objectives.follow(key, wanted=False)
 
     def is_synced(self, key: Key) -> bool:
         """Whether all referenced objects of the Workspace `key` have been listed, or are known to be unavailable."""
-        return self._objectives.is_synced(key) and all(watch.is_synced for watch in self._watches.get(key, {}).values())
+        return self._objectives.is_synced(key) and all(watch.is_synced for watch in self._watches.get(key, _NO_WATCHES))
 
     def of(self, key: Key) -> DependencyRecords:
         """Return the referenced objects of the Workspace `key`."""
         watches, objectives = self._watches.get(key), self._objectives.is_followed(key)
         if watches is None and not objectives:
             return _NOTHING
-        watches = watches or {}
-        records = {name: tuple(watch.store.values()) for name, watch in watches.items()}
-        workload, companion = watches.get("reference"), watches.get("companion")
+        watches = watches or _NO_WATCHES
         return DependencyRecords(
-            workload=next(iter(records.get("reference", ())), None),
-            pods=records.get("pods", ()),
-            route=next(iter(records.get("route", ())), None),
-            pool=next(iter(records.get("pool", ())), None),
-            problem=workload.problem if workload is not None else "",
-            companion=next(iter(records.get("companion", ())), None),
-            companion_problem=companion.problem if companion is not None else "",
+            workload=_first(watches.reference),
+            pods=watches.pods.records() if watches.pods is not None else (),
+            route=_first(watches.route),
+            pool=_first(watches.pool),
+            problem=_problem(watches.reference),
+            companion=_first(watches.companion),
+            companion_problem=_problem(watches.companion),
             objectives=self._objectives.of(key) if objectives else (),
             objectives_problem=self._objectives.problem(key) if objectives else "",
         )
@@ -158,46 +186,46 @@ class DynamicWatches:
 
     def resource_of(self, key: Key) -> ApiResource | None:
         """Return the resource of the referenced workload of `key`; None until discovery has found it."""
-        workload = self._watches.get(key, {}).get("reference")
+        workload = self._watches.get(key, _NO_WATCHES).reference
         return workload.resource if workload is not None else None
 
     async def close(self) -> None:
         """Stop all watches."""
-        tasks = [watch.task for watches in self._watches.values() for watch in watches.values() if watch.task is not None]
+        tasks = [watch.task for watches in self._watches.values() for watch in watches if watch.task is not None]
         for key in list(self._watches):
             self.forget(key)
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._objectives.close()
 
-    def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch:
-        watch = _Watch(reference)
+    def _watch_workload(self, key: Key, reference: WorkloadRef) -> _Watch[ReferencedWorkload]:
+        watch = _Watch[ReferencedWorkload](reference)
         watch.task = asyncio.create_task(self._run_workload(key, reference, watch), name=f"watch {reference.kind} of {key}")
         watch.task.add_done_callback(_log_failure)
         return watch
 
-    def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch:
+    def _watch_pods(self, key: Key, labels: Mapping[str, str]) -> _Watch[Pod]:
         selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
         return self._watch(key, Source(POD, isolated(parse_pod), selector, namespace=key[0]), labels)
 
-    def _watch_route(self, key: Key, name: str) -> _Watch:
+    def _watch_route(self, key: Key, name: str) -> _Watch[HTTPRoute]:
         source = Source(HTTP_ROUTE, isolated(parse_http_route), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
-    def _watch_pool(self, key: Key, name: str) -> _Watch:
+    def _watch_pool(self, key: Key, name: str) -> _Watch[InferencePool]:
         source = Source(INFERENCE_POOL, isolated(parse_inference_pool), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
-    def _watch_companion(self, key: Key, name: str) -> _Watch:
+    def _watch_companion(self, key: Key, name: str) -> _Watch[KthenaModelServer]:
         source = Source(MODEL_SERVER, isolated(parse_kthena_model_server), field_selector=f"metadata.name={name}", namespace=key[0])
         return self._watch(key, source, name)
 
-    def _watch(self, key: Key, source: Source[Any], wanted: object) -> _Watch:
-        watch = _Watch(wanted, resource=source.resource)
+    def _watch(self, key: Key, source: Source[RecordT], wanted: object) -> _Watch[RecordT]:
+        watch = _Watch[RecordT](wanted, resource=source.resource)
         watch.task = asyncio.create_task(self._run(key, source, watch), name=f"watch {source.resource.plural} of {key}")
         watch.task.add_done_callback(_log_failure)
         return watch
 
-    async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch) -> None:
+    async def _run_workload(self, key: Key, reference: WorkloadRef, watch: _Watch[ReferencedWorkload]) -> None:
         """Discover the resource of the kind, then watch the object; both are retried until they succeed."""
         while watch.resource is None:
             try:
@@ -212,7 +240,7 @@ class DynamicWatches:
         )
         await self._run(key, source, watch)
 
-    async def _run(self, key: Key, source: Source[Any], watch: _Watch) -> None:
+    async def _run(self, key: Key, source: Source[RecordT], watch: _Watch[RecordT]) -> None:
         def changed(_record: object) -> None:
             self._changed(key)
 
@@ -230,7 +258,16 @@ class DynamicWatches:
             self._changed(key)
 
 
-def _cancel(watches: Any) -> None:  # noqa: ANN401
+def _kept(
+    key: Key, known: _Watch[RecordT] | None, wanted: WantedT | None, start: Callable[[Key, WantedT], _Watch[RecordT]]
+) -> _Watch[RecordT] | None:
+    """Return the watch of `wanted`: the known one if that is what it watches, else a new one; None if nothing is wanted."""
+    if not wanted:
+        return None
+    return known if known is not None and known.wanted == wanted else start(key, wanted)
+
+
+def _cancel(watches: Iterable[_Watch[Any]]) -> None:
     for watch in watches:
         if watch.task is not None:
             watch.task.cancel()
