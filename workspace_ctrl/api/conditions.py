@@ -6,9 +6,10 @@ condition has the `observedGeneration` it is for. `Reconciling` and `Stalled` fo
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from sys import intern
 from typing import Annotated, Any, Final
 
@@ -140,7 +141,7 @@ def parse_brief_conditions(raw: object) -> tuple[Condition, ...]:
 
 def _entries(raw: object) -> Iterator[Mapping[str, Any]]:
     for entry in raw[:_MOST_CONDITIONS] if isinstance(raw, list) else ():
-        if isinstance(entry, Mapping) and isinstance(entry.get("type"), str):
+        if isinstance(entry, dict | Mapping) and isinstance(entry.get("type"), str):
             yield entry
 
 
@@ -149,11 +150,9 @@ _FAULTS: Final = frozenset({"ReplicaFailure", "Stalled", "FetchFailed"})
 
 
 def _parse(entry: Mapping[str, Any]) -> Condition:
-    return replace(
-        _parse_brief(entry),
-        message=_message(entry),
-        last_transition_time=_word(entry.get("lastTransitionTime")),
-    )
+    brief = _parse_brief(entry)
+    time = _word(entry.get("lastTransitionTime"))
+    return Condition(brief.type, brief.status, brief.reason, _message(entry), brief.observed_generation, time)
 
 
 def _parse_brief(entry: Mapping[str, Any]) -> Condition:
@@ -170,7 +169,15 @@ def _parse_brief(entry: Mapping[str, Any]) -> Condition:
 
 def _word(value: object) -> str:
     """Return an interned field of a condition; empty if it is not a string."""
-    return intern(printable(value, _WORD_LIMIT)) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return _short_word(value) if len(value) <= _WORD_LIMIT else intern(printable(value, _WORD_LIMIT))
+
+
+@lru_cache(maxsize=1024)
+def _short_word(value: str) -> str:
+    """Return a field as it is kept; cached, because all conditions have the same few words."""
+    return intern(printable(value, _WORD_LIMIT))
 
 
 def _message(entry: Mapping[str, Any]) -> str:
@@ -189,18 +196,16 @@ def carry_times(old: Iterable[Condition], new: Iterable[Condition], generation: 
     Each `lastTransitionTime` is kept from `old` where the status did not change, and `now` elsewhere.
     """
     before = {condition.type: condition for condition in old}
-    stamp = format_time(now)
-    return tuple(
-        Condition(
-            condition.type,
-            condition.status,
-            condition.reason if _REASON.fullmatch(condition.reason) else UNSPECIFIED,
-            printable(condition.message),
-            generation,
-            _kept_time(before.get(condition.type), condition) or stamp,
-        )
-        for condition in new
-    )
+    return tuple(_carried(before.get(condition.type), condition, generation, now) for condition in new)
+
+
+def _carried(old: Condition | None, new: Condition, generation: int, now: datetime) -> Condition:
+    """Return `new` as a condition for `generation`: `old` itself where nothing changed, which is so in most passes."""
+    time = _kept_time(old, new)
+    if old is not None and time and (old.reason, old.message, old.observed_generation) == (new.reason, new.message, generation):
+        return old
+    reason = new.reason if _REASON.fullmatch(new.reason) else UNSPECIFIED
+    return Condition(new.type, new.status, reason, printable(new.message), generation, time or format_time(now))
 
 
 def _kept_time(old: Condition | None, new: Condition) -> str:

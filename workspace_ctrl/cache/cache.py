@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache import watches
@@ -12,13 +12,15 @@ from workspace_ctrl.cache.watches import CHART_OBJECTS, Enqueues, Record, Record
 from workspace_ctrl.kube.partitioned_store import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
-from workspace_ctrl.records.chart_inventory import ChartObjectId, chart_object_id
+from workspace_ctrl.records.chart_inventory import CHART_OBJECT_KINDS, ChartObjectId, chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.workloads import PersistentVolumeClaim, Service, Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 RecordStore: TypeAlias = Store[RecordT] | PartitionedStore[RecordT]
+
+_ALL_KINDS: Final = frozenset(CHART_OBJECT_KINDS)
 
 
 class Cache:
@@ -28,6 +30,7 @@ class Cache:
         """Make empty stores; `namespaces_of` returns the namespaces in which a kind is watched, none for all of them."""
         self._namespaces_of = namespaces_of
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
+        self._stores: dict[str, RecordStore[Any]] = {}
         self.workspaces = self._store(watches.WORKSPACES)
         self.deployments = self._store(watches.DEPLOYMENTS)
         self.stateful_sets = self._store(watches.STATEFUL_SETS)
@@ -47,6 +50,8 @@ class Cache:
         self.picker_pods = self._store(watches.PICKER_PODS, UnhealthyPods)
         self.gateway_services = self._store(watches.GATEWAY_SERVICES)
         self._chart_objects = InventoryTable()
+        self._is_all_listed = False
+        """Whether all kinds of charts' objects have been listed, in all namespaces that are watched."""
         self._chart_object_stores = [self._inventory_stores(watched) for watched in CHART_OBJECTS]
 
     def _store(
@@ -56,10 +61,10 @@ class Cache:
         namespaces = self._namespaces_of(watched)
         if namespaces:
             partitioned = PartitionedStore(watched.owner_key, namespaces, make)
-            self._sinks[watched.name] = partitioned.parts
+            self._sinks[watched.name], self._stores[watched.name] = partitioned.parts, partitioned
             return partitioned
         store = make(watched.owner_key)
-        self._sinks[watched.name] = {"": store}
+        self._sinks[watched.name], self._stores[watched.name] = {"": store}, store
         return store
 
     def _inventory_stores(self, watched: WatchedKind[Any]) -> Mapping[str, InventoryStore]:
@@ -71,6 +76,16 @@ class Cache:
     def sinks(self, watched: WatchedKind[Any]) -> Mapping[str, Sink[Any]]:
         """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
         return self._sinks[watched.name]
+
+    def is_starting(self, watched: WatchedKind[RecordT], record: RecordT) -> bool:
+        """Whether a record is of an object that exists and is on its way; one that was deleted is not."""
+        ref = record.meta.ref
+        return watched.is_starting(record) and self._stores[watched.name].get((ref.namespace, ref.name)) is record
+
+    def is_being_deployed(self, key: Key) -> bool:
+        """Whether the Workspace `key` has releases, and Flux has deployed the newest spec of none of them."""
+        releases = self.helm_releases.owned_by(key)
+        return bool(releases) and not any(release.deployed or release.meta.deleting for release in releases)
 
     def owner_of(self, watched: WatchedKind[RecordT], record: RecordT) -> Key | None:
         """Return the Workspace that a record belongs to; None if it belongs to none."""
@@ -91,11 +106,14 @@ class Cache:
 
     def chart_object_kinds(self, namespace: str) -> frozenset[str]:
         """Return the kinds of charts' objects that have been listed in a namespace."""
+        if self._is_all_listed:
+            return _ALL_KINDS
         kinds = {"Deployment", "InferencePool"}
         for stores in self._chart_object_stores:
             store = stores.get(namespace) or stores.get("")
             if store is not None and store.is_filled:
                 kinds.add(store.kind)
+        self._is_all_listed = all(store.is_filled for stores in self._chart_object_stores for store in stores.values())
         return frozenset(kinds)
 
     def route_of(self, key: Key) -> HTTPRoute | None:

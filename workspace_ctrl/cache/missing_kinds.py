@@ -1,9 +1,11 @@
 """Which watched kinds cannot be listed anywhere: their CRD is not installed, or the rights are missing."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.kube.informer import Informer
+
+_NONE: Final = frozenset[str]()
 
 
 class MissingKinds:
@@ -18,6 +20,8 @@ class MissingKinds:
 
     def __call__(self) -> frozenset[str]:
         """Return the kinds that are missing now."""
+        if not any(informer.is_missing for informer in self._informers):
+            return _NONE  # almost always, and each pass needs to know
         available = {informer.resource.kind for informer in self._informers if not informer.is_missing}
         return frozenset(informer.resource.kind for informer in self._informers) - available
 

@@ -24,7 +24,7 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
-from workspace_ctrl.records.flux import parse_helm_release, parse_oci_repository
+from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
     GatewayProxy,
     GatewayService,
@@ -40,7 +40,13 @@ from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
 from workspace_ctrl.records.unreadable_objects import read_object
-from workspace_ctrl.records.workloads import parse_network_policy, parse_persistent_volume_claim, parse_service, parse_workload
+from workspace_ctrl.records.workloads import (
+    Workload,
+    parse_network_policy,
+    parse_persistent_volume_claim,
+    parse_service,
+    parse_workload,
+)
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
@@ -98,10 +104,17 @@ class Enqueues(Enum):
     """The Workspace of the Deployment that the object belongs to, by `WatchedKind.owner`."""
     DEPENDENTS = "dependents"
     """The Workspaces whose plan depends on the object (`DependencyIndex`)."""
+    OWNER_OF_DEPLOYED = "owner of a deployed release"
+    """The Workspace that the object of a chart belongs to, by `WatchedKind.owner`, unless Flux has yet to deploy the release: until then
+    nothing is read of the objects, and that it is deployed is an event of the HelmRelease."""
     ALL = "all"
     """All Workspaces."""
     ALL_OF_GATEWAY = "all, for a Gateway"
     """All Workspaces, if the Gateway exists that the object belongs to, by `WatchedKind.owner`; its own label alone says nothing."""
+
+
+def _never(_record: Record) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,8 @@ class WatchedKind(Generic[RecordT]):
     enqueues: Enqueues = Enqueues.OWNER
     metadata_only: bool = False
     """Whether spec and status stay on the API server."""
+    is_starting: Callable[[RecordT], bool] = _never
+    """Whether an object is on its way, neither ready nor failed, so that its events only report progress."""
 
     @property
     def concerns_all(self) -> bool:
@@ -151,25 +166,32 @@ def _picker_label(pod: Pod) -> str:
     return pod.labels.get(PICKER_POD_LABEL, "")
 
 
+def _is_starting(record: Workload | Pod | OCIRepository | HelmRelease) -> bool:
+    return record.is_starting
+
+
 def _gateway(record: GatewayProxy | GatewayService) -> str:
     return record.gateway
 
 
 def _chart_objects(resource: ApiResource) -> WatchedKind[ChartObject]:
     """Return the row of a kind of which only the objects of charts are watched: that they exist, and are not edited."""
-    return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, metadata_only=True)
+    enqueues = Enqueues.OWNER_OF_DEPLOYED
+    return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, enqueues, metadata_only=True)
 
 
 WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name)
-DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label)
-STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label)
+DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
+STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 VOLUME_CLAIMS: Final = WatchedKind(
     "PersistentVolumeClaim", CLAIM, parse_persistent_volume_claim, OWNER_LABEL, _label, metadata_only=True
 )
 SERVICES: Final = WatchedKind("Service", SERVICE, parse_service, OURS, _label)
-PODS: Final = WatchedKind("Pod", POD, parse_pod, POD_LABEL, _pod_label)
-OCI_REPOSITORIES: Final = WatchedKind("OCIRepository", OCI_REPOSITORY, parse_oci_repository, OWNER_LABEL, _label)
-HELM_RELEASES: Final = WatchedKind("HelmRelease", HELM_RELEASE, parse_helm_release, OWNER_LABEL, _label)
+PODS: Final = WatchedKind("Pod", POD, parse_pod, POD_LABEL, _pod_label, is_starting=_is_starting)
+OCI_REPOSITORIES: Final = WatchedKind(
+    "OCIRepository", OCI_REPOSITORY, parse_oci_repository, OWNER_LABEL, _label, is_starting=_is_starting
+)
+HELM_RELEASES: Final = WatchedKind("HelmRelease", HELM_RELEASE, parse_helm_release, OWNER_LABEL, _label, is_starting=_is_starting)
 HTTP_ROUTES: Final = WatchedKind("HTTPRoute", HTTP_ROUTE, parse_http_route, OWNER_LABEL, _label)
 INFERENCE_POOLS: Final = WatchedKind("InferencePool", INFERENCE_POOL, parse_inference_pool, OWNER_LABEL, _label)
 GATEWAYS: Final = WatchedKind("Gateway", GATEWAY, parse_gateway, enqueues=Enqueues.ALL)

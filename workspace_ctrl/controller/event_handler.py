@@ -22,22 +22,33 @@ _SERVING: Final = (PODS, INFERENCE_POOLS)
 class EventHandler:
     """Enqueues the Workspaces that an event concerns, as the table of watched kinds says."""
 
-    def __init__(
-        self, queue: WorkQueue[Key], cache: Cache, dependents: DependencyIndex, states: States, pass_interval: float
+    def __init__(  # noqa: PLR0917 - the parts that it works with
+        self,
+        queue: WorkQueue[Key],
+        cache: Cache,
+        dependents: DependencyIndex,
+        states: States,
+        pass_interval: float,
+        progress_interval: float = 0.0,
     ) -> None:
-        """Make a handler; `pass_interval` is the time between two passes over one Workspace under load, in seconds."""
+        """Make a handler; the intervals are the times between two passes over one Workspace under load, in seconds.
+
+        `progress_interval` is that for events which can only be reported as progress.
+        """
         self._queue = queue
         self._cache = cache
         self._dependents = dependents
         self._states = states
         self._pass_interval = pass_interval
+        self._progress_interval = max(pass_interval, progress_interval)
 
     def handle(self, watched: WatchedKind[RecordT], record: RecordT) -> None:
         """Enqueue what an event of a record concerns."""
         if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
             logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
+        is_progress = self._cache.is_starting(watched, record)
         for key in self._concerned(watched, record):
-            self.enqueue(key)
+            self._enqueue(key, is_progress=is_progress)
 
     def _concerned(self, watched: WatchedKind[RecordT], record: RecordT) -> Iterable[Key]:
         match watched.enqueues:
@@ -46,6 +57,9 @@ class EventHandler:
                 if owner is None:
                     return ()
                 return (owner, *self._siblings(owner)) if watched in _SERVING else (owner,)
+            case Enqueues.OWNER_OF_DEPLOYED:
+                owner = self._cache.owner_of(watched, record)
+                return (owner,) if owner is not None and not self._cache.is_being_deployed(owner) else ()
             case Enqueues.DEPENDENTS:
                 return self._dependents.dependents_of(record.meta.ref)
             case Enqueues.ALL:
@@ -61,10 +75,15 @@ class EventHandler:
 
     def enqueue(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""
+        self._enqueue(key, is_progress=False)
+
+    def _enqueue(self, key: Key, *, is_progress: bool) -> None:
         if not self._states.has_seen(self._cache.workspaces.get(key)):
             self._queue.add(key, ahead=True)
             return
-        delay = self._states.delay(key, asyncio.get_running_loop().time(), self._pass_interval)
+        is_progress = is_progress and self._states.load.is_in_progress(key)
+        interval = self._progress_interval if is_progress else self._pass_interval
+        delay = self._states.delay(key, asyncio.get_running_loop().time(), interval)
         if delay > 0:
             self._queue.add_after(key, delay)
         else:

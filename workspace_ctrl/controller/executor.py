@@ -21,13 +21,13 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, CONFIG_MAP, HELM_RELEASE, RESOURCES, WORKSPACE
+from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES, WORKSPACE
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
+from workspace_ctrl.controller.passes.api_queries import ApiQueries
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
-from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
@@ -35,11 +35,8 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, kind_of, r
 from workspace_ctrl.planning.steps import (
     Apply,
     Delete,
-    DryRunWorkload,
     Prune,
     Query,
-    ReadConfig,
-    ReadScale,
     RequestReconcile,
     Resume,
     Scale,
@@ -47,7 +44,6 @@ from workspace_ctrl.planning.steps import (
     Step,
     VerifyChart,
 )
-from workspace_ctrl.planning.workload.vllm_config import config_text
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Json, Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -83,6 +79,7 @@ class Executor:
         self._cache = cache
         self._references = references
         self._settings = settings
+        self._queries = ApiQueries(client, references, self._write, self._retry_at)
 
     async def run(self, steps: Iterable[Step], workspace: WorkspaceRecord, state: WorkspaceState) -> Outcome:
         """Execute `steps` in order, up to the first temporary error."""
@@ -100,18 +97,7 @@ class Executor:
         Raises:
             RetryableError: the same request may succeed soon.
         """
-        query_results = await asyncio.gather(*(self._answer(query, workspace) for query in queries))
-        known = state.query_results
-        for answer in query_results:
-            match answer:
-                case DryRun():
-                    known = replace(known, dry_run=answer)
-                case ConfigContent():
-                    known = replace(known, config=answer)
-                case ScaleSelector():
-                    known = replace(known, scale=answer)
-        is_refused = known.dry_run is not None and known.dry_run.refusal != ""
-        return replace(state, query_results=known, dry_run_retry_at=self._retry_at() if is_refused else state.dry_run_retry_at)
+        return await self._queries.ask(queries, workspace, state)
 
     async def _step(  # noqa: PLR0911 - one line for each kind of step
         self, step: Step, workspace: WorkspaceRecord, outcome: Outcome
@@ -139,41 +125,6 @@ class Executor:
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
         return outcome
-
-    async def _answer(self, query: Query, workspace: WorkspaceRecord) -> DryRun | ConfigContent | ScaleSelector:
-        match query:
-            case DryRunWorkload():
-                return await self._dry_run(query, workspace)
-            case ReadConfig(ref, version):
-                return await self._read_config(ref, version)
-            case ReadScale(ref, uid):
-                return await self._read_scale(workspace, ref, uid)
-
-    async def _dry_run(self, step: DryRunWorkload, workspace: WorkspaceRecord) -> DryRun:
-        tried, adopting = applied_hash(step.manifest), is_adopted(workspace.annotations, step.manifest["kind"])
-        try:
-            answer = await self._write(step.manifest, workspace, force=step.force, dry_run=True)
-        except RejectedError as error:
-            return DryRun(tried, refusal=error.message, foreign=isinstance(error, NotOwnedError), adopting=adopting)
-        return DryRun(tried, kind=answer["kind"])
-
-    async def _read_config(self, ref: ObjectRef, version: str) -> ConfigContent:
-        """Read a ConfigMap's content, up to the size limit; if it was deleted meanwhile, its watch will report that."""
-        try:
-            answer = await self._client.get(CONFIG_MAP, ref.namespace, ref.name)
-        except NotFoundError:
-            return ConfigContent(ref.name, version, None)
-        return ConfigContent(ref.name, version, config_text(answer.get("data")))
-
-    async def _read_scale(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str) -> ScaleSelector:
-        """Read the selector in an object's scale subresource; kinds without one have none."""
-        resource = self._references.resource_of(workspace.key)
-        try:
-            answer = await self._client.get(resource, ref.namespace, ref.name, "scale") if resource is not None else {}
-        except (NotFoundError, RejectedError, KindNotServedError) as error:
-            logger.info("%s: cannot read the scale subresource of %s: %s", workspace.meta.ref, ref, error)
-            answer = {}
-        return ScaleSelector(uid, _equality_labels((answer.get("status") or {}).get("selector") or ""))
 
     async def _apply(self, step: Apply, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
         ref, wanted, state = ref_of(step.manifest), applied_hash(step.manifest), outcome.state
@@ -331,9 +282,3 @@ def _not_ours(manifest: Manifest, meta: Meta) -> Fields | None:
     A mutating webhook may set a field to its own value, for example. Such fields are not applied again.
     """
     return None if is_ours(manifest, meta.owned) else meta.owned
-
-
-def _equality_labels(selector: str) -> dict[str, str]:
-    """Return the labels of a selector in text form; empty if it has other requirements than equality."""
-    pairs = [part.strip().replace("==", "=").split("=") for part in selector.split(",") if part.strip()]
-    return dict(pairs) if all(len(pair) == 2 and "!" not in pair[0] for pair in pairs) else {}  # noqa: PLR2004

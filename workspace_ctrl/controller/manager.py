@@ -66,7 +66,9 @@ class Manager:
         self._cache = Cache(partial(watched_namespaces, settings.scope, namespaced_only=visibility.namespaced_only))
         self._missing = MissingKinds()
         dependents, states = DependencyIndex(), States()
-        self._events = EventHandler(self._queue, self._cache, dependents, states, settings.pass_interval)
+        self._events = EventHandler(
+            self._queue, self._cache, dependents, states, settings.pass_interval, settings.progress_interval
+        )
 
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
         self._watches = DynamicWatches(client, self._events.enqueue, cluster_wide=not settings.scope.namespaces)

@@ -126,6 +126,8 @@ class Publisher:
         current = self._cache.workspaces.get(workspace.key)
         if current is None or current.meta.uid != workspace.meta.uid:
             return None
+        if current.meta.generation == workspace.meta.generation:
+            return current
         return replace(current, meta=replace(current.meta, generation=workspace.meta.generation))
 
     def _status(

@@ -7,21 +7,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.passes.resolved_workspaces import Resolved, ResolvedWorkspaces
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.stage_timer import FluxActivity
-from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
-from workspace_ctrl.controller.throttle import Throttle
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_states import States
-from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.dependencies import Dependencies
@@ -29,29 +25,25 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.plan import Pending, Plan, make_plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace, resolve
+from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import Query
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
-
-_MOST_KEPT: Final = 256
-"""Resolved Workspaces with their manifests, some 40 KiB each; passes over one Workspace come close together while it is being made."""
-_LARGEST_KEPT: Final = 32 << 10
-"""Largest spec of a Workspace that is kept resolved, in bytes of JSON; resolved, a spec of 256 KiB and its manifests can take megabytes."""
 
 
 @dataclass(slots=True)
 class _Pass:
     """One pass under way: the values that it has made so far."""
 
-    workspace: WorkspaceRecord
-    resolved: ResolvedWorkspace
+    resolved: Resolved
+    """With the model server of an earlier pass, and then with that of this one."""
     state: WorkspaceState
     snapshot: Snapshot
-    known: PlannedServer | None = None
-    """The model server of an earlier pass."""
+
+    @property
+    def workspace(self) -> WorkspaceRecord:
+        return self.resolved.workspace
 
     @property
     def key(self) -> Key:
@@ -86,11 +78,7 @@ class Reconciler:
         self._settings = settings
         self._missing_kinds = missing_kinds
         self._background = background
-        self._activity = FluxActivity()
-        self._resolved: BoundedCache[Key, tuple[WorkspaceRecord, ResolvedWorkspace, PlannedServer | None]] = BoundedCache(
-            _MOST_KEPT
-        )
-        """The costly part of the newest passes, of Workspaces that are not ready."""
+        self._resolved = ResolvedWorkspaces()
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
@@ -117,17 +105,23 @@ class Reconciler:
     def _begin(self, workspace: WorkspaceRecord) -> _Pass | None:
         """Return the beginning of a pass; None while what the spec depends on has not been listed: its first list brings the key back."""
         key, now = workspace.key, _now()
-        state = self._states.get(key) or WorkspaceState(writes=StatusThrottle(first_seen=Throttle(now)))
-        kept = self._resolved.get(key)
-        is_known = kept is not None and _wants_the_same(kept[0], workspace)
-        resolved = kept[1] if kept is not None and is_known else resolve(workspace, self._settings)
+        state = self._states.get(key) or self._first_state(workspace)
+        kept = self._resolved.find(workspace)
+        resolved = kept.resolved if kept is not None else resolve(workspace, self._settings)
+        planned = kept.planned if kept is not None else None
         state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
         if not self._watches.is_synced(key):
             self._states.set(key, state.after_pass(now, workspace))
             return None
         snapshot = self._observe(key, state.dependencies)
-        state, self._activity = state.observe(workspace, snapshot, now, self._activity)
-        return _Pass(workspace, resolved, state, state.on(snapshot), kept[2] if kept is not None and is_known else None)
+        state, self._states.activity = state.observe(workspace, snapshot, now, self._states.activity)
+        return _Pass(Resolved(workspace, resolved, planned), state, state.on(snapshot))
+
+    def _first_state(self, workspace: WorkspaceRecord) -> WorkspaceState:
+        """Return the state before the first pass of this process; a Workspace without a status counts as in progress from now on."""
+        if workspace.status.observed_generation is None:
+            self._states.load.set(workspace.key, in_progress=True)
+        return WorkspaceState()
 
     def _follow(self, key: Key, dependencies: Dependencies, state: WorkspaceState) -> WorkspaceState:
         """Watch what `dependencies` of the Workspace `key` names, and nothing else."""
@@ -139,8 +133,8 @@ class Reconciler:
 
     def _observe(self, key: Key, dependencies: Dependencies) -> Snapshot:
         """Return the one snapshot of a pass."""
-        snapshot = take_snapshot(self._cache, key, dependencies, self._watches.of(key), self._missing_kinds())
-        return self._background(key).on(snapshot)
+        referenced, missing_kinds, background = self._watches.of(key), self._missing_kinds(), self._background(key)
+        return take_snapshot(self._cache, key, dependencies, referenced, missing_kinds, background)
 
     async def _plan(self, under_way: _Pass) -> Plan | None:
         """Return the plan; None while what it depends on has not been listed.
@@ -167,13 +161,10 @@ class Reconciler:
         return outcome if isinstance(outcome, Plan) else None
 
     def _desire(self, under_way: _Pass) -> Desired:
-        workspace, resolved = under_way.workspace, under_way.resolved
-        desired = desire(resolved, workspace, under_way.snapshot, self._settings, under_way.known)
-        under_way.known = desired.planned
-        if workspace.spec_size <= _LARGEST_KEPT:
-            self._resolved.keep(under_way.key, (workspace, resolved, desired.planned))
-        else:
-            self._resolved.drop(under_way.key)  # of an earlier, smaller spec
+        known = under_way.resolved
+        desired = desire(known.resolved, known.workspace, under_way.snapshot, self._settings, known.planned)
+        under_way.resolved = replace(known, planned=desired.planned)
+        self._resolved.keep(under_way.resolved)
         return desired
 
     async def _ask(self, queries: tuple[Query, ...], under_way: _Pass) -> None:
@@ -189,12 +180,13 @@ class Reconciler:
         if is_changed or outcome.records:
             under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
         self._claims.seen(under_way.key)
-        problems = (*planned.decisions.problems, *outcome.problems)
-        decisions = replace(planned.decisions, problems=problems)
+        decisions = planned.decisions
+        if outcome.problems:
+            decisions = replace(decisions, problems=(*decisions.problems, *outcome.problems))
         published = await self._publisher.publish(under_way.workspace, under_way.snapshot, decisions, under_way.state)
         under_way.state = published.state
         if published.is_ready:
-            self._resolved.drop(under_way.key)  # its next event may be days away
+            self._resolved.has_become_ready(under_way.key)
         due_at = under_way.state.due_at
         delays = [delay for delay in (published.due_in, due_at - _now() if due_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
@@ -211,14 +203,3 @@ class Reconciler:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _wants_the_same(before: WorkspaceRecord, after: WorkspaceRecord) -> bool:
-    """Whether two records of a Workspace are resolved alike."""
-    return (before.meta.uid, before.meta.unreadable, before.meta.deleting, before.spec, before.annotations) == (
-        after.meta.uid,
-        after.meta.unreadable,
-        after.meta.deleting,
-        after.spec,
-        after.annotations,
-    )

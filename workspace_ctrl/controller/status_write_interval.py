@@ -1,10 +1,13 @@
 """How often the status of a Workspace may be written, and how load extends that."""
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from workspace_ctrl.controller.throttle import Throttle
 from workspace_ctrl.readiness.status_urgency import WriteDecision, WriteTiming
 from workspace_ctrl.settings.process import Settings
+
+_NEVER: Final = Throttle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class StatusThrottle:
     """When the status of one Workspace may be written."""
 
     first_seen: Throttle = field(default_factory=Throttle)
+    """End of the steps of the first pass."""
     written: Throttle = field(default_factory=Throttle)
     load_factor: float = 1.0
     """The largest load factor since the latest write: when the load falls, the remaining Workspaces are nearly ready."""
@@ -53,6 +57,8 @@ class StatusThrottle:
             case WriteTiming.NOW:
                 return throttle, 0.0
             case WriteTiming.FIRST:
+                if throttle.first_seen == _NEVER:
+                    throttle = replace(throttle, first_seen=Throttle(now))
                 return throttle, throttle.first_seen.delay(now, intervals.first * (load_factor - 1))
             case WriteTiming.SETTLED:
                 return throttle, throttle.settling_since.delay(now, intervals.settle)

@@ -1,7 +1,8 @@
 """Takes the snapshot of one Workspace from the cache, without side effects."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.cache.cache import Cache
@@ -29,21 +30,19 @@ class Background:
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The body-based routers by Gateway; None if they are not managed."""
 
-    def on(self, snapshot: Snapshot) -> Snapshot:
-        """Return `snapshot` with it."""
-        return replace(
-            snapshot,
-            probe=self.probe,
-            probing=self.probing,
-            chart_verdicts=self.chart_verdicts,
-            body_routers=self.body_routers,
-        )
+
+_NO_BACKGROUND: Final = Background()
 
 
-def take_snapshot(
-    cache: Cache, key: Key, dependencies: Dependencies, referenced: DependencyRecords, missing_kinds: Collection[str]
+def take_snapshot(  # noqa: PLR0917 - all that a pass reads
+    cache: Cache,
+    key: Key,
+    dependencies: Dependencies,
+    referenced: DependencyRecords,
+    missing_kinds: frozenset[str],
+    background: Background = _NO_BACKGROUND,
 ) -> Snapshot:
-    """Return the objects of the Workspace `key`, its dependencies, and the cluster's Gateways."""
+    """Return the objects of the Workspace `key`, its dependencies, the cluster's Gateways, and what other tasks have found out."""
     namespace = key[0]
     derived = _names(cache, key, dependencies.chart)
     workload, release = (namespace, derived.workload), (namespace, derived.release)
@@ -83,7 +82,11 @@ def take_snapshot(
         gateway_proxies=tuple(cache.gateway_proxies.values()),
         namespace=cache.namespaces.get(("", namespace)),
         nodes=tuple(cache.nodes.values()) if dependencies.nodes else (),
-        missing_kinds=frozenset(missing_kinds),
+        missing_kinds=missing_kinds,
+        probe=background.probe,
+        probing=background.probing,
+        chart_verdicts=background.chart_verdicts,
+        body_routers=background.body_routers,
     )
 
 

@@ -7,6 +7,9 @@ from workspace_ctrl.kube.store import Key
 
 _FEW: Final = 10
 """Number of Workspaces in progress up to which intervals are not extended."""
+_STRETCHED_FROM: Final = 2.5
+"""Load factor from which passes over one Workspace are made less often."""
+_LONGEST_STRETCH: Final = 3.0
 
 
 class Load:
@@ -22,10 +25,19 @@ class Load:
         else:
             self._in_progress.discard(key)
 
+    def is_in_progress(self, key: Key) -> bool:
+        """Whether the Workspace `key` is in progress."""
+        return key in self._in_progress
+
     @property
     def factor(self) -> float:
         """Factor, at least 1, by which intervals are extended so that the total load stays constant."""
         return max(len(self._in_progress) / _FEW, 1.0)
+
+    @property
+    def stretch(self) -> float:
+        """Factor of the intervals between passes: the share up to 25 Workspaces in progress, and then more, at most 3."""
+        return self.share * min(max(self.factor / _STRETCHED_FROM, 1.0), _LONGEST_STRETCH)
 
     @property
     def share(self) -> float:

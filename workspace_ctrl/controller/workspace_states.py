@@ -1,5 +1,6 @@
 """The states of all Workspaces of a process, and how many of them are in progress."""
 
+from workspace_ctrl.controller.stage_timer import FluxActivity
 from workspace_ctrl.controller.throttle import Load
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.kube.store import Key
@@ -12,6 +13,8 @@ class States:
     def __init__(self) -> None:
         self._states: dict[Key, WorkspaceState] = {}
         self.load = Load()
+        self.activity = FluxActivity()
+        """Flux's activity over all Workspaces."""
 
     def get(self, key: Key) -> WorkspaceState | None:
         """Return the newest state of the Workspace `key`; None before its first pass."""
@@ -32,6 +35,6 @@ class States:
         return state is not None and workspace is not None and state.has_seen(workspace)
 
     def delay(self, key: Key, now: float, interval: float) -> float:
-        """Return for how many seconds the next pass over `key` may wait for further events: up to `interval`, by the load."""
+        """Return for how many seconds the next pass over `key` may wait for further events: up to three times `interval`, by the load."""
         state = self._states.get(key)
-        return state.reconciled.delay(now, interval * self.load.share) if state is not None else 0.0
+        return state.reconciled.delay(now, interval * self.load.stretch) if state is not None else 0.0

@@ -238,13 +238,15 @@ class Informer(Generic[RecordT]):
         self._version = str(version)
         if type_ == "BOOKMARK":
             self._store.advance(version)
-        elif type_ == "DELETED":
-            gone = self._store.remove(key_of(item), version, self._record(item)[0])
+            return
+        key = key_of(item)
+        if type_ == "DELETED":
+            gone = self._store.remove(key, version, self._record(item)[0])
             if gone is not None:
                 self._changed(gone)
-        elif self._store.is_newer(key_of(item), version):  # our own writes come back as events
-            record, version = self._record(item)
-            if self._store.put(key_of(item), record, version):
+        elif self._store.is_newer(key, version):  # our own writes come back as events
+            record, _ = self._record(item)
+            if self._store.put(key, record, version):
                 self._changed(record)
 
     def _record(self, item: Mapping[str, Any]) -> tuple[RecordT, int]:

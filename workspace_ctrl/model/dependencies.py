@@ -41,7 +41,7 @@ class Dependencies:
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        return replace(
+        kept = replace(
             self,
             pods=pods,
             companion=earlier.companion,
@@ -50,6 +50,7 @@ class Dependencies:
             siblings=earlier.siblings,
             objectives_of_llm_d=earlier.objectives_of_llm_d,
         )
+        return self if kept == self else kept
 
     @property
     def objective_groups(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.records.managed_fields import Fields, Tree, unpacked
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
+_MAPPING, _SEQUENCE = (dict, Mapping), (list, Sequence)
+"""The concrete types first: almost all values have them, and a check of an abstract one takes several times as long."""
 _VALUES = "values"
 """Path of the part of a HelmRelease that has no schema."""
 
@@ -37,7 +39,7 @@ def _values_hold(manifest: Manifest, owned: Tree) -> bool:
 
 
 def _leaves_hold(value: object, fields: Tree) -> bool:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, _MAPPING):
         return True
     return all(
         f"f:{name}" in fields and _leaves_hold(item, fields[f"f:{name}"]) for name, item in value.items() if item is not None
@@ -45,11 +47,11 @@ def _leaves_hold(value: object, fields: Tree) -> bool:
 
 
 def _holds(value: object, fields: Tree) -> bool:
-    if not fields:  # owned as a whole, by the schema
+    if not fields or isinstance(value, str):  # owned as a whole, by the schema
         return True
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPING):
         return all(f"f:{name}" in fields and _holds(item, fields[f"f:{name}"]) for name, item in value.items() if item is not None)
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, _SEQUENCE):
         return _items_hold(value, fields)
     return True
 
@@ -64,7 +66,7 @@ def _items_hold(items: Sequence[object], fields: Tree) -> bool:
     names = sorted({name for keys, _ in keyed for name in keys})
     indexes: dict[tuple[str, ...], dict[bytes, Tree]] = {}
     for item in items:
-        if not isinstance(item, Mapping):
+        if not isinstance(item, _MAPPING):
             if _text(item) not in values:
                 return False
             continue

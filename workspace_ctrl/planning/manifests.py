@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -13,6 +13,8 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
 Manifest = dict[str, Any]
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def owned(
@@ -66,7 +68,7 @@ def _check(manifest: Manifest) -> None:
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
     """Return a hash of the manifest that does not depend on the order of its keys."""
     # The leading letter is needed because YAML parses some hexadecimal strings, such as 1e5, as numbers.
-    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    canonical = _CANONICAL.encode(manifest)
     return "h" + hashlib.sha256(canonical.encode()).hexdigest()[:15]
 
 

@@ -21,6 +21,7 @@ from workspace_ctrl.catalog.preload import preload
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.process import garbage_collector
 from workspace_ctrl.process.admission import Admission, kopf_insights
 from workspace_ctrl.process.bounded_server import PortError
 from workspace_ctrl.process.health import serve_health
@@ -202,6 +203,7 @@ def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  #
         SystemExit: the controller ended by itself; exit code 1.
     """
     preload()
+    garbage_collector.settle()
     shell = asyncio.run(_serve(configuration, settings, health_port))
     if shell.failed:
         raise SystemExit(1)

@@ -9,7 +9,7 @@ import logging
 
 from workspace_ctrl.cache.discovery import find_namespaced_only, find_unavailable
 from workspace_ctrl.cache.watches import OCI_REPOSITORY
-from workspace_ctrl.controller.body_router_reconciler import needs_body_routers
+from workspace_ctrl.controller.body_routers.router_discovery import needs_body_routers
 from workspace_ctrl.controller.manager import Manager, Visibility
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError

@@ -46,6 +46,8 @@ class Stage(StrEnum):
 
 _PATIENCE: Final = {Stage.UNSEEN: 60.0, Stage.DELETING: 60.0, Stage.WORKING: 360.0, Stage.FAILING: 600.0}
 
+_ON_THE_WAY: Final = frozenset({Stage.UNSEEN, Stage.WORKING})
+
 
 @dataclass(frozen=True, slots=True)
 class FluxObject(Conditioned):
@@ -126,6 +128,11 @@ class OCIRepository(FluxObject):
         )
 
     @property
+    def is_starting(self) -> bool:
+        """Whether Flux has yet to fetch the newest spec's artifact, and has not failed to."""
+        return self.meta.is_usable and self.stage in _ON_THE_WAY
+
+    @property
     def stage(self) -> Stage:
         """Its stage."""
         return Stage.DONE if self.is_current else self.unfinished_stage()
@@ -161,6 +168,12 @@ class HelmRelease(FluxObject):
     """Whether a reconciliation was requested that helm-controller has not handled yet."""
     inventory: bytes = b""
     """The objects of the chart, packed; empty before Flux 2.8, which has no inventory."""
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether Flux has yet to finish an installation of the newest spec, and has not failed to."""
+        is_unfinished = self.observed_generation != self.meta.generation and self.unfinished_stage() in _ON_THE_WAY
+        return is_unfinished and self.meta.is_usable
 
     def has_installed(self, digest: str) -> bool:
         """Whether the newest spec is installed, with the chart of that digest.

@@ -49,6 +49,11 @@ class Meta:
     unreadable: str = ""
     """Why only the identity of the object could be parsed; empty if all of it was."""
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the object stays, and could be parsed."""
+        return not self.deleting and not self.unreadable
+
     def is_controlled_by(self, uid: str) -> bool:
         """Whether the owner with that uid controls the object."""
         return bool(uid) and self.controller_uid == uid
@@ -111,13 +116,13 @@ class Conditioned:
 def status_of(raw: Json) -> Json:
     """Return the status of `raw`; empty if there is none."""
     status = raw.get("status")
-    return status if isinstance(status, Mapping) else {}
+    return status if isinstance(status, dict | Mapping) else {}
 
 
 def spec_of(raw: Json) -> Json:
     """Return the spec of `raw`; empty if there is none."""
     spec = raw.get("spec")
-    return spec if isinstance(spec, Mapping) else {}
+    return spec if isinstance(spec, dict | Mapping) else {}
 
 
 def conditions_of(raw: Json) -> tuple[Condition, ...]:

@@ -56,6 +56,11 @@ class Pod:
     created: str = ""
     """Creation time, as text that sorts by time."""
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is on its way: not ready, without a problem."""
+        return not self.ready and self.problem is None and self.meta.is_usable
+
     def matches(self, selector: Mapping[str, str]) -> bool:
         """Whether the pod has all labels of a non-empty `selector`."""
         return bool(selector) and all(self.labels.get(key) == value for key, value in selector.items())

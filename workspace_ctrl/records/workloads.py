@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
@@ -54,6 +55,13 @@ class Workload(Conditioned):
         """Whether at least one replica is ready, and all are of the newest spec: it is being scaled, or has lost some."""
         is_rolled_out = self.replicas <= self.updated_replicas and self.existing_replicas <= self.updated_replicas
         return self.is_current and is_rolled_out and min(self.ready_replicas, self.replicas) > 0
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is on its way: no replica of the newest spec is ready, and nothing has failed."""
+        progressing = self.condition("Progressing")
+        is_stuck = self.is_true("ReplicaFailure") or (progressing is not None and progressing.status == Status.FALSE)
+        return self.replicas > 0 and not self.has_leader and not is_stuck and self.meta.is_usable
 
     @property
     def has_leader(self) -> bool:

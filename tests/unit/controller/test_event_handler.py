@@ -1,10 +1,14 @@
 """An event of each watched kind enqueues the Workspaces that the table says, and no other."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.factories import (
     NAME,
     NAMESPACE,
+    condition,
     deployment,
     derived,
     gateway,
@@ -29,8 +33,10 @@ from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.records.chart_inventory import ChartObject
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.gateways import GatewayProxy, GatewayService
+from workspace_ctrl.records.pods import PodProblem
 
 KEY, OTHER = (NAMESPACE, NAME), (NAMESPACE, "other")
 BOTH = {KEY, OTHER}
@@ -113,3 +119,86 @@ async def test_what_a_user_changed_goes_ahead_of_what_follows_from_it():
     handled.handler.enqueue(KEY)
     handled.handler.enqueue(OTHER)
     assert [await handled.queue.get() for _ in range(2)] == [OTHER, KEY]
+
+
+class Starting(Handled):
+    """A handler of one Workspace that is in progress, just after a pass; only passes for mere progress have an interval."""
+
+    def __init__(self):
+        super().__init__()
+        self.handler = EventHandler(self.queue, self.cache, self.dependents, self.states, 0.0, progress_interval=60.0)
+        now = asyncio.get_running_loop().time()
+        self.states.set(KEY, WorkspaceState().after_pass(now, workspace()))
+        self.states.load.set(KEY, in_progress=True)
+
+    def handle_stored(self, watched, record):
+        """Handle an event of an object that exists."""
+        ref = record.meta.ref
+        self.cache.sinks(watched)[""].put((ref.namespace, ref.name), record, 7)
+        self.handler.handle(watched, record)
+
+
+@pytest.mark.parametrize(
+    ("watched", "record", "passes"),
+    [
+        pytest.param(watches.DEPLOYMENTS, deployment(ready=0), 0, id="a Deployment without ready pods"),
+        pytest.param(watches.DEPLOYMENTS, deployment(), 1, id="a ready Deployment"),
+        pytest.param(watches.DEPLOYMENTS, deployment(ready=1, replicas=2, updated=2), 1, id="a Deployment with a leader"),
+        pytest.param(
+            watches.DEPLOYMENTS, deployment(ready=0, conditions=(condition("Progressing", "False"),)), 1, id="a stuck Deployment"
+        ),
+        pytest.param(watches.DEPLOYMENTS, deployment(ready=0, replicas=0), 1, id="a Deployment that was scaled to 0"),
+        pytest.param(watches.PODS, pod(ready=False), 0, id="a starting pod"),
+        pytest.param(watches.PODS, pod(), 1, id="a ready pod"),
+        pytest.param(watches.PODS, pod(ready=False, problem=PodProblem("ImagePullError", "no such image")), 1, id="a failed pod"),
+        pytest.param(watches.OCI_REPOSITORIES, source(digest="", observed=0), 0, id="an OCIRepository without artifact"),
+        pytest.param(watches.OCI_REPOSITORIES, source(), 1, id="a fetched OCIRepository"),
+        pytest.param(
+            watches.OCI_REPOSITORIES, source(digest="", conditions=(condition("Ready", "False"),)), 1, id="a failed OCIRepository"
+        ),
+        pytest.param(watches.HELM_RELEASES, release(observed=0, deployed=False), 0, id="a HelmRelease under way"),
+        pytest.param(watches.HELM_RELEASES, release(), 1, id="an installed HelmRelease"),
+        pytest.param(
+            watches.HELM_RELEASES,
+            release(generation=2, conditions=(condition("Released", "False", generation=2),)),
+            1,
+            id="a failed HelmRelease",
+        ),
+        pytest.param(watches.HELM_RELEASES, release(observed=0, suspended=True), 1, id="a suspended HelmRelease"),
+    ],
+)
+async def test_mere_progress_waits_and_what_decides_does_not(watched, record, passes):
+    starting = Starting()
+    starting.handle_stored(watched, record)
+    assert len(starting.queue) == passes
+
+
+async def test_the_deletion_of_a_starting_object_is_no_progress():
+    starting = Starting()
+    starting.handler.handle(watches.DEPLOYMENTS, deployment(ready=0))
+    assert len(starting.queue) == 1
+
+
+async def test_a_workspace_that_is_not_in_progress_waits_for_nothing():
+    starting = Starting()
+    starting.states.load.set(KEY, in_progress=False)
+    starting.handle_stored(watches.DEPLOYMENTS, deployment(ready=0))
+    assert len(starting.queue) == 1
+
+
+@pytest.mark.parametrize(
+    ("releases", "keys"),
+    [
+        pytest.param((), {KEY}, id="without a release: what is left of it is removed"),
+        pytest.param((release(),), {KEY}, id="deployed: an edit or a deletion is repaired"),
+        pytest.param((release(deployed=False),), set(), id="Flux has yet to deploy the release"),
+        pytest.param((release(deployed=False), replace(release(), meta=meta("HelmRelease", "former"))), {KEY}, id="of two charts"),
+    ],
+)
+@pytest.mark.parametrize("watched", watches.CHART_OBJECTS, ids=lambda watched: watched.name)
+async def test_an_object_of_a_chart_enqueues_its_workspace_once_it_is_deployed(watched, releases, keys):
+    handled = Handled()
+    for number, record in enumerate(releases):
+        handled.cache.helm_releases.put((NAMESPACE, record.meta.ref.name), record, number + 1)
+    handled.handler.handle(watched, ChartObject(NAMESPACE, watched.resource.kind, "part", NAME, 1))
+    assert await handled.enqueued() == keys

@@ -35,7 +35,7 @@ def cache(*charts):
 
 
 def seen(made, chart="inferencepool"):
-    return take_snapshot(made, KEY, Dependencies(chart=chart), DependencyRecords(), ())
+    return take_snapshot(made, KEY, Dependencies(chart=chart), DependencyRecords(), frozenset())
 
 
 def test_one_chart_is_that_of_now():

@@ -62,3 +62,19 @@ def test_the_load_is_that_of_workspaces_in_progress():
     load.set(("ns", "0"), in_progress=False)
     load.set(("ns", "never seen"), in_progress=False)
     assert (load.factor, load.share) == (2.4, 1.0)
+
+
+@pytest.mark.parametrize(("in_progress", "stretch"), [(0, 0.0), (1, 0.1), (10, 1.0), (25, 1.0), (50, 2.0), (75, 3.0), (1000, 3.0)])
+def test_passes_are_made_less_often_the_more_workspaces_are_in_progress(in_progress, stretch):
+    load = Load()
+    for number in range(in_progress):
+        load.set(("ns", str(number)), in_progress=True)
+    assert load.stretch == pytest.approx(stretch)
+
+
+def test_the_delay_of_a_first_status_begins_when_there_is_one():
+    throttle, delay = hold(StatusThrottle(), WriteTiming.FIRST, 10.0, load=4.0)
+    assert delay == 3.0
+    throttle, delay = hold(throttle, WriteTiming.FIRST, 12.0, load=6.0)
+    assert delay == 3.0
+    assert hold(throttle, WriteTiming.FIRST, 13.0, load=4.0)[1] == 0.0

@@ -28,6 +28,8 @@ def choose_chart(asked: Chart | None, settings: PlanSettings) -> ChartSource:
         find_layout(source.values_of, version)
     except UnknownChartError as error:
         raise UnknownChartError(f"gateway.chart.version: {error}" if asked.version else str(error)) from None
+    if version == source.version and not asked.digest:
+        return source
     return replace(source, version=version, digest=asked.digest or source.digest)
 
 

@@ -80,5 +80,9 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
         records.nodes,
-        [(workload.ref.kind, workload.node_gpus, workload.scaled_by_others) for workload in records.workloads],
+        [
+            (workload.ref.kind, workload.node_gpus, workload.scaled_by_others)
+            for workload in records.workloads
+            if workload.node_gpus or workload.scaled_by_others  # of others, not even the existence matters
+        ],
     )
