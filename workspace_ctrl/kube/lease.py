@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 LEASE: Final = ApiResource("coordination.k8s.io", "v1", "leases", "Lease")
 
-_FORBIDDEN_SECONDS = 10.0
+_FORBIDDEN_SECONDS: Final = 10.0
+"""Pause after a request that RBAC forbids: fixed, because only an administrator can end that, at any time."""
 _ATTEMPT_SECONDS = 2.5
 """Timeout of one write of the Lease, in seconds; after it, the write is retried over a new connection."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.records.chart_inventory import ChartObjectId, kind_of, unpack
-from workspace_ctrl.records.flux import HelmRelease, OCIRepository
+from workspace_ctrl.records.flux import HelmRelease, OCIRepository, installed_release
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.workloads import Workload
 
@@ -47,7 +47,7 @@ class ChartObjects:
     @property
     def is_installed(self) -> bool:
         """Whether the chart of the source is installed with the newest values."""
-        return self.release is not None and self.source is not None and self.release.has_installed(self.source.digest)
+        return installed_release(self.source, self.release) is not None
 
     def missing(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that are in the release's inventory but do not exist."""

@@ -135,11 +135,6 @@ class Snapshot:
             has_drifted=self.has_drifted,
         )
 
-    @property
-    def has_chart(self) -> bool:
-        """Whether the chart of the source is installed with the newest values."""
-        return self.chart.is_installed
-
     def missing_chart_objects(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that are in the release's inventory but do not exist."""
         return self.chart.missing()

@@ -19,7 +19,8 @@ _NEEDED: Final = {ProbeOutcome.ANSWERED: 2, ProbeOutcome.FAILED: 2, ProbeOutcome
 _SOON: Final = {ProbeOutcome.ANSWERED: 0.1, ProbeOutcome.FAILED: 1.0, ProbeOutcome.NOT_POSSIBLE: 1.0}
 """Seconds from the start of one probe to the next while results differ; a probe that took longer than that is repeated at once."""
 _FIRST_RETRY: Final = 2.0
-"""Seconds until the next probe after a confirmed failure; doubled each time."""
+"""Seconds until the next probe after a confirmed failure; doubled each time. No `Backoff`, which counts attempts and needs their times:
+here the results themselves are counted, and the limit depends on how many Workspaces are probed."""
 _LAST_RETRY: Final = 4.0
 """Upper limit of that delay while few Workspaces are probed, so that a recovered Gateway is noticed soon."""
 _PER_SECOND: Final = 20

@@ -6,6 +6,7 @@ of the API server every leader loses its Lease, and pods that exit because of it
 
 import asyncio
 import logging
+from typing import Final
 
 from workspace_ctrl.cache.discovery import find_namespaced_only, find_unavailable
 from workspace_ctrl.cache.watches import OCI_REPOSITORY
@@ -21,7 +22,8 @@ from workspace_ctrl.telemetry.observer import Observer
 
 logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 2.0
+_RETRY_SECONDS: Final = 2.0
+"""Pause between attempts to find out what can be watched: fixed, because a process that cannot start has nothing else to do."""
 
 
 class LeaderElectedRunner:

@@ -177,7 +177,8 @@ def _with_objectives(_snapshot: Snapshot, decisions: Decisions) -> bool:
 
 
 def _missing_kinds(snapshot: Snapshot) -> tuple[str, ...]:
-    return snapshot.missing_chart_objects() if snapshot.has_chart else ()
+    chart = snapshot.chart
+    return chart.missing() if chart.is_installed else ()
 
 
 def _expected_picker(decisions: Decisions) -> str:

@@ -13,7 +13,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.hints import remedy
 from workspace_ctrl.readiness.link import Link
-from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, OCIRepository, Stage
+from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, OCIRepository, Stage, installed_release
 
 _CONTROLLERS: Final = {"OCIRepository": "source-controller", "HelmRelease": "helm-controller"}
 _SILENT: Final = {"OCIRepository": "SourceControllerSilent", "HelmRelease": "HelmControllerSilent"}
@@ -34,9 +34,7 @@ class Installation:
     @property
     def installed(self) -> HelmRelease | None:
         """The release, if it has installed the chart of the source with the newest values."""
-        if self.source is None or self.release is None or not self.release.has_installed(self.source.digest):
-            return None
-        return self.release
+        return installed_release(self.source, self.release)
 
 
 def source_link(source: OCIRepository | None, age: float) -> Link:

@@ -213,6 +213,11 @@ class HelmRelease(FluxObject):
         return self.unfinished_stage()
 
 
+def installed_release(source: OCIRepository | None, release: HelmRelease | None) -> HelmRelease | None:
+    """Return the release, if it has installed the chart that the source has now, with the newest values; else None."""
+    return release if source is not None and release is not None and release.has_installed(source.digest) else None
+
+
 def parse_helm_release(raw: Json, kind: str) -> HelmRelease:
     """Return the record of a HelmRelease."""
     status = status_of(raw)
