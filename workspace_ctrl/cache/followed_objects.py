@@ -311,7 +311,6 @@ class FollowedObjects(Generic[RecordT]):
 
     def _place(self, namespace: str) -> str:
         """Return the place of the watch for a namespace: its own, or the whole cluster if there are too many."""
-        if namespace in self._watches:
+        if namespace in self._watches or not self._cluster_wide:
             return namespace
-        of_namespaces = len(self._watches) - ("" in self._watches)
-        return "" if self._cluster_wide and of_namespaces >= MOST_NAMESPACES else namespace
+        return "" if "" in self._watches or len(self._watches) >= MOST_NAMESPACES else namespace

@@ -224,7 +224,7 @@ GATEWAY = """
 gateway:
   parentRefs: [{name: door, namespace: gateways, sectionName: https}]
   hostnames: [m.example.com]
-  match: {path: /team-a/phi, header: true}
+  match: {path: /default/phi, header: true}
 """
 
 
@@ -237,10 +237,18 @@ def test_a_route_is_shown_with_its_host_names_paths_and_headers():
     for words in (
         "Gateway: gateways/door, listener https",
         "host names: m.example.com",
-        "path: /team-a/phi",
+        "path: /default/phi",
         "header: X-Gateway-Model-Name: phi-4-mini-instruct",
     ):
         assert words in shown, shown
+
+
+def test_a_path_of_another_namespace_is_rejected_unless_the_settings_share_it():
+    text = behind_gateway("own").replace("/default/phi", "/team-b/phi/v1/chat")
+    result = plan(text)
+    assert result.exit_code == 2
+    assert "Workspace own is rejected: gateway.match.path /team-b/phi/v1/chat is not under /default" in result.stderr
+    assert "path: /team-b/phi/v1/chat" in plan(text, "--shared-path", "/team-b/phi").stdout
 
 
 def test_routes_and_pools_of_others_are_assumed_to_be_as_they_should():

@@ -78,12 +78,12 @@ class Recorded(NoProber):
 class Passes:
     """A reconciler of the quickstart's Workspace, and what its passes cost."""
 
-    def __init__(self, monkeypatch, record=None):
+    def __init__(self, monkeypatch, record=None, **plan_settings):
         self.server, self.cache, self.costs, self.written = ApiServer(), Cache(), Counter(), []
         self.cache.workspaces.put(KEY, record or workspace(finalizer=False), 1)
         self.cache.gateways.put((NAMESPACE, "inference-gateway"), gateway(), 1)
         self.cache.gateway_classes.put(("", "istio"), gateway_class(), 1)
-        settings = Settings(plan=PlanSettings(gateway_extension=True), settle_interval=0.0, pass_interval=0.0)
+        settings = Settings(plan=PlanSettings(gateway_extension=True, **plan_settings), settle_interval=0.0, pass_interval=0.0)
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
         executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
@@ -303,7 +303,7 @@ def behind_header():
 
 
 async def test_a_route_with_names_that_the_server_reported_is_not_changed_back_while_its_gateway_takes_it_in(monkeypatch):
-    passes = Passes(monkeypatch, workspace(behind_header()))
+    passes = Passes(monkeypatch, workspace(behind_header()), match_reported_names=True)
     passes.server.workspace = behind_header()
     passes.cache.inference_pools.put((NAMESPACE, derived().release), pool(), 1)
     prober = Answering()
