@@ -41,6 +41,8 @@ class Fault:
     workspace: str = PLAIN
     is_picker: bool = False
     """Whether the endpoint picker fails; a Gateway that honours FailOpen then goes on, while GatewayReady is False on purpose."""
+    is_outlived: bool = False
+    """Whether the proxy may live on what it had, for as long as it likes; GatewayReady is then False because an object is broken."""
     on_gateway: bool = False
     """Whether it needs a Gateway of our own, with an HTTPS listener."""
     is_short: bool = False
@@ -208,7 +210,7 @@ FAULTS = (
     Fault("Gateway deleted", gateway_deleted, Witness.OBJECT, on_gateway=True, is_short=True),
     Fault("Gateway's port changed", listener_moved, Witness.OBJECT, on_gateway=True),
     Fault("the class's controller stopped", class_controller_stopped, Witness.OBJECT, on_gateway=True),
-    Fault("HTTPS certificate removed", certificate_removed, Witness.OBJECT, workspace=SECURE, on_gateway=True),
+    Fault("HTTPS certificate removed", certificate_removed, Witness.OBJECT, workspace=SECURE, is_outlived=True, on_gateway=True),
     Fault("HelmRelease suspended, endpoint picker deleted", flux_suspended_and_picker_deleted, Witness.OBJECT, is_picker=True),
 )
 

@@ -32,5 +32,5 @@ def try_fault(scene: Scene, fault: Fault) -> Outcome:
 
 def bounds(fault: Fault, gateway_class: GatewayClass) -> Bounds:
     """Return what is promised of a fault behind a class of Gateways."""
-    on_purpose = fault.is_picker and gateway_class.passes_the_picker
+    on_purpose = fault.is_outlived or (fault.is_picker and gateway_class.passes_the_picker)
     return Bounds(fault.witness.seconds, None if on_purpose else FALSE_WHILE_WORKING_SECONDS)

@@ -70,6 +70,7 @@ def gateway(serving_cluster, namespace):
     serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
 
 
+@pytest.mark.timeout(900)
 def test_no_stream_is_cut_while_the_model_server_is_scaled_down_and_rolled_out(serving_cluster, namespace, gateway):
     cluster = serving_cluster
 
@@ -91,7 +92,11 @@ def test_no_stream_is_cut_while_the_model_server_is_scaled_down_and_rolled_out(s
             rollout("status", "deployment/drain", f"--timeout={ROLLOUT_SECONDS}s")
             found.wait(CLIENTS)
             cluster.kubectl("scale", "deployment/drain", "--replicas=1", "-n", namespace)
-            until(lambda: len(workspaces.items(cluster, namespace, "pods", "kaito.sh/workspace=drain")) == 1, "one pod to be left")
+            until(
+                lambda: len(workspaces.items(cluster, namespace, "pods", "kaito.sh/workspace=drain")) == 1,
+                "one pod to be left",
+                120,
+            )
             found.wait(CLIENTS)
         assert found.broken == []
         assert len(found.answers) >= 4 * CLIENTS

@@ -3,10 +3,16 @@
 import json
 import subprocess
 
+import pytest
+
 from e2e import workspaces
 from e2e.release import GATE, wait_answered
 
-NAMESPACE_SECONDS = 90
+NAMESPACE_SECONDS = 240
+"""The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
+
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_namespace_of_the_scope_can_be_deleted_and_the_release_upgraded_and_uninstalled(release, team, behind):

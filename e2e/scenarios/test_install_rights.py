@@ -27,6 +27,13 @@ SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
 OBJECTIVES = ("inferenceobjectives.inference.networking.x-k8s.io", "inferenceobjectives.llm-d.ai")
 KEPT = ",".join(("deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute", *OBJECTIVES))
 
+RULE = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "DestinationRule",
+    "metadata": {"name": "phi-inferencepool-epp"},
+    "spec": {"host": "phi-inferencepool-epp", "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}},
+}
+
 
 def allowed(cluster, namespace):
     """What the controller may do in a namespace beyond what everybody may, one line for each resource, in the API server's words."""
@@ -96,11 +103,12 @@ def exercise(release, team, behind):
     phi = workspaces.workspace("phi", inference=inference, gateway={**behind, "objectives": objectives})
     stored = {"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"size": "10Gi"}}
     off = {"enabled": False}
-    workspaces.apply(cluster, team, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
+    # A user's rule for the endpoint picker, which the chart brings as well, is taken over.
+    workspaces.apply(cluster, team, RULE, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
     for name, size in (("shrinks", LARGE), ("grows", SMALL)):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
-    workspaces.wait_ready(cluster, team, "phi")
+    workspaces.wait_ready(cluster, team, "phi", seconds=120)
     workspaces.wait_ready(cluster, team, "phi", "ObjectivesReady")
     for name, size, old in (("shrinks", SMALL, "statefulset"), ("grows", LARGE, "deployment")):
         cluster.kubectl("wait", "--for=create", f"{old}/{name}", "-n", team, "--timeout=30s")

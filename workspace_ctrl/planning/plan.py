@@ -52,7 +52,8 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     """Return the steps from the objects of `snapshot` to the desired state, or the dry-run that has to come before."""
     workspace, serving = desired.workspace, desired.serving
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
-        return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart))
+        workloads = (workload.meta for workload in snapshot.workloads)
+        return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), removal())

@@ -5,7 +5,7 @@ has left behind, which happens if its ServiceAccount is gone; then the OCIReposi
 returns; the deletion event of the object enqueues the Workspace again. Where the whole namespace is being deleted, nothing is waited for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.planning.steps import Delete, Prune, Resume, SetFinalizer, Step
@@ -32,11 +32,14 @@ def removal_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart: Ch
     return (*steps, SetFinalizer(present=False)) if workspace.has_finalizer else steps
 
 
-def terminating_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart: ChartObjects) -> tuple[Step, ...]:
+def terminating_steps(
+    workspace: WorkspaceRecord, route: HTTPRoute | None, chart: ChartObjects, workloads: Iterable[Meta]
+) -> tuple[Step, ...]:
     """Return the steps for a Workspace whose namespace is being deleted: all at once, and the finalizer first.
 
     The namespace controller begins some 5 s after the deletion of the namespace to delete everything in it, in no order: our own Role, if
-    the rights come from one, and the Secrets by which Helm knows what it has installed in the whole cluster.
+    the rights come from one, and the Secrets by which Helm knows what it has installed in the whole cluster. Where pods are left then, it
+    looks again only after half of their grace period, so the `workloads` are deleted before.
     """
     uid = workspace.meta.uid
     steps: list[Step] = [SetFinalizer(present=False)] if workspace.has_finalizer else []
@@ -45,6 +48,9 @@ def terminating_steps(workspace: WorkspaceRecord, route: HTTPRoute | None, chart
     for release in (chart.release, *chart.former.releases):
         if release is not None and release.meta.is_controlled_by(uid):
             steps += uninstall_steps(release)
+    for workload in workloads:
+        if workload.is_controlled_by(uid):
+            steps += delete_steps(workload)
     return tuple(steps)
 
 

@@ -80,3 +80,12 @@ def test_the_table_goes_where_the_document_keeps_its_place(tmp_path):
     assert document.read_text() == once
     with pytest.raises(report.NoPlaceError, match="kthena: begin"):
         report.find_place(once, "kthena")
+
+
+def test_a_proxy_that_lives_on_what_it_had_may_disagree():
+    (outlived,) = [fault for fault in FAULTS if fault.is_outlived]
+    assert outlived.name == "HTTPS certificate removed"
+    assert bounds(outlived, ISTIO).false_while_working is None
+    assert bounds(outlived, ISTIO).true_while_failing == 2.0
+    (deleted,) = [fault for fault in FAULTS if fault.name == "HTTPRoute deleted"]
+    assert bounds(deleted, ISTIO).false_while_working == 5.0

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, SETTINGS, meta, release, route, source, workspace
+from tests.unit.factories import NAME, NAMESPACE, SETTINGS, deployment, meta, release, route, source, workspace
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
@@ -50,10 +50,14 @@ def terminating(*, deleting=True):
 
 @pytest.mark.parametrize("deleting", [False, True], ids=["before its Workspaces", "with its Workspaces"])
 def test_where_the_namespace_goes_all_is_deleted_at_once_and_the_finalizer_goes_first(deleting):
-    world = Snapshot(namespace=terminating(), route=route(), release=release(suspended=True), source=source())
+    world = Snapshot(
+        namespace=terminating(), route=route(), release=release(suspended=True), source=source(), workloads=(deployment(),)
+    )
     steps = plan(workspace(deleting=deleting), world, SETTINGS).steps
-    assert [type(step) for step in steps] == [SetFinalizer, Delete, Resume, Delete]
-    assert [step.ref.kind for step in steps if isinstance(step, Delete)] == ["HTTPRoute", "HelmRelease"]
+    assert [type(step) for step in steps] == [SetFinalizer, Delete, Resume, Delete, Delete]
+    assert [step.ref.kind for step in steps if isinstance(step, Delete)] == ["HTTPRoute", "HelmRelease", "Deployment"]
+    theirs = replace(world, workloads=(deployment(owner="somebody"),))
+    assert len(plan(workspace(deleting=deleting), theirs, SETTINGS).steps) == 4
 
 
 def test_where_the_namespace_goes_nothing_is_made_or_repaired():
