@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chart.helm import GATE, NAMESPACE, find, render
-from workspace_ctrl.cache.watches import GATEWAY_SIDE, INFERENCE_OBJECTIVE, WATCHED
+from workspace_ctrl.cache.watches import GATEWAY_SIDE, INFERENCE_OBJECTIVES, WATCHED
 from workspace_ctrl.settings.workspace_scope import Scope
 
 GATEWAY_GROUPS = {watched.resource.group for watched in WATCHED if watched.name in GATEWAY_SIDE} - {"", "apps"}
@@ -41,10 +41,11 @@ def test_every_watched_kind_can_be_watched():
     assert {(watched.resource.group, watched.resource.plural) for watched in WATCHED} <= can
 
 
-def test_what_is_watched_only_where_somebody_asks_for_it_can_be_written_too():
-    (given,) = [rule for rule in rules(render(GATE)) if rule["apiGroups"] == [INFERENCE_OBJECTIVE.group]]
-    assert (given["resources"], given["verbs"]) == ([INFERENCE_OBJECTIVE.plural], ["list", "watch", "create", "patch", "delete"])
-    assert INFERENCE_OBJECTIVE.group not in groups(rules(render()))
+@pytest.mark.parametrize("resource", INFERENCE_OBJECTIVES.values(), ids=lambda resource: resource.group)
+def test_what_is_watched_only_where_somebody_asks_for_it_can_be_written_too(resource):
+    (given,) = [rule for rule in rules(render(GATE)) if rule["apiGroups"] == [resource.group]]
+    assert (given["resources"], given["verbs"]) == ([resource.plural], ["list", "watch", "create", "patch", "delete"])
+    assert resource.group not in groups(rules(render()))
 
 
 def test_rights_of_the_gateway_side_come_and_go_with_the_gate():

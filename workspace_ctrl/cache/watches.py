@@ -73,9 +73,9 @@ NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies"
 """Watched only for models on several nodes."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
-INFERENCE_OBJECTIVES: Final = {
-    group: ApiResource(group, "v1alpha2", "inferenceobjectives", objective_kind(group)) for group in (OBJECTIVES_GROUP, LLM_D_GROUP)
-}
+INFERENCE_OBJECTIVE: Final = ApiResource(OBJECTIVES_GROUP, "v1alpha2", "inferenceobjectives", objective_kind(OBJECTIVES_GROUP))
+INFERENCE_OBJECTIVE_OF_LLM_D: Final = ApiResource(LLM_D_GROUP, "v1alpha2", "inferenceobjectives", objective_kind(LLM_D_GROUP))
+INFERENCE_OBJECTIVES: Final = {resource.group: resource for resource in (INFERENCE_OBJECTIVE, INFERENCE_OBJECTIVE_OF_LLM_D)}
 """By API group; watched only in namespaces of Workspaces that have any."""
 
 OURS: Final = f"{OWNER_LABEL},{MANAGED_BY_LABEL}={FIELD_MANAGER}"

@@ -72,7 +72,10 @@ that none is missing. */ -}}
 - apiGroups: [networking.istio.io]
   resources: [destinationrules]
   verbs: [list, watch, patch, deletecollection]
-- apiGroups: [inference.networking.x-k8s.io, llm-d.ai]
+- apiGroups: [inference.networking.x-k8s.io]
+  resources: [inferenceobjectives]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [llm-d.ai]
   resources: [inferenceobjectives]
   verbs: [list, watch, create, patch, delete]
 {{- if .Values.rbac.kthena }}
