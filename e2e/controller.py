@@ -44,13 +44,21 @@ class ControllerProcess:
     """A running controller; use it as a context manager."""
 
     def __init__(
-        self, cluster: Cluster, *arguments: str, gate: bool = True, kubeconfig: Path | None = None, inside: bool = False
+        self,
+        cluster: Cluster,
+        *arguments: str,
+        gate: bool = True,
+        kubeconfig: Path | None = None,
+        inside: bool = False,
+        may_fork: bool = True,
     ) -> None:
         """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given.
 
         With `inside`, it runs where Services and pods can be reached, as it would in a pod, as far as the cluster is on this machine.
+        Without `may_fork`, it is not forked from a prepared interpreter, which its memory would show.
         """
         self._inside = inside and not isinstance(cluster, ExternalCluster)
+        self._may_fork = may_fork
         self._cluster = cluster
         self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
         self._command = command(cluster, *arguments, gate=gate)
@@ -86,7 +94,7 @@ class ControllerProcess:
             environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR))}
             return self._cluster.popen(self._command, env=environment, stderr=subprocess.PIPE)
         environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
-        return start(self._command, environment)
+        return start(self._command, environment, may_fork=self._may_fork)
 
     @property
     def is_running(self) -> bool:

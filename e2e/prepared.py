@@ -136,9 +136,9 @@ def prepared() -> Iterator[None]:
         _prepared.pop().end()
 
 
-def start(command: Sequence[str], environment: Mapping[str, str]) -> Running:
-    """Start a command with its standard error in a pipe: forked if it is the controller's and an interpreter is prepared."""
-    if _prepared and list(command[:3]) == [sys.executable, "-m", MODULE]:
+def start(command: Sequence[str], environment: Mapping[str, str], *, may_fork: bool = True) -> Running:
+    """Start a command with its standard error in a pipe: forked if it may, if it is the controller's, and an interpreter is prepared."""
+    if may_fork and _prepared and list(command[:3]) == [sys.executable, "-m", MODULE]:
         return _prepared[-1].start(command[3:], environment)
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 

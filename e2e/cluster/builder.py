@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from e2e.cluster.toolchain import go, go_version
 
 GO_SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOGC": "400", "GOWORK": "off"}
 ERROR_LINES = 40
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,21 @@ def build(folder: GoFolder) -> Build:
         if not finished.root.is_dir():
             _build_into(folder, finished.root)
     return finished
+
+
+def build_all(folders: Iterable[GoFolder]) -> None:
+    """Build what is not in the cache, two folders at once.
+
+    One alone keeps two cores busy for two thirds of its time: downloading and linking take one, or none.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        builds = [threads.submit(build, folder) for folder in dict.fromkeys(folders)]
+        try:
+            for each in as_completed(builds):
+                each.result()
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)  # what is being built is waited for at the end of the block
+            raise
 
 
 def output_of(folder: GoFolder) -> Build:

@@ -1,5 +1,6 @@
 """What a person sees while something takes time: a live bar on a terminal, plain lines everywhere else."""
 
+import functools
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 PLAIN_INTERVAL = 10.0
 SLOWEST_SHOWN = 3
@@ -24,11 +25,12 @@ class BuildDisplay:
         self._done = 0
         self._started = time.monotonic()
         self._said = self._started
-        self._bar = _bar() if sys.stderr.isatty() else None
-        self._task = self._bar.add_task(f"build {folder}", total=total, package="") if self._bar else None
+        self._bar = _bars() if sys.stderr.isatty() else None
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
         if self._bar:
+            self._task = self._bar.add_task(f"build {self._folder}", total=self._total, package="")
             self._bar.start()
         else:
             self._say("started")
@@ -39,7 +41,9 @@ class BuildDisplay:
         if self._bar and self._task is not None:
             if kind is None:
                 self._bar.update(self._task, completed=self._total, package="")
-            self._bar.stop()
+            self._bar.stop_task(self._task)
+            if all(task.stop_time is not None for task in self._bar.tasks):
+                self._bar.stop()
         else:
             self._say(f"{'built' if kind is None else 'stopped'} after {seconds:.0f} s")
 
@@ -56,7 +60,9 @@ class BuildDisplay:
         print(f"build {self._folder}: {text}", file=sys.stderr, flush=True)
 
 
-def _bar() -> Progress:
+@functools.cache
+def _bars() -> Progress:
+    """Return the display that all builds of the process share: only one can be live."""
     return Progress(
         TextColumn("{task.description:18}"),
         BarColumn(),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from e2e.cluster import addons as registry
 from e2e.cluster import control_plane, distribution, identity, images, keeper, node
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.builder import build
+from e2e.cluster.builder import build, build_all
 from e2e.cluster.catalog import KUBERNETES
 from e2e.cluster.errors import ClusterError, NotPossibleError
 from e2e.cluster.forms import Form
@@ -64,8 +64,7 @@ def prepare(form: Form, chosen: Iterable[Addon], *, install_packages: bool) -> N
     packages = [*distribution.EVERYWHERE, *(distribution.FULL if form is Form.FULL else ())]
     packages += [distribution.BY_PROGRAM[program] for addon in chosen for program in addon.programs]
     distribution.ensure(packages, install=install_packages)
-    for folder in dict.fromkeys([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)]):
-        build(folder)
+    build_all([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)])
     for image in _images(form, chosen):
         images.layout(image)
 

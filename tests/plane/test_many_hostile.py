@@ -24,7 +24,8 @@ _KINDS = "workspaces,pods,deployments,services,configmaps"
 @contextmanager
 def leading(cluster, namespace):
     """A controller that must not lose its lease, log an error, or grow beyond its memory."""
-    with ControllerProcess(cluster, "--leader-elect", "--leader-election-namespace", namespace, gate=False) as controller:
+    election = ("--leader-elect", "--leader-election-namespace", namespace)
+    with ControllerProcess(cluster, *election, gate=False, may_fork=False) as controller:
         yield controller
         assert usage(controller.pid).peak_mib < MOST_MIB
     words = ("Traceback", "ERROR", "CRITICAL", "unexpected", "was not renewed", "lost")

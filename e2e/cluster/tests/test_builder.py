@@ -2,9 +2,12 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+import threading
+
 import pytest
 
-from e2e.cluster.builder import fingerprint
+from e2e.cluster import builder
+from e2e.cluster.builder import build_all, fingerprint
 from e2e.cluster.catalog import FOLDERS, GWIE, INFERENCE, KUBERNETES, Asset
 from e2e.cluster.errors import ClusterError
 
@@ -56,3 +59,27 @@ def test_a_module_that_is_not_required_is_named():
 
 def test_the_chart_version_is_that_of_the_module():
     assert INFERENCE.version(GWIE) == "v1.5.0"
+
+
+def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
+    both, built = threading.Barrier(2), []
+
+    def build(folder):
+        built.append(folder)
+        both.wait(30)
+
+    monkeypatch.setattr(builder, "build", build)
+    folders = list(FOLDERS.values())[:4]
+    build_all([*folders, *folders])
+    assert set(built) == set(folders)
+    assert len(built) == 4
+
+
+def test_a_build_that_fails_is_told(monkeypatch):
+    def build(folder):
+        if folder is KUBERNETES:
+            raise ClusterError("no such module")
+
+    monkeypatch.setattr(builder, "build", build)
+    with pytest.raises(ClusterError, match="no such module"):
+        build_all(FOLDERS.values())
