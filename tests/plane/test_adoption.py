@@ -47,7 +47,7 @@ def test_an_object_of_a_user_is_refused_until_it_is_handed_over(installed, plane
     kind = document["kind"]
     workspaces.apply(installed, plane_namespace, document)
     before = workspaces.get(installed, plane_namespace, kind, "phi")
-    with ControllerProcess(installed, gate=False):
+    with ControllerProcess(installed, "--refusal-interval=1", gate=False):
         workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "Ready", "NotOwned")
         assert found["message"] == (

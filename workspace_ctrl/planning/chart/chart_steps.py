@@ -72,7 +72,9 @@ def _plan_source(
         draft.report(Problem(LinkName.SOURCE, "ChartNotAllowed", str(error), terminal=True))
         return
     except UnknownChartError as error:
-        draft.report(Problem(LinkName.RELEASE, "ChartVersionUnknown", str(error), terminal=True, by_settings=asked is None))
+        # An earlier chart stays fetched; of a first one, the release's link is hidden by that of the missing source.
+        link = LinkName.SOURCE if live is None else LinkName.RELEASE
+        draft.report(Problem(link, "ChartVersionUnknown", str(error), terminal=True, by_settings=asked is None))
         return
     manifest = draft.manifest("source", lambda: oci_repository(draft.owner, wanted.names, chart))
     if not _may_use(draft, chart, manifest, live, verdicts) or not draft.apply(manifest, LinkName.SOURCE):
