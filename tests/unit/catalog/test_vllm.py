@@ -62,7 +62,7 @@ def test_the_default_image_knows_the_flags_and_parsers_of_every_preset():
 
 
 def test_the_default_image_serves_every_preset():
-    assert DEFAULT == newest_version()
+    assert newest_version() == DEFAULT
     assert [
         preset.name for preset in presets().values() if preset.min_vllm and tuple(map(int, preset.min_vllm.split("."))) > DEFAULT
     ] == []
