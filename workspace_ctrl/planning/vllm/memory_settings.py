@@ -143,7 +143,10 @@ def _rope(config: Mapping[str, Any]) -> _Parsed:
         if original is None:
             yield "context_factor", max(factor, 1.0)
         else:
-            yield "context_limit", int(factor * whole_number(f"hf-overrides.{key}.original_max_position_embeddings", original))
+            yield (
+                "context_limit",
+                int(max(factor, 1.0) * whole_number(f"hf-overrides.{key}.original_max_position_embeddings", original)),
+            )
 
 
 def _unchunked(_: str, value: object) -> _Parsed:
