@@ -8,7 +8,7 @@ from typing import Any, Final
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
-"""The official image of vLLM, in a version that serves every preset of the catalog, and without known remote vulnerabilities."""
+"""The official image of vLLM: it serves every preset of the catalog, and is newer than the fixes of known remote vulnerabilities."""
 
 DEFAULT_PICKER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 """The charts' defaults request up to 8 CPUs and 8 GiB, with which the endpoint picker stays Pending on small nodes."""

@@ -43,8 +43,12 @@ CASES = {
     "cache-of-fixed-size": Outcome(
         ("2.0 GiB KV cache", "context 16128"), ("--kv-cache-memory-bytes=2G", "--gpu-memory-utilization*")
     ),
+    "cache-too-large": refused("leaves 46.1 GiB of KV cache, but kv-cache-memory-bytes sets 200.0"),
+    "lora-without-adapters": Outcome(("60.2 GiB KV cache",), ("--enable-lora", "--max-loras=8")),
     "offload": Outcome(("27.9 GiB weights (14 GiB for each GPU in the node's memory)", "context 16384"), ("--cpu-offload-gb=14",)),
     "batch": Outcome(("2 x Standard_NC24ads_A100_v4",), ("--max-num-batched-tokens=131072", "--nnodes=2")),
+    "whole-prompts-by-its-negation": Outcome(("context 10752 tokens",), ("--no-enable-chunked-prefill",)),
+    "switch-as-text": Outcome((), ("--trust-remote-code", "--no-enable-prefix-caching", "--trust-remote-code=*")),
     "whole-prompts": Outcome(("context 131072 tokens",), ("--no-enable-chunked-prefill",)),
     "float32": Outcome(("14.6 GiB weights",), ("--dtype=float32", "--dtype=float16*")),
     "bfloat16-on-old-gpu": refused("has NVIDIA T4 with compute capability 7.5, but bfloat16 needs 8.0 or higher"),

@@ -30,6 +30,7 @@ _SEQUENCES: Final = 1024
 """Largest default values of vLLM; memory for them is part of the runtime's."""
 _LORA_ELEMENTS: Final = 20
 """Of one rank in one layer, in units of the model's width, for all its matrices."""
+_ROUNDED: Final = 1 - 1e-9
 _LARGEST_SHARE: Final = 0.97
 """Of a GPU's memory, if the KV cache has a fixed size."""
 
@@ -42,6 +43,8 @@ class Placement:
     weights: float
     runtime: float
     kv_per_token: float | None
+    fixed_cache: float = 0.0
+    """Size of the KV cache that vLLM allocates whatever is left."""
 
     @property
     def cache(self) -> float:
@@ -50,11 +53,15 @@ class Placement:
 
     def holds(self, tokens: int) -> bool:
         """Whether the cache is large enough for `tokens`."""
-        return self.cache >= (self.kv_per_token or 0) * tokens
+        return self.cache >= max(self.needed(tokens), self.fixed_cache * _ROUNDED)
+
+    def needed(self, tokens: int) -> float:
+        """Return the cache that `tokens` need."""
+        return (self.kv_per_token or 0) * tokens
 
     def most_tokens(self, limit: int) -> int:
         """Return how many tokens fit, at most `limit`, in whole blocks unless it is the limit itself."""
-        if self.kv_per_token is None or self.holds(limit):
+        if self.kv_per_token is None or self.cache >= self.needed(limit):
             return limit
         return int(max(self.cache, 0) / self.kv_per_token) // _CONTEXT_STEP * _CONTEXT_STEP
 
@@ -87,6 +94,7 @@ class ModelLoad:
             weights=weights,
             runtime=runtime,
             kv_per_token=self._kv_per_token(stage, layout.tensor),
+            fixed_cache=settings.cache_gib or 0.0,
         )
 
     def _weights(self) -> float:
@@ -111,7 +119,7 @@ class ModelLoad:
         settings = self.settings
         tokens = max(0, (settings.batched_tokens or 0) - _BATCHED_TOKENS)
         sequences = max(0, (settings.sequences or 0) - _SEQUENCES)
-        ranks = settings.loras * settings.lora_rank if self.adapters else 0
+        ranks = settings.loras * settings.lora_rank if self.adapters or settings.lora else 0
         of_ranks = ranks * (self.model.layers or 80) * stage * _LORA_ELEMENTS * self._width * 2
         return (tokens * self._width * _ACTIVATION_BYTES + sequences * _LOGIT_BYTES + of_ranks) / _GIB
 

@@ -41,6 +41,8 @@ class MemorySettings:
     sequences: int | None = None
     whole_prompts: bool = False
     """Whether prompts are processed whole (no chunked prefill), so that memory for the longest one is needed."""
+    lora: bool = False
+    """Whether LoRA is enabled, even without an adapter."""
     loras: int = 1
     lora_rank: int = 16
     draft_model: str = ""
@@ -143,11 +145,18 @@ def _rope(config: Mapping[str, Any]) -> _Parsed:
         if original is None:
             yield "context_factor", max(factor, 1.0)
         else:
-            yield "context_limit", int(factor * whole_number(f"hf-overrides.{key}.original_max_position_embeddings", original))
+            yield (
+                "context_limit",
+                int(max(factor, 1.0) * whole_number(f"hf-overrides.{key}.original_max_position_embeddings", original)),
+            )
 
 
-def _unchunked(_: str, value: object) -> _Parsed:
-    yield "whole_prompts", is_off(value)
+def _chunked(name: str, value: object) -> _Parsed:
+    yield "whole_prompts", is_off(value) is not name.startswith("no-")
+
+
+def _lora(_: str, value: object) -> _Parsed:
+    yield "lora", not is_off(value)
 
 
 def _cache_size(name: str, value: object) -> float:
@@ -170,7 +179,9 @@ _FLAGS: Final[Mapping[str, Callable[[str, object], _Parsed]]] = {
     "cpu-offload-gb": _one("offload_gib", decimal),
     "max-num-batched-tokens": _one("batched_tokens", whole_number),
     "max-num-seqs": _one("sequences", whole_number),
-    "enable-chunked-prefill": _unchunked,
+    "enable-chunked-prefill": _chunked,
+    "no-enable-chunked-prefill": _chunked,
+    "enable-lora": _lora,
     "max-loras": _one("loras", whole_number),
     "max-lora-rank": _one("lora_rank", whole_number),
     "speculative-config": _speculative,

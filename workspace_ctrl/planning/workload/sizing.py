@@ -197,12 +197,14 @@ def _too_small(model: PresetModel, node: NodeGpus, wanted: Wanted) -> SpecError:
     """Return the error, with the memory on one GPU when the model is split as far as possible."""
     layout = layouts(model, node, wanted.settings)[-1]
     placement, tokens = _load(model, wanted).on(node, layout), _shortest_context(model, wanted)
-    need = (placement.kv_per_token or 0) * tokens
+    need = f"{tokens} tokens need {placement.needed(tokens):.1f}"
+    if placement.fixed_cache > placement.needed(tokens):
+        need = f"kv-cache-memory-bytes sets {placement.fixed_cache:.1f}"
     spread = f"{layout.gpus} GPU(s)" if layout.nodes == 1 else f"{layout.nodes} x {layout.gpus} GPU(s)"
     problem = (
         f"{node.name} is too small for {model.name}: of {placement.usable:.1f} GiB usable on each of {spread}, weights need "
         f"{placement.weights:.1f} and the runtime {placement.runtime:.1f}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
-        f"but {tokens} tokens need {need:.1f}"
+        f"but {need}"
     )
     return SpecError(INSTANCE_TYPE_FIELD, problem, _remedy(model, node, wanted))
 

@@ -36,6 +36,8 @@ _RESERVED = frozenset(
 _MAX_MODEL_LEN = "max-model-len"
 _HOST = "host"
 _WILDCARDS: Final = ("::", "0.0.0.0")  # noqa: S104 - inside a pod, whose address is the only one that others reach
+_SWITCHES: Final = {"true": True, "false": False}
+"""Quoted values of switches, which take no value on the command line."""
 _AUTOMATIC: Final = ("auto", "-1")
 _SIZED: Final = (
     "gpu-memory-utilization",
@@ -149,6 +151,8 @@ def _check_name(name: str) -> None:
 def _flags(name: str, value: object) -> Iterator[str]:
     if value is None:
         return
+    if isinstance(value, str) and value.strip().lower() in _SWITCHES:
+        value = _SWITCHES[value.strip().lower()]
     if isinstance(value, bool):
         yield f"--{name}" if value else f"--no-{name}"
     elif isinstance(value, list):

@@ -375,6 +375,53 @@ def test_nodes_that_are_not_meant_do_not_count():
     assert length(serve(ServerRecords(nodes=(other,)), resource=OWN_NODES)) == length(serve(resource=OWN_NODES))
 
 
+UNLABELLED = Node(Meta(ObjectRef("Node", "", "bare")), {"apps": "phi-4-mini"})
+
+
+def test_a_node_whose_gpus_are_not_known_is_waited_for():
+    with pytest.raises(UnresolvedError) as caught:
+        serve(ServerRecords(nodes=(UNLABELLED,)), resource=OWN_NODES)
+    assert (caught.value.problem.reason, caught.value.problem.terminal) == ("GPUsUnknown", False)
+
+
+def test_such_a_node_does_not_stop_a_running_model():
+    live = Workload(Meta(ObjectRef("Deployment", "default", "workspace-phi-4-mini")))
+    server = serve(ServerRecords(nodes=(UNLABELLED,), workloads=(live,)), resource=OWN_NODES)
+    assert server.workload == serve(resource=OWN_NODES).workload
+    assert "is assumed" in server.sizing
+
+
+def test_a_selector_that_matches_all_nodes_means_none_of_them():
+    server = serve(ServerRecords(nodes=(UNLABELLED,)), resource={"labelSelector": {}})
+    assert server.sizing.endswith("no node tells its GPUs, so Standard_NC24ads_A100_v4 is assumed")
+    assert server.notes == (
+        "sized for Standard_NC24ads_A100_v4, unless matching nodes have labels of other GPUs; set resource.instanceType",
+    )
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "labels", "said"),
+    [
+        pytest.param("g6e.xlarge", {}, "1 x g6e.xlarge: ", id="preferred nodes without labels: the user's instance type"),
+        pytest.param(None, {"node.kubernetes.io/instance-type": "g6.xlarge"}, "1 x g6.xlarge: ", id="the cloud's label"),
+        pytest.param(
+            None,
+            {
+                "node.kubernetes.io/instance-type": "g6.xlarge",
+                "nvidia.com/gpu.product": "NVIDIA-L4",
+                "nvidia.com/gpu.memory": "23034",
+            },
+            "1 x node with NVIDIA-L4: ",
+            id="the driver's word before the catalog's",
+        ),
+    ],
+)
+def test_what_names_the_hardware_of_preferred_nodes(instance_type, labels, said):
+    bare = Node(UNLABELLED.meta, {**UNLABELLED.labels, **labels})
+    resource = {**OWN_NODES, "preferredNodes": ["bare"], **({"instanceType": instance_type} if instance_type else {})}
+    assert serve(ServerRecords(nodes=(bare,)), resource=resource).sizing.startswith(said)
+
+
 def test_a_node_that_comes_later_does_not_change_a_running_model():
     first = serve(ServerRecords(nodes=(node("large", 80 * 1024),)), resource=OWN_NODES)
     remembered = first.workload["metadata"]["annotations"]["workspace-ctrl/node-gpus"]

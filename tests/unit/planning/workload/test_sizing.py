@@ -8,6 +8,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import instance_types
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, custom_model, presets
+from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
 from workspace_ctrl.planning.workload.sizing import Wanted, size, unchecked
 
 
@@ -250,6 +251,41 @@ def test_what_is_accepted_fits(model, node, wanted):
     if sizing.max_model_len is not None:
         assert sizing.max_model_len <= (wanted.max_model_len or model.context_limit)
         assert sizing.max_model_len >= (wanted.max_model_len or min(2048, model.context_limit))
+
+
+some_settings = st.builds(
+    MemorySettings,
+    utilization=st.none() | st.floats(0.1, 1),
+    cache_gib=st.none() | st.floats(0.1, 100),
+    tensor_parallel=st.none() | st.integers(1, 16),
+    pipeline_parallel=st.none() | st.integers(1, 16),
+    data_parallel=st.integers(1, 8),
+    cache_width=st.sampled_from([0.5, 1.0]),
+    full_precision=st.booleans(),
+    offload_gib=st.floats(0, 50),
+    batched_tokens=st.none() | st.integers(1, 10**6),
+    whole_prompts=st.booleans(),
+    context_limit=st.none() | st.integers(1, 10**6),
+)
+
+
+@given(model=models, node=nodes, settings=some_settings, length=st.none() | st.integers(1, 10**6), checked=st.booleans())
+def test_whatever_the_user_sets_the_pods_have_as_many_gpus_as_vllm_uses(model, node, settings, length, checked):
+    wanted = Wanted(max_model_len=length, nodes=2, settings=settings)
+    try:
+        sizing = size(model, node, wanted) if checked else unchecked(model, node, wanted)
+    except SpecError as refused:
+        assert refused.remedy
+        return
+    used = sizing.tensor_parallel_size * sizing.pipeline_parallel_size * sizing.data_parallel_size
+    assert used == sizing.gpus * sizing.nodes
+    assert settings.tensor_parallel in {None, sizing.tensor_parallel_size}
+    assert settings.pipeline_parallel in {None, sizing.pipeline_parallel_size}
+    assert settings.data_parallel == sizing.data_parallel_size
+    assert length in {None, sizing.max_model_len}
+    if checked:
+        assert sizing.gpus <= node.gpus
+        assert sizing.max_model_len is None or sizing.max_model_len > 0
 
 
 @given(model=models, node=nodes, wanted=wishes, more=st.floats(0, 100))
