@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
-from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
@@ -20,7 +19,7 @@ from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, p
 from workspace_ctrl.planning.desired_state import Desired, DesiredServing, desire
 from workspace_ctrl.planning.gateway.kthena import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
-from workspace_ctrl.planning.gateway.objectives import WantedObjectives, groups_of, plan_objectives, unwatched_problem
+from workspace_ctrl.planning.gateway.objectives import EVERY_GROUP, WantedObjectives, groups_of, plan_objectives
 from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -29,7 +28,6 @@ from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import accepted_kind, chosen_replicas, dry_run, plan_workload
-from workspace_ctrl.records.objectives import objective_kind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -215,25 +213,17 @@ def _companion(serving: DesiredServing, selector: Mapping[str, str]) -> WantedCo
 
 def _plan_objectives(draft: PlanBuilder, serving: DesiredServing, snapshot: Snapshot, settings: PlanSettings) -> tuple[str, ...]:
     """Plan the InferenceObjectives; return the kinds of those that the endpoint picker reads first."""
-    groups = _objective_groups(serving, settings)
-    served = {LLM_D_GROUP: snapshot.objectives_of_llm_d, OBJECTIVES_GROUP: not snapshot.objectives_problem}
+    chart = serving.gateway.chart if serving.gateway is not None else None
     wanted = WantedObjectives(
         objectives=serving.objectives,
         pool=serving.pool_ref or serving.names.release,
-        groups=[group for group in groups if served[group]],
+        groups=EVERY_GROUP if serving.pool_ref else groups_of(chart, settings),
         everywhere=bool(serving.pool_ref),
         moving=serving.route.moving is not None,
     )
-    problem = unwatched_problem(snapshot.objectives_problem, groups) if serving.objectives and not wanted.groups else None
-    plan_objectives(draft, wanted, snapshot.objectives, problem)
-    return tuple(map(objective_kind, wanted.groups if wanted.everywhere else wanted.groups[:1]))
-
-
-def _objective_groups(serving: DesiredServing, settings: PlanSettings) -> tuple[str, ...]:
-    """Return the API groups that the endpoint picker may read, the one that it prefers first."""
-    if serving.pool_ref:
-        return (LLM_D_GROUP, OBJECTIVES_GROUP)
-    return groups_of(serving.gateway.chart if serving.gateway is not None else None, settings)
+    return plan_objectives(
+        draft, wanted, snapshot.objectives, snapshot.objectives_problem, has_those_of_llm_d=snapshot.objectives_of_llm_d
+    )
 
 
 def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> WantedRoute:

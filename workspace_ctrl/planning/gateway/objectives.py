@@ -8,6 +8,7 @@ was installed still reads them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from workspace_ctrl.api.endpoint_picker import Chart
 from workspace_ctrl.api.errors import SpecError
@@ -23,7 +24,9 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, InferenceObjective, objective_kind
 
-_VERSION = "v1alpha2"
+EVERY_GROUP: Final = (LLM_D_GROUP, OBJECTIVES_GROUP)
+"""The API groups that have InferenceObjectives."""
+_VERSION: Final = "v1alpha2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class WantedObjectives:
     pool: str
     """The pool that requests go to."""
     groups: Sequence[str]
-    """The API groups that its endpoint picker knows and the API server has."""
+    """The API groups that its endpoint picker knows, the one that it prefers first."""
     everywhere: bool = False
     """Whether they are applied in all these groups, because it is not known which one the endpoint picker reads."""
     moving: bool = False
@@ -43,24 +46,27 @@ class WantedObjectives:
 
 
 def plan_objectives(
-    draft: PlanBuilder, wanted: WantedObjectives, there: Sequence[InferenceObjective], problem: Problem | None
-) -> None:
-    """Plan the `wanted` objectives, and delete the other ones of `there`.
+    draft: PlanBuilder, wanted: WantedObjectives, there: Sequence[InferenceObjective], unwatched: str, *, has_those_of_llm_d: bool
+) -> tuple[str, ...]:
+    """Plan the `wanted` objectives, and delete the other ones of `there`; return the kinds that the endpoint picker reads first.
 
-    While requests still go to the pool of a former chart, the objectives that exist are left to its endpoint picker. `problem` is why they
-    cannot be created; it affects nothing else.
+    While requests still go to the pool of a former chart, the objectives that exist are left to its endpoint picker. `unwatched` is why
+    those of the inference extension cannot be watched, and `has_those_of_llm_d` whether those of llm-d can. Without a group that can, a
+    problem is reported, which affects nothing else.
     """
+    served = {LLM_D_GROUP: has_those_of_llm_d, OBJECTIVES_GROUP: not unwatched}
+    groups = [group for group in wanted.groups if served[group]]
     existing = {record.meta.ref for record in there}
-    kept = _kept(draft, wanted, existing)
+    kept = _kept(draft, wanted, groups, existing)
     if not wanted.moving:
         draft.delete(record.meta for record in there if record.meta.ref not in kept)
-    if problem is not None:
-        draft.report(problem)
-        return
+    if wanted.objectives and not groups:
+        draft.report(unwatched_problem(unwatched, wanted.groups))
     for ref, (group, objective) in kept.items():
         if not (wanted.moving and ref in existing):
             make = partial(objective_manifest, draft.owner, wanted.pool, objective, group)
             draft.apply(draft.manifest(("objective", ref.kind, ref.name, wanted.pool), make), LinkName.OBJECTIVES)
+    return tuple(map(objective_kind, groups if wanted.everywhere else groups[:1]))
 
 
 def unwatched_problem(problem: str, groups: Sequence[str]) -> Problem:
@@ -95,10 +101,12 @@ def objective_manifest(owner: Meta, pool: str, objective: Objective, group: str 
     return owned(f"{group}/{_VERSION}", OBJECTIVE, name, owner, {"spec": spec})
 
 
-def _kept(draft: PlanBuilder, wanted: WantedObjectives, existing: set[ObjectRef]) -> dict[ObjectRef, tuple[str, Objective]]:
+def _kept(
+    draft: PlanBuilder, wanted: WantedObjectives, groups: Sequence[str], existing: set[ObjectRef]
+) -> dict[ObjectRef, tuple[str, Objective]]:
     """Return which objects there have to be: all in the first group, and in the others those that exist."""
     kept = {}
-    for number, group in enumerate(wanted.groups):
+    for number, group in enumerate(groups):
         for name, objective in wanted.objectives.items():
             ref = ObjectRef(objective_kind(group), draft.owner.ref.namespace, name)
             if number == 0 or wanted.everywhere or ref in existing:
