@@ -119,7 +119,7 @@ GOOD: dict[str, Json] = {
     "dotted-adapter": _inference(adapters=[{"source": {"name": "a.b-c"}}]),
     "one-port": _reference(**DEPLOYMENT, targetPort=1),
     "highest-port": _reference(**DEPLOYMENT, targetPort=65535),
-    "unknown-fields": {"resource": {**RESOURCE, "partition": {"mode": "mig"}}, "inference": PRESET, "unknown": 1},
+    "unknown-fields": {"resource": {**RESOURCE, "nodeClass": "a100"}, "inference": PRESET, "unknown": 1},
     "longest-preset-name": {"resource": RESOURCE, "inference": {"preset": {"name": "p" * 256}}},
     "umlauts-count-once": {"resource": RESOURCE, "inference": {"preset": {"name": "ä" * 256}}},
     "reference-with-resource": {"resource": RESOURCE, **_reference(**DEPLOYMENT)},
