@@ -28,7 +28,7 @@ def test_a_public_service_asks_for_a_load_balancer():
 
 
 def test_pods_find_each_other_before_they_are_ready():
-    manifest = headless_service(OWNER, derived())
+    manifest = headless_service(OWNER, derived(), {"ray": 6379})
     assert manifest["metadata"]["name"] == "workspace-phi-4-mini-headless"
     assert (manifest["spec"]["clusterIP"], manifest["spec"]["publishNotReadyAddresses"]) == ("None", True)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from tests.unit.probe.test_prober import LOCAL
 from workspace_ctrl.model.probe_results import COMPLETIONS, EMBEDDINGS, ProbeOutcome, ProbeTarget
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.result_threshold import Threshold
@@ -41,7 +42,7 @@ def table(codes, asked, **headers):
 
 @pytest.fixture
 async def asker():
-    asking = ProbeClient(ProbeMode.MODELS)
+    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
     yield asking
     await asking.close()
 
