@@ -5,11 +5,12 @@ from collections import Counter
 
 import pytest
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
 RELEASE = "phi-inferencepool"
@@ -283,6 +284,26 @@ def test_who_may_only_write_workspaces_gains_none_of_fluxs_rights(installed, pla
         assert not any("Traceback" in line for line in controller.log)
 
 
+@pytest.fixture
+def values_from(installed, plane_namespace):
+    """The policies of an installation that allows `valuesFrom`; afterwards those of all other tests."""
+    spec = {
+        "interval": "30m",
+        "chartRef": {"kind": "OCIRepository", "name": "probe"},
+        "install": {"crds": "Skip"},
+        "valuesFrom": [{"kind": "ConfigMap", "name": "x"}],
+    }
+    probe = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "probe"}, "spec": spec}
+    owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": "x", "uid": "x"}
+    probe["metadata"] |= {"labels": {"workspace-ctrl/workspace": "x"}, "ownerReferences": [owner]}
+    policies.install(installed, {"endpointPicker": {"allowValuesFrom": True}})
+    until(lambda: not policies.refusal(installed, probe), "valuesFrom to be allowed")
+    yield
+    policies.install(installed)
+    until(lambda: "sets no valuesFrom" in policies.refusal(installed, probe), "valuesFrom to be refused")
+
+
+@pytest.mark.usefixtures("values_from")
 def test_values_of_a_config_map_are_taken_where_the_installation_allows_them(installed, plane_namespace, behind, settings):
     values = {
         "inferencePool": {"targetPorts": [{"number": 1}]},
