@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -21,16 +23,16 @@ CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
 """Charts of the clusters' registries, and of tests that push their own there."""
 
 
-def install(cluster: Cluster) -> None:
-    """Install the policies for controllers of a cluster, with its charts, and wait until the API server enforces them.
+def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Install the policies for controllers of a cluster, with its charts and `more` values; wait until the API server enforces some.
 
     Raises:
         ClusterError: Helm cannot render the chart.
     """
-    documents = rendered(values(cluster))
+    documents = rendered({**values(cluster), **more})
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
     for probe in _PROBES:
-        until(lambda probe=probe: "denied request" in _refusal(cluster, probe), "the policies to be enforced")  # type: ignore[misc]
+        until(lambda probe=probe: "denied request" in refusal(cluster, probe), "the policies to be enforced")  # type: ignore[misc]
 
 
 def values(cluster: Cluster) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def rendered(given: dict[str, Any], user: str = ACTOR) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text.replace(f'"{ACCOUNT}"', f'"{user}"')))
 
 
-def _refusal(cluster: Cluster, document: dict[str, Any]) -> str:
+def refusal(cluster: Cluster, document: dict[str, Any]) -> str:
     """Return what the API server tells a controller that would create an object."""
     command = [*cluster.kubectl_command(ACTOR), "create", "--dry-run=server", "-n", "default", "-f", "-"]
     return subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False).stderr

@@ -6,6 +6,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster import ClusterError
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 from workspace_ctrl.api.crd import crd
 
 QUOTA = {
@@ -143,9 +144,13 @@ def test_no_gateway_then_one_then_two(installed, plane_namespace):
         workspaces.apply(installed, plane_namespace, *workspaces.played_gateway("two"), workspaces.workspace("later"))
         found = workspaces.wait_reason(installed, plane_namespace, "later", "GatewayReady", "AmbiguousGateway")
         assert f"{plane_namespace}/one, {plane_namespace}/two" in found["message"]
-        kept = workspaces.condition(installed, plane_namespace, "phi", "RouteReady")
-        assert kept["status"] == "True"
-        assert f"Gateway {plane_namespace}/one is kept, because the Workspace is attached to it" in kept["message"]
+        words = f"Gateway {plane_namespace}/one is kept, because the Workspace is attached to it"
+
+        def route():
+            return workspaces.condition(installed, plane_namespace, "phi", "RouteReady")
+
+        until(lambda: words in route()["message"], "the status to say that the Gateway is kept")
+        assert route()["status"] == "True"
         installed.kubectl("label", "gateway", "one", "-n", plane_namespace, "kaito.sh/inference-gateway=true")
         workspaces.wait_ready(installed, plane_namespace, "later")
         installed.kubectl("delete", "gateway", "one", "two", "-n", plane_namespace)
