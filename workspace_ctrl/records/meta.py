@@ -86,9 +86,9 @@ def parse_meta(raw: Json, kind: str) -> Meta:
     )
 
 
-def bounded(word: str) -> str:
-    """Return `word`, or an empty text if it is longer than 128 characters, as none of ours is."""
-    return word if len(word) <= _LONGEST_WORD else ""
+def bounded(word: str, longest: int = _LONGEST_WORD) -> str:
+    """Return `word`, or an empty text if it is longer than `longest` characters, as none of ours is."""
+    return word if len(word) <= longest else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ class WorkloadKind(StrEnum):
     STATEFUL_SET = "StatefulSet"
 
 
+LONGEST_NODE_GPUS: Final = 1024
+"""Longest note of the node GPUs for which a model was sized, in characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload(Conditioned):
     """A Deployment or StatefulSet."""
@@ -82,7 +86,7 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
         shape=content_checksum(raw.get("metadata") or {}),
-        node_gpus=bounded(((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, "")),
+        node_gpus=bounded(((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""), LONGEST_NODE_GPUS),
     )
 
 

@@ -18,10 +18,8 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import UnresolvedError
 from workspace_ctrl.planning.workload.node_affinity import INSTANCE_TYPE_LABEL, selecting
 from workspace_ctrl.records.core_v1 import Node
-from workspace_ctrl.records.workloads import Workload
+from workspace_ctrl.records.workloads import LONGEST_NODE_GPUS, Workload
 
-_LONGEST_NOTE: Final = 1024
-"""Of GPUs that were written down, in characters."""
 _MOST_GPUS: Final = 10_000
 """Of a node."""
 _PARTITION: Final = "resource.partition"
@@ -170,14 +168,14 @@ def _named(nodes: list[Node]) -> str:
 
 
 def _format(gpus: NodeGpus) -> str:
-    fields = {name: value for name, value in gpus.model_dump().items() if name in NodeGpus.model_fields}
+    fields = {name: value for name, value in gpus.model_dump(exclude_defaults=True).items() if name in NodeGpus.model_fields}
     return json.dumps(fields, sort_keys=True)
 
 
 def _parse(text: str) -> NodeGpus | None:
     """Return the GPUs in the annotation; a value that we did not write is ignored."""
     try:
-        found = NodeGpus.model_validate_json(text) if text and len(text) <= _LONGEST_NOTE else None
+        found = NodeGpus.model_validate_json(text) if text and len(text) <= LONGEST_NODE_GPUS else None
     except ValidationError:
         return None
     return found if found is not None and found.gpus <= _MOST_GPUS else None

@@ -16,7 +16,7 @@ from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRec
 from workspace_ctrl.planning.workload.server_from_spec import model_server
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.workloads import Workload
+from workspace_ctrl.records.workloads import Workload, parse_workload
 
 OLD = "registry.example/vllm/vllm-openai:v0.10.2"
 LLAMA = {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "hf", "imagePullSecrets": ["registry"]}}
@@ -422,11 +422,13 @@ def test_what_names_the_hardware_of_preferred_nodes(instance_type, labels, said)
     assert serve(ServerRecords(nodes=(bare,)), resource=resource).sizing.startswith(said)
 
 
-def test_a_node_that_comes_later_does_not_change_a_running_model():
-    first = serve(ServerRecords(nodes=(node("large", 80 * 1024),)), resource=OWN_NODES)
-    remembered = first.workload["metadata"]["annotations"]["workspace-ctrl/node-gpus"]
-    assert json.loads(remembered)
-    live = Workload(Meta(ObjectRef("Deployment", "default", "workspace-phi-4-mini")), node_gpus=remembered)
+@pytest.mark.parametrize("product", ["NVIDIA-A100-SXM4-80GB", "NVIDIA-" + "A" * 50])
+def test_a_node_that_comes_later_does_not_change_a_running_model(product):
+    large = node("large", 80 * 1024)
+    large = Node(large.meta, {**large.labels, "nvidia.com/gpu.product": product})
+    first = serve(ServerRecords(nodes=(large,)), resource=OWN_NODES)
+    live = parse_workload(first.workload, "Deployment")
+    assert json.loads(live.node_gpus)
     later = serve(ServerRecords(nodes=(node("small", 24 * 1024),), workloads=(live,)), resource=OWN_NODES)
     assert later.workload == first.workload
 
