@@ -169,6 +169,7 @@ def vllm() -> Image:
             FileEntry("/usr/local/bin/vllm", PACKAGE / "standins" / "vllm.sh"),
             FileEntry("/usr/local/bin/ray", PACKAGE / "standins" / "ray.sh"),
             FileEntry("/usr/local/bin/curl", PACKAGE / "standins" / "curl.sh"),
+            FileEntry("/usr/local/bin/getent", PACKAGE / "standins" / "getent.sh"),
         ),
         links=tuple((f"/bin/{applet}", "busybox") for applet in _applets()),
         entrypoint=("vllm", "serve"),

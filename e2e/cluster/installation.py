@@ -110,7 +110,7 @@ class Installation:
         self.wait(what, act)
 
     def apply_crds(self, folder: Path) -> None:
-        """Apply a folder of CRDs and wait until they are served."""
+        """Apply a folder of CRDs and wait until they are served, also for clients that discover them: a moment later than established."""
         names: list[str] = []
 
         def act() -> bool:
@@ -120,6 +120,14 @@ class Installation:
         self._persist(f"applying the CRDs of {folder.name}", act)
         for name in names:
             self.wait_condition(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", "Established")
+        for name in names:
+            self.wait(f"{name} to be discovered", functools.partial(self._is_discovered, *name.split(".", 1)))
+
+    def _is_discovered(self, plural: str, group: str) -> bool:
+        found = self.api.get(f"/apis/{group}")
+        versions = [entry["groupVersion"] for entry in found["versions"]] if found is not None else []
+        resources = (self.api.get(f"/apis/{version}") or {"resources": []} for version in versions)
+        return any(entry["name"] == plural for listed in resources for entry in listed["resources"])
 
     def helm(self, *arguments: str) -> None:
         """Run helm against the cluster."""

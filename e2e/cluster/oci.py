@@ -7,6 +7,7 @@ import platform
 import shutil
 import tarfile
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def publish(layout: Path, name: str, storage: Path) -> None:
     for blob in (layout / "blobs" / "sha256").iterdir():
         target = root / "blobs" / "sha256" / blob.name[:2] / blob.name / "data"
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
+        with suppress(FileExistsError):  # images share layers, and several are published at once
             target.hardlink_to(blob)
         _write_link(folder / "_layers" / "sha256" / blob.name, f"sha256:{blob.name}")
     hexadecimal = manifest.removeprefix("sha256:")

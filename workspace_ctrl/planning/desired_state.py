@@ -160,7 +160,8 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     asked = replace(asked, announced=leads.announced) if leads.announced else asked
     refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if not route_ref(spec.gateway) else None
     asked = replace(asked, path="") if refused is not None else asked
-    unnamed = None if in_header or route_ref(spec.gateway) else header_problem(spec.gateway, models)
+    may_come = settings.match_reported_names and not in_header  # the server is asked for them through the route without them
+    unnamed = None if in_header or may_come or route_ref(spec.gateway) else header_problem(spec.gateway, models)
     return DesiredServing(
         spec=spec,
         server=server,

@@ -8,11 +8,12 @@ if [ "${1:-}" != serve ]; then
 fi
 shift
 
-model='' port=8000 length=32768 names=''
+model='' port=8000 length=32768 names='' headless=''
 while [ $# -gt 0 ]; do
     word=$1
     shift
     case $word in
+        --headless) headless=yes; continue ;;
         --enable-* | --disable-* | --no-* | --trust-remote-code | --enforce-eager) continue ;;
         --*=*) key=${word%%=*} value=${word#*=} ;;
         --served-model-name | --served_model_name)
@@ -41,6 +42,10 @@ done
 if [ -z "$model" ]; then
     echo "vllm serve: a model is needed" >&2
     exit 2
+fi
+
+if [ -n "$headless" ]; then # a worker of a model on several nodes: it serves no requests
+    exec sleep 2147483647
 fi
 
 # The simulator names the pod that served in the header x-inference-pod when it knows the name.

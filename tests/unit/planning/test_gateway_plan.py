@@ -99,6 +99,13 @@ def test_reported_names_are_matched_where_the_installation_allows_it():
     assert headers_claimed(allowing) == (claimed, [])
 
 
+def test_where_the_installation_allows_reported_names_the_server_is_first_asked_for_them():
+    record = workspace(quickstart(inference=TEMPLATE, gateway={"match": {"header": True}}))
+    allowing = replace(SETTINGS, match_reported_names=True)
+    world = with_accepted(replace(finished(), workloads=()), record, allowing)
+    assert reasons(plan(record, world, allowing)) == []
+
+
 def test_too_many_references_are_told_before_the_objects_that_are_not_watched_for_that():
     outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), excess_references="too many"))
     assert (words(outcome), reasons(outcome)) == ([], ["TooManyReferences", "HTTPRouteNotFound"])
