@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.chat import chat, fetch
 from e2e.cluster.addons.registry import BODY_ROUTER_CHART
+from e2e.cluster.catalog import GWIE, INFERENCE
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 
@@ -105,7 +106,9 @@ def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, n
 
         workspaces.apply(cluster, namespace, preset(MISTRAL), destination_rule(MISTRAL))
         chart = f"oci://{cluster.settings.registry}/charts/{BODY_ROUTER_CHART}"
-        release = ("upgrade", "--install", ROUTER, chart, "--plain-http", "-n", namespace, "--set", "provider.name=istio")
+        version = INFERENCE.version(GWIE)
+        release = ("upgrade", "--install", ROUTER, chart, f"--version={version}", "--plain-http", "-n", namespace)
+        release = (*release, "--set", "provider.name=istio")
         helm(*release, "--set", f"inferenceGateway.name={GATEWAY}", "--wait", "--timeout=120s")
         workspaces.apply(cluster, namespace, route(requests_for(PHI), requests_for(MISTRAL)))
         for name in (PHI, MISTRAL):
