@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import llm_d
 from e2e.release import ACCOUNT, GATE, NAMESPACE, NO_FLUX
+from e2e.waiting import until
 from tests.chart.rights import granted, used
 
 REVIEWED = Path(__file__).parent / "rights"
@@ -94,6 +95,10 @@ def objectives_of_llm_d(release):
     release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
 
 
+def lease_renewed(cluster):
+    return workspaces.get(cluster, NAMESPACE, "lease", "workspace-ctrl")["spec"]["renewTime"]
+
+
 def exercise(release, team, behind):
     """Let the controller do everything that it can do."""
     cluster = release.cluster
@@ -126,6 +131,8 @@ def exercise(release, team, behind):
     leave_behind(cluster, team, behind)
     # Somebody else's write makes the holder look at its Lease again.
     cluster.kubectl("annotate", "lease", "workspace-ctrl", "-n", NAMESPACE, "example.com/looked-at=yes", "--overwrite")
+    renewed = lease_renewed(cluster)
+    until(lambda: lease_renewed(cluster) != renewed, "the holder to renew its Lease")
     workspaces.apply(cluster, team, {**phi, "gateway": off})
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
     workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
