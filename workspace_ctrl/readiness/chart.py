@@ -75,7 +75,12 @@ def missing_object(name: LinkName, chart: Installation, reason: str, expected: s
     if release is None or chart.source is None:
         return Link.waiting(name, reason, f"{expected} has not been created yet")
     is_silent = release.stage(chart.source.digest) is Stage.UNSEEN and _is_late(Stage.UNSEEN, chart.age)
-    what_next = _silence(release) if is_silent else "requested a reconciliation from Flux to restore it"
+    what_next = "requested a reconciliation from Flux to restore it"
+    if is_silent:
+        what_next = _silence(release)
+    elif release.is_busy and not release.requested:  # a request now would be answered by what is under way
+        where = _where("helm-controller")
+        what_next = f"Flux is reconciling the release; if that does not end, check that helm-controller runs: {where}"
     return Link.broken(name, reason, f"{expected} not found, although {release.ref} has installed it; {what_next}")
 
 

@@ -58,6 +58,13 @@ def test_what_only_a_new_pod_would_need_breaks_nothing():
     assert link(("Role", "ConfigMap")).holds
 
 
+def test_nothing_is_said_to_be_requested_while_flux_is_at_work():
+    at_work = release(conditions=(condition("Ready", reason="InstallSucceeded"), condition("Reconciling", reason="Progressing")))
+    found = link(("Service",), installed=at_work)
+    assert "requested" not in found.message
+    assert "Flux is reconciling the release; if that does not end, check that helm-controller runs: kubectl" in found.message
+
+
 def test_a_flux_that_does_not_answer_is_named():
     found = link(("Service",), installed=release(requested=True), age=60)
     assert "helm-controller has not reconciled it for over a minute" in found.message
