@@ -10,6 +10,7 @@ from e2e.cluster.builder import output_of
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
 from e2e.controller import ControllerProcess
+from e2e.repacking import repack
 from e2e.waiting import until
 
 VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
@@ -103,6 +104,18 @@ def test_every_version_of_the_chart_is_installed_and_becomes_ready(installed, pl
             assert [(entry["name"], entry["startupProbe"]["tcpSocket"]) for entry in picker["containers"]] == [
                 ("epp", {"port": 9002})
             ]
+
+
+def test_a_version_with_build_metadata_is_installed_by_its_tag(installed, plane_namespace, behind, tmp_path):
+    """Helm pushes v1.5.0+team.2 as the tag v1.5.0_team.2, because a tag must not contain a plus sign."""
+    repack(installed, tmp_path, version="v1.5.0+team.2")
+    with ControllerProcess(installed):
+        for name, written in (("plus", "v1.5.0+team.2"), ("tag", "v1.5.0_team.2")):
+            apply_small(installed, plane_namespace, name, chart={"version": written}, **behind)
+        for name in ("plus", "tag"):
+            workspaces.wait_ready(installed, plane_namespace, name)
+            chart = workspaces.get(installed, plane_namespace, "workspace", name)["status"]["gateway"]["chart"]
+            assert chart["version"] == "v1.5.0_team.2"
 
 
 @pytest.mark.parametrize(
@@ -200,6 +213,11 @@ def test_a_workspace_can_pin_the_chart_of_a_listed_source_and_no_other(installed
         workspaces.wait_ready(installed, plane_namespace, "phi", "GatewayReady")
         chart = workspaces.get(installed, plane_namespace, "workspace", "phi")["status"]["gateway"]["chart"]
         assert chart["version"] == "v1.4.0"
+        apply(installed, plane_namespace, chart={"name": "old", "digest": chart["digest"]}, **behind)
+        found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartNotAllowed")
+        assert found["message"].startswith("gateway.chart.digest is not one that the controller's settings allow for v1.4.0")
+    listed[1]["allowedDigests"] = {"v1.4.0": chart["digest"]}
+    with ControllerProcess(installed, *settings({"chartSources": listed})):
         apply(installed, plane_namespace, chart={"name": "old", "digest": chart["digest"]}, **behind)
         installed.kubectl(
             "wait",
