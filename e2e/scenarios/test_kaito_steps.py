@@ -108,8 +108,7 @@ def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, n
         chart = f"oci://{cluster.settings.registry}/charts/{BODY_ROUTER_CHART}"
         version = INFERENCE.version(GWIE)
         release = ("upgrade", "--install", ROUTER, chart, f"--version={version}", "--plain-http", "-n", namespace)
-        release = (*release, "--set", "provider.name=istio")
-        helm(*release, "--set", f"inferenceGateway.name={GATEWAY}", "--wait", "--timeout=120s")
+        helm(*release, "--set", "provider.name=istio", "--set", f"inferenceGateway.name={GATEWAY}", "--wait", "--timeout=120s")
         workspaces.apply(cluster, namespace, route(requests_for(PHI), requests_for(MISTRAL)))
         for name in (PHI, MISTRAL):
             until(partial(answers, cluster, behind, name), f"{name} answers to its model's name")

@@ -24,7 +24,9 @@ ADOPTABLE = (
     "helmreleases.helm.toolkit.fluxcd.io",
     ROUTES,
     "inferenceobjectives.inference.networking.x-k8s.io",
+    "inferenceobjectives.llm-d.ai",
     "modelservers.networking.serving.volcano.sh",
+    "networkpolicies.networking.k8s.io",
 )
 
 

@@ -146,7 +146,10 @@ class Reconciler:
             await self._ask(desired.queries, under_way)
             desired = self._desire(under_way)
         before = under_way.state.dependencies
-        under_way.state = self._follow(under_way.key, desired.dependencies, under_way.state)
+        wanted = desired.dependencies
+        if desired.serving is None and not under_way.workspace.meta.deleting:  # what it had is watched until a plan removes it
+            wanted = wanted.keeping(before)
+        under_way.state = self._follow(under_way.key, wanted, under_way.state)
         if not self._watches.is_synced(under_way.key):
             return None
         if under_way.state.dependencies is not before:
@@ -178,7 +181,9 @@ class Reconciler:
         if outcome.error is not None:
             raise outcome.error
         if is_changed or outcome.records:
-            under_way.snapshot = outcome.state.on(under_way.snapshot.with_records(outcome.records))
+            written = under_way.snapshot.with_records(outcome.records)
+            under_way.state, self._states.activity = under_way.state.timed(written, _now(), self._states.activity)
+            under_way.snapshot = under_way.state.on(written)
         self._claims.seen(under_way.key)
         decisions = planned.decisions
         if outcome.problems:

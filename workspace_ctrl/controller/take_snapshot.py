@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
@@ -95,7 +96,9 @@ def _sibling_pools(cache: Cache, route: HTTPRoute | None, own: str) -> tuple[Sib
         return ()
     shared = {name for rule in route.rules if own in rule.pools for name in rule.pools if name != own}
     pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in sorted(shared))
-    return tuple(_sibling_pool(cache, pool) for pool in pools if pool is not None and pool.meta.workspace)
+    # Of a referenced workload the pods are not in the cache.
+    known = (pool for pool in pools if pool is not None and pool.meta.workspace and POD_LABEL in pool.selector)
+    return tuple(_sibling_pool(cache, pool) for pool in known)
 
 
 def _sibling_pool(cache: Cache, pool: InferencePool) -> SiblingPool:

@@ -133,6 +133,14 @@ class WorkspaceState:
         )
         return state, activity
 
+    def timed(self, snapshot: Snapshot, now: float, activity: FluxActivity) -> "tuple[WorkspaceState, FluxActivity]":
+        """Return the state, and Flux's activity, after a pass has written the source or the release in `snapshot`.
+
+        The responses to our writes come back without an event, so nothing else would make a pass due when Flux does not react.
+        """
+        timer, activity = self.stage_timer.observe(snapshot.source, snapshot.release, now, activity)
+        return (self if timer == self.stage_timer else replace(self, stage_timer=timer)), activity
+
     def _unmounted_since(self, snapshot: Snapshot, now: float) -> float | None:
         if not any(pod.is_waiting_for_volumes for pod in snapshot.pods):
             return None

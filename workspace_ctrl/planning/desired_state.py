@@ -13,7 +13,7 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.gateway.objectives import may_read
+from workspace_ctrl.planning.gateway.objectives import has_objective_of, may_read
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -189,17 +189,13 @@ def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snap
     return parents_of(route, cluster) if route is not None else Chosen()
 
 
-def _is_preset(spec: Workspace) -> bool:
-    return spec.inference is not None and spec.inference.preset is not None
-
-
 def _dependencies(
     resolved: ResolvedWorkspace, serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings
 ) -> Dependencies:
     """Return the objects on which the plan depends; what only some Workspaces have is watched until it is deleted."""
     status = workspace.status.gateway
     known = snapshot.companion is not None or (status is not None and status.companion is not None)
-    was_several = snapshot.network_policy is not None or (_is_preset(serving.spec) and snapshot.workload("StatefulSet") is not None)
+    was_several = snapshot.network_policy is not None or snapshot.workload("StatefulSet") is not None
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
     return replace(
         resolved.dependencies,
@@ -208,5 +204,6 @@ def _dependencies(
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
         siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
-        objectives_of_llm_d=bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings)),
+        objectives_of_llm_d=has_objective_of(LLM_D_GROUP, snapshot.objectives)  # watched until they are deleted
+        or (bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings))),
     )

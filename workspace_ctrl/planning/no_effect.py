@@ -34,7 +34,9 @@ _ADOPTABLE: Final = frozenset(
         "helmrelease",
         "httproute",
         "inferenceobjective",
+        "inferenceobjective.llm-d.ai",
         "modelserver",
+        "networkpolicy",
     }
 )
 

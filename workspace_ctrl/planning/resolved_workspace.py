@@ -33,11 +33,11 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         spec = _parse(workspace)
         check_restricted_fields(workspace, spec, settings)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
-        dependencies = dependencies_of(spec)
+        dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
     except SpecError as error:
-        return ResolvedWorkspace(wanted, problem=invalid_spec(error))
+        return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error))
     return ResolvedWorkspace(wanted, dependencies, spec)
 
 
@@ -55,4 +55,4 @@ def _parse(workspace: WorkspaceRecord) -> Workspace:
 def _with_gateway(dependencies: Dependencies, spec: GatewaySpec | None, settings: PlanSettings) -> Dependencies:
     own_route = spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
     chart = chart_name(spec.chart if spec is not None else None, settings)
-    return replace(dependencies, namespace=True, route=own_route, pool=spec.pool_ref if spec is not None else "", chart=chart)
+    return replace(dependencies, route=own_route, pool=spec.pool_ref if spec is not None else "", chart=chart)

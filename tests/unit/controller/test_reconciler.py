@@ -26,6 +26,7 @@ from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.probe.prober import NoProber
+from workspace_ctrl.records.flux import Stage
 from workspace_ctrl.settings.process import Settings
 
 KEY = (NAMESPACE, NAME)
@@ -154,6 +155,14 @@ async def test_what_was_applied_is_in_the_status_of_the_same_pass(monkeypatch):
     assert conditions["WorkloadAccepted"] == "Accepted"
     assert conditions["ChartReady"] != "ChartNotRequested"
     assert passes.written[-1].status.workload.name == NAME
+
+
+async def test_what_flux_has_to_do_is_timed_from_our_write_on(monkeypatch):
+    """The answer to a write comes back without an event, so a Flux that does not react would never be noticed otherwise."""
+    passes = Passes(monkeypatch)
+    due_in = await passes.reconciler.reconcile(KEY)
+    assert passes.states.get(KEY).stage_timer.source is not None
+    assert due_in <= Stage.UNSEEN.patience
 
 
 async def test_a_passing_error_ends_a_pass_and_the_next_one_goes_on_where_it_was(monkeypatch):

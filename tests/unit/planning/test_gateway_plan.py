@@ -175,10 +175,10 @@ def words_of_removal(step):
     return isinstance(step, SetFinalizer) or not hasattr(step, "manifest")
 
 
-def test_the_labels_of_the_namespace_matter_where_a_gateway_is_wanted():
+def test_the_labels_and_the_deletion_of_the_namespace_matter():
     world = with_accepted(Snapshot(gateways=(gateway(),), gateway_classes=finished().gateway_classes))
     assert planned(workspace(), world).dependencies.namespace
-    assert not planned(workspace(quickstart(gateway={"enabled": False})), world).dependencies.namespace
+    assert planned(workspace(quickstart(gateway={"enabled": False})), world).dependencies.namespace
 
 
 def test_an_installation_without_conflicts_makes_the_same_route_for_everybody():

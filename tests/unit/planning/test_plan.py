@@ -271,17 +271,31 @@ def test_the_hash_follows_the_content():
     assert applied_hash(manifests()["Deployment"]) != applied_hash(manifests(record=other)["Deployment"])
 
 
+OURS = {"kind": "Deployment", "name": "workspace-phi-4-mini"}
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
         pytest.param(
-            {"kind": "Deployment", "replicas": 3}, ["create Deployment", "create Service", "scale Deployment to 3"], id="three"
+            {**OURS, "replicas": 3},
+            ["create Deployment", "create Service", "scale Deployment to 3"],
+            id="three",
         ),
         pytest.param(
-            {"kind": "Deployment", "replicas": 0}, ["create Deployment", "create Service", "scale Deployment to 0"], id="none"
+            {**OURS, "replicas": 0},
+            ["create Deployment", "create Service", "scale Deployment to 0"],
+            id="none",
         ),
-        pytest.param({"kind": "Deployment", "replicas": 1}, ["create Deployment", "create Service"], id="the default"),
+        pytest.param(
+            {**OURS, "replicas": 1},
+            ["create Deployment", "create Service"],
+            id="the default",
+        ),
         pytest.param({"kind": "StatefulSet", "replicas": 2}, ["create Deployment", "create Service"], id="another kind"),
+        pytest.param(
+            {"kind": "Deployment", "name": "referenced", "replicas": 5}, ["create Deployment", "create Service"], id="of another"
+        ),
         pytest.param({}, ["create Deployment", "create Service"], id="nothing is known"),
     ],
 )

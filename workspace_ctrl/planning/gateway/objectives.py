@@ -5,7 +5,7 @@ are applied in that group. In another one that it knows they stay if they exist:
 was installed still reads them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -85,6 +85,11 @@ def groups_of(asked: Chart | None, settings: PlanSettings) -> tuple[str, ...]:
         return find_layout(chart.values_of, chart.version).objective_groups
     except (SpecError, UnknownChartError):
         return (OBJECTIVES_GROUP,)  # the chart's own problem is reported
+
+
+def has_objective_of(group: str, objectives: Iterable[InferenceObjective]) -> bool:
+    """Whether one of `objectives` is of an API group."""
+    return any(objective.meta.ref.kind == objective_kind(group) for objective in objectives)
 
 
 def may_read(group: str, settings: PlanSettings) -> bool:

@@ -19,8 +19,8 @@ _API: Final = {CHAT_COMPLETIONS: "POST", COMPLETIONS: "POST", MODELS: "GET", EMB
 _LITERAL: Final = re.compile(r"\^?((?:[\w/-]|\\[./-])*)")
 """The beginning of a regular expression that matches only itself."""
 
-_REPETITION: Final = re.compile(r"[*+{]")
-_REPEATED_GROUP: Final = re.compile(r"\)[*+{]")
+_REPETITION: Final = re.compile(r"[*+?{|]")
+_REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
 _MOST_REPETITIONS: Final = 2
 _LONGEST_TRIED: Final = 128
 """Characters of an expression, and of a path."""

@@ -9,9 +9,7 @@ from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD, decimal, is_o
 
 _GIB: Final = 2**30
 _HALF_WIDTH: Final = frozenset({"fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_per_token_head", "int8_per_token_head"})
-"""Values of kv-cache-dtype with 8 bits for each number; types with fewer are counted as 8 bits."""
-_FULL_WIDTH: Final = frozenset({"auto", "float16", "bfloat16", "half", "fp8_ds_mla", "nvfp4_ds_mla"})
-"""Values of kv-cache-dtype that the catalog's figures are for; caches of latent attention keep scales and positions in 16 bits."""
+"""Values of kv-cache-dtype with 8 bits for each number; all others, also unknown ones, count as 16 bits, as in the catalog's figures."""
 _WITHOUT_WEIGHTS: Final = ("ngram", "suffix", "mtp")
 """Parts of the names of speculative methods that need no weights besides the model's own."""
 
@@ -105,7 +103,7 @@ def _share(name: str, value: object) -> float:
 
 def _width(_: str, value: object) -> float:
     text = str(value).strip()
-    return 1.0 if text in _FULL_WIDTH else 0.5
+    return 0.5 if text in _HALF_WIDTH else 1.0
 
 
 def _dtype(_: str, value: object) -> _Parsed:

@@ -80,9 +80,10 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
         records.nodes,
+        bool(records.nodes) and bool(records.workloads),  # nodes that tell nothing matter only before there is a workload
         [
             (workload.ref.kind, workload.node_gpus, workload.scaled_by_others)
             for workload in records.workloads
-            if workload.node_gpus or workload.scaled_by_others  # of others, not even the existence matters
+            if workload.node_gpus or workload.scaled_by_others  # of others, only the existence matters
         ],
     )

@@ -70,7 +70,8 @@ def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live:
     told = workspace.status.workload
     if manifest is None or live is not None or manifest["kind"] != WorkloadKind.DEPLOYMENT or told is None:
         return
-    if told.kind == WorkloadKind.DEPLOYMENT and told.replicas not in {None, manifest["spec"].get("replicas", 1)}:
+    is_same = (told.kind, told.name) == (WorkloadKind.DEPLOYMENT, manifest["metadata"]["name"])  # it may be one that was referenced
+    if is_same and told.replicas not in {None, manifest["spec"].get("replicas", 1)}:
         yield Scale(ref_of(manifest), told.replicas or 0)
 
 
