@@ -84,7 +84,7 @@ async def test_thousands_of_mutations_find_both_of_one_mind(server):
     assert {end for end in DIFFERENCES if any(name.endswith(end) for name in apart)} == DIFFERENCES
     refused = sum(map(bool, told))
     print(f"{len(tried)} mutations, {refused} refused by both")
-    assert min(refused, len(tried) - refused) > len(tried) / 4, "what is all refused, or all accepted, compares nothing"
+    assert min(refused, len(tried) - refused) > len(tried) / 5, "what is all refused, or all accepted, compares nothing"
 
 
 @pytest.mark.parametrize("name", ["a", "a-1", "a" * 63, "", "1a", "A", "a.b", "a-", "-a", "a" * 64, "a\n", "ä"])

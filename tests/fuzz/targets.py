@@ -110,7 +110,8 @@ def check_workspace_record(data: bytes) -> None:
     status = record.status
     for condition in status.conditions:
         assert_message(condition.message)
-    assert parse_status(status.as_object()) == status
+    written = status.as_object()  # without parts that are empty
+    assert parse_status(written).as_object() == written
 
 
 def check_workspace_model(data: bytes) -> None:
