@@ -8,7 +8,6 @@ import pytest
 from e2e import workspaces
 from e2e.release import GATE, wait_answered
 
-pytestmark = pytest.mark.timeout(600)
 NAMESPACE_SECONDS = 240
 """The namespace controller looks again only after half of the grace period of pods that are left, 165 s for model servers."""
 
