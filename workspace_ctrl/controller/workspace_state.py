@@ -113,12 +113,7 @@ class WorkspaceState:
         served_names = (snapshot.probe.models if snapshot.probe is not None else ()) or (
             self.served_names if self.has_seen(workspace) else ()
         )
-        is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
-        is_same = is_same and served_names == self.served_names and self.unheard_since is None
         unmounted_since = self._unmounted_since(snapshot, now)
-        is_same = is_same and unmounted_since is None and self.unmounted_since is None
-        if is_same and not expired and self.put_off_until is None:
-            return self, activity
         state = replace(
             self,
             stage_timer=timer,
@@ -131,7 +126,7 @@ class WorkspaceState:
             unmounted_for=now - unmounted_since if unmounted_since is not None else 0.0,
             put_off_until=None,
         )
-        return state, activity
+        return (self if state == self else state), activity
 
     def timed(self, snapshot: Snapshot, now: float, activity: FluxActivity) -> "tuple[WorkspaceState, FluxActivity]":
         """Return the state, and Flux's activity, after a pass has written the source or the release in `snapshot`.
