@@ -82,9 +82,9 @@ class _SharedWatch(Generic[RecordT]):
         self._task = self._start(self._informer.run())
 
     @property
-    def is_missing(self) -> bool:
-        """Whether the kind cannot be listed."""
-        return self._informer.is_missing
+    def problem(self) -> str:
+        """Why the kind cannot be watched; empty if it can."""
+        return self._informer.problem
 
     @property
     def has_followers(self) -> bool:
@@ -95,7 +95,7 @@ class _SharedWatch(Generic[RecordT]):
         """Keep the objects of `interest` for the Workspace `key`; the API server is asked for those that were dropped before."""
         if interest not in self._followers:
             self._by_topic.setdefault(interest.topic, set()).add(interest)
-            if self.is_missing:
+            if self._informer.is_missing:
                 self._known.add(interest)
             elif self._informer.is_synced:
                 self._fetching[interest] = self._start(self._fetch(interest))
@@ -205,7 +205,7 @@ class _SharedWatch(Generic[RecordT]):
             self._changed(key)
 
     def _served(self) -> None:
-        if self.is_missing:
+        if self._informer.is_missing:
             self._known = set(self._followers)
         self._tell(self._followers.keys())
 
@@ -298,9 +298,7 @@ class FollowedObjects(Generic[RecordT]):
 
     def problem(self, interest: Interest) -> str:
         """Return why the objects of a followed interest cannot be watched; empty if they can."""
-        resource = self._make_source("").resource
-        is_missing = self._watches[self._watch_of[interest][0]].is_missing
-        return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
+        return self._watches[self._watch_of[interest][0]].problem
 
     async def close(self) -> None:
         """Stop all watches."""
