@@ -91,6 +91,10 @@ class _SharedWatch(Generic[RecordT]):
         """Whether any Workspace is interested."""
         return bool(self._followers)
 
+    def is_followed(self, interest: Interest) -> bool:
+        """Whether any Workspace is interested in the objects of `interest`."""
+        return interest in self._followers
+
     def follow(self, interest: Interest, key: Key) -> None:
         """Keep the objects of `interest` for the Workspace `key`; the API server is asked for those that were dropped before."""
         if interest not in self._followers:
@@ -262,50 +266,50 @@ class FollowedObjects(Generic[RecordT]):
         self._cluster_wide = cluster_wide
         self._watches: dict[str, _SharedWatch[RecordT]] = {}
         """Namespace, or empty for all, → its watch."""
-        self._watch_of: dict[Interest, tuple[str, int]] = {}
-        """Interest → the place of its watch, and the number of Workspaces with it."""
+        self._place_of: dict[Interest, str] = {}
+        """Interest → the place of its watch, while any Workspace follows it."""
 
     def follow(self, interest: Interest, key: Key) -> None:
-        """Watch the objects of `interest` for the Workspace `key`, which does not follow it yet."""
-        place, count = self._watch_of.get(interest, ("", 0))
-        if not count:
-            place = self._place(interest.namespace)
+        """Watch the objects of `interest` for the Workspace `key`."""
+        place = self._place_of.get(interest)
+        if place is None:
+            place = self._place_of[interest] = self._place(interest.namespace)
         if place not in self._watches:
             self._watches[place] = _SharedWatch(self._client, self._make_source(place), self._changed)
-        self._watch_of[interest] = place, count + 1
         self._watches[place].follow(interest, key)
 
     def unfollow(self, interest: Interest, key: Key) -> None:
         """Stop to watch them for the Workspace `key`, which follows it."""
-        place, count = self._watch_of[interest]
-        watch = self._watches[place]
+        watch = self._watch(interest)
         watch.unfollow(interest, key)
-        if count > 1:
-            self._watch_of[interest] = place, count - 1
+        if watch.is_followed(interest):
             return
-        del self._watch_of[interest]
+        place = self._place_of.pop(interest)
         if not watch.has_followers:
             del self._watches[place]
             watch.stop()
 
     def of(self, interest: Interest) -> tuple[RecordT, ...]:
         """Return the objects of a followed interest, ordered by name."""
-        return self._watches[self._watch_of[interest][0]].of(interest)
+        return self._watch(interest).of(interest)
 
     def is_synced(self, interest: Interest) -> bool:
         """Whether the objects of a followed interest have been listed, or are known to be unavailable."""
-        return self._watches[self._watch_of[interest][0]].is_synced(interest)
+        return self._watch(interest).is_synced(interest)
 
     def problem(self, interest: Interest) -> str:
         """Return why the objects of a followed interest cannot be watched; empty if they can."""
-        return self._watches[self._watch_of[interest][0]].problem
+        return self._watch(interest).problem
 
     async def close(self) -> None:
         """Stop all watches."""
         tasks = [task for watch in self._watches.values() for task in watch.stop()]
         self._watches.clear()
-        self._watch_of.clear()
+        self._place_of.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch(self, interest: Interest) -> _SharedWatch[RecordT]:
+        return self._watches[self._place_of[interest]]
 
     def _place(self, namespace: str) -> str:
         """Return the place of the watch for a namespace: its own, or the whole cluster if there are too many."""
