@@ -84,7 +84,7 @@ class WorkspaceState:
     """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
     change is not accepted yet, and the status may be written later."""
     unheard_since: float | None = None
-    """Since when a Gateway's controller says nothing of pool or route."""
+    """Since when a Gateway's controller has reported no status for pool or route."""
     unheard_for: float = 0.0
     """How long that has been at the latest observation, in seconds."""
     unmounted_since: float | None = None
@@ -191,7 +191,7 @@ class WorkspaceState:
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
     def with_silence(self, now: float, *, is_unheard: bool) -> "WorkspaceState":
-        """Return the state after an evaluation at `now` that found whether a Gateway's controller says nothing of pool or route."""
+        """Return the state after an evaluation at `now` that found whether a Gateway's controller reports no status for pool or route."""
         if is_unheard == (self.unheard_since is not None):
             return self
         return replace(self, unheard_since=now if is_unheard else None, unheard_for=0.0)
