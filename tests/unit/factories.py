@@ -145,6 +145,15 @@ def release(*, generation: int = 1, observed: int = 1, digest: str = DIGEST, has
     )
 
 
+def applied_fields(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry in managedFields after the controller has applied a manifest."""
+    return {"manager": "workspace-ctrl", "operation": "Apply", "fieldsV1": _fields(manifest)}
+
+
+def _fields(value: object) -> dict[str, Any]:
+    return {f"f:{name}": _fields(child) for name, child in value.items()} if isinstance(value, Mapping) else {}
+
+
 def gateway(name: str = "inference-gateway", *, namespace: str = NAMESPACE, **fields: Any) -> Gateway:
     """A programmed Gateway of class istio."""
     return Gateway(

@@ -45,6 +45,8 @@ RecordT = TypeVar("RecordT")
 
 MOST_REFERENCES: Final = 2_000
 """Objects, and selectors of pods, that the Workspaces of one namespace can reference."""
+_EXCESS: Final = f"the Workspaces of this namespace reference more than {MOST_REFERENCES:,} objects; remove some of them"
+_NONE: Final = Dependencies()
 _RETRY_SECONDS = 10.0
 _DISCOVERIES_PER_SECOND: Final = 2
 
@@ -127,7 +129,7 @@ class DynamicWatches:
         self._client = client
         self._changed = changed
         self._cluster_wide = cluster_wide
-        self._asked: dict[Key, Dependencies] = {}
+        self._dependencies: dict[Key, Dependencies] = {}
         self._wanted: dict[Key, _Wanted] = {}
         self._references: Counter[str] = Counter()
         """Namespace → number of references of its Workspaces."""
@@ -167,7 +169,7 @@ class DynamicWatches:
     def of(self, key: Key) -> DependencyRecords:
         """Return the referenced objects of the Workspace `key`."""
         has_objectives = self._objectives.is_followed(key)
-        if key not in self._asked and not has_objectives:
+        if key not in self._dependencies and not has_objectives:
             return _NOTHING
         excess = _EXCESS if key in self._excess.get(key[0], ()) else ""
         wanted, kind = self._wanted.get(key, {}), self._workload_kind(key)
@@ -203,7 +205,7 @@ class DynamicWatches:
         """Stop all watches."""
         closing = [objects.close() for objects in self._kinds.values()]
         closing += [kind.close() for kind in self._workloads.values()]
-        for state in (self._asked, self._wanted, self._references, self._excess, self._workloads):
+        for state in (self._dependencies, self._wanted, self._references, self._excess, self._workloads):
             state.clear()
         await asyncio.gather(*closing, *self._closing, self._objectives.close())
 
@@ -214,7 +216,7 @@ class DynamicWatches:
     def _follow(self, key: Key, dependencies: Dependencies) -> None:
         """Follow what `dependencies` names, as far as the namespace has not too many references."""
         namespace, count = key[0], _count(dependencies)
-        earlier = self._asked.pop(key, None)
+        earlier = self._dependencies.pop(key, None)
         self._references[namespace] -= _count(earlier) if earlier is not None else 0
         waiting = self._excess.get(namespace, {})
         waiting.pop(key, None)
@@ -224,7 +226,7 @@ class DynamicWatches:
             dependencies, count = _NONE, 0
         self._references[namespace] += count
         if is_excess or dependencies != _NONE:
-            self._asked[key] = dependencies
+            self._dependencies[key] = dependencies
         self._use(key, dependencies.reference)
         new = self._interests(key, dependencies)
         old = self._wanted.pop(key, {})
@@ -263,11 +265,11 @@ class DynamicWatches:
         return found
 
     def _workload_kind(self, key: Key) -> _WorkloadKind | None:
-        asked = self._asked.get(key)
-        return self._workloads.get(_kind_of(asked.reference)) if asked is not None and asked.reference is not None else None
+        known = self._dependencies.get(key)
+        return self._workloads.get(_kind_of(known.reference)) if known is not None and known.reference is not None else None
 
     def _use(self, key: Key, reference: WorkloadRef | None) -> None:
-        """Note that the Workspace `key` references a workload, and discover its kind if nobody has referenced it before."""
+        """Note that the Workspace `key` references a workload, and discover its kind if that has not been referenced before."""
         if reference is not None:
             kind = self._workloads.get(_kind_of(reference))
             if kind is None:
@@ -275,7 +277,7 @@ class DynamicWatches:
             kind.users.add(key)
 
     def _leave(self, key: Key, old: WorkloadRef | None, new: WorkloadRef | None) -> None:
-        """Note that the Workspace `key` does not reference `old` any more; a kind that nobody references is forgotten."""
+        """Note that the Workspace `key` does not reference `old` any more; a kind without references is forgotten."""
         if old is None or (new is not None and _kind_of(old) == _kind_of(new)):
             return
         kind = self._workloads[_kind_of(old)]
@@ -303,14 +305,8 @@ class DynamicWatches:
         kind.problem = ""
         kind.objects = self._followed(kind.resource, parse_referenced_workload)
         for key in tuple(kind.users):
-            self._follow(key, self._asked[key])
+            self._follow(key, self._dependencies[key])
             self._changed(key)
-
-
-_EXCESS: Final = f"the Workspaces of this namespace reference more than {MOST_REFERENCES:,} objects; remove some of them"
-
-
-_NONE: Final = Dependencies()
 
 
 def _count(dependencies: Dependencies) -> int:
@@ -328,7 +324,7 @@ def _source(resource: ApiResource, parse: Callable[[Json, str], RecordT], namesp
 
 
 class ClusterScopedError(Exception):
-    """A kind has no namespaces; its objects belong to nobody who may write Workspaces."""
+    """A kind has no namespaces; the right to write Workspaces in a namespace says nothing about its objects."""
 
 
 def _namespaced(resource: ApiResource) -> ApiResource:

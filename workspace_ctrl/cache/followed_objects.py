@@ -1,12 +1,12 @@
 """Watches of one kind that many Workspaces share, which keep only the objects that a Workspace references.
 
 A watch costs a connection, with TLS more than half a megabyte. So there is one for all references in a namespace, and from a number of
-namespaces on one for the whole cluster. It delivers all objects there; those that nobody references are dropped once they are read.
+namespaces on one for the whole cluster. It delivers all objects there; those without references are dropped once they are read.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -45,7 +45,7 @@ class Interest:
         """Part of it by which it is found: the namespace, and the name or the first label."""
         return self.namespace, *(self.labels[0] if self.labels else ("", self.name))
 
-    def covers(self, record: Any) -> bool:  # noqa: ANN401
+    def covers(self, record: Any) -> bool:  # noqa: ANN401 - a record of any kind
         """Whether `record`, which has the topic, is one of the objects."""
         return not self.labels or all(record.labels.get(name) == value for name, value in self.labels)
 
@@ -56,7 +56,7 @@ class Interest:
         return {"fieldSelector": f"metadata.name={self.name}"}
 
 
-def _topics(record: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401
+def _topics(record: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - a record of any kind
     ref = record.meta.ref
     yield ref.namespace, "", ref.name
     for name, value in getattr(record, "labels", {}).items():
@@ -82,20 +82,24 @@ class _SharedWatch(Generic[RecordT]):
         self._task = self._start(self._informer.run())
 
     @property
-    def is_missing(self) -> bool:
-        """Whether the kind cannot be listed."""
-        return self._informer.is_missing
+    def problem(self) -> str:
+        """Why the kind cannot be watched; empty if it can."""
+        return self._informer.problem
 
     @property
     def has_followers(self) -> bool:
         """Whether any Workspace is interested."""
         return bool(self._followers)
 
+    def is_followed(self, interest: Interest) -> bool:
+        """Whether any Workspace is interested in the objects of `interest`."""
+        return interest in self._followers
+
     def follow(self, interest: Interest, key: Key) -> None:
-        """Keep the objects of `interest` for the Workspace `key`; the API server is asked for those that were dropped before."""
+        """Keep the objects of `interest` for the Workspace `key`; those that were dropped before are listed again."""
         if interest not in self._followers:
             self._by_topic.setdefault(interest.topic, set()).add(interest)
-            if self.is_missing:
+            if self._informer.is_missing:
                 self._known.add(interest)
             elif self._informer.is_synced:
                 self._fetching[interest] = self._start(self._fetch(interest))
@@ -137,7 +141,7 @@ class _SharedWatch(Generic[RecordT]):
             task.cancel()
         return tasks
 
-    # The sink of the informer, which is told that nothing has changed: whom a change concerns depends on the record before it, too.
+    # The sink of the informer. It reports no changes to it: which Workspaces a change concerns depends on the record before, too.
 
     @property
     def newest(self) -> int:
@@ -153,7 +157,7 @@ class _SharedWatch(Generic[RecordT]):
         self._records.advance(version)
 
     def put(self, key: Key, record: RecordT, version: int) -> bool:
-        """Store a record if a Workspace is interested; tell those who are, or were."""
+        """Store a record if a Workspace is interested; notify those that are, or were."""
         before = self._records.get(key)
         interests = self._interests(record)
         if not interests:
@@ -165,14 +169,14 @@ class _SharedWatch(Generic[RecordT]):
         return False
 
     def remove(self, key: Key, version: int, _last: RecordT | None = None) -> RecordT | None:
-        """Remove a deleted object; tell those who are interested in it."""
+        """Remove a deleted object; notify the Workspaces that are interested in it."""
         before = self._records.remove(key, version)
         if before is not None:
             self._assign(key, before, set())
         return None
 
     def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> list[RecordT]:
-        """Replace all records by a complete list; tell everybody."""
+        """Replace all records by a complete list; notify all Workspaces."""
         kept = {key: entry for key, entry in listed.items() if self._interests(entry[0])}
         self._records.replace(kept, version)
         self._members = {}
@@ -181,7 +185,7 @@ class _SharedWatch(Generic[RecordT]):
             if record is not None:
                 self._join(key, self._interests(record))
         self._known = set(self._followers)
-        self._tell(self._followers.keys())
+        self._notify(self._followers.keys())
         return []
 
     def _assign(self, key: Key, before: RecordT | None, interests: set[Interest]) -> None:
@@ -190,7 +194,7 @@ class _SharedWatch(Generic[RecordT]):
         for interest in earlier - interests:
             self._members.get(interest, set()).discard(key)
         self._join(key, interests)
-        self._tell(earlier | interests)
+        self._notify(earlier | interests)
 
     def _join(self, key: Key, interests: set[Interest]) -> None:
         for interest in interests:
@@ -200,14 +204,14 @@ class _SharedWatch(Generic[RecordT]):
         found = (interest for topic in _topics(record) for interest in self._by_topic.get(topic, ()))
         return {interest for interest in found if interest.covers(record)}
 
-    def _tell(self, interests: Any) -> None:  # noqa: ANN401
+    def _notify(self, interests: Iterable[Interest]) -> None:
         for key in {key for interest in interests for key in self._followers.get(interest, ())}:
             self._changed(key)
 
     def _served(self) -> None:
-        if self.is_missing:
+        if self._informer.is_missing:
             self._known = set(self._followers)
-        self._tell(self._followers.keys())
+        self._notify(self._followers.keys())
 
     async def _fetch(self, interest: Interest) -> None:
         """Read the objects of an interest that is newer than the list of the watch."""
@@ -224,7 +228,7 @@ class _SharedWatch(Generic[RecordT]):
                 logger.info("cannot read what a Workspace references: %s; retrying", error)
                 await asyncio.sleep(jittered(max(backoff.delay, error.retry_after), *_JITTER))
         self._fetching.pop(interest, None)
-        self._tell([interest])
+        self._notify([interest])
 
     async def _read(self, interest: Interest, limit: int) -> None:
         """List the objects of an interest; the list counts if it is as new as the watch, which else has delivered later events."""
@@ -243,8 +247,8 @@ class _SharedWatch(Generic[RecordT]):
             self.put(key_of(item), self._source.parse(item, self._source.resource.kind), version_of(item))
         self._known.add(interest)
 
-    def _start(self, work: Any) -> asyncio.Task[None]:  # noqa: ANN401
-        task: asyncio.Task[None] = asyncio.create_task(work, name=f"watch {self._source.resource.plural} that Workspaces reference")
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"watch {self._source.resource.plural} that Workspaces reference")
         task.add_done_callback(_log_failure)
         return task
 
@@ -262,52 +266,50 @@ class FollowedObjects(Generic[RecordT]):
         self._cluster_wide = cluster_wide
         self._watches: dict[str, _SharedWatch[RecordT]] = {}
         """Namespace, or empty for all, → its watch."""
-        self._watch_of: dict[Interest, tuple[str, int]] = {}
-        """Interest → the place of its watch, and the number of Workspaces with it."""
+        self._place_of: dict[Interest, str] = {}
+        """Interest → the place of its watch, while any Workspace follows it."""
 
     def follow(self, interest: Interest, key: Key) -> None:
-        """Watch the objects of `interest` for the Workspace `key`, which does not follow it yet."""
-        place, count = self._watch_of.get(interest, ("", 0))
-        if not count:
-            place = self._place(interest.namespace)
+        """Watch the objects of `interest` for the Workspace `key`."""
+        place = self._place_of.get(interest)
+        if place is None:
+            place = self._place_of[interest] = self._place(interest.namespace)
         if place not in self._watches:
             self._watches[place] = _SharedWatch(self._client, self._make_source(place), self._changed)
-        self._watch_of[interest] = place, count + 1
         self._watches[place].follow(interest, key)
 
     def unfollow(self, interest: Interest, key: Key) -> None:
         """Stop to watch them for the Workspace `key`, which follows it."""
-        place, count = self._watch_of[interest]
-        watch = self._watches[place]
+        watch = self._watch(interest)
         watch.unfollow(interest, key)
-        if count > 1:
-            self._watch_of[interest] = place, count - 1
+        if watch.is_followed(interest):
             return
-        del self._watch_of[interest]
+        place = self._place_of.pop(interest)
         if not watch.has_followers:
             del self._watches[place]
             watch.stop()
 
     def of(self, interest: Interest) -> tuple[RecordT, ...]:
         """Return the objects of a followed interest, ordered by name."""
-        return self._watches[self._watch_of[interest][0]].of(interest)
+        return self._watch(interest).of(interest)
 
     def is_synced(self, interest: Interest) -> bool:
         """Whether the objects of a followed interest have been listed, or are known to be unavailable."""
-        return self._watches[self._watch_of[interest][0]].is_synced(interest)
+        return self._watch(interest).is_synced(interest)
 
     def problem(self, interest: Interest) -> str:
         """Return why the objects of a followed interest cannot be watched; empty if they can."""
-        resource = self._make_source("").resource
-        is_missing = self._watches[self._watch_of[interest][0]].is_missing
-        return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
+        return self._watch(interest).problem
 
     async def close(self) -> None:
         """Stop all watches."""
         tasks = [task for watch in self._watches.values() for task in watch.stop()]
         self._watches.clear()
-        self._watch_of.clear()
+        self._place_of.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch(self, interest: Interest) -> _SharedWatch[RecordT]:
+        return self._watches[self._place_of[interest]]
 
     def _place(self, namespace: str) -> str:
         """Return the place of the watch for a namespace: its own, or the whole cluster if there are too many."""

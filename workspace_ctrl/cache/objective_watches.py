@@ -90,9 +90,8 @@ class Objectives:
 
     def problem(self, key: Key) -> str:
         """Return why objectives of the inference extension cannot be watched for the Workspace `key`; empty if they can."""
-        resource, watch = INFERENCE_OBJECTIVES[OBJECTIVES_GROUP], self._watches.get((OBJECTIVES_GROUP, key[0]))
-        is_missing = watch is not None and watch.informer.is_missing
-        return f"cannot list or watch {resource.plural} of {resource.api_version}" if is_missing else ""
+        watch = self._watches.get((OBJECTIVES_GROUP, key[0]))
+        return watch.informer.problem if watch is not None else ""
 
     def of_llm_d(self, key: Key) -> bool:
         """Whether objectives of llm-d are watched for the Workspace `key`, and can be."""

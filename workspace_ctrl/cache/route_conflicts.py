@@ -71,7 +71,8 @@ class RouteClaimIndex:
         claimant, claims = self._claims[key]
         holders = {claim: self._claimants[claim][0] for claim in claims}
         held = {
-            claim: holder if holder != claimant else self._overlaps.robbed(claim, claimant) for claim, holder in holders.items()
+            claim: holder if holder != claimant else self._overlaps.oldest_overridden(claim, claimant)
+            for claim, holder in holders.items()
         }
         return {claim: holder[1:] for claim, holder in held.items() if holder is not None}
 

@@ -1,7 +1,7 @@
 """Which route claims take requests from those of other namespaces, found without comparing every two of them.
 
 A claim takes requests from claims with the same host name that are above its path, and from claims of a more general host name, whatever
-their path (`RouteClaim.takes_from`). Most claims are under the prefix of their own namespace and take from nobody.
+their path (`RouteClaim.takes_from`). Most claims are under the prefix of their own namespace and take none.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -79,7 +79,7 @@ class RouteOverlapIndex:
     """
 
     def __init__(self, claimants: Mapping[RouteClaim, list[Claimant]]) -> None:
-        """Make an index next to `claimants`, the claims with those who make them, oldest first."""
+        """Make an index next to `claimants`, the claimants of each claim, oldest first."""
         self._claimants = claimants
         self._groups: dict[_Group, _OldestByNamespace] = {}
         self._paths: dict[RouteClaim, list[str]] = {}
@@ -117,14 +117,14 @@ class RouteOverlapIndex:
         for topic in new - old:
             self._interested.setdefault(topic, set()).add(key)
 
-    def robbed(self, claim: RouteClaim, claimant: Claimant) -> Claimant | None:
+    def oldest_overridden(self, claim: RouteClaim, claimant: Claimant) -> Claimant | None:
         """Return the oldest claimant, older than `claimant` and of another namespace, from which `claim` takes requests; or None."""
         if claim.belongs_to(claimant[1]):
             return None
-        found = (entry for entry in self._victims(claim, claimant[1]) if entry is not None and entry < claimant)
+        found = (entry for entry in self._overridden(claim, claimant[1]) if entry is not None and entry < claimant)
         return min(found, default=None)
 
-    def _victims(self, claim: RouteClaim, namespace: str) -> Iterator[Claimant | None]:
+    def _overridden(self, claim: RouteClaim, namespace: str) -> Iterator[Claimant | None]:
         for path in prefixes_above(claim.path):
             yield from self._at(claim._replace(path=path), namespace)
         if claim.header:
@@ -170,7 +170,7 @@ class RouteOverlapIndex:
 
 
 def _topics(claim: RouteClaim) -> Iterator[_Topic]:
-    """Yield what has to be known of other claims to know from whom `claim` takes requests."""
+    """Yield the topics of the other claims from which `claim` may take requests."""
     bare = claim._replace(header="")
     for path in prefixes_above(claim.path):
         yield "longer", bare._replace(path=path)

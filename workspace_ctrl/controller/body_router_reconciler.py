@@ -21,7 +21,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.body_router import BodyRouterState
-from workspace_ctrl.planning.gateway.body_router import plan_router, removal_steps
+from workspace_ctrl.planning.gateway.body_router import RouterPlan, plan_router, removal_steps
 from workspace_ctrl.planning.steps import Step
 from workspace_ctrl.readiness.body_routers import router_state
 from workspace_ctrl.records.gateways import Gateway
@@ -128,7 +128,7 @@ class BodyRouterReconciler:
         for key, (gateway, provider) in wanted.items():
             plan = plan_router(gateway.ref, provider, self._objects.of(key), self._settings.plan.body_routing)
             steps[key] = plan.steps
-            states[gateway.key] = self._state(gateway, key, connected=plan.connected)
+            states[gateway.key] = self._state(gateway, key, plan)
         if self._all_told and not _DECISIVE & self._missing_kinds():
             steps |= {key: removal_steps(self._objects.of(key)) for key in self._objects.keys() - wanted.keys()}
         self._router_states = {key: state for key, state in self._router_states.items() if key in steps}
@@ -150,9 +150,10 @@ class BodyRouterReconciler:
                     wanted[namespace, body_router_name(name)] = (gateway, provider)
         return wanted
 
-    def _state(self, gateway: Gateway, key: Key, *, connected: bool) -> BodyRouterState:
+    def _state(self, gateway: Gateway, key: Key, plan: RouterPlan) -> BodyRouterState:
         there, state = self._objects.of(key), self._router_states.setdefault(key, RouterState())
+        state.keep_rejections(plan.steps)
         now = asyncio.get_running_loop().time()
         state.stage_timer, self._activity = state.stage_timer.observe(there.source, there.release, now, self._activity)
         problems = [rejection.problem for rejection in state.rejections.values()]
-        return router_state(gateway.key, there, problems, state.stage_timer.ages, connected=connected)
+        return router_state(gateway.key, there, problems, state.stage_timer.ages, connected=plan.connected)

@@ -16,7 +16,7 @@ from workspace_ctrl.records.meta import ObjectRef
 logger = logging.getLogger(__name__)
 
 _SERVING: Final = (PODS, INFERENCE_POOLS)
-"""Kinds of which an event may concern those who share a rule of a route with the owner."""
+"""Kinds of which an event may also concern the Workspaces that share a rule of a route with the owner."""
 
 
 class EventHandler:

@@ -135,7 +135,7 @@ class Publisher:
     ) -> tuple[WorkspaceStatus, bool]:
         """Return the wanted status, with the result of requests through the Gateway if all other links are True.
 
-        And whether a Gateway's controller has said nothing of pool or route.
+        And whether a Gateway's controller has reported no status for pool or route.
         """
         if workspace.meta.deleting:
             self._prober.follow(workspace.key, (), None)

@@ -84,7 +84,7 @@ class WorkspaceState:
     """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
     change is not accepted yet, and the status may be written later."""
     unheard_since: float | None = None
-    """Since when a Gateway's controller says nothing of pool or route."""
+    """Since when a Gateway's controller has reported no status for pool or route."""
     unheard_for: float = 0.0
     """How long that has been at the latest observation, in seconds."""
     unmounted_since: float | None = None
@@ -113,12 +113,7 @@ class WorkspaceState:
         served_names = (snapshot.probe.models if snapshot.probe is not None else ()) or (
             self.served_names if self.has_seen(workspace) else ()
         )
-        is_same = timer is self.stage_timer and drift is self.drift and len(rejections) == len(self.rejections)
-        is_same = is_same and served_names == self.served_names and self.unheard_since is None
         unmounted_since = self._unmounted_since(snapshot, now)
-        is_same = is_same and unmounted_since is None and self.unmounted_since is None
-        if is_same and not expired and self.put_off_until is None:
-            return self, activity
         state = replace(
             self,
             stage_timer=timer,
@@ -131,7 +126,7 @@ class WorkspaceState:
             unmounted_for=now - unmounted_since if unmounted_since is not None else 0.0,
             put_off_until=None,
         )
-        return state, activity
+        return (self if state == self else state), activity
 
     def timed(self, snapshot: Snapshot, now: float, activity: FluxActivity) -> "tuple[WorkspaceState, FluxActivity]":
         """Return the state, and Flux's activity, after a pass has written the source or the release in `snapshot`.
@@ -196,7 +191,7 @@ class WorkspaceState:
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
     def with_silence(self, now: float, *, is_unheard: bool) -> "WorkspaceState":
-        """Return the state after an evaluation at `now` that found whether a Gateway's controller says nothing of pool or route."""
+        """Return the state after an evaluation at `now` that found whether a Gateway's controller reports no status for pool or route."""
         if is_unheard == (self.unheard_since is not None):
             return self
         return replace(self, unheard_since=now if is_unheard else None, unheard_for=0.0)

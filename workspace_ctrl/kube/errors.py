@@ -38,7 +38,7 @@ class ConflictError(RejectedError):
 
 
 class RedirectedError(RejectedError):
-    """The response is a redirect, which is not followed: the token and the body would go to an address that we were not given."""
+    """The response is a redirect, which is not followed: the token and the body would go to an address that is not configured."""
 
 
 class NotFoundError(ApiError):

@@ -14,8 +14,8 @@ class FairSlots(Generic[G]):
 
     Guarantees:
       * at most `slots` are taken at once, and at most `of_group` by one group, so that one group cannot take them all;
-      * groups that wait take turns; within a group, those who wait get a slot in the order in which they came;
-      * who is cancelled while waiting takes no slot.
+      * groups that wait take turns; within a group, waiting tasks get a slot in the order in which they came;
+      * a task that is cancelled while it waits takes no slot.
     """
 
     def __init__(self, slots: int, of_group: int) -> None:
@@ -24,7 +24,7 @@ class FairSlots(Generic[G]):
         self._of_group = of_group
         self._taken: Counter[G] = Counter()
         self._waiting: OrderedDict[G, deque[asyncio.Future[None]]] = OrderedDict()
-        """Group → those who wait for a slot; the group whose turn is next is the first one."""
+        """Group → its tasks that wait for a slot; the group whose turn is next is the first one."""
 
     @asynccontextmanager
     async def of(self, group: G) -> AsyncIterator[None]:

@@ -117,6 +117,11 @@ class Informer(Generic[RecordT]):
         return self._source.resource
 
     @property
+    def problem(self) -> str:
+        """Why the kind is missing; empty if it is not."""
+        return f"cannot list or watch {self.resource.plural} of {self.resource.api_version}" if self.is_missing else ""
+
+    @property
     def is_synced(self) -> bool:
         """Whether the first list is in the store, or the kind is known to be missing."""
         return self._synced.is_set()

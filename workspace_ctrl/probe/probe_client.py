@@ -241,7 +241,7 @@ class ProbeClient:
         text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
         if code in _LOGIN:
             login = excerpt(answer.location, _LONGEST_LOCATION) if is_quoted else "another address"
-            text = f"{shown} returned {code} to {login}; only clients that have logged in may ask: set a token in --probe-secret"
+            text = f"{shown} returned {code} to {login}; only authenticated clients get a response: set a token in --probe-secret"
         outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
         return ProbeResult(outcome, target.url, code, text)
 

@@ -197,5 +197,5 @@ def make_prober(client: Client, settings: Settings, changed: Callable[[Key], Non
     probe = settings.probe
     if probe.mode is ProbeMode.OFF:
         return NoProber()
-    asker = ProbeClient(probe.mode, credentials_reader(client, probe.secret), trust_of(settings, client.server))
-    return Prober(asker, probe.interval, changed)
+    probe_client = ProbeClient(probe.mode, credentials_reader(client, probe.secret), trust_of(settings, client.server))
+    return Prober(probe_client, probe.interval, changed)

@@ -1,4 +1,4 @@
-"""What probes trust: which Gateways get the token, whose responses are quoted, and which addresses are connected to.
+"""What probes trust: which Gateways get the token, which responses are quoted, and which addresses are connected to.
 
 Whoever can create a Gateway, or write its status, chooses addresses to which the controller connects from its own place in the network.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EACCES
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from workspace_ctrl.model.probe_results import ProbeTarget
@@ -101,5 +101,5 @@ def _embedded(address: _Address) -> _Address:
 
 
 def _address_of(server: str) -> tuple[str, int]:
-    parts: Any = urlsplit(server)
+    parts = urlsplit(server)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -1,4 +1,4 @@
-"""HTTP server for clients that nobody has authenticated: on the event loop, with limits of the number and the age of connections.
+"""HTTP server for unauthenticated clients: on the event loop, with limits of the number and the age of connections.
 
 A client that sends slowly, or keeps connections open, only loses them: the oldest one is closed for a new one, so that there is always room
 for the kubelet and for Prometheus, whose requests take milliseconds.
@@ -17,10 +17,10 @@ from aiohttp.web_protocol import RequestHandler
 
 
 class _OurErrors(logging.Filter):
-    """Lets no client fill the log: what is not HTTP is answered with 400, and is no error of ours."""
+    """Drops errors of clients, so that they cannot fill the log: an invalid request gets a 400, and is no error of the server."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is of an error of ours."""
+        """Whether the record is of an error of the server."""
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 

@@ -196,7 +196,7 @@ class KopfProcess:
         return self._connection
 
 
-def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  # noqa: ANN401
+def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  # noqa: ANN401 - the kubernetes package has no types
     """Run the controller until a signal ends it; port 0 disables a server.
 
     Raises:

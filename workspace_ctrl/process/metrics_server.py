@@ -59,7 +59,7 @@ class MetricsPage:
 
 
 class Authorizer:
-    """Asks the API server who the owner of a bearer token is, and whether he may `get` the path /metrics."""
+    """Authenticates bearer tokens with TokenReviews, and authorizes `get` of the path /metrics with SubjectAccessReviews."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -82,7 +82,7 @@ class Report:
 
     @property
     def is_unheard(self) -> bool:
-        """Whether a Gateway's controller has said nothing of pool or route, yet or for long."""
+        """Whether a Gateway's controller has not reported status for pool or route, yet or for long."""
         return any(link.reason in {WAITING_FOR_GATEWAY, SILENT} for link in self.links)
 
     @property

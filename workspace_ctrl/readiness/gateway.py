@@ -25,10 +25,10 @@ _REMEDIES: Final = {"EndpointPickerRefMissing": "; set spec.endpointPickerRef, w
 """Reason that a controller reports → what to do."""
 
 WAITING_FOR_GATEWAY: Final = "WaitingForGateway"
-"""Reason of a pool or route of which the Gateway's controller has said nothing yet."""
+"""Reason of a pool or route for which the Gateway's controller has not reported status yet."""
 SILENT: Final = "GatewayControllerSilent"
 SILENT_SECONDS: Final = 60.0
-"""How long it may say nothing; it takes less than a second."""
+"""How long it may take to report status; usually that takes less than a second."""
 POOL_MISSING: Final = "InferencePoolNotFound"
 _OUR_LABELS: Final = frozenset({POD_LABEL, POD_INDEX_LABEL})
 _UNKNOWN_KIND: Final = "InvalidKind"
@@ -112,7 +112,7 @@ def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod], siblings: Se
         remove = json.dumps({"spec": {"selector": {"matchLabels": dict.fromkeys(foreign)}}}, separators=(",", ":"))
         command = f"kubectl patch inferencepool {pool.ref.name} -n {pool.ref.namespace} --type=merge -p '{remove}'"
         labels = ", ".join(f"{key}={value}" for key, value in foreign.items())
-        words = f"the selector of {pool.ref} asks for {labels}, which no pod has; if somebody has added that, remove it: {command}"
+        words = f"the selector of {pool.ref} requires {labels}, which no pod has; if that was added by hand, remove it: {command}"
         return Link.broken(LinkName.ENDPOINTS, "SelectorMatchesNoPod", printable(words)).ended()
     return Link.broken(LinkName.ENDPOINTS, "NoReadyEndpoints", f"0 of {len(matching)} pods of {pool.ref} are ready")
 
@@ -178,7 +178,7 @@ def _unheard(name: LinkName, words: str) -> Link:
 
 
 def silent(link: Link, parents: Sequence[Parent]) -> Link:
-    """Return a link that has been waiting for the words of a Gateway's controller for over a minute as a broken one, with the way out."""
+    """Return a link that has waited for the status from a Gateway's controller for over a minute as a broken one, with a remedy."""
     advice = dict.fromkeys(f"{parent.class_title}: {parent.pool_remedy}" for parent in parents if parent.pool_remedy)
     words = "; ".join((f"{link.message}, for over a minute", *advice))
     return Link.broken(link.name, SILENT, words).ended()

@@ -33,9 +33,11 @@ class ModelAddress:
     completion: str = ""
     """Path of the API if the list of models is not reached; empty if it is."""
     get: str = ""
-    """Path that the Workspace wants to be asked for; empty for the default."""
+    """Path of the GET request that the Workspace sets for probes; empty for the default."""
     codes: tuple[int, ...] = ()
+    """Status codes of that request that count as an answer."""
     any_server: bool = False
+    """Whether the model server may be one without a list of models."""
 
     @classmethod
     def of(cls, decisions: Decisions) -> "ModelAddress":

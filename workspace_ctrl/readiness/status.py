@@ -117,15 +117,13 @@ def _usage(decisions: Decisions) -> str:
     name = f"; model name: {decisions.model_names[0]}" if decisions.model_names else ""
     if url:
         return f"model is served at {url}{name}"
-    return f"model is served, but {_missing_address(decisions)}{name}"
+    return f"model is served, but {_wildcards_only(decisions) or 'the Gateway reports no address'}{name}"
 
 
-def _missing_address(decisions: Decisions) -> str:
-    """Return why there is no URL, with the way out where there is one."""
+def _wildcards_only(decisions: Decisions) -> str:
+    """Return which listeners serve only host names with a wildcard, and what to do; empty if there are none."""
     wildcards = wildcard_listeners(decisions.parents, decisions.hostnames)
-    if not wildcards:
-        return "the Gateway reports no address"
-    return f"{' and '.join(wildcards)}; set gateway.hostnames to the host name that clients use"
+    return f"{' and '.join(wildcards)}; set gateway.hostnames to the host name that clients use" if wildcards else ""
 
 
 def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Condition:
@@ -134,10 +132,10 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
     gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
     tried = f"; {last.message}" if last.name is LinkName.PROBE else ""
     text = f"model is served through {gateways}{tried}"
-    if not urls_of(decisions.parents, decisions.hostnames, decisions.path) and wildcard_listeners(
-        decisions.parents, decisions.hostnames
-    ):
-        text = f"{text}; {_missing_address(decisions)}"
+    has_url = bool(urls_of(decisions.parents, decisions.hostnames, decisions.path))
+    advice = "" if has_url else _wildcards_only(decisions)
+    if advice:
+        text = f"{text}; {advice}"
     return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
 
 

@@ -45,15 +45,13 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_Name = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of an object, such as inference-gateway")]
-_Namespace = Annotated[str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways")]
-_NamespaceOrAll = Annotated[
-    str, _matching(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "the name of a namespace, such as gateways, or * for all")
-]
+_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_Name = Annotated[str, _matching(_NAME, "the name of an object, such as inference-gateway")]
+_Namespace = Annotated[str, _matching(_NAMESPACE, "the name of a namespace, such as gateways")]
+_NamespaceOrAll = Annotated[str, _matching(rf"\*|{_NAMESPACE}", "the name of a namespace, such as gateways, or * for all")]
 _Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
-_GatewayKey = Annotated[
-    str, _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "a Gateway as namespace/name")
-]
+_GatewayKey = Annotated[str, _matching(f"{_NAMESPACE}/{_NAME}", "a Gateway as namespace/name")]
 _Url = Annotated[
     str,
     _matching(

@@ -240,7 +240,7 @@ async def test_watches_end_with_the_last_who_references_anything_and_so_does_wha
         assert pods(watches, ("team-a", "two")) == ["phi-0"]
         watches.forget(("team-a", "two"))
         await until(lambda: not server.watches)
-        assert (watches._asked, watches._wanted, watches._workloads, dict(watches._references)) == ({}, {}, {}, {})
+        assert (watches._dependencies, watches._wanted, watches._workloads, dict(watches._references)) == ({}, {}, {}, {})
 
 
 async def test_a_namespace_with_too_many_references_is_told_and_others_are_not_concerned(monkeypatch):

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, derived, gateway, gateway_class, pool, quickstart, workspace
+from tests.unit.factories import NAME, NAMESPACE, applied_fields, derived, gateway, gateway_class, pool, quickstart, workspace
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
@@ -50,20 +50,13 @@ class ApiServer:
         if call in self.rejected:
             raise RejectedError(self.rejected[call])
         metadata = {"uid": f"uid-of-{resource.kind}", "creationTimestamp": "2026-11-21T11:00:00Z", **manifest["metadata"]}
-        entry = {"manager": "workspace-ctrl", "operation": "Apply", "fieldsV1": _tree(manifest)}
-        metadata |= {"resourceVersion": str(next(self.versions)), "managedFields": [entry]}
+        metadata |= {"resourceVersion": str(next(self.versions)), "managedFields": [applied_fields(manifest)]}
         if resource.kind == "Workspace":
             return {**self.workspace, **manifest, "metadata": {**self.workspace["metadata"], **metadata}}
         return {**manifest, "metadata": metadata}
 
     async def find(self, *_):
         return None
-
-
-def _tree(value):
-    if isinstance(value, dict):
-        return {f"f:{name}": _tree(child) for name, child in value.items()}
-    return {}
 
 
 class Recorded(NoProber):

@@ -86,7 +86,7 @@ async def test_a_login_page_says_nothing_of_the_model(asker, code):
         result = await asker.ask(target(port))
     assert (result.outcome, result.code) == (NOT_POSSIBLE, code)
     assert result.message.endswith(
-        f"returned {code} to https://login.example/?next=m; only clients that have logged in may ask: set a token in --probe-secret"
+        f"returned {code} to https://login.example/?next=m; only authenticated clients get a response: set a token in --probe-secret"
     )
 
 

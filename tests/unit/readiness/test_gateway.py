@@ -204,7 +204,7 @@ def test_a_label_that_somebody_has_added_to_the_selector_is_named_with_the_way_o
     edited = pool(selector={"kaito.sh/workspace": NAME, "team": "a"})
     link = endpoints_link(edited, (pod(), pod(name="b")))
     assert (link.status, link.reason, link.terminal) == (FALSE, "SelectorMatchesNoPod", True)
-    assert "asks for team=a, which no pod has" in link.message
+    assert "requires team=a, which no pod has" in link.message
     assert link.message.endswith("""--type=merge -p '{"spec":{"selector":{"matchLabels":{"team":null}}}}'""")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,6 +35,11 @@ class RouterState:
     repairs: Backoff = field(default_factory=lambda: Backoff(REPAIRS))
     deleted: set[str] = field(default_factory=set)
     """Uids of deleted objects: other events can start the next reconciliation before the deletion event arrives."""
+
+    def keep_rejections(self, planned: Iterable[Step]) -> None:
+        """Drop the rejections of objects that none of the `planned` steps applies: they are up to date, being deleted, or not due yet."""
+        applied = {ref_of(step.manifest) for step in planned if isinstance(step, Apply)}
+        self.rejections = {ref: rejection for ref, rejection in self.rejections.items() if ref in applied}
 
 
 class RouterExecutor:

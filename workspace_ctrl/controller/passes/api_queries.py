@@ -98,4 +98,4 @@ class ApiQueries:
 def _equality_labels(selector: str) -> dict[str, str]:
     """Return the labels of a selector in text form; empty if it has other requirements than equality."""
     pairs = [part.strip().replace("==", "=").split("=") for part in selector.split(",") if part.strip()]
-    return dict(pairs) if all(len(pair) == 2 and "!" not in pair[0] for pair in pairs) else {}  # noqa: PLR2004
+    return dict(pairs) if all(len(pair) == 2 and "!" not in pair[0] for pair in pairs) else {}  # noqa: PLR2004 - key and value
