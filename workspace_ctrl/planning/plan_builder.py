@@ -37,9 +37,12 @@ class PlanBuilder:
         """Return the object of that name in the Workspace's namespace; None if `name` is empty."""
         return ObjectRef(kind, self.owner.ref.namespace, name) if name else None
 
-    def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
-        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the spec."""
-        return self.planned.manifest(key, make)
+    def manifest(self, name: Hashable, make: Callable[[], Manifest], variant: Hashable = None) -> Manifest:
+        """Return the manifest that `make` returns, cached by `name`, one of the Workspace's objects.
+
+        `variant` holds all that the manifest depends on besides the spec; None if it depends on nothing else.
+        """
+        return self.planned.manifest(name, variant, make)
 
     def report(self, *problems: Problem | None) -> None:
         """Add those of `problems` that are not None."""

@@ -65,7 +65,7 @@ def plan_objectives(
     for ref, (group, objective) in kept.items():
         if not (wanted.moving and ref in existing):
             make = partial(objective_manifest, draft.owner, wanted.pool, objective, group)
-            draft.apply(draft.manifest(("objective", ref.kind, ref.name, wanted.pool), make), LinkName.OBJECTIVES)
+            draft.apply(draft.manifest(("objective", ref.kind, ref.name), make, wanted.pool), LinkName.OBJECTIVES)
     return tuple(map(objective_kind, groups if wanted.everywhere else groups[:1]))
 
 
