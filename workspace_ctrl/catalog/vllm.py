@@ -51,6 +51,11 @@ def parse_version(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
+def format_version(version: Version) -> str:
+    """Return a version as text, such as 0.33.0."""
+    return ".".join(map(str, version))
+
+
 def version_of(image: str) -> Version | None:
     """Return the version in the tag of an image of vLLM; None for other images, and tags without one, such as latest."""
     found = _IMAGE.search(image)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.data_files import suggestion
-from workspace_ctrl.catalog.vllm import Knowledge, Version, flag, flag_in, flags, newest_version, obsolete_flags
+from workspace_ctrl.catalog.vllm import Knowledge, Version, flag, flag_in, flags, format_version, newest_version, obsolete_flags
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
 
 _KAITO = "kaito-"
@@ -51,7 +51,7 @@ def _note(name: str, version: Version | None) -> str:
 
 
 def _by_version(name: str, version: Version) -> str:
-    text = ".".join(map(str, version))
+    text = format_version(version)
     match flag_in(name, version):
         case Knowledge.KNOWN:
             return ""

@@ -17,7 +17,7 @@ from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mo
 from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
-from workspace_ctrl.planning.vllm.flag_values import whole_number
+from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
 from workspace_ctrl.planning.vllm.known_flags import known_flags
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
 from workspace_ctrl.records.core_v1 import ConfigMap
@@ -69,8 +69,8 @@ class EngineConfig:
     @property
     def names(self) -> frozenset[str]:
         """Names of the flags, without dashes."""
-        words = (flag.removeprefix("--").partition("=")[0] for flag in self.flags if flag.startswith("--"))
-        return frozenset(name for word in words for name in (word, word.removeprefix("no-")))
+        given = map(flag_name, (argument for argument in self.flags if argument.startswith("--")))
+        return frozenset(name for flag in given for name in (flag, flag.removeprefix("no-")))
 
 
 def config_text(data: object) -> str | None:
