@@ -87,8 +87,7 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
 def _sibling_pools(cache: Cache, route: HTTPRoute | None, own: str) -> tuple[SiblingPool, ...]:
     if route is None:
         return ()
-    shared = {name for rule in route.rules if own in rule.pools for name in rule.pools if name != own}
-    pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in sorted(shared))
+    pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in route.pools_beside(own))
     # Of a referenced workload the pods are not in the cache.
     known = (pool for pool in pools if pool is not None and pool.meta.workspace and POD_LABEL in pool.selector)
     return tuple(_sibling_pool(cache, pool) for pool in known)

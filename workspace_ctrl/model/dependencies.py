@@ -31,8 +31,8 @@ class Dependencies:
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
     objectives: bool = False
     """Whether the Workspace has InferenceObjectives, or had."""
-    siblings: tuple[str, ...] = ()
-    """Workspaces of the same namespace whose pools are in the same rule of the referenced route."""
+    sibling_pools: tuple[str, ...] = ()
+    """Names of the InferencePools that a rule of the referenced route has beside the Workspace's own, whether they exist or not."""
     objectives_of_llm_d: bool = False
     """Whether they may be those of llm-d."""
     namespace: bool = False
@@ -47,7 +47,7 @@ class Dependencies:
             companion=earlier.companion,
             objectives=earlier.objectives,
             network_policy=earlier.network_policy,
-            siblings=earlier.siblings,
+            sibling_pools=earlier.sibling_pools,
             objectives_of_llm_d=earlier.objectives_of_llm_d,
         )
         return self if kept == self else kept

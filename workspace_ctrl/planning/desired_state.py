@@ -197,13 +197,14 @@ def _dependencies(
     known = snapshot.companion is not None or (status is not None and status.companion is not None)
     was_several = snapshot.network_policy is not None or snapshot.workload("StatefulSet") is not None
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
+    pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
     return replace(
         resolved.dependencies,
         pods=serving.server.selector,
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
-        siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
+        sibling_pools=route.pools_beside(pool) if route is not None else (),
         objectives_of_llm_d=has_objective_of(LLM_D_GROUP, snapshot.objectives)  # watched until they are deleted
         or (bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings))),
     )
