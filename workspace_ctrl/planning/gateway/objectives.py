@@ -109,7 +109,7 @@ def objective_manifest(owner: Meta, pool: str, objective: Objective, group: str 
 def _kept(
     draft: PlanBuilder, wanted: WantedObjectives, groups: Sequence[str], existing: set[ObjectRef]
 ) -> dict[ObjectRef, tuple[str, Objective]]:
-    """Return which objects there have to be: all in the first group, and in the others those that exist."""
+    """Return the objects that must exist: all in the first group, and in the others those that exist."""
     kept = {}
     for number, group in enumerate(groups):
         for name, objective in wanted.objectives.items():

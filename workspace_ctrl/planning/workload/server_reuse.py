@@ -83,7 +83,7 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
         records.nodes,
-        bool(records.nodes) and bool(records.workloads),  # nodes that tell nothing matter only before there is a workload
+        bool(records.nodes) and bool(records.workloads),  # nodes with unknown GPUs matter only before there is a workload
         [
             (workload.ref.kind, workload.node_gpus, workload.scaled_by_others)
             for workload in records.workloads

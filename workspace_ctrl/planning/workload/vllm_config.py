@@ -59,7 +59,7 @@ class EngineConfig:
     max_model_len: int | None = None
     """Context length in tokens, if the user has set one."""
     automatic_context: bool = False
-    """Whether vLLM finds out the longest context that fits."""
+    """Whether vLLM determines the longest context that fits."""
     host: str = ""
     """Address on which vLLM listens, a wildcard; empty for vLLM's default, all of IPv4."""
     memory: MemorySettings = field(default_factory=MemorySettings)
@@ -171,7 +171,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _length(value: object, version: Version | None) -> tuple[int | None, bool]:
-    """Return the context length, and whether vLLM is to find it out."""
+    """Return the context length, and whether vLLM determines it."""
     if value is None:
         return None, False
     if str(value).strip().lower() in _AUTOMATIC:
