@@ -176,7 +176,7 @@ def _word(value: object) -> str:
 
 @lru_cache(maxsize=1024)
 def _short_word(value: str) -> str:
-    """Return a field as it is kept; cached, because all conditions have the same few words."""
+    """Return a field as it is kept; cached, because all conditions have the same few values."""
     return intern(printable(value, _WORD_LIMIT))
 
 

@@ -44,7 +44,7 @@ HASH_ANNOTATION: Final = "workspace-ctrl/applied-hash"
 REQUESTED_AT_ANNOTATION: Final = "reconcile.fluxcd.io/requestedAt"
 """Flux's annotation: a new value requests a reconciliation."""
 SCALE_MANAGER: Final = "workspace-ctrl-scale"
-"""Field manager of the replicas of a Deployment that is created again, so that they stay somebody else's."""
+"""Separate field manager for the replicas of a Deployment that is created again, so that our applies leave them alone."""
 REPAIR_MANAGER: Final = "workspace-ctrl-repair"
 """Separate field manager for reconciliation requests, so that they do not affect the fields that we apply."""
 

@@ -309,7 +309,8 @@ def _check_workload_ref(reference: WorkloadRef) -> None:
         (reference.api_version, reference.kind) == ("v1", "ReplicationController")
     )
     if reference.kind is not None and not is_workload:
-        raise SpecError(f"{path}.apiVersion", WORKLOAD_REF_RULE.partition("; ")[0], WORKLOAD_REF_RULE.partition("; ")[2])
+        problem, _, remedy = WORKLOAD_REF_RULE.partition("; ")
+        raise SpecError(f"{path}.apiVersion", problem, remedy)
     wrong = wrong_label(reference.selector or {})
     if wrong:
         raise SpecError(f"{path}.selector", f"contains {wrong!r}, which is not a valid label", "set labels of the pods")

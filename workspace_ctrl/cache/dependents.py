@@ -37,12 +37,12 @@ class DependencyIndex:
                 del self._interested[ref]
 
     def dependents_of(self, ref: ObjectRef) -> tuple[Key, ...]:
-        """Return the Workspaces that depend on the ConfigMap, namespace or Workspace `ref`, or on nodes if `ref` is a node."""
+        """Return the Workspaces that depend on the ConfigMap, namespace or InferencePool `ref`, or on nodes if `ref` is a node."""
         return tuple(self._interested.get(_ANY_NODE if ref.kind == "Node" else ref, ()))
 
 
 def _refs(key: Key, dependencies: Dependencies) -> list[ObjectRef]:
     config = [ObjectRef("ConfigMap", key[0], dependencies.config)] if dependencies.config else []
     namespace = [ObjectRef("Namespace", "", key[0])] if dependencies.namespace else []
-    siblings = [ObjectRef("Workspace", key[0], name) for name in dependencies.siblings]
-    return [*config, *namespace, *siblings, *([_ANY_NODE] if dependencies.nodes else [])]
+    pools = [ObjectRef("InferencePool", key[0], name) for name in dependencies.sibling_pools]
+    return [*config, *namespace, *pools, *([_ANY_NODE] if dependencies.nodes else [])]

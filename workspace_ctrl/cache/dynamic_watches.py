@@ -76,7 +76,7 @@ class DependencyRecords:
     """Whether the API server has InferenceObjectives of llm-d."""
 
     def on(self, snapshot: Snapshot) -> Snapshot:
-        """Return `snapshot`, taken with fewer dependencies, with the records of those that were added since."""
+        """Return `snapshot` with the records of the dependencies that planning adds; those that the spec names are in it already."""
         return replace(
             snapshot,
             pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),

@@ -51,6 +51,7 @@ class Flags(Row):
     """How a chart passes flags to the endpoint picker."""
 
     path: str
+    """Dotted path in the chart's values."""
     form: Literal["list", "map"]
     """A list of {name, value}, or a map from name to value."""
     booleans: bool
@@ -59,6 +60,11 @@ class Flags(Row):
     """Flags that we set, unless the installation sets them."""
     refused: Mapping[str, str] = {}
     """Flags that must not be set → why, as the end of a sentence that begins with the flag."""
+
+    @property
+    def place(self) -> Path:
+        """Path of the flags in the chart's values."""
+        return tuple(self.path.split("."))
 
 
 class Trap(Row):

@@ -33,7 +33,7 @@ class GatewayClassProfile(Row):
     """Name of the Service in the Gateway's namespace to use if the Gateway reports no address; empty if there is none."""
     service_port: int = 80
     pool_remedy: str = "check that it runs, and that its support of InferencePools is enabled"
-    """What to do if it does not know InferencePools, or says nothing of them."""
+    """What to do if it does not know InferencePools, or reports no status of them."""
     companion: Literal["", "ModelServer"] = ""
     """Kind of an object that it needs in addition to the pool."""
 

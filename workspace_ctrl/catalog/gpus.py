@@ -77,7 +77,7 @@ def gpus_from_labels(labels: Mapping[str, str]) -> NodeGpus | None:
         memory = known.memory_gib
     if not memory:
         return None
-    if labels.get("nvidia.com/gpu.sharing-strategy") == "mps":
+    if divides_memory(labels):
         memory /= max(1, pods_per_gpu(labels))
     return NodeGpus(
         name=f"node with {label or 'NVIDIA GPU'}",
@@ -93,8 +93,13 @@ def pods_per_gpu(labels: Mapping[str, str]) -> int:
     return _number(labels, "nvidia.com/gpu.replicas") or 1
 
 
+def divides_memory(labels: Mapping[str, str]) -> bool:
+    """Whether pods that share a GPU of a node with `labels` get a part of its memory each (MPS)."""
+    return labels.get("nvidia.com/gpu.sharing-strategy") == "mps"
+
+
 def mig_instance(node: NodeGpus, profile: str, labels: Mapping[str, str]) -> NodeGpus | None:
-    """Return one MIG instance of `profile` on `node`, whose labels may tell its memory; None if its GPUs have no such instances."""
+    """Return one MIG instance of `profile` on `node`, whose labels may contain its memory; None if its GPUs have no such instances."""
     nominal = int(profile.partition(".")[2].partition("gb")[0])
     product = labels.get(PRODUCT_LABEL, "")
     whole = gpus().get(node.gpu) or _by_product().get(product.partition("-MIG-")[0])
@@ -104,12 +109,12 @@ def mig_instance(node: NodeGpus, profile: str, labels: Mapping[str, str]) -> Nod
     if is_single and not product.endswith(f"-MIG-{profile.replace('+', '.')}"):
         return None
     resource = f"mig-{profile.replace('+', '.')}"
-    told = node.gpu_memory_gib if is_single else (_number(labels, f"nvidia.com/{resource}.memory") or 0) / _MIB_PER_GIB
+    labelled = node.gpu_memory_gib if is_single else (_number(labels, f"nvidia.com/{resource}.memory") or 0) / _MIB_PER_GIB
     return NodeGpus(
         name=f"{node.name} (MIG {profile})",
         gpu=f"{node.gpu.partition('-MIG-')[0]} MIG {profile}",
         gpus=1,
-        gpu_memory_gib=told or nominal / _NOMINAL,
+        gpu_memory_gib=labelled or nominal / _NOMINAL,
         compute_capability=node.compute_capability,
         resource="nvidia.com/gpu" if is_single else f"nvidia.com/{resource}",
     )

@@ -1,4 +1,4 @@
-"""Which flags, parsers and modes of operation a version of vLLM has, and which version an image has."""
+"""Which flags and modes of operation a version of vLLM has, and which version an image has."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Version = tuple[int, ...]
 
 
 class Feature(Row):
-    """A flag, parser or mode, with the recorded versions between which vLLM has it."""
+    """A flag or mode, with the recorded versions between which vLLM has it."""
 
     name: str
     since: str | None = None
@@ -51,6 +51,11 @@ def parse_version(text: str) -> Version:
     return tuple(int(part) for part in text.split("."))
 
 
+def format_version(version: Version) -> str:
+    """Return a version as text, such as 0.33.0."""
+    return ".".join(map(str, version))
+
+
 def version_of(image: str) -> Version | None:
     """Return the version in the tag of an image of vLLM; None for other images, and tags without one, such as latest."""
     found = _IMAGE.search(image)
@@ -76,12 +81,6 @@ def flag_in(name: str, version: Version) -> Knowledge:
 def flag(name: str) -> Feature | None:
     """Return the flag `name`, given without dashes, with or without `no-` before it; None if no recorded version has it."""
     return flags().get(name) or flags().get(name.removeprefix("no-"))
-
-
-def parser_in(name: str, version: Version) -> Knowledge:
-    """Return whether `version` has the parser `name` of reasoning or tool calls."""
-    feature = _features("parsers").get(name)
-    return Knowledge.NEVER if feature is None else _knowledge(feature, version)
 
 
 @cache

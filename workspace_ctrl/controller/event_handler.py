@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
@@ -11,12 +10,9 @@ from workspace_ctrl.cache.watches import INFERENCE_POOLS, PODS, WORKSPACE, Enque
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.meta import Meta
 
 logger = logging.getLogger(__name__)
-
-_SERVING: Final = (PODS, INFERENCE_POOLS)
-"""Kinds of which an event may also concern the Workspaces that share a rule of a route with the owner."""
 
 
 class EventHandler:
@@ -56,7 +52,7 @@ class EventHandler:
                 owner = self._cache.owner_of(watched, record)
                 if owner is None:
                     return ()
-                return (owner, *self._siblings(owner)) if watched in _SERVING else (owner,)
+                return (owner, *self._siblings(self._pools(watched, record, owner)))
             case Enqueues.OWNER_OF_DEPLOYED:
                 owner = self._cache.owner_of(watched, record)
                 return (owner,) if owner is not None and not self._cache.is_being_deployed(owner) else ()
@@ -69,9 +65,16 @@ class EventHandler:
                 is_known = gateway is not None and self._cache.gateways.get(gateway) is not None
                 return self._cache.workspaces.keys() if is_known else ()
 
-    def _siblings(self, owner: Key) -> tuple[Key, ...]:
-        """Return the Workspaces whose own route sends requests to the pool of `owner` as well."""
-        return self._dependents.dependents_of(ObjectRef(WORKSPACE.kind, *owner))
+    def _pools(self, watched: WatchedKind[RecordT], record: RecordT, owner: Key) -> Iterable[Meta]:
+        """Return the InferencePools of `owner` whose endpoints an event may have changed."""
+        if watched is INFERENCE_POOLS:
+            return (record.meta,)
+        return (pool.meta for pool in self._cache.inference_pools.owned_by(owner)) if watched is PODS else ()
+
+    def _siblings(self, pools: Iterable[Meta]) -> Iterator[Key]:
+        """Yield the Workspaces that reference a route with one of `pools` beside their own."""
+        for pool in pools:
+            yield from self._dependents.dependents_of(pool.ref)
 
     def enqueue(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""

@@ -49,14 +49,14 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
     workload, release = (namespace, derived.workload), (namespace, derived.release)
     picker = (namespace, derived.endpoint_picker)
     own = (cache.deployments.get(workload), cache.stateful_sets.get(workload))
-    return Snapshot(
+    snapshot = Snapshot(
         workloads=tuple(record for record in own if record is not None),
         services=cache.services.owned_by(key),
         claims=cache.volume_claims.owned_by(key),
         reference=referenced.workload,
         reference_problem=referenced.problem,
         config_map=cache.config_maps.get((namespace, dependencies.config)),
-        pods=(*cache.pods.owned_by(key), *referenced.pods),
+        pods=cache.pods.owned_by(key),
         source=cache.oci_repositories.get((namespace, derived.source)),
         release=cache.helm_releases.get((namespace, derived.source)),
         parts=cache.chart_objects_of(key),
@@ -69,14 +69,6 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
         named_route=referenced.route,
         sibling_pools=_sibling_pools(cache, referenced.route, dependencies.pool or derived.release),
         named_pool=referenced.pool,
-        companion=referenced.companion,
-        companion_problem=referenced.companion_problem,
-        excess_references=referenced.excess,
-        network_policy=referenced.network_policy,
-        network_policy_problem=referenced.network_policy_problem,
-        objectives=referenced.objectives,
-        objectives_problem=referenced.objectives_problem,
-        objectives_of_llm_d=referenced.objectives_of_llm_d,
         gateways=tuple(cache.gateways.values()),
         gateway_classes=tuple(cache.gateway_classes.values()),
         gateway_services=tuple(cache.gateway_services.values()),
@@ -89,13 +81,13 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
         chart_verdicts=background.chart_verdicts,
         body_routers=background.body_routers,
     )
+    return referenced.on(snapshot)
 
 
 def _sibling_pools(cache: Cache, route: HTTPRoute | None, own: str) -> tuple[SiblingPool, ...]:
     if route is None:
         return ()
-    shared = {name for rule in route.rules if own in rule.pools for name in rule.pools if name != own}
-    pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in sorted(shared))
+    pools = (cache.inference_pools.get((route.ref.namespace, name)) for name in route.pools_beside(own))
     # Of a referenced workload the pods are not in the cache.
     known = (pool for pool in pools if pool is not None and pool.meta.workspace and POD_LABEL in pool.selector)
     return tuple(_sibling_pool(cache, pool) for pool in known)

@@ -1,14 +1,30 @@
 """The external objects on which the plan for a Workspace depends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 
 
 @dataclass(frozen=True, slots=True)
-class Dependencies:
+class AddedDependencies:
+    """The dependencies that follow from a plan, and not from the spec alone; all are kept until there is another plan."""
+
+    companion: str = ""
+    """Name of the ModelServer that a GatewayClass needs, or needed."""
+    network_policy: str = ""
+    """Name of the NetworkPolicy of a model on several nodes, or of one that was."""
+    objectives: bool = False
+    """Whether the Workspace has InferenceObjectives, or had."""
+    objectives_of_llm_d: bool = False
+    """Whether they may be those of llm-d."""
+    sibling_pools: tuple[str, ...] = ()
+    """Names of the InferencePools that a rule of the referenced route has beside the Workspace's own, whether they exist or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies(AddedDependencies):
     """External objects on which the plan depends; a change of them enqueues the Workspace."""
 
     config: str = ""
@@ -23,33 +39,16 @@ class Dependencies:
     """Name of the HTTPRoute that `gateway.httpRouteRef` names."""
     pool: str = ""
     """Name of the InferencePool that `gateway.pool.ref` names."""
-    companion: str = ""
-    """Name of the ModelServer that a GatewayClass needs, or needed."""
-    network_policy: str = ""
-    """Name of the NetworkPolicy of a model on several nodes, or of one that was."""
     chart: str = ""
     """Name of the chart of the pool, which determines the names of its objects; empty if there is none."""
-    objectives: bool = False
-    """Whether the Workspace has InferenceObjectives, or had."""
-    siblings: tuple[str, ...] = ()
-    """Workspaces of the same namespace whose pools are in the same rule of the referenced route."""
-    objectives_of_llm_d: bool = False
-    """Whether they may be those of llm-d."""
     namespace: bool = False
     """Whether the labels or the deletion of the Workspace's namespace may change the plan."""
 
     def keeping(self, earlier: "Dependencies") -> "Dependencies":
         """Return these with the dependencies that planning had added to `earlier` ones, until it determines them again."""
         pods = self.pods or (earlier.pods if self.reference is not None and self.reference == earlier.reference else {})
-        kept = replace(
-            self,
-            pods=pods,
-            companion=earlier.companion,
-            objectives=earlier.objectives,
-            network_policy=earlier.network_policy,
-            siblings=earlier.siblings,
-            objectives_of_llm_d=earlier.objectives_of_llm_d,
-        )
+        added = {entry.name: getattr(earlier, entry.name) for entry in fields(AddedDependencies)}
+        kept = replace(self, pods=pods, **added)
         return self if kept == self else kept
 
     @property

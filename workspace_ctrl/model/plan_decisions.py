@@ -63,7 +63,7 @@ class Parent:
     service: tuple[str, int] | None = None
     """Host name and port inside the cluster for a Gateway that reports no address."""
     pool_remedy: str = ""
-    """What to do if that controller does not know InferencePools, or says nothing of them."""
+    """What to do if that controller does not know InferencePools, or reports no status of them."""
     companion: str = ""
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""
@@ -92,8 +92,9 @@ class Decisions:
     api: tuple[str, ...] = ()
     """The paths of the API that the referenced route reaches under `path`; empty for all, or if that is not known."""
     probe_path: str = ""
-    """Path that the Workspace wants to be asked for; empty for the default."""
+    """Path of the probe request that the Workspace sets; empty for the default."""
     probe_codes: tuple[int, ...] = ()
+    """HTTP status codes that count as an answer to it."""
     any_server: bool = False
     """Whether the model server may be one without a list of models."""
     by_header: bool = False

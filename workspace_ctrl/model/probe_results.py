@@ -50,7 +50,7 @@ class ProbeTarget:
     completion: str = ""
     """Path of the API if only a completion, or an embedding, reaches the model server; empty if the list of models does."""
     get: str = ""
-    """Path to ask for instead, as the Workspace says; empty for none."""
+    """Path of a GET request instead, as the Workspace sets it; empty for none."""
     codes: tuple[int, ...] = ()
     """HTTP status codes that count as an answer then."""
     any_server: bool = False

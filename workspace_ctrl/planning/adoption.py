@@ -30,6 +30,11 @@ def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
     return _ALL in words or kind.lower() in words
 
 
+def adopt_command(workspace: ObjectRef, kind: str) -> str:
+    """Return the command with which the author of `workspace` allows the adoption of an object of `kind`."""
+    return f"kubectl annotate workspace {workspace.name} -n {workspace.namespace} {ADOPT_ANNOTATION}={kind}"
+
+
 def is_own(live: Json, owner: Meta) -> bool:
     """Whether we created an object for the Workspace `owner`."""
     controller = _controller(live) or {}
@@ -60,7 +65,7 @@ def refusal(live: Json, owner: Meta, ref: ObjectRef) -> str:
 
 def offer(live: Json, owner: Meta, ref: ObjectRef) -> str:
     """Return a message that an object could be adopted, and how."""
-    annotate = f"kubectl annotate workspace {owner.ref.name} -n {owner.ref.namespace} {ADOPT_ANNOTATION}={ref.kind}"
+    annotate = adopt_command(owner.ref, ref.kind)
     if _controller(live) is not None:
         return f"{ref} was created for this Workspace by another controller, such as KAITO; stop that controller, then adopt it: {annotate}"
     label = f"kubectl label {ref.kind.lower()} {ref.name} -n {ref.namespace} {OWNER_LABEL}={owner.ref.name}"

@@ -152,16 +152,16 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     objectives = spec.gateway.objectives if resolved.gateway_wanted and spec.gateway is not None else None
     chosen = _choose(workspace, spec.gateway, snapshot, settings) if resolved.gateway_wanted else Chosen()
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
-    is_own = not pool_ref and not route_ref(spec.gateway)
-    own_pool = pool_ref or derived.release
-    leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if is_own else Migration(own_pool)
+    makes_route, own_pool = not route_ref(spec.gateway), pool_ref or derived.release
+    moves = makes_route and not pool_ref
+    leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if moves else Migration(own_pool)
     in_header = models if settings.match_reported_names else names_in_spec(spec, server.model_names)
-    asked = routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings)
-    asked = replace(asked, announced=leads.announced) if leads.announced else asked
-    refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if not route_ref(spec.gateway) else None
+    asked = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
+    refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if makes_route else None
     asked = replace(asked, path="") if refused is not None else asked
-    may_come = settings.match_reported_names and not in_header  # the server is asked for them through the route without them
-    unnamed = None if in_header or may_come or route_ref(spec.gateway) else header_problem(spec.gateway, models)
+    # Names that only the model server reports follow later, from a probe through the route without them.
+    is_unnamed = makes_route and not in_header and not settings.match_reported_names
+    unnamed = header_problem(spec.gateway, models) if is_unnamed else None
     return DesiredServing(
         spec=spec,
         server=server,
@@ -197,13 +197,14 @@ def _dependencies(
     known = snapshot.companion is not None or (status is not None and status.companion is not None)
     was_several = snapshot.network_policy is not None or snapshot.workload("StatefulSet") is not None
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
+    pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
     return replace(
         resolved.dependencies,
         pods=serving.server.selector,
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
-        siblings=tuple(sibling.workspace for sibling in snapshot.sibling_pools),
+        sibling_pools=route.pools_beside(pool) if route is not None else (),
         objectives_of_llm_d=has_objective_of(LLM_D_GROUP, snapshot.objectives)  # watched until they are deleted
         or (bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings))),
     )

@@ -104,9 +104,9 @@ def plan(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings,
 
 
 def _terminating(desired: Desired) -> Decisions:
-    """Return the decisions for a Workspace whose namespace is being deleted: nothing in it is made or repaired any more."""
-    words = f"namespace {desired.workspace.meta.ref.namespace} is being deleted"
-    problem = Problem(LinkName.SPEC, "NamespaceTerminating", words)
+    """Return the decisions for a Workspace whose namespace is being deleted: nothing in it is created or repaired any more."""
+    message = f"namespace {desired.workspace.meta.ref.namespace} is being deleted"
+    problem = Problem(LinkName.SPEC, "NamespaceTerminating", message)
     return Decisions(gateway_wanted=desired.resolved.gateway_wanted, problems=(problem,))
 
 

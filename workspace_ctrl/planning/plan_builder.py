@@ -3,9 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from workspace_ctrl.api.labels import ADOPT_ANNOTATION
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
-from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.adoption import adopt_command, is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
@@ -37,9 +36,12 @@ class PlanBuilder:
         """Return the object of that name in the Workspace's namespace; None if `name` is empty."""
         return ObjectRef(kind, self.owner.ref.namespace, name) if name else None
 
-    def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
-        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the spec."""
-        return self.planned.manifest(key, make)
+    def manifest(self, name: Hashable, make: Callable[[], Manifest], variant: Hashable = None) -> Manifest:
+        """Return the manifest that `make` returns, cached by `name`, one of the Workspace's objects.
+
+        `variant` holds all that the manifest depends on besides the spec; None if it depends on nothing else.
+        """
+        return self.planned.manifest(name, variant, make)
 
     def report(self, *problems: Problem | None) -> None:
         """Add those of `problems` that are not None."""
@@ -83,8 +85,7 @@ class PlanBuilder:
         if not meta.is_controlled_by(self.owner.uid):
             text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
             if not meta.controller_uid:
-                name, namespace = self.owner.ref.name, self.owner.ref.namespace
-                text = f"{text}, or adopt it: kubectl annotate workspace {name} -n {namespace} {ADOPT_ANNOTATION}={meta.ref.kind}"
+                text = f"{text}, or adopt it: {adopt_command(self.owner.ref, meta.ref.kind)}"
             return Problem(link, "NotOwned", text)
         if meta.unreadable:
             text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is created again"

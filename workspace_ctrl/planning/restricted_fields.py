@@ -1,8 +1,8 @@
 """Fields and annotations of a Workspace that have the effect of rights which their author may not have.
 
 The chart's admission policy (charts/workspace-ctrl/templates/admissionpolicy.yaml) asks the API server whether the author has these rights.
-Where no such policy is installed, nobody checks them; then Workspaces that set one of these fields are rejected, unless the settings allow
-them. Both have the same rules: tests/plane/test_author_rights.py compares them.
+Where no such policy is installed, they are not checked; then Workspaces that set one of these fields are rejected, unless the settings
+allow them. Both have the same rules: tests/plane/test_author_rights.py compares them.
 """
 
 from collections.abc import Iterator, Mapping

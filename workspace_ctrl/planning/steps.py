@@ -65,7 +65,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Scale a Deployment that is created again to the replicas that somebody had chosen for it."""
+    """Scale a Deployment that is created again to the replicas that a user or an autoscaler had set."""
 
     ref: ObjectRef
     replicas: int

@@ -46,7 +46,7 @@ class Stage(StrEnum):
 
 _PATIENCE: Final = {Stage.UNSEEN: 60.0, Stage.DELETING: 60.0, Stage.WORKING: 360.0, Stage.FAILING: 600.0}
 
-_ON_THE_WAY: Final = frozenset({Stage.UNSEEN, Stage.WORKING})
+_IN_PROGRESS: Final = frozenset({Stage.UNSEEN, Stage.WORKING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class OCIRepository(FluxObject):
     @property
     def is_starting(self) -> bool:
         """Whether Flux has yet to fetch the newest spec's artifact, and has not failed to."""
-        return self.meta.is_usable and self.stage in _ON_THE_WAY
+        return self.meta.is_usable and self.stage in _IN_PROGRESS
 
     @property
     def stage(self) -> Stage:
@@ -172,7 +172,7 @@ class HelmRelease(FluxObject):
     @property
     def is_starting(self) -> bool:
         """Whether Flux has yet to finish an installation of the newest spec, and has not failed to."""
-        is_unfinished = self.observed_generation != self.meta.generation and self.unfinished_stage() in _ON_THE_WAY
+        is_unfinished = self.observed_generation != self.meta.generation and self.unfinished_stage() in _IN_PROGRESS
         return is_unfinished and self.meta.is_usable
 
     def has_installed(self, digest: str) -> bool:
@@ -255,7 +255,7 @@ def _is_deployed(newest: Json, status: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StageAges:
-    """Seconds since source and release entered their stages, and pool or route wait for a word of a Gateway's controller."""
+    """Seconds since source and release entered their stages, and pool or route began to wait for the status of a Gateway's controller."""
 
     source: float = 0.0
     release: float = 0.0

@@ -231,6 +231,10 @@ class HTTPRoute(Attached):
     created: str = ""
     """Creation time, as text that sorts by time."""
 
+    def pools_beside(self, pool: str) -> tuple[str, ...]:
+        """Return the names of the other InferencePools in the rules that have `pool`, sorted."""
+        return tuple(sorted({name for rule in self.rules if pool in rule.pools for name in rule.pools} - {pool}))
+
 
 def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
     """Return the record of an HTTPRoute.

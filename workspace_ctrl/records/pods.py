@@ -50,7 +50,7 @@ class Pod:
     problem: PodProblem | None = None
     """None if there is no problem."""
     has_ended: bool = False
-    """Whether it will never run again, as after an eviction; it is kept only for its words."""
+    """Whether it will never run again, as after an eviction; it is kept only for its message."""
     is_waiting_for_volumes: bool = False
     """Whether it is on a node, and its volumes are not mounted, or its network is not ready. Only Events say why."""
     created: str = ""
@@ -58,7 +58,7 @@ class Pod:
 
     @property
     def is_starting(self) -> bool:
-        """Whether it is on its way: not ready, without a problem."""
+        """Whether it is starting: not ready, without a problem."""
         return not self.ready and self.problem is None and self.meta.is_usable
 
     def matches(self, selector: Mapping[str, str]) -> bool:
@@ -95,8 +95,8 @@ def parse_pod(raw: Json, kind: str) -> Pod:
 def without_volumes(pod: Pod) -> Pod:
     """Return a pod that has been waiting for its volumes for long, with the command that shows why."""
     events = f"kubectl events -n {pod.meta.ref.namespace} --for pod/{pod.meta.ref.name}"
-    words = f"its volumes cannot be mounted, or its network is not ready, for over a minute; the kubelet says why: {events}"
-    return replace(pod, problem=pod.problem or PodProblem.of(VOLUMES_NOT_MOUNTED, words))
+    message = f"its volumes cannot be mounted, or its network is not ready, for over a minute; the kubelet says why: {events}"
+    return replace(pod, problem=pod.problem or PodProblem.of(VOLUMES_NOT_MOUNTED, message))
 
 
 def failing(pods: Iterable[Pod]) -> Iterator[Pod]:

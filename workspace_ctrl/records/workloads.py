@@ -62,7 +62,7 @@ class Workload(Conditioned):
 
     @property
     def is_starting(self) -> bool:
-        """Whether it is on its way: no replica of the newest spec is ready, and nothing has failed."""
+        """Whether it is starting: no replica of the newest spec is ready, and nothing has failed."""
         progressing = self.condition("Progressing")
         is_stuck = self.is_true("ReplicaFailure") or (progressing is not None and progressing.status == Status.FALSE)
         return self.replicas > 0 and not self.has_leader and not is_stuck and self.meta.is_usable

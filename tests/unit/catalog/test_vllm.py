@@ -2,17 +2,18 @@
 
 import pytest
 
+from workspace_ctrl.catalog.data_files import load
 from workspace_ctrl.catalog.presets import presets
 from workspace_ctrl.catalog.vllm import (
     AUTOMATIC_CONTEXT,
     NODES_WITHOUT_RAY,
+    Feature,
     Knowledge,
     flag_in,
     flags,
     has_mode,
     newest_version,
     obsolete_flags,
-    parser_in,
     version_of,
 )
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE
@@ -58,7 +59,7 @@ def test_the_default_image_knows_the_flags_and_parsers_of_every_preset():
     words = [flag.removeprefix("--").partition("=") for preset in presets().values() for flag in preset.flags]
     assert {name for name, _, _ in words if flag_in(name, DEFAULT) is not Knowledge.KNOWN} == set()
     parsers = {value for name, _, value in words if name.endswith("-parser")}
-    assert {name for name in parsers if parser_in(name, DEFAULT) is not Knowledge.KNOWN} == set()
+    assert parsers - {row.name for row in load("vllm.yaml", "parsers", Feature) if row.until is None} == set()
 
 
 def test_the_default_image_serves_every_preset():

@@ -102,7 +102,8 @@ async def test_an_event_enqueues_what_it_concerns(watched, record, keys):
 )
 async def test_what_shares_a_rule_of_a_route_with_another_workspace_concerns_it(watched, record, keys):
     handled = Handled()
-    handled.dependents.set(OTHER, Dependencies(siblings=(NAME,)))
+    handled.cache.inference_pools.put((NAMESPACE, pool().ref.name), pool(), 1)
+    handled.dependents.set(OTHER, Dependencies(sibling_pools=(pool().ref.name,)))
     handled.handler.handle(watched, record)
     assert await handled.enqueued() == keys
 

@@ -152,6 +152,12 @@ def test_somebody_else_s_route_that_does_not_lead_here_is_said_and_ours_stays(li
     assert words_ in problem.message
 
 
+def test_pools_beside_ours_in_somebody_else_s_route_are_depended_on_before_they_exist():
+    live = replace(named(), rules=(*named(pools=(OURS, "second", "first")).rules, *named(pools=("unrelated",)).rules))
+    outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), named_route=live))
+    assert outcome.dependencies.sibling_pools == ("first", "second")
+
+
 def test_a_header_with_the_model_s_name_is_right_however_it_is_written():
     live = named(RouteMatch(headers=(f"x-gateway-model-name={MODEL}",)))
     outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), named_route=live))

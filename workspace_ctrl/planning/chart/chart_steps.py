@@ -111,8 +111,9 @@ def _may_use(
 def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, chart: ChartSource, settings: PlanSettings) -> None:
     try:
         manifest = draft.manifest(
-            ("release", pool.provider, tuple(pool.selector.items())),
+            "release",
             lambda: helm_release(draft.owner, wanted.names, pool, chart=chart, gateway=wanted.gateway, settings=settings),
+            (pool.provider, tuple(pool.selector.items())),
         )
     except SpecError as error:
         draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))

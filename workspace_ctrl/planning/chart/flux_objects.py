@@ -55,8 +55,13 @@ def source_spec(chart: ChartSource) -> dict[str, Any]:
     return spec
 
 
-def release_spec(source: str, release: str, labels: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec of the HelmRelease `release` for the chart of the OCIRepository `source`; its objects get `labels`."""
+def release_spec(
+    source: str, release: str, labels: Mapping[str, str], values: Mapping[str, Any], *, account: str = ""
+) -> dict[str, Any]:
+    """Return the spec of the HelmRelease `release` for the chart of the OCIRepository `source`; its objects get `labels`.
+
+    `account` is the ServiceAccount with which Flux installs the chart; empty for Flux's own default.
+    """
     # A failed attempt is retried without limit; by default Flux gives up after one failure, even one due to a slow image pull. We watch
     # the installed objects ourselves, so that no worker of Flux is blocked while it waits for them to become ready.
     action = {
@@ -76,7 +81,7 @@ def release_spec(source: str, release: str, labels: Mapping[str, str], values: M
         "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
         "commonMetadata": {"labels": dict(labels)},
         "values": values,
-    }
+    } | ({"serviceAccountName": account} if account else {})
 
 
 def helm_release(
@@ -91,13 +96,11 @@ def helm_release(
     picker = (gateway.endpoint_picker if gateway else None) or EndpointPicker()
     layout = find_layout(chart.values_of, chart.version)
     values = chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker)
-    spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values)
+    account = (gateway.service_account_name if gateway is not None else None) or settings.flux_service_account
+    spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values, account=account)
     renderers = post_renderers(layout, names, pool)
     if renderers:
         spec["postRenderers"] = renderers
-    account = (gateway.service_account_name if gateway is not None else None) or settings.flux_service_account
-    if account:
-        spec["serviceAccountName"] = account
     if picker.values_from:
         if not settings.picker.allow_values_from:
             remedy = "use gateway.endpointPicker.values; the controller's setting endpointPicker.allowValuesFrom allows it"

@@ -12,7 +12,7 @@ from workspace_ctrl.planning.steps import RequestReconcile
 from workspace_ctrl.records.meta import ObjectRef
 
 _FOREIGN_RULE: Final = re.compile(r'DestinationRule "([^"]{1,253})" in namespace "([^"]{1,63})" exists and cannot be imported')
-"""Helm's words."""
+"""In Helm's error message."""
 
 
 def repair_step(chart: ChartObjects, owner_uid: str) -> RequestReconcile | None:

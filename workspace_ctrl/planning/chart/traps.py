@@ -23,7 +23,7 @@ def trap_in(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] 
         path = tuple(trap.path.split("."))
         if trap.catches(value_at(values, path)):
             return path, trap.reason
-    path = tuple(layout.flags.path.split("."))
+    path = layout.flags.place
     flags = value_at(values, path)
     problem = _flags_problem(layout, flags) if flags is not None else ""
     if problem:

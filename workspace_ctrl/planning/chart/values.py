@@ -72,7 +72,7 @@ def chart_values(
     values: dict[str, Any] = {}
     _merge(values, layout.values_for(_defaults(installed)))
     if layout.flags.defaults:
-        put(values, tuple(layout.flags.path.split(".")), dict(layout.flags.defaults))
+        put(values, layout.flags.place, dict(layout.flags.defaults))
     _merge(values, _own(layout, installed.values))
     environment = _environment(layout, values, given)
     _merge(values, given)

@@ -89,9 +89,8 @@ def router_release(gateway: ObjectRef, provider: str, settings: BodyRoutingSetti
     ours = {"bbr": {"name": name}, "provider": {"name": provider}, "inferenceGateway": {"name": gateway.name}}
     for path, value in leaves(ours):
         put(values, path, value)
-    spec = release_spec(name, name, {BODY_ROUTER_LABEL: name}, values)
+    spec = release_spec(name, name, {BODY_ROUTER_LABEL: name}, values, account=settings.service_account)
     spec |= {"interval": _INTERVAL, "postRenderers": [_with_readiness(name, value_at(values, ("bbr", "port")) or _PORT)]}
-    spec |= {"serviceAccountName": settings.service_account} if settings.service_account else {}
     return _manifest(RELEASE_API, "HelmRelease", gateway, spec)
 
 

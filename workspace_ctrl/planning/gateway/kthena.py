@@ -5,6 +5,7 @@ kthena-router finds the pods of a pool only if a ModelServer selects them, too; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
@@ -37,8 +38,8 @@ def plan_companion(draft: PlanBuilder, wanted: WantedCompanion | None, live: Kth
         text = f"{problem}; install the CRDs of kthena, because its router needs a {wanted.kind} to find the pods"
         draft.report(Problem(LinkName.POOL, "CRDsNotAvailable", text))
         return
-    key = ("companion", tuple(wanted.selector.items()))
-    draft.apply(draft.manifest(key, lambda: model_server_companion(draft.owner, wanted)), LinkName.POOL)
+    make = partial(model_server_companion, draft.owner, wanted)
+    draft.apply(draft.manifest("companion", make, tuple(wanted.selector.items())), LinkName.POOL)
 
 
 def model_server_companion(owner: Meta, wanted: WantedCompanion) -> Manifest:

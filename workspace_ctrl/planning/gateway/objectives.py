@@ -65,7 +65,7 @@ def plan_objectives(
     for ref, (group, objective) in kept.items():
         if not (wanted.moving and ref in existing):
             make = partial(objective_manifest, draft.owner, wanted.pool, objective, group)
-            draft.apply(draft.manifest(("objective", ref.kind, ref.name, wanted.pool), make), LinkName.OBJECTIVES)
+            draft.apply(draft.manifest(("objective", ref.kind, ref.name), make, wanted.pool), LinkName.OBJECTIVES)
     return tuple(map(objective_kind, groups if wanted.everywhere else groups[:1]))
 
 
@@ -109,7 +109,7 @@ def objective_manifest(owner: Meta, pool: str, objective: Objective, group: str 
 def _kept(
     draft: PlanBuilder, wanted: WantedObjectives, groups: Sequence[str], existing: set[ObjectRef]
 ) -> dict[ObjectRef, tuple[str, Objective]]:
-    """Return which objects there have to be: all in the first group, and in the others those that exist."""
+    """Return the objects that must exist: all in the first group, and in the others those that exist."""
     kept = {}
     for number, group in enumerate(groups):
         for name, objective in wanted.objectives.items():

@@ -2,7 +2,7 @@
 
 The Workspace's own choice, else the installation's, else the labelled Gateway, else the only one. Anything else is a problem, not a guess.
 
-Anybody who may create Gateways could otherwise become, or prevent, the default of all Workspaces. So the last two look only at the
+Otherwise, whoever may create Gateways could set, or prevent, the default of all Workspaces. So the last two look only at the
 Workspace's own namespace and at those that the installation lists, and a Workspace that is attached to one of those Gateways stays there.
 """
 

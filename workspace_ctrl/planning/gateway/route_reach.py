@@ -1,7 +1,7 @@
 """Under which URL an HTTPRoute of a user reaches the API of a model server.
 
 A user's route may rewrite paths or not, have one rule for each path of the API, or match methods. So the base path is worked out backwards,
-from the paths that the model server must be asked for, and checked forwards with the precedence of the Gateway API's matches.
+from the paths of requests to the model server, and checked forwards with the precedence of the Gateway API's matches.
 """
 
 import re
@@ -35,7 +35,7 @@ class Reach:
     path: str = ""
     """Base path, without a slash at the end."""
     api: tuple[str, ...] = ()
-    """The paths of the API that are reached under it; empty if that cannot be told."""
+    """The paths of the API that are reached under it; empty if that is not known."""
 
 
 def reach_of(route: HTTPRoute, pool: str) -> Reach:
@@ -100,7 +100,7 @@ def _takes(match: RouteMatch, path: str, method: str) -> bool:
 
 
 def _is_quick(pattern: str, path: str) -> bool:
-    """Whether an expression can be tried: patterns are untrusted, and repeated repetitions can take for ever."""
+    """Whether an expression can be tried: patterns are untrusted, and nested repetitions can take exponential time."""
     is_short = 0 < len(pattern) <= _LONGEST_TRIED and len(path) <= _LONGEST_TRIED
     return is_short and len(_REPETITION.findall(pattern)) <= _MOST_REPETITIONS and not _REPEATED_GROUP.search(pattern)
 

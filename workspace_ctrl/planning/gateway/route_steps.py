@@ -40,8 +40,8 @@ def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, li
     if not granted.leads_anywhere or not asked.is_claimable(parents):
         draft.delete(_metas(live))
     elif parents and (wanted.has_pool or wanted.moving is not None):
-        key = ("route", granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
-        manifest = draft.manifest(key, lambda: http_route(draft.owner, wanted.names, parents, granted))
+        variant = (granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
+        manifest = draft.manifest("route", lambda: http_route(draft.owner, wanted.names, parents, granted), variant)
         draft.apply(manifest, LinkName.ROUTE)
     path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
     return replace(

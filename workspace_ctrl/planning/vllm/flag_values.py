@@ -19,6 +19,11 @@ _UNITS: Final[Mapping[str, int]] = {unit: 1000 ** (power + 1) for power, unit in
 _DECIMAL: Final = re.compile(r"[0-9]{0,9}\.?[0-9]{1,9}")
 
 
+def flag_name(argument: str) -> str:
+    """Return the name of the flag that an argument such as `--name=value` sets, without dashes."""
+    return argument.removeprefix("--").partition("=")[0]
+
+
 def whole_number(name: str, value: object, least: int = 1) -> int:
     """Return a whole number, which may be text with one of vLLM's units, such as 16k (16,000) or 16K (16,384).
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.data_files import suggestion
-from workspace_ctrl.catalog.vllm import Knowledge, Version, flag, flag_in, flags, newest_version, obsolete_flags
+from workspace_ctrl.catalog.vllm import Knowledge, Version, flag, flag_in, flags, format_version, newest_version, obsolete_flags
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
 
 _KAITO = "kaito-"
 """Prefix of flags of KAITO's own server, which wraps vLLM."""
-_LEFT_OUT = "is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +28,41 @@ def known_flags(given: Mapping[str, object], version: Version | None) -> KnownFl
     Raises:
         SpecError: a flag needs a newer version, has been replaced, or is not known at all.
     """
-    kept, notes = dict(given), []
-    for name in given:
-        note = _note(name, version)
-        if _LEFT_OUT in note:
-            del kept[name]
+    kept, notes = {}, []
+    for name, value in given.items():
+        is_passed, note = _judge(name, version)
+        if is_passed:
+            kept[name] = value
         if note:
             notes.append(f"{CONFIG_FIELD}: vllm.{name} {note}")
     return KnownFlags(kept, tuple(notes))
 
 
-def _note(name: str, version: Version | None) -> str:
+def _judge(name: str, version: Version | None) -> tuple[bool, str]:
+    """Return whether a flag is passed to vLLM, and a remark on it; empty if there is nothing to say."""
     if name.startswith(_KAITO):
-        return f"{_LEFT_OUT}: it is a setting of KAITO's own server, not of vLLM"
+        return False, "is left out: it is a setting of KAITO's own server, not of vLLM"
     obsolete = obsolete_flags().get(name)
     if obsolete is not None and obsolete.instead is not None:
         raise SpecError(CONFIG_FIELD, f"vllm.{name} is no flag of vLLM any more", f"use {obsolete.instead}")
     if obsolete is not None:
-        return f"{_LEFT_OUT}: vLLM has no such flag any more"
-    return _by_version(name, version) if version is not None else ""
+        return False, "is left out: vLLM has no such flag any more"
+    return _judge_by_version(name, version) if version is not None else (True, "")
 
 
-def _by_version(name: str, version: Version) -> str:
-    text = ".".join(map(str, version))
+def _judge_by_version(name: str, version: Version) -> tuple[bool, str]:
+    text = format_version(version)
     match flag_in(name, version):
         case Knowledge.KNOWN:
-            return ""
+            return True, ""
         case Knowledge.REMOVED:
-            return f"{_LEFT_OUT}: vLLM {text} has no such flag any more"
+            return False, f"is left out: vLLM {text} has no such flag any more"
         case Knowledge.LATER:
             since = getattr(flag(name), "since", "")
             problem = f"vllm.{name} needs vLLM {since} or newer, but the model server image has {text}"
             raise SpecError(CONFIG_FIELD, problem, "remove it, or set --model-server-image to a newer version")
         case Knowledge.NEVER if version > newest_version():
-            return f"is not a flag of any version of vLLM known here, but vLLM {text} is newer"
+            return True, f"is not a flag of any version of vLLM known here, but vLLM {text} is newer"
         case Knowledge.NEVER:
             remedy = suggestion(name, flags(), f"vllm serve --help=all of vLLM {text} lists the flags")
             raise SpecError(CONFIG_FIELD, f"vllm.{name} is not a flag of vLLM {text}", remedy)

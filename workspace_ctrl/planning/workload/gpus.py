@@ -1,6 +1,6 @@
 """The GPUs for which a model is sized: those of an instance type, or those of the user's own nodes.
 
-What nobody names is never assumed without a word: the result says what was assumed, or the problem says which node lacks which label.
+Nothing is assumed silently: the result says what was assumed, or the problem says which node lacks which label.
 """
 
 import json
@@ -12,7 +12,15 @@ from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Partition, Resource
-from workspace_ctrl.catalog.gpus import MEMORY_LABEL, PRODUCT_LABEL, NodeGpus, gpus_from_labels, mig_instance, pods_per_gpu
+from workspace_ctrl.catalog.gpus import (
+    MEMORY_LABEL,
+    PRODUCT_LABEL,
+    NodeGpus,
+    divides_memory,
+    gpus_from_labels,
+    mig_instance,
+    pods_per_gpu,
+)
 from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, INSTANCE_TYPE_FIELD, find_instance_type, instance_types
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import UnresolvedError
@@ -37,7 +45,7 @@ class FoundGpus:
     remembered: str = ""
     """Value for the annotation of the workload, if the GPUs come from node labels."""
     assumed: str = ""
-    """For the explanation of the size, if nothing tells the GPUs."""
+    """For the explanation of the size, if the GPUs are not known."""
     notes: tuple[str, ...] = ()
     """Warnings for the author."""
 
@@ -54,7 +62,7 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
 
     Raises:
         SpecError: the instance type is not known, and no node has GPU labels; or the nodes cannot be partitioned as wanted.
-        UnresolvedError: nodes match, but their labels do not tell the GPUs.
+        UnresolvedError: nodes match, but their GPUs do not follow from their labels.
     """
     existing = tuple(workloads)
     if reads_nodes(resource):
@@ -63,13 +71,14 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
         if parsed is not None:
             # The labels at the time when the workload was created: later nodes do not change a running model.
             return FoundGpus(parsed, remembered)
-        meant = tuple(_meant(resource, nodes))
-        found = [(gpus, node) for node in meant if (gpus := _of_node(node.labels, resource.partition)) is not None]
+        gpus_of = [(node, _of_node(node.labels, resource.partition)) for node in _matching(resource, nodes)]
+        found = [(gpus, node) for node, gpus in gpus_of if gpus is not None]
+        unknown = [node for node, gpus in gpus_of if gpus is None]
         if found:
             gpus, node = min(found, key=lambda pair: pair[0].memory_gib)
-            return FoundGpus(gpus, _format(gpus), notes=tuple(_doubts(resource, meant, len(found), node)))
+            return FoundGpus(gpus, _format(gpus), notes=tuple(_doubts(resource, unknown, node)))
         if resource.instance_type not in instance_types() and not existing:
-            _check_told(resource, meant)
+            _check_unknown(resource, unknown)
     return _of_instance_type(resource)
 
 
@@ -85,17 +94,17 @@ def _of_instance_type(resource: Resource) -> FoundGpus:
     return FoundGpus(gpus, assumed=f"no node tells its GPUs, so {whole.name} is assumed", notes=(note,))
 
 
-def _meant(resource: Resource, nodes: Iterable[Node]) -> Iterator[Node]:
+def _matching(resource: Resource, nodes: Iterable[Node]) -> Iterator[Node]:
     names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
     return (node for node in nodes if (not names or node.meta.ref.name in names) and selects(node.labels))
 
 
 def _of_node(labels: Mapping[str, str], partition: Partition | None) -> NodeGpus | None:
-    """Return the GPUs, by the labels of GPU feature discovery, else by the instance type; None if neither tells them."""
-    told = gpus_from_labels(labels)
-    if told is None and "-MIG-" not in labels.get(PRODUCT_LABEL, ""):
-        told = instance_types().get(labels.get(INSTANCE_TYPE_LABEL, ""))
-    return _part(told, partition, labels) if told is not None else None
+    """Return the GPUs, by the labels of GPU feature discovery, else by the instance type; None if neither is known."""
+    found = gpus_from_labels(labels)
+    if found is None and "-MIG-" not in labels.get(PRODUCT_LABEL, ""):
+        found = instance_types().get(labels.get(INSTANCE_TYPE_LABEL, ""))
+    return _part(found, partition, labels) if found is not None else None
 
 
 def _part(node: NodeGpus, partition: Partition | None, labels: Mapping[str, str]) -> NodeGpus | None:
@@ -117,23 +126,26 @@ def _part(node: NodeGpus, partition: Partition | None, labels: Mapping[str, str]
     return node.model_copy(update={"gpus": count})
 
 
-def _doubts(resource: Resource, meant: tuple[Node, ...], known: int, smallest: Node) -> Iterator[str]:
-    """Yield what the author should know of the nodes beside the one for which the model is sized."""
-    if known < len(meant) and _is_selective(resource):
-        unknown = [node for node in meant if _of_node(node.labels, resource.partition) is None]
+def _doubts(resource: Resource, unknown: list[Node], smallest: Node) -> Iterator[str]:
+    """Yield warnings for the author about the nodes whose GPUs are `unknown`, and the one for which the model is sized."""
+    if unknown and _is_selective(resource):
         yield f"{_named(unknown)}: GPUs not known, so the model is sized without them"
     sharing = pods_per_gpu(smallest.labels)
-    if sharing > 1 and smallest.labels.get("nvidia.com/gpu.sharing-strategy") != "mps":
+    if sharing > 1 and not divides_memory(smallest.labels):
         remedy = "set gpu-memory-utilization in the ConfigMap of inference.config, if other pods use it at the same time"
         yield f"{_named([smallest])}: each GPU is shared by up to {sharing} pods, but the model is sized for all of its memory; {remedy}"
 
 
-def _check_told(resource: Resource, meant: tuple[Node, ...]) -> None:
-    """Check that no node was meant whose GPUs are unknown: the model would run there with a size for other ones."""
-    visible = [node for node in meant if PRODUCT_LABEL in node.labels or any(map(_is_of_other_vendor, node.labels))]
-    unknown = visible or (list(meant) if _is_selective(resource) else [])
-    if unknown:
-        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "GPUsUnknown", _why_unknown(unknown, resource.partition)))
+def _check_unknown(resource: Resource, unknown: list[Node]) -> None:
+    """Check that the pods would not run on nodes whose GPUs are `unknown`, sized for other ones.
+
+    Raises:
+        UnresolvedError: they would.
+    """
+    visible = [node for node in unknown if PRODUCT_LABEL in node.labels or any(map(_is_of_other_vendor, node.labels))]
+    suspects = visible or (unknown if _is_selective(resource) else [])
+    if suspects:
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "GPUsUnknown", _why_unknown(suspects, resource.partition)))
 
 
 def _why_unknown(nodes: list[Node], partition: Partition | None) -> str:

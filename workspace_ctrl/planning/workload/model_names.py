@@ -19,8 +19,8 @@ def model_names(spec: Workspace, known: Sequence[str], served: Sequence[str]) ->
     `served` is kept while the model server fails, so that its routes do not change each time. Of those names, and of the template's, only
     valid HTTP header values are used.
     """
-    told = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
-    return _with_wanted(spec, tuple(known) or told or _in_template(spec))
+    reported = tuple(dict.fromkeys(filter(is_model_name, served)))[:MOST_NAMES]
+    return _with_wanted(spec, tuple(known) or reported or _in_template(spec))
 
 
 def names_in_spec(spec: Workspace, known: Sequence[str]) -> tuple[str, ...]:

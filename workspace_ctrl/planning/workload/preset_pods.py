@@ -94,9 +94,9 @@ def grace_seconds(timeout: str) -> int:
 
 
 def drain_hook() -> dict[str, Any]:
-    """Return the `lifecycle` of a container with vLLM, which finishes the answers that have begun, whatever ends its pod.
+    """Return the `lifecycle` of a container with vLLM: running requests are finished before it gets SIGTERM.
 
-    A pod that is deleted gets no new requests once the endpoint picker has seen that, but vLLM cuts what it still answers when it gets
+    A pod that is deleted gets no new requests once the endpoint picker has seen that, but vLLM aborts the running ones when it gets
     SIGTERM. So the pod first waits until vLLM has no request any more, at most for its grace period.
     """
     return {"preStop": {"exec": {"command": ["/bin/sh", "-c", _DRAIN]}}}

@@ -32,15 +32,18 @@ class PlannedServer:
     server: ModelServer | None = None
     problem: Problem | None = None
     query: Query | None = None
-    _manifests: dict[Hashable, Manifest] = field(default_factory=dict, compare=False)
+    _manifests: dict[Hashable, tuple[Hashable, Manifest]] = field(default_factory=dict, compare=False)
     _ours: dict[str, tuple[str, Fields, bool]] = field(default_factory=dict, compare=False)
 
-    def manifest(self, key: Hashable, make: Callable[[], Manifest]) -> Manifest:
-        """Return the manifest that `make` returns, cached by `key`, which holds all that it depends on besides the inputs."""
-        found = self._manifests.get(key)
-        if found is None:
-            found = self._manifests[key] = make()
-        return found
+    def manifest(self, name: Hashable, variant: Hashable, make: Callable[[], Manifest]) -> Manifest:
+        """Return the manifest that `make` returns; the newest one of each `name`, one of the Workspace's objects, is cached.
+
+        `variant` holds all that the manifest depends on besides the inputs.
+        """
+        known = self._manifests.get(name)
+        if known is None or known[0] != variant:
+            known = self._manifests[name] = (variant, make())
+        return known[1]
 
     def is_ours(self, manifest: Manifest, meta: Meta) -> bool:
         """Whether we own every field of `manifest` in the object of `meta`; cached while neither has changed."""
@@ -80,7 +83,7 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
         records.nodes,
-        bool(records.nodes) and bool(records.workloads),  # nodes that tell nothing matter only before there is a workload
+        bool(records.nodes) and bool(records.workloads),  # nodes with unknown GPUs matter only before there is a workload
         [
             (workload.ref.kind, workload.node_gpus, workload.scaled_by_others)
             for workload in records.workloads

@@ -47,16 +47,12 @@ class Wanted:
 class Sizing:
     """How a model is placed."""
 
-    nodes: int
-    gpus: int
-    """GPUs that the pod on each node requests."""
+    layout: Layout
     max_model_len: int | None
     """Context length in tokens; None for vLLM's default."""
     explanation: str
     flags: tuple[str, ...] = ()
     """Flags of `vllm serve` that these GPUs need, in addition to the model's own."""
-    layout: Layout | None = None
-    """How the model is split; None for tensor parallelism on a node and pipeline parallelism over nodes."""
     utilization: float | None = GPU_MEMORY_UTILIZATION
     """Part of the GPU memory that vLLM may use; None if the size of the KV cache is fixed."""
     automatic_context: bool = False
@@ -64,19 +60,29 @@ class Sizing:
     """Extended resource of the GPUs."""
 
     @property
+    def nodes(self) -> int:
+        """Number of nodes of one replica, with a pod on each."""
+        return self.layout.nodes
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that the pod on each node requests."""
+        return self.layout.gpus
+
+    @property
     def tensor_parallel_size(self) -> int:
         """Number of GPUs over which each layer is split; all are on one node."""
-        return self.layout.tensor if self.layout is not None else self.gpus
+        return self.layout.tensor
 
     @property
     def pipeline_parallel_size(self) -> int:
         """Number of pipeline stages."""
-        return self.layout.pipeline if self.layout is not None else self.nodes
+        return self.layout.pipeline
 
     @property
     def data_parallel_size(self) -> int:
         """Number of copies of the model in the pod."""
-        return self.layout.data if self.layout is not None else 1
+        return self.layout.data
 
 
 def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizing:
@@ -95,9 +101,7 @@ def size(model: PresetModel, node: NodeGpus, wanted: Wanted = Wanted()) -> Sizin
         layout = _at_least(layouts(model, node, wanted.settings), layout, wanted.nodes or 1)
     placement = _load(model, wanted).on(node, layout)
     length = None if wanted.automatic_context else _context(model, placement, wanted)
-    return _sizing(
-        layout, length, _explanation(model, node, layout, placement, length, wanted.settings), node, wanted, _dtype(model, node)
-    )
+    return _sizing(layout, length, _explanation(model, node, layout, placement, length, wanted.settings), model, node, wanted)
 
 
 def unchecked(model: PresetModel, node: NodeGpus, wanted: Wanted) -> Sizing:
@@ -106,20 +110,18 @@ def unchecked(model: PresetModel, node: NodeGpus, wanted: Wanted) -> Sizing:
     text = f"{layout.nodes} x {node.name}: memory for {model.name} not checked, as requested by annotation"
     if wanted.max_model_len is not None:
         text = f"{text}; context {wanted.max_model_len} tokens"
-    return _sizing(layout, wanted.max_model_len, text, node, wanted, _dtype(model, node))
+    return _sizing(layout, wanted.max_model_len, text, model, node, wanted)
 
 
 def _sizing(  # noqa: PLR0917 - all parts of the result
-    layout: Layout, length: int | None, text: str, node: NodeGpus, wanted: Wanted, flags: tuple[str, ...]
+    layout: Layout, length: int | None, text: str, model: PresetModel, node: NodeGpus, wanted: Wanted
 ) -> Sizing:
     settings = wanted.settings
     return Sizing(
-        nodes=layout.nodes,
-        gpus=layout.gpus,
+        layout=layout,
         max_model_len=length,
         explanation=text,
-        flags=flags,
-        layout=layout,
+        flags=_dtype(model, node),
         utilization=settings.utilization or (None if settings.cache_gib is not None else GPU_MEMORY_UTILIZATION),
         automatic_context=wanted.automatic_context,
         gpu_resource=node.resource,

@@ -71,7 +71,7 @@ def _placed(spec: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
         "affinity": {**affinity, "nodeAffinity": _both(theirs, node_affinity(resource))},
         "tolerations": [*tolerations, *(entry for entry in TOLERATIONS if entry not in tolerations)],
     }
-    # So that the last words of a container that fails are in its status, unless it writes them elsewhere.
+    # So that the end of the log of a failed container is in its status, unless it writes a termination message.
     for name in ("initContainers", "containers"):
         if isinstance(spec.get(name), list):
             placed[name] = [

@@ -7,7 +7,8 @@ from typing import Final
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import INFERENCE_PORT, RAY_DASHBOARD_PORT, RAY_PORT, RENDEZVOUS_PORT
 from workspace_ctrl.catalog.presets import PresetModel
-from workspace_ctrl.catalog.vllm import NODES_WITHOUT_RAY, Version, has_mode, mode, parse_version
+from workspace_ctrl.catalog.vllm import NODES_WITHOUT_RAY, Version, format_version, has_mode, mode, parse_version
+from workspace_ctrl.planning.vllm.flag_values import flag_name
 from workspace_ctrl.planning.workload.sizing import Sizing
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 
@@ -91,7 +92,7 @@ def check_version(model: PresetModel, version: Version | None) -> None:
         SpecError: the image is too old.
     """
     if model.min_vllm is not None and version is not None and version < parse_version(model.min_vllm):
-        problem = f"needs vLLM {model.min_vllm} or newer, but the model server image has {'.'.join(map(str, version))}"
+        problem = f"needs vLLM {model.min_vllm} or newer, but the model server image has {format_version(version)}"
         raise SpecError("inference.preset.name", f"{model.name} {problem}", "set --model-server-image to a newer version")
 
 
@@ -99,13 +100,10 @@ def serve_command(
     model: PresetModel, sizing: Sizing, config: EngineConfig, adapters: Sequence[str], multi_node: MultiNodeMode | None
 ) -> list[str]:
     """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours."""
-    ours = (flag for flag in (*_flags(model, sizing, config), *model.flags, *sizing.flags) if _name(flag) not in config.names)
+    replaced = config.names
+    ours = (flag for flag in (*_flags(model, sizing, config), *model.flags, *sizing.flags) if flag_name(flag) not in replaced)
     command = ["vllm", "serve", model.model, *ours, *_lora_modules(adapters), *config.flags]
     return ["/bin/sh", "-c", multi_node.script, *command, *multi_node.flags] if multi_node is not None else command
-
-
-def _name(flag: str) -> str:
-    return flag.removeprefix("--").partition("=")[0]
 
 
 def _flags(model: PresetModel, sizing: Sizing, config: EngineConfig) -> Iterator[str]:

@@ -17,7 +17,7 @@ from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mo
 from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
-from workspace_ctrl.planning.vllm.flag_values import whole_number
+from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
 from workspace_ctrl.planning.vllm.known_flags import known_flags
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
 from workspace_ctrl.records.core_v1 import ConfigMap
@@ -59,7 +59,7 @@ class EngineConfig:
     max_model_len: int | None = None
     """Context length in tokens, if the user has set one."""
     automatic_context: bool = False
-    """Whether vLLM finds out the longest context that fits."""
+    """Whether vLLM determines the longest context that fits."""
     host: str = ""
     """Address on which vLLM listens, a wildcard; empty for vLLM's default, all of IPv4."""
     memory: MemorySettings = field(default_factory=MemorySettings)
@@ -69,8 +69,8 @@ class EngineConfig:
     @property
     def names(self) -> frozenset[str]:
         """Names of the flags, without dashes."""
-        words = (flag.removeprefix("--").partition("=")[0] for flag in self.flags if flag.startswith("--"))
-        return frozenset(name for word in words for name in (word, word.removeprefix("no-")))
+        given = map(flag_name, (argument for argument in self.flags if argument.startswith("--")))
+        return frozenset(name for flag in given for name in (flag, flag.removeprefix("no-")))
 
 
 def config_text(data: object) -> str | None:
@@ -171,7 +171,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _length(value: object, version: Version | None) -> tuple[int | None, bool]:
-    """Return the context length, and whether vLLM is to find it out."""
+    """Return the context length, and whether vLLM determines it."""
     if value is None:
         return None, False
     if str(value).strip().lower() in _AUTOMATIC:

@@ -66,13 +66,14 @@ def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta]
 
 
 def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live: Workload | None) -> Iterator[Scale]:
-    """Yield the step that gives a Deployment that was deleted the replicas back that somebody had chosen, as the status tells."""
-    told = workspace.status.workload
-    if manifest is None or live is not None or manifest["kind"] != WorkloadKind.DEPLOYMENT or told is None:
+    """Yield the step that restores the replicas of a deleted Deployment, which a user or an autoscaler had set, from the status."""
+    earlier = workspace.status.workload
+    if manifest is None or live is not None or manifest["kind"] != WorkloadKind.DEPLOYMENT or earlier is None:
         return
-    is_same = (told.kind, told.name) == (WorkloadKind.DEPLOYMENT, manifest["metadata"]["name"])  # it may be one that was referenced
-    if is_same and told.replicas not in {None, manifest["spec"].get("replicas", 1)}:
-        yield Scale(ref_of(manifest), told.replicas or 0)
+    # The status may be that of a workload that was referenced.
+    is_same = (earlier.kind, earlier.name) == (WorkloadKind.DEPLOYMENT, manifest["metadata"]["name"])
+    if is_same and earlier.replicas not in {None, manifest["spec"].get("replicas", 1)}:
+        yield Scale(ref_of(manifest), earlier.replicas or 0)
 
 
 def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:

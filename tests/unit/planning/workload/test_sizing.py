@@ -8,6 +8,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import instance_types
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, custom_model, presets
+from workspace_ctrl.planning.vllm.layout import Layout
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
 from workspace_ctrl.planning.workload.sizing import Wanted, size, unchecked
 
@@ -309,5 +310,6 @@ def test_no_fewer_nodes_would_do(model, node, wanted):
         return
     if sizing.nodes > 1:
         shortest = wanted.max_model_len or min(2048, model.context_limit or 2048)
-        smaller = type(sizing)(nodes=sizing.nodes - 1, gpus=sizing.gpus, max_model_len=shortest, explanation="")
+        layout = Layout(nodes=sizing.nodes - 1, tensor=sizing.gpus, pipeline=sizing.nodes - 1)
+        smaller = type(sizing)(layout, max_model_len=shortest, explanation="")
         assert not fits(model, node.model_copy(update={"gpu_memory_gib": node.gpu_memory_gib * (1 - 1e-6)}), smaller)
