@@ -130,11 +130,11 @@ def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words:
     """Wait until the message of a condition of a Workspace contains `words`, and return the condition."""
     found: dict[str, Any] = {}
 
-    def told() -> bool:
+    def has_words() -> bool:
         found.update(condition(cluster, namespace, name, type_))
         return words in found.get("message", "")
 
-    until(told, f"{type_} to say: {words}")
+    until(has_words, f"{type_} to say: {words}")
     return found
 
 

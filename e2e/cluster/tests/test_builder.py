@@ -75,7 +75,7 @@ def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
     assert len(built) == 4
 
 
-def test_a_build_that_fails_is_told(monkeypatch):
+def test_the_error_of_a_build_that_fails_is_raised(monkeypatch):
     def build(folder):
         if folder is KUBERNETES:
             raise ClusterError("no such module")
