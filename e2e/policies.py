@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +33,7 @@ def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) ->
     documents = rendered({**values(cluster), **more})
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
     for probe in _PROBES:
-        until(lambda probe=probe: "denied request" in refusal(cluster, probe), "the policies to be enforced")  # type: ignore[misc]
+        until(partial(_is_denied, cluster, probe), "the policies to be enforced")
 
 
 def values(cluster: Cluster) -> dict[str, Any]:
@@ -47,29 +48,47 @@ def values(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def rendered(given: dict[str, Any], user: str = ACTOR) -> list[dict[str, Any]]:
-    """Return policies and bindings of the chart, with `user` as the controller.
+def rendered(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return policies and bindings of the chart, with the user of controllers outside of pods in place of the chart's.
 
     Raises:
-        ClusterError: Helm cannot render the chart.
+        ClusterError: Helm cannot render the chart, or its policies do not have what is to be replaced.
     """
     command = [str(build(FLUX).binary("helm")), "template", NAME, str(chart()), f"--namespace={NAMESPACE}", "--values=-"]
     result = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
     if result.returncode:
         raise ClusterError(f"helm template: {result.stderr.strip()}")
-    documents = [document for document in yaml.safe_load_all(result.stdout) if document]
-    text = yaml.safe_dump_all(document for document in documents if document["kind"] in {POLICY, BINDING})
+    documents = [document for document in yaml.safe_load_all(result.stdout) if document and document["kind"] in {POLICY, BINDING}]
     # The Leases of these controllers are in the namespaces of the tests, so that none waits for that of another test.
-    place, of_tests = f'request.namespace == "{NAMESPACE}"', 'request.namespace.startsWith("test-")'
-    if user == ACTOR and place not in text:
-        raise ClusterError(f"the policy of Leases does not say {place}")
-    return list(yaml.safe_load_all(text.replace(f'"{ACCOUNT}"', f'"{user}"').replace(place, of_tests)))
+    leases = f'request.namespace == "{NAMESPACE}"', 'request.namespace.startsWith("test-")'
+    for old, new in ((f'"{ACCOUNT}"', f'"{ACTOR}"'), leases):
+        replaced = _replaced(documents, old, new)
+        if replaced == documents:
+            raise ClusterError(f"no policy of the chart has {old}")
+        documents = replaced
+    return documents
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """Return a document, or part of one, with `old` replaced in all of its texts."""
+    match value:
+        case dict():
+            return {key: _replaced(child, old, new) for key, child in value.items()}
+        case list():
+            return [_replaced(child, old, new) for child in value]
+        case str():
+            return value.replace(old, new)
+    return value
 
 
 def refusal(cluster: Cluster, document: dict[str, Any]) -> str:
-    """Return what the API server tells a controller that would create an object."""
+    """Return the error of the API server for a controller that creates an object; empty if it accepts it. Nothing is stored."""
     command = [*cluster.kubectl_command(ACTOR), "create", "--dry-run=server", "-n", "default", "-f", "-"]
     return subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False).stderr
+
+
+def _is_denied(cluster: Cluster, document: dict[str, Any]) -> bool:
+    return "denied request" in refusal(cluster, document)
 
 
 _SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 80}]}}

@@ -73,6 +73,16 @@ def behind(name: str, namespace: str) -> dict[str, Any]:
     return {"parentRefs": [{"name": name, "namespace": namespace}]}
 
 
+def destination_rule(picker: str) -> dict[str, Any]:
+    """Return the DestinationRule by which users of KAITO have Istio accept the self-signed certificate of an endpoint picker's Service."""
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": {"name": picker},
+        "spec": {"host": picker, "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}},
+    }
+
+
 def get(cluster: Cluster, namespace: str, kind: str, name: str) -> dict[str, Any]:
     """Return an object as JSON."""
     document: dict[str, Any] = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
@@ -120,12 +130,22 @@ def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words:
     """Wait until the message of a condition of a Workspace contains `words`, and return the condition."""
     found: dict[str, Any] = {}
 
-    def told() -> bool:
+    def has_words() -> bool:
         found.update(condition(cluster, namespace, name, type_))
         return words in found.get("message", "")
 
-    until(told, f"{type_} to say: {words}")
+    until(has_words, f"{type_} to say: {words}")
     return found
+
+
+@contextmanager
+def programmed_gateway(cluster: Cluster, namespace: str) -> Iterator[dict[str, Any]]:
+    """Have a Gateway in the namespace until the end of the block; yields the `gateway` field that names it, once it is programmed."""
+    name = "inference-gateway"
+    apply(cluster, namespace, gateway(name))
+    cluster.kubectl("wait", f"gateway/{name}", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
+    yield behind(name, namespace)
+    cluster.kubectl("delete", "gateway", name, "-n", namespace)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,27 @@ def output_of(folder: GoFolder) -> Build:
     return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
 
 
+def follow(
+    name: str, command: list[str], show: Callable[[str], None], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> None:
+    """Run the command that builds `name`, and pass each line of its output to `show`.
+
+    Raises:
+        ClusterError: it failed; the message has the end of its output.
+    """
+    output: list[str] = []
+    with subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            for line in process.stdout or ():
+                output.append(line.rstrip())
+                show(line.strip())
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise ClusterError(f"building {name} failed:\n" + "\n".join(output[-ERROR_LINES:]))
+
+
 def _build_into(folder: GoFolder, final: Path) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{folder.name}-") as scratch:
@@ -100,19 +121,7 @@ def _build_into(folder: GoFolder, final: Path) -> None:
 def _compile(folder: GoFolder, output: Build, display: BuildDisplay) -> None:
     command = [str(go()), "build", "-v", "-mod=readonly", "-trimpath", "-ldflags", folder.ldflags]
     command += ["-o", f"{output.binary('x').parent}/", "tool"]
-    said: list[str] = []
-    with subprocess.Popen(
-        command, cwd=folder.path, env=_environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            for line in process.stderr or ():
-                said.append(line.rstrip())
-                display.line(line.strip())
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        raise ClusterError(f"building {folder.name} failed:\n" + "\n".join(said[-ERROR_LINES:]))
+    follow(folder.name, command, display.line, cwd=folder.path, env=_environment())
 
 
 def _go(folder: GoFolder, *arguments: str) -> str:

@@ -12,13 +12,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from e2e.cluster.builder import follow
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import PYTHON, REPOSITORY, cache_dir, locked
 from e2e.cluster.progress import BuildDisplay
 
 REQUIREMENTS = REPOSITORY / "requirements" / "llama-cpp.txt"
 PROGRAM = "llama-server"
-ERROR_LINES = 40
 
 _FLAGS = (
     "-DCMAKE_BUILD_TYPE=Release",
@@ -69,22 +69,13 @@ def _sources(scratch: Path) -> Path:
 
 def _compile(sources: Path, output: Path) -> Path:
     _run(["cmake", "-S", str(sources), "-B", str(output), "-G", "Ninja", *_FLAGS])
-    said: list[str] = []
-    command = ["ninja", "-C", str(output), PROGRAM]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
-        BuildDisplay("llama.cpp", _steps(output)) as display,
-    ):
-        try:
-            for line in process.stdout or ():
-                said.append(line.rstrip())
-                if step := _STEP.match(line):
-                    display.line(step[3].rpartition("/")[2].strip())
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        raise ClusterError("building llama.cpp failed:\n" + "\n".join(said[-ERROR_LINES:]))
+    with BuildDisplay("llama.cpp", _steps(output)) as display:
+
+        def show(line: str) -> None:
+            if step := _STEP.match(line):
+                display.line(step[3].rpartition("/")[2])
+
+        follow("llama.cpp", ["ninja", "-C", str(output), PROGRAM], show)
     return output / "bin" / PROGRAM
 
 

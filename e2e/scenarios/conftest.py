@@ -52,7 +52,5 @@ def team(bare_cluster: LocalCluster) -> Iterator[str]:
 @pytest.fixture
 def behind(bare_cluster: LocalCluster, team: str) -> Iterator[dict[str, Any]]:
     """A Gateway in the team's namespace: the field by which a Workspace names it."""
-    workspaces.apply(bare_cluster, team, workspaces.gateway())
-    bare_cluster.kubectl("wait", "gateway/inference-gateway", "-n", team, "--for=condition=Programmed", "--timeout=60s")
-    yield workspaces.behind("inference-gateway", team)
-    bare_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", team)
+    with workspaces.programmed_gateway(bare_cluster, team) as field:
+        yield field

@@ -34,10 +34,8 @@ def gateways(serving_cluster):
     """A namespace with a Gateway, apart from the Workspaces."""
     name = f"gateways-{secrets.token_hex(4)}"
     serving_cluster.kubectl("create", "namespace", name)
-    workspaces.apply(serving_cluster, name, workspaces.gateway())
-    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", name, "--for=condition=Programmed", "--timeout=60s")
-    yield name
-    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", name)
+    with workspaces.programmed_gateway(serving_cluster, name):
+        yield name
     serving_cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 

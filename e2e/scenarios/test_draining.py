@@ -64,10 +64,8 @@ def streaming(cluster, url):
 
 @pytest.fixture
 def gateway(serving_cluster, namespace):
-    workspaces.apply(serving_cluster, namespace, workspaces.gateway())
-    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield workspaces.behind("inference-gateway", namespace)
-    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+    with workspaces.programmed_gateway(serving_cluster, namespace) as field:
+        yield field
 
 
 @pytest.mark.timeout(900)

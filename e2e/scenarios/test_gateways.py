@@ -50,10 +50,8 @@ def models_in(answer):
 @pytest.fixture
 def gateway(serving_cluster, namespace):
     """A Gateway with a plain listener for all, and its address."""
-    workspaces.apply(serving_cluster, namespace, workspaces.gateway())
-    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield f"inference-gateway-istio.{namespace}.svc.cluster.local"
-    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+    with workspaces.programmed_gateway(serving_cluster, namespace):
+        yield f"inference-gateway-istio.{namespace}.svc.cluster.local"
 
 
 def last_probe(cluster, namespace, name):

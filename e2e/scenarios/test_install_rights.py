@@ -28,13 +28,6 @@ SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
 OBJECTIVES = ("inferenceobjectives.inference.networking.x-k8s.io", "inferenceobjectives.llm-d.ai")
 KEPT = ",".join(("deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute", *OBJECTIVES))
 
-RULE = {
-    "apiVersion": "networking.istio.io/v1",
-    "kind": "DestinationRule",
-    "metadata": {"name": "phi-inferencepool-epp"},
-    "spec": {"host": "phi-inferencepool-epp", "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}},
-}
-
 
 def allowed(cluster, namespace):
     """What the controller may do in a namespace beyond what everybody may, one line for each resource, in the API server's words."""
@@ -109,7 +102,8 @@ def exercise(release, team, behind):
     stored = {"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": {"size": "10Gi"}}
     off = {"enabled": False}
     # A user's rule for the endpoint picker, which the chart brings as well, is taken over.
-    workspaces.apply(cluster, team, RULE, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
+    rule = workspaces.destination_rule("phi-inferencepool-epp")
+    workspaces.apply(cluster, team, rule, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
     for name, size in (("shrinks", LARGE), ("grows", SMALL)):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")

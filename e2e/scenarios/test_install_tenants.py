@@ -1,8 +1,6 @@
 """A tenant who may write Workspaces in its namespace, and nothing else, gains no rights by them. Each way that was tried is a test."""
 
 import json
-import secrets
-import subprocess
 
 import pytest
 
@@ -10,12 +8,8 @@ from e2e import workspaces
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.release import GATE, NO_FLUX, Release
 from tests.chart.rights import missing
+from tests.plane.tenants import Tenant
 
-WORKSPACES = {
-    "apiGroups": ["kaito.sh"],
-    "resources": ["workspaces"],
-    "verbs": ["get", "list", "create", "update", "patch", "delete"],
-}
 PODS_AND_SERVICES = {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["create"]}
 SERVER = {"name": "server", "image": VLLM_IMAGE, "command": ["vllm", "serve", "tiny", "--port=8080"]}
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
@@ -36,34 +30,14 @@ def installed(bare_cluster):
     assert lacked <= NOT_READ
 
 
-class Tenant:
-    """Somebody with rights in one namespace."""
-
-    def __init__(self, cluster, namespace, *rules):
-        self.cluster, self.namespace = cluster, namespace
-        self.user = f"tenant-{secrets.token_hex(3)}"
-        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": self.user}, "rules": list(rules)}
-        cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(role))
-        cluster.kubectl("create", "rolebinding", self.user, f"--role={self.user}", f"--user={self.user}", "-n", namespace)
-
-    def kubectl(self, *arguments, document=None):
-        """The answer, and what was said on the way, as one text; with `ok` in front where it was taken."""
-        command = [*self.cluster.kubectl_command("admin"), f"--as={self.user}", "-n", self.namespace, *arguments]
-        result = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False)
-        return f"{'' if result.returncode else 'ok '}{result.stdout}{result.stderr}"
-
-    def apply(self, document):
-        return self.kubectl("apply", "-f", "-", document=document)
-
-
 @pytest.fixture
 def tenant(installed, team):
-    return Tenant(installed, team, WORKSPACES)
+    return Tenant(installed, team)
 
 
 @pytest.fixture
 def developer(installed, team):
-    return Tenant(installed, team, WORKSPACES, PODS_AND_SERVICES)
+    return Tenant(installed, team, PODS_AND_SERVICES)
 
 
 def workspace(inference, annotations=None, **fields):
@@ -96,9 +70,7 @@ def test_what_takes_a_right_takes_it_through_a_workspace_too(tenant, inference, 
     resource = None if "workloadRef" in inference else workspaces.workspace()["resource"]
     document = workspace(inference, resource=resource) | {"apiVersion": f"kaito.sh/{version}"}
     answer = tenant.apply({key: value for key, value in document.items() if value is not None})
-    assert f"need the right to {right} in namespace {tenant.namespace}, which {tenant.user} does not have" in answer.replace(
-        "\n", " "
-    )
+    assert f"need the right to {right} in namespace {tenant.namespace}, which {tenant.user} does not have" in answer
     assert workspaces.items(tenant.cluster, tenant.namespace, "workspaces,deployments,services") == []
 
 

@@ -21,16 +21,6 @@ PICKERS = {PHI: f"{PHI}-inferencepool-epp", MISTRAL: f"{MISTRAL}-inferencep-epp"
 ROUTER = "body-based-router"
 
 
-def destination_rule(name):
-    """What the page applies so that Istio accepts the endpoint picker's self-signed certificate."""
-    return {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "DestinationRule",
-        "metadata": {"name": PICKERS[name]},
-        "spec": {"host": PICKERS[name], "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}},
-    }
-
-
 def backend(name):
     group = "inference.networking.k8s.io"
     return {"backendRefs": [{"group": group, "kind": "InferencePool", "name": f"{name}-inferencepool"}]}
@@ -60,11 +50,9 @@ def preset(name):
 
 @pytest.fixture
 def behind(serving_cluster, namespace):
-    workspaces.apply(serving_cluster, namespace, workspaces.gateway())
-    serving_cluster.kubectl("wait", f"gateway/{GATEWAY}", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield f"http://{GATEWAY}-istio.{namespace}"
-    serving_cluster.kubectl("delete", "httproute", "llm-route", "-n", namespace, "--ignore-not-found")
-    serving_cluster.kubectl("delete", "gateway", GATEWAY, "-n", namespace)
+    with workspaces.programmed_gateway(serving_cluster, namespace):
+        yield f"http://{GATEWAY}-istio.{namespace}"
+        serving_cluster.kubectl("delete", "httproute", "llm-route", "-n", namespace, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -89,7 +77,7 @@ def answers(cluster, url, name):
 def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, namespace, behind, helm, rule_comes):
     cluster = serving_cluster
     with ControllerProcess(cluster, "--probe", "models", "--probe-interval", "1", inside=True):
-        objects = [preset(PHI), destination_rule(PHI)]
+        objects = [preset(PHI), workspaces.destination_rule(PICKERS[PHI])]
         workspaces.apply(cluster, namespace, *(objects if rule_comes == "after" else reversed(objects)))
         for kind in ("ocirepository", "helmrelease"):
             target = (f"{kind}/{PHI}-inferencepool", "-n", namespace)
@@ -104,7 +92,7 @@ def test_the_steps_of_the_page_lead_to_two_models_that_answer(serving_cluster, n
         assert MODELS[PHI] in json.dumps(json.loads(fetch(cluster, f"{behind}/v1/models").text))
         until(lambda: answers(cluster, behind, PHI), "the first model answers")
 
-        workspaces.apply(cluster, namespace, preset(MISTRAL), destination_rule(MISTRAL))
+        workspaces.apply(cluster, namespace, preset(MISTRAL), workspaces.destination_rule(PICKERS[MISTRAL]))
         chart = f"oci://{cluster.settings.registry}/charts/{BODY_ROUTER_CHART}"
         version = INFERENCE.version(GWIE)
         release = ("upgrade", "--install", ROUTER, chart, f"--version={version}", "--plain-http", "-n", namespace)

@@ -31,11 +31,8 @@ def prepared(serving_cluster):
 
 @pytest.fixture
 def behind(prepared, namespace):
-    cluster = prepared
-    workspaces.apply(cluster, namespace, workspaces.gateway())
-    cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield workspaces.behind("inference-gateway", namespace)
-    cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+    with workspaces.programmed_gateway(prepared, namespace) as field:
+        yield field
 
 
 @pytest.fixture

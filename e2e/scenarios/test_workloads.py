@@ -19,10 +19,8 @@ TWO_NODES = {
 
 @pytest.fixture
 def gateway(serving_cluster, namespace):
-    workspaces.apply(serving_cluster, namespace, workspaces.gateway())
-    serving_cluster.kubectl("wait", "gateway/inference-gateway", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
-    yield f"{namespace}/inference-gateway"
-    serving_cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+    with workspaces.programmed_gateway(serving_cluster, namespace):
+        yield f"{namespace}/inference-gateway"
 
 
 def model_server(model: str, port: int, *flags: str) -> dict[str, Any]:

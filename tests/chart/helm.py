@@ -1,5 +1,7 @@
 """Helm on the chart, with the stand-in for its dependency."""
 
+import copy
+import functools
 import json
 import subprocess
 from typing import Any
@@ -22,7 +24,13 @@ def helm(*arguments: str, values: dict[str, Any] | None = None) -> subprocess.Co
 
 def render(values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """Return the manifests of a release called workspace-ctrl."""
-    result = helm("template", "workspace-ctrl", str(chart()), "--namespace", NAMESPACE, values=values or {})
+    return copy.deepcopy(_rendered(json.dumps(values or {})))
+
+
+@functools.cache
+def _rendered(values: str) -> list[dict[str, Any]]:
+    """Return the manifests for values as JSON; rendering and reading them takes half a second, and many tests ask for the same."""
+    result = helm("template", "workspace-ctrl", str(chart()), "--namespace", NAMESPACE, values=json.loads(values))
     assert not result.returncode, result.stderr
     return [document for document in yaml.safe_load_all(result.stdout) if document]
 

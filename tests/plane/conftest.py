@@ -1,11 +1,16 @@
 """The controller against a real control plane with real Flux; pods are played."""
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e import workspaces
 from e2e.cluster import Cluster
+from e2e.controller import ACTOR
+from tests.plane.accounts import ACCOUNT
 
 
 @pytest.fixture
@@ -14,3 +19,18 @@ def gateway(installed: Cluster, plane_namespace: str) -> Iterator[str]:
     workspaces.apply(installed, plane_namespace, *workspaces.played_gateway())
     yield "inference-gateway"
     installed.kubectl("delete", "gateway", "inference-gateway", "-n", plane_namespace, "--ignore-not-found")
+
+
+@pytest.fixture
+def account(installed: Cluster, plane_namespace: str, tmp_path: Path) -> Path:
+    """The kubeconfig of a ServiceAccount that has no rights yet."""
+    document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
+    workspaces.apply(installed, plane_namespace, document)
+    token = installed.kubectl("create", "token", ACCOUNT, "-n", plane_namespace).strip()
+    config = yaml.safe_load(installed.kubeconfig_for(ACTOR).read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    path = tmp_path / "kubeconfig"
+    path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+    path.write_text(yaml.safe_dump(config))
+    return path

@@ -49,6 +49,10 @@ class Tenant:
         """Create objects."""
         return self.kubectl("create", "-f", "-", *arguments, text="\n---\n".join(map(json.dumps, documents)))
 
+    def apply(self, document: dict[str, Any]) -> str:
+        """Apply an object."""
+        return self.kubectl("apply", "-f", "-", text=json.dumps(document))
+
     def patch(self, name: str, change: dict[str, Any], *arguments: str) -> str:
         """Change a Workspace."""
         return self.kubectl("patch", "workspace", name, "--type=merge", "-p", json.dumps(change), *arguments)

@@ -6,9 +6,8 @@ import pytest
 
 from e2e import workspaces
 from e2e.controller import ControllerProcess
-from tests.plane.test_restricted_rights import ACCOUNT, account, role
+from tests.plane.accounts import ACCOUNT, role
 
-__all__ = ["account"]
 ALL = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
 CLUSTER = [
     {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways", "gatewayclasses"], "verbs": ["list", "watch"]},

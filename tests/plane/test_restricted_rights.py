@@ -1,45 +1,15 @@
 """The controller as a ServiceAccount with less than it could use: it does what it may, and says what it may not."""
 
 import json
-import stat
-
-import pytest
-import yaml
 
 from e2e import workspaces
-from e2e.controller import ACTOR, ControllerProcess
+from e2e.controller import ControllerProcess
+from tests.plane.accounts import ACCOUNT, role
 from tests.plane.test_two_replicas import Replica
 
-ACCOUNT = "restricted"
 READ_CLASSES = [
     {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": ["get", "list", "watch"]},
 ]
-
-
-def role(kind, name, rules, namespace=""):
-    """A role of either kind with the binding that gives it to the account of `namespace`."""
-    group = "rbac.authorization.k8s.io"
-    head = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
-    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
-    return [
-        {**head, "kind": kind, "rules": rules},
-        {**head, "kind": f"{kind}Binding", "roleRef": {"apiGroup": group, "kind": kind, "name": name}, "subjects": [subject]},
-    ]
-
-
-@pytest.fixture
-def account(installed, plane_namespace, tmp_path):
-    """The kubeconfig of a ServiceAccount that has no rights yet."""
-    document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
-    workspaces.apply(installed, plane_namespace, document)
-    token = installed.kubectl("create", "token", ACCOUNT, "-n", plane_namespace).strip()
-    config = yaml.safe_load(installed.kubeconfig_for(ACTOR).read_text())
-    for user in config["users"]:
-        user["user"] = {"token": token}
-    path = tmp_path / "kubeconfig"
-    path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 def test_with_the_rights_of_one_namespace_its_workspaces_and_gateways_are_served(installed, plane_namespace, gateway, account):

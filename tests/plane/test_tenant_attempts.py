@@ -410,7 +410,7 @@ REPORTED = {
 
 @pytest.fixture(scope="module")
 def reported(place, before):
-    """The Workspaces of `REPORTED`, by name, when the controller has told all of them what it thinks."""
+    """The Workspaces of `REPORTED`, by name, once the controller has reported all of them."""
 
     def made(name, fields):
         return place.workspace(name, **{key: value(place) if callable(value) else value for key, value in fields.items()})
@@ -419,15 +419,15 @@ def reported(place, before):
     assert answer.startswith("ok "), answer
     latest = {}
 
-    def told():
+    def is_reported():
         for item in workspaces.items(place.cluster, place.own, "workspaces"):
             latest[item["metadata"]["name"]] = item
         return all(
             reason in reasons_of(latest[name]) if reason else wait_over(latest[name]) for name, (_, reason) in REPORTED.items()
         )
 
-    with contextlib.suppress(AssertionError):  # each test tells what is missing
-        until(told, "the reasons", 240)
+    with contextlib.suppress(AssertionError):  # the test of each Workspace fails if its reason is missing
+        until(is_reported, "the reasons", 240)
     return latest
 
 

@@ -6,12 +6,7 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 
 PICKER = "phi-inferencepool-epp"
-RULE = {
-    "apiVersion": "networking.istio.io/v1",
-    "kind": "DestinationRule",
-    "metadata": {"name": PICKER},
-    "spec": {"host": PICKER, "trafficPolicy": {"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}},
-}
+RULE = workspaces.destination_rule(PICKER)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before the Workspace", "after it is ready"])

@@ -94,7 +94,7 @@ that none is missing. */ -}}
 
 {{- define "workspace-ctrl.clusterRules" -}}
 {{- if .Values.metrics.secure.enabled }}
-# Who reads the metrics, and whether he may.
+# Authentication and authorization of requests to the metrics.
 - apiGroups: [authentication.k8s.io]
   resources: [tokenreviews]
   verbs: [create]

@@ -75,7 +75,7 @@ def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
     assert len(built) == 4
 
 
-def test_a_build_that_fails_is_told(monkeypatch):
+def test_the_error_of_a_build_that_fails_is_raised(monkeypatch):
     def build(folder):
         if folder is KUBERNETES:
             raise ClusterError("no such module")
@@ -83,3 +83,12 @@ def test_a_build_that_fails_is_told(monkeypatch):
     monkeypatch.setattr(builder, "build", build)
     with pytest.raises(ClusterError, match="no such module"):
         build_all(FOLDERS.values())
+
+
+def test_the_lines_of_a_build_are_shown_and_their_end_is_in_the_error(monkeypatch):
+    monkeypatch.setattr(builder, "ERROR_LINES", 2)
+    shown: list[str] = []
+    builder.follow("x", ["sh", "-c", "echo one; echo two >&2"], shown.append)
+    assert shown == ["one", "two"]
+    with pytest.raises(ClusterError, match=r"^building x failed:\n  two\nthree$"):
+        builder.follow("x", ["sh", "-c", "echo one; echo '  two'; echo three; exit 1"], shown.append)

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.unit.http_server import listening
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.cache import dynamic_watches
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
@@ -103,17 +104,14 @@ class Told:
 @asynccontextmanager
 async def following(*, cluster_wide=True):
     server, told = ApiServer(), Told()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        client = Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester")
+    async with (
+        listening(server.answer, handler_cancellation=True) as port,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+        client = Client(Connection(f"http://127.0.0.1:{port}", session), "tester")
         watches = DynamicWatches(client, told, cluster_wide=cluster_wide)
         yield server, watches, told
         await watches.close()
-    await runner.cleanup()
 
 
 async def until(holds):

@@ -1,4 +1,4 @@
-"""Of endpoint pickers' pods, only those in problem are kept, and lead to their Workspace."""
+"""Of endpoint pickers' pods, only those with a problem are kept, and lead to their Workspace."""
 
 import pytest
 

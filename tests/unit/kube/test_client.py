@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.unit.http_server import listening
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client, _lines
 from workspace_ctrl.kube.connection import Connection
@@ -23,15 +24,8 @@ async def answering(body):
         requests.append(request.path)
         return web.Response(body=body)
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with aiohttp.ClientSession() as session:
-        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), requests
-    await runner.cleanup()
+    async with listening(answer) as port, aiohttp.ClientSession() as session:
+        yield Client(Connection(f"http://127.0.0.1:{port}", session), "tester"), requests
 
 
 @pytest.mark.parametrize(
@@ -91,11 +85,11 @@ class Elsewhere:
     @asynccontextmanager
     async def client(self):
         async with (
-            _served(self._record) as target,
-            _served(self._redirecting_to(target)) as server,
+            listening(self._record) as target,
+            listening(self._redirecting_to(f"http://127.0.0.1:{target}")) as server,
             aiohttp.ClientSession(headers={"Authorization": "Bearer secret"}) as session,
         ):
-            yield Client(Connection(server, session), "tester")
+            yield Client(Connection(f"http://127.0.0.1:{server}", session), "tester")
 
     async def _record(self, request):
         self.reached.append((request.headers.get("Authorization"), await request.text()))
@@ -106,17 +100,6 @@ class Elsewhere:
             return web.Response(status=self.status, headers={"Location": f"{target}{request.path}"}, body=b"Found")
 
         return answer
-
-
-@asynccontextmanager
-async def _served(handler):
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
 
 
 MANIFEST = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "phi", "namespace": "ns"}}

@@ -1,4 +1,4 @@
-"""An event loop for requests to servers in it: while it is idle, only the next timer can come, so it waits a tenth; a certificate."""
+"""An event loop for requests to servers in it: while it is idle, only the next timer can come, so it waits a tenth. And fixtures."""
 
 import asyncio
 import selectors
@@ -6,6 +6,10 @@ import ssl
 import subprocess
 
 import pytest
+
+from tests.unit.probe.gateways import LOCAL, Server, Told
+from workspace_ctrl.probe.probe_client import ProbeClient
+from workspace_ctrl.settings.process import ProbeMode
 
 _FASTER = 10
 
@@ -65,3 +69,21 @@ def certificate(tmp_path):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
     return context, (tmp_path / "certificate.pem").read_text()
+
+
+@pytest.fixture
+async def server():
+    async with Server().served() as running:
+        yield running
+
+
+@pytest.fixture
+async def asker():
+    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
+    yield asking
+    await asking.close()
+
+
+@pytest.fixture
+async def told():
+    return Told()

@@ -12,14 +12,14 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.probe.test_prober import KEY, LOCAL, Server, Told
-from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES, ProbeOutcome, ProbeResult, ProbeTarget
+from tests.unit.http_server import listening
+from tests.unit.probe.gateways import ANSWERED, FAILED, KEY, LOCAL, NOT_POSSIBLE, target
+from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES, ProbeResult
 from workspace_ctrl.probe.model_list import ModelList, read_models
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.prober import Prober
 from workspace_ctrl.settings.process import ProbeMode
 
-ANSWERED, FAILED, NOT_POSSIBLE = ProbeOutcome
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 IGNORED = "its models: only the first 128 printable names of at most 253 characters are used"
@@ -60,19 +60,6 @@ LISTS = [
     ),
     pytest.param(listing("x" * 900_000), (), "its model names are ignored, because it is compressed or too long", id="900 KB"),
 ]
-
-
-@pytest.fixture
-async def server():
-    async with Server().served() as running:
-        yield running
-
-
-@pytest.fixture
-async def asker():
-    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
-    yield asking
-    await asking.close()
 
 
 @pytest.mark.parametrize(("body", "names", "note"), LISTS)
@@ -236,12 +223,11 @@ class Broken(ProbeClient):
         return ProbeResult(ANSWERED, target.url, 200)
 
 
-TARGET = ProbeTarget(gateway="ns/g", scheme="http", addresses=("127.0.0.1",), port=1, path="/ns/phi")
+TARGET = target(1)
 
 
 @pytest.mark.parametrize("error", [RecursionError(), MemoryError(), KeyError("x"), AssertionError(), UnicodeError()])
-async def test_an_error_that_nobody_thought_of_is_logged_once_and_the_requests_go_on(caplog, error):
-    told = Told()
+async def test_an_error_that_nobody_thought_of_is_logged_once_and_the_requests_go_on(caplog, told, error):
     prober = Prober(Broken(*[error] * 4), 0.05, told)
     prober._reached.add("ns/g")
     with caplog.at_level(logging.ERROR):
@@ -272,9 +258,8 @@ async def test_whoever_is_told_and_fails_does_not_end_the_requests(caplog):
     assert "probe ns/phi ended" in caplog.text
 
 
-async def test_fifty_thousand_brackets_do_not_end_the_requests(server):
+async def test_fifty_thousand_brackets_do_not_end_the_requests(server, told):
     server.body = "[" * 50_000
-    told = Told()
     prober = Prober(ProbeClient(ProbeMode.MODELS, trust=LOCAL), 0.05, told)
     prober.follow(KEY, (server.target(),), None)
     await server.asked(4)
@@ -293,20 +278,8 @@ async def answering(body, status=200, headers=None):
     async def answer(_request):
         return web.Response(status=status, body=body, headers=headers)
 
-    runner = web.AppRunner(_application(answer))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield _target(site._server.sockets[0].getsockname()[1])
-    finally:
-        await runner.cleanup()
-
-
-def _application(answer):
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    return application
+    async with listening(answer) as port:
+        yield target(port)
 
 
 @asynccontextmanager
@@ -327,10 +300,6 @@ async def sending(*beginning, again=b"", pause=0.0, address="127.0.0.1"):
 
     running = await asyncio.start_server(send, "127.0.0.1")
     try:
-        yield _target(running.sockets[0].getsockname()[1], address)
+        yield target(running.sockets[0].getsockname()[1], addresses=(address,))
     finally:
         running.close()
-
-
-def _target(port, address="127.0.0.1"):
-    return ProbeTarget(gateway="ns/g", scheme="http", addresses=(address,), port=port, path="/ns/phi")

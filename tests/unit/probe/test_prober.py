@@ -4,96 +4,15 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from contextlib import asynccontextmanager
-from ipaddress import ip_network
 
 import pytest
-from aiohttp import web
 
-from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, ProbeOutcome, ProbeResult, ProbeTarget
+from tests.unit.probe.gateways import ANSWERED, FAILED, KEY, LOCAL, NOT_POSSIBLE, TOKEN, Server, reading
+from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
 from workspace_ctrl.probe.prober import Prober
 from workspace_ctrl.probe.result_threshold import Pace, pace
-from workspace_ctrl.probe.trust import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
-
-KEY = ("ns", "phi")
-TOKEN = "very-secret"
-ANSWERED, FAILED, NOT_POSSIBLE = ProbeOutcome
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
-LOCAL = ProbeTrust(frozenset({"ns/g"}), frozenset({"ns/g"}), networks=LOOPBACK)
-"""What an installation sets whose Gateways are on loopback."""
-
-
-class Server:
-    """A Gateway's stand-in: answers as it is told, and remembers what it was asked."""
-
-    def __init__(self):
-        self.status, self.body = 200, json.dumps({"data": [{"id": "phi"}, {"id": "poet"}]})
-        self.location = "/elsewhere"
-        self.requests = []
-        self.led = None
-        self.at_once = self.most_at_once = 0
-        self.open = asyncio.Event()
-        self.open.set()
-        self.free = asyncio.Event()
-        """Whether what needs computing is answered."""
-        self.free.set()
-        self.write_decision = asyncio.Event()
-        self.port = 0
-
-    async def answer(self, request):
-        if self.led is not None and request.path == "/v1/chat/completions":
-            model = (await request.json())["model"]
-            return web.Response(status=400 if "X-Gateway-Model-Name" not in request.headers and self.led(model) else 404)
-        self.requests.append((request.method, request.path, dict(request.headers), await request.text()))
-        self.write_decision.set()
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        await self.open.wait()
-        self.at_once -= 1
-        if request.method == "POST" and not (await request.json())["max_tokens"]:
-            return web.Response(status=400, text="max_tokens must be at least 1")
-        await self.free.wait()
-        return web.Response(status=self.status, text=self.body, headers={"Location": self.location})
-
-    async def asked(self, times):
-        """Wait until so many requests have come."""
-        while len(self.requests) < times:
-            self.write_decision.clear()
-            await self.write_decision.wait()
-
-    @asynccontextmanager
-    async def served(self, context=None, port=0):
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self.answer)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
-
-    def target(self, **fields):
-        return ProbeTarget(
-            **{"gateway": "ns/g", "scheme": "http", "addresses": ("127.0.0.1",), "port": self.port, "path": "/ns/phi", **fields}
-        )
-
-
-@pytest.fixture
-async def server():
-    async with Server().served() as running:
-        yield running
-
-
-@pytest.fixture
-async def asker():
-    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
-    yield asking
-    await asking.close()
 
 
 async def test_models_are_asked_for_as_a_client_does(server, asker):
@@ -182,13 +101,6 @@ async def test_a_connection_that_breaks_is_a_failure(asker):
     assert (result.outcome, result.code) == (FAILED, None)
 
 
-def reading(**credentials):
-    async def read():
-        return Credentials(**credentials)
-
-    return read
-
-
 @pytest.mark.parametrize(
     ("credentials", "hostname", "outcome"),
     [
@@ -208,27 +120,6 @@ async def test_certificates(certificate, credentials, hostname, outcome, caplog)
             assert len(server.requests) == (outcome is ANSWERED)
     await asking.close()
     assert TOKEN not in caplog.text + result.message + repr(Credentials(token=TOKEN))
-
-
-class Told:
-    """Counts how often a Workspace was told to look again."""
-
-    def __init__(self):
-        self.count = 0
-        self.again = asyncio.Event()
-
-    def __call__(self, _key):
-        self.count += 1
-        self.again.set()
-
-    async def wait(self):
-        await asyncio.wait_for(self.again.wait(), 20)
-        self.again.clear()
-
-
-@pytest.fixture
-async def told():
-    return Told()
 
 
 @pytest.fixture

@@ -1,54 +1,26 @@
 """Requests to model servers and Gateways that are not as most are: without a list of models, busy, behind a login, behind a balancer."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from tests.unit.probe.test_prober import LOCAL
-from workspace_ctrl.model.probe_results import COMPLETIONS, EMBEDDINGS, ProbeOutcome, ProbeTarget
-from workspace_ctrl.probe.probe_client import ProbeClient
+from tests.unit.http_server import listening
+from tests.unit.probe.gateways import ANSWERED, FAILED, NOT_POSSIBLE, target
+from workspace_ctrl.model.probe_results import COMPLETIONS, EMBEDDINGS
 from workspace_ctrl.probe.result_threshold import Threshold
-from workspace_ctrl.settings.process import ProbeMode
 
-ANSWERED, FAILED, NOT_POSSIBLE = ProbeOutcome
 EMBEDDER = {("GET", "/health"): 200, ("POST", "/v1/embeddings"): 200}
 """What text-embeddings-inference answers; all else is 404, without a body."""
-
-
-@asynccontextmanager
-async def serving(answer):
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield site._server.sockets[0].getsockname()[1]
-    finally:
-        await runner.cleanup()
 
 
 def table(codes, asked, **headers):
     async def answer(request):
         body = await request.json() if request.can_read_body else {}
-        asked.append((request.method, request.path.removeprefix("/m"), body))
+        asked.append((request.method, request.path.removeprefix("/ns/phi"), body))
         return web.Response(status=codes.get(asked[-1][:2], 404), headers=headers)
 
     return answer
-
-
-@pytest.fixture
-async def asker():
-    asking = ProbeClient(ProbeMode.MODELS, trust=LOCAL)
-    yield asking
-    await asking.close()
-
-
-def target(port, **fields):
-    return ProbeTarget(**{"gateway": "ns/g", "scheme": "http", "addresses": ("127.0.0.1",), "port": port, "path": "/m", **fields})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +36,7 @@ def target(port, **fields):
 )
 async def test_servers_without_a_list_of_models(asker, codes, fields, outcome, code, paths):
     asked = []
-    async with serving(table(codes, asked)) as port:
+    async with listening(table(codes, asked)) as port:
         result = await asker.ask(target(port, **fields))
     assert (result.outcome, result.code, [path for _, path, _ in asked]) == (outcome, code, paths)
     assert ("set gateway.probe.path" in result.message) == (outcome is FAILED and fields == {"any_server": True})
@@ -73,20 +45,19 @@ async def test_servers_without_a_list_of_models(asker, codes, fields, outcome, c
 @pytest.mark.parametrize(("path", "key"), [(COMPLETIONS, "prompt"), (EMBEDDINGS, "input")])
 async def test_a_request_is_as_its_path_wants_it(asker, path, key):
     asked = []
-    async with serving(table({}, asked)) as port:
+    async with listening(table({}, asked)) as port:
         await asker.ask(target(port, model="phi", completion=path))
     assert key in asked[0][2]
 
 
 @pytest.mark.parametrize("code", [302, 303, 307])
 async def test_a_login_page_says_nothing_of_the_model(asker, code):
-    asked = []
-    login = "https://login.example/?next=\x07m"
-    async with serving(table({("GET", "/v1/models"): code}, asked, Location=login.replace("\x07", ""))) as port:
+    login = "https://login.example/?next=m"
+    async with listening(table({("GET", "/v1/models"): code}, [], Location=login)) as port:
         result = await asker.ask(target(port))
     assert (result.outcome, result.code) == (NOT_POSSIBLE, code)
     assert result.message.endswith(
-        f"returned {code} to https://login.example/?next=m; only authenticated clients get a response: set a token in --probe-secret"
+        f"returned {code} to {login}; only authenticated clients get a response: set a token in --probe-secret"
     )
 
 
@@ -96,7 +67,7 @@ async def test_a_server_whose_list_is_slow_has_not_failed(asker):
             await asyncio.sleep(2.3)
         return web.json_response({"data": [{"id": "busy"}]})
 
-    async with serving(answer) as port:
+    async with listening(answer) as port:
         known = Threshold()
         outcomes = []
         for _ in range(4):
@@ -115,12 +86,8 @@ async def test_a_gateway_that_wants_the_proxy_protocol_is_asked_where_clients_co
     async with inside:
         port = inside.sockets[0].getsockname()[1]
         alone = await asker.ask(target(port))
-        balancer = web.AppRunner(application := web.Application())
-        application.router.add_get("/m/v1/models", lambda _request: web.json_response({"data": []}))
-        await balancer.setup()
-        await web.TCPSite(balancer, "127.0.0.2", port).start()
-        result = await asker.ask(target(port, addresses=("127.0.0.1", "127.0.0.2")))
-        await balancer.cleanup()
+        async with listening(table({("GET", "/v1/models"): 200}, []), host="127.0.0.2", port=port):
+            result = await asker.ask(target(port, addresses=("127.0.0.1", "127.0.0.2")))
         unreachable = await asker.ask(target(port, addresses=("127.0.0.1", "127.0.0.2")))
     assert (alone.outcome, unreachable.outcome) == (FAILED, FAILED)
     assert "if the Gateway requires the PROXY protocol" in alone.message

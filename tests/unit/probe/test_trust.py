@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from tests.unit.probe.test_prober import ANSWERED, LOOPBACK, NOT_POSSIBLE, TOKEN, Server, reading
+from tests.unit.probe.gateways import ANSWERED, LOOPBACK, NOT_POSSIBLE, TOKEN, Server, reading
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.trust import AddressNotAllowedError, ProbeTrust, trust_of

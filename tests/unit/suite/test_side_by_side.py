@@ -17,7 +17,7 @@ def together(*commands):
 
 
 def program(words, code=0):
-    return [sys.executable, "-c", f"import sys; print({words!r}); print('and problem', file=sys.stderr); sys.exit({code})"]
+    return [sys.executable, "-c", f"import sys; print({words!r}); print('and an error', file=sys.stderr); sys.exit({code})"]
 
 
 @pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 2), 2), ((3, 2), 3)])
@@ -35,7 +35,7 @@ def test_the_output_of_the_others_follows_that_of_the_first(capfd):
     run([[program("first")], [program("second"), program("third")]])
     out = capfd.readouterr().out
     assert out.index("first") < out.index("Meanwhile") < out.index("second") < out.index("third")
-    assert out.splitlines().count("and problem") == 2  # the first one's errors are not among its output
+    assert out.splitlines().count("and an error") == 2  # the first one's errors are not among its output
 
 
 def test_programs_of_a_lane_run_one_after_the_other(tmp_path):
