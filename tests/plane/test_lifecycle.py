@@ -139,10 +139,31 @@ def test_without_the_gate_only_the_workload_is_made_and_turning_it_off_removes_t
             ("ocirepository", "phi-0-inferencepool"),
         ):
             workspaces.wait_gone(installed, plane_namespace, kind, name)
-        installed.kubectl(
-            "wait", "workspace/phi-0", "-n", plane_namespace, "--for=jsonpath={.metadata.finalizers}=", "--timeout=30s", check=False
+        until(
+            lambda: "finalizers" not in workspaces.get(installed, plane_namespace, "workspace", "phi-0")["metadata"],
+            "the finalizer to be removed",
         )
         assert workspaces.items(installed, plane_namespace, "deployment", "workspace-ctrl/workspace=phi-0") != []
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_a_finalizer_that_another_manager_wrote_is_removed_with_the_workspace(installed, plane_namespace, gate):
+    """As the restore of a backup writes it; other finalizers stay."""
+    document = workspaces.workspace("restored")
+    document["metadata"]["finalizers"] = ["workspace-ctrl/gateway", "example.com/mine"]
+    with ControllerProcess(installed, gate=gate):
+        installed.kubectl("create", "-n", plane_namespace, "-f", "-", input=json.dumps(document))
+        installed.kubectl("delete", "workspace", "restored", "-n", plane_namespace, "--wait=false", actor="user")
+        until(
+            lambda: (
+                workspaces.get(installed, plane_namespace, "workspace", "restored")["metadata"]["finalizers"]
+                == ["example.com/mine"]
+            ),
+            "our finalizer to be removed",
+        )
+        patch = json.dumps({"metadata": {"finalizers": None}})
+        installed.kubectl("patch", "workspace", "restored", "-n", plane_namespace, "--type=merge", f"--patch={patch}")
+        workspaces.wait_gone(installed, plane_namespace, "workspace", "restored")
 
 
 def test_an_api_server_that_goes_and_comes_back_is_survived(installed, plane_namespace, behind):

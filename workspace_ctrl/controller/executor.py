@@ -249,8 +249,23 @@ class Executor:
         """Add or remove our finalizer; finalizers of others stay, because they are not in our apply."""
         manifest = _identity(workspace.meta)
         manifest["metadata"]["finalizers"] = [FINALIZER] if present else []
-        await self._apply_to_workspace(workspace, manifest)
+        answer = await self._apply_to_workspace(workspace, manifest)
+        if answer is not None and not present:
+            await self._remove_others_finalizer(workspace, answer["metadata"])
         return replace(outcome, state=replace(outcome.state, left_behind_since=None, pruned=False))
+
+    async def _remove_others_finalizer(self, workspace: WorkspaceRecord, metadata: Json) -> None:
+        """Remove our finalizer where our apply leaves it: another manager wrote it, as the restore of a backup does."""
+        finalizers = metadata.get("finalizers") or ()
+        if FINALIZER not in finalizers:
+            return
+        changed = {key: metadata[key] for key in ("uid", "resourceVersion")}
+        changed["finalizers"] = [finalizer for finalizer in finalizers if finalizer != FINALIZER]
+        ref = workspace.meta.ref
+        try:
+            self._cache.write_through(await self._client.merge_patch(WORKSPACE, ref.namespace, ref.name, {"metadata": changed}))
+        except (NotFoundError, ConflictError):
+            logger.debug("%s was changed or deleted meanwhile: its event will follow", ref)
 
     async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> Json | None:
         try:

@@ -27,7 +27,7 @@ def workload_link(kind: str, reference: ObjectRef | None, sizing: str) -> Link:
         return Link.waiting(LinkName.WORKLOAD, DRY_RUN_PENDING, "waiting for the API server's dry-run of the workload")
     if reference is not None:
         pods = str(reference) if reference.name else "the pods of workloadRef.selector"
-        return Link.true(LinkName.WORKLOAD, "DependencyRecords", f"model is served by {pods}, not managed by workspace-ctrl")
+        return Link.true(LinkName.WORKLOAD, "Referenced", f"model is served by {pods}, not managed by workspace-ctrl")
     return Link.true(LinkName.WORKLOAD, "Accepted", f"accepted by the API server as {kind}; {sizing}")
 
 
