@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from workspace_ctrl.kube.connection import ConnectionConfigError, load_configuration
+from workspace_ctrl.kube.access import Access, ConnectionConfigError, load_access
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -23,13 +23,13 @@ def connection_options(function: FunctionT) -> FunctionT:
     return kubeconfig(context(function))
 
 
-def configuration_of(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN401
-    """Return the connection settings of the cluster.
+def access_of(kubeconfig: Path | None, context: str | None) -> Access:
+    """Return address and credentials of the cluster.
 
     Raises:
         click.ClickException: there are none, or they are not readable; exit code 1.
     """
     try:
-        return load_configuration(kubeconfig, context)
+        return load_access(kubeconfig, context)
     except ConnectionConfigError as error:
         raise click.ClickException(str(error)) from None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -15,10 +14,11 @@ from rich.text import Text
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cache.watches import WORKSPACE
-from workspace_ctrl.cli.connection_options import configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import access_of, connection_options
 from workspace_ctrl.cli.output import shown, to_json, to_yaml
 from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url, shallow
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
+from workspace_ctrl.kube.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError
@@ -53,10 +53,10 @@ def status_command(
         namespace, _, name = name.partition("/")
     if watch and (not name or output != "table"):
         raise click.UsageError("--watch needs the name of one Workspace, and goes with the table only")
-    configuration = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     request = _Request("" if all_namespaces else namespace, name or "", output, timeout if watch else 0.0)
     try:
-        ready = asyncio.run(_show(configuration, request))
+        ready = asyncio.run(_show(access, request))
     except KindNotServedError:
         raise click.ClickException(
             "the cluster does not know Workspaces; install the CRD with: workspace-ctrl crd | kubectl apply --server-side -f -"
@@ -88,8 +88,8 @@ class _Request:
         return "/".join(filter(None, (self.namespace, self.name)))
 
 
-async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401
-    connection = open_connection(configuration)
+async def _show(access: Access, request: _Request) -> bool:
+    connection = open_connection(access)
     try:
         client = Client(connection, FIELD_MANAGER)
         if request.timeout:

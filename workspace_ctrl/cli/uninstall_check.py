@@ -2,13 +2,14 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
 from workspace_ctrl.cache.watches import HELM_RELEASE, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
-from workspace_ctrl.cli.connection_options import configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import access_of, connection_options
+from workspace_ctrl.kube.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
@@ -43,7 +44,7 @@ def uninstall_check_command(
     except SelectorError as error:
         raise click.UsageError(f"--shard-selector: {error}") from None
     try:
-        refusal = asyncio.run(_refusal(configuration_of(kubeconfig, context), scope, timeout))
+        refusal = asyncio.run(_refusal(access_of(kubeconfig, context), scope, timeout))
     except ApiError as error:
         raise click.ClickException(str(error)) from None
     if refusal:
@@ -51,9 +52,9 @@ def uninstall_check_command(
     click.echo("no Workspaces and none of their objects found")
 
 
-async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # noqa: ANN401, ASYNC109 - a user's setting
+async def _refusal(access: Access, scope: Scope, timeout: float) -> str:  # noqa: ASYNC109 - a user's setting
     """Return why the controller must not be uninstalled; empty if it can be."""
-    connection = open_connection(configuration)
+    connection = open_connection(access)
     deadline = asyncio.get_running_loop().time() + timeout
     try:
         client = Client(connection, FIELD_MANAGER)
