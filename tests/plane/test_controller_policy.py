@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.controller import ACTOR
 
 LABEL = "workspace-ctrl/workspace"
@@ -69,6 +69,9 @@ class Attacker:
     def source(self, **spec):
         body = {"url": self.cluster.chart_source_url(), "interval": "10m", "ref": {"tag": "v1.5.0"}, "insecure": True, **spec}
         return self.ours("OCIRepository", body)
+
+    def pinned(self, **spec):
+        return self.source(url=self.cluster.chart_source_url(policies.PINNED), **spec)
 
     def release(self, **spec):
         body = {
@@ -140,6 +143,8 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         attacker.deployment(),
         attacker.service(),
         attacker.source(),
+        attacker.source(ref={"digest": policies.ALLOWED_DIGEST}),
+        attacker.pinned(ref={"digest": policies.ALLOWED_DIGEST}),
         attacker.release(),
         attacker.claim(),
         attacker.route(pool),
@@ -156,6 +161,7 @@ POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name":
 PATCH = {"patch": "[]", "target": {"kind": "RoleBinding"}}
 NODE = "creates no pods with hostNetwork"
 OTHERS = "has neither the label workspace-ctrl/workspace nor a Workspace as its owner"
+OTHER_DIGEST = f"sha256:{'b' * 64}"
 UNLISTED = "is not listed in chartSources"
 CREATED = [
     pytest.param(lambda a: a.create(a.deployment(), "kube-system"), "belongs to the cluster", id="Deployment in kube-system"),
@@ -204,6 +210,16 @@ CREATED = [
     pytest.param(lambda a: a.create(a.source(url="oci://evil.example/charts/inferencepool")), UNLISTED, id="chart from elsewhere"),
     pytest.param(lambda a: a.create(a.source(insecure=False)), UNLISTED, id="chart by another protocol"),
     pytest.param(lambda a: a.create(a.source(secretRef={"name": "theirs"})), UNLISTED, id="chart with somebody's login"),
+    pytest.param(lambda a: a.create(a.source(ref={"digest": OTHER_DIGEST})), UNLISTED, id="chart with another digest"),
+    pytest.param(
+        lambda a: a.create(
+            a.source(ref={"digest": policies.ALLOWED_DIGEST}, url=a.cluster.chart_source_url("another-inferencepool"))
+        ),
+        UNLISTED,
+        id="chart with the digest of another source",
+    ),
+    pytest.param(lambda a: a.create(a.pinned(ref={"digest": OTHER_DIGEST})), UNLISTED, id="pinned chart with another digest"),
+    pytest.param(lambda a: a.create(a.pinned(ref={"tag": "v1.5.0"})), UNLISTED, id="pinned chart by its tag"),
     pytest.param(
         lambda a: a.create(a.source(provider="aws")), "without credentials of nodes", id="chart with a node's credentials"
     ),

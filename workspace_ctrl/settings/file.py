@@ -191,6 +191,13 @@ class ChartSourceSettings(ChartSettings):
     version: str = _DEFAULT_CHART.version
     allowed_digests: dict[str, _Digest] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _pinned_or_chosen(self) -> "ChartSourceSettings":
+        if self.digest and self.allowed_digests:
+            problem = "has both digest and allowedDigests, but a source with a digest is pinned to it; remove one of them"
+            raise PydanticCustomError("rule", problem)
+        return self
+
     def _check(self) -> None:
         for version in (self.version, *self.allowed_digests):
             find_layout(self.source().values_of, version)
