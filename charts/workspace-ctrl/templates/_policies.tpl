@@ -35,6 +35,11 @@ spec:
 ({{ . }}.kind == "Workspace" && {{ . }}.apiVersion.startsWith("kaito.sh/"))
 {{- end }}
 
+{{- /* The only patch of ClusterRoles and their bindings, as CEL's text of a regular expression; workspace_ctrl/planning/chart/post_renderers.py makes it. */ -}}
+{{- define "workspace-ctrl.namespaceAsOwner" -}}
+r'^\[\{"op": "add", "path": "/metadata/ownerReferences", "value": \[\{"apiVersion": "v1", "kind": "Namespace", "name": "[a-z0-9-]+", "uid": "[a-z0-9-]+"\}\]\}\]$'
+{{- end }}
+
 {{- /* The digests that an OCIRepository of a source may have: that of the source, else those for Workspaces, or none. */ -}}
 {{- define "workspace-ctrl.digests" -}}
 {{- $allowed := values (.allowedDigests | default dict) | uniq | sortAlpha }}

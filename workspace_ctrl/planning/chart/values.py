@@ -275,10 +275,15 @@ def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
     return {name: quantity for name, quantity in quantities.items() if name not in given}
 
 
+def has_cluster_role(layout: ChartLayout, values: Mapping[str, Any]) -> bool:
+    """Whether the chart creates a ClusterRole with these values."""
+    path = layout.place(ChartValue.METRICS)
+    return layout.cluster_role == "always" or (path is not None and bool(value_at(values, path)))
+
+
 def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: Names, namespace: str) -> None:
     """Reject names that the chart would cut to the name of another release's ClusterRole, or to invalid YAML."""
-    path = layout.place(ChartValue.METRICS)
-    if layout.cluster_role == "monitoring" and not (path is not None and value_at(values, path)):
+    if not has_cluster_role(layout, values):
         return
     name = f'"{names.release[:_CLUSTER_ROLE_PART]}-{namespace[:_CLUSTER_ROLE_PART]}-epp"'
     if len(namespace) > _CLUSTER_ROLE_PART or len(name) > _CLUSTER_ROLE_LIMIT:
