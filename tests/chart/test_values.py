@@ -38,7 +38,7 @@ SETTINGS = {
         "allowedValues": ["inferenceExtension.affinity"],
         "allowValuesFrom": True,
     },
-    "modelServer": {"image": "registry.example/vllm:v1"},
+    "modelServer": {"image": "registry.example/vllm:v1", "resources": {"requests": {"cpu": 4}}},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
     "timeout": "600s",

@@ -225,6 +225,10 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
             "chartSources[0] has both digest and allowedDigests",
             id="digest that is pinned and to be chosen",
         ),
+        pytest.param(
+            "modelServer: {resources: {requests: {cpu: many}}}", "modelServer.resources has 'many' for cpu; use", id="quantity"
+        ),
+        pytest.param("modelServer: {resources: {cpu: 1}}", "modelServer.resources must contain only requests", id="resources"),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),
