@@ -11,12 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from e2e.cluster import Cluster, MissingCapabilityError
+from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
 from e2e.cluster.external import ExternalCluster
 from e2e.prepared import Running, start
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
+
+SMALL_REQUESTS = {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"}
+"""Of the stand-ins for model servers that run on this machine: it has not what the models would need."""
 
 _READS = frozenset({"get", "list", "watch"})
 _START_SECONDS = 60.0
@@ -31,7 +34,10 @@ def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
     probe = () if "--probe" in arguments else ("--probe", "off")
     # The clusters have the chart's policies, or the author of all Workspaces is their administrator.
     fields = () if "--restricted-fields" in arguments else ("--restricted-fields", "allow")
-    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *fields, *arguments]
+    plays = isinstance(cluster, LocalCluster) and cluster.form is Form.PLANE
+    requests = () if plays else ("--model-server-requests", ",".join(f"{name}={size}" for name, size in SMALL_REQUESTS.items()))
+    options = (*chart, *probe, *fields, *requests, *arguments)
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *options]
 
 
 def _chart_options(cluster: Cluster) -> tuple[str, ...]:

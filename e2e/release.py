@@ -15,6 +15,7 @@ from e2e.cluster.chart import NAME, chart, flux_values, image_values
 from e2e.cluster.installation import Installation
 from e2e.cluster.own_image import controller
 from e2e.cluster.progress import Steps
+from e2e.controller import SMALL_REQUESTS
 
 NAMESPACE = "workspace-ctrl"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -66,7 +67,7 @@ class Release:
         Raises:
             ClusterError: it failed, and `check` was asked for.
         """
-        merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, *values)
+        merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, SMALL_SERVERS, *values)
         source = str(package or chart())
         result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=90s", values=merged)
         if check and result.returncode:
@@ -114,6 +115,7 @@ class Release:
 
 
 FAST = {"extraArgs": ["--progress-interval=0.5"]}
+SMALL_SERVERS = {"modelServer": {"resources": {"requests": SMALL_REQUESTS}}}
 NO_FINALIZERS = '{"metadata":{"finalizers":null}}'
 
 

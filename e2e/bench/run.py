@@ -236,7 +236,7 @@ def _lag(before: Mapping[float, float], after: Mapping[float, float]) -> float |
 
 def _enlarge_node(cluster: Cluster, count: int) -> None:
     """Give the played node room for all model servers and endpoint pickers at once."""
-    room = {"nvidia.com/gpu": str(count + 100), "pods": str(2 * count + 500), "cpu": str(count + 1000)}
+    room = {"nvidia.com/gpu": str(count + 100), "pods": str(2 * count + 500)}
     patch = json.dumps({"status": {"capacity": room, "allocatable": room}})
     cluster.kubectl("patch", "node", cluster.gpu_node_name, "--subresource=status", "--type=merge", "--patch", patch)
 
