@@ -19,6 +19,7 @@ REGISTRY ?=
 KEY ?=
 RELEASE ?=
 PUSH ?=
+MUTANTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down build e2e-kind clean
@@ -60,6 +61,9 @@ test-addons: setup ## Run the tests of the local cluster's optional add-ons (bui
 fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)
 	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi
 	$(BIN)/python -m tests.fuzz --engine $(ENGINE) --seconds $(FUZZ_SECONDS) $(TARGETS)
+
+mutants: setup ## Change the pure core in 120 places, one at a time, and say what no unit test notices (MUTANTS="PATH --count N --seconds N")
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down
 	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
