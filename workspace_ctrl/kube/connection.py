@@ -16,11 +16,17 @@ from typing import Any
 import aiohttp
 import kubernetes.client
 import kubernetes.config
+import yaml
+from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigLoader, KubeConfigMerger
 
 logger = logging.getLogger(__name__)
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_UNREADABLE = (kubernetes.config.ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
+"""What the `kubernetes` package raises for files that are missing, broken, or of another shape; UnicodeDecodeError is a ValueError."""
+_LONGEST_ERROR = 300
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
 
@@ -54,6 +60,25 @@ class Access:
         self._context = context
         self.configuration = self._load()
 
+    def namespace(self) -> str:
+        """Return the namespace of the context, or that of the pod; `default` if there is none.
+
+        Raises:
+            ConnectionConfigError: the kubeconfig cannot be read any more.
+        """
+        try:
+            if self._is_in_pod:
+                return (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip() or "default"
+            files = KubeConfigMerger(str(self._kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)).config
+            context = KubeConfigLoader(config_dict=files, active_context=self._context).current_context
+            return str(context["context"].get("namespace") or "default")
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    @property
+    def _is_in_pod(self) -> bool:
+        return self._kubeconfig is None and (_SERVICE_ACCOUNT / "token").exists()
+
     def authorization(self) -> str:
         """Return the Authorization header, or an empty string; the `kubernetes` package renews tokens that it knows to have expired."""
         configuration = self.configuration
@@ -80,17 +105,23 @@ class Access:
         configuration = kubernetes.client.Configuration()
         kubeconfig = self._kubeconfig
         try:
-            if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
+            if self._is_in_pod:
                 kubernetes.config.load_incluster_config(client_configuration=configuration)
             else:
                 kubernetes.config.load_kube_config(
                     config_file=str(kubeconfig) if kubeconfig else None, context=self._context, client_configuration=configuration
                 )
-        except (kubernetes.config.ConfigException, OSError) as error:
-            remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-            where = f"{kubeconfig}: " if kubeconfig else ""
-            raise ConnectionConfigError(f"cannot load the connection to the API server: {where}{error}; {remedy}") from error
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+        if not configuration.host:
+            raise self._unreadable(ValueError("the cluster of the context has no server"))
         return configuration
+
+    def _unreadable(self, error: Exception) -> ConnectionConfigError:
+        remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
+        where = f"{self._kubeconfig}: " if self._kubeconfig else ""
+        words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+        return ConnectionConfigError(f"cannot load the connection to the API server: {where}{words}; {remedy}")
 
 
 def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
@@ -103,10 +134,14 @@ def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
 
 
 def open_connection(access: Access) -> Connection:
-    """Return a connection; call it inside the event loop that will use it."""
+    """Return a connection; call it inside the event loop that will use it.
+
+    Raises:
+        ConnectionConfigError: the certificates in the configuration cannot be read.
+    """
     configuration = access.configuration
     # The client limits its requests. A limit here would include watches, each of which keeps a connection, and requests would starve.
-    connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration))
+    connector = aiohttp.TCPConnector(limit=0, ssl=_tls_of(configuration))
     session = aiohttp.ClientSession(
         connector=connector,
         middlewares=[_ServerName(configuration.tls_server_name or ""), _Authorization(access)],
@@ -115,6 +150,14 @@ def open_connection(access: Access) -> Connection:
         auto_decompress=True,
     )
     return Connection(server=configuration.host.rstrip("/"), session=session)
+
+
+def _tls_of(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401
+    try:
+        return _ssl_context(configuration)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = ", ".join(filter(None, (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)))
+        raise ConnectionConfigError(f"cannot read the certificates of the kubeconfig ({files}): {error}") from error
 
 
 def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401
