@@ -26,20 +26,18 @@ Exit codes: 0 for success, 1 if something is not ready or failed, 2 for wrong us
 @click.pass_context
 def cli_reference_command(context: click.Context) -> None:
     """Print the reference of all commands as Markdown."""
-    root = context.find_root().command
-    if isinstance(root, click.Group):
-        click.echo("\n".join([_INTRODUCTION, *_sections(root, "workspace-ctrl")]))
+    root = context.find_root()
+    whole = click.Context(root.command, info_name="workspace-ctrl", **root.command.context_settings)
+    click.echo("\n".join([_INTRODUCTION, *_sections(whole)]))
 
 
-def _sections(group: click.Group, path: str) -> Iterator[str]:
+def _sections(parent: click.Context) -> Iterator[str]:
     """Yield the sections of the commands of a group, and of those below."""
-    parent = click.Context(group, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH)
-    for name in group.list_commands(parent):
+    group = parent.command
+    for name in group.list_commands(parent) if isinstance(group, click.Group) else ():
         command = group.get_command(parent, name)
         if command is None or command.hidden:
             continue
-        with click.Context(command, info_name=name, parent=parent) as context:
-            context.terminal_width = _WIDTH
-            yield f"## {path} {name}\n\n```text\n{command.get_help(context)}\n```\n"
-        if isinstance(command, click.Group):
-            yield from _sections(command, f"{path} {name}")
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH)
+        yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+        yield from _sections(context)
