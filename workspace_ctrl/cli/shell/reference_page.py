@@ -34,7 +34,9 @@ def cli_reference_command(context: click.Context) -> None:
 def _sections(parent: click.Context) -> Iterator[str]:
     """Yield the sections of the commands of a group, and of those below."""
     group = parent.command
-    for name in group.list_commands(parent) if isinstance(group, click.Group) else ():
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(parent):
         command = group.get_command(parent, name)
         if command is None or command.hidden:
             continue
