@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRD := charts/workspace-ctrl/files/kaito.sh_workspaces.yaml
 REFERENCE := docs/reference/workspace.md
+CONDITIONS := docs/reference/conditions.md
+COMMANDS := docs/cli.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -72,6 +74,8 @@ generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)
 	$(BIN)/workspace-ctrl crd -o markdown > $(REFERENCE)
 	$(BIN)/python -m release version
+	$(BIN)/python -m workspace_ctrl.catalog.conditions_page > $(CONDITIONS)
+	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages

@@ -16,7 +16,7 @@ import yaml
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR, ControllerProcess
 from e2e.prepared import Running
-from workspace_ctrl.kube.access import SERVICE_ACCOUNT
+from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT
 
 _MOUNT: Final = f'mount -t tmpfs pod /run && mkdir -p {SERVICE_ACCOUNT} && cp "$0"/* {SERVICE_ACCOUNT} && exec "$@"'
 

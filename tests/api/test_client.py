@@ -5,7 +5,7 @@ import json
 import pytest
 
 from workspace_ctrl.cache.watches import DEPLOYMENT, SERVICE
-from workspace_ctrl.kube.access import load_access
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.errors import (

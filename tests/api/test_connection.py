@@ -11,7 +11,8 @@ from aiohttp import web
 
 from tests.faults import proxy as faults
 from workspace_ctrl.cache.watches import SERVICE
-from workspace_ctrl.kube.access import ConnectionConfigError, load_access
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import RetryableError

@@ -8,7 +8,7 @@ import yaml
 
 from e2e import workspaces
 from tests.faults import proxy as faults
-from workspace_ctrl.kube.access import load_access
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.informer import Informer, Source

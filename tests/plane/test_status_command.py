@@ -14,11 +14,11 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.faults import proxy as faults
-from workspace_ctrl.cli import status as status_module
+from workspace_ctrl.cli import connection_options
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube import pager
-from workspace_ctrl.kube.access import load_access
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
 
@@ -39,7 +39,7 @@ def status(installed, plane_namespace):
 
 
 def test_it_follows_a_workspace_until_it_is_ready(installed, plane_namespace, gateway, status):
-    assert "no Workspaces in namespace" in status().stdout
+    assert "no Workspaces in namespace" in status().stderr
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))
     unseen = status("phi")
     assert (unseen.returncode, "is the controller running?" in unseen.stdout) == (1, True)
@@ -88,7 +88,7 @@ def set_ready(cluster, namespace, name, status):
 
 
 def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, command, monkeypatch):
-    monkeypatch.setattr(status_module, "Client", partial(Client, silence_seconds=1))
+    monkeypatch.setattr(connection_options, "Client", partial(Client, silence_seconds=1))
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
     watched = command("phi", "--watch", "--timeout", "60")
     until(lambda: proxy.mute_watches() == 1, "the watch to be open")

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import aiohttp
 
-from workspace_ctrl.kube.access import Access, Tls
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
@@ -32,9 +32,13 @@ class Connection:
 
 
 def open_connection(access: Access) -> Connection:
-    """Return a connection; call it inside the event loop that will use it."""
+    """Return a connection; call it inside the event loop that will use it.
+
+    Raises:
+        ConnectionConfigError: the certificates in the configuration cannot be read.
+    """
     # The client limits its requests. A limit here would include watches, each of which keeps a connection, and requests would starve.
-    connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(access.server, access.tls))
+    connector = aiohttp.TCPConnector(limit=0, ssl=_tls_of(access))
     session = aiohttp.ClientSession(
         connector=connector,
         middlewares=[_ServerName(access.tls.server_name), _Authorization(access)],
@@ -43,6 +47,14 @@ def open_connection(access: Access) -> Connection:
         auto_decompress=True,
     )
     return Connection(server=access.server, session=session)
+
+
+def _tls_of(access: Access) -> ssl.SSLContext | bool:
+    try:
+        return _ssl_context(access.server, access.tls)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = ", ".join(filter(None, (access.tls.authority, access.tls.certificate, access.tls.key)))
+        raise ConnectionConfigError(f"cannot read the certificates of the API server ({files}): {error}") from error
 
 
 def _ssl_context(server: str, tls: Tls) -> ssl.SSLContext | bool:

@@ -18,7 +18,7 @@ import kopf
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.catalog.preload import preload
-from workspace_ctrl.kube.access import Access
+from workspace_ctrl.kube.access.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from workspace_ctrl.kube.access import ConnectionConfigError, PodAccess
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.pod import PodAccess
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_pod_does_without_the_classes_of_the_whole_kubernetes_api(folder):
     program = (
         "import sys; from pathlib import Path\n"
         "import workspace_ctrl.cli.main, workspace_ctrl.cli.run, workspace_ctrl.process.kopf_process\n"
-        "from workspace_ctrl.kube.access import PodAccess\n"
+        "from workspace_ctrl.kube.access.pod import PodAccess\n"
         f"PodAccess(Path({str(folder)!r})).authorization()\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'kubernetes'])\n"
     )
