@@ -10,6 +10,7 @@ from workspace_ctrl.cli.shell.lazy_group import LazyGroup
 _CLI: Final = "workspace_ctrl.cli"
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": (f"{_CLI}.status:status_command", "Show the chain from a Workspace to an answered request, link by link."),
+    "explain": (f"{_CLI}.inspect.explain:explain_command", "Explain why a Workspace is not ready, or what a reason means."),
     "plan": (f"{_CLI}.plan:plan_command", "Show all objects that would be created for Workspaces, in the order of creation."),
     "presets": (f"{_CLI}.presets:presets_command", "List the models of the catalog."),
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
