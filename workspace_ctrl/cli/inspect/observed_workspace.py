@@ -1,44 +1,32 @@
-"""Reads a Workspace and the objects around it once, and evaluates them as the controller would, which need not run.
-
-The settings of the installation are not known here. What matters of them shows in the objects: the chart in the OCIRepository, the Gateway
-in the route or the status, and whether gateways are wanted at all in what exists.
-"""
+"""Reads a Workspace and the objects around it once, and evaluates them as the controller would, which need not run."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from workspace_ctrl.api.conditions import ConditionType, find
-from workspace_ctrl.api.labels import FINALIZER, OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL
-from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.cache.watches import WatchedKind
+from workspace_ctrl.cli.inspect.assumed_plan import assumed_plan, assumed_settings
 from workspace_ctrl.controller.take_snapshot import take_snapshot
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource, Json
-from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.manifests import applied_hash
-from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.plan_settings import ChartSource, GatewayChoice, PlanSettings
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.steps import DryRunWorkload, Query, ReadConfig, ReadScale
 from workspace_ctrl.readiness.chain import Report, evaluate
 from workspace_ctrl.records.core_v1 import ConfigMap
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
-_ROUNDS: Final = 3
-"""Queries of planning: the content of a ConfigMap or a scale, then the dry-run, then none."""
 _MORE_LISTS: Final = 2
 """Lists of the second round; one less where the referenced workload and its pods are read."""
 _OF_CHARTS: Final = frozenset({"Deployment", "InferencePool", "Service"})
@@ -79,13 +67,13 @@ async def observe(client: Client, item: Json) -> ObservedWorkspace:
     objects = _Objects(client, namespace)
     has_reference = _has_reference(item)
     await objects.read(each for each in _first(name) if not has_reference or each.watched is not watches.PODS)
-    settings = _settings(item, objects)
+    settings = assumed_settings(item, objects.sources)
     resolved = resolve(workspace, settings)
     limit = _MORE_LISTS - has_reference
     await objects.read(islice(_second(name, objects, has_reference=has_reference, nodes=resolved.dependencies.nodes), limit))
     referenced = await _referenced(client, namespace, resolved.dependencies)
     snapshot = _snapshot(objects, workspace, resolved.dependencies, referenced)
-    snapshot, decisions = _planned(workspace, snapshot, settings)
+    snapshot, decisions = assumed_plan(workspace, snapshot, settings)
     return ObservedWorkspace(item, snapshot, decisions, evaluate(snapshot, decisions), tuple(sorted(objects.unreadable)))
 
 
@@ -190,42 +178,6 @@ async def _resource(client: Client, api_version: str, kind: str) -> ApiResource:
     return known if known is not None and known.api_version == api_version else await client.find_resource(api_version, kind)
 
 
-def _settings(item: Json, objects: _Objects) -> PlanSettings:
-    """Return the settings of the installation, as far as they show in the objects of the Workspace."""
-    status = parse_status(item.get("status"))
-    gateway = status.gateway
-    key = next(iter(gateway.gateways), "") if gateway is not None else ""
-    namespace, _, name = key.partition("/")
-    version = gateway.chart.version if gateway is not None and gateway.chart is not None else None
-    return PlanSettings(
-        gateway_extension=_wants_gateway(item, objects),
-        gateway=GatewayChoice(namespace, name) if name else None,
-        gateway_namespaces=("*",) if not name else (),
-        shared_paths=("/",),
-        charts=(_chart(objects.sources, version),),
-    )
-
-
-def _wants_gateway(item: Json, objects: _Objects) -> bool:
-    """Whether the feature gate is on: it is, unless a controller has written a status without a Gateway."""
-    conditions = parse_status(item.get("status")).conditions
-    is_told = find(conditions, ConditionType.READY) is not None
-    has_gateway = find(conditions, ConditionType.GATEWAY_READY) is not None or FINALIZER in (
-        item["metadata"].get("finalizers") or ()
-    )
-    return has_gateway or bool(objects.sources) or not is_told
-
-
-def _chart(sources: Sequence[Json], version: str | None) -> ChartSource:
-    """Return the chart that Flux fetches; the default one where there is none."""
-    default = ChartSource()
-    spec = sources[0].get("spec") if sources else None
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("url"), str):
-        return default
-    tag = (spec.get("ref") or {}).get("tag")
-    return replace(default, url=spec["url"], version=str(tag or version or default.version), insecure=bool(spec.get("insecure")))
-
-
 def _snapshot(objects: _Objects, workspace: WorkspaceRecord, dependencies: Dependencies, referenced: DependencyRecords) -> Snapshot:
     cache = objects.cache
     namespace = workspace.meta.ref.namespace
@@ -234,25 +186,3 @@ def _snapshot(objects: _Objects, workspace: WorkspaceRecord, dependencies: Depen
     snapshot = take_snapshot(cache, workspace.key, dependencies, replace(referenced, route=route, pool=pool), objects.missing)
     config = ConfigMap(Meta(ObjectRef("ConfigMap", namespace, dependencies.config)), "1") if dependencies.config else None
     return replace(snapshot, config_map=config, chart_object_kinds=_OF_CHARTS & objects.listed)
-
-
-def _planned(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings) -> tuple[Snapshot, Decisions]:
-    """Return the decisions of planning, and the snapshot with what it asks answered as if nothing were wrong: the status knows better."""
-    outcome = plan(workspace, snapshot, settings)
-    for _ in range(_ROUNDS):
-        if not outcome.queries:
-            break
-        for query in outcome.queries:
-            snapshot = replace(snapshot, query_results=_answered(snapshot.query_results, query))
-        outcome = plan(workspace, snapshot, settings)
-    return snapshot, outcome.decisions
-
-
-def _answered(known: QueryResults, query: Query) -> QueryResults:
-    match query:
-        case DryRunWorkload(manifest):
-            return replace(known, dry_run=DryRun(applied_hash(manifest), kind=manifest["kind"]))
-        case ReadConfig(ref, version):
-            return replace(known, config=ConfigContent(ref.name, version, ""))
-        case ReadScale(_, uid):
-            return replace(known, scale=ScaleSelector(uid))
