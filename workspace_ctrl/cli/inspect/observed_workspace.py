@@ -66,7 +66,7 @@ async def observe(client: Client, item: Json) -> ObservedWorkspace:
     workspace = parse_workspace_record(item, str(item.get("kind") or ""))
     objects = _Objects(client, namespace)
     has_reference = _has_reference(item)
-    await objects.read(each for each in _first(name) if not has_reference or each.watched is not watches.PODS)
+    await objects.read(each for each in _first(name, item) if not has_reference or each.watched is not watches.PODS)
     settings = assumed_settings(item, objects.sources)
     resolved = resolve(workspace, settings)
     limit = _MORE_LISTS - has_reference
@@ -120,15 +120,17 @@ def _key(item: Json) -> tuple[str, str]:
     return str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])
 
 
-def _first(name: str) -> Iterable[_Wanted]:
-    """Yield what every Workspace may have."""
+def _first(name: str, item: Json) -> Iterator[_Wanted]:
+    """Yield what every Workspace may have; of routes and pools all of the namespace if it names its own, which have no labels of ours."""
     mine = f"{OWNER_LABEL}={name}"
+    gateway = item.get("gateway")
+    is_own = isinstance(gateway, Mapping) and ("httpRouteRef" in gateway or "pool" in gateway)
     yield _Wanted(watches.DEPLOYMENTS, mine)
     yield _Wanted(watches.PODS, f"{POD_LABEL}={name}")
     yield _Wanted(watches.OCI_REPOSITORIES, mine)
     yield _Wanted(watches.HELM_RELEASES, mine)
-    yield _Wanted(watches.HTTP_ROUTES)
-    yield _Wanted(watches.INFERENCE_POOLS)
+    yield _Wanted(watches.HTTP_ROUTES, "" if is_own else mine)
+    yield _Wanted(watches.INFERENCE_POOLS, "" if is_own else mine)
     yield _Wanted(watches.GATEWAYS, everywhere=True)
     yield _Wanted(watches.GATEWAY_CLASSES, everywhere=True)
 
