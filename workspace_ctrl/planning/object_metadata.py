@@ -22,7 +22,7 @@ def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
         SpecError: the API server would reject it.
     """
     given = raw.get("apiVersion")
-    if given is not None and given not in {f"{GROUP}/{version}" for version in versions}:
+    if given is not None and given not in [f"{GROUP}/{version}" for version in versions]:  # it may be of any type
         raise SpecError("apiVersion", f"{_short(given)} is not served", f"use {GROUP}/{versions[-1]}")
     metadata = raw.get("metadata")
     if not isinstance(metadata, Mapping):
