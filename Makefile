@@ -74,7 +74,7 @@ generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)
 	$(BIN)/workspace-ctrl crd -o markdown > $(REFERENCE)
 	$(BIN)/python -m release version
-	$(BIN)/python -m workspace_ctrl.catalog.conditions_page > $(CONDITIONS)
+	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)

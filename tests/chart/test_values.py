@@ -192,3 +192,68 @@ def test_a_digest_goes_before_the_tag():
     assert container_of({"image": image})["image"] == "registry.example/workspace-ctrl:v1"
     digest = f"sha256:{'a' * 64}"
     assert container_of({"image": {**image, "digest": digest}})["image"] == f"registry.example/workspace-ctrl@{digest}"
+
+
+LOGIN = {
+    "proxy": {"https": "http://proxy.example:3128", "noProxy": ["registry.internal"]},
+    "env": [{"name": "HELM_REGISTRY_CONFIG", "value": "/etc/registry/config.json"}],
+    "volumes": [{"name": "login", "secret": {"secretName": "registry-login"}}],
+    "volumeMounts": [{"name": "login", "mountPath": "/etc/registry", "readOnly": True}],
+}
+
+
+def test_variables_volumes_and_proxy_reach_the_container():
+    pod = find(render(LOGIN), "Deployment")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    variables = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert variables == {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "NO_PROXY": "$(KUBERNETES_SERVICE_HOST),.svc,.cluster.local,localhost,127.0.0.1,registry.internal",
+        "HELM_REGISTRY_CONFIG": "/etc/registry/config.json",
+    }
+    assert LOGIN["volumes"][0] in pod["volumes"]
+    assert LOGIN["volumeMounts"][0] in container["volumeMounts"]
+    assert "env" not in find(render(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [({"proxy": {"noProxy": ["x"]}}, "proxy"), ({"proxy": {"https": "proxy:3128"}}, "https"), ({"env": [{"value": "x"}]}, "env")],
+)
+def test_wrong_ones_of_these_are_refused(values, path):
+    assert path in refusal(values)
+
+
+def notes(values):
+    result = helm("install", "workspace-ctrl", str(chart()), "--dry-run=client", "--namespace", "system", values=values)
+    assert not result.returncode, result.stderr
+    return result.stdout.rpartition("NOTES:\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "unsaid"),
+    [
+        pytest.param(
+            {},
+            "WARNING: nodes do not pull localhost/workspace-ctrl:0.1.0",
+            "-- workspace-ctrl status --namespace",
+            id="an image of this machine",
+        ),
+        pytest.param(
+            {"image": {"repository": "registry.example/w"}}, "status --all-namespaces", "WARNING", id="an image of a registry"
+        ),
+        pytest.param({}, "have no condition GatewayReady", "helmreleases", id="the gate is off"),
+        pytest.param(GATE, "reconciles all Workspaces", "no condition GatewayReady", id="the gate is on"),
+        pytest.param({"scope": {"namespaces": ["a", "b"]}}, "status --namespace b", "all-namespaces", id="namespaces"),
+        pytest.param(
+            {"scope": {"namespaces": ["a"]}, "gatewayRemoval": True},
+            "kubectl get helmreleases --namespace a",
+            "all-namespaces",
+            id="removal in namespaces",
+        ),
+    ],
+)
+def test_notes_are_for_what_was_installed(values, said, unsaid):
+    text = notes(values)
+    assert said in text
+    assert unsaid not in text

@@ -21,11 +21,14 @@ class SpecError(Exception):
     """Completes the sentence "<path> ...", such as "is not known"."""
     remedy: str = ""
     """What to do, without a full stop."""
+    others: "tuple[SpecError, ...]" = ()
+    """Further errors that were found at once, so that all can be corrected together."""
 
     def __str__(self) -> str:
-        """Return path, problem and remedy as one sentence, on one line."""
+        """Return path, problem and remedy as one sentence, and those of the others, on one line."""
         text = f"{self.path} {self.problem}".strip()
-        return printable(f"{text}; {self.remedy}" if self.remedy else text)
+        own = f"{text}; {self.remedy}" if self.remedy else text
+        return printable("; and: ".join((own, *map(str, self.others))))
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -6,7 +6,8 @@ Fields and meaning follow KAITO's Workspace (v1beta1), so that its manifests app
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +19,8 @@ from workspace_ctrl.api.inference import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.value_limits import check_values
+
+_MOST_FURTHER_ERRORS: Final = 9
 
 
 class LabelSelectorRequirement(ApiModel):
@@ -251,8 +254,7 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     try:
         workspace = Workspace.model_validate(dict(raw))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(field_path(first["loc"]), f"is not valid: {first['msg']}") from None
+        raise _all_errors(error) from None
     if (workspace.inference is None) == (workspace.tuning is None):
         raise SpecError("", "a Workspace needs exactly one of inference and tuning", "add inference, or remove tuning")
     if workspace.inference is not None:
@@ -264,6 +266,16 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is required", "select the nodes with resource.labelSelector")
     return workspace
+
+
+def _all_errors(error: ValidationError) -> SpecError:
+    """Return the first error, with those of other fields."""
+    found: dict[str, SpecError] = {}
+    for entry in error.errors(include_url=False, include_input=False):
+        path = field_path(entry["loc"])
+        found.setdefault(path, SpecError(path, f"is not valid: {entry['msg']}"))
+    first, *others = found.values()
+    return replace(first, others=tuple(others[:_MOST_FURTHER_ERRORS]))
 
 
 def _check_partition(partition: Partition) -> None:

@@ -67,7 +67,3 @@ def reasons_in(groups: Sequence[ReasonGroup]) -> Iterator[Reason]:
     """Yield the reasons of several groups."""
     for group in groups:
         yield from group.reasons
-
-
-if __name__ == "__main__":
-    print(conditions_page(), end="")  # noqa: T201 - `make generate` writes the file

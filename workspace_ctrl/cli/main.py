@@ -10,7 +10,13 @@ from workspace_ctrl.cli.shell.lazy_group import LazyGroup
 _CLI: Final = "workspace_ctrl.cli"
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": (f"{_CLI}.status:status_command", "Show the chain from a Workspace to an answered request, link by link."),
+    "explain": (f"{_CLI}.inspect.explain:explain_command", "Explain why a Workspace is not ready, or what a reason means."),
+    "events": (f"{_CLI}.inspect.events:events_command", "Show the Events of all objects of a Workspace."),
+    "logs": (f"{_CLI}.inspect.logs:logs_command", "Print the logs of the pods of a Workspace."),
+    "chat": (f"{_CLI}.inspect.chat:chat_command", "Ask the model of a Workspace through its Gateway."),
     "plan": (f"{_CLI}.plan:plan_command", "Show all objects that would be created for Workspaces, in the order of creation."),
+    "diff": (f"{_CLI}.inspect.diff:diff_command", "Show what an apply would change on the cluster."),
+    "doctor": (f"{_CLI}.inspect.doctor:doctor_command", "Check that the cluster has what Workspaces need."),
     "presets": (f"{_CLI}.presets:presets_command", "List the models of the catalog."),
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
     "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinition of the Workspace."),
@@ -19,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         f"{_CLI}.uninstall_check:uninstall_check_command",
         "Fail if Workspaces exist: without the controller, they keep serving, but their deletion hangs.",
     ),
+    "version": (f"{_CLI}.inspect.version:version_command", "Show the versions of this program and of the cluster's parts."),
     "completion": (f"{_CLI}.shell.completion:completion_command", "Print the completion script of a shell."),
     "cli-reference": (f"{_CLI}.shell.reference_page:cli_reference_command", ""),
 }

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final, Unpack
 
 import click
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from workspace_ctrl.api.labels import KIND
+from workspace_ctrl.api.labels import GROUP, KIND
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
 from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
@@ -21,6 +22,8 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
 from workspace_ctrl.records.meta import ObjectRef
 
+_NEAR: Final = 0.75
+"""How close a word must be to count as misspelt."""
 _UNBROKEN: Final = 10_000
 """Width in characters, longer than any line."""
 
@@ -48,6 +51,9 @@ def plan_command(*, files: Sequence[str], recursive: bool, output: str, **instal
     settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = read_objects(files, recursive=recursive)
     workspaces = [document for document in objects if document.get("kind") == KIND]
+    for document in objects:
+        if near := _near_kind(document):
+            say(f"warning: {near}", err=True, fg="yellow")
     if not workspaces:
         raise click.UsageError(f"no Workspace found in {', '.join(STANDARD_INPUT if file == '-' else file for file in files)}")
     planned = list(_plan(workspaces, objects, settings))
@@ -75,6 +81,15 @@ def _plan(
         elif not verdict.refusals:
             for text in verdict.warnings:
                 say(f"{title} cannot be planned yet: {text}", err=True, fg="yellow")
+
+
+def _near_kind(document: Mapping[str, Any]) -> str:
+    """Return that an object looks like a misspelt Workspace, and is ignored; empty if it does not."""
+    kind = str(document.get("kind") or "")
+    if kind != KIND and get_close_matches(kind, [KIND], cutoff=_NEAR):
+        return f"kind {kind} is ignored; did you mean {KIND}?"
+    is_ours = kind != KIND and str(document.get("apiVersion") or "").startswith(f"{GROUP}/")
+    return f"kind {kind or 'without a name'} of {GROUP} is ignored; only kind {KIND} is planned" if is_ours else ""
 
 
 def _name(raw: Mapping[str, Any]) -> str:

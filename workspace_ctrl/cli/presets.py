@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.instance_types import InstanceType, find_instance_type, instance_types
 from workspace_ctrl.catalog.presets import PresetModel, find_preset, presets
 from workspace_ctrl.cli.output import to_json, to_yaml
+from workspace_ctrl.cli.printing.tables import print_table
 
 _Entries: TypeAlias = Sequence[PresetModel | InstanceType]
 _PRESET_COLUMNS = ("NAME", "PARAMS", "GIB", "CONTEXT", "GATED", "HUGGING FACE")
@@ -38,7 +37,8 @@ def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
     elif output == "yaml" or (name and len(found) == 1):
         click.echo(to_yaml(*fields), nl=False)
     else:
-        Console().print(_table(found, _INSTANCE_TYPE_COLUMNS if of_nodes else _PRESET_COLUMNS))
+        columns = _INSTANCE_TYPE_COLUMNS if of_nodes else _PRESET_COLUMNS
+        print_table(columns, [*map(_row, found)], right=frozenset(columns) & _NUMBERS)
 
 
 def _presets(name: str | None) -> _Entries:
@@ -73,16 +73,6 @@ def _fields(entry: PresetModel | InstanceType) -> Mapping[str, Any]:
     if isinstance(entry, PresetModel):
         return {**known, "kv_bytes_per_token": entry.kv_bytes_per_token}
     return {**known, "memory_gib": round(entry.memory_gib, 2)}
-
-
-def _table(entries: _Entries, columns: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    for heading in columns[:-1]:
-        table.add_column(heading, no_wrap=True, justify="right" if heading in _NUMBERS else "left")
-    table.add_column(columns[-1], no_wrap=True, ratio=1)  # takes the rest of the line, and is truncated first
-    for entry in entries:
-        table.add_row(*_row(entry))
-    return table
 
 
 def _row(entry: PresetModel | InstanceType) -> tuple[str, ...]:

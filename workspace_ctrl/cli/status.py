@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
 from workspace_ctrl.cli.arguments.output_format import TABLE, WIDE, OutputFormat, output_option
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
+from workspace_ctrl.cli.inspect.named_workspaces import find_named
 from workspace_ctrl.cli.output import shown
 from workspace_ctrl.cli.printing.tables import TablePrinter
 from workspace_ctrl.cli.status_view import chain_view, headings, is_ready, print_url, row_of, shallow
@@ -160,7 +160,7 @@ async def _watch_list(client: Client, request: Request) -> bool:
 
 
 async def _show_named(client: Client, request: Request) -> bool:
-    found = [await _find(client, request, wanted) for wanted in request.wanted]
+    found = [await find_named(client, wanted, request.namespace) for wanted in request.wanted]
     if not request.output.is_table:
         plural = _plural(request.wanted[0])
         if len(found) == 1:
@@ -175,22 +175,6 @@ async def _show_named(client: Client, request: Request) -> bool:
             console.print(chain_view(item), soft_wrap=True)
             print_url(console, item)
     return all(map(is_ready, found))
-
-
-async def _find(client: Client, request: Request, wanted: ObjectName) -> Json:
-    """Return the object of a name.
-
-    Raises:
-        click.ClickException: there is none, with the nearest name; exit code 1.
-    """
-    resource, namespace = wanted.kind.resource, request.place(wanted)
-    item = await client.find(resource, namespace, wanted.name)
-    if item is not None:
-        return item
-    others = await list_all(client, resource, {}, namespace, metadata_only=True)
-    near = get_close_matches(wanted.name, [str(other["metadata"]["name"]) for other in others], n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise click.ClickException(f"there is no {resource.kind} {request.title(wanted)}{hint}")
 
 
 def _print_list(request: Request, items: Sequence[Json]) -> None:

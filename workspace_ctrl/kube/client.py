@@ -140,6 +140,32 @@ class Client:
         """
         return await self._retrying(_Request("get", resource, resource.path(namespace, name, subresource), {}))
 
+    async def get_path(self, path: str) -> dict[str, Any]:
+        """Return the document at a path that is no object, such as /version.
+
+        Raises:
+            ApiError: the API server cannot be reached, or rejects the request.
+        """
+        return await self._retrying(_Request("get", _NO_RESOURCE, path, {}))
+
+    async def stream(self, path: str, parameters: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a text that the API server sends, such as a log, as long as it sends them.
+
+        Raises:
+            ApiError: the API server rejects the request.
+            RetryableError: the connection broke.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, connect=5)
+        url = self._connection.server + path
+        try:
+            async with self._connection.session.get(url, params=parameters, timeout=timeout, allow_redirects=False) as response:
+                if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                    raise error_of(response.status, await response.read(), response.headers)
+                async for line in _lines(response.content, with_rest=True):
+                    yield line
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RetryableError(f"get {path}: {error or type(error).__name__}") from error
+
     async def find(self, resource: ApiResource, namespace: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None if it does not exist; read by a list, which needs no more rights than the watches."""
         page = await self.list_page(resource, {"fieldSelector": f"metadata.name={name}"}, namespace)
@@ -289,6 +315,7 @@ _METHODS = {
     "delete": "DELETE",
     "deletecollection": "DELETE",
 }
+_NO_RESOURCE = ApiResource("", "v1", "", "", namespaced=False)
 _EVENT = frozenset({"type", "object"})
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
@@ -319,8 +346,10 @@ async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) ->
     return document
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def _lines(stream: aiohttp.StreamReader, *, with_rest: bool = False) -> AsyncIterator[bytes]:
     """Yield the lines of a stream; unlike the stream's own iterator, whatever their length.
+
+    With `with_rest`, what follows the last line break is a line, too; of a watch it would be an event that was cut off.
 
     Each chunk is read once, so the time is linear in the length: an object of 1.5 MB, which anyone may store, can be 9 MB of escaped JSON.
     """
@@ -333,3 +362,6 @@ async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             pieces = [begin]
             if line:
                 yield line
+    rest = b"".join(pieces)
+    if rest and with_rest:
+        yield rest

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from workspace_ctrl.api.crd import SERVED_VERSIONS
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
@@ -21,6 +22,7 @@ from workspace_ctrl.planning.no_effect import (
     unknown_annotations,
     unknown_fields,
 )
+from workspace_ctrl.planning.object_metadata import check_metadata
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolved_workspace import resolve
@@ -60,6 +62,7 @@ class Verdict:
 def judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
     """Return the verdict on the Workspace `raw`, any JSON object; raises no error."""
     try:
+        check_metadata(raw, SERVED_VERSIONS)
         _check_level(raw)
         workspace = workspace_record(raw)
     except SpecError as error:

@@ -292,3 +292,47 @@ def test_workspaces_behind_one_gateway_share_its_body_based_router(tmp_path):
 
 def test_no_body_based_router_is_shown_that_nobody_manages():
     assert "body-router" not in plan(behind_gateway("own"), "-o", "yaml").stdout
+
+
+WRONG = """
+apiVersion: kaito.sh/v1beta1
+kind: Workspace
+metadata: {name: phi}
+resource: {count: 0, labelSelector: {matchLabels: {a: b}}}
+inference: {preset: {name: phi-4}}
+gateway: {hostnames: ["a b"], match: {path: models}}
+"""
+
+
+def test_all_fields_that_are_wrong_are_named_at_once():
+    output = CliRunner().invoke(main, ["plan", "-f", "-"], input=WRONG).output
+    assert all(
+        path in output for path in ("resource.count is not valid", "gateway.hostnames[0] is not", "gateway.match.path is not")
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (
+            "apiVersion: kaito.sh/v2\nkind: Workspace\nmetadata: {name: a}",
+            "apiVersion kaito.sh/v2 is not served; use kaito.sh/v1beta1",
+        ),
+        ("kind: Workspace\nmetadata: {name: a, labels: {x y: z}}", "metadata.labels x y: z is not a valid label"),
+        ("kind: Workspace\nmetadata: {name: a, labels: {x: 1}}", "metadata.labels x: 1 is not a valid label"),
+        (
+            "kind: Workspace\nmetadata: {name: a, annotations: {x: 1}}",
+            "metadata.annotations x must be a text; put its value into quotes",
+        ),
+        ("kind: Workspace\nmetadata: {name: a, annotations: {x y: z}}", "metadata.annotations x y is not a valid key"),
+        ("kind: Workspace\nmetadata: {name: a, namespace: A_b}", "metadata.namespace A_b is not the name of a namespace"),
+        ("kind: Workspce\nmetadata: {name: a}", "warning: kind Workspce is ignored; did you mean Workspace?"),
+        (
+            "apiVersion: kaito.sh/v1beta1\nkind: RAGEngine\nmetadata: {name: a}",
+            "kind RAGEngine of kaito.sh is ignored; only kind Workspace is",
+        ),
+    ],
+)
+def test_what_the_api_server_rejects_is_rejected(head, words):
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=f"{head}\n")
+    assert (result.exit_code, words in result.output) == (2, True), result.output

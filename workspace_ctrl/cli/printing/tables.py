@@ -1,6 +1,6 @@
 """Tables as kubectl prints them: padded columns, three spaces apart, in full width; nothing is cut, and nothing is wrapped."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import click
@@ -21,10 +21,12 @@ class Cell:
 class TablePrinter:
     """Prints the rows of one table, which may arrive over time; columns grow with what they hold and never shrink."""
 
-    def __init__(self, headings: Sequence[str], *, has_headings: bool = True) -> None:
+    def __init__(self, headings: Sequence[str], *, right: Collection[str] = ()) -> None:
+        """Make a table; the columns in `right` are of numbers, and so aligned to the right."""
         self._headings = headings
+        self._is_right = [heading in right for heading in headings]
         self._widths = [len(heading) for heading in headings]
-        self._is_begun = not has_headings
+        self._is_begun = False
 
     def print(self, rows: Sequence[Sequence[Cell | str]]) -> None:
         """Print the headings, where they are not yet, and `rows`."""
@@ -38,18 +40,26 @@ class TablePrinter:
             self._print_row(row)
 
     def _print_row(self, row: Sequence[Cell]) -> None:
-        padded = [_styled(entry) + " " * (width - len(entry.text)) for entry, width in zip(row[:-1], self._widths, strict=False)]
+        padded = [
+            _padded(entry, width, is_right=is_right)
+            for entry, width, is_right in zip(row[:-1], self._widths, self._is_right, strict=False)
+        ]
         click.echo(_GAP.join([*padded, _styled(row[-1])]).rstrip())
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
-    """Print a whole table."""
-    TablePrinter(headings).print(rows)
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, right: Collection[str] = ()) -> None:
+    """Print a whole table; the columns in `right` are of numbers."""
+    TablePrinter(headings, right=right).print(rows)
 
 
 def _cell(entry: Cell | str) -> Cell:
     """Return the cell with text of others on one line, without control characters."""
     return Cell(printable(entry)) if isinstance(entry, str) else Cell(printable(entry.text), entry.color)
+
+
+def _padded(cell: Cell, width: int, *, is_right: bool) -> str:
+    gap = " " * (width - len(cell.text))
+    return f"{gap}{_styled(cell)}" if is_right else f"{_styled(cell)}{gap}"
 
 
 def _styled(cell: Cell) -> str:

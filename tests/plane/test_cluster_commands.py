@@ -1,0 +1,162 @@
+"""`explain`, `events`, `logs`, `version`, `doctor` and `diff` against a real API server with real Flux."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from tests.faults import proxy as faults
+from workspace_ctrl.cli.main import main
+
+MOST_REQUESTS = 12
+
+
+@pytest.fixture
+def run(installed, plane_namespace):
+    """Run a command as the user, in the test's namespace, in a thread: the test has an event loop."""
+    options = ("--kubeconfig", str(installed.kubeconfig_for("user")), "-n", plane_namespace)
+    with ThreadPoolExecutor(1) as executor:
+        yield lambda command, *arguments, **more: executor.submit(
+            CliRunner().invoke, main, (command, *options, *arguments), **more
+        ).result(120)
+
+
+@pytest.fixture
+def ready(installed, plane_namespace, gateway):
+    """A Workspace that was ready, and whose controller runs no more."""
+    workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))
+    with ControllerProcess(installed):
+        workspaces.wait_ready(installed, plane_namespace, "phi")
+
+
+def broken(result):
+    """The link that is marked, and its reason."""
+    marked = [line for line in result.output.splitlines() if "<-- first broken" in line]
+    assert len(marked) == 1, result.output
+    title, _, words = marked[0][2:].partition("  ")
+    return title, words.strip().partition(":")[0]
+
+
+def test_explain_finds_what_is_broken_without_a_controller(installed, plane_namespace, ready, run):
+    whole = run("explain", "phi")
+    assert (whole.exit_code, f"Workspace {plane_namespace}/phi is ready" in whole.output) == (0, True), whole.output
+    for command, expected in (
+        (("patch", "helmrelease/phi-inferencepool", "--type=merge", '-p={"spec":{"suspend":true}}'), ("chart release", "Paused")),
+        (("scale", "deployment/phi-inferencepool-epp", "--replicas=0"), ("chart release", "Paused")),
+        (("delete", "httproute", "phi"), ("chart release", "Paused")),
+    ):
+        installed.kubectl(*command, "-n", plane_namespace)
+        found = run("explain", "phi")
+        assert (found.exit_code, broken(found)) == (1, expected)
+        assert "is the controller running?" in found.output
+    assert "next       flux resume helmrelease phi-inferencepool" in found.output
+    assert "EndpointPickerScaledToZero: Deployment" in found.output
+    assert "HTTPRouteNotCreated" in found.output
+    assert run("explain").output.splitlines()[0] == f"Workspace {plane_namespace}/phi is not ready: Paused"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        pytest.param(
+            ("scale", "deployment/phi-inferencepool-epp", "--replicas=0"),
+            ("endpoint picker", "EndpointPickerScaledToZero"),
+            id="endpoint picker scaled to 0",
+        ),
+        pytest.param(("delete", "httproute", "phi"), ("HTTPRoute", "HTTPRouteNotCreated"), id="HTTPRoute deleted"),
+        pytest.param(("delete", "gateway", "inference-gateway"), ("Gateway", "NoGateway"), id="Gateway deleted"),
+        pytest.param(("delete", "ocirepository", "phi-inferencepool"), ("chart source", "ChartNotRequested"), id="chart deleted"),
+    ],
+)
+def test_explain_names_one_fault(installed, plane_namespace, ready, run, command, expected):
+    installed.kubectl(*command, "-n", plane_namespace)
+    found = run("explain", "phi")
+    assert (found.exit_code, broken(found)) == (1, expected)
+
+
+def test_explain_takes_few_requests(installed, plane_namespace, ready, tmp_path):
+    with faults.in_thread(installed.kubeconfig_for("user")) as proxy:
+        kubeconfig = faults.kubeconfig_through(proxy, installed.kubeconfig_for("user"), tmp_path)
+        with ThreadPoolExecutor(1) as executor:
+            arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(kubeconfig))
+            result = executor.submit(CliRunner().invoke, main, arguments).result(60)
+        assert result.exit_code == 0, result.output
+        assert 0 < len(proxy.calls) <= MOST_REQUESTS
+
+
+def test_explain_before_any_controller_has_run(installed, plane_namespace, gateway, run):
+    workspaces.apply(
+        installed,
+        plane_namespace,
+        workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)),
+        workspaces.workspace("wrong", inference={"preset": {"name": "phi-5"}}),
+    )
+    found = run("explain", "phi")
+    assert broken(found) == ("model server", "WorkloadNotCreated")
+    assert "no controller has written a status" in found.output
+    assert broken(run("explain", "wrong")) == ("workload", "InvalidSpec")
+
+
+def test_explain_without_rights_uses_the_status(installed, plane_namespace, ready, account):
+    with ThreadPoolExecutor(1) as executor:
+        arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(account))
+        result = executor.submit(CliRunner().invoke, main, arguments).result(60)
+    assert (result.exit_code, "Error: " in result.output) == (1, True)
+
+
+def test_events_and_logs(installed, plane_namespace, ready, run):
+    events = run("events", "phi")
+    rows = [line.split() for line in events.stdout.splitlines()]
+    assert rows[0] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
+    subjects = {word for row in rows for word in row if "/" in word}
+    assert "HelmRelease/phi-inferencepool" in subjects
+    document = json.loads(run("events", "phi", "-o", "json").stdout)
+    assert {event["involvedObject"]["name"] for event in document["items"]} >= {"phi-inferencepool"}
+    nothing = run("logs", "phi", "-c", "nothing")
+    assert (nothing.exit_code, "Error: " in nothing.output) == (1, True)
+
+
+def test_version_names_all_parts(run, installed):
+    result = CliRunner().invoke(main, ["version", "--client"])
+    assert result.output.split()[:4] == ["PART", "VERSION", "client", "0.1.0"]
+    with ThreadPoolExecutor(1) as executor:
+        arguments = ("version", "-o", "json", "--kubeconfig", str(installed.kubeconfig_for("user")))
+        found = json.loads(executor.submit(CliRunner().invoke, main, arguments).result(60).stdout)
+    assert found["kubernetes"].startswith("v1.")
+    assert found["gateway-api"].startswith("v1.")
+    assert found["inference-extension"].startswith("v1.")
+
+
+def test_doctor_lists_what_is_missing_with_ways_out(run, gateway):
+    result = run("doctor")
+    assert "✔ CRDs" in result.output
+    assert "Gateway API Inference Extension" in result.output
+    assert "Workspace" in result.output.split("\n", 1)[0]
+    assert "✘ controller" in result.output  # it runs as a process here
+    assert "->" in result.output
+    assert result.exit_code == 1
+    levels = {finding["level"] for finding in json.loads(run("doctor", "-o", "json").stdout)}
+    assert levels >= {"ok", "failure"}
+    assert "this machine and the API server agree" in result.output
+
+
+def test_diff_shows_what_an_apply_would_change(installed, plane_namespace, run, tmp_path):
+    path = tmp_path / "workspace.yaml"
+    before, after = workspaces.workspace("phi"), workspaces.workspace("phi", inference={"preset": {"name": "phi-4"}})
+    path.write_text(yaml.safe_dump(before))
+    created = run("diff", "-f", str(path))
+    assert created.exit_code == 1
+    assert "+    name: phi-4-mini-instruct" in created.output
+    installed.kubectl("apply", "--server-side", "-n", plane_namespace, "-f", str(path), actor="user")
+    assert run("diff", "-f", str(path)).output == ""
+    path.write_text(yaml.safe_dump(after))
+    changed = run("diff", "-f", str(path))
+    assert (changed.exit_code, "-    name: phi-4-mini-instruct\n+    name: phi-4\n" in changed.output) == (1, True)
+    path.write_text(yaml.safe_dump({**before, "inference": {"preset": {"name": "x"}, "template": {"spec": {}}}}))
+    rejected = run("diff", "-f", str(path))
+    assert (rejected.exit_code, "is rejected" in rejected.output) == (2, True)
+    assert workspaces.get(installed, plane_namespace, "workspace", "phi")["inference"]["preset"]["name"] == "phi-4-mini-instruct"

@@ -1,0 +1,195 @@
+"""`workspace-ctrl doctor`: what each state of a cluster is found to be, and the way out."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.inspect.cluster_facts import EXAMPLE, ClusterFacts, TriedWorkspace
+from workspace_ctrl.cli.inspect.doctor_checks import Level, findings
+from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, NEEDED_CRDS, WORKSPACES, InstalledParts
+from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.plan_settings import PlanSettings
+
+NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)
+OK, WARNING, FAILURE = Level.OK, Level.WARNING, Level.FAILURE
+ISTIO = "istio.io/gateway-controller"
+
+
+def deployment(name, *, image="", ready=1, env=(), **labels):
+    containers = [{"image": image, "env": [{"name": key, "value": value} for key, value in env]}]
+    return {
+        "metadata": {"namespace": "system", "name": name, "labels": labels},
+        "spec": {"template": {"spec": {"containers": containers}}},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def definition(*served, version=""):
+    annotations = {"gateway.networking.k8s.io/bundle-version": version} if version else {}
+    return {"metadata": {"annotations": annotations}, "spec": {"versions": [{"name": name, "served": True} for name in served]}}
+
+
+def istiod(switch="true"):
+    return deployment("istiod", env=[("ENABLE_GATEWAY_API_INFERENCE_EXTENSION", switch)])
+
+
+def conditioned(name, type_, status, **fields):
+    conditions = [{"type": type_, "status": status, "reason": "Why", "message": "because"}]
+    return {"metadata": {"namespace": "ns", "name": name}, "spec": fields, "status": {"conditions": conditions}}
+
+
+def node(**labels):
+    return {"metadata": {"name": "node-1", "labels": labels}, "status": {"allocatable": {"nvidia.com/gpu": "1", "cpu": "4"}}}
+
+
+CRDS = {name: definition("v1", "v2", version="v1.4.0") for name in NEEDED_CRDS} | {WORKSPACES: crd()}
+FLUX = [
+    deployment("source-controller", image="ghcr.io/fluxcd/source-controller:v1.9.0", app="source-controller"),
+    deployment("helm-controller", image="registry:5000/helm-controller:v1.6.0@sha256:0", app="helm-controller"),
+]
+PARTS = InstalledParts("v1.36.0", CRDS, [deployment("workspace-ctrl", **{"app.kubernetes.io/version": "0.1.0"})], FLUX)
+WEBHOOK = {"metadata": {"name": "w"}, "webhooks": [{"clientConfig": {"caBundle": "x"}}]}
+GOOD = ClusterFacts(
+    parts=PARTS,
+    namespace="ns",
+    tried=TriedWorkspace(created="2026-11-27T19:00:00Z"),
+    settings={"featureGates": {"gatewayAPIInferenceExtension": True}},
+    classes=[{"metadata": {"name": "istio"}, "spec": {"controllerName": ISTIO}}],
+    gateways=[conditioned("gateway", "Programmed", "True", gatewayClassName="istio")],
+    istiods=[istiod()],
+    nodes=[node(**{"nvidia.com/gpu.product": "A100"})],
+    sources=[conditioned("phi", "Ready", "True")],
+    webhooks=[WEBHOOK],
+)
+
+
+def parts(**changes):
+    return replace(GOOD, parts=replace(PARTS, **changes))
+
+
+def crds(**changes):
+    return parts(crds={**CRDS, **changes})
+
+
+CASES = {
+    "no CRD": (crds(**{GATEWAYS: None}), FAILURE, "Gateway API is not installed", "install it"),
+    "an old CRD": (crds(**{GATEWAYS: definition("v1beta1")}), FAILURE, "serves v1beta1, not v1", "upgrade it"),
+    "another CRD of ours": (
+        crds(**{WORKSPACES: {"spec": {"versions": [{"name": "v1beta1", "served": True, "schema": {"openAPIV3Schema": {}}}]}}}),
+        WARNING,
+        "that of another version of workspace-ctrl",
+        "workspace-ctrl crd | kubectl apply",
+    ),
+    "CRDs may not be read": (parts(may_read_crds=False), WARNING, "you may not read", "administrator"),
+    "no controller": (parts(controllers=[]), FAILURE, "no Deployment of workspace-ctrl", "workspace-ctrl run"),
+    "a controller that does not run": (
+        parts(controllers=[deployment("w", ready=0)]),
+        FAILURE,
+        "no ready replica",
+        "kubectl describe",
+    ),
+    "the gate is off": (replace(GOOD, settings={}), FAILURE, "is off: only model servers are created", "--set featureGates."),
+    "the gate is not known": (replace(GOOD, settings=None), WARNING, "settings cannot be read", "featureGates."),
+    "no Flux": (parts(flux=[]), WARNING, "no Deployment of source-controller", "install Flux"),
+    "Flux does not run": (
+        parts(flux=[{**FLUX[0], "status": {}}, FLUX[1]]),
+        FAILURE,
+        "source-controller has no ready replica",
+        "-l app=source-controller",
+    ),
+    "an old Flux": (
+        parts(flux=[deployment("source-controller", image="x/source-controller:v1.6.2", app="source-controller"), FLUX[1]]),
+        FAILURE,
+        "source-controller v1.6.2 is too old",
+        "Flux 2.7",
+    ),
+    "no class": (replace(GOOD, classes=[]), FAILURE, "there is none", "such as Istio"),
+    "an unknown class": (
+        replace(GOOD, classes=[{"metadata": {"name": "x"}, "spec": {"controllerName": "example.com/x"}}]),
+        WARNING,
+        "none has been tested",
+        "supports InferencePools",
+    ),
+    "Istio without its switch": (
+        replace(GOOD, istiods=[deployment("istiod")]),
+        FAILURE,
+        "Istio does not handle them: ENABLE_GATEWAY_API_INFERENCE_EXTENSION of system/istiod is not true",
+        "set ENABLE_GATEWAY_API_INFERENCE_EXTENSION=true",
+    ),
+    "Istio with its switch off": (replace(GOOD, istiods=[istiod("false")]), FAILURE, "is not true", "istiod"),
+    "a class that reports nothing": (
+        replace(GOOD, istiods=[], pools=[{"metadata": {"name": "p"}}]),
+        WARNING,
+        "Istio has reported nothing",
+        "istiod",
+    ),
+    "no Gateway": (replace(GOOD, gateways=[]), FAILURE, "there is none", "create one"),
+    "a Gateway without an address": (
+        replace(GOOD, gateways=[conditioned("g", "Programmed", "False", gatewayClassName="istio")]),
+        FAILURE,
+        "ns/g is not programmed: Why: because",
+        "kubectl describe gateway g -n ns",
+    ),
+    "rights": (replace(GOOD, denied=("create workspaces.kaito.sh",)), WARNING, "you may not create workspaces", "Role"),
+    "rejected": (replace(GOOD, tried=TriedWorkspace("quota")), FAILURE, "is rejected: quota", "message"),
+    "a webhook without a CA": (
+        replace(GOOD, webhooks=[{"metadata": {"name": "w"}, "webhooks": [{"clientConfig": {}}]}]),
+        WARNING,
+        "webhook w has no caBundle",
+        "cert-manager",
+    ),
+    "a chart that is not fetched": (
+        replace(GOOD, sources=[conditioned(f"s{number}", "Ready", "False") for number in range(5)]),
+        FAILURE,
+        "2 more OCIRepositories are not ready",
+        "kubectl get ocirepositories -A",
+    ),
+    "no GPUs": (replace(GOOD, nodes=[]), WARNING, "no node has any now", "resource.instanceType"),
+    "GPUs without labels": (replace(GOOD, nodes=[node()]), WARNING, "node-1: no label nvidia.com/gpu.product", "feature discovery"),
+    "nodes may not be listed": (replace(GOOD, unreadable=frozenset({"Node"})), WARNING, "you may not list nodes", "administrator"),
+    "classes may not be listed": (
+        replace(GOOD, unreadable=frozenset({"GatewayClass"})),
+        WARNING,
+        "you may not list GatewayClasses",
+        "",
+    ),
+}
+
+
+def test_a_good_cluster_has_no_finding_but_good_ones():
+    found = findings(GOOD, NOW)
+    assert [finding for finding in found if finding.level is not OK] == []
+    assert {finding.subject for finding in found} == {
+        *(
+            "CRDs",
+            "controller",
+            "feature gate",
+            "Flux",
+            "gateway classes",
+            "InferencePools",
+            "Gateways",
+            "your rights",
+            "admission",
+        ),
+        *("registry", "GPUs", "clock"),
+    }
+
+
+@pytest.mark.parametrize(("facts", "level", "words", "way_out"), CASES.values(), ids=CASES)
+def test_what_is_missing_is_found_with_a_way_out(facts, level, words, way_out):
+    bad = [finding for finding in findings(facts, NOW) if finding.level is not OK]
+    assert any(found.level is level and words in found.words and way_out in found.way_out for found in bad), bad
+    assert all(finding.way_out for finding in bad)
+
+
+@pytest.mark.parametrize(("skew", "words"), [(60, "60 s ahead of"), (-60, "60 s behind"), (10, "agree")])
+def test_clocks(skew, words):
+    clock = next(finding for finding in findings(GOOD, NOW + timedelta(seconds=skew)) if finding.subject == "clock")
+    assert words in clock.words
+
+
+def test_what_is_applied_by_the_dry_run_is_a_valid_workspace():
+    verdict = judge({**EXAMPLE, "metadata": {"namespace": "ns", "name": "doctor"}}, Known(is_all=True), PlanSettings())
+    assert verdict.refusals == ()

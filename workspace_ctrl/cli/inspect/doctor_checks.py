@@ -1,0 +1,315 @@
+"""The checks of `workspace-ctrl doctor`: from what a cluster has to findings with a way out. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
+from workspace_ctrl.catalog.gpus import PRODUCT_LABEL
+from workspace_ctrl.cli.inspect.cluster_facts import ClusterFacts
+from workspace_ctrl.cli.inspect.installed_parts import (
+    GATEWAYS,
+    HELM_RELEASES,
+    OCI_REPOSITORIES,
+    POOLS,
+    WORKSPACES,
+    is_running,
+    version_of,
+)
+from workspace_ctrl.kube.resources import Json
+
+_GATE: Final = "gatewayAPIInferenceExtension"
+_ISTIO: Final = "istio.io/gateway-controller"
+_ISTIO_SWITCH: Final = "ENABLE_GATEWAY_API_INFERENCE_EXTENSION"
+_FLUX_SINCE: Final = {"source-controller": (1, 7), "helm-controller": (1, 4)}
+"""The oldest versions with the fields in use: those of Flux 2.7."""
+_SKEW_SECONDS: Final = 30.0
+_NAMED: Final = 3
+_CRDS: Final = {
+    WORKSPACES: ("Workspace", "workspace-ctrl crd | kubectl apply --server-side -f -", ("v1beta1",)),
+    GATEWAYS: ("Gateway API", "https://gateway-api.sigs.k8s.io/guides/getting-started", ("v1",)),
+    POOLS: ("Gateway API Inference Extension", "https://gateway-api-inference-extension.sigs.k8s.io/guides", ("v1",)),
+    OCI_REPOSITORIES: ("Flux's OCIRepository", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v1",)),
+    HELM_RELEASES: ("Flux's HelmRelease", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v2",)),
+}
+
+
+class Level(Enum):
+    """How a check ended."""
+
+    OK = "✔"
+    WARNING = "!"
+    """Works, or may work, but somebody should look."""
+    FAILURE = "✘"
+    """Workspaces cannot be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check."""
+
+    subject: str
+    level: Level
+    words: str
+    way_out: str = ""
+
+
+def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
+    """Return the results of all checks; `now` is this machine's time."""
+    checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
+        *(_crds, _controller, _gate, _flux, _classes, _switches, _gateways),
+        *(_rights, _admission, _registry, _gpus),
+    )
+    return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
+
+
+def _ok(subject: str, words: str) -> Finding:
+    return Finding(subject, Level.OK, words)
+
+
+def _failed(subject: str, words: str, way_out: str) -> Finding:
+    return Finding(subject, Level.FAILURE, words, way_out)
+
+
+def _doubt(subject: str, words: str, way_out: str) -> Finding:
+    return Finding(subject, Level.WARNING, words, way_out)
+
+
+def _crds(facts: ClusterFacts) -> Iterator[Finding]:
+    if not facts.parts.may_read_crds:
+        yield _doubt("CRDs", "you may not read CustomResourceDefinitions", "ask an administrator to run this command")
+        return
+    for name, (title, source, versions) in _CRDS.items():
+        found = facts.parts.crds[name]
+        served = [entry["name"] for entry in (found or {}).get("spec", {}).get("versions", ()) if entry.get("served")]
+        missing = [version for version in versions if version not in served]
+        if found is None:
+            yield _failed("CRDs", f"{title} is not installed ({name})", f"install it: {source}")
+        elif missing:
+            yield _failed("CRDs", f"{name} serves {', '.join(served)}, not {', '.join(missing)}", f"upgrade it: {source}")
+        elif name == WORKSPACES and not _is_our_schema(found):
+            yield _doubt("CRDs", f"{name} is that of another version of workspace-ctrl", f"if it is older, upgrade it: {source}")
+        else:
+            version = facts.parts.crd_version(name)
+            yield _ok("CRDs", f"{title}{f' {version}' if version else ''}")
+
+
+def _is_our_schema(found: Json) -> bool:
+    """Whether the fields of the installed CRD are those of this program."""
+    return _fields(found) == _fields(crd())
+
+
+def _fields(definition: Json) -> Mapping[str, Any]:
+    versions = {entry["name"]: entry for entry in definition["spec"]["versions"]}
+    return {
+        name: versions[name]["schema"]["openAPIV3Schema"].get("properties") if name in versions else None
+        for name in SERVED_VERSIONS
+    }
+
+
+def _controller(facts: ClusterFacts) -> Iterator[Finding]:
+    controllers = facts.parts.controllers
+    if controllers is None:
+        yield _doubt("controller", "you may not list Deployments of all namespaces", "ask an administrator to run this command")
+    elif not controllers:
+        yield _failed(
+            "controller", "no Deployment of workspace-ctrl found", "install the chart, or run it yourself: workspace-ctrl run"
+        )
+    for deployment in controllers or ():
+        metadata = deployment["metadata"]
+        title = f"{metadata['namespace']}/{metadata['name']} {version_of(deployment)}"
+        if is_running(deployment):
+            yield _ok("controller", title)
+        else:
+            see = f"kubectl describe pods -n {metadata['namespace']} -l app.kubernetes.io/name=workspace-ctrl"
+            yield _failed("controller", f"{title} has no ready replica", see)
+
+
+def _gate(facts: ClusterFacts) -> Iterator[Finding]:
+    if facts.settings is None:
+        if facts.parts.controllers:
+            yield _doubt("feature gate", "the controller's settings cannot be read", f"check featureGates.{_GATE} in its values")
+        return
+    gates = facts.settings.get("featureGates")
+    if isinstance(gates, Mapping) and gates.get(_GATE) is True:
+        yield _ok("feature gate", f"{_GATE} is on")
+    else:
+        set_it = f"helm upgrade ... --set featureGates.{_GATE}=true"
+        yield _failed("feature gate", f"{_GATE} is off: only model servers are created, and there is no GatewayReady", set_it)
+
+
+def _flux(facts: ClusterFacts) -> Iterator[Finding]:
+    if facts.parts.flux is None:
+        return
+    for name, since in _FLUX_SINCE.items():
+        found = [each for each in facts.parts.flux if (each["metadata"].get("labels") or {}).get("app") == name]
+        running = [each for each in found if is_running(each)]
+        if not found:
+            yield _doubt("Flux", f"no Deployment of {name} found", "install Flux: https://fluxcd.io/flux/installation")
+        elif not running:
+            see = f"kubectl describe pods -n {found[0]['metadata']['namespace']} -l app={name}"
+            yield _failed("Flux", f"{name} has no ready replica", see)
+        elif (parsed := _parsed(version_of(running[0]))) and parsed < since:
+            yield _failed("Flux", f"{name} {version_of(running[0])} is too old", "upgrade to Flux 2.7 or later")
+        else:
+            yield _ok("Flux", f"{name} {version_of(running[0])}")
+
+
+def _parsed(version: str) -> tuple[int, ...]:
+    """Return major and minor version; empty if `version` is none."""
+    parts = version.removeprefix("v").split(".")[:2]
+    return tuple(map(int, parts)) if len(parts) > 1 and all(part.isdecimal() for part in parts) else ()
+
+
+def _classes(facts: ClusterFacts) -> Iterator[Finding]:
+    if "GatewayClass" in facts.unreadable:
+        yield _doubt("gateway classes", "you may not list GatewayClasses", "ask an administrator to run this command")
+        return
+    if not facts.classes:
+        yield _failed("gateway classes", "there is none", "install a gateway that supports InferencePools, such as Istio")
+        return
+    known = [profile for profile in _profiles(facts.classes) if profile.is_known]
+    if known:
+        yield _ok("gateway classes", ", ".join(sorted({profile.title for profile in known})))
+    else:
+        controllers = ", ".join(sorted({profile.controller for profile in _profiles(facts.classes)}))
+        yield _doubt("gateway classes", f"{controllers}: none has been tested", "check that it supports InferencePools")
+
+
+def _profiles(classes: Sequence[Json]) -> list[GatewayClassProfile]:
+    return [find_profile(str((each.get("spec") or {}).get("controllerName") or "")) for each in classes]
+
+
+def _switches(facts: ClusterFacts) -> Iterator[Finding]:
+    """Yield for each known class in use whether it handles InferencePools, where that shows."""
+    heard = {str(entry.get("controllerName")) for pool in facts.pools for entry in (pool.get("status") or {}).get("parents") or ()}
+    for profile in {each.controller: each for each in _profiles(facts.classes) if each.is_known}.values():
+        if profile.controller == _ISTIO and facts.istiods:
+            yield from _istio(facts.istiods, profile)
+        elif profile.controller in heard:
+            yield _ok("InferencePools", f"{profile.title} handles them")
+        elif facts.pools and profile.writes_status and _has_gateway(facts, profile.controller):
+            yield _doubt("InferencePools", f"{profile.title} has reported nothing for any of them", profile.pool_remedy)
+
+
+def _istio(istiods: Sequence[Json], profile: GatewayClassProfile) -> Iterator[Finding]:
+    for deployment in istiods:
+        pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+        variables = [entry for container in pod.get("containers") or () for entry in container.get("env") or ()]
+        is_on = any(entry.get("name") == _ISTIO_SWITCH and str(entry.get("value")).lower() == "true" for entry in variables)
+        where = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
+        if is_on:
+            yield _ok("InferencePools", f"Istio handles them ({_ISTIO_SWITCH} of {where})")
+        else:
+            yield _failed(
+                "InferencePools", f"Istio does not handle them: {_ISTIO_SWITCH} of {where} is not true", profile.pool_remedy
+            )
+
+
+def _has_gateway(facts: ClusterFacts, controller: str) -> bool:
+    names = {each["metadata"]["name"] for each in facts.classes if (each.get("spec") or {}).get("controllerName") == controller}
+    return any((each.get("spec") or {}).get("gatewayClassName") in names for each in facts.gateways)
+
+
+def _gateways(facts: ClusterFacts) -> Iterator[Finding]:
+    if "Gateway" in facts.unreadable:
+        yield _doubt("Gateways", "you may not list Gateways of all namespaces", "ask an administrator to run this command")
+        return
+    if not facts.gateways:
+        yield _failed("Gateways", "there is none", "create one, such as that in examples/quickstart")
+    for each in facts.gateways:
+        name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
+        programmed = _condition(each, "Programmed")
+        classes = [entry for entry in facts.classes if entry["metadata"]["name"] == each["spec"].get("gatewayClassName")]
+        is_silent = any(not profile.writes_status for profile in _profiles(classes))
+        if programmed.get("status") == "True" or is_silent:
+            yield _ok("Gateways", f"{namespace}/{name}")
+        else:
+            words = f"{programmed.get('reason', 'no status')}: {programmed.get('message', 'its controller has reported nothing')}"
+            see = f"kubectl describe gateway {name} -n {namespace}"
+            yield _failed("Gateways", f"{namespace}/{name} is not programmed: {words}", see)
+
+
+def _condition(item: Json, type_: str) -> Mapping[str, Any]:
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    return next((entry for entry in conditions if entry.get("type") == type_), {})
+
+
+def _rights(facts: ClusterFacts) -> Iterator[Finding]:
+    if facts.denied:
+        missing = ", ".join(facts.denied)
+        yield _doubt(
+            "your rights", f"in namespace {facts.namespace} you may not {missing}", "ask an administrator for a Role with them"
+        )
+    else:
+        yield _ok("your rights", f"in namespace {facts.namespace} you may use all commands")
+
+
+def _admission(facts: ClusterFacts) -> Iterator[Finding]:
+    if facts.tried.problem:
+        yield _failed("admission", f"a Workspace in {facts.namespace} is rejected: {facts.tried.problem}", "see the message")
+    else:
+        yield _ok("admission", f"a Workspace in {facts.namespace} is accepted (dry-run)")
+    if "ValidatingWebhookConfiguration" in facts.unreadable:
+        return
+    for each in facts.webhooks:
+        name = each["metadata"]["name"]
+        if all((hook.get("clientConfig") or {}).get("caBundle") for hook in each.get("webhooks") or ()):
+            yield _ok("admission", f"webhook {name}")
+        else:
+            way_out = "check that cert-manager has injected its CA; until then Workspaces are accepted unchecked"
+            yield _doubt("admission", f"webhook {name} has no caBundle", way_out)
+
+
+def _registry(facts: ClusterFacts) -> Iterator[Finding]:
+    failed = [each for each in facts.sources if _condition(each, "Ready").get("status") == "False"]
+    for each in failed[:_NAMED]:
+        ready = _condition(each, "Ready")
+        title = f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+        way_out = f"workspace-ctrl explain {ready.get('reason') or 'OCIArtifactPullFailed'}"
+        yield _failed("registry", f"OCIRepository {title}: {ready.get('message', '')}", way_out)
+    if len(failed) > _NAMED:
+        yield _failed("registry", f"{len(failed) - _NAMED} more OCIRepositories are not ready", "kubectl get ocirepositories -A")
+    if facts.sources and not failed:
+        yield _ok("registry", f"Flux has fetched all {len(facts.sources)} OCIRepositories")
+
+
+def _gpus(facts: ClusterFacts) -> Iterator[Finding]:
+    if "Node" in facts.unreadable:
+        yield _doubt("GPUs", "you may not list nodes", "ask an administrator to run this command")
+        return
+    with_gpus = [each for each in facts.nodes if _gpu_count(each)]
+    unlabelled = [
+        str(each["metadata"]["name"]) for each in with_gpus if PRODUCT_LABEL not in (each["metadata"].get("labels") or {})
+    ]
+    if not with_gpus:
+        way_out = "presets need GPUs; with autoscaled nodes set resource.instanceType; own pods on CPUs need none"
+        yield _doubt("GPUs", "no node has any now", way_out)
+    elif unlabelled:
+        names = ", ".join(unlabelled[:_NAMED]) + (", ..." if len(unlabelled) > _NAMED else "")
+        yield _doubt(
+            "GPUs", f"{names}: no label {PRODUCT_LABEL}", "install NVIDIA's GPU feature discovery, or set resource.instanceType"
+        )
+    else:
+        yield _ok("GPUs", f"{len(with_gpus)} nodes with labels")
+
+
+def _gpu_count(node: Json) -> int:
+    allocatable = (node.get("status") or {}).get("allocatable") or {}
+    return sum(int(value) for key, value in allocatable.items() if key.startswith("nvidia.com/") and str(value).isdecimal())
+
+
+def _clock(facts: ClusterFacts, now: datetime) -> Iterator[Finding]:
+    if not facts.tried.created:
+        return
+    skew = (now - datetime.fromisoformat(facts.tried.created)).total_seconds()
+    if abs(skew) > _SKEW_SECONDS:
+        way = "ahead of" if skew > 0 else "behind"
+        yield _doubt(
+            "clock", f"this machine is {abs(skew):.0f} s {way} the API server", "synchronize the clocks; ages are wrong until then"
+        )
+    else:
+        yield _ok("clock", "this machine and the API server agree")

@@ -1,0 +1,174 @@
+"""`workspace-ctrl explain`: why a Workspace is not ready, or what a reason means."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from workspace_ctrl.api.labels import FIELD_MANAGER
+from workspace_ctrl.api.names import names as names_of
+from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.catalog.conditions_page import conditions_page
+from workspace_ctrl.catalog.reasons import Reason, find_reason, near_reasons, own_reasons, quoted_reasons
+from workspace_ctrl.cli.arguments.durations import age
+from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
+from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanation, explanation
+from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow
+from workspace_ctrl.cli.inspect.observed_workspace import observe
+from workspace_ctrl.cli.output import say
+from workspace_ctrl.cli.status_view import without_gateway
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.pager import list_all
+from workspace_ctrl.kube.resources import Json
+
+_MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
+
+
+@click.command("explain")
+@click.argument("names", nargs=-1, metavar="[NAME|REASON]")
+@connection_options
+@namespace_options
+@click.option("--watch", "-w", is_flag=True, help="Explain again after each change of the Workspace, until it is ready.")
+@click.option("--markdown", is_flag=True, help="Print the reference of all conditions and reasons.")
+def explain_command(
+    *,
+    names: tuple[str, ...],
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str | None,
+    all_namespaces: bool,
+    watch: bool,
+    markdown: bool,
+) -> None:
+    """Explain why a Workspace is not ready, or what a reason means.
+
+    Reads the objects of the Workspace, and shows the chain link by link, with the first broken one, what it means, and the next command.
+    The controller need not run. Without NAME, explains the Workspaces that are not ready. REASON is one of a condition, such as
+    NoReadyEndpoints, and needs no cluster.
+    Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
+    """
+    if markdown:
+        click.echo(conditions_page(), nl=False)
+        return
+    if len(names) == 1 and _is_reason(names[0]):
+        _print_reason(names[0])
+        return
+    wanted = parse_names(names)
+    if watch and (len(wanted) > 1 or not wanted[0].name):
+        raise click.UsageError("--watch follows one Workspace; name one")
+    access = access_of(kubeconfig, context)
+    own = namespace_of(access, namespace, all_namespaces=all_namespaces)
+    ready = calling(access, FIELD_MANAGER, lambda client: _explain(client, wanted, own, watch=watch))
+    sys.exit(0 if ready else 1)
+
+
+def _is_reason(word: str) -> bool:
+    """Whether a word is a reason: names of objects have no capitals."""
+    return any(character.isupper() for character in word) and "/" not in word and word.lower() not in {"workspace", "workspaces"}
+
+
+def _print_reason(name: str) -> None:
+    reason = find_reason(name)
+    if reason is None:
+        raise click.UsageError(f"the reason {name} is not known; {near_reasons(name)}; reasons of other controllers are theirs")
+    groups = (*own_reasons(), *quoted_reasons())
+    group = next(group for group in groups if reason in group.reasons)
+    types = ", ".join(reason.types or group.types)
+    quoted = f" (reported by {group.title})" if group in quoted_reasons() else ""
+    say(f"{reason.name}{quoted}", bold=True)
+    click.echo(f"condition  {types}{' is True with it' if reason.is_good else ''}")
+    for text in _advice(reason, "NAMESPACE", "NAME", "NAME-inferencepool"):
+        click.echo(text)
+
+
+def _advice(reason: Reason, namespace: str, name: str, release: str) -> Iterator[str]:
+    yield f"meaning    {reason.meaning}"
+    if reason.way_out:
+        yield f"way out    {reason.way_out}"
+    if reason.command:
+        yield f"next       {reason.command_for(namespace, name, release)}"
+
+
+async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: str, *, watch: bool) -> bool:
+    if watch:
+        return await _explain_until_ready(client, wanted[0], namespace)
+    if wanted[0].name:
+        items = [await find_named(client, each, namespace) for each in wanted]
+    else:
+        items = await list_all(client, wanted[0].kind.resource, {}, namespace)
+    if not items:
+        click.echo("no Workspaces" + (f" in namespace {namespace}" if namespace else ""), err=True)
+    results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in items]
+    return all(results)
+
+
+async def _explain_until_ready(client: Client, wanted: ObjectName, namespace: str) -> bool:
+    async with aclosing(follow(client, wanted, namespace)) as changes:
+        async for item in changes:
+            click.echo(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+            if await _explain_one(client, item):
+                return True
+    return False
+
+
+async def _explain_one(client: Client, item: Json, *, quiet: bool = False) -> bool:
+    """Print the chain of a Workspace; with `quiet`, one line if it is whole. Return whether it is."""
+    metadata = item["metadata"]
+    title = f"Workspace {metadata['namespace']}/{metadata['name']}"
+    if metadata.get("deletionTimestamp"):
+        finalizers = ", ".join(metadata.get("finalizers") or ()) or "its dependents"
+        say(f"{title} is being deleted since {metadata['deletionTimestamp']}, waiting for {finalizers}", fg="yellow")
+        return False
+    found = explanation(await observe(client, item))
+    broken = found.broken
+    if broken is None and quiet:
+        say(f"{title} is ready", fg="green")
+        return True
+    say(f"{title} is {'ready' if broken is None else f'not ready: {broken.reason}'}", bold=True)
+    _print_chain(found, item)
+    return broken is None
+
+
+def _print_chain(found: Explanation, item: Json) -> None:
+    width = max(len(link.title) for link in found.links)
+    for link in found.links:
+        _print_link(link, width)
+    if broken := found.broken:
+        _print_advice(found, item, broken)
+    if why := without_gateway(item):
+        say(why)
+    for note in found.notes:
+        say(f"note: {note}", fg="yellow")
+
+
+def _print_link(link: ExplainedLink, width: int) -> None:
+    mark, color = _MARKS[link.status]
+    words = link.message if link.holds else f"{link.reason}: {link.message}"
+    since = f"  (for {_ago(link.since)})" if link.since else ""
+    here = "  <-- first broken" if link.is_first_broken else ""
+    style = click.style(mark, fg=color)
+    click.echo(f"{style} {link.title.ljust(width)}  {printable(words)}{since}{click.style(here, fg='red')}")
+
+
+def _print_advice(found: Explanation, item: Json, broken: ExplainedLink) -> None:
+    reason, metadata = found.reason, item["metadata"]
+    click.echo("")
+    if reason is None:
+        click.echo(f"{broken.reason} is a reason of another controller, whose message is above")
+        return
+    gateway = parse_status(item.get("status")).gateway
+    release = (gateway.pool if gateway is not None else None) or names_of(str(metadata["name"])).release
+    for text in _advice(reason, str(metadata["namespace"]), str(metadata["name"]), release):
+        say(text)
+
+
+def _ago(since: str) -> str:
+    try:
+        return age((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
+    except ValueError:
+        return since

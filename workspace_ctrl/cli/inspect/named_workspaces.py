@@ -1,0 +1,62 @@
+"""Finds the objects that a user names, and follows one of them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from difflib import get_close_matches
+
+import click
+
+from workspace_ctrl.cli.arguments.object_names import ObjectName
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.informer import Informer, Source
+from workspace_ctrl.kube.pager import list_all
+from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.kube.store import Store
+
+
+async def find_named(client: Client, wanted: ObjectName, namespace: str) -> Json:
+    """Return the object of a name; `namespace` is that of names without one, empty for all.
+
+    Raises:
+        click.ClickException: there is none, with the nearest name; exit code 1.
+        ApiError: the API server cannot be reached, or rejects the request.
+    """
+    resource, place = wanted.kind.resource, wanted.namespace or namespace
+    item = await client.find(resource, place, wanted.name)
+    if item is not None:
+        return item
+    others = await list_all(client, resource, {}, place, metadata_only=True)
+    near = get_close_matches(wanted.name, [str(other["metadata"]["name"]) for other in others], n=1)
+    title = "/".join(filter(None, (place, wanted.name)))
+    raise click.ClickException(f"there is no {resource.kind} {title}{f'; did you mean {near[0]}?' if near else ''}")
+
+
+async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGenerator[Json, None]:
+    """Yield an object of which the name is known, now and after each change, until it is deleted.
+
+    Raises:
+        click.ClickException: there is none; exit code 1.
+        ApiError: the API server cannot be reached at the start, or rejects the request.
+    """
+    await find_named(client, wanted, namespace)
+    store: Store[Json] = Store(lambda _item: None)
+    news = asyncio.Event()
+    source: Source[Json] = Source(
+        wanted.kind.resource,
+        lambda item, _kind: item,
+        field_selector=f"metadata.name={wanted.name}",
+        namespace=wanted.namespace or namespace,
+    )
+    informer: Informer[Json] = Informer(client, source, store, lambda _item: news.set(), news.set)
+    running = asyncio.create_task(informer.run())
+    try:
+        await informer.wait_synced()
+        while keys := store.keys():
+            item = store.get(min(keys))
+            news.clear()
+            if item is not None:
+                yield item
+            await news.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
