@@ -13,6 +13,7 @@ from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import NAME, chart, flux_values, image_values
 from e2e.cluster.installation import Installation
+from e2e.cluster.oci import Image
 from e2e.cluster.own_image import controller
 from e2e.cluster.progress import Steps
 from e2e.controller import SMALL_REQUESTS
@@ -27,9 +28,9 @@ RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 FORBIDDEN = 403
 
 
-def import_image(cluster: LocalCluster, tag: str = "") -> None:
-    """Make the controller's image known to the node, where it is not yet; with `tag`, under that one."""
-    work, image = Installation.on(cluster, Steps()), controller(tag)
+def import_image(cluster: LocalCluster, tag: str = "", image: Image | None = None) -> None:
+    """Make an image known to the node, where it is not yet: by default the controller's, under `tag` where one is given."""
+    work, image = Installation.on(cluster, Steps()), image or controller(tag)
     if not work.has_image(image):
         work.import_image(image)
 
