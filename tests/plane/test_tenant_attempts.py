@@ -428,7 +428,11 @@ REPORTED_TO_DEVELOPERS = {
     "attempt-path-alike": (path(lambda p: f"/{p.own}2/x"), "PathNotAllowed"),
     "attempt-all-of-a-host": (on_host("models.example.com", catchAll=True), "CatchAllConflict"),
     "attempt-all-of-a-domain": (on_host("*.example.com", catchAll=True), "CatchAllConflict"),
-    "attempt-name-on-a-host": (on_host("models.example.com", "phi", header=True), "ModelNameConflict"),
+    "attempt-name-on-a-host": (
+        {"inference": template(), **on_host("models.example.com", "phi", header=True)},
+        "ModelNameConflict",
+    ),
+    "attempt-name-of-a-preset": (on_host("models.example.com", "phi", header=True), "InvalidSpec"),
     "attempt-name-of-the-server": (
         {"inference": template(), "gateway": lambda p: match(p, header=True)},
         "ModelNameNotSpecified",
