@@ -8,6 +8,7 @@ from pathlib import Path
 
 from release import chart, images, oci
 from release.changelog import notes
+from release.errors import ReleaseError
 from release.oci import Artifact
 from release.provenance import PREDICATE_TYPE, statement
 from release.python_packages import write_packages
@@ -71,13 +72,13 @@ class Bundle:
 
 
 def write(source: Source, folder: Path, key: Key | None, choices: Choices) -> Bundle:
-    """Build everything into `folder`, which is emptied before; without a key, nothing is signed.
+    """Build everything into `folder`, in place of an earlier release there; without a key, nothing is signed.
 
     Raises:
-        ReleaseError: something cannot be built or signed.
+        ReleaseError: something cannot be built or signed, or the folder has other files.
     """
     text = notes((source.root / "CHANGELOG.md").read_text(), source.version)  # before what takes long
-    shutil.rmtree(folder, ignore_errors=True)
+    _make_empty(folder)
     (folder / _LAYOUTS).mkdir(parents=True)
     bundle = Bundle(folder)
     (folder / _VERSION).write_text(f"{source.version}\n")
@@ -114,6 +115,13 @@ def push(bundle: Bundle, registry: Registry, key: Key) -> dict[str, str]:
         registry.push(oci.attestation(artifact, provenance, PREDICATE_TYPE))
         pushed[f"{registry.name(artifact)}:{artifact.tag}"] = artifact.digest
     return pushed
+
+
+def _make_empty(folder: Path) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / _VERSION).is_file():
+            raise ReleaseError(f"{folder} has files that are no release; remove them, or choose another folder")
+        shutil.rmtree(folder)
 
 
 def _subjects(bundle: Bundle) -> dict[str, str]:

@@ -15,7 +15,19 @@ from release.oci import MANIFEST, Artifact
 
 _SECONDS = 300.0
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_ELSEWHERE = frozenset({301, 302, 303, 307, 308})
+"""Status codes of a blob that is stored elsewhere: it is there."""
 _DOCKER_HUB = "https://index.docker.io/v1/"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: credentials would go along to wherever it leads."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return no request."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 class Registry:
@@ -74,11 +86,13 @@ class Registry:
         if self._authorization and urllib.parse.urlsplit(url).netloc == self.host:
             request.add_header("Authorization", self._authorization)
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
+            with _OPENER.open(request, timeout=_SECONDS) as response:
                 return str(response.headers.get("Location", ""))
         except urllib.error.HTTPError as error:
-            if error.code == HTTPStatus.NOT_FOUND and method == "HEAD":
+            if method == "HEAD" and error.code == HTTPStatus.NOT_FOUND:
                 raise _MissingError from error
+            if method == "HEAD" and error.code in _ELSEWHERE:
+                return ""
             if error.code == HTTPStatus.UNAUTHORIZED:
                 raise _ChallengeError(error.headers.get("WWW-Authenticate", "")) from error
             said = error.read(2000).decode(errors="replace").strip()
@@ -92,13 +106,15 @@ class Registry:
         if not challenge.lower().startswith("bearer "):
             return basic
         asked = dict(_CHALLENGE.findall(challenge))
-        query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
+        # For a blob that is looked for, registries ask for the right to pull; the push comes next.
+        asked["scope"] = re.sub(":pull$", ":pull,push", asked.get("scope", ""))
+        query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if asked.get(key)})
         url = f"{asked['realm']}?{query}"
         if urllib.parse.urlsplit(url).scheme not in {"https", urllib.parse.urlsplit(self._base).scheme}:
             raise ReleaseError(f"{self.host} asks for the credentials to be sent to {asked['realm']}, without TLS")
         request = urllib.request.Request(url, headers={"Authorization": basic} if basic else {})  # noqa: S310 - checked above
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - checked above
+            with _OPENER.open(request, timeout=_SECONDS) as response:
                 given = json.load(response)
         except urllib.error.URLError as error:
             raise ReleaseError(f"{asked['realm']} gives no token for {self.host}: {error}; log in with: docker login") from error

@@ -27,9 +27,7 @@ _EPOCH = "0"
 
 def python_layer() -> Path:
     """Return the layer, made now if it is not in the cache."""
-    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(_PACKAGES)}", "--skip=output/dev"]
-    command += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
-    name = hashlib.sha256("\n".join([SUITE, _EPOCH, *command]).encode()).hexdigest()[:16]
+    name = hashlib.sha256("\n".join([SUITE, _EPOCH, *_command()]).encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"python-{name}.tar"
     with locked("layers"):
         if not final.exists():
@@ -37,9 +35,24 @@ def python_layer() -> Path:
             print("fetching Debian's Python for the controller's image", flush=True)
             with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
                 layer = Path(scratch) / "layer.tar"
-                environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}
-                result = subprocess.run([*command, SUITE, str(layer)], capture_output=True, text=True, check=False, env=environment)
-                if result.returncode:
-                    raise ClusterError(f"mmdebstrap made no image:\n{result.stderr.strip()}")
+                write_python_layer(layer)
                 layer.rename(final)
     return final
+
+
+def write_python_layer(layer: Path) -> None:
+    """Write the layer with the packages that the suite has now.
+
+    Raises:
+        ClusterError: mmdebstrap fails.
+    """
+    command = [*_command(), SUITE, str(layer)]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode:
+        raise ClusterError(f"mmdebstrap made no image:\n{result.stderr.strip()}")
+
+
+def _command() -> list[str]:
+    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(_PACKAGES)}", "--skip=output/dev"]
+    return [*command, *(f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT)]

@@ -1,36 +1,19 @@
-"""A commit to release: the working tree as it is now, in a repository of its own."""
+"""A commit to release, and a registry to push to."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster.addons.registry import served
-from e2e.cluster.places import REPOSITORY
 from release.source import Source, exported
-
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "dist", "build", "*.egg-info")
-DATE = "2026-01-02T03:04:05Z"
-
-
-def git(repository: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-    dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE, "HOME": str(repository.parent), "PATH": "/usr/bin:/bin"}
-    command = ["git", *who, *arguments]
-    subprocess.run(command, cwd=repository, env=dates, check=True, capture_output=True)
+from tests.release.committed import committed
 
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository with the files of this one in one commit."""
-    root = tmp_path_factory.mktemp("release") / "repository"
-    shutil.copytree(REPOSITORY, root, ignore=NOT_COPIED, symlinks=True)
-    git(root, "init", "--quiet", "--initial-branch=main")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message=everything")
-    return root
+    return committed(tmp_path_factory.mktemp("release") / "repository")
 
 
 @pytest.fixture(scope="session")

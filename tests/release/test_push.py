@@ -12,7 +12,7 @@ import pytest
 from e2e.cluster.chart import FLUX_STANDIN
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from release import oci
-from release.bundle import CHART_REPOSITORY, IMAGE_REPOSITORY
+from release.bundle import CHART_REPOSITORY, IMAGE_REPOSITORY, Choices, write
 from release.chart import about, helm, write_chart
 from release.errors import ReleaseError
 from release.oci import digest_of
@@ -162,7 +162,7 @@ def guarded():
             if self.headers.get("Authorization") == "Bearer T":
                 self.answer(201, [("Location", "/v2/upload")])
             else:
-                realm = f'Bearer realm="http://127.0.0.1:{self.server.server_port}/token",service="s",scope="repository:x:push"'
+                realm = f'Bearer realm="http://127.0.0.1:{self.server.server_port}/token",service="s",scope="repository:x:pull"'
                 self.answer(401, [("WWW-Authenticate", realm)])
 
         do_HEAD = do_POST = do_PUT = guard  # noqa: N815 - named by the base class
@@ -182,7 +182,46 @@ def guarded():
 def test_a_registry_that_wants_a_token_gets_one_for_the_login(guarded, image):
     address, asked = guarded
     Registry(address, plain_http=True, login="user:password").push(image)
-    assert asked == ["/token?service=s&scope=repository%3Ax%3Apush"]
+    assert asked == ["/token?service=s&scope=repository%3Ax%3Apull%2Cpush"]
+
+
+def test_a_blob_that_is_stored_elsewhere_is_there_and_credentials_do_not_go_where_it_is(image):
+    """Registries in clouds answer with the address of a store that has nothing to do with the login."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(307)
+            self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+            self.end_headers()
+
+        def do_PUT(self):
+            asked.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        Registry(f"127.0.0.1:{server.server_port}", plain_http=True).push(image)
+        server.shutdown()
+        thread.join()
+    assert asked == [
+        *(f"HEAD /v2/workspace-ctrl/blobs/{digest}" for digest in image.blobs),
+        "PUT /v2/workspace-ctrl/manifests/1.2.3",
+    ]
+
+
+def test_a_folder_with_other_files_is_not_emptied(source, tmp_path):
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(ReleaseError, match="has files that are no release"):
+        write(source, tmp_path, None, Choices())
+    assert (tmp_path / "mine").exists()
 
 
 def test_without_a_login_the_error_says_how_to_log_in(guarded, image):

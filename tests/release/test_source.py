@@ -9,7 +9,7 @@ from release.changelog import notes
 from release.errors import ReleaseError
 from release.source import exported
 from release.version import stale
-from tests.release.conftest import git
+from tests.release.committed import git
 
 
 def test_the_release_is_of_the_commit_and_of_nothing_else(repository, tmp_path):
