@@ -10,7 +10,8 @@ import yaml
 
 from e2e.cluster import Cluster
 from e2e.waiting import until
-from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.crd import KINDS, crd
+from workspace_ctrl.api.labels import GROUP, PLURAL, SET_PLURAL
 
 WAIT_SECONDS = 60
 
@@ -166,9 +167,10 @@ def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
 
 
 def install_crd(cluster: Cluster) -> None:
-    """Install the CRD as the README says."""
-    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(crd()))
-    wait_established(cluster, "workspaces.kaito.sh")
+    """Install the CRDs as the README says."""
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all([crd(kind) for kind in KINDS]))
+    for plural in (PLURAL, SET_PLURAL):
+        wait_established(cluster, f"{plural}.{GROUP}")
 
 
 def wait_established(cluster: Cluster, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
+from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
@@ -31,7 +31,7 @@ def owned(
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
-                    "kind": KIND,
+                    "kind": owner.ref.kind,
                     "name": owner.ref.name,
                     "uid": owner.uid,
                     "controller": True,
