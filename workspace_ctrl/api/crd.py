@@ -48,16 +48,20 @@ def crd(kind: str = KIND) -> dict[str, Any]:
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
-            "names": {
-                "kind": kind,
-                "listKind": f"{kind}List",
-                "plural": row.plural,
-                "singular": kind.lower(),
-                "shortNames": [*row.short_names],
-                "categories": [kind.lower()],
-            },
+            "names": _names(kind, row),
             "versions": [_version(name, kind, row) for name in SERVED_VERSIONS],
         },
+    }
+
+
+def _names(kind: str, row: _Kind) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "listKind": f"{kind}List",
+        "plural": row.plural,
+        "singular": kind.lower(),
+        "shortNames": [*row.short_names],
+        "categories": [kind.lower()],
     }
 
 

@@ -5,7 +5,7 @@ planned as the Workspace of one copy, and how that is copied.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -179,6 +179,8 @@ class Copies:
     """Most nodes of all copies together; 0 for no limit."""
     max_unavailable: int | str = 1
     """Number of copies that are replaced at a time, or their percentage as text."""
+    notes: tuple[str, ...] = ()
+    """Fields without effect, as messages for the author."""
 
     def on(self, nodes: int) -> int:
         """Return the number of copies, each on so many `nodes`, as far as the limit allows them."""
@@ -213,7 +215,22 @@ def _one_copy(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _copies(spec: InferenceSetSpec) -> Copies:
     update = spec.update_strategy.rolling_update if spec.update_strategy is not None else None
-    return Copies(spec.replicas, spec.node_count_limit or 0, update.max_unavailable if update is not None else 1)
+    unavailable = update.max_unavailable if update is not None else 1
+    return Copies(spec.replicas, spec.node_count_limit or 0, unavailable, tuple(_without_effect(spec)))
+
+
+def _without_effect(spec: InferenceSetSpec) -> Iterator[str]:
+    """Yield a message for each field without effect."""
+    if spec.auto_upgrade is not None and spec.auto_upgrade.enabled:
+        image = "the image of the model server is a setting of the installation"
+        yield f"spec.autoUpgrade has no effect: this controller does not upgrade by itself; {image}"
+    strategy = spec.update_strategy
+    if strategy is not None and strategy.type == "OnDelete":
+        yield "spec.updateStrategy.type: OnDelete has no effect; copies are replaced as with RollingUpdate"
+    if strategy is not None and strategy.rolling_update is not None and strategy.rolling_update.partition:
+        yield "spec.updateStrategy.rollingUpdate.partition has no effect; all copies are replaced"
+    if spec.template.metadata is not None and spec.template.metadata.labels:
+        yield "spec.template.metadata.labels has no effect: they are those of KAITO's Workspaces, which are not made here"
 
 
 _PLACES: Final[Mapping[type[ApiModel], tuple[str, str]]] = {

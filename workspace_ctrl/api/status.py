@@ -180,8 +180,9 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
 
     Conditions of others are left out, and so are unreadable parts, which will be written again.
     """
+    is_set = kind == SET_KIND
     if not isinstance(raw, Mapping):
-        return InferenceSetStatus() if kind == SET_KIND else WorkspaceStatus()
+        return InferenceSetStatus() if is_set else WorkspaceStatus()
     gateway = raw.get("gateway")
     common: dict[str, Any] = {
         "observed_generation": _number(raw.get("observedGeneration")),
@@ -191,15 +192,16 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
         "gateway": _gateway(gateway) if isinstance(gateway, Mapping) else None,
         "conditions": tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
     }
-    if kind != SET_KIND:
-        return WorkspaceStatus(**common)
-    return InferenceSetStatus(
-        **common,
-        replicas=_number(raw.get("replicas")),
-        ready_replicas=_number(raw.get("readyReplicas")),
-        ready=_text(raw.get("ready")),
-        selector=_text(raw.get("selector")),
-    )
+    return InferenceSetStatus(**common, **_numbers_of_copies(raw)) if is_set else WorkspaceStatus(**common)
+
+
+def _numbers_of_copies(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "replicas": _number(raw.get("replicas")),
+        "ready_replicas": _number(raw.get("readyReplicas")),
+        "ready": _text(raw.get("ready")),
+        "selector": _text(raw.get("selector")),
+    }
 
 
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:

@@ -78,6 +78,16 @@ def applied_hash(manifest: Manifest) -> str:
     return value
 
 
+def hash_with_replicas(manifest: Manifest, replicas: int) -> str:
+    """Return the hash that `stamped` would add to the manifest if only its replicas were others."""
+    metadata = manifest["metadata"]
+    annotations = {key: value for key, value in metadata["annotations"].items() if key != HASH_ANNOTATION}
+    unstamped = {key: value for key, value in metadata.items() if key != "annotations"} | (
+        {"annotations": annotations} if annotations else {}
+    )
+    return manifest_hash({**manifest, "metadata": unstamped, "spec": {**manifest["spec"], "replicas": replicas}})
+
+
 def ref_of(manifest: Manifest) -> ObjectRef:
     """Return which object the manifest describes."""
     metadata = manifest["metadata"]

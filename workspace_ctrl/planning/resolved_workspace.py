@@ -35,7 +35,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
     wanted = settings.gateway_extension
     try:
-        spec, copies = _parse(workspace)
+        spec, copies = parse_spec(workspace)
         check_restricted_fields(workspace, spec, settings)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
         dependencies = replace(dependencies_of(spec), namespace=True)
@@ -51,7 +51,12 @@ def invalid_spec(error: SpecError) -> Problem:
     return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
 
 
-def _parse(workspace: WorkspaceRecord) -> tuple[Workspace, Copies | None]:
+def parse_spec(workspace: WorkspaceRecord) -> tuple[Workspace, Copies | None]:
+    """Return the spec of a Workspace, or of one copy of an InferenceSet with how it is copied.
+
+    Raises:
+        SpecError: it is rejected.
+    """
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
     name, fields = workspace.meta.ref.name, workspace.fields()
