@@ -39,6 +39,18 @@ def workspace(name: str = "phi", **fields: Any) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value is not None}
 
 
+def inference_set(name: str = "phi", **fields: Any) -> dict[str, Any]:
+    """Return an InferenceSet of the same model; `fields` replace fields of its spec, None removes one."""
+    one = workspace(name)
+    spec = {
+        "labelSelector": one["resource"]["labelSelector"],
+        "template": {"resource": {"instanceType": one["resource"]["instanceType"]}, "inference": one["inference"]},
+        **fields,
+    }
+    kept = {key: value for key, value in spec.items() if value is not None}
+    return {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "metadata": {"name": name}, "spec": kept}
+
+
 def gateway(name: str = "inference-gateway", class_name: str = "istio") -> dict[str, Any]:
     """Return a Gateway with one HTTP listener that admits every namespace."""
     return {
@@ -104,9 +116,9 @@ def command_of(cluster: Cluster, namespace: str, kind: str, name: str) -> list[s
     return command
 
 
-def condition(cluster: Cluster, namespace: str, name: str, type_: str) -> dict[str, Any]:
-    """Return a condition of a Workspace; empty where it is not there."""
-    return _condition(get(cluster, namespace, "workspace", name), type_)
+def condition(cluster: Cluster, namespace: str, name: str, type_: str, *, kind: str = "workspace") -> dict[str, Any]:
+    """Return a condition of a Workspace, or of another kind; empty where it is not there."""
+    return _condition(get(cluster, namespace, kind, name), type_)
 
 
 def _condition(document: dict[str, Any], type_: str) -> dict[str, Any]:
@@ -119,11 +131,11 @@ def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "Gatewa
 
 
 def wait_reason(
-    cluster: Cluster, namespace: str, name: str, type_: str, reason: str, *, seconds: int = WAIT_SECONDS
+    cluster: Cluster, namespace: str, name: str, type_: str, reason: str, *, seconds: int = WAIT_SECONDS, kind: str = "workspace"
 ) -> dict[str, Any]:
-    """Wait until a condition of a Workspace has a reason, and return the condition as it is then."""
+    """Wait until a condition of a Workspace, or of another kind, has a reason, and return the condition as it is then."""
     path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
-    wait = ("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
+    wait = ("wait", f"{kind}/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 

@@ -26,7 +26,8 @@ def test_the_crds_are_the_generated_ones_and_outlive_the_release(kind):
     assert rendered["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     assert rendered["metadata"].pop("labels")["app.kubernetes.io/name"] == "workspace-ctrl"
     assert rendered == crd(kind)
-    assert "annotations" not in find(render({"crds": {"keep": False}}), "CustomResourceDefinition")["metadata"]
+    deleted_with_it = find(render({"crds": {"keep": False}}), "CustomResourceDefinition", f"{kind.lower()}s.kaito.sh")
+    assert "annotations" not in deleted_with_it["metadata"]
     assert "CustomResourceDefinition" not in kinds(render({"crds": {"install": False}}))
 
 
