@@ -39,6 +39,25 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
         pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in <stdin>", id="none"),
+        pytest.param(
+            "kind: InferenceSet\nmetadata: {name: s}\n", "InferenceSet s is rejected: spec is required", id="set without spec"
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: MultiRoleInference\nmetadata: {name: m}\n",
+            "MultiRoleInference m is not supported: prefill and decode are not separated; use an InferenceSet",
+            id="several roles",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\nmetadata: {name: m}\n",
+            "ModelMirror m is not supported: there is no mirror of weights; set inference.weightsVolume",
+            id="a mirror",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1beta1\nkind: RAGEngine\nmetadata: {name: r}\n",
+            "RAGEngine r is not supported: run the retrieval yourself",
+            id="retrieval",
+        ),
+        pytest.param("apiVersion: other/v1\nkind: RAGEngine\n", "no Workspace or InferenceSet found", id="of another group"),
         pytest.param("a: [", "is not YAML", id="not YAML"),
     ],
 )
@@ -277,3 +296,11 @@ def test_workspaces_behind_one_gateway_share_its_body_based_router(tmp_path):
 
 def test_no_body_based_router_is_shown_that_nobody_manages():
     assert "body-router" not in plan(behind_gateway("own"), "-o", "yaml").stdout
+
+
+def test_what_is_not_supported_does_not_hide_the_rest():
+    text = f"{document('phi', 'preset: {name: phi-4-mini-instruct}')}apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\n"
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
+    assert result.exit_code == 2
+    assert "ModelMirror without a name is not supported" in result.stderr
+    assert "Deployment default/phi" in result.stdout

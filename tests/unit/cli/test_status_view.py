@@ -52,3 +52,17 @@ def test_a_deletion_that_the_controller_has_seen_is_its_business():
     text = printed(chain_view(going("Deleting", "False")))
     assert "waiting for workspace-ctrl/gateway" in text
     assert "no controller acts" not in text
+
+
+SET = {**VALID, "kind": "InferenceSet", "status": {"ready": "2/3", "conditions": []}}
+
+
+def test_a_set_is_shown_with_its_replicas():
+    assert "InferenceSet ns/x: 2/3 replicas ready" in printed(chain_view({**SET, "metadata": {**SET["metadata"], "generation": 1}}))
+
+
+def test_a_list_names_the_kinds_only_where_there_are_both():
+    assert printed(list_view([VALID])).split()[:4] == ["NAMESPACE", "NAME", "READY", "REASON"]
+    both = printed(list_view([VALID, SET])).splitlines()
+    assert both[0].split()[:3] == ["NAMESPACE", "KIND", "NAME"]
+    assert [line.split()[1] for line in both[1:]] == ["Workspace", "InferenceSet"]
