@@ -135,7 +135,7 @@ def attacker(installed):
     """One for all attempts: what is refused leaves nothing."""
     namespace = f"attacked-{secrets.token_hex(4)}"
     installed.kubectl("create", "namespace", namespace)
-    workspaces.apply(installed, namespace, workspaces.workspace("phi"), *THEIRS)
+    workspaces.apply(installed, namespace, workspaces.workspace("phi"), workspaces.inference_set("copies"), *THEIRS)
     yield Attacker(installed, namespace)
     installed.kubectl("delete", "namespace", namespace, "--wait=false")
 
@@ -385,12 +385,25 @@ CHANGED = [
         id="others' finalizers",
     ),
     pytest.param(lambda a: a.kubectl("delete", "workspace", "phi"), "changes only the status", id="a Workspace is deleted"),
+    pytest.param(
+        lambda a: a.patch("inferenceset", "copies", {"spec": {"replicas": 5}}),
+        "changes only the status",
+        id="the replicas of an InferenceSet",
+    ),
+    pytest.param(
+        lambda a: a.patch("inferenceset", "copies", {"metadata": {"annotations": {"workspace-ctrl/adopt": "true"}}}),
+        "changes only the status",
+        id="annotations of an InferenceSet",
+    ),
+    pytest.param(
+        lambda a: a.kubectl("delete", "inferenceset", "copies"), "changes only the status", id="an InferenceSet is deleted"
+    ),
 ]
 
 
 def state(cluster, namespace):
     """What is in the namespace, as far as somebody could have changed it."""
-    kinds = "deployments,services,configmaps,roles,ocirepositories,helmreleases,httproutes,persistentvolumeclaims,workspaces"
+    kinds = "deployments,services,configmaps,roles,ocirepositories,helmreleases,httproutes,persistentvolumeclaims,workspaces,inferencesets"
     found = workspaces.items(cluster, namespace, kinds)
     return {(item["kind"], item["metadata"]["name"], item["metadata"]["uid"], json.dumps(spec_of(item))) for item in found}
 

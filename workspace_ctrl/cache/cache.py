@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
+from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cache.chart_inventory import InventoryStore, InventoryTable
@@ -32,6 +33,7 @@ class Cache:
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
         self._stores: dict[str, RecordStore[Any]] = {}
         self.workspaces = self._store(watches.WORKSPACES)
+        self.inference_sets = self._store(watches.INFERENCE_SETS)
         self.deployments = self._store(watches.DEPLOYMENTS)
         self.stateful_sets = self._store(watches.STATEFUL_SETS)
         self.volume_claims = self._store(watches.VOLUME_CLAIMS)
@@ -76,6 +78,29 @@ class Cache:
     def sinks(self, watched: WatchedKind[Any]) -> Mapping[str, Sink[Any]]:
         """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
         return self._sinks[watched.name]
+
+    def holder(self, key: Key) -> WorkspaceRecord | None:
+        """Return the Workspace or InferenceSet to which the objects of the name `key` belong: if there are both, the older one."""
+        workspace, other = self.workspaces.get(key), self.inference_sets.get(key)
+        if workspace is None or other is None:
+            return workspace or other
+        return other if other.created < workspace.created else workspace
+
+    def rival(self, key: Key) -> WorkspaceRecord | None:
+        """Return the younger of a Workspace and an InferenceSet of the name `key`; None if there are not both."""
+        workspace, other = self.workspaces.get(key), self.inference_sets.get(key)
+        if workspace is None or other is None:
+            return None
+        return workspace if self.holder(key) is other else other
+
+    def holder_keys(self) -> tuple[Key, ...]:
+        """Return the names of all Workspaces and InferenceSets."""
+        keys, others = self.workspaces.keys(), self.inference_sets.keys()
+        return (*keys, *(key for key in others if self.workspaces.get(key) is None)) if others else tuple(keys)
+
+    def copies_of(self, key: Key) -> tuple[Workload, ...]:
+        """Return the StatefulSets of an InferenceSet, a copy of the model each; none of a Workspace."""
+        return self.stateful_sets.owned_by(key) if self.inference_sets.get(key) is not None else ()
 
     def is_starting(self, watched: WatchedKind[RecordT], record: RecordT) -> bool:
         """Whether a record is of an object that exists and is on its way; one that was deleted is not."""
@@ -135,7 +160,8 @@ class Cache:
     def _put(self, key: Key, record: Record, version: int) -> None:
         match record:
             case WorkspaceRecord():
-                self.workspaces.write_through(key, record, version)
+                owners = self.workspaces if record.meta.ref.kind == KIND else self.inference_sets
+                owners.write_through(key, record, version)
             case Workload():
                 store = self.deployments if record.ref.kind == "Deployment" else self.stateful_sets
                 store.write_through(key, record, version)

@@ -1,4 +1,4 @@
-"""`workspace-ctrl plan`: previews the objects of Workspaces, without a cluster."""
+"""`workspace-ctrl plan`: previews the objects of Workspaces and InferenceSets, without a cluster."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from workspace_ctrl.api.labels import GROUP, KIND
+from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
 from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
@@ -22,6 +22,14 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
 from workspace_ctrl.records.meta import ObjectRef
 
+_KINDS: Final = (KIND, SET_KIND)
+_INSTEAD: Final[Mapping[str, str]] = {
+    "MultiRoleInference": "prefill and decode are not separated; use an InferenceSet, whose copies do both",
+    "ModelMirror": "there is no mirror of weights; set inference.weightsVolume of the Workspace, or of the InferenceSet's template, to "
+    "keep them on a volume, with claimName for a volume that several share",
+    "RAGEngine": "run the retrieval yourself, and let it send requests to status.gateway.url of a Workspace or InferenceSet",
+}
+"""Kind of KAITO → what to use instead."""
 _NEAR: Final = 0.75
 """How close a word must be to count as misspelt."""
 _UNBROKEN: Final = 10_000
@@ -30,7 +38,7 @@ _UNBROKEN: Final = 10_000
 
 @dataclass(frozen=True)
 class _Planned:
-    """One Workspace and its preview."""
+    """One Workspace or InferenceSet, and its preview."""
 
     title: str
     preview: Preview
@@ -42,27 +50,39 @@ class _Planned:
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
 def plan_command(*, files: Sequence[str], recursive: bool, output: str, **installation: Unpack[InstallationOptions]) -> None:
-    """Show all objects that would be created for Workspaces, in the order of creation.
+    """Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
     Rejections and warnings are those of the admission webhook.
-    Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
+    Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
     settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = read_objects(files, recursive=recursive)
-    workspaces = [document for document in objects if document.get("kind") == KIND]
+    workspaces = [document for document in objects if document.get("kind") in _KINDS]  # any JSON value
+    unsupported = [*_unsupported(objects)]
+    for text in unsupported:
+        say(text, err=True, fg="red")
     for document in objects:
         if near := _near_kind(document):
             say(f"warning: {near}", err=True, fg="yellow")
-    if not workspaces:
-        raise click.UsageError(f"no Workspace found in {', '.join(STANDARD_INPUT if file == '-' else file for file in files)}")
+    if not workspaces and not unsupported:
+        sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
+        raise click.UsageError(f"no Workspace or InferenceSet found in {sources}")
     planned = list(_plan(workspaces, objects, settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
         _print_yaml(planned, routers)
     else:
         _print_trees(planned, routers)
-    sys.exit(2 if len(planned) < len(workspaces) else 0)
+    sys.exit(2 if len(planned) < len(workspaces) or unsupported else 0)
+
+
+def _unsupported(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a message for each object of a kind of KAITO that this controller does not have."""
+    for raw in objects:
+        kind, group = str(raw.get("kind")), str(raw.get("apiVersion")).partition("/")[0]
+        if kind in _INSTEAD and group == GROUP:
+            yield f"{kind} {_name(raw)} is not supported: {_INSTEAD[kind]}"
 
 
 def _plan(
@@ -71,7 +91,7 @@ def _plan(
     """Yield the Workspaces that can be planned, and print why the others cannot."""
     known = Known(objects, is_all=True)
     for raw in workspaces:
-        title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
+        title, verdict = f"{raw['kind']} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:
             say(f"{title} is rejected: {text}", err=True, fg="red")
         for text in verdict.warnings if verdict.refusals else ():  # such as a misspelt field, which may be the cause
@@ -84,12 +104,14 @@ def _plan(
 
 
 def _near_kind(document: Mapping[str, Any]) -> str:
-    """Return that an object looks like a misspelt Workspace, and is ignored; empty if it does not."""
+    """Return that an object looks like a misspelt one of ours, and is ignored; empty if it does not."""
     kind = str(document.get("kind") or "")
-    if kind != KIND and get_close_matches(kind, [KIND], cutoff=_NEAR):
-        return f"kind {kind} is ignored; did you mean {KIND}?"
-    is_ours = kind != KIND and str(document.get("apiVersion") or "").startswith(f"{GROUP}/")
-    return f"kind {kind or 'without a name'} of {GROUP} is ignored; only kind {KIND} is planned" if is_ours else ""
+    if kind in _KINDS or kind in _INSTEAD:
+        return ""
+    if near := get_close_matches(kind, _KINDS, n=1, cutoff=_NEAR):
+        return f"kind {kind} is ignored; did you mean {near[0]}?"
+    is_ours = str(document.get("apiVersion") or "").startswith(f"{GROUP}/")
+    return f"kind {kind or 'without a name'} of {GROUP} is ignored; only {' and '.join(_KINDS)} are planned" if is_ours else ""
 
 
 def _name(raw: Mapping[str, Any]) -> str:

@@ -17,13 +17,12 @@ from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
 from workspace_ctrl.cli.arguments.output_format import TABLE, WIDE, OutputFormat, output_option
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
-from workspace_ctrl.cli.inspect.named_workspaces import find_named
+from workspace_ctrl.cli.inspect.named_workspaces import find_named, find_of_any_kind, kind_of, list_kinds
 from workspace_ctrl.cli.output import shown
 from workspace_ctrl.cli.printing.tables import TablePrinter
 from workspace_ctrl.cli.status_view import chain_view, headings, is_ready, print_url, row_of, shallow
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch, follow_list
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Json
 
 _PATIENCE_SECONDS = 600.0
@@ -49,9 +48,9 @@ def status_command(
     timeout: float | None,
     output: OutputFormat,
 ) -> None:
-    """Show the chain from a Workspace to an answered request, link by link.
+    """Show the chain from a Workspace or InferenceSet to an answered request, link by link.
 
-    NAME can be NAMESPACE/NAME, workspace/NAME, or several. Without NAME, lists the Workspaces of the namespace.
+    NAME can be NAMESPACE/NAME, workspace/NAME, inferenceset/NAME, or several. Without NAME, lists those of the namespace.
     Exit code: 0 when all named ones are ready (or listed), 1 when not, 2 on wrong usage.
     """
     wanted = parse_names(names)
@@ -68,7 +67,7 @@ def status_command(
     try:
         ready = calling(access, FIELD_MANAGER, lambda client: _show(client, request, watch=watch))
     except WorkspaceDeletedError:
-        raise click.ClickException(f"Workspace {request.title(wanted[0])} was deleted") from None
+        raise click.ClickException(f"{request.title(wanted[0])} was deleted") from None
     sys.exit(0 if ready else 1)
 
 
@@ -103,8 +102,7 @@ async def _show(client: Client, request: Request, *, watch: bool) -> bool:
     if watch:
         return await (_watch(client, request, first) if first.name else _watch_list(client, request))
     if not first.name:
-        parameters = {"labelSelector": request.selector} if request.selector else {}
-        _print_list(request, await list_all(client, first.kind.resource, parameters, request.place(first)))
+        _print_list(request, await list_kinds(client, first, request.place(first), request.selector))
         return True
     return await _show_named(client, request)
 
@@ -112,8 +110,10 @@ async def _show(client: Client, request: Request, *, watch: bool) -> bool:
 async def _watch(client: Client, request: Request, wanted: ObjectName) -> bool:
     console = Console()
     patience = _PATIENCE_SECONDS if request.timeout is None else request.timeout
-    watch = WorkspaceWatch(client, request.place(wanted), wanted.name)
-    waiting = shown(f"waiting for Workspace {request.title(wanted)} ...")
+    found = await find_of_any_kind(client, wanted, request.place(wanted))
+    resource = (kind_of(found) if found is not None else wanted.kind).resource
+    watch = WorkspaceWatch(client, resource, request.place(wanted), wanted.name)
+    waiting = shown(f"waiting for {resource.kind} {request.title(wanted)} ...")
     live = Live(waiting, console=console, refresh_per_second=4) if console.is_terminal else None
     if live is None:
         console.print(waiting, soft_wrap=True)
@@ -133,7 +133,7 @@ async def _watch(client: Client, request: Request, wanted: ObjectName) -> bool:
     if item is not None and is_ready(item):
         print_url(console, item)
         return True
-    words = "not ready" if item is not None else f"no Workspace {request.title(wanted)}"
+    words = "not ready" if item is not None else f"no {resource.kind} {request.title(wanted)}"
     console.print(shown(f"{words} after {patience:.0f} s", "red"))
     return False
 
@@ -184,9 +184,11 @@ def _print_list(request: Request, items: Sequence[Json]) -> None:
         return
     if not items:
         namespace = request.place(first)
-        click.echo(f"no {first.kind.resource.kind}s" + (f" in namespace {namespace}" if namespace else ""), err=True)
+        kinds = " and ".join(f"{kind.resource.kind}s" for kind in first.kinds)
+        click.echo(f"no {kinds}" + (f" in namespace {namespace}" if namespace else ""), err=True)
         return
-    options = {"with_namespace": not request.place(first), "wide": request.is_wide}
+    with_kind = len({item.get("kind") for item in items}) > 1
+    options = {"with_namespace": not request.place(first), "wide": request.is_wide, "with_kind": with_kind}
     now = datetime.now(UTC)
     TablePrinter(headings(**options)).print([row_of(item, now, **options) for item in items])
 

@@ -1,4 +1,4 @@
-"""Output of `workspace-ctrl status`: the chain of one Workspace, or a table of several."""
+"""Output of `workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of several."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
-from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.api.status import InferenceSetStatus, parse_status
 from workspace_ctrl.cli.arguments.durations import age
 from workspace_ctrl.cli.output import shown
 from workspace_ctrl.cli.printing.tables import Cell
@@ -64,10 +65,11 @@ def _shallow_fields(document: Json) -> Json:
 
 
 def chain_view(item: Json) -> RenderableType:
-    """Return the links of the chain from a Workspace to an answered request, one line each, of any length."""
-    status, metadata = parse_status(item.get("status")), item["metadata"]
+    """Return the links of the chain from a Workspace or InferenceSet to an answered request, one line each, of any length."""
+    status, metadata = parse_status(item.get("status"), _kind(item)), item["metadata"]
     conditions = status.conditions
-    lines = [shown(f"Workspace {metadata['namespace']}/{metadata['name']}", "bold")]
+    replicas = f": {status.ready} replicas ready" if isinstance(status, InferenceSetStatus) and status.ready else ""
+    lines = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
     if _is_deleting(item):
         lines.append(shown(_deletion(item, conditions), "red"))
     lines += _rows([found for type_ in _CHAIN if (found := find(conditions, type_)) is not None])
@@ -85,10 +87,15 @@ def without_gateway(item: Json) -> str:
     conditions = parse_status(item.get("status")).conditions
     if find(conditions, ConditionType.READY) is None or find(conditions, ConditionType.GATEWAY_READY) is not None:
         return ""
-    gateway = item.get("gateway")
+    spec = item.get("spec") if _kind(item) == SET_KIND else item
+    gateway = spec.get("gateway") if isinstance(spec, Mapping) else None
     if isinstance(gateway, Mapping) and gateway.get("enabled") is False:
         return "no GatewayReady: gateway.enabled is false"
     return "no GatewayReady: the controller runs without the feature gate gatewayAPIInferenceExtension; only the model server is created"
+
+
+def _kind(item: Json) -> str:
+    return SET_KIND if item.get("kind") == SET_KIND else KIND
 
 
 def print_url(console: Console, item: Json) -> None:
@@ -98,14 +105,14 @@ def print_url(console: Console, item: Json) -> None:
         console.print(shown(f"URL {status.gateway.url}", "cyan"), soft_wrap=True)
 
 
-def headings(*, with_namespace: bool, wide: bool) -> tuple[str, ...]:
-    """Return the headings of a table of Workspaces."""
-    namespace = ("NAMESPACE",) if with_namespace else ()
-    return (*namespace, "NAME", "READY", "REASON", "AGE", *(("MODEL", "URL") if wide else ()))
+def headings(*, with_namespace: bool, wide: bool, with_kind: bool = False) -> tuple[str, ...]:
+    """Return the headings of a table of Workspaces and InferenceSets."""
+    namespace, kind = ("NAMESPACE",) if with_namespace else (), ("KIND",) if with_kind else ()
+    return (*namespace, *kind, "NAME", "READY", "REASON", "AGE", *(("MODEL", "URL") if wide else ()))
 
 
-def row_of(item: Json, now: datetime, *, with_namespace: bool, wide: bool) -> tuple[Cell | str, ...]:
-    """Return the row of a Workspace."""
+def row_of(item: Json, now: datetime, *, with_namespace: bool, wide: bool, with_kind: bool = False) -> tuple[Cell | str, ...]:
+    """Return the row of a Workspace or InferenceSet."""
     status, metadata = parse_status(item.get("status")), item["metadata"]
     ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
     if _is_deleting(item):
@@ -115,7 +122,8 @@ def row_of(item: Json, now: datetime, *, with_namespace: bool, wide: bool) -> tu
     style = _MARKS.get(ready.status, ("", "yellow"))[1]
     namespace = (str(metadata["namespace"]),) if with_namespace else ()
     tail = (next(iter(models), ""), url) if wide else ()
-    return (*namespace, str(metadata["name"]), Cell(ready.status, style), ready.reason, age_of(metadata, now), *tail)
+    kind = (_kind(item),) if with_kind else ()
+    return (*namespace, *kind, str(metadata["name"]), Cell(ready.status, style), ready.reason, age_of(metadata, now), *tail)
 
 
 def age_of(metadata: Json, now: datetime) -> str:

@@ -17,10 +17,11 @@ from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.steps import SetFinalizer
 from workspace_ctrl.probe.prober import NoProber, Prober
 from workspace_ctrl.readiness.chain import Report, evaluate
 from workspace_ctrl.readiness.probe import earlier_probe
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import name_taken_status, removal_status, status
 from workspace_ctrl.readiness.status_urgency import is_held_up, write_decision
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer import StatusChange, status_change
@@ -85,6 +86,18 @@ class Publisher:
         # Former charts are removed once the status says so, and our own write makes no event.
         return Published(state, 0.0 if snapshot.former else None, is_ready)
 
+    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord) -> None:
+        """Write the status of `rival`, which has the name of the older `holder`, unless it says so already; nothing is made for it.
+
+        Raises:
+            ApiError: a passing error, or the API server rejects the status.
+        """
+        moment, wanted = datetime.now(UTC), name_taken_status(rival, holder.meta.ref, datetime.now(UTC))
+        if rival.meta.deleting and rival.has_finalizer:
+            await self._executor.run((SetFinalizer(present=False),), rival, WorkspaceState())
+        elif not rival.meta.deleting and wanted != rival.status:
+            await self._write_whole(rival, wanted, moment)
+
     def forget(self, key: Key) -> None:
         """Stop the requests for the Workspace `key`, which is gone."""
         self._prober.gone(key)
@@ -123,7 +136,7 @@ class Publisher:
 
         Its generation stays that which the pass has planned for: a newer one has a pass of its own.
         """
-        current = self._cache.workspaces.get(workspace.key)
+        current = self._cache.holder(workspace.key)
         if current is None or current.meta.uid != workspace.meta.uid:
             return None
         if current.meta.generation == workspace.meta.generation:

@@ -6,14 +6,15 @@ from typing import Any
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.api.labels import KIND
+from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.names import DEFAULT_CHART, names
-from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
+from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.gateway.parents import named_gateways
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
+from workspace_ctrl.planning.resolved_workspace import parse_spec
 from workspace_ctrl.records.core_v1 import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
@@ -29,7 +30,7 @@ _CONTROLLER = "istio.io/gateway-controller"
 
 
 def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    """Return the record of the Workspace `raw`, as if it were new.
+    """Return the record of the Workspace or InferenceSet `raw`, as if it were new.
 
     Raises:
         SpecError: its metadata is not that of an object.
@@ -42,7 +43,12 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
         "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
     }
     fields = {name: value for name, value in raw.items() if name != "status"}
-    return parse_workspace_record({**fields, "metadata": metadata}, KIND)
+    return parse_workspace_record({**fields, "metadata": metadata}, kind_of_owner(raw))
+
+
+def kind_of_owner(raw: Mapping[str, Any]) -> str:
+    """Return the kind of an object that is an InferenceSet, or else taken for a Workspace."""
+    return SET_KIND if raw.get("kind") == SET_KIND else KIND
 
 
 def simulated_cluster(
@@ -132,6 +138,6 @@ def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gat
 
 def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
     try:
-        return parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
+        return parse_spec(workspace)[0].gateway
     except SpecError:
         return None  # planning reports the problem

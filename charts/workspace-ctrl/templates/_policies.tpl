@@ -30,9 +30,9 @@ spec:
 (request.operation == "UPDATE" && object.spec.?{{ . }} == oldObject.spec.?{{ . }})
 {{- end }}
 
-{{- /* Whether an owner is a Workspace. */ -}}
+{{- /* Whether an owner is a Workspace or an InferenceSet. */ -}}
 {{- define "workspace-ctrl.isWorkspace" -}}
-({{ . }}.kind == "Workspace" && {{ . }}.apiVersion.startsWith("kaito.sh/"))
+({{ . }}.kind in ["Workspace", "InferenceSet"] && {{ . }}.apiVersion.startsWith("kaito.sh/"))
 {{- end }}
 
 {{- /* The only patch of ClusterRoles and their bindings, as CEL's text of a regular expression; workspace_ctrl/planning/chart/post_renderers.py makes it. */ -}}

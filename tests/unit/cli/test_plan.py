@@ -38,7 +38,26 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
-        pytest.param("kind: Gateway\n", "no Workspace found in standard input", id="none"),
+        pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in standard input", id="none"),
+        pytest.param(
+            "kind: InferenceSet\nmetadata: {name: s}\n", "InferenceSet s is rejected: spec is required", id="set without spec"
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: MultiRoleInference\nmetadata: {name: m}\n",
+            "MultiRoleInference m is not supported: prefill and decode are not separated; use an InferenceSet",
+            id="several roles",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\nmetadata: {name: m}\n",
+            "ModelMirror m is not supported: there is no mirror of weights; set inference.weightsVolume",
+            id="a mirror",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1beta1\nkind: RAGEngine\nmetadata: {name: r}\n",
+            "RAGEngine r is not supported: run the retrieval yourself",
+            id="retrieval",
+        ),
+        pytest.param("apiVersion: other/v1\nkind: RAGEngine\n", "no Workspace or InferenceSet found", id="of another group"),
         pytest.param("a: [", "is not YAML", id="not YAML"),
     ],
 )
@@ -328,11 +347,20 @@ def test_all_fields_that_are_wrong_are_named_at_once():
         ("kind: Workspace\nmetadata: {name: a, namespace: A_b}", "metadata.namespace A_b is not the name of a namespace"),
         ("kind: Workspce\nmetadata: {name: a}", "warning: kind Workspce is ignored; did you mean Workspace?"),
         (
-            "apiVersion: kaito.sh/v1beta1\nkind: RAGEngine\nmetadata: {name: a}",
-            "kind RAGEngine of kaito.sh is ignored; only kind Workspace is",
+            "apiVersion: kaito.sh/v1beta1\nkind: Unknown\nmetadata: {name: a}",
+            "kind Unknown of kaito.sh is ignored; only Workspace and InferenceSet are planned",
         ),
+        ("kind: InferenceSets\nmetadata: {name: a}", "warning: kind InferenceSets is ignored; did you mean InferenceSet?"),
     ],
 )
 def test_what_the_api_server_rejects_is_rejected(head, words):
     result = CliRunner().invoke(main, ["plan", "-f", "-"], input=f"{head}\n")
     assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+def test_what_is_not_supported_does_not_hide_the_rest():
+    text = f"{document('phi', 'preset: {name: phi-4-mini-instruct}')}apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\n"
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
+    assert result.exit_code == 2
+    assert "ModelMirror without a name is not supported" in result.stderr
+    assert "Deployment default/phi" in result.stdout

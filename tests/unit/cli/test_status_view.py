@@ -10,7 +10,7 @@ from rich.console import Console
 
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.cli.printing.tables import Cell
-from workspace_ctrl.cli.status_view import age_of, chain_view, is_ready, row_of, shallow, without_gateway
+from workspace_ctrl.cli.status_view import age_of, chain_view, headings, is_ready, row_of, shallow, without_gateway
 
 NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)
 DEEP = reduce(lambda inside, _: {"a": inside}, range(1000), {})
@@ -99,3 +99,16 @@ def test_lines_of_the_chain_are_neither_cut_nor_wrapped(width):
 )
 def test_ages_are_those_of_kubectl(created, words):
     assert age_of({"creationTimestamp": created}, NOW) == words
+
+
+SET = {**VALID, "kind": "InferenceSet", "status": {"ready": "2/3", "conditions": []}}
+
+
+def test_a_set_is_shown_with_its_replicas():
+    assert "InferenceSet ns/x: 2/3 replicas ready" in printed(chain_view({**SET, "metadata": {**SET["metadata"], "generation": 1}}))
+
+
+def test_rows_name_the_kind_where_it_is_wanted():
+    options = {"with_namespace": True, "wide": False, "with_kind": True}
+    assert headings(**options)[:3] == ("NAMESPACE", "KIND", "NAME")
+    assert row_of({**SET, "metadata": {**SET["metadata"], "generation": 1}}, NOW, **options)[:3] == ("ns", "InferenceSet", "x")

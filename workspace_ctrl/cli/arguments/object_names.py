@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, STORAGE_VERSION
+from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
 from workspace_ctrl.kube.resources import ApiResource
 
 
@@ -25,8 +25,9 @@ class ShownKind:
 
 
 WORKSPACE_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND), ("wk", "wks"))
-KINDS: Final = (WORKSPACE_KIND,)
-"""The first one is meant where a name has no kind."""
+INFERENCE_SET_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND), ("is", "isets"))
+KINDS: Final = (WORKSPACE_KIND, INFERENCE_SET_KIND)
+"""Where a name has no kind, that of the first one is meant that has an object of the name."""
 _BY_WORD: Final[Mapping[str, ShownKind]] = {word: kind for kind in KINDS for word in kind.words}
 
 
@@ -39,29 +40,34 @@ class ObjectName:
     """Empty for all."""
     namespace: str = ""
     """Empty where the option, or the context, decides."""
+    is_kind_given: bool = True
+
+    @property
+    def kinds(self) -> tuple[ShownKind, ...]:
+        """The kinds that may be meant, in that order."""
+        return (self.kind,) if self.is_kind_given else KINDS
 
 
 def parse_names(words: Sequence[str]) -> tuple[ObjectName, ...]:
-    """Return what `words` name: nothing is all Workspaces.
+    """Return what `words` name: nothing is all Workspaces and InferenceSets.
 
     A kind of its own at the beginning is that of all names after it. `KIND/NAME` goes before `NAMESPACE/NAME`.
 
     Raises:
         click.UsageError: a word has more than one slash, or an empty part.
     """
-    kind, rest = WORKSPACE_KIND, list(words)
-    if rest and rest[0].lower() in _BY_WORD:
-        kind = _BY_WORD[rest.pop(0).lower()]
-        if not rest:
-            return (ObjectName(kind),)
-    return tuple(_parse(word, kind) for word in rest) or (ObjectName(kind),)
+    rest = list(words)
+    kind = _BY_WORD[rest.pop(0).lower()] if rest and rest[0].lower() in _BY_WORD else None
+    everything = ObjectName(kind or WORKSPACE_KIND, is_kind_given=kind is not None)
+    return tuple(_parse(word, kind) for word in rest) or (everything,)
 
 
-def _parse(word: str, kind: ShownKind) -> ObjectName:
+def _parse(word: str, kind: ShownKind | None) -> ObjectName:
     before, slash, name = word.partition("/")
+    meant = kind or WORKSPACE_KIND
     if not slash:
-        return ObjectName(kind, word)
+        return ObjectName(meant, word, is_kind_given=kind is not None)
     if not before or not name or "/" in name:
-        raise click.UsageError(f"{word!r} must be NAME, {kind.resource.kind.lower()}/NAME or NAMESPACE/NAME")
+        raise click.UsageError(f"{word!r} must be NAME, {meant.resource.kind.lower()}/NAME or NAMESPACE/NAME")
     found = _BY_WORD.get(before.lower())
-    return ObjectName(found, name) if found is not None else ObjectName(kind, name, before)
+    return ObjectName(found, name) if found is not None else ObjectName(meant, name, before, is_kind_given=kind is not None)

@@ -18,12 +18,11 @@ from workspace_ctrl.cli.arguments.durations import age
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
 from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanation, explanation
-from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow
+from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow, kind_of, list_kinds
 from workspace_ctrl.cli.inspect.observed_workspace import observe
 from workspace_ctrl.cli.output import say
 from workspace_ctrl.cli.status_view import without_gateway
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Json
 
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
@@ -100,9 +99,9 @@ async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: st
     if wanted[0].name:
         items = [await find_named(client, each, namespace) for each in wanted]
     else:
-        items = await list_all(client, wanted[0].kind.resource, {}, namespace)
+        items = await list_kinds(client, wanted[0], namespace)
     if not items:
-        click.echo("no Workspaces" + (f" in namespace {namespace}" if namespace else ""), err=True)
+        click.echo("no Workspaces and InferenceSets" + (f" in namespace {namespace}" if namespace else ""), err=True)
     results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in items]
     return all(results)
 
@@ -119,7 +118,7 @@ async def _explain_until_ready(client: Client, wanted: ObjectName, namespace: st
 async def _explain_one(client: Client, item: Json, *, quiet: bool = False) -> bool:
     """Print the chain of a Workspace; with `quiet`, one line if it is whole. Return whether it is."""
     metadata = item["metadata"]
-    title = f"Workspace {metadata['namespace']}/{metadata['name']}"
+    title = f"{kind_of(item).resource.kind} {metadata['namespace']}/{metadata['name']}"
     if metadata.get("deletionTimestamp"):
         finalizers = ", ".join(metadata.get("finalizers") or ()) or "its dependents"
         say(f"{title} is being deleted since {metadata['deletionTimestamp']}, waiting for {finalizers}", fg="yellow")

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 
 import click
 
-from workspace_ctrl.cli.arguments.object_names import ObjectName
+from workspace_ctrl.cli.arguments.object_names import KINDS, ObjectName, ShownKind
 from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Json
@@ -21,14 +22,51 @@ async def find_named(client: Client, wanted: ObjectName, namespace: str) -> Json
         click.ClickException: there is none, with the nearest name; exit code 1.
         ApiError: the API server cannot be reached, or rejects the request.
     """
-    resource, place = wanted.kind.resource, wanted.namespace or namespace
-    item = await client.find(resource, place, wanted.name)
+    place = wanted.namespace or namespace
+    item = await find_of_any_kind(client, wanted, place)
     if item is not None:
         return item
+    resource = wanted.kind.resource
     others = await list_all(client, resource, {}, place, metadata_only=True)
     near = get_close_matches(wanted.name, [str(other["metadata"]["name"]) for other in others], n=1)
     title = "/".join(filter(None, (place, wanted.name)))
     raise click.ClickException(f"there is no {resource.kind} {title}{f'; did you mean {near[0]}?' if near else ''}")
+
+
+async def find_of_any_kind(client: Client, wanted: ObjectName, place: str) -> Json | None:
+    """Return the object of a name in the namespace `place`, of the first kind that has one; None if there is none.
+
+    Raises:
+        ApiError: the API server cannot be reached, or rejects the request; kinds after the first may be missing or forbidden.
+    """
+    for number, kind in enumerate(wanted.kinds):
+        try:
+            item = await client.find(kind.resource, place, wanted.name)
+        except (KindNotServedError, ForbiddenError):
+            if number == 0:
+                raise
+            continue
+        if item is not None:
+            return {**item, "kind": kind.resource.kind}
+    return None
+
+
+async def list_kinds(client: Client, wanted: ObjectName, place: str, selector: str = "") -> list[Json]:
+    """Return all objects of the kinds that may be meant, each with its kind; kinds after the first may be missing or forbidden.
+
+    Raises:
+        ApiError: the API server cannot be reached, or rejects the request.
+    """
+    found: list[Json] = []
+    for number, kind in enumerate(wanted.kinds):
+        try:
+            items = await list_all(client, kind.resource, {"labelSelector": selector} if selector else {}, place)
+        except (KindNotServedError, ForbiddenError):
+            if number == 0:
+                raise
+            continue
+        found += [{**item, "kind": kind.resource.kind} for item in items]
+    return found
 
 
 async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGenerator[Json, None]:
@@ -38,11 +76,11 @@ async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGen
         click.ClickException: there is none; exit code 1.
         ApiError: the API server cannot be reached at the start, or rejects the request.
     """
-    await find_named(client, wanted, namespace)
+    kind = kind_of(await find_named(client, wanted, namespace))
     store: Store[Json] = Store(lambda _item: None)
     news = asyncio.Event()
     source: Source[Json] = Source(
-        wanted.kind.resource,
+        kind.resource,
         lambda item, _kind: item,
         field_selector=f"metadata.name={wanted.name}",
         namespace=wanted.namespace or namespace,
@@ -60,3 +98,8 @@ async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGen
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def kind_of(item: Json) -> ShownKind:
+    """Return the kind of an object that was found."""
+    return next((kind for kind in KINDS if kind.resource.kind == item.get("kind")), KINDS[0])
