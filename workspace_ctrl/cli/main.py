@@ -9,7 +9,10 @@ from workspace_ctrl.cli.shell.lazy_group import LazyGroup
 
 _CLI: Final = "workspace_ctrl.cli"
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "status": (f"{_CLI}.status:status_command", "Show the chain from a Workspace to an answered request, link by link."),
+    "status": (
+        f"{_CLI}.status:status_command",
+        "Show the chain from a Workspace or InferenceSet to an answered request, link by link.",
+    ),
     "explain": (f"{_CLI}.inspect.explain:explain_command", "Explain why a Workspace is not ready, or what a reason means."),
     "events": (f"{_CLI}.inspect.events:events_command", "Show the Events of all objects of a Workspace."),
     "logs": (f"{_CLI}.inspect.logs:logs_command", "Print the logs of the pods of a Workspace."),

@@ -94,7 +94,7 @@ async def test_a_deletion_ends_it(server, watch):
     await next_watch(server)  # so the first one has been shown
     server.delete("phi")
     result = await ended(task)
-    assert (result.exit_code, "Error: Workspace ns/phi was deleted" in result.output) == (1, True)
+    assert (result.exit_code, "Error: ns/phi was deleted" in result.output) == (1, True)
 
 
 async def test_ready_of_the_former_generation_is_not_ready(server, watch, run):
