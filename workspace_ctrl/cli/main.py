@@ -17,12 +17,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "events": (f"{_CLI}.inspect.events:events_command", "Show the Events of all objects of a Workspace."),
     "logs": (f"{_CLI}.inspect.logs:logs_command", "Print the logs of the pods of a Workspace."),
     "chat": (f"{_CLI}.inspect.chat:chat_command", "Ask the model of a Workspace through its Gateway."),
-    "plan": (f"{_CLI}.plan:plan_command", "Show all objects that would be created for Workspaces, in the order of creation."),
+    "plan": (
+        f"{_CLI}.plan:plan_command",
+        "Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.",
+    ),
     "diff": (f"{_CLI}.inspect.diff:diff_command", "Show what an apply would change on the cluster."),
     "doctor": (f"{_CLI}.inspect.doctor:doctor_command", "Check that the cluster has what Workspaces need."),
     "presets": (f"{_CLI}.presets:presets_command", "List the models of the catalog."),
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
-    "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinition of the Workspace."),
+    "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinitions of Workspace and InferenceSet, or of one KIND."),
     "run": (f"{_CLI}.run:run_command", "Run the controller until a signal ends it."),
     "uninstall-check": (
         f"{_CLI}.uninstall_check:uninstall_check_command",
