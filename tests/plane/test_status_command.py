@@ -18,8 +18,9 @@ from workspace_ctrl.cli import connection_options
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube import pager
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, co
 
 async def test_a_workspace_that_is_deleted_while_it_is_watched(installed, plane_namespace):
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
-    connection = open_connection(load_configuration(installed.kubeconfig_for("user"), None))
+    connection = open_connection(load_access(installed.kubeconfig_for("user"), None))
     shown = asyncio.Event()
     watch = WorkspaceWatch(Client(connection, "tester"), plane_namespace, "phi")
     watching = asyncio.create_task(watch.until_ready(lambda _item: shown.set()))

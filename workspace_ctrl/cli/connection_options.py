@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import Access, ConnectionConfigError, load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError
 
 ResultT = TypeVar("ResultT")
@@ -50,14 +52,14 @@ def namespace_of(access: Access, namespace: str | None, *, all_namespaces: bool 
         raise click.ClickException(str(error)) from None
 
 
-def configuration_of(kubeconfig: Path | None, context: str | None) -> Access:
+def access_of(kubeconfig: Path | None, context: str | None) -> Access:
     """Return the connection settings of the cluster.
 
     Raises:
         click.ClickException: there are none, or they are not readable; exit code 1.
     """
     try:
-        return load_configuration(kubeconfig, context)
+        return load_access(kubeconfig, context)
     except ConnectionConfigError as error:
         raise click.ClickException(str(error)) from None
 

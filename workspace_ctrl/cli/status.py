@@ -16,7 +16,7 @@ from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
 from workspace_ctrl.cli.arguments.output_format import TABLE, WIDE, OutputFormat, output_option
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of, namespace_options
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
 from workspace_ctrl.cli.output import shown
 from workspace_ctrl.cli.printing.tables import TablePrinter
@@ -62,7 +62,7 @@ def status_command(
         raise click.UsageError("--watch follows one Workspace, or a list; name one, or none")
     if watch and named and output.word != TABLE:
         raise click.UsageError("--watch of one Workspace goes with the table only")
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace, all_namespaces=all_namespaces)
     request = Request(own, wanted, output, selector, timeout)
     try:

@@ -9,7 +9,7 @@ import click
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
 from workspace_ctrl.cache.watches import HELM_RELEASE, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
 from workspace_ctrl.cli.arguments.durations import DURATION
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
@@ -46,7 +46,7 @@ def uninstall_check_command(
         scope = Scope(tuple(sorted(set(namespaces))), parse_selector(shard_selector) if shard_selector else "")
     except SelectorError as error:
         raise click.UsageError(f"--shard-selector: {error}") from None
-    refusal = calling(configuration_of(kubeconfig, context), FIELD_MANAGER, lambda client: _refusal(client, scope, timeout))
+    refusal = calling(access_of(kubeconfig, context), FIELD_MANAGER, lambda client: _refusal(client, scope, timeout))
     if refusal:
         raise click.ClickException(refusal)
     click.echo("no Workspaces and none of their objects found")

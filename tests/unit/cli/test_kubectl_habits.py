@@ -20,7 +20,8 @@ from workspace_ctrl.cli.main import COMMANDS, main
 from workspace_ctrl.cli.printing.jsonpath import JsonPath, JsonPathError
 from workspace_ctrl.cli.printing.tables import TablePrinter
 from workspace_ctrl.cli.shell.lazy_group import program_name
-from workspace_ctrl.kube.connection import ConnectionConfigError, load_configuration
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
 
 REPOSITORY = Path(__file__).parents[3]
 URL = {"gateway": {"url": "http://gateway/ns/phi", "modelNames": ["phi-4"]}}
@@ -249,9 +250,9 @@ def kubeconfig(folder, **context):
 
 def test_the_namespace_is_that_of_the_context(tmp_path):
     path = kubeconfig(tmp_path, namespace="mine")
-    assert load_configuration(path, None).namespace() == "mine"
-    assert load_configuration(path, "other").namespace() == "default"
-    assert load_configuration(Path(f"/nowhere:{path}"), None).namespace() == "mine"
+    assert load_access(path, None).namespace() == "mine"
+    assert load_access(path, "other").namespace() == "default"
+    assert load_access(Path(f"/nowhere:{path}"), None).namespace() == "mine"
 
 
 BROKEN = {
@@ -281,7 +282,7 @@ def test_a_broken_kubeconfig_is_a_sentence(content, tmp_path):
 
 def test_a_kubeconfig_that_is_gone_later_is_a_sentence(tmp_path):
     path = kubeconfig(tmp_path)
-    access = load_configuration(path, None)
+    access = load_access(path, None)
     path.unlink()
     with pytest.raises(ConnectionConfigError):
         access.namespace()

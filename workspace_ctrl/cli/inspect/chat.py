@@ -10,7 +10,7 @@ import click
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.cli.arguments.object_names import parse_names
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.model_requests import ModelRequestError, Route, answer, proxied, reachable
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
 from workspace_ctrl.cli.status_view import without_gateway
@@ -35,7 +35,7 @@ def chat_command(
     the right to services/proxy in the Gateway's namespace.
     Exit code: 0 if the model answers, 1 if not.
     """
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
     item = calling(access, FIELD_MANAGER, lambda client: find_named(client, parse_names((name,))[0], own))
     url, internal, names = _addresses(item)

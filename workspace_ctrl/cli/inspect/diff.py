@@ -12,7 +12,7 @@ import click
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.cli.arguments.manifest_files import filename_options, read_objects
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RejectedError
@@ -53,7 +53,7 @@ def diff_command(
     objects = read_objects(files, recursive=recursive)
     if not objects:
         raise click.UsageError(f"no object found in {', '.join(files)}")
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
     changes = calling(access, _MANAGER, lambda client: _changes(client, objects, own))
     for change in changes:

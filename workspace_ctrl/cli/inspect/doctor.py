@@ -10,7 +10,7 @@ import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.cluster_facts import cluster_facts
 from workspace_ctrl.cli.inspect.doctor_checks import Finding, Level, findings
 from workspace_ctrl.cli.output import to_json
@@ -31,7 +31,7 @@ def doctor_command(*, kubeconfig: Path | None, context: str | None, namespace: s
     dry-run), registry, GPU labels, clock. Changes nothing; what you may not read is said.
     Exit code: 0; 1 if something is missing, with the ways out.
     """
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
     found = findings(calling(access, FIELD_MANAGER, lambda client: cluster_facts(client, own)), datetime.now(UTC))
     failed = [finding for finding in found if finding.level is Level.FAILURE]

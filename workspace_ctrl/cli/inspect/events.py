@@ -10,7 +10,7 @@ import click
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.arguments.output_format import OutputFormat, output_option
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.belonging import Belonging, events_of, last_seen
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
 from workspace_ctrl.cli.printing.tables import Cell, print_table
@@ -34,7 +34,7 @@ def events_command(
 
     Of the Workspace itself, its workload and pods, the objects of Flux and of the chart, and the route; the newest last.
     """
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
 
     async def ask(client: Client) -> list[Json]:

@@ -16,7 +16,7 @@ from workspace_ctrl.catalog.conditions_page import conditions_page
 from workspace_ctrl.catalog.reasons import Reason, find_reason, near_reasons, own_reasons, quoted_reasons
 from workspace_ctrl.cli.arguments.durations import age
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of, namespace_options
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
 from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanation, explanation
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow
 from workspace_ctrl.cli.inspect.observed_workspace import observe
@@ -61,7 +61,7 @@ def explain_command(
     wanted = parse_names(names)
     if watch and (len(wanted) > 1 or not wanted[0].name):
         raise click.UsageError("--watch follows one Workspace; name one")
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace, all_namespaces=all_namespaces)
     ready = calling(access, FIELD_MANAGER, lambda client: _explain(client, wanted, own, watch=watch))
     sys.exit(0 if ready else 1)

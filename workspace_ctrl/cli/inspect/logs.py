@@ -13,7 +13,7 @@ from workspace_ctrl.api.labels import FIELD_MANAGER, PICKER_POD_LABEL, POD_LABEL
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import parse_names
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options, namespace_of
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.belonging import Belonging
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
 from workspace_ctrl.kube.client import Client
@@ -64,7 +64,7 @@ def logs_command(
     Of all containers of the model server, or of its endpoint picker; lines of several begin with pod and container.
     Exit code: 0; 1 if there is no pod, or no log.
     """
-    access = configuration_of(kubeconfig, context)
+    access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
     parameters = {"tailLines": str(tail), "follow": str(follow).lower(), "previous": str(previous).lower()}
     if since is not None:

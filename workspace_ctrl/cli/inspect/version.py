@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
-from workspace_ctrl.cli.connection_options import calling, configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options
 from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, POOLS, InstalledParts, chart_of, installed_parts, version_of
 from workspace_ctrl.cli.output import to_json, to_yaml
 from workspace_ctrl.cli.printing.tables import print_table
@@ -27,7 +27,7 @@ def version_command(*, kubeconfig: Path | None, context: str | None, only_client
     """
     found = {"client": version("workspace-ctrl")}
     if not only_client:
-        access = configuration_of(kubeconfig, context)
+        access = access_of(kubeconfig, context)
         found |= versions_of(calling(access, FIELD_MANAGER, installed_parts))
     if output == "table":
         print_table(("PART", "VERSION"), list(found.items()))

@@ -1,6 +1,7 @@
 """The model server of a preset: checked, sized, and configured."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,6 +15,7 @@ from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_prese
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
@@ -67,6 +69,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node,
     )
     manifest = workload(owner, server, found.remembered)
@@ -96,6 +99,15 @@ def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
         return EngineConfig()
     name, records = request.inference.config, request.records
     return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+
+
+def _resources(
+    request: PresetRequest, model: PresetModel, config: EngineConfig, sizing: Sizing, settings: PlanSettings
+) -> dict[str, Any]:
+    has_volume = request.inference.weights_volume is not None
+    defaults = default_requests(model.weights_gib, sizing.layout, config.memory.offload_gib, has_volume=has_volume)
+    gpus = {sizing.gpu_resource: str(sizing.gpus)}
+    return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
 
 
 def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
