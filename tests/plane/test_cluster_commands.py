@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -122,7 +123,7 @@ def test_events_and_logs(installed, plane_namespace, ready, run):
 
 def test_version_names_all_parts(run, installed):
     result = CliRunner().invoke(main, ["version", "--client"])
-    assert result.output.split()[:4] == ["PART", "VERSION", "client", "0.1.0"]
+    assert result.output.split() == ["PART", "VERSION", "client", version("workspace-ctrl")]
     with ThreadPoolExecutor(1) as executor:
         arguments = ("version", "-o", "json", "--kubeconfig", str(installed.kubeconfig_for("user")))
         found = json.loads(executor.submit(CliRunner().invoke, main, arguments).result(60).stdout)
