@@ -154,7 +154,8 @@ class _Order:
 
 def _serve(orders: socket.socket) -> _Order | None:
     """Fork for each order; return it in the forked process, and None here when nobody can give orders any more."""
-    importlib.import_module(f"{MODULE}.cli.main")
+    for name in ("main", "run"):  # the group imports a command only when it is used
+        importlib.import_module(f"{MODULE}.cli.{name}")
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends us

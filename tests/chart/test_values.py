@@ -235,7 +235,7 @@ def notes(values):
     [
         pytest.param(
             {},
-            "WARNING: nodes do not pull localhost/workspace-ctrl:0.1.0",
+            "WARNING: nodes do not pull localhost/workspace-ctrl:",
             "-- workspace-ctrl status --namespace",
             id="an image of this machine",
         ),

@@ -29,7 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "run": (f"{_CLI}.run:run_command", "Run the controller until a signal ends it."),
     "uninstall-check": (
         f"{_CLI}.uninstall_check:uninstall_check_command",
-        "Fail if Workspaces exist: without the controller, they keep serving, but their deletion hangs.",
+        "Fail if Workspaces or InferenceSets exist: without the controller, they keep serving, but their deletion hangs.",
     ),
     "version": (f"{_CLI}.inspect.version:version_command", "Show the versions of this program and of the cluster's parts."),
     "completion": (f"{_CLI}.shell.completion:completion_command", "Print the completion script of a shell."),

@@ -24,11 +24,10 @@ from workspace_ctrl.planning.no_effect import (
     unknown_annotations,
     unknown_fields,
 )
-from workspace_ctrl.planning.object_metadata import check_metadata
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.simulated_cluster import kind_of_owner, workspace_record
+from workspace_ctrl.planning.simulated_cluster import check_metadata, kind_of_owner, workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, spec_fields

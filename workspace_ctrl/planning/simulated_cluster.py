@@ -1,13 +1,15 @@
 """A simulated cluster, in which a Workspace is new and all that it refers to is as it should be."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.api.labels import GROUP, KIND, LABEL_KEY_PATTERN, SET_KIND, is_label
 from workspace_ctrl.api.names import DEFAULT_CHART, names
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
@@ -27,6 +29,9 @@ _UID = "00000000-0000-0000-0000-000000000000"
 _VERSION = "1"
 _CLASS = "istio"
 _CONTROLLER = "istio.io/gateway-controller"
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_QUOTED: Final = 64
+"""Characters of a key or a value that are quoted."""
 
 
 def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
@@ -49,6 +54,29 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
 def kind_of_owner(raw: Mapping[str, Any]) -> str:
     """Return the kind of an object that is an InferenceSet, or else taken for a Workspace."""
     return SET_KIND if raw.get("kind") == SET_KIND else KIND
+
+
+def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
+    """Check `apiVersion` and metadata of a Workspace as a user has written it; what is missing is not checked.
+
+    `versions` are the served versions.
+
+    Raises:
+        SpecError: the API server would reject it.
+    """
+    given = raw.get("apiVersion")
+    if given is not None and given not in [f"{GROUP}/{version}" for version in versions]:  # it may be of any type
+        raise SpecError("apiVersion", f"{_short(given)} is not served", f"use {GROUP}/{versions[-1]}")
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return
+    namespace = metadata.get("namespace")
+    if isinstance(namespace, str) and namespace and not _NAMESPACE.fullmatch(namespace):
+        raise SpecError(
+            "metadata.namespace", f"{_short(namespace)} is not the name of a namespace", "use lower case letters, digits and -"
+        )
+    _check_labels(metadata.get("labels"))
+    _check_annotations(metadata.get("annotations"))
 
 
 def simulated_cluster(
@@ -141,3 +169,26 @@ def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
         return parse_spec(workspace)[0].gateway
     except SpecError:
         return None  # planning reports the problem
+
+
+def _check_labels(labels: object) -> None:
+    for key, value in labels.items() if isinstance(labels, Mapping) else ():
+        if not is_label(str(key), value):
+            problem = f"{_short(key)}: {_short(value)} is not a valid label"
+            raise SpecError(
+                "metadata.labels", problem, "use at most 63 letters, digits, -, _ and . in key and value, and quote numbers"
+            )
+
+
+def _check_annotations(annotations: object) -> None:
+    for key, value in annotations.items() if isinstance(annotations, Mapping) else ():
+        if not re.fullmatch(LABEL_KEY_PATTERN, str(key)):
+            raise SpecError(
+                "metadata.annotations", f"{_short(key)} is not a valid key", "use at most 63 letters, digits, -, _ and ."
+            )
+        if not isinstance(value, str):
+            raise SpecError("metadata.annotations", f"{_short(key)} must be a text", "put its value into quotes")
+
+
+def _short(value: object) -> str:
+    return excerpt(str(value), _QUOTED)

@@ -175,3 +175,17 @@ async def test_a_list_whose_version_expires_between_pages_is_read_at_once(server
     listed = await ended(run("status", "-n", "ns", "-o", "json"))
     assert len(json.loads(listed.stdout)["items"]) == MANY
     assert [query.get("limit") for query in server.lists] == ["500", "500", None]
+
+
+async def test_explain_follows_the_changes_until_the_workspace_is_gone(server, run):
+    server.put("phi", ready("False"))
+    task = run("explain", "ns/phi", "-w")
+    await next_watch(server)
+    server.put("phi", ready("True"))
+    server.end_watches()
+    await next_watch(server)
+    server.delete("phi")
+    result = await ended(task)
+    assert result.exit_code == 1
+    assert result.stdout.count("Workspace ns/phi is not ready: InvalidSpec") >= 1
+    assert result.stdout.startswith("--- ")

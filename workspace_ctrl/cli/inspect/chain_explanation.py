@@ -92,7 +92,9 @@ def explanation(observed: ObservedWorkspace) -> Explanation:
     server = tuple(_server(observed, links[0], status))
     lines = [_line(link, status) for link in links]
     decisive = report.decisive
-    broken = next((line for line in (lines[0], *server) if not line.holds), None)
+    # Nodes without any pod only wait for the model server.
+    broken = next((line for line in (lines[0], *server) if line.status is Status.FALSE), None)
+    broken = broken or (lines[0] if not lines[0].holds else None)
     if broken is None and decisive is not None:
         broken = next(line for line, link in zip(lines, links, strict=True) if link is decisive)
     chain = (lines[0], *server, *lines[1:])

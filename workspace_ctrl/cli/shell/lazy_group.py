@@ -3,6 +3,7 @@
 Importing all commands takes seconds, most of it for what the controller alone needs. So the help of the group knows their first lines.
 """
 
+import codecs
 import errno
 import os
 import sys
@@ -18,6 +19,8 @@ from workspace_ctrl.api.printable_text import printable
 
 _PLUGIN: Final = "kubectl-"
 """Beginning of the names of kubectl's plugins; `kubectl-workspace` is called as `kubectl workspace`."""
+_COMPLETE: Final = frozenset({"utf-8", "utf-16", "utf-32"})
+"""Encodings that have all characters."""
 _INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as of a program that ends by the signal."""
 _OUTPUT_FAILURES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -98,7 +101,7 @@ def _replace_unprintable() -> None:
     """Write characters that the terminal's encoding does not have as escapes, instead of failing at the first mark."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
+        if reconfigure is not None and codecs.lookup(stream.encoding).name not in _COMPLETE:
             reconfigure(errors="backslashreplace")
 
 
