@@ -36,10 +36,20 @@ class Mutant:
     path: str
     line: int
     where: str
-    """The function or class, and the number of the change in the module."""
+    """The function or class."""
     before: str
     after: str
-    tree: ast.Module
+    place: tuple[int, int]
+    """Which of the nodes, and which of its changes."""
+
+    def tree(self, source: str) -> ast.Module:
+        """Return the changed module, given its source."""
+        tree = ast.parse(source)
+        node, _ = list(_nodes(tree))[self.place[0]]
+        replacement = list(_changes(node))[self.place[1]](node)
+        if replacement is not None:
+            _replace(tree, node, replacement)
+        return ast.fix_missing_locations(tree)
 
     @property
     def title(self) -> str:
@@ -49,16 +59,11 @@ class Mutant:
 
 def mutants(path: str, source: str) -> Iterator[Mutant]:
     """Yield all mutants of a module."""
-    tree = ast.parse(source)
-    for number, (node, where) in enumerate(_nodes(tree)):
-        for change in _changes(node):
-            changed = copy.deepcopy(tree)
-            target, _ = list(_nodes(changed))[number]
-            before = ast.unparse(target)
-            replacement = change(target)
-            if replacement is not None:
-                _replace(changed, target, replacement)
-            yield Mutant(path, node.lineno, where, before, ast.unparse(replacement or target), ast.fix_missing_locations(changed))
+    for number, (node, where) in enumerate(_nodes(ast.parse(source))):
+        for index, change in enumerate(_changes(node)):
+            changed = copy.deepcopy(node)
+            after = ast.unparse(change(changed) or changed)
+            yield Mutant(path, node.lineno, where, ast.unparse(node), after, (number, index))
 
 
 Change = Callable[[ast.AST], ast.AST | None]
@@ -66,9 +71,10 @@ Change = Callable[[ast.AST], ast.AST | None]
 
 
 def _nodes(tree: ast.AST, where: str = "module") -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """Yield what is run, in order, with the function that it is in: no annotations, no texts, no imports."""
+    """Yield what is run, in order, with the function that it is in: no annotations, no decorators, no imports."""
+    decorators = getattr(tree, "decorator_list", ())
     for child in ast.iter_child_nodes(tree):
-        if _is_annotation(tree, child) or isinstance(child, (ast.Import, ast.ImportFrom)):
+        if _is_annotation(tree, child) or child in decorators or isinstance(child, (ast.Import, ast.ImportFrom)):
             continue
         inside = child.name if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) else where
         if isinstance(child, (ast.expr, ast.stmt)):

@@ -74,8 +74,10 @@ def judges_of(path: str) -> list[list[str]]:
 def judge(mutant: Mutant, seconds: float) -> tuple[Outcome, float]:
     """Run the tests on a mutant, at most for `seconds` for each set of them; return what became of it, and how long that took."""
     began = time.monotonic()
+    done: list[str] = []
     for tests in judges_of(mutant.path):
-        outcome = _run(mutant, tests, seconds)
+        outcome = _run(mutant, [*tests, *(f"--ignore={place}" for place in done)], seconds)
+        done += tests
         if outcome is not Outcome.SURVIVED:
             return outcome, time.monotonic() - began
     return Outcome.SURVIVED, time.monotonic() - began
@@ -116,7 +118,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self, mutant: Mutant) -> None:
         self._name = mutant.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         self._file = str(REPOSITORY / mutant.path)
-        self._tree = mutant.tree
+        self._tree = mutant.tree(Path(self._file).read_text())
 
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
         if name != self._name:

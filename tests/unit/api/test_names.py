@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace_ctrl.api.names import is_valid, names
+from workspace_ctrl.api.names import body_router_name, headless_service_name, is_valid, names
 
 valid_names = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 
@@ -32,6 +32,37 @@ def test_known_names(workspace, release, picker):
     release, picker = release.replace("HASH", digest), picker.replace("HASH", digest)
     assert names(workspace).release == release
     assert names(workspace).endpoint_picker == picker
+
+
+@pytest.mark.parametrize(
+    ("gateway", "router"),
+    [
+        pytest.param("inference-gateway", "inference-gateway-body-router", id="short"),
+        pytest.param("g" * 41, "g" * 41 + "-body-router", id="longest that Helm takes"),
+        pytest.param("g" * 42, "gateway-" + "g" * 24 + "-HASH-body-router", id="longer"),
+        pytest.param("a.b", "gateway-a-b-HASH-body-router", id="with a dot"),
+        pytest.param("1st", "gateway-1st-HASH-body-router", id="with a leading digit"),
+    ],
+)
+def test_names_of_body_based_routers(gateway, router):
+    found = body_router_name(gateway)
+    assert found == router.replace("HASH", hashlib.sha256(gateway.encode()).hexdigest()[:8])
+    assert len(found) <= 53
+
+
+@pytest.mark.parametrize(
+    ("workspace", "service"),
+    [
+        pytest.param("phi", "phi-headless", id="short"),
+        pytest.param("w" * 54, "w" * 54 + "-headless", id="longest for DNS"),
+        pytest.param("w" * 55, "w" * 45 + "-HASH-headless", id="longer"),
+        pytest.param("w" * 44 + "-" + "w" * 18, "w" * 44 + "-HASH-headless", id="cut at a hyphen"),
+    ],
+)
+def test_names_of_headless_services(workspace, service):
+    found = headless_service_name(workspace)
+    assert found == service.replace("HASH", hashlib.sha256(workspace.encode()).hexdigest()[:8])
+    assert len(found) <= 63
 
 
 @given(valid_names)

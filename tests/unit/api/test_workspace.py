@@ -24,6 +24,22 @@ def test_the_quickstart_is_accepted():
 
 
 @pytest.mark.parametrize(
+    "reference",
+    [
+        {"kind": "Deployment", "name": "x"},
+        {"apiVersion": "v1", "kind": "ReplicationController", "name": "x"},
+        {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "name": "x"},
+        {"apiVersion": "v1", "selector": {"a": "b"}, "targetPort": 80},
+    ],
+    ids=lambda reference: reference.get("kind", "labels"),
+)
+def test_objects_that_have_pods_can_be_referenced(reference):
+    workspace = parse_workspace(NAME, quickstart(inference={"workloadRef": reference}))
+    assert workspace.inference is not None
+    assert workspace.inference.sources == ["workloadRef"]
+
+
+@pytest.mark.parametrize(
     ("changes", "text"),
     [
         pytest.param(
@@ -43,6 +59,32 @@ def test_the_quickstart_is_accepted():
             {"inference": {"workloadRef": {"selector": {"a: b\nc": "d"}, "targetPort": 80}}},
             "inference.workloadRef.selector contains 'a: b\\nc=d', which is not a valid label; set labels of the pods",
             id="no label",
+        ),
+        pytest.param(
+            {"inference": {"workloadRef": {"apiVersion": "v1", "kind": "Secret", "name": "x"}}},
+            "inference.workloadRef.apiVersion has no workloads; reference an object that has pods, or set selector and targetPort "
+            "without a kind",
+            id="a kind without pods",
+        ),
+        pytest.param(
+            {"inference": {"workloadRef": {"kind": "Deployment"}}},
+            "inference.workloadRef needs kind and name together; add the one that is missing",
+            id="a kind without a name",
+        ),
+        pytest.param(
+            {"inference": {"workloadRef": {"selector": {"a": "b"}}}},
+            "inference.workloadRef selects no pods; set kind and name of an object, or selector and targetPort",
+            id="labels without a port",
+        ),
+        pytest.param(
+            {"inference": {"template": {}, "weightsVolume": {}}},
+            "inference.weightsVolume needs a preset; remove it, or mount a volume in the template",
+            id="a volume for the weights of a template",
+        ),
+        pytest.param(
+            {"inference": {"preset": {"name": "x"}, "weightsVolume": {"claimName": "a", "size": "1Gi"}}},
+            "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other",
+            id="a claim and a size",
         ),
         pytest.param({"resource": None}, "resource is required; select the nodes with resource.labelSelector", id="no resource"),
         pytest.param(

@@ -11,7 +11,7 @@ from tests.mutants.trial import judges_of
 
 def made(source):
     """The changed sources."""
-    return [ast.unparse(each.tree) for each in mutants("workspace_ctrl/x.py", source)]
+    return [ast.unparse(each.tree(source)) for each in mutants("workspace_ctrl/x.py", source)]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def made(source):
         ("'text' + b", []),
         ("def f(a: int | None) -> 'x | y': ...", []),
         ("import a", []),
+        ("@dataclass(frozen=True)\nclass A: ...", []),
     ],
 )
 def test_one_place_is_changed_at_a_time(source, changed):

@@ -173,6 +173,24 @@ def test_values_do_not_follow_a_chart_of_somebody_else():
     assert [problem.reason for problem in outcome.decisions.problems] == ["NotOwned"]
 
 
+def test_a_release_is_installed_retried_and_kept_as_it_is_in_one_way():
+    spec = made()["HelmRelease"]
+    action = {"crds": "Skip", "disableWait": True, "disableTakeOwnership": True}
+    action["strategy"] = {"name": "RetryOnFailure", "retryInterval": "1m"}
+    assert {key: value for key, value in spec.items() if key not in {"values", "postRenderers"}} == {
+        "chartRef": {"kind": "OCIRepository", "name": derived().source},
+        "releaseName": derived().release,
+        "interval": "30m",
+        "timeout": "5m",
+        "maxHistory": 2,
+        "install": action,
+        "upgrade": action,
+        "uninstall": {"deletionPropagation": "background"},
+        "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}]},
+        "commonMetadata": {"labels": {"workspace-ctrl/workspace": derived().workspace}},
+    }
+
+
 def test_names_of_the_release_never_depend_on_the_values():
     spec = made(endpointPicker={"values": {"inferenceExtension": {"env": [{"name": "A", "value": "b"}]}}})["HelmRelease"]
     assert (spec["releaseName"], spec["chartRef"]) == (derived().release, {"kind": "OCIRepository", "name": derived().source})
