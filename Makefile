@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRD := charts/workspace-ctrl/files/kaito.sh_workspaces.yaml
 REFERENCE := docs/reference/workspace.md
+KAITO := docs/reference/kaito.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -37,6 +38,7 @@ lint: setup ## Check style, types, import layers and generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/workspace-ctrl crd | diff -u $(CRD) - || { echo "the CRD is not current; run: make generate"; exit 1; }
 	$(BIN)/workspace-ctrl crd -o markdown | diff -u $(REFERENCE) - || { echo "the reference is not current; run: make generate"; exit 1; }
+	$(BIN)/workspace-ctrl crd -o kaito | diff -u $(KAITO) - || { echo "the page on KAITO is not current; run: make generate"; exit 1; }
 
 format: setup ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix-only .
@@ -62,6 +64,7 @@ agreement: setup ## Compare GatewayReady with real requests under faults, behind
 generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl crd > $(CRD)
 	$(BIN)/workspace-ctrl crd -o markdown > $(REFERENCE)
+	$(BIN)/workspace-ctrl crd -o kaito > $(KAITO)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages

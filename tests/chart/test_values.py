@@ -37,7 +37,7 @@ SETTINGS = {
         "allowedValues": ["inferenceExtension.affinity"],
         "allowValuesFrom": True,
     },
-    "modelServer": {"image": "registry.example/vllm:v1"},
+    "modelServer": {"image": "registry.example/vllm:v1", "localWeights": "/opt/kaito/models"},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
     "timeout": "600s",

@@ -73,6 +73,8 @@ def _columns() -> list[dict[str, Any]]:
         column("URL", ".status.gateway.url"),
         column("Age", ".metadata.creationTimestamp", type_="date"),
         column("Reason", status("Ready").removesuffix(".status") + ".reason", wide=True),
+        column("State", ".status.state", wide=True),
+        column("TargetNodeCount", ".status.targetNodeCount", wide=True, type_="integer"),
     ]
 
 

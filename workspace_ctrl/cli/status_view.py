@@ -74,6 +74,9 @@ def chain_view(item: Json) -> RenderableType:
         if condition is not None:
             table.add_row(*_row(condition))
     metadata = item["metadata"]
+    warning = find(conditions, ConditionType.WARNING)
+    if warning is not None and warning.is_true:
+        table.add_row(Text("!", style="yellow"), shown(warning.type), shown(warning.message, "yellow"))
     parts: list[RenderableType] = [shown(f"Workspace {metadata['namespace']}/{metadata['name']}", "bold")]
     if _is_deleting(item):
         parts.append(shown(_deletion(item, conditions), "red"))

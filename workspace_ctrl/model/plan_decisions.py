@@ -112,8 +112,11 @@ class Decisions:
     """Their kinds that the endpoint picker reads first, as in references; empty if it is not known."""
     node_count: int = 0
     sizing: str = ""
+    assumed: str = ""
+    """What was assumed in sizing, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
-    """What was assumed for the model server, or left out of its settings, as warnings for the author."""
+    """What of the Workspace has no effect, and what was assumed for the model server or left out of its settings, as warnings for the
+    author."""
     problems: tuple[Problem, ...] = ()
 
     def problem(self, *links: LinkName) -> Problem | None:

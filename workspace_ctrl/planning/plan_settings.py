@@ -127,6 +127,8 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
+    local_weights: str = ""
+    """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
     restricted_fields: bool = True
     """Whether Workspaces may set the fields of `planning/restricted_fields.py`, because an admission policy checks the rights of their
     authors, or because every author may use them."""

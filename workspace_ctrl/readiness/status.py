@@ -5,11 +5,12 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, find, format_time
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.status import ChartStatus, GatewayStatus, KaitoState, ProbeStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
@@ -43,6 +44,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, whole), generation, now)
     found = WorkspaceStatus(
         observed_generation=generation,
+        state=_state(workspace.status, conditions),
         target_node_count=decisions.node_count or None,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
@@ -60,9 +62,17 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
     ]
     generation = workspace.meta.generation
-    return WorkspaceStatus(
-        observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
-    )
+    conditions = carry_times(workspace.status.conditions, new, generation, now)
+    return WorkspaceStatus(generation, _state(workspace.status, conditions), conditions=conditions)
+
+
+def _state(before: WorkspaceStatus, conditions: Iterable[Condition]) -> KaitoState:
+    """Return KAITO's summary: a Workspace that was ready once is not pending any more."""
+    succeeded = find(conditions, ConditionType.WORKSPACE_SUCCEEDED)
+    if succeeded is not None and succeeded.is_true:
+        return KaitoState.READY
+    was_ready = before.state in {KaitoState.READY, KaitoState.NOT_READY}
+    return KaitoState.NOT_READY if was_ready else KaitoState.PENDING
 
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
@@ -71,8 +81,11 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
     inference = inference_condition(accepted, workload, snapshot.pods, expected)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
+    yield from _warning(decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
-    yield resource_condition(snapshot.pods)
+    resource = resource_condition(snapshot.pods)
+    yield resource
+    yield replace(resource, type=ConditionType.NODES_READY)
     yield inference
     if decisions.gateway_wanted:
         yield from _details(report)
@@ -109,6 +122,14 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     else:
         yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
+
+
+def _warning(decisions: Decisions) -> Iterator[Condition]:
+    """Yield the warnings for the author as one condition; none if there are none."""
+    notes = tuple(dict.fromkeys(decisions.notes))
+    if notes:
+        listed = notes if len(notes) == 1 else (f"({number}) {text}" for number, text in enumerate(notes, 1))
+        yield Condition(ConditionType.WARNING, Status.TRUE, "IgnoredOrAssumed", " ".join(listed))
 
 
 def _usage(decisions: Decisions) -> str:

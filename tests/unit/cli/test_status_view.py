@@ -52,3 +52,18 @@ def test_a_deletion_that_the_controller_has_seen_is_its_business():
     text = printed(chain_view(going("Deleting", "False")))
     assert "waiting for workspace-ctrl/gateway" in text
     assert "no controller acts" not in text
+
+
+def test_warnings_follow_the_chain():
+    def condition(type_, message):
+        return {"type": type_, "status": "True", "reason": "R", "message": message, "observedGeneration": 1}
+
+    conditions = [condition("Warning", "annotation x is ignored"), condition("WorkloadAccepted", "accepted")]
+    shown = {
+        **VALID,
+        "metadata": {**VALID["metadata"], "generation": 1},
+        "status": {"observedGeneration": 1, "conditions": conditions},
+    }
+    _, accepted, warning = printed(chain_view(shown)).splitlines()
+    assert accepted.split() == ["✔", "WorkloadAccepted", "accepted"]
+    assert warning.split() == ["!", "Warning", "annotation", "x", "is", "ignored"]

@@ -49,6 +49,8 @@ class ModelServer:
     node_count: int = 0
     sizing: str = ""
     """Explanation of the size, for people."""
+    assumed: str = ""
+    """Part of it: what was assumed, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out, one sentence each, as warnings for the author."""
 

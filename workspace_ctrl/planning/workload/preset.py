@@ -1,15 +1,19 @@
 """The model server of a preset: checked, sized, and configured."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
-from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOCAL_WEIGHTS_ANNOTATION, PERFORMANCE_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus
+from workspace_ctrl.catalog.kaito import kaito_annotations
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
@@ -21,10 +25,12 @@ from workspace_ctrl.planning.workload.preset_workload import weights_claim, work
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config
+from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config, with_performance_mode
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
+_NO_NAME: Final = re.compile(r"[^a-z0-9._-]")
+"""What does not belong into the name of a directory; KAITO replaces slashes and backslashes, which are all that ids have of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,9 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     model = find_preset(request.preset.name, _size_of(request.preset))
     version = version_of(settings.model_server_image)
     check_version(model, version)
-    _check_access(request.preset, model)
+    local_weights = _local_weights(request, model, settings.local_weights)
+    if not local_weights:
+        _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
@@ -67,6 +75,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        local_weights=local_weights,
         multi_node=multi_node,
     )
     manifest = workload(owner, server, found.remembered)
@@ -87,15 +96,39 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes,
         sizing=f"{sizing.explanation}; {found.assumed}" if found.assumed else sizing.explanation,
-        notes=(*config.notes, *found.notes),
+        assumed=found.assumed,
+        notes=(*config.notes, *found.notes, *_unused_count(request.resource, sizing.nodes)),
     )
 
 
 def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
-    if not request.inference.config:
-        return EngineConfig()
-    name, records = request.inference.config, request.records
-    return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+    name, records, config = request.inference.config, request.records, EngineConfig()
+    if name:
+        config = read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+    return with_performance_mode(config, request.record.annotations.get(PERFORMANCE_ANNOTATION, ""), version)
+
+
+def _local_weights(request: PresetRequest, model: PresetModel, folder: str) -> str:
+    """Return the directory with `model` in `folder` of the nodes, named as KAITO does; empty if its weights are downloaded.
+
+    Raises:
+        SpecError: the Workspace asks for it, but the installation has no such folder, or it has a volume for the weights, too.
+    """
+    path, entry = f"metadata.annotations[{LOCAL_WEIGHTS_ANNOTATION}]", kaito_annotations()[LOCAL_WEIGHTS_ANNOTATION]
+    value = request.record.annotations.get(LOCAL_WEIGHTS_ANNOTATION)
+    if value is None or not entry.is_said(value):
+        return ""
+    if not folder:
+        raise SpecError(path, f"is not supported: {entry.here}", entry.instead)
+    if request.inference.weights_volume is not None:
+        raise SpecError(path, "cannot be combined with inference.weightsVolume", "remove one of them")
+    return f"{folder}/{_NO_NAME.sub('-', model.model.lower())}"
+
+
+def _unused_count(resource: Resource, nodes: int) -> Iterator[str]:
+    """Yield a warning if the user has set a number of nodes and the model is sized for another one; 1 is KAITO's default."""
+    if "count" in resource.model_fields_set and resource.count not in {1, nodes}:
+        yield f"resource.count: {resource.count} has no effect; the model is sized for {nodes}"
 
 
 def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
@@ -146,7 +179,9 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
             raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
-        if (adapter.source.image is None) == (adapter.source.volume_source is None):
+        if adapter.source.volume is not None and adapter.source.volume_source is not None:
+            raise SpecError(f"{path}.source", "has both volume and volumeSource, which mean the same", "remove volume")
+        if (adapter.source.image is None) == (adapter.source.mounted is None):
             raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
 
 

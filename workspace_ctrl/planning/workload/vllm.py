@@ -96,13 +96,21 @@ def check_version(model: PresetModel, version: Version | None) -> None:
         raise SpecError("inference.preset.name", f"{model.name} {problem}", "set --model-server-image to a newer version")
 
 
-def serve_command(
-    model: PresetModel, sizing: Sizing, config: EngineConfig, adapters: Sequence[str], multi_node: MultiNodeMode | None
+def serve_command(  # noqa: PLR0917 - all that it depends on
+    model: PresetModel,
+    sizing: Sizing,
+    config: EngineConfig,
+    adapters: Sequence[str],
+    multi_node: MultiNodeMode | None,
+    weights: str = "",
 ) -> list[str]:
-    """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours."""
+    """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours.
+
+    `weights` is the directory with the model; if it is empty, vLLM downloads the model.
+    """
     replaced = config.names
     ours = (flag for flag in (*_flags(model, sizing, config), *model.flags, *sizing.flags) if flag_name(flag) not in replaced)
-    command = ["vllm", "serve", model.model, *ours, *_lora_modules(adapters), *config.flags]
+    command = ["vllm", "serve", weights or model.model, *ours, *_lora_modules(adapters), *config.flags]
     return ["/bin/sh", "-c", multi_node.script, *command, *multi_node.flags] if multi_node is not None else command
 
 
