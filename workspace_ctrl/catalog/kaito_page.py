@@ -50,3 +50,7 @@ def _rows(head: str, entries: Mapping[str, KaitoEntry]) -> Iterator[tuple[str, .
     for entry in entries.values():
         but = f", except `{'`, `'.join(entry.satisfied)}`" if entry.satisfied else ""
         yield f"`{entry.name}`", entry.since, f"{entry.effect}{but}", entry.reason
+
+
+if __name__ == "__main__":
+    print(kaito_page(), end="")  # noqa: T201 - `make generate` writes the file

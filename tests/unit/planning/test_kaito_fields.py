@@ -302,6 +302,7 @@ def test_weights_of_the_node_are_read_where_the_settings_allow_them(name, direct
     assert volume["hostPath"] == {"path": directory, "type": "Directory"}
     assert (mount["mountPath"], mount["readOnly"]) == (directory, True)
     assert container["command"][:4] == ["vllm", "serve", directory, f"--served-model-name={name}"]
+    assert container["resources"]["requests"]["ephemeral-storage"] == "2Gi"
     assert (verdict.refusals, verdict.warnings) == ((), ())
 
 

@@ -1,9 +1,8 @@
 """The model server of a preset: checked, sized, and configured."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,24 +12,22 @@ from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOCAL_W
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus
-from workspace_ctrl.catalog.kaito import kaito_annotations
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
-from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
+from workspace_ctrl.planning.workload.vllm import check_version, local_weights, multi_node_mode
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config, with_performance_mode
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
-_NO_NAME: Final = re.compile(r"[^a-z0-9._-]")
-"""What does not belong into the name of a directory; KAITO replaces slashes and backslashes, which are all that ids have of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,8 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     model = find_preset(request.preset.name, _size_of(request.preset))
     version = version_of(settings.model_server_image)
     check_version(model, version)
-    local_weights = _local_weights(request, model, settings.local_weights)
-    if not local_weights:
+    directory = _local_weights(request, model, settings)
+    if not directory:
         _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
@@ -75,7 +72,8 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
-        local_weights=local_weights,
+        local_weights=directory,
+        resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node,
     )
     manifest = workload(owner, server, found.remembered)
@@ -108,27 +106,24 @@ def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
     return with_performance_mode(config, request.record.annotations.get(PERFORMANCE_ANNOTATION, ""), version)
 
 
-def _local_weights(request: PresetRequest, model: PresetModel, folder: str) -> str:
-    """Return the directory with `model` in `folder` of the nodes, named as KAITO does; empty if its weights are downloaded.
-
-    Raises:
-        SpecError: the Workspace asks for it, but the installation has no such folder, or it has a volume for the weights, too.
-    """
-    path, entry = f"metadata.annotations[{LOCAL_WEIGHTS_ANNOTATION}]", kaito_annotations()[LOCAL_WEIGHTS_ANNOTATION]
-    value = request.record.annotations.get(LOCAL_WEIGHTS_ANNOTATION)
-    if value is None or not entry.is_said(value):
-        return ""
-    if not folder:
-        raise SpecError(path, f"is not supported: {entry.here}", entry.instead)
-    if request.inference.weights_volume is not None:
-        raise SpecError(path, "cannot be combined with inference.weightsVolume", "remove one of them")
-    return f"{folder}/{_NO_NAME.sub('-', model.model.lower())}"
+def _local_weights(request: PresetRequest, model: PresetModel, settings: PlanSettings) -> str:
+    has_volume = request.inference.weights_volume is not None
+    return local_weights(model, request.record.annotations.get(LOCAL_WEIGHTS_ANNOTATION), settings, has_volume=has_volume)
 
 
 def _unused_count(resource: Resource, nodes: int) -> Iterator[str]:
     """Yield a warning if the user has set a number of nodes and the model is sized for another one; 1 is KAITO's default."""
     if "count" in resource.model_fields_set and resource.count not in {1, nodes}:
         yield f"resource.count: {resource.count} has no effect; the model is sized for {nodes}"
+
+
+def _resources(
+    request: PresetRequest, model: PresetModel, config: EngineConfig, sizing: Sizing, settings: PlanSettings
+) -> dict[str, Any]:
+    has_volume = request.inference.weights_volume is not None or bool(_local_weights(request, model, settings))
+    defaults = default_requests(model.weights_gib, sizing.layout, config.memory.offload_gib, has_volume=has_volume)
+    gpus = {sizing.gpu_resource: str(sizing.gpus)}
+    return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
 
 
 def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:

@@ -1,18 +1,23 @@
 """The command that starts vLLM, on one node or on several."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import INFERENCE_PORT, RAY_DASHBOARD_PORT, RAY_PORT, RENDEZVOUS_PORT
+from workspace_ctrl.api.labels import INFERENCE_PORT, LOCAL_WEIGHTS_ANNOTATION, RAY_DASHBOARD_PORT, RAY_PORT, RENDEZVOUS_PORT
+from workspace_ctrl.catalog.kaito import kaito_annotations
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import NODES_WITHOUT_RAY, Version, format_version, has_mode, mode, parse_version
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.vllm.flag_values import flag_name
 from workspace_ctrl.planning.workload.sizing import Sizing
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 
 WEIGHTS: Final = "/workspace/weights"
+_NO_NAME: Final = re.compile(r"[^a-z0-9._-]")
+"""What does not belong into the name of a directory; KAITO replaces slashes and backslashes, which are all that ids have of it."""
 ADAPTERS: Final = "/mnt/adapter"
 _MOST_STAGES_WITH_RAY: Final = 3
 """With more pipeline stages, versions that need Ray end with a KeyError."""
@@ -94,6 +99,24 @@ def check_version(model: PresetModel, version: Version | None) -> None:
     if model.min_vllm is not None and version is not None and version < parse_version(model.min_vllm):
         problem = f"needs vLLM {model.min_vllm} or newer, but the model server image has {format_version(version)}"
         raise SpecError("inference.preset.name", f"{model.name} {problem}", "set --model-server-image to a newer version")
+
+
+def local_weights(model: PresetModel, wanted: str | None, settings: PlanSettings, *, has_volume: bool) -> str:
+    """Return the directory of the nodes with `model`, named as KAITO does; empty if its weights are downloaded.
+
+    `wanted` is the value of KAITO's annotation, None if it is not set; `has_volume` says whether there is a volume for the weights.
+
+    Raises:
+        SpecError: the Workspace asks for it, but the installation has no folder with such directories, or it has a volume, too.
+    """
+    path, entry = f"metadata.annotations[{LOCAL_WEIGHTS_ANNOTATION}]", kaito_annotations()[LOCAL_WEIGHTS_ANNOTATION]
+    if wanted is None or not entry.is_said(wanted):
+        return ""
+    if not settings.local_weights:
+        raise SpecError(path, f"is not supported: {entry.here}", entry.instead)
+    if has_volume:
+        raise SpecError(path, "cannot be combined with inference.weightsVolume", "remove one of them")
+    return f"{settings.local_weights}/{_NO_NAME.sub('-', model.model.lower())}"
 
 
 def serve_command(  # noqa: PLR0917 - all that it depends on
