@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRDS := charts/workspace-ctrl/files/kaito.sh_
 REFERENCES := docs/reference/
+KAITO := docs/reference/kaito.md
 CONDITIONS := docs/reference/conditions.md
 COMMANDS := docs/cli.md
 TESTS ?=
@@ -46,6 +47,7 @@ lint: setup ## Check style, types, import layers and generated files
 		$(BIN)/workspace-ctrl crd $$kind | diff -u $(CRDS)$${kind}s.yaml - || { echo "the CRD is not current; run: make generate"; exit 1; }; \
 		$(BIN)/workspace-ctrl crd $$kind -o markdown | diff -u $(REFERENCES)$$kind.md - || { echo "the reference is not current; run: make generate"; exit 1; }; \
 	done
+	$(BIN)/python -m workspace_ctrl.catalog.kaito_page | diff -u $(KAITO) - || { echo "the page on KAITO is not current; run: make generate"; exit 1; }
 	$(BIN)/python -m release version --check
 
 format: setup ## Let ruff fix and format the code
@@ -76,6 +78,7 @@ generate: setup ## Write the generated files
 	for kind in workspace inferenceset; do \
 		$(BIN)/workspace-ctrl crd $$kind > $(CRDS)$${kind}s.yaml && $(BIN)/workspace-ctrl crd $$kind -o markdown > $(REFERENCES)$$kind.md || exit 1; \
 	done
+	$(BIN)/python -m workspace_ctrl.catalog.kaito_page > $(KAITO)
 	$(BIN)/python -m release version
 	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)

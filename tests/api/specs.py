@@ -43,6 +43,7 @@ VALID: dict[str, Json] = {
                 {"source": {"name": "one", "image": "registry/one:1", "imagePullSecrets": ["pull"]}},
                 {"source": {"name": "two", "volumeSource": {"persistentVolumeClaim": {"claimName": "two"}}}, "strength": "0.5"},
                 {"source": {"name": "three", "urls": ["https://example.com/three"]}},
+                {"source": {"name": "four", "volume": {"persistentVolumeClaim": {"claimName": "four"}}}, "strength": "1.0"},
             ],
             "weightsVolume": {"storageClassName": "fast", "size": "100Gi"},
             "resources": {"requests": {"cpu": 4, "memory": "16Gi"}, "limits": {"ephemeral-storage": "50Gi"}},

@@ -21,7 +21,8 @@ def test_both_versions_show_the_same_object(installed, plane_namespace):
 def test_kubectl_knows_short_names_and_columns(installed, plane_namespace):
     workspaces.apply(installed, plane_namespace, workspaces.workspace("short"))
     head, row = installed.kubectl("get", "wk", "-n", plane_namespace, "-o", "wide").splitlines()
-    assert head.split() == ["NAME", "INSTANCE", "KIND", "RESOURCEREADY", "INFERENCEREADY", "GATEWAYREADY", "URL", "AGE", "REASON"]
+    narrow = ["NAME", "INSTANCE", "KIND", "RESOURCEREADY", "INFERENCEREADY", "GATEWAYREADY", "URL", "AGE"]
+    assert head.split() == [*narrow, "REASON", "STATE", "TARGETNODECOUNT"]
     assert row.split()[:2] == ["short", "Standard_NC24ads_A100_v4"]
 
 

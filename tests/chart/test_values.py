@@ -38,7 +38,11 @@ SETTINGS = {
         "allowedValues": ["inferenceExtension.affinity"],
         "allowValuesFrom": True,
     },
-    "modelServer": {"image": "registry.example/vllm:v1", "resources": {"requests": {"cpu": 4}}},
+    "modelServer": {
+        "image": "registry.example/vllm:v1",
+        "localWeights": "/opt/kaito/models",
+        "resources": {"requests": {"cpu": 4}},
+    },
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
     "timeout": "600s",

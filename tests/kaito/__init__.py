@@ -8,6 +8,8 @@ import yaml
 FOLDER = Path(__file__).parent
 EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "expected.yaml").read_text())
 """By folder and name of the file."""
+SETS = FOLDER / "inferencesets"
+"""InferenceSets and MultiRoleInferences, of which nothing is expected yet."""
 
 
 def documents(name: str) -> list[dict[str, Any]]:

@@ -77,7 +77,7 @@ def test_an_apply_is_refused_in_the_words_of_the_condition(installed, plane_name
 def test_doubts_are_printed_as_warnings_with_every_version_of_the_api(checked, kubectl):
     fields = {
         "resource": {"labelSelector": {}, "count": 3},
-        "metadata": {"name": "doubtful", "annotations": {"kaito.sh/enablelb": "true", "kaito.sh/runtim": "vllm"}},
+        "metadata": {"name": "doubtful", "annotations": {"kaito.sh/enablelb": "yes", "kaito.sh/runtim": "vllm"}},
     }
     for version in ("v1beta1", "v1alpha1"):
         document = workspaces.workspace(**fields) | {"apiVersion": f"kaito.sh/{version}"}
@@ -86,11 +86,20 @@ def test_doubts_are_printed_as_warnings_with_every_version_of_the_api(checked, k
             0,
             [
                 "Warning: unknown annotation kaito.sh/runtim; did you mean kaito.sh/runtime?",
-                'Warning: annotation kaito.sh/enablelb: "true" has no effect; set "True" for a Service of type LoadBalancer',
+                'Warning: annotation kaito.sh/enablelb: "yes" has no effect; set "true" for a Service of type LoadBalancer',
                 "Warning: sized for Standard_NC24ads_A100_v4, unless matching nodes have labels of other GPUs; set resource.instanceType",
                 "Warning: resource.count: 3 has no effect; the model is sized for 1",
             ],
         )
+
+
+def test_an_unknown_field_is_reported_by_the_api_server_which_removes_it_before_the_webhook(checked, kubectl):
+    document = workspaces.workspace("unknown-field")
+    document["inference"]["preset"]["presetOptions"] = {"modelWeightsPVC": "weights"}
+    code, words = kubectl("create", "--dry-run=server", "-f", "-", document=document)
+    assert (code, 'unknown field "inference.preset.presetOptions.modelWeightsPVC"' in words) == (1, True), words
+    code, words = kubectl("create", "--dry-run=server", "--validate=warn", "-f", "-", document=document)
+    assert (code, words.splitlines()) == (0, ['Warning: unknown field "inference.preset.presetOptions.modelWeightsPVC"'])
 
 
 def test_what_the_cluster_lacks_or_has_already_is_a_warning(installed, plane_namespace, checked, kubectl):

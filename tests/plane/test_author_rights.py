@@ -59,6 +59,12 @@ RESTRICTED = [
         document({**PRESET, "adapters": [ADAPTER]}), "inference.adapters[0].source.volumeSource", ["create pods"], id="adapter"
     ),
     pytest.param(
+        document({**PRESET, "adapters": [{"source": {"name": "lora", "volume": {"emptyDir": {}}}}]}),
+        "inference.adapters[0].source.volume",
+        ["create pods"],
+        id="adapter in KAITO's words",
+    ),
+    pytest.param(
         document({"workloadRef": {"kind": "Deployment", "name": "x"}}), "inference.workloadRef", ["create services"], id="workload"
     ),
     pytest.param(document(gateway={"match": {"path": "/mine"}}), "gateway.match.path", [f"create {ROUTES}"], id="path"),

@@ -35,15 +35,24 @@ def test_each_is_classified_or_refused_as_expected(installed, namespaces):
         made = {item["metadata"]["namespace"]: item["kind"] for item in _all(installed, "deployments,statefulsets")}
     for name, expected in EXPECTED.items():
         status = stored[namespaces[name]]["status"]
+        _check_warnings(name, status)
         if "kind" in expected:
             assert (status["workload"]["kind"], status["targetNodeCount"]) == (expected["kind"], expected["nodes"]), name
             assert made[namespaces[name]] == expected["kind"], name
         else:
             (said,) = [entry for entry in status["conditions"] if entry["type"] == "WorkspaceSucceeded"]
-            assert said["reason"] == "InvalidSpec", name
+            assert said["reason"] == expected.get("reason", "InvalidSpec"), name
             assert said["message"].startswith(expected["path"] + " "), name
             assert expected["words"] in said["message"], name
             assert namespaces[name] not in made
+
+
+def _check_warnings(name, status):
+    if "kind" in EXPECTED[name]:
+        said = [entry["message"] for entry in status["conditions"] if entry["type"] == "Warning"]
+        expected = EXPECTED[name].get("warnings", ())
+        assert len(said) == bool(expected), (name, said)
+        assert all(text in said[0] for text in expected), (name, said)
 
 
 def _wait(cluster, namespace, name):
@@ -51,7 +60,7 @@ def _wait(cluster, namespace, name):
     if "kind" in EXPECTED[name]:
         workspaces.wait_ready(cluster, namespace, workspace, "WorkloadAccepted")
     else:
-        workspaces.wait_reason(cluster, namespace, workspace, "WorkspaceSucceeded", "InvalidSpec")
+        workspaces.wait_reason(cluster, namespace, workspace, "WorkspaceSucceeded", EXPECTED[name].get("reason", "InvalidSpec"))
 
 
 def _all(cluster, kinds):

@@ -25,9 +25,11 @@ class ConditionType(StrEnum):
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    WARNING = "Warning"
     WORKSPACE_SUCCEEDED = "WorkspaceSucceeded"
     WORKLOAD_ACCEPTED = "WorkloadAccepted"
     RESOURCE_READY = "ResourceReady"
+    NODES_READY = "NodesReady"
     INFERENCE_READY = "InferenceReady"
     CHART_READY = "ChartReady"
     ENDPOINT_PICKER_READY = "EndpointPickerReady"
@@ -42,9 +44,12 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.READY: "The model is served and, if a Gateway is wanted, reachable through it. Flux and Argo CD wait for it.",
     ConditionType.RECONCILING: "Present only while True: the controller is working towards Ready; no action needed.",
     ConditionType.STALLED: "Present only while True: Ready needs a change by a user.",
+    ConditionType.WARNING: "Present only while True: something in the Workspace is ignored, or something was assumed. The same "
+    "warnings as at admission.",
     ConditionType.WORKSPACE_SUCCEEDED: "KAITO's summary, same as Ready; its reason is InvalidSpec if the Workspace is rejected.",
     ConditionType.WORKLOAD_ACCEPTED: "The API server accepted the workload in a dry-run, or the referenced workload was found.",
     ConditionType.RESOURCE_READY: "The pods of the model server are scheduled to nodes.",
+    ConditionType.NODES_READY: "KAITO's condition for the nodes, same as ResourceReady.",
     ConditionType.INFERENCE_READY: "At least one replica of the model server is ready, and all are of the newest spec; of a model on "
     "several nodes, all its pods.",
     ConditionType.CHART_READY: "Flux fetched the chart and installed it with the newest values.",

@@ -106,6 +106,8 @@ def _columns() -> list[dict[str, Any]]:
         _column("Kind", ".status.workload.kind"),
         *map(_status_column, ("ResourceReady", "InferenceReady", "GatewayReady")),
         *_last_columns(),
+        _column("State", ".status.state", wide=True),
+        _column("TargetNodeCount", ".status.targetNodeCount", wide=True, type_="integer"),
     ]
 
 

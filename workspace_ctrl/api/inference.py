@@ -114,6 +114,14 @@ class AdapterSource(ApiModel):
     volume_source: dict[str, Any] | None = Field(
         default=None, description="Volume with the adapter, as in a pod's `volumes`, without name.", json_schema_extra=PRESERVE
     )
+    volume: dict[str, Any] | None = Field(
+        default=None, description="The same as volumeSource, as KAITO's documents write it.", json_schema_extra=PRESERVE
+    )
+
+    @property
+    def mounted(self) -> dict[str, Any] | None:
+        """The volume with the adapter, under either name."""
+        return self.volume if self.volume_source is None else self.volume_source
 
 
 class Adapter(ApiModel):

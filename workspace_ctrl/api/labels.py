@@ -63,21 +63,38 @@ added or removed later do not change the size of a running model."""
 RUNTIME_ANNOTATION: Final = "kaito.sh/runtime"
 """On a Workspace: KAITO's choice between vllm and transformers."""
 LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"
-"""On a Workspace, with value "True": its Service is of type LoadBalancer (KAITO's)."""
+"""On a Workspace, with value "true" in any case: its Service is of type LoadBalancer (KAITO's)."""
 BYPASS_ANNOTATION: Final = "kaito.sh/bypass-resource-checks"
 """On a Workspace: serve the model even if sizing finds that it does not fit (KAITO's)."""
+PERFORMANCE_ANNOTATION: Final = "kaito.sh/performance-mode"
+"""On a Workspace: what vLLM is tuned for (KAITO's)."""
+LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
+"""On a Workspace: the weights of a preset are in a directory of the node (KAITO's)."""
 
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
 
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm` (default); `transformers` is not supported.",
-    LOAD_BALANCER_ANNOTATION: 'With value `"True"`: the Service of the model server is of type LoadBalancer.',
+    LOAD_BALANCER_ANNOTATION: 'With value `"true"`, in any case: the Service of the model server is of type LoadBalancer.',
     BYPASS_ANNOTATION: "With any value: the model is served even if sizing finds that it does not fit.",
+    PERFORMANCE_ANNOTATION: "What the model server of a preset is tuned for: `balanced` (vLLM's default), `interactivity` or "
+    "`throughput`, by vLLM's flag `--performance-mode`.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
 }
 """Annotations that users may set on a Workspace."""
+
+KEY_PREFIXES: Final = ("kaito.sh/", "workspace-ctrl/")
+"""Prefixes of the annotations for this controller: an unknown one with such a prefix is probably a mistake."""
+KAITO_PREFIXES: Final = (
+    "scaledobject.kaito.sh/",
+    "workspace.kaito.io/",
+    "inferenceset.kaito.io/",
+    "inferenceset.kaito.sh/",
+    "ragengine.kaito.io/",
+)
+"""Further prefixes of KAITO's annotations and labels."""
 
 GATEWAY_LABELS: Final = (
     "kaito.sh/inference-gateway",

@@ -7,6 +7,7 @@ annotations.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import ConfigDict, Field
@@ -106,6 +107,14 @@ class GatewayStatus:
     last_probe: Annotated[ProbeStatus | None, Field(description="Result of probe requests through the Gateway.")] = None
 
 
+class KaitoState(StrEnum):
+    """KAITO's summary of a Workspace with inference."""
+
+    PENDING = "Pending"
+    READY = "Ready"
+    NOT_READY = "NotReady"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkspaceStatus:
     """What the controller observed."""
@@ -113,6 +122,13 @@ class WorkspaceStatus:
     __pydantic_config__ = _IN_CAMEL_CASE
 
     observed_generation: Annotated[int | None, Field(description="Generation of the Workspace that the status is for.")] = None
+    state: Annotated[
+        str | None,
+        Field(
+            json_schema_extra={"enum": [*map(str, KaitoState), "Running", "Succeeded", "Failed"]},
+            description="KAITO's summary: Ready like the condition WorkspaceSucceeded; NotReady if it was Ready before, else Pending.",
+        ),
+    ] = None
     target_node_count: Annotated[int | None, Field(description="Number of nodes that the model needs.")] = None
     worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes of the model server's pods.")] = ()
     workload: Annotated[WorkloadStatus | None, Field(description="The model server.")] = None
@@ -163,7 +179,13 @@ class InferenceSetStatus(WorkspaceStatus):
 
 
 _PART_OF_STATUS: Final = re.compile(r"\bstatus\.([A-Za-z]+)")
-_WITHOUT: Final[Mapping[str, Any]] = {"target_node_count": None, "worker_nodes": (), "workload": None, "gateway": None}
+_WITHOUT: Final[Mapping[str, Any]] = {
+    "state": None,
+    "target_node_count": None,
+    "worker_nodes": (),
+    "workload": None,
+    "gateway": None,
+}
 """What a status without one of its parts has in its place; conditions are never left out."""
 _DISPENSABLE: Final = frozenset(map(to_camel, _WITHOUT))
 _LONGEST_REMARK: Final = 500
@@ -186,6 +208,7 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
     gateway = raw.get("gateway")
     common: dict[str, Any] = {
         "observed_generation": _number(raw.get("observedGeneration")),
+        "state": _text(raw.get("state")),
         "target_node_count": _number(raw.get("targetNodeCount")),
         "worker_nodes": _texts(raw.get("workerNodes")),
         "workload": _part(WorkloadStatus, raw.get("workload")),

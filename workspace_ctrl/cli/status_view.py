@@ -73,6 +73,9 @@ def chain_view(item: Json) -> RenderableType:
     if _is_deleting(item):
         lines.append(shown(_deletion(item, conditions), "red"))
     lines += _rows([found for type_ in _CHAIN if (found := find(conditions, type_)) is not None])
+    warning = find(conditions, ConditionType.WARNING)
+    if warning is not None and warning.is_true:
+        lines.append(shown(f"! {warning.type} {warning.message}", "yellow"))
     if not conditions:
         lines.append(Text("no status yet: is the controller running?"))
     elif (status.observed_generation or 0) < metadata["generation"]:

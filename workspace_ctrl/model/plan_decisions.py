@@ -122,8 +122,11 @@ class Decisions:
     selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of the pods that serve requests; empty while the kind of the workload is not known."""
     sizing: str = ""
+    assumed: str = ""
+    """What was assumed in sizing, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
-    """What was assumed for the model server, or left out of its settings, as warnings for the author."""
+    """What of the Workspace has no effect, and what was assumed for the model server or left out of its settings, as warnings for the
+    author."""
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -17,20 +17,14 @@ from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
-from workspace_ctrl.planning.no_effect import (
-    PREFIXES,
-    annotations_without_effect,
-    fields_without_effect,
-    unknown_annotations,
-    unknown_fields,
-)
+from workspace_ctrl.planning.no_effect import unknown_fields
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.simulated_cluster import check_metadata, kind_of_owner, workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, spec_fields
+from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, is_kept, spec_fields
 
 _NOT_IN_FILES: Final = "without a cluster, it has to be in the input files"
 
@@ -79,7 +73,7 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
     doubts = [problem.message for problem in problems if problem.message not in refusals]
-    warnings = (*doubts, *_warnings(workspace, raw, resolved.spec, found.decisions, known, settings))
+    warnings = (*doubts, *_warnings(workspace, raw, found.decisions, known))
     is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
     return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
 
@@ -118,9 +112,12 @@ def _check_level(raw: Mapping[str, Any]) -> None:
 
 
 def asked(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a Workspace on which a verdict depends: its spec, and its annotations for this controller."""
+    """Return the part of a Workspace on which a verdict depends: its spec, and its annotations and labels for this controller."""
     fields = {name: raw[name] for name in spec_fields(kind_of_owner(raw)) if name in raw}
-    return fields | {"annotations": {key: value for key, value in _annotations(raw).items() if key.startswith(PREFIXES)}}
+    metadata = {
+        name: {key: value for key, value in _texts(raw, name).items() if is_kept(key)} for name in ("annotations", "labels")
+    }
+    return fields | metadata
 
 
 def needed(workspace: WorkspaceRecord, dependencies: Dependencies) -> Iterator[ObjectRef]:
@@ -144,25 +141,11 @@ def _may_fit(dependencies: Dependencies, known: Known) -> bool:
     return dependencies.nodes or (bool(dependencies.config) and not known.is_all)
 
 
-def _warnings(  # noqa: PLR0917 - all inputs of the verdict
-    workspace: WorkspaceRecord,
-    raw: Mapping[str, Any],
-    spec: Workspace | None,
-    decisions: Decisions,
-    known: Known,
-    settings: PlanSettings,
-) -> Iterator[str]:
-    annotations = _annotations(raw)
+def _warnings(workspace: WorkspaceRecord, raw: Mapping[str, Any], decisions: Decisions, known: Known) -> Iterator[str]:
     if not workspace.meta.unreadable:
         yield from unknown_fields(raw)
-    yield from unknown_annotations(annotations)
-    yield from _taken(workspace, annotations, known)
-    if spec is None or spec.inference is None:
-        return
-    yield from annotations_without_effect(annotations, spec.inference)
-    yield from fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
+    yield from _taken(workspace, _texts(raw, "annotations"), known)
     yield from decisions.notes
-    yield from _sizing(spec, decisions)
 
 
 def _in_set_words(verdict: Verdict) -> Verdict:
@@ -174,15 +157,6 @@ def _in_set_words(verdict: Verdict) -> Verdict:
         planned = replace(preview.planned, decisions=replace(decisions, problems=problems))
         preview = replace(preview, planned=planned, assumptions=tuple(map(in_set_words, preview.assumptions)))
     return Verdict(tuple(map(in_set_words, verdict.refusals)), tuple(map(in_set_words, verdict.warnings)), preview)
-
-
-def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:
-    """Yield the assumptions of the size of a preset."""
-    if spec.inference is None or spec.inference.preset is None or spec.resource is None or not decisions.sizing:
-        return
-    count = spec.resource.count
-    if "count" in spec.resource.model_fields_set and count not in {1, decisions.node_count}:
-        yield f"resource.count: {count} has no effect; the model is sized for {decisions.node_count}"
 
 
 def _taken(workspace: WorkspaceRecord, annotations: Mapping[str, str], known: Known) -> Iterator[str]:
@@ -205,8 +179,8 @@ def _assumed(workspace: WorkspaceRecord, dependencies: Dependencies, known: Know
             yield {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}, **content}
 
 
-def _annotations(raw: Mapping[str, Any]) -> Mapping[str, str]:
-    given = _mapping(_mapping(raw.get("metadata")).get("annotations"))
+def _texts(raw: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    given = _mapping(_mapping(raw.get("metadata")).get(name))
     return {str(key): str(value) for key, value in given.items()}
 
 

@@ -99,6 +99,11 @@ class Desired:
         return (query,) if query is not None else ()
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the Workspace has no effect, and what was assumed or left out, as warnings for its author."""
+        return (*self.resolved.notes, *(self.serving.server.notes if self.serving is not None else ()))
+
+    @property
     def problem(self) -> Problem | None:
         """Why the model server is not known."""
         return self.resolved.problem or (self.planned.problem if self.planned is not None else None)

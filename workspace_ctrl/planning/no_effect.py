@@ -1,6 +1,9 @@
-"""Fields and annotations without effect: no reason for a rejection, but probably a mistake of the author."""
+"""Fields, annotations and labels without effect: no reason for a rejection, but probably a mistake of the author.
 
-from collections.abc import Iterator, Mapping
+What KAITO has and this controller ignores is in a table, `catalog/data/kaito.yaml`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
@@ -11,20 +14,25 @@ from workspace_ctrl.api.inference_set import InferenceSet
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
+    KEY_PREFIXES,
     LOAD_BALANCER_ANNOTATION,
+    LOCAL_WEIGHTS_ANNOTATION,
+    PERFORMANCE_ANNOTATION,
     RUNTIME_ANNOTATION,
     SET_KIND,
     USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.catalog.data_files import suggestion
+from workspace_ctrl.catalog.kaito import find_entry, ignored, kaito_annotations, kaito_fields, kaito_labels
+from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODES
 
-PREFIXES: Final = ("kaito.sh/", "workspace-ctrl/")
-"""Prefixes of the annotations for this controller."""
 _MOST: Final = 10
-"""Number of unknown fields, and of unknown annotations, that are listed; a manifest of another kind has hundreds."""
+"""Number of unknown fields, unknown annotations and keys of one message that are listed; a manifest of another kind has hundreds."""
 _LONGEST: Final = 64
 """Longest value of a user in a message, in characters."""
+_ALIKE: Final = 0.7
+"""Likeness of two keys, both with their prefix, from which one is suggested for the other."""
 _ADOPTABLE: Final = frozenset(
     {
         "true",
@@ -48,7 +56,8 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
     ("parentRefs", "kind"): "a parent is always a Gateway; name the Gateway itself",
     ("parentRefs", "group"): "a parent is always a Gateway; name the Gateway itself",
     ("parentRefs", "port"): "name the listener with sectionName",
-    ("source", "volume"): "did you mean volumeSource?",
+    ("presetOptions", "modelWeightsPVC"): "use inference.weightsVolume.claimName",
+    ("presetOptions", "modelWeightsSubPath"): "inference.weightsVolume is mounted as a whole",
 }
 """What to do about fields that similar objects of other APIs have, by the field above and their own name."""
 
@@ -67,14 +76,16 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(found) - _MOST} more unknown fields"
 
 
-def unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message for each unknown annotation with one of our prefixes."""
-    found = sorted(key for key in annotations if key.startswith(PREFIXES) and key not in USER_ANNOTATIONS)
-    for key in found[:_MOST]:
-        remedy = suggestion(key.partition("/")[2][:_LONGEST], USER_ANNOTATIONS, f"known are {', '.join(USER_ANNOTATIONS)}")
-        yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
-    if len(found) > _MOST:
-        yield f"{len(found) - _MOST} more unknown annotations"
+def metadata_without_effect(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for the annotations and labels without effect, whatever the spec is: unknown ones, and those of KAITO."""
+    yield from _unknown_annotations(annotations)
+    for entry, keys in ignored(annotations, kaito_annotations()):
+        yield f"{_listed('annotation', keys)} ignored: {entry.reason}"
+    for entry, keys in ignored(labels, kaito_labels()):
+        yield f"{_listed('label', keys)} ignored: {entry.reason}"
+    misplaced = sorted(key for key in labels if key in USER_ANNOTATIONS)
+    if misplaced:
+        yield f"{_listed('label', misplaced)} ignored: only annotations have an effect"
 
 
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:
@@ -84,10 +95,16 @@ def annotations_without_effect(annotations: Mapping[str, str], inference: Infere
         yield _said(RUNTIME_ANNOTATION, runtime, "the model server is vllm" if inference.preset else "it is only for presets")
     if public is not None and inference.workload_ref is not None:
         yield _said(LOAD_BALANCER_ANNOTATION, public, "no Service is created for inference.workloadRef")
-    elif public not in {None, "True", "False"}:
-        yield _said(LOAD_BALANCER_ANNOTATION, public, 'set "True" for a Service of type LoadBalancer')
+    elif public is not None and public.lower() not in {"true", "false"}:
+        yield _said(LOAD_BALANCER_ANNOTATION, public, 'set "true" for a Service of type LoadBalancer')
     if BYPASS_ANNOTATION in annotations and inference.preset is None:
         yield _said(BYPASS_ANNOTATION, annotations[BYPASS_ANNOTATION], "only presets are sized")
+    for key in (PERFORMANCE_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION):
+        if key in annotations and inference.preset is None:
+            yield _said(key, annotations[key], "it is only for presets")
+    mode = annotations.get(PERFORMANCE_ANNOTATION)
+    if mode is not None and inference.preset is not None and mode not in PERFORMANCE_MODES:
+        yield _said(PERFORMANCE_ANNOTATION, mode, f"set one of {', '.join(PERFORMANCE_MODES)}")
     adopted = annotations.get(ADOPT_ANNOTATION)
     if adopted is not None and not _ADOPTABLE & {word.strip().lower() for word in adopted.split(",")}:
         yield _said(ADOPT_ANNOTATION, adopted, 'set "true", or kinds such as Deployment,Service')
@@ -110,10 +127,11 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
 
 
 def _of_preset(preset: Preset) -> Iterator[str]:
-    if preset.access_mode is not None:
-        yield "inference.preset.accessMode has no effect: it is deprecated in KAITO"
-    if preset.preset_options is not None and preset.preset_options.image is not None:
-        yield "inference.preset.presetOptions.image has no effect: the image of the model server is a setting of the installation"
+    image = preset.preset_options.image if preset.preset_options is not None else None
+    for path, value in (("inference.preset.accessMode", preset.access_mode), ("inference.preset.presetOptions.image", image)):
+        entry = kaito_fields()[path]
+        if value is not None and entry.is_said(value):
+            yield f"{path} is ignored: {entry.reason}"
 
 
 def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
@@ -131,6 +149,26 @@ def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[st
         ):
             if getattr(gateway, name) is not None:
                 yield f"gateway.{alias} has no effect with gateway.pool.ref: no chart is installed"
+
+
+def _unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
+    known = [*USER_ANNOTATIONS, *(key for key in kaito_annotations() if key not in USER_ANNOTATIONS)]
+    found = sorted(key for key in annotations if key.startswith(KEY_PREFIXES) and not _is_known(key))
+    for key in found[:_MOST]:
+        remedy = suggestion(key[:_LONGEST], known, f"known are {', '.join(USER_ANNOTATIONS)}", _ALIKE)
+        yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
+    if len(found) > _MOST:
+        yield "and more unknown annotations"
+
+
+def _is_known(key: str) -> bool:
+    return key in USER_ANNOTATIONS or find_entry(key, kaito_annotations()) is not None
+
+
+def _listed(what: str, keys: Sequence[str]) -> str:
+    """Return the subject of a sentence, with its verb: the first of `keys`, and how many there are."""
+    names = ", ".join(key[:_LONGEST] for key in keys[:_MOST]) + (" and more" if len(keys) > _MOST else "")
+    return f"{what}s {names} are" if len(keys) > 1 else f"{what} {names} is"
 
 
 def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Iterator[tuple[_Path, list[str]]]:

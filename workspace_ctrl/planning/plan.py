@@ -114,7 +114,7 @@ def _terminating(desired: Desired) -> Decisions:
     """Return the decisions for a Workspace whose namespace is being deleted: nothing in it is created or repaired any more."""
     message = f"namespace {desired.workspace.meta.ref.namespace} is being deleted"
     problem = Problem(LinkName.SPEC, "NamespaceTerminating", message)
-    return Decisions(gateway_wanted=desired.resolved.gateway_wanted, problems=(problem,))
+    return Decisions(gateway_wanted=desired.resolved.gateway_wanted, notes=desired.notes, problems=(problem,))
 
 
 def _without_server(desired: Desired) -> Decisions:
@@ -123,6 +123,7 @@ def _without_server(desired: Desired) -> Decisions:
     return Decisions(
         gateway_wanted=desired.resolved.gateway_wanted,
         names=names(name) if is_valid(name) else None,
+        notes=desired.notes,
         problems=(desired.problem,) if desired.problem is not None else (),
     )
 
@@ -142,7 +143,8 @@ def _without_kind(desired: Desired) -> Decisions:
         replicas=serving.server.replicas,
         copies=serving.server.copy_refs,
         sizing=serving.server.sizing,
-        notes=serving.server.notes,
+        assumed=serving.server.assumed,
+        notes=desired.notes,
         reference=serving.server.reference,
     )
 

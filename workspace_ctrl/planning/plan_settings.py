@@ -130,6 +130,8 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
+    local_weights: str = ""
+    """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
     model_server_resources: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
     restricted_fields: bool = True

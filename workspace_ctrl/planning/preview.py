@@ -120,6 +120,8 @@ def _answered(query_results: QueryResults, query: Query, others: Sequence[Mappin
 
 def _assumptions(decisions: Decisions, *, adapters: bool) -> tuple[str, ...]:
     said = [] if decisions.reference else [f"the API server accepts the workload as a {decisions.workload_kind}"]
+    if decisions.assumed:
+        said.append(decisions.assumed)
     said.extend(f"{parent.gateway.ref} exists, with a GatewayClass of {parent.class_title}" for parent in decisions.parents)
     said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
     if adapters:

@@ -9,6 +9,7 @@ from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import chart_name
+from workspace_ctrl.planning.no_effect import annotations_without_effect, fields_without_effect, metadata_without_effect
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
@@ -27,13 +28,15 @@ class ResolvedWorkspace:
     copies: Copies | None = None
     """How an InferenceSet copies it; None for a Workspace."""
     problem: Problem | None = None
+    notes: tuple[str, ...] = ()
+    """What of the Workspace has no effect, as warnings for its author."""
 
 
 def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorkspace:
     """Return the parsed `workspace`; of one that is being deleted, nothing is wanted any more."""
     if workspace.meta.deleting:
         return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
-    wanted = settings.gateway_extension
+    wanted, spec = settings.gateway_extension, None
     try:
         spec, copies = parse_spec(workspace)
         check_restricted_fields(workspace, spec, settings)
@@ -42,13 +45,22 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
     except SpecError as error:
-        return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error))
-    return ResolvedWorkspace(wanted, dependencies, spec, copies)
+        notes = _notes(workspace, spec, settings)
+        return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error), notes=notes)
+    return ResolvedWorkspace(wanted, dependencies, spec, copies, notes=_notes(workspace, spec, settings))
 
 
 def invalid_spec(error: SpecError) -> Problem:
     """Return the problem of a Workspace whose spec is rejected: only an edit of it helps."""
     return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
+
+
+def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSettings) -> tuple[str, ...]:
+    notes = [*metadata_without_effect(workspace.annotations, workspace.labels)]
+    if spec is not None and spec.inference is not None:
+        notes += annotations_without_effect(workspace.annotations, spec.inference)
+        notes += fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
+    return tuple(notes)
 
 
 def parse_spec(workspace: WorkspaceRecord) -> tuple[Workspace, Copies | None]:

@@ -48,8 +48,9 @@ def _of_inference(inference: Inference) -> Iterator[tuple[str, str]]:
     if inference.weights_volume is not None and inference.weights_volume.claim_name is not None:
         yield "inference.weightsVolume.claimName", "create pods"
     for index, adapter in enumerate(inference.adapters or ()):
-        if adapter.source.volume_source is not None:
-            yield f"inference.adapters[{index}].source.volumeSource", "create pods"
+        for name, volume in (("volumeSource", adapter.source.volume_source), ("volume", adapter.source.volume)):
+            if volume is not None:
+                yield f"inference.adapters[{index}].source.{name}", "create pods"
     if inference.workload_ref is not None:
         yield "inference.workloadRef", "create services"
 

@@ -45,7 +45,10 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
         "namespace": str(given.get("namespace") or "default"),
         "name": str(given.get("name") or ""),
         "uid": _UID,
-        "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
+        **{
+            name: {str(key): str(value) for key, value in _mapping(given, name, f"metadata.{name}").items()}
+            for name in ("annotations", "labels")
+        },
     }
     fields = {name: value for name, value in raw.items() if name != "status"}
     return parse_workspace_record({**fields, "metadata": metadata}, kind_of_owner(raw))

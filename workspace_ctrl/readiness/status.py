@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, find, format_time
 from workspace_ctrl.api.inference_set import in_set_words
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import (
     ChartStatus,
     GatewayStatus,
     InferenceSetStatus,
+    KaitoState,
     ProbeStatus,
     WorkloadStatus,
     WorkspaceStatus,
@@ -65,6 +66,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     conditions = carry_times(before.conditions, new, generation, now)
     found = type(before)(
         observed_generation=generation,
+        state=_state(workspace.status, conditions),
         target_node_count=decisions.node_count or None,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
@@ -90,10 +92,7 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
         Condition(type_, Status.FALSE, "Deleting", message)
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
     ]
-    generation = workspace.meta.generation
-    return type(workspace.status)(
-        observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
-    )
+    return _without_objects(workspace, new, now)
 
 
 def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime) -> WorkspaceStatus:
@@ -111,10 +110,25 @@ def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: dateti
             (ConditionType.WORKLOAD_ACCEPTED, Status.FALSE),
         )
     ]
-    generation = workspace.meta.generation
-    return type(workspace.status)(
-        observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
-    )
+    return _without_objects(workspace, new, now)
+
+
+def _without_objects(workspace: WorkspaceRecord, new: Iterable[Condition], now: datetime) -> WorkspaceStatus:
+    """Return a status with nothing but the `new` conditions."""
+    before, generation = workspace.status, workspace.meta.generation
+    conditions = carry_times(before.conditions, new, generation, now)
+    return type(before)(observed_generation=generation, state=_state(before, conditions), conditions=conditions)
+
+
+def _state(before: WorkspaceStatus, conditions: Iterable[Condition]) -> KaitoState | None:
+    """Return KAITO's summary of a Workspace: one that was ready once is not pending any more."""
+    if isinstance(before, InferenceSetStatus):
+        return None
+    succeeded = find(conditions, ConditionType.WORKSPACE_SUCCEEDED)
+    if succeeded is not None and succeeded.is_true:
+        return KaitoState.READY
+    was_ready = before.state in {KaitoState.READY, KaitoState.NOT_READY}
+    return KaitoState.NOT_READY if was_ready else KaitoState.PENDING
 
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
@@ -122,8 +136,10 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
     resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
+    yield from _warning(decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
     yield resource
+    yield replace(resource, type=ConditionType.NODES_READY)
     yield inference
     if decisions.gateway_wanted:
         yield from _details(report)
@@ -169,6 +185,14 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     elif inference.reason != SCALED_TO_ZERO or decisions.zero is None:  # where a user wants no copies, nothing is on its way
         yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
+
+
+def _warning(decisions: Decisions) -> Iterator[Condition]:
+    """Yield the warnings for the author as one condition; none if there are none."""
+    notes = tuple(dict.fromkeys(decisions.notes))
+    if notes:
+        listed = notes if len(notes) == 1 else (f"({number}) {text}" for number, text in enumerate(notes, 1))
+        yield Condition(ConditionType.WARNING, Status.TRUE, "IgnoredOrAssumed", " ".join(listed))
 
 
 def _usage(decisions: Decisions) -> str:

@@ -12,12 +12,14 @@ import orjson
 
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
-    BYPASS_ANNOTATION,
     FINALIZER,
+    KAITO_PREFIXES,
+    KEY_PREFIXES,
     KIND,
     LOAD_BALANCER_ANNOTATION,
-    RUNTIME_ANNOTATION,
+    LOCAL_WEIGHTS_ANNOTATION,
     SET_KIND,
+    USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
@@ -34,14 +36,20 @@ _BEGIN: Final = b"{"
 _LONGEST_STATUS: Final = 64 << 10
 _LONGEST_REASON: Final = 200
 _LONGEST_ANNOTATION: Final = 1024
-"""Kept of an annotation, in characters; valid values are a word each."""
+"""Kept of an annotation that has an effect, in characters; valid values are a word each."""
+_LONGEST_WORD: Final = 64
+"""Kept of the value of another one, and of a label, which are only reported."""
+_MOST_REPORTED: Final = 32
+"""Annotations, and labels, that are kept only to be reported."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _SET_FIELDS: Final = ("spec",)
-_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
-_ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
+_NONE: Mapping[str, str] = MappingProxyType({})
+_EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, LOCAL_WEIGHTS_ANNOTATION})
+"""Annotations that have an effect."""
 _OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION})
 """Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for them there."""
+_PREFIXES: Final = (*KEY_PREFIXES, *KAITO_PREFIXES)
 
 
 def spec_fields(kind: str) -> tuple[str, ...]:
@@ -65,8 +73,10 @@ class WorkspaceRecord:
     has_finalizer: bool = False
     created: str = ""
     """Creation time, as text that sorts by time."""
-    annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
-    """The annotations that affect the result."""
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """The annotations that affect the result, and some of the others with our prefix or KAITO's, which are reported."""
+    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    """Some of the labels with such a prefix, which are reported."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -96,13 +106,12 @@ class WorkspaceRecord:
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace or InferenceSet."""
     metadata: Json = raw.get("metadata") or {}
-    annotations = {
-        name: value[:_LONGEST_ANNOTATION] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
-    }
+    annotations = metadata.get("annotations") or {}
     meta = parse_meta(raw, kind)
     fields = {name: raw[name] for name in spec_fields(kind) if name in raw}
     if kind == SET_KIND:
         annotations = _of_template(fields) | annotations
+    effective = {name: value[:_LONGEST_ANNOTATION] for name, value in annotations.items() if name in _EFFECTIVE}
     spec, unreadable = _packed(fields)
     return WorkspaceRecord(
         meta=replace(meta, unreadable=unreadable) if unreadable else meta,
@@ -110,7 +119,8 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         stored_status=pack_status(status_of(raw), kind),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
-        annotations=annotations or _NO_ANNOTATIONS,
+        annotations=effective | _reported(annotations, effective) or _NONE,
+        labels=_reported(metadata.get("labels") or {}) or _NONE,
     )
 
 
@@ -120,11 +130,18 @@ def _of_template(fields: Json) -> dict[str, str]:
     for name in ("spec", "template", "metadata", "annotations"):
         found = found.get(name) if isinstance(found, Mapping) else None
     given = found.items() if isinstance(found, Mapping) else ()
-    return {
-        name: value[:_LONGEST_ANNOTATION]
-        for name, value in given
-        if name in _ANNOTATIONS and name not in _OF_SET_ALONE and isinstance(value, str)
-    }
+    return {name: value for name, value in given if is_kept(name) and name not in _OF_SET_ALONE and isinstance(value, str)}
+
+
+def is_kept(key: str) -> bool:
+    """Whether an annotation or a label may be kept: it has our prefix, or one of KAITO's."""
+    return key.startswith(_PREFIXES)
+
+
+def _reported(given: Mapping[str, str], besides: Mapping[str, str] = _NONE) -> dict[str, str]:
+    """Return the annotations or labels that are kept `besides` others, as many as messages can name."""
+    keys = sorted(key for key in given if is_kept(key) and key not in besides)
+    return {key: given[key][:_LONGEST_WORD] for key in keys[:_MOST_REPORTED]}
 
 
 def _packed(fields: Json) -> tuple[bytes, str]:

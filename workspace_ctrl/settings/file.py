@@ -52,6 +52,9 @@ _Name = Annotated[str, _matching(_NAME, "the name of an object, such as inferenc
 _Namespace = Annotated[str, _matching(_NAMESPACE, "the name of a namespace, such as gateways")]
 _NamespaceOrAll = Annotated[str, _matching(rf"\*|{_NAMESPACE}", "the name of a namespace, such as gateways, or * for all")]
 _Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
+_Folder = Annotated[
+    str, _matching(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "an absolute path without a trailing slash, such as /opt/kaito/models")
+]
 _GatewayKey = Annotated[str, _matching(f"{_NAMESPACE}/{_NAME}", "a Gateway as namespace/name")]
 _Url = Annotated[
     str,
@@ -276,6 +279,7 @@ class ModelServerSettings(Stanza):
     """Settings of all model servers."""
 
     image: str | None = Field(default=None, min_length=1)
+    local_weights: _Folder | None = None
     resources: _Resources | None = None
 
 
@@ -353,6 +357,7 @@ class SettingsFile(Stanza):
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(account),
             flux_service_account=account,
+            local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
             restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},

@@ -145,7 +145,7 @@ CASES = {
         )
     ),
     "under-spec": refused("there is no spec here; move its fields up"),
-    "adapter-volume": refused("needs exactly one of image and volumeSource", "did you mean volumeSource?"),
+    "adapter-volume": Outcome((), ("--enable-lora",)),
     "adapter-strength": Outcome(("no adapter has a rank above 16, or inference.config sets max-lora-rank",), ("--enable-lora",)),
     "adapter-half-strength": refused("strength is 0.5, but vLLM applies every adapter with strength 1.0"),
     "adapter-rank": Outcome((), ("--max-lora-rank=64",)),

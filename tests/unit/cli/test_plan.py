@@ -154,6 +154,14 @@ def test_warnings_are_said_apart_from_the_objects():
     assert f"# {warning}" in plan(text, "-o", "yaml").stdout
 
 
+def test_an_instance_type_that_is_not_set_is_assumed_and_said_among_the_assumptions():
+    text = document("one", PHI)
+    assumed = "assumed for Workspace one: no node tells its GPUs, so Standard_NC24ads_A100_v4 is assumed"
+    assert (assumed in plan(text).stderr, f"# {assumed}" in plan(text, "-o", "yaml").stdout) == (True, True)
+    told = plan(text.replace("labelSelector", "instanceType: Standard_NC24ads_A100_v4, labelSelector"))
+    assert (told.exit_code, "so Standard_NC24ads_A100_v4 is assumed" in told.output) == (0, False)
+
+
 def test_a_workspace_whose_annotations_refuse_it_is_refused():
     text = document("one", PHI).replace("{name: one}", "{name: one, annotations: {kaito.sh/runtime: transformers}}")
     result = plan(text)

@@ -48,7 +48,7 @@ endpointPicker:
   replicas: 2
   values: {{inferenceExtension: {{flags: {{v: 2}}}}}}
   allowedValues: [inferenceExtension.env]
-modelServer: {{image: registry.example/vllm:v1}}
+modelServer: {{image: registry.example/vllm:v1, localWeights: /opt/kaito/models}}
 helmRelease: {{serviceAccountName: flux-tenant}}
 restrictedFields: allow
 timeout: 60s
@@ -100,6 +100,7 @@ def test_every_stanza_is_read(written):
             allowed_values=("inferenceExtension.env",),
         ),
         model_server_image="registry.example/vllm:v1",
+        local_weights="/opt/kaito/models",
         body_routing=BodyRoutingSettings(service_account="flux-tenant"),
         flux_service_account="flux-tenant",
         restricted_fields=True,
@@ -210,6 +211,11 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("chartSources: [{version: v9.0.0}]", "chart inferencepool v9.0.0 is not supported", id="version"),
         pytest.param(
             "probe: {tokenGateways: [public]}", "probe.tokenGateways[0] must be a Gateway as namespace/name", id="Gateway"
+        ),
+        pytest.param(
+            "modelServer: {localWeights: /opt/../etc}",
+            "modelServer.localWeights must be an absolute path without a trailing slash",
+            id="folder",
         ),
         pytest.param("sharedPaths: [models]", "sharedPaths[0] must be a path without a trailing slash", id="path"),
         pytest.param("gatewayNamespaces: [A]", "gatewayNamespaces[0] must be the name of a namespace", id="namespace"),

@@ -112,3 +112,18 @@ def test_rows_name_the_kind_where_it_is_wanted():
     options = {"with_namespace": True, "wide": False, "with_kind": True}
     assert headings(**options)[:3] == ("NAMESPACE", "KIND", "NAME")
     assert row_of({**SET, "metadata": {**SET["metadata"], "generation": 1}}, NOW, **options)[:3] == ("ns", "InferenceSet", "x")
+
+
+def test_warnings_follow_the_chain():
+    def condition(type_, message):
+        return {"type": type_, "status": "True", "reason": "R", "message": message, "observedGeneration": 1}
+
+    conditions = [condition("Warning", "annotation x is ignored"), condition("WorkloadAccepted", "accepted")]
+    shown = {
+        **VALID,
+        "metadata": {**VALID["metadata"], "generation": 1},
+        "status": {"observedGeneration": 1, "conditions": conditions},
+    }
+    _, accepted, warning = printed(chain_view(shown)).splitlines()
+    assert accepted.split() == ["✔", "WorkloadAccepted", "accepted"]
+    assert warning.split() == ["!", "Warning", "annotation", "x", "is", "ignored"]

@@ -13,6 +13,11 @@ HOSTS = {"gateway": {"hostnames": ["a.example"]}}
 ADOPTING = {"metadata": {"name": "phi", "namespace": "default", "uid": "u", "annotations": {"workspace-ctrl/adopt": "Service"}}}
 
 
+def adapter(name):
+    source = {"name": "chat", name: {"persistentVolumeClaim": {"claimName": "chat"}}}
+    return {"inference": {"preset": {"name": "phi-4-mini-instruct"}, "adapters": [{"source": source}]}}
+
+
 def problem_of(fields, settings):
     problem = resolve(workspace(quickstart(**fields)), settings).problem
     return problem.message if problem is not None else ""
@@ -26,6 +31,12 @@ def problem_of(fields, settings):
             HOSTS,
             "gateway.hostnames requires the right to create httproutes, which is not checked in this installation",
             id="host names",
+        ),
+        pytest.param(
+            adapter("volumeSource"), "inference.adapters[0].source.volumeSource requires the right to create pods", id="volume"
+        ),
+        pytest.param(
+            adapter("volume"), "inference.adapters[0].source.volume requires the right to create pods", id="KAITO's volume"
         ),
         pytest.param(ADOPTING, "annotation workspace-ctrl/adopt requires the right to update the adopted objects", id="adoption"),
     ],

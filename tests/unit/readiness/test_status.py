@@ -349,3 +349,42 @@ def test_a_removal_says_what_it_waits_for():
     entries = removal_status(record, READY, NOW).conditions
     assert state(entries, "Ready") == ("False", "Deleting")
     assert "HTTPRoute default/workspace-phi-4-mini and HelmRelease" in find(entries, "Ready").message
+
+
+def test_warnings_are_one_condition_which_changes_nothing_else():
+    entries = conditions(decided=decisions(notes=("first is ignored; remove it", "second", "second")))
+    assert state(entries, "Warning") == ("True", "IgnoredOrAssumed")
+    assert find(entries, "Warning").message == "(1) first is ignored; remove it (2) second"
+    assert [entry for entry in entries if entry.type != "Warning"] == list(conditions())
+    assert find(conditions(decided=decisions(notes=("only",))), "Warning").message == "only"
+    assert find(conditions(), "Warning") is None
+
+
+def test_nodes_are_ready_like_the_resources():
+    for snapshot in (READY, replace(READY, pods=())):
+        entries = conditions(snapshot)
+        assert find(entries, "NodesReady") == replace(find(entries, "ResourceReady"), type="NodesReady")
+
+
+@pytest.mark.parametrize(
+    ("before", "is_ready", "after"),
+    [
+        (None, False, "Pending"),
+        ("Pending", False, "Pending"),
+        (None, True, "Ready"),
+        ("Ready", False, "NotReady"),
+        ("NotReady", False, "NotReady"),
+        ("NotReady", True, "Ready"),
+        ("Failed", False, "Pending"),
+    ],
+)
+def test_the_state_is_that_of_kaito(before, is_ready, after):
+    stored = pack_status({"state": before} if before else {})
+    record = replace(workspace(), stored_status=stored)
+    snapshot = READY if is_ready else replace(READY, pods=(), workloads=())
+    assert status(record, snapshot, decisions(), NOW).state == after
+
+
+def test_a_workspace_that_is_being_deleted_is_not_ready_any_more():
+    record = replace(workspace(), stored_status=pack_status({"state": "Ready"}))
+    assert removal_status(record, READY, NOW).state == "NotReady"

@@ -164,6 +164,25 @@ def test_a_workspace_keeps_what_it_asks_for_and_nothing_else():
     assert set(record.fields()) == {"resource", "inference"}
 
 
+def test_of_annotations_and_labels_only_those_with_our_prefix_or_kaitos_are_kept_and_few_of_them():
+    many = {f"kaito.sh/{number:04}": "x" * 5000 for number in range(1000)}
+    raw = quickstart(
+        metadata={
+            "name": "phi",
+            "annotations": {**many, "kaito.sh/runtime": "v" * 5000, "workspace-ctrl/adopt": "true", "example.com/a": "b"},
+            "labels": {**many, "scaledobject.kaito.sh/x": "y", "app": "phi"},
+        }
+    )
+    record = parse_workspace_record(raw, "Workspace")
+    assert {key: len(value) for key, value in record.annotations.items() if key not in many} == {
+        "kaito.sh/runtime": 1024,
+        "workspace-ctrl/adopt": 4,
+    }
+    for kept in (record.annotations, record.labels):
+        assert {key: len(kept[key]) for key in kept if key in many} == {f"kaito.sh/{number:04}": 64 for number in range(32)}
+    assert record.labels.keys() <= many.keys()
+
+
 def test_conditions_of_other_controllers_are_not_ours_to_compare():
     raw = quickstart(
         status={

@@ -62,10 +62,9 @@ class ResolvedWorkspaces:
 
 def _wants_the_same(before: WorkspaceRecord, after: WorkspaceRecord) -> bool:
     """Whether two records of a Workspace are resolved alike."""
-    return (before.meta.uid, before.meta.unreadable, before.meta.deleting, before.spec, before.annotations) == (
-        after.meta.uid,
-        after.meta.unreadable,
-        after.meta.deleting,
-        after.spec,
-        after.annotations,
-    )
+    return _wants(before) == _wants(after)
+
+
+def _wants(record: WorkspaceRecord) -> tuple[object, ...]:
+    meta = record.meta
+    return meta.uid, meta.unreadable, meta.deleting, record.spec, record.annotations, record.labels

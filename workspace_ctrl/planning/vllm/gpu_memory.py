@@ -28,6 +28,8 @@ _LOGIT_BYTES: Final = 1_300_000
 _BATCHED_TOKENS: Final = 8192
 _SEQUENCES: Final = 1024
 """Largest default values of vLLM; memory for them is part of the runtime's."""
+_LARGE_GPU_GIB: Final = 70
+"""From which on a GPU has the largest default values of vLLM; A100s have smaller ones."""
 _LORA_ELEMENTS: Final = 20
 """Of one rank in one layer, in units of the model's width, for all its matrices."""
 _ROUNDED: Final = 1 - 1e-9
@@ -88,7 +90,7 @@ class ModelLoad:
             max(0.0, self._weights() * settings.width * stage / layout.tensor - settings.offload_gib)
             + self._draft() / layout.tensor
         )
-        runtime = RUNTIME_GIB + RUNTIME_SHARE * weights + self._beyond_defaults(stage)
+        runtime = RUNTIME_GIB + RUNTIME_SHARE * weights + self._beyond_defaults(stage, node)
         return Placement(
             usable=self._usable(node, weights + runtime),
             weights=weights,
@@ -114,11 +116,13 @@ class ModelLoad:
         prompt = _ACTIVATION_BYTES * self._width if self.settings.whole_prompts else 0
         return (of_cache + prompt + self._draft_kv()) / _GIB
 
-    def _beyond_defaults(self, stage: float) -> float:
+    def _beyond_defaults(self, stage: float, node: NodeGpus) -> float:
         """Return the memory that settings above vLLM's defaults need."""
         settings = self.settings
-        tokens = max(0, (settings.batched_tokens or 0) - _BATCHED_TOKENS)
-        sequences = max(0, (settings.sequences or 0) - _SEQUENCES)
+        is_large = node.gpu_memory_gib >= _LARGE_GPU_GIB and "A100" not in node.gpu
+        factor = 2 if settings.throughput and is_large else 1
+        tokens = max(0, (settings.batched_tokens or factor * _BATCHED_TOKENS) - _BATCHED_TOKENS)
+        sequences = max(0, (settings.sequences or factor * _SEQUENCES) - _SEQUENCES)
         ranks = settings.loras * settings.lora_rank if self.adapters or settings.lora else 0
         of_ranks = ranks * (self.model.layers or 80) * stage * _LORA_ELEMENTS * self._width * 2
         return (tokens * self._width * _ACTIVATION_BYTES + sequences * _LOGIT_BYTES + of_ranks) / _GIB

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD, decimal, is_off, mapping, whole_number
+from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODE, THROUGHPUT
 
 _GIB: Final = 2**30
 _HALF_WIDTH: Final = frozenset({"fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_per_token_head", "int8_per_token_head"})
@@ -37,6 +38,8 @@ class MemorySettings:
     """Weights of each GPU that are kept in the node's memory."""
     batched_tokens: int | None = None
     sequences: int | None = None
+    throughput: bool = False
+    """Whether vLLM is tuned for throughput, with twice its default limits of a batch."""
     whole_prompts: bool = False
     """Whether prompts are processed whole (no chunked prefill), so that memory for the longest one is needed."""
     lora: bool = False
@@ -157,6 +160,10 @@ def _lora(_: str, value: object) -> _Parsed:
     yield "lora", not is_off(value)
 
 
+def _performance_mode(_: str, value: object) -> _Parsed:
+    yield "throughput", str(value).strip() == THROUGHPUT
+
+
 def _cache_size(name: str, value: object) -> float:
     return whole_number(name, value) / _GIB
 
@@ -177,6 +184,7 @@ _FLAGS: Final[Mapping[str, Callable[[str, object], _Parsed]]] = {
     "cpu-offload-gb": _one("offload_gib", decimal),
     "max-num-batched-tokens": _one("batched_tokens", whole_number),
     "max-num-seqs": _one("sequences", whole_number),
+    PERFORMANCE_MODE: _performance_mode,
     "enable-chunked-prefill": _chunked,
     "no-enable-chunked-prefill": _chunked,
     "enable-lora": _lora,

@@ -31,6 +31,7 @@ from workspace_ctrl.records.workloads import LONGEST_NODE_GPUS, Workload
 _MOST_GPUS: Final = 10_000
 """Of a node."""
 _PARTITION: Final = "resource.partition"
+_LABELS: Final = f"{PRODUCT_LABEL} and {MEMORY_LABEL}"
 _MOST_NAMED: Final = 3
 """Nodes that a message names."""
 _OTHER_VENDORS: Final = ("amd.com/gpu", "gpu.intel.com/", "squat.ai/", "aws.amazon.com/neuron")
@@ -62,7 +63,7 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
 
     Raises:
         SpecError: the instance type is not known, and no node has GPU labels; or the nodes cannot be partitioned as wanted.
-        UnresolvedError: nodes match, but their GPUs do not follow from their labels.
+        UnresolvedError: nodes match, but their GPUs do not follow from their labels; or no node is known that has the wanted part.
     """
     existing = tuple(workloads)
     if reads_nodes(resource):
@@ -84,6 +85,10 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
 
 def _of_instance_type(resource: Resource) -> FoundGpus:
     whole = find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE)
+    if resource.instance_type is None and resource.partition is not None and not _has_part(whole, resource.partition):
+        text = f"{_PARTITION} needs GPUs that no node has according to its labels"
+        remedy = f"label the nodes ({_LABELS}), or set {INSTANCE_TYPE_FIELD}"
+        raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "GPUsUnknown", f"{text}; {remedy}"))
     gpus = _part(whole, resource.partition, {})
     if gpus is None and resource.partition is not None:
         remedy = "set a profile of that GPU, or use nodes whose GPUs can be partitioned"
@@ -92,6 +97,13 @@ def _of_instance_type(resource: Resource) -> FoundGpus:
         return FoundGpus(gpus or whole)
     note = f"sized for {whole.name}, unless matching nodes have labels of other GPUs; set {INSTANCE_TYPE_FIELD}"
     return FoundGpus(gpus, assumed=f"no node tells its GPUs, so {whole.name} is assumed", notes=(note,))
+
+
+def _has_part(node: NodeGpus, partition: Partition) -> bool:
+    """Whether nodes like `node` have such a part."""
+    if partition.profile is not None:
+        return mig_instance(node, partition.profile, {}) is not None
+    return (partition.count or 1) <= node.gpus
 
 
 def _matching(resource: Resource, nodes: Iterable[Node]) -> Iterator[Node]:
@@ -157,7 +169,7 @@ def _why_unknown(nodes: list[Node], partition: Partition | None) -> str:
         return f"{_named(nodes)}: memory of {product} is not known; set the label {MEMORY_LABEL}, in MiB, or {INSTANCE_TYPE_FIELD}"
     if any(map(_is_of_other_vendor, first)):
         return f"{_named(nodes)}: accelerators of this kind are not supported; select nodes with NVIDIA GPUs, or use inference.template"
-    needed = f"{PRODUCT_LABEL} and {MEMORY_LABEL} (set by GPU feature discovery), or an instance type of the catalog"
+    needed = f"{_LABELS} (set by GPU feature discovery), or an instance type of the catalog"
     return (
         f"{_named(nodes)}: GPUs not known, because the labels {needed} are missing; label the nodes, or set {INSTANCE_TYPE_FIELD}"
     )

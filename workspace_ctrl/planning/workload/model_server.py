@@ -53,6 +53,8 @@ class ModelServer:
     """Number of copies of an InferenceSet, within its limit of nodes; None for a Workspace."""
     sizing: str = ""
     """Explanation of the size, for people."""
+    assumed: str = ""
+    """Part of it: what was assumed, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out, one sentence each, as warnings for the author."""
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.inference_set import Copies
-from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOCAL_WEIGHTS_ANNOTATION, PERFORMANCE_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus
@@ -24,8 +24,8 @@ from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workloads
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
-from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config
+from workspace_ctrl.planning.workload.vllm import check_version, local_weights, multi_node_mode
+from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config, with_performance_mode
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
@@ -57,7 +57,9 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     model = find_preset(request.preset.name, _size_of(request.preset))
     version = version_of(settings.model_server_image)
     check_version(model, version)
-    _check_access(request.preset, model)
+    directory = _local_weights(request, model, settings)
+    if not directory:
+        _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
@@ -74,6 +76,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        local_weights=directory,
         resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node,
         copies=request.copies,
@@ -100,7 +103,14 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         node_count=sizing.nodes * (replicas if replicas is not None else 1),
         replicas=replicas,
         sizing="; ".join(filter(None, (sizing.explanation, found.assumed, *noted))),
-        notes=(*config.notes, *found.notes, *noted, *_shared_claim_note(server)),
+        assumed=found.assumed,
+        notes=(
+            *config.notes,
+            *found.notes,
+            *noted,
+            *_shared_claim_note(server),
+            *_unused_count(request.resource, sizing.nodes),
+        ),
     )
 
 
@@ -136,16 +146,27 @@ def _shared_claim_note(server: PresetServer) -> Iterator[str]:
 
 
 def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
-    if not request.inference.config:
-        return EngineConfig()
-    name, records = request.inference.config, request.records
-    return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+    name, records, config = request.inference.config, request.records, EngineConfig()
+    if name:
+        config = read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+    return with_performance_mode(config, request.record.annotations.get(PERFORMANCE_ANNOTATION, ""), version)
+
+
+def _local_weights(request: PresetRequest, model: PresetModel, settings: PlanSettings) -> str:
+    has_volume = request.inference.weights_volume is not None
+    return local_weights(model, request.record.annotations.get(LOCAL_WEIGHTS_ANNOTATION), settings, has_volume=has_volume)
+
+
+def _unused_count(resource: Resource, nodes: int) -> Iterator[str]:
+    """Yield a warning if the user has set a number of nodes and the model is sized for another one; 1 is KAITO's default."""
+    if "count" in resource.model_fields_set and resource.count not in {1, nodes}:
+        yield f"resource.count: {resource.count} has no effect; the model is sized for {nodes}"
 
 
 def _resources(
     request: PresetRequest, model: PresetModel, config: EngineConfig, sizing: Sizing, settings: PlanSettings
 ) -> dict[str, Any]:
-    has_volume = request.inference.weights_volume is not None
+    has_volume = request.inference.weights_volume is not None or bool(_local_weights(request, model, settings))
     defaults = default_requests(model.weights_gib, sizing.layout, config.memory.offload_gib, has_volume=has_volume)
     gpus = {sizing.gpu_resource: str(sizing.gpus)}
     return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
@@ -199,7 +220,9 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
             raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
-        if (adapter.source.image is None) == (adapter.source.volume_source is None):
+        if adapter.source.volume is not None and adapter.source.volume_source is not None:
+            raise SpecError(f"{path}.source", "has both volume and volumeSource, which mean the same", "remove volume")
+        if (adapter.source.image is None) == (adapter.source.mounted is None):
             raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
 
 

@@ -21,6 +21,7 @@ _STARTUP_SECONDS = 3600
 _STARTUP_SECONDS_PER_GIB = 30
 """Allows for a slow registry or disk, about 35 MB/s."""
 _WEIGHTS_NAME: Final = "weights"
+_LOCAL_NAME: Final = "local-weights"
 _LEAST_DRAINED: Final = 300
 """Also where the timeout is shorter, so that an edit of it seldom changes the pods."""
 _MOST_DRAINED: Final = 3600
@@ -56,6 +57,8 @@ class PresetServer:
     """Image of the model server."""
     timeout: str = ""
     """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
+    local_weights: str = ""
+    """Directory of the nodes with the model; empty if its weights are downloaded."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """Requests and limits of the container."""
     multi_node: MultiNodeMode | None = None
@@ -149,7 +152,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
     return {
         "name": "vllm",
         "image": server.image,
-        "command": serve_command(server.model, server.sizing, server.config, adapters, server.multi_node),
+        "command": serve_command(server.model, server.sizing, server.config, adapters, server.multi_node, server.local_weights),
         "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_first_port_between_pods(server)],
         "env": list(_environment(server)),
         "resources": dict(server.resources),
@@ -160,6 +163,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "dshm", "mountPath": "/dev/shm"},  # noqa: S108 - shared memory between vLLM's processes
             {"name": _WEIGHTS_NAME, "mountPath": WEIGHTS},
+            *_local_mounts(server.local_weights),
             *_adapter_mounts(server.adapters),
         ],
     }
@@ -218,16 +222,22 @@ def _volumes(server: PresetServer) -> Iterator[dict[str, Any]]:
     elif volume.claim_name or not server.is_multi_node:  # otherwise the StatefulSet's template creates a claim for each pod
         name = volume.claim_name or server.names.weights_claim
         yield {"name": _WEIGHTS_NAME, "persistentVolumeClaim": {"claimName": name}}
+    if server.local_weights:
+        yield {"name": _LOCAL_NAME, "hostPath": {"path": server.local_weights, "type": "Directory"}}
     for index, adapter in enumerate(server.adapters):
         source = adapter.source
-        yield {"name": f"adapter-{index}"} | (dict(source.volume_source or {}) or {"image": {"reference": source.image}})
+        yield {"name": f"adapter-{index}"} | (dict(source.mounted or {}) or {"image": {"reference": source.image}})
+
+
+def _local_mounts(directory: str) -> list[dict[str, Any]]:
+    return [{"name": _LOCAL_NAME, "mountPath": directory, "readOnly": True}] if directory else []
 
 
 def _adapter_mounts(adapters: Sequence[Adapter]) -> Iterator[Mapping[str, Any]]:
     for index, adapter in enumerate(adapters):
         mount = {"name": f"adapter-{index}", "mountPath": f"{ADAPTERS}/{adapter.source.name}", "readOnly": True}
         # KAITO's adapter images have the adapter in their folder /data.
-        yield mount if adapter.source.volume_source else {**mount, "subPath": "data"}
+        yield mount if adapter.source.mounted else {**mount, "subPath": "data"}
 
 
 def _pull_secrets(server: PresetServer) -> list[str]:

@@ -36,7 +36,7 @@ def service(
 
 def is_public(workspace: WorkspaceRecord) -> bool:
     """Whether the annotations of `workspace` ask for a Service of type LoadBalancer."""
-    return workspace.annotations.get(LOAD_BALANCER_ANNOTATION) == "True"
+    return workspace.annotations.get(LOAD_BALANCER_ANNOTATION, "").lower() == "true"
 
 
 def headless_service(owner: Meta, names: Names, ports: Mapping[str, int]) -> Manifest:

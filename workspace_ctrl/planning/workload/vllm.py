@@ -1,18 +1,23 @@
 """The command that starts vLLM, on one node or on several."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import INFERENCE_PORT, RAY_DASHBOARD_PORT, RAY_PORT, RENDEZVOUS_PORT
+from workspace_ctrl.api.labels import INFERENCE_PORT, LOCAL_WEIGHTS_ANNOTATION, RAY_DASHBOARD_PORT, RAY_PORT, RENDEZVOUS_PORT
+from workspace_ctrl.catalog.kaito import kaito_annotations
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import NODES_WITHOUT_RAY, Version, format_version, has_mode, mode, parse_version
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.vllm.flag_values import flag_name
 from workspace_ctrl.planning.workload.sizing import Sizing
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 
 WEIGHTS: Final = "/workspace/weights"
+_NO_NAME: Final = re.compile(r"[^a-z0-9._-]")
+"""What does not belong into the name of a directory; KAITO replaces slashes and backslashes, which are all that ids have of it."""
 ADAPTERS: Final = "/mnt/adapter"
 _MOST_STAGES_WITH_RAY: Final = 3
 """With more pipeline stages, versions that need Ray end with a KeyError."""
@@ -96,13 +101,39 @@ def check_version(model: PresetModel, version: Version | None) -> None:
         raise SpecError("inference.preset.name", f"{model.name} {problem}", "set --model-server-image to a newer version")
 
 
-def serve_command(
-    model: PresetModel, sizing: Sizing, config: EngineConfig, adapters: Sequence[str], multi_node: MultiNodeMode | None
+def local_weights(model: PresetModel, wanted: str | None, settings: PlanSettings, *, has_volume: bool) -> str:
+    """Return the directory of the nodes with `model`, named as KAITO does; empty if its weights are downloaded.
+
+    `wanted` is the value of KAITO's annotation, None if it is not set; `has_volume` says whether there is a volume for the weights.
+
+    Raises:
+        SpecError: the Workspace asks for it, but the installation has no folder with such directories, or it has a volume, too.
+    """
+    path, entry = f"metadata.annotations[{LOCAL_WEIGHTS_ANNOTATION}]", kaito_annotations()[LOCAL_WEIGHTS_ANNOTATION]
+    if wanted is None or not entry.is_said(wanted):
+        return ""
+    if not settings.local_weights:
+        raise SpecError(path, f"is not supported: {entry.here}", entry.instead)
+    if has_volume:
+        raise SpecError(path, "cannot be combined with inference.weightsVolume", "remove one of them")
+    return f"{settings.local_weights}/{_NO_NAME.sub('-', model.model.lower())}"
+
+
+def serve_command(  # noqa: PLR0917 - all that it depends on
+    model: PresetModel,
+    sizing: Sizing,
+    config: EngineConfig,
+    adapters: Sequence[str],
+    multi_node: MultiNodeMode | None,
+    weights: str = "",
 ) -> list[str]:
-    """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours."""
+    """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours.
+
+    `weights` is the directory with the model; if it is empty, vLLM downloads the model.
+    """
     replaced = config.names
     ours = (flag for flag in (*_flags(model, sizing, config), *model.flags, *sizing.flags) if flag_name(flag) not in replaced)
-    command = ["vllm", "serve", model.model, *ours, *_lora_modules(adapters), *config.flags]
+    command = ["vllm", "serve", weights or model.model, *ours, *_lora_modules(adapters), *config.flags]
     return ["/bin/sh", "-c", multi_node.script, *command, *multi_node.flags] if multi_node is not None else command
 
 

@@ -7,10 +7,11 @@ ours, except for the few that the rest of the chain depends on. Those that chang
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.labels import PERFORMANCE_ANNOTATION
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mode
@@ -20,6 +21,7 @@ from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
 from workspace_ctrl.planning.vllm.known_flags import known_flags
 from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
+from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODE, THROUGHPUT, is_tuned, why_not_passed
 from workspace_ctrl.records.core_v1 import ConfigMap
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -121,6 +123,22 @@ def parse_engine_config(text: str, version: Version | None = None) -> EngineConf
     if len(flags) > _MOST_ARGUMENTS:
         raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
     return EngineConfig(flags, length, automatic, host, memory, (*_beside(document), *known.notes, *remarks))
+
+
+def with_performance_mode(config: EngineConfig, wanted: str, version: Version | None) -> EngineConfig:
+    """Return `config` with the mode of KAITO's annotation, whose value is `wanted`; a flag of the user overrides it.
+
+    A vLLM of `version` that does not have the flag serves without it.
+    """
+    if not is_tuned(wanted):
+        return config
+    overridden = f"{_PATH} sets vllm.{PERFORMANCE_MODE}" if PERFORMANCE_MODE in config.names else ""
+    why = overridden or why_not_passed(version)
+    if why:
+        note = f'annotation {PERFORMANCE_ANNOTATION}: "{wanted}" has no effect; {why}'
+        return replace(config, notes=(*config.notes, note))
+    memory = replace(config.memory, throughput=wanted == THROUGHPUT)
+    return replace(config, flags=(*config.flags, f"--{PERFORMANCE_MODE}={wanted}"), memory=memory)
 
 
 def _document(text: str) -> Any:  # noqa: ANN401 - any JSON
