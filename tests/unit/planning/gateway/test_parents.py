@@ -149,6 +149,16 @@ def test_several_gateways_and_listeners_are_chosen_each_once_and_one_that_is_mis
     assert "Gateway default/gone not found" in problem.message
 
 
+def test_a_listener_that_is_not_there_is_a_problem_of_the_parent_which_then_has_none():
+    (parent,) = choose_parents(NAMESPACE, spec("inference-gateway", section="gone"), LISTING, cluster(ONE)).parents
+    assert parent.listeners == ()
+    assert parent.listener_problem is not None
+    assert "gone" in parent.listener_problem.message
+    (parent,) = choose_parents(NAMESPACE, spec("inference-gateway", section="http"), LISTING, cluster(ONE)).parents
+    assert [listener.name for listener in parent.listeners] == ["http"]
+    assert parent.listener_problem is None
+
+
 def test_somebody_else_s_route_brings_its_own_gateways():
     named = HTTPRoute(meta("HTTPRoute", "mine"), attached_to=((ONE.ref, "http"), (ObjectRef("Service", NAMESPACE, "mesh"), "")))
     (parent,) = parents_of(named, cluster(ONE, OTHER)).parents
