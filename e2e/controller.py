@@ -31,7 +31,8 @@ def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
     probe = () if "--probe" in arguments else ("--probe", "off")
     # The clusters have the chart's policies, or the author of all Workspaces is their administrator.
     fields = () if "--restricted-fields" in arguments else ("--restricted-fields", "allow")
-    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *fields, *arguments]
+    hub = () if "--model-hub" in arguments else ("--model-hub", "off")  # no test depends on a server of others
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *fields, *hub, *arguments]
 
 
 def _chart_options(cluster: Cluster) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """`workspace-ctrl plan`: previews the objects of Workspaces, without a cluster."""
 
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TextIO, Unpack
 
@@ -10,15 +12,19 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
-from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
+from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
+from workspace_ctrl.planning.resolved_workspace import resolve
+from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.records.meta import ObjectRef
 
 _UNBROKEN: Final = 10_000
@@ -50,15 +56,17 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     """Show all objects that would be created for Workspaces, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
+    The model hub is asked only with --model-hub, or if the settings file has modelHub.
     Rejections and warnings are those of the admission webhook.
     Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
     """
-    settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
+    hub, settings = hub_of(installation), plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = [document for file in files for document in _objects(file)]
     workspaces = [document for document in objects if document.get("kind") == KIND]
     if not workspaces:
         raise click.UsageError(f"no Workspace found in {', '.join(file.name for file in files)}")
-    planned = list(_plan(workspaces, objects, settings))
+    models = asyncio.run(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
+    planned = list(_plan(workspaces, Known(objects, is_all=True, models=models), settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
         _print_yaml(planned, routers)
@@ -80,11 +88,17 @@ def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
                 yield entry
 
 
-def _plan(
-    workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
-) -> Iterator[_Planned]:
+def _hub_models(workspaces: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Iterator[str]:
+    """Yield the models whose figures only the model hub has."""
+    for raw in workspaces:
+        with suppress(SpecError):  # the verdict reports it
+            model = resolve(workspace_record(raw), settings).dependencies.hub_model
+            if model:
+                yield model
+
+
+def _plan(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: PlanSettings) -> Iterator[_Planned]:
     """Yield the Workspaces that can be planned, and print why the others cannot."""
-    known = Known(objects, is_all=True)
     for raw in workspaces:
         title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:

@@ -127,6 +127,8 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
+    model_hub: str = ""
+    """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True
     """Whether Workspaces may set the fields of `planning/restricted_fields.py`, because an admission policy checks the rights of their
     authors, or because every author may use them."""

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
-from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
+from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, MODEL_FIGURES_ANNOTATION, NODE_GPUS_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus
-from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
+from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.model_figures import SizedModel, model_of
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
@@ -45,10 +44,11 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
 
     Raises:
         SpecError: the model is not known or does not fit, or a field is not supported.
-        UnresolvedError: the ConfigMap does not exist, or has to be read first.
+        UnresolvedError: the ConfigMap does not exist, or has to be read first, or the model's figures are not known yet.
     """
     owner, derived = request.record.meta, names(request.record.meta.ref.name)
-    model = find_preset(request.preset.name, _size_of(request.preset))
+    sized = _model(request, settings)
+    model = sized.model
     version = version_of(settings.model_server_image)
     check_version(model, version)
     _check_access(request.preset, model)
@@ -69,7 +69,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         timeout=request.timeout,
         multi_node=multi_node,
     )
-    manifest = workload(owner, server, found.remembered)
+    manifest = workload(owner, server, {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered})
     selector = pool_selector(derived.workspace, manifest["kind"])
     claim = weights_claim(owner, server)
     return ModelServer(
@@ -86,9 +86,16 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes,
-        sizing=f"{sizing.explanation}; {found.assumed}" if found.assumed else sizing.explanation,
-        notes=(*config.notes, *found.notes),
+        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation))),
+        notes=(*config.notes, *found.notes, *sized.notes),
+        look_up=sized.look_up,
     )
+
+
+def _model(request: PresetRequest, settings: PlanSettings) -> SizedModel:
+    records = request.records
+    remembered = (workload.model_figures for workload in records.workloads if workload.model_figures)
+    return model_of(request.preset, remembered, records.hub_answer, settings)
 
 
 def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
@@ -108,22 +115,6 @@ def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
         return unchecked(model, gpus, wanted)
-
-
-def _size_of(preset: Preset) -> ModelFigures | None:
-    """Return the model size that the user has set.
-
-    Raises:
-        SpecError: a value is out of range.
-    """
-    if preset.size is None:
-        return None
-    figures = preset.size.model_dump(exclude={"weights"}, exclude_none=True)
-    try:
-        return ModelFigures(weights_gib=preset.size.weights_gib, **figures)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(f"{_PRESET}.size", f"is not valid: {first['loc'][0]}: {first['msg']}") from None
 
 
 def _check_access(preset: Preset, model: PresetModel) -> None:

@@ -1,22 +1,23 @@
 """The workload of a preset: a Deployment if one node holds the model, else a StatefulSet whose first pod is the leader."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION, POD_LABEL
+from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import STATEFUL_SET_NAME_LIMIT
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.workload.preset_pods import PresetServer, claim_spec, pod_spec
 from workspace_ctrl.records.meta import Meta
 
 
-def workload(owner: Meta, server: PresetServer, node_gpus: str) -> Manifest:
-    """Return the Deployment or StatefulSet; `node_gpus` becomes an annotation if the size comes from node labels.
+def workload(owner: Meta, server: PresetServer, remembered: Mapping[str, str]) -> Manifest:
+    """Return the Deployment or StatefulSet; `remembered` are annotations with what it is sized for, as far as they are not empty.
 
     Raises:
         SpecError: the name is too long for a StatefulSet.
     """
-    annotations = {NODE_GPUS_ANNOTATION: node_gpus} if node_gpus else {}
+    annotations = {key: text for key, text in remembered.items() if text}
     if server.is_multi_node:
         if len(server.names.workload) > STATEFUL_SET_NAME_LIMIT:
             raise SpecError("metadata.name", f"must have at most {STATEFUL_SET_NAME_LIMIT} characters for a model on several nodes")
