@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -14,6 +14,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
+from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
 
@@ -71,6 +72,11 @@ _OPTIONS = (
         multiple=True,
         help="Network with special addresses, such as 127.0.0.0/8, that the model hub may have nevertheless; can be repeated.",
     ),
+    click.option(
+        "--model-server-requests",
+        metavar="NAME=QUANTITY,...",
+        help="Requests of the containers of presets, such as cpu=2,memory=8Gi (default: from the size of the weights).",
+    ),
     click.option("--model-server-image", help=f"Image of the model server.  [default: {DEFAULT_MODEL_SERVER_IMAGE}]"),
 )
 
@@ -91,6 +97,7 @@ class InstallationOptions(TypedDict):
     model_hub: str | None
     model_hub_network: tuple[str, ...]
     model_server_image: str | None
+    model_server_requests: str | None
 
 
 def installation_options(function: FunctionT) -> FunctionT:
@@ -141,6 +148,7 @@ def plan_settings(
         restricted_fields=(options["restricted_fields"] or file.restricted_fields or restricted_fields) == "allow",
         model_hub=hub_of(options, model_hub).url,
         model_server_image=options["model_server_image"] or settings.model_server_image,
+        model_server_resources=_resources(options["model_server_requests"], settings.model_server_resources),
     )
     try:
         check_installed(merged)
@@ -184,6 +192,18 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text)
     except ValueError:
         raise click.UsageError(f"--model-hub-network must be a network, such as 127.0.0.0/8, not {text!r}") from None
+
+
+def _resources(text: str | None, resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `resources` with the requests in the option."""
+    if text is None:
+        return resources
+    requests = dict(entry.split("=", 1) for entry in text.split(",") if "=" in entry)
+    given = {**resources, "requests": {**(resources.get("requests") or {}), **requests}}
+    problem = resources_problem(given)
+    if problem or len(requests) != text.count(",") + 1:
+        raise click.UsageError(f"--model-server-requests must be requests such as cpu=2,memory=8Gi, not {text!r}")
+    return given
 
 
 def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TextIO, Unpack
+from typing import Any, Final, Unpack
 
 import click
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import KIND
-from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
+from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
@@ -41,18 +41,10 @@ class _Planned:
 
 
 @click.command("plan")
-@click.option(
-    "--filename",
-    "-f",
-    "files",
-    type=click.File(),
-    required=True,
-    multiple=True,
-    help="File with Workspaces and the objects they refer to (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
-)
+@filename_options
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
-def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack[InstallationOptions]) -> None:
+def plan_command(*, files: Sequence[str], recursive: bool, output: str, **installation: Unpack[InstallationOptions]) -> None:
     """Show all objects that would be created for Workspaces, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
@@ -61,10 +53,10 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
     """
     hub, settings = hub_of(installation), plan_settings(installation, gateway_extension=True, restricted_fields="allow")
-    objects = [document for file in files for document in _objects(file)]
+    objects = read_objects(files, recursive=recursive)
     workspaces = [document for document in objects if document.get("kind") == KIND]
     if not workspaces:
-        raise click.UsageError(f"no Workspace found in {', '.join(file.name for file in files)}")
+        raise click.UsageError(f"no Workspace found in {', '.join(STANDARD_INPUT if file == '-' else file for file in files)}")
     models = asyncio.run(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
     planned = list(_plan(workspaces, Known(objects, is_all=True, models=models), settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
@@ -73,19 +65,6 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     else:
         _print_trees(planned, routers)
     sys.exit(2 if len(planned) < len(workspaces) else 0)
-
-
-def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
-    """Yield the objects in `file`, including the items of Lists."""
-    try:
-        documents = parse_documents(file.read())
-    except (YamlError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file.name} {error}") from None
-    for document in documents:
-        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
-        for entry in items if isinstance(items, list) else [document]:
-            if isinstance(entry, dict):
-                yield entry
 
 
 def _hub_models(workspaces: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Iterator[str]:

@@ -1,19 +1,20 @@
 """The model server of a preset: checked, sized, and configured."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, MODEL_FIGURES_ANNOTATION, NODE_GPUS_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
-from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.vllm.model_figures import SizedModel, model_of
-from workspace_ctrl.planning.workload.gpus import node_gpus
+from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
+from workspace_ctrl.planning.workload.gpus import FoundGpus, node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
@@ -55,7 +56,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
-    sizing = _size(request, model, config, found.gpus)
+    sizing = _size(request, model, config, found)
     multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
@@ -67,6 +68,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node,
     )
     manifest = workload(owner, server, {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered})
@@ -105,16 +107,25 @@ def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
     return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
 
 
-def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
+def _resources(
+    request: PresetRequest, model: PresetModel, config: EngineConfig, sizing: Sizing, settings: PlanSettings
+) -> dict[str, Any]:
+    has_volume = request.inference.weights_volume is not None
+    defaults = default_requests(model.weights_gib, sizing.layout, config.memory.offload_gib, has_volume=has_volume)
+    gpus = {sizing.gpu_resource: str(sizing.gpus)}
+    return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
+
+
+def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, found: FoundGpus) -> Sizing:
     resource = request.resource
     adapters = bool(request.inference.adapters)
     wanted = Wanted(config.max_model_len, resource.count, config.automatic_context, config.memory, adapters)
     try:
-        return size(model, gpus, wanted)
+        return size(model, found.gpus, wanted)
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unchecked(model, gpus, wanted)
+        return unchecked(model, found.gpus, wanted)
 
 
 def _check_access(preset: Preset, model: PresetModel) -> None:
