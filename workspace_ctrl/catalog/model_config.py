@@ -7,6 +7,7 @@ must be valid; one that is not there is assumed or unknown, and that is said.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from workspace_ctrl.api.printable_text import excerpt
@@ -212,7 +213,7 @@ def _cached_layers(raw: _Raw, layers: int | None) -> tuple[int | None, tuple[str
     """Return the number of layers with a KV cache, and what is counted as more or less than it is."""
     if layers is None:
         return None, ()
-    types = list(_layer_types(raw, layers))[:layers]
+    types = list(islice(_layer_types(raw, layers), layers))
     without = sum(kind in _WITHOUT_CACHE for kind in types)
     assumed = [f"the state of {without} layers without a KV cache is not counted"] if without else []
     has_window = _count(raw, ("sliding_window", "attention_chunk_size"), _LONGEST_CONTEXT) is not None
@@ -295,4 +296,6 @@ def _checked(name: str, value: object, most: int, least: int = 1) -> int:
 
 
 def _shown(value: object) -> str:
-    return excerpt(repr(value), _LONGEST_NAME) if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"
+    if isinstance(value, str):
+        return excerpt(repr(value[:_LONGEST_NAME]), _LONGEST_NAME)
+    return excerpt(repr(value), _LONGEST_NAME) if isinstance(value, int | float) else f"a {type(value).__name__}"

@@ -21,8 +21,8 @@ from workspace_ctrl.settings.process import HubSettings
 _CONFIG: Final = "config.json"
 _INDEX: Final = "model.safetensors.index.json"
 _WEIGHTS: Final = "model.safetensors"
-_LARGEST_CONFIG: Final = 512 << 10
-"""Bytes; quantized models list thousands of layers in it."""
+_LARGEST_CONFIG: Final = 256 << 10
+"""Bytes; some quantized models list hundreds of layers in it. The costliest such text takes some 25 ms to parse."""
 _INDEX_PART: Final = 64 << 10
 """Bytes of the index that are read: its metadata come first, and the rest can be megabytes."""
 _MOST_REDIRECTS: Final = 2
@@ -156,7 +156,7 @@ class HubClient:
                     if reply.status not in _REDIRECTS:
                         return reply
                     target = url.join(URL(reply.headers.get("Location", "")))
-                    if target.origin() != self._hub.origin():
+                    if target.origin() != self._hub.origin() or target.user is not None:
                         break
                     url = target
         except TimeoutError:

@@ -78,7 +78,7 @@ def _notes(found: HubModel) -> Iterator[str]:
 
 def _unknown(name: str, answer: HubAnswer | None, settings: PlanSettings) -> Problem:
     if answer is None:
-        text = f"{name} is not in the catalog; its size is being read from its files at {settings.model_hub}"
+        text = f"{name} is not in the catalog; its size is read from its files at {settings.model_hub}"
         return Problem(LinkName.WORKLOAD, "SizingModel", text, in_progress=True)
     return Problem(LinkName.WORKLOAD, answer.reason, answer.message, terminal=answer.terminal)
 

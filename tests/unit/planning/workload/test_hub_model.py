@@ -24,7 +24,7 @@ MODEL = "some-lab/Model-7B"
 HUB = "https://hub.example"
 WITH_HUB = replace(SETTINGS, model_hub=HUB)
 PRESET = {"name": MODEL}
-READING = f"{MODEL} is not in the catalog; its size is being read from its files at {HUB}"
+READING = f"{MODEL} is not in the catalog; its size is read from its files at {HUB}"
 
 
 def found(**config):
