@@ -1,7 +1,7 @@
 """The figures with which a model is sized: those of the catalog, of the user, or of the model hub.
 
-Figures of the hub become an annotation of the workload, and stay in effect for it: neither a new version of the model nor a hub that does
-not answer changes a running model.
+Figures of the hub become an annotation of the workload, and stay in effect for it: neither a new version of the model, nor a hub that does
+not answer, nor a newer catalog changes a running model.
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,13 +49,13 @@ def model_of(preset: Preset, remembered: Iterable[str], answer: HubAnswer | None
         SpecError: it is not known, or its size is not valid.
         UnresolvedError: the hub has to be asked first, or has no figures.
     """
+    for text in remembered if preset.size is None else ():
+        found = read_note(text, preset.name)
+        if found is not None:  # also if the catalog has the model by now: clients know it by its id
+            return _sized(found, text)
     name = hub_id(preset)
     if not name:
         return SizedModel(find_preset(preset.name, _size_of(preset)))
-    for text in remembered:
-        found = read_note(text, name)
-        if found is not None:
-            return _sized(found, text)
     if not settings.model_hub:
         return SizedModel(find_preset(name))
     if answer is None or answer.found is None:

@@ -107,6 +107,13 @@ def test_the_workload_keeps_the_figures_that_it_was_made_with(answer, settings):
     assert later.look_up is None
 
 
+def test_a_running_model_keeps_its_name_when_a_newer_catalog_has_it():
+    name = "microsoft/phi-4"
+    note = note_of(hub_model(name, read_config(json.dumps(CONFIG).encode()), SIZE, "index"))
+    assert serve({"name": name}, workloads=live({MODEL_FIGURES_ANNOTATION: note})).model_names == (name,)
+    assert serve({"name": name}).model_names == ("phi-4",)
+
+
 @pytest.mark.parametrize("note", ["", "{}", "x" * 5000, note_of(found()).replace(MODEL, "some-lab/Other")])
 def test_what_is_no_note_of_ours_is_not_used(note):
     with pytest.raises(UnresolvedError):
