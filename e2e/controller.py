@@ -40,7 +40,8 @@ def command(cluster: Cluster, *arguments: str, gate: bool = True, earlier: bool 
     plays = isinstance(cluster, LocalCluster) and cluster.form is Form.PLANE
     sizes = ",".join(f"{name}={size}" for name, size in SMALL_REQUESTS.items())
     requests = () if earlier or plays else ("--model-server-requests", sizes)
-    options = (*chart, *probe, *fields, *requests, *arguments)
+    hub = () if earlier or "--model-hub" in arguments else ("--model-hub", "off")  # no test depends on a server of others
+    options = (*chart, *probe, *fields, *requests, *hub, *arguments)
     return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *options]
 
 

@@ -66,9 +66,26 @@ def test_charts_can_be_fetched_although_the_root_is_read_only():
 
 
 def test_a_network_policy_leaves_the_way_to_what_is_asked():
-    closed = {**GATE, "networkPolicy": {"egress": True}, "probe": {"mode": "off"}}
+    closed = {**GATE, "networkPolicy": {"egress": True}, "probe": {"mode": "off"}, "modelHub": {"url": "off"}}
     for values, rules in (({}, 1), ({"chartCheck": {"enabled": True}}, 2), ({"probe": {}}, 2)):
         assert len(find(render({**closed, **values}), "NetworkPolicy")["spec"]["egress"]) == rules
+
+
+@pytest.mark.parametrize(
+    ("hub", "port"),
+    [
+        pytest.param({}, 443, id="Hugging Face"),
+        pytest.param({"url": "http://hub.models/mirror"}, 80, id="a mirror by HTTP"),
+        pytest.param({"url": "https://hub.example:8443/a:1"}, 8443, id="with a port"),
+        pytest.param({"url": "off"}, None, id="none"),
+        pytest.param({"url": False}, None, id="none, as YAML reads it"),
+    ],
+)
+def test_a_network_policy_opens_the_port_of_the_model_hub(hub, port):
+    rules = find(render({"networkPolicy": {"egress": True}, "probe": {"mode": "off"}, "modelHub": hub}), "NetworkPolicy")["spec"]
+    dns = [{"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]
+    expected = [] if port is None else [{"ports": [{"port": port, "protocol": "TCP"}, *dns]}]
+    assert rules["egress"][1:] == expected
 
 
 def test_only_the_metrics_and_the_webhook_accept_connections_unless_it_is_disabled():

@@ -249,6 +249,57 @@ RENDERED = [
     },
 ]
 MODELS = {"object": "list", "data": [{"id": "phi", "object": "model"}, {"id": "adapter", "parent": "phi"}]}
+MODEL_CONFIGS = [
+    {
+        "architectures": ["DeepseekV3ForCausalLM"],
+        "auto_map": {"AutoConfig": "configuration_deepseek.DeepseekV3Config"},
+        "model_type": "deepseek_v32",
+        "hidden_size": 7168,
+        "index_head_dim": 128,
+        "kv_lora_rank": 512,
+        "max_position_embeddings": 163840,
+        "num_attention_heads": 128,
+        "num_hidden_layers": 61,
+        "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64,
+        "quantization_config": {"quant_method": "fp8"},
+    },
+    {
+        "architectures": ["Gemma4ForConditionalGeneration"],
+        "model_type": "gemma4",
+        "text_config": {
+            "model_type": "gemma4_text",
+            "dtype": "float32",
+            "global_head_dim": 512,
+            "head_dim": 256,
+            "layer_types": ["sliding_attention", "linear_attention", "full_attention"],
+            "max_position_embeddings": 262144,
+            "num_attention_heads": 32,
+            "num_global_key_value_heads": 4,
+            "num_hidden_layers": 3,
+            "num_key_value_heads": [16, 16, 4],
+            "sliding_window": 1024,
+        },
+    },
+    {
+        "architectures": ["NemotronHForCausalLM"],
+        "model_type": "falcon",
+        "attn_type_list": [0, 1],
+        "hybrid_override_pattern": "M-*",
+        "linear_attn_config": {"kda_layers": [1, 2]},
+        "multi_query": True,
+        "multi_query_attention": True,
+        "multi_query_group_num": 2,
+        "n_embd": 768,
+        "n_head": 12,
+        "n_layer": 12,
+        "n_positions": 1024,
+    },
+    {
+        "metadata": {"total_size": 16060522496, "total_parameters": 8030261248},
+        "weight_map": {"a": "model-00001-of-00004.safetensors"},
+    },
+]
 REVIEW = {
     "kind": "AdmissionReview",
     "apiVersion": "admission.k8s.io/v1",

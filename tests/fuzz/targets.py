@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,6 +33,9 @@ from workspace_ctrl.api.workspace import parse_workspace
 from workspace_ctrl.api.yaml_documents import CHARTS, FILES, TENANTS, Limits, YamlError, parse_documents
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.catalog.charts import chart_layouts, value_at
+from workspace_ctrl.catalog.hub_model import hub_model, note_of, read_note, read_total_size
+from workspace_ctrl.catalog.instance_types import instance_types
+from workspace_ctrl.catalog.model_config import ModelFileError, read_config
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.helm.chart_layout_checks import Rendered, checks, renderings
 from workspace_ctrl.kube.decoding import KEPT_LEVELS, decode, without_depths
@@ -42,6 +46,7 @@ from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_va
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PickerSettings, PlanSettings
+from workspace_ctrl.planning.workload.sizing import size
 from workspace_ctrl.planning.workload.vllm_config import parse_engine_config
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.process.admission_server import _parse
@@ -356,6 +361,25 @@ def check_model_list(data: bytes) -> None:
     assert_message(str(models))
 
 
+def check_model_files(data: bytes) -> None:
+    """Files of a model give figures by which it can be sized and remembered, or one printable line about what is wrong."""
+    weights = 1
+    try:
+        weights = read_total_size(data)
+    except ModelFileError as error:
+        assert_message(str(error))
+    read_note(data.decode(errors="surrogateescape"), "o/m")
+    try:
+        found = hub_model("o/m", read_config(data), weights, "index")
+    except ModelFileError as error:
+        assert_message(str(error))
+        return
+    assert_message(str(found))
+    assert read_note(note_of(found), "o/m") == found
+    with suppress(SpecError):  # it may be too large
+        assert size(found.model, instance_types()["Standard_NC96ads_A100_v4"]).nodes >= 1
+
+
 @cache
 def _server() -> AnsweringServer:
     return runner().run(AnsweringServer.start())
@@ -409,6 +433,11 @@ TARGETS = {
         Target(check_chart_values, mutated(samples.PICKERS).map(as_json)),
         Target(check_helm_output, mutated(samples.RENDERED).map(as_json) | _YAML),
         Target(check_model_list, mutated([samples.MODELS]).map(as_json) | pieces('{"data":', "[", "]", '{"id":', '"a"', "}", ",")),
+        Target(
+            check_model_files,
+            mutated(samples.MODEL_CONFIGS).map(as_json)
+            | pieces('{"metadata": {"total_size": ', "1", "}", "{", "[", '"a":', "NaN", "1e999"),
+        ),
         Target(check_probe_answer, pieces(*samples.HTTP_FRAGMENTS)),
         Target(
             check_admission_request,

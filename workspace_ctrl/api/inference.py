@@ -77,16 +77,19 @@ class PresetOptions(ApiModel):
 
 
 class Preset(ApiModel):
-    """A model of the catalog, or any other model of Hugging Face with its size."""
+    """A model of the catalog, or any other model of Hugging Face."""
 
     name: str = Field(
         max_length=256,
         description="Name in the catalog, such as phi-4-mini-instruct (`workspace-ctrl presets` lists them), or the Hugging Face id of "
-        "a model, such as org/model; a model that is not in the catalog needs `size`.",
+        "a model, such as org/model; one that is not in the catalog is sized by its files at the model hub, or by `size`.",
     )
     access_mode: Literal["public", "private"] | None = Field(default=None, description="Deprecated by KAITO, and ignored.")
     preset_options: PresetOptions | None = Field(default=None, description="Options for downloading the preset.")
-    size: ModelSize | None = Field(default=None, description="Figures for the sizing of a model that is not in the catalog.")
+    size: ModelSize | None = Field(
+        default=None,
+        description="Figures for the sizing of a model that is not in the catalog. Default: those of its files at the model hub.",
+    )
 
     model_config = ConfigDict(
         json_schema_extra=rules(("self.name == oldSelf.name", "inference.preset.name cannot be changed; create a new Workspace"))

@@ -60,6 +60,10 @@ NODE_GPUS_ANNOTATION: Final = "workspace-ctrl/node-gpus"
 """On a workload: the GPUs of a node for which it was sized, if they come from node labels. Nodes that are
 added or removed later do not change the size of a running model."""
 
+MODEL_FIGURES_ANNOTATION: Final = "workspace-ctrl/model-figures"
+"""On a workload: the figures of a model that is not in the catalog, as the model hub had them when the workload was created. Neither a new
+version of the model nor a hub that does not answer changes the size of a running model."""
+
 RUNTIME_ANNOTATION: Final = "kaito.sh/runtime"
 """On a Workspace: KAITO's choice between vllm and transformers."""
 LOAD_BALANCER_ANNOTATION: Final = "kaito.sh/enablelb"

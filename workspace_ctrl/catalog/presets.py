@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -16,9 +16,11 @@ _Gib = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(gt=0, le=10_000)]
 _Tokens = Annotated[int, Field(gt=0, le=10**9)]
 _Bytes = Annotated[int, Field(gt=0, le=10**9)]
-_HUGGING_FACE_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUGGING_FACE_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _SAME_BUT_FOR_A_LETTER = 0.97
 _NAME = "inference.preset.name"
+SIZE_REMEDY: Final = "set inference.preset.size (at least weights)"
+"""What helps with every model that is not in the catalog."""
 
 
 class ModelFigures(Row):
@@ -57,6 +59,8 @@ class PresetModel(Row):
     head_dim: _Count | None = None
     latent_width: _Count | None = None
     """Cache elements per token and layer of latent attention (MLA), instead of key-value heads."""
+    attention_layers: _Count | None = None
+    """Layers with a KV cache, if not all have one: linear attention and state spaces keep a state of fixed size instead."""
     stated_kv_bytes_per_token: _Bytes | None = None
     """Takes precedence over the computed value; not for models of the catalog."""
     tensor_parallel: bool = True
@@ -75,16 +79,19 @@ class PresetModel(Row):
     """Further names, in addition to the Hugging Face id."""
     flags: tuple[str, ...] = ()
     """Further flags of `vllm serve`."""
+    unconfirmed: bool = False
+    """Whether some of the figures could not be compared with the files of the model."""
 
     @property
     def kv_bytes_per_token(self) -> int | None:
         """Bytes of KV cache for one token in the whole model."""
         if self.stated_kv_bytes_per_token:
             return self.stated_kv_bytes_per_token
-        if self.layers and self.latent_width:
-            return self.layers * self.latent_width * _BYTES_PER_ELEMENT
-        if self.layers and self.kv_heads and self.head_dim:
-            return 2 * self.layers * self.kv_heads * self.head_dim * _BYTES_PER_ELEMENT
+        layers = self.attention_layers or self.layers
+        if layers and self.latent_width:
+            return layers * self.latent_width * _BYTES_PER_ELEMENT
+        if layers and self.kv_heads and self.head_dim:
+            return 2 * layers * self.kv_heads * self.head_dim * _BYTES_PER_ELEMENT
         return None
 
 
@@ -99,6 +106,16 @@ def _presets_by_any_name() -> Mapping[str, PresetModel]:
     return {name: preset for preset in presets().values() for name in (preset.name, preset.model, *preset.aliases)}
 
 
+def is_preset(name: str) -> bool:
+    """Whether a preset has that name, Hugging Face id or alias."""
+    return name in _presets_by_any_name()
+
+
+def is_hugging_face_id(name: str) -> bool:
+    """Whether `name` has the form of a Hugging Face id."""
+    return _HUGGING_FACE_ID.fullmatch(name) is not None
+
+
 def find_preset(name: str, size: ModelFigures | None = None) -> PresetModel:
     """Return the model called `name`: a preset by its name, Hugging Face id or alias, or any other Hugging Face model with its `size`.
 
@@ -110,7 +127,7 @@ def find_preset(name: str, size: ModelFigures | None = None) -> PresetModel:
         return known[name]
     if "/" in name:
         return custom_model(name, size)
-    otherwise = "`workspace-ctrl presets` lists the models; for any other one, set its Hugging Face id and its size"
+    otherwise = "`workspace-ctrl presets` lists the models; for any other one, set its Hugging Face id"
     raise SpecError(_NAME, f"{name!r} is not known", suggestion(name, known, otherwise))
 
 
@@ -120,11 +137,15 @@ def custom_model(name: str, size: ModelFigures | None) -> PresetModel:
     Raises:
         SpecError: `name` is not a Hugging Face id, or there is no size.
     """
-    if not _HUGGING_FACE_ID.fullmatch(name):
+    if not is_hugging_face_id(name):
         raise SpecError(_NAME, f"{name!r} is not a Hugging Face id", "use the form organization/model")
     if size is None:
-        otherwise = "set inference.preset.size (at least weights), or use a model of the catalog"
-        remedy = suggestion(name, _presets_by_any_name(), otherwise, cutoff=_SAME_BUT_FOR_A_LETTER)
+        remedy = remedy_for(name, f"{SIZE_REMEDY}, or use a model of the catalog")
         raise SpecError(_NAME, f"{name!r} is not in the catalog, and its size is not set", remedy)
     figures = size.model_dump(exclude={"kv_bytes_per_token"})
     return PresetModel(name=name, model=name, distributed=True, stated_kv_bytes_per_token=size.kv_bytes_per_token, **figures)
+
+
+def remedy_for(name: str, otherwise: str) -> str:
+    """Return what to do about the id `name`, which cannot be used: the one of a preset that is spelt almost alike, else `otherwise`."""
+    return suggestion(name, _presets_by_any_name(), otherwise, cutoff=_SAME_BUT_FOR_A_LETTER)

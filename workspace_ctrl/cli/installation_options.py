@@ -1,8 +1,10 @@
 """Options of the installation, shared by `run` and `plan`."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -14,7 +16,7 @@ from workspace_ctrl.planning.chart.values import check_installed
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
 from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
-from workspace_ctrl.settings.process import SettingsError, parse_feature_gates
+from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -59,6 +61,18 @@ _OPTIONS = (
         "[default: deny for run, allow for plan]",
     ),
     click.option(
+        "--model-hub",
+        metavar="URL|off",
+        help="Model hub with the sizes of models that are not in the catalog: config.json and safetensors index, without a token.  "
+        f"[default: {DEFAULT_HUB} for run, off for plan]",
+    ),
+    click.option(
+        "--model-hub-network",
+        metavar="CIDR",
+        multiple=True,
+        help="Network with special addresses, such as 127.0.0.0/8, that the model hub may have nevertheless; can be repeated.",
+    ),
+    click.option(
         "--model-server-requests",
         metavar="NAME=QUANTITY,...",
         help="Requests of the containers of presets, such as cpu=2,memory=8Gi (default: from the size of the weights).",
@@ -80,6 +94,8 @@ class InstallationOptions(TypedDict):
     chart_version: str | None
     chart_insecure: bool
     restricted_fields: str | None
+    model_hub: str | None
+    model_hub_network: tuple[str, ...]
     model_server_image: str | None
     model_server_requests: str | None
 
@@ -109,11 +125,11 @@ def read_settings_file(path: Path | None) -> SettingsFile:
 
 
 def plan_settings(
-    options: InstallationOptions, *, gateway_extension: bool = False, restricted_fields: str = "deny"
+    options: InstallationOptions, *, gateway_extension: bool = False, restricted_fields: str = "deny", model_hub: str = OFF
 ) -> PlanSettings:
     """Return the settings from file and options; `gateway_extension` is the default of the feature gate.
 
-    `restricted_fields`, allow or deny, is the default of the option with that name.
+    `restricted_fields`, allow or deny, and `model_hub`, a URL or off, are the defaults of the options with these names.
 
     Raises:
         click.UsageError: one of them is invalid; exit code 2.
@@ -130,6 +146,7 @@ def plan_settings(
         match_reported_names=bool(options["match_reported_names"] or settings.match_reported_names),
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
         restricted_fields=(options["restricted_fields"] or file.restricted_fields or restricted_fields) == "allow",
+        model_hub=hub_of(options, model_hub).url,
         model_server_image=options["model_server_image"] or settings.model_server_image,
         model_server_resources=_resources(options["model_server_requests"], settings.model_server_resources),
     )
@@ -138,6 +155,21 @@ def plan_settings(
     except SpecError as error:
         raise click.UsageError(f"{options['config']}: {error}") from None
     return merged
+
+
+def hub_of(options: InstallationOptions, default: str = OFF) -> HubSettings:
+    """Return the settings of the model hub; `default` is its URL, or off, if neither the settings file nor an option has one.
+
+    Raises:
+        click.UsageError: the URL or a network is invalid; exit code 2.
+    """
+    file, url = read_settings_file(options["config"]).model_hub, options["model_hub"]
+    if url is not None and not re.fullmatch(HUB_URL, url):
+        raise click.UsageError(f"--model-hub must be off, or a URL without a trailing slash, such as {DEFAULT_HUB}, not {url!r}")
+    given = file.settings() if file is not None else HubSettings(default)
+    networks = tuple(map(_network, options["model_hub_network"] or ())) or given.networks
+    chosen = given.url if url is None else url
+    return HubSettings("" if chosen == OFF else chosen, networks)
 
 
 def helm_of(file: SettingsFile) -> str:
@@ -153,6 +185,13 @@ def helm_of(file: SettingsFile) -> str:
         remedy = "use the image with helm (make image TARGET=with-helm), or set chartCheck.enabled to false"
         raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} not found; {remedy}")
     return program
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise click.UsageError(f"--model-hub-network must be a network, such as 127.0.0.0/8, not {text!r}") from None
 
 
 def _resources(text: str | None, resources: Mapping[str, Any]) -> Mapping[str, Any]:

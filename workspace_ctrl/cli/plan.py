@@ -1,7 +1,9 @@
 """`workspace-ctrl plan`: previews the objects of Workspaces and InferenceSets, without a cluster."""
 
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Unpack
@@ -11,15 +13,19 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
-from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
+from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
+from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
+from workspace_ctrl.planning.resolved_workspace import resolve
+from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.records.meta import ObjectRef
 
 _KINDS: Final = (KIND, SET_KIND)
@@ -53,10 +59,11 @@ def plan_command(*, files: Sequence[str], recursive: bool, output: str, **instal
     """Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
+    The model hub is asked only with --model-hub, or if the settings file has modelHub.
     Rejections and warnings are those of the admission webhook.
     Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
-    settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
+    hub, settings = hub_of(installation), plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = read_objects(files, recursive=recursive)
     workspaces = [document for document in objects if document.get("kind") in _KINDS]  # any JSON value
     unsupported = [*_unsupported(objects)]
@@ -68,7 +75,8 @@ def plan_command(*, files: Sequence[str], recursive: bool, output: str, **instal
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
         raise click.UsageError(f"no Workspace or InferenceSet found in {sources}")
-    planned = list(_plan(workspaces, objects, settings))
+    models = asyncio.run(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
+    planned = list(_plan(workspaces, Known(objects, is_all=True, models=models), settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
         _print_yaml(planned, routers)
@@ -85,11 +93,17 @@ def _unsupported(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{kind} {_name(raw)} is not supported: {_INSTEAD[kind]}"
 
 
-def _plan(
-    workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
-) -> Iterator[_Planned]:
+def _hub_models(workspaces: Sequence[Mapping[str, Any]], settings: PlanSettings) -> Iterator[str]:
+    """Yield the models whose figures only the model hub has."""
+    for raw in workspaces:
+        with suppress(SpecError):  # the verdict reports it
+            model = resolve(workspace_record(raw), settings).dependencies.hub_model
+            if model:
+                yield model
+
+
+def _plan(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: PlanSettings) -> Iterator[_Planned]:
     """Yield the Workspaces that can be planned, and print why the others cannot."""
-    known = Known(objects, is_all=True)
     for raw in workspaces:
         title, verdict = f"{raw['kind']} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:

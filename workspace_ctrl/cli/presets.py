@@ -13,6 +13,8 @@ from workspace_ctrl.cli.printing.tables import print_table
 
 _Entries: TypeAlias = Sequence[PresetModel | InstanceType]
 _PRESET_COLUMNS = ("NAME", "PARAMS", "GIB", "CONTEXT", "GATED", "HUGGING FACE")
+_UNCONFIRMED = "~"
+"""Before the size of a preset with figures that are not all confirmed."""
 _INSTANCE_TYPE_COLUMNS = ("NAME", "PROVIDER", "GPUS", "GIB", "CAPABILITY", "GPU")
 _NUMBERS = {"PARAMS", "GIB", "CONTEXT", "GPUS", "CAPABILITY"}
 
@@ -22,7 +24,7 @@ _NUMBERS = {"PARAMS", "GIB", "CONTEXT", "GPUS", "CAPABILITY"}
 @click.option("--instance-types", "of_nodes", is_flag=True, help="List instance types with their GPUs instead of models.")
 @click.option("--output", "-o", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format.")
 def presets_command(name: str | None, *, of_nodes: bool, output: str) -> None:
-    """List the models of the catalog.
+    """List the models of the catalog. A ~ before the size marks figures that are not all confirmed.
 
     With NAME, show the details of that model, or list the models whose name contains it.
     Exit code: 0; 2 if nothing matches.
@@ -80,4 +82,5 @@ def _row(entry: PresetModel | InstanceType) -> tuple[str, ...]:
         return entry.name, entry.provider, str(entry.gpus), f"{entry.memory_gib:.0f}", str(entry.compute_capability), entry.gpu
     billions = entry.parameters_billion or 0
     parameters = f"{billions:.2g}B" if billions < 10 else f"{billions:.0f}B"  # noqa: PLR2004 - two digits are enough
-    return entry.name, parameters, f"{entry.weights_gib:.1f}", str(entry.context_limit), "yes" if entry.gated else "", entry.model
+    size = f"{_UNCONFIRMED if entry.unconfirmed else ''}{entry.weights_gib:.1f}"
+    return entry.name, parameters, size, str(entry.context_limit), "yes" if entry.gated else "", entry.model

@@ -11,6 +11,7 @@ from workspace_ctrl.cli.connection_options import access_of, connection_options
 from workspace_ctrl.cli.installation_options import (
     InstallationOptions,
     helm_of,
+    hub_of,
     installation_options,
     plan_settings,
     read_settings_file,
@@ -19,7 +20,7 @@ from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
-from workspace_ctrl.settings.process import AdmissionSettings, MetricsSettings, Settings
+from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 
 _PORT = click.IntRange(0, 65535)
@@ -78,7 +79,7 @@ def run_command(
     """Run the controller until a signal ends it."""
     _set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
     file = read_settings_file(options["config"])
-    plan, scope = plan_settings(options), scope_of(options)
+    plan, scope = plan_settings(options, model_hub=DEFAULT_HUB), scope_of(options)
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
             "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
@@ -90,6 +91,7 @@ def run_command(
         election=election_of(options),
         refusal_interval=refusal_interval,
         progress_interval=progress_interval,
+        hub=hub_of(options, DEFAULT_HUB),
         probe=probe_of(options, file.probe.settings()),
         admission=_admission_of(admission_port, admission_certificates),
         metrics=MetricsSettings(metrics_port, metrics_certificates),

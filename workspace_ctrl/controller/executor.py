@@ -23,8 +23,8 @@ from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.passes.api_queries import ApiQueries
+from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
-from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedError, NotFoundError, RejectedError
 from workspace_ctrl.model.plan_decisions import Problem
@@ -34,6 +34,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, kind_of, r
 from workspace_ctrl.planning.steps import (
     Apply,
     Delete,
+    LookUpModel,
     Prune,
     Query,
     RequestReconcile,
@@ -71,10 +72,10 @@ class Executor:
     """Executes steps on the API server; rejections become problems."""
 
     def __init__(
-        self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, charts: ChartVerifier | NoChartVerifier
+        self, client: Client, cache: Cache, references: DynamicWatches, settings: Settings, tasks: BackgroundTasks
     ) -> None:
         self._client = client
-        self._charts = charts
+        self._tasks = tasks
         self._cache = cache
         self._references = references
         self._settings = settings
@@ -89,6 +90,10 @@ class Executor:
             except ApiError as error:
                 return replace(outcome, error=error)
         return outcome
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Drop a Workspace that is gone: nothing is looked up for it any more."""
+        self._tasks.hub.forget((namespace, name))
 
     async def ask(self, queries: Iterable[Query], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
         """Return the state with the API server's answers to `queries`, which are sent concurrently.
@@ -120,7 +125,9 @@ class Executor:
             case Scale(ref, replicas):
                 return await self._scale(ref, replicas, outcome)
             case VerifyChart(chart):
-                self._charts.verify(chart, workspace.key)
+                self._tasks.charts.verify(chart, workspace.key)
+            case LookUpModel(model, is_known):
+                self._tasks.hub.look_up(model, workspace.key, is_known=is_known)
             case Resume(ref):
                 await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
         return outcome

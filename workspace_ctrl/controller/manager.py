@@ -12,16 +12,15 @@ from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.missing_kinds import MissingKinds
 from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.controller.event_handler import EventHandler
+from workspace_ctrl.controller.passes.background_tasks import make_background_tasks
 from workspace_ctrl.controller.passes.cache_informers import CacheInformers
 from workspace_ctrl.controller.passes.pipeline import PassInputs, make_reconciler
 from workspace_ctrl.controller.passes.workers import Workers
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.workspace_states import States
-from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.probe.prober import make_prober
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
 from workspace_ctrl.telemetry.observer import NullObserver, Observer, StatusChange
@@ -60,8 +59,7 @@ class Manager:
 
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
         self._watches = DynamicWatches(client, self._events.enqueue, cluster_wide=not settings.scope.namespaces)
-        self._prober = make_prober(client, settings, self._events.enqueue)
-        self._charts = ChartVerifier(settings.helm, self._events.enqueue) if settings.helm else NoChartVerifier()
+        self._tasks = make_background_tasks(client, settings, self._events.enqueue)
         routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler
         self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
         self._claims = RouteClaims(self._cache, self._gateways, self._events.enqueue, is_shard=settings.scope.selector != "")
@@ -72,8 +70,7 @@ class Manager:
             states,
             self._claims,
             self._missing,
-            self._prober,
-            self._charts,
+            self._tasks,
             self._gateways,
         )
         reconciler = make_reconciler(client, settings, inputs, self._status_written)
@@ -103,8 +100,7 @@ class Manager:
         finally:
             self._observer.stopped()
             await self._watches.close()
-            await self._prober.close()
-            await self._charts.close()
+            await self._tasks.close()
 
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

@@ -216,6 +216,7 @@ class Reconciler:
         self._dependents.forget(key)
         self._claims.forget(key)
         self._publisher.forget(key)
+        self._executor.forget(*key)
 
 
 def _now() -> float:

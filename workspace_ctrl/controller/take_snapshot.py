@@ -1,7 +1,7 @@
 """Takes the snapshot of one Workspace from the cache, without side effects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from workspace_ctrl.api.labels import POD_LABEL
@@ -13,6 +13,7 @@ from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.snapshot import SiblingPool, Snapshot
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -28,6 +29,8 @@ class Background:
     """Whether requests are sent at all."""
     chart_verdicts: Mapping[ChartId, ChartVerdict] | None = None
     """Results of the checks of charts; None if charts are not checked."""
+    hub_answers: Mapping[str, HubAnswer] = field(default_factory=dict)
+    """Answers of the model hub by model."""
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The body-based routers by Gateway; None if they are not managed."""
 
@@ -56,6 +59,7 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
         reference=referenced.workload,
         reference_problem=referenced.problem,
         config_map=cache.config_maps.get((namespace, dependencies.config)),
+        hub_answer=background.hub_answers.get(dependencies.hub_model),
         pods=cache.pods.owned_by(key),
         source=cache.oci_repositories.get((namespace, derived.source)),
         release=cache.helm_releases.get((namespace, derived.source)),

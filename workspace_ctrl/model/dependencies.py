@@ -29,6 +29,8 @@ class Dependencies(AddedDependencies):
 
     config: str = ""
     """Name of a ConfigMap in the Workspace's namespace."""
+    hub_model: str = ""
+    """Hugging Face id of a model that is not in the catalog and has no size."""
     nodes: bool = False
     """Whether node labels may change the plan."""
     reference: WorkloadRef | None = None

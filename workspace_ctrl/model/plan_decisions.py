@@ -38,6 +38,8 @@ class Problem:
     """Whether it needs a change by a user, so that waiting does not help."""
     by_settings: bool = False
     """Whether the installation's settings cause it, and not the Workspace."""
+    in_progress: bool = False
+    """Whether it passes by itself in a moment, so that the link has not failed."""
     field: str = ""
     """Path of the field of the Workspace that is rejected, as in `SpecError`; empty if the problem is not that of one field."""
 

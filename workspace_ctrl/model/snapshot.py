@@ -8,6 +8,7 @@ from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
+from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.records.chart_inventory import ChartObjectId
@@ -55,6 +56,8 @@ class Snapshot:
     """Why its kind cannot be watched; empty if it can."""
     config_map: ConfigMap | None = None
     """The ConfigMap that `inference.config` names."""
+    hub_answer: HubAnswer | None = None
+    """What the model hub has answered about the Workspace's model; None if it was not asked, or has not answered yet."""
     pods: tuple[Pod, ...] = ()
     source: OCIRepository | None = None
     release: HelmRelease | None = None

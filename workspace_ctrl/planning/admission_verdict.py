@@ -5,7 +5,7 @@ reason for a rejection.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from workspace_ctrl.api.crd import SERVED_VERSIONS
@@ -15,6 +15,7 @@ from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
+from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
 from workspace_ctrl.planning.no_effect import unknown_fields
@@ -39,6 +40,8 @@ class Known:
     """Whether there are no other ConfigMaps and workloads than those in `objects`."""
     missing: frozenset[ObjectRef] = frozenset()
     """Objects that do not exist."""
+    models: Mapping[str, HubAnswer] = field(default_factory=dict)
+    """Answers of the model hub by model; others count as not asked yet."""
     taken: Sequence[Mapping[str, Any]] = ()
     """Existing objects, at least their metadata, with names of objects that would be created for the Workspace."""
 
@@ -69,7 +72,8 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
         return Verdict((str(error),))
     resolved = resolve(workspace, settings)
     objects = (*known.objects, *_assumed(workspace, resolved.dependencies, known))
-    found = foresee(workspace, objects, settings, reference_problem=_NOT_IN_FILES if known.is_all else "")
+    answer = known.models.get(resolved.dependencies.hub_model)
+    found = foresee(workspace, objects, settings, reference_problem=_NOT_IN_FILES if known.is_all else "", hub_answer=answer)
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
     doubts = [problem.message for problem in problems if problem.message not in refusals]

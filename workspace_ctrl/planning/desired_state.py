@@ -18,7 +18,7 @@ from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_pare
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
-from workspace_ctrl.planning.steps import Query
+from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer, plan_server
@@ -99,6 +99,12 @@ class Desired:
         return (query,) if query is not None else ()
 
     @property
+    def look_ups(self) -> tuple[LookUpModel, ...]:
+        """What other tasks of the process are to find out for the model server."""
+        look_up = self.planned.look_up if self.planned is not None else None
+        return (look_up,) if look_up is not None else ()
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What of the Workspace has no effect, and what was assumed or left out, as warnings for its author."""
         return (*self.resolved.notes, *(self.serving.server.notes if self.serving is not None else ()))
@@ -141,6 +147,7 @@ def _server_records(snapshot: Snapshot) -> ServerRecords:
         reference=snapshot.reference,
         reference_problem=snapshot.reference_problem,
         scale=snapshot.query_results.scale,
+        hub_answer=snapshot.hub_answer,
     )
 
 

@@ -63,7 +63,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if workspace.meta.deleting:
         return Plan(Decisions(), removal())
     if serving is None or desired.planned is None:
-        return Plan(_without_server(desired), () if desired.resolved.gateway_wanted else removal())
+        return Plan(_without_server(desired), (*desired.look_ups, *(() if desired.resolved.gateway_wanted else removal())))
     query = _dry_run(serving, workspace, snapshot)
     if query is not None:
         return Pending(query)
@@ -73,7 +73,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
         _plan_objectives(draft, serving, snapshot, desired.settings)
         plan_companion(draft, None, snapshot.companion, snapshot.companion_problem)
         draft.steps.extend(removal())
-    return Plan(replace(decisions, problems=tuple(draft.problems)), tuple(draft.steps))
+    return Plan(replace(decisions, problems=tuple(draft.problems)), (*desired.look_ups, *draft.steps))
 
 
 @dataclass(frozen=True, slots=True)

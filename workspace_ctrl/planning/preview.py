@@ -7,6 +7,7 @@ from typing import Any
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
+from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.body_router import router_release, router_source
@@ -51,14 +52,20 @@ def preview(raw: Mapping[str, Any], others: Sequence[Mapping[str, Any]], setting
 
 
 def foresee(
-    workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]], settings: PlanSettings, *, reference_problem: str = ""
+    workspace: WorkspaceRecord,
+    others: Sequence[Mapping[str, Any]],
+    settings: PlanSettings,
+    *,
+    reference_problem: str = "",
+    hub_answer: HubAnswer | None = None,
 ) -> Preview:
     """Return the preview as far as planning gets; its decisions have the problems.
 
-    `reference_problem` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist.
+    `reference_problem` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist. `hub_answer` is
+    what the model hub has answered about the model.
     """
     resolved = resolve(workspace, settings)
-    world = simulated_cluster(workspace, resolved.dependencies, others, settings)
+    world = replace(simulated_cluster(workspace, resolved.dependencies, others, settings), hub_answer=hub_answer)
     if resolved.dependencies.reference is not None and world.reference is None:
         world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)

@@ -42,6 +42,16 @@ class VerifyChart:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpModel:
+    """Ask the model hub for a model's figures in the background; the result enqueues the Workspace again."""
+
+    model: str
+    """Hugging Face id."""
+    is_known: bool
+    """Whether the plan has figures already, so that newer ones are only for later Workspaces."""
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """Apply a manifest."""
 
@@ -107,7 +117,7 @@ class SetFinalizer:
 
 Query = DryRunWorkload | ReadConfig | ReadScale
 """A query: planning continues with its answer."""
-Step = VerifyChart | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
+Step = VerifyChart | LookUpModel | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
 
 
 @dataclass(frozen=True)
@@ -116,3 +126,5 @@ class UnresolvedError(Exception):
 
     step: Query | None = None
     problem: Problem | None = None
+    look_up: LookUpModel | None = None
+    """What other tasks of the process have to find out first."""

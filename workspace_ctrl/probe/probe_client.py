@@ -12,6 +12,7 @@ from typing import Any, Final
 import aiohttp
 
 from workspace_ctrl.api.printable_text import excerpt
+from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.model.probe_results import (
     CHAT_COMPLETIONS,
@@ -24,7 +25,6 @@ from workspace_ctrl.model.probe_results import (
     ProbeTarget,
 )
 from workspace_ctrl.model.route_claims import MODEL_HEADER
-from workspace_ctrl.probe.bounded_connections import BoundedConnector
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, BUSY_SECONDS, CONNECT_SECONDS
 from workspace_ctrl.probe.trust import ProbeTrust
@@ -199,7 +199,7 @@ class ProbeClient:
             timeout=aiohttp.ClientTimeout(total=request.seconds, connect=CONNECT_SECONDS),
         ) as response:
             packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
-            body = b"" if packed else await _beginning(response.content, _LONGEST_ANSWER + 1)
+            body = b"" if packed else await beginning(response.content, _LONGEST_ANSWER + 1)
             return _Answer(
                 response.status,
                 body[:_LONGEST_ANSWER],
@@ -266,17 +266,6 @@ class _Answer:
     """Whether `body` is complete."""
     location: str = ""
     """Where a redirection leads to."""
-
-
-async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """Return at most `most` bytes, without waiting for more."""
-    body = bytearray()
-    while len(body) < most:
-        piece = await stream.readany()
-        if not piece:
-            break
-        body += piece
-    return bytes(body[:most])
 
 
 def _origin(target: ProbeTarget, address: str) -> str:

@@ -3,40 +3,12 @@
 Whoever can create a Gateway, or write its status, chooses addresses to which the controller connects from its own place in the network.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EACCES
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final
-from urllib.parse import urlsplit
 
+from workspace_ctrl.connections.special_addresses import AddressNotAllowedError, Network, address_of, special_kind
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.planning.plan_settings import ALL_NAMESPACES
 from workspace_ctrl.settings.process import Settings
-
-_Address = IPv4Address | IPv6Address
-_Network = IPv4Network | IPv6Network
-
-_METADATA: Final[frozenset[_Address]] = frozenset(
-    map(ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
-)
-_KINDS: Final[tuple[tuple[str, Callable[[_Address], bool]], ...]] = (
-    ("unspecified", lambda address: address.is_unspecified),
-    ("loopback", lambda address: address.is_loopback),
-    ("link-local", lambda address: address.is_link_local),
-    ("multicast", lambda address: address.is_multicast),
-    ("metadata service", lambda address: address in _METADATA),
-)
-"""Kinds of addresses that no Gateway has, but that mean something else to the controller's node or its cloud."""
-_NAT64: Final = ip_network("64:ff9b::/96")
-_LOW_BITS: Final = (1 << 32) - 1
-
-
-class AddressNotAllowedError(OSError):
-    """An address that is not probed; the message says why, and which setting allows it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(EACCES, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +21,7 @@ class ProbeTrust:
     """Gateways, as namespace/name, whose responses are quoted in statuses."""
     quoted_namespaces: frozenset[str] = frozenset()
     """Namespaces of further such Gateways."""
-    networks: tuple[_Network, ...] = ()
+    networks: tuple[Network, ...] = ()
     """Networks that are allowed although their addresses are special."""
     api_server: tuple[str, int] = ("", 0)
     """Address and port of the API server, which never belong to a Gateway."""
@@ -70,9 +42,8 @@ class ProbeTrust:
         """
         if (address, port) == self.api_server:
             raise AddressNotAllowedError("this is the address of the API server")
-        actual = _embedded(ip_address(address.partition("%")[0]))
-        kind = next((name for name, holds in _KINDS if holds(actual)), "")
-        if kind and not any(actual in network for network in self.networks):
+        kind = special_kind(address, self.networks)
+        if kind:
             raise AddressNotAllowedError(f"{kind} addresses are not probed, unless probe.networks in the settings allows them")
 
 
@@ -87,19 +58,5 @@ def trust_of(settings: Settings, server: str) -> ProbeTrust:
         quoted_gateways=named | tokens,
         quoted_namespaces=frozenset(settings.plan.gateway_namespaces),
         networks=settings.probe.networks,
-        api_server=_address_of(server),
+        api_server=address_of(server),
     )
-
-
-def _embedded(address: _Address) -> _Address:
-    """Return the IPv4 address in an IPv6 address that stands for one, else the address itself."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & _LOW_BITS)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
-def _address_of(server: str) -> tuple[str, int]:
-    parts = urlsplit(server)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

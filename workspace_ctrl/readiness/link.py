@@ -40,8 +40,9 @@ class Link:
 
     @classmethod
     def of_problem(cls, problem: Problem) -> "Link":
-        """Return the broken link of a problem that planning found."""
-        return cls(problem.link, Status.FALSE, problem.reason, problem.message, problem.terminal)
+        """Return the link of a problem that planning found: broken, or in progress."""
+        status = Status.UNKNOWN if problem.in_progress else Status.FALSE
+        return cls(problem.link, status, problem.reason, problem.message, problem.terminal)
 
     @classmethod
     def of_condition(cls, name: LinkName, ref: ObjectRef, condition: Condition | None, default: str) -> "Link":

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
+from workspace_ctrl.api.labels import MODEL_FIGURES_ANNOTATION, NODE_GPUS_ANNOTATION
+from workspace_ctrl.catalog.hub_model import LONGEST_NOTE
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, conditions_of, parse_meta, spec_of, status_of
@@ -41,6 +42,8 @@ class Workload(Conditioned):
     """Whether another manager, such as an autoscaler, has set the number of replicas."""
     node_gpus: str = ""
     """The node GPUs for which the model was sized, if they came from node labels."""
+    model_figures: str = ""
+    """The figures of a model that is not in the catalog, for which it was sized."""
     shape: int = 0
     """Checksum of the fields that Flux owns; 0 for objects that do not belong to a chart."""
 
@@ -75,7 +78,7 @@ class Workload(Conditioned):
 
 def parse_workload(raw: Json, kind: str) -> Workload:
     """Return the record of a Deployment or StatefulSet."""
-    status = status_of(raw)
+    status, annotations = status_of(raw), (raw.get("metadata") or {}).get("annotations") or {}
     return Workload(
         meta=parse_meta(raw, kind),
         conditions=conditions_of(raw),
@@ -86,7 +89,8 @@ def parse_workload(raw: Json, kind: str) -> Workload:
         ready_replicas=_number(status.get("readyReplicas")),
         scaled_by_others=owned_by_others(raw.get("metadata") or {}, "spec", "replicas"),
         shape=content_checksum(raw.get("metadata") or {}),
-        node_gpus=bounded(((raw.get("metadata") or {}).get("annotations") or {}).get(NODE_GPUS_ANNOTATION, ""), LONGEST_NODE_GPUS),
+        node_gpus=bounded(annotations.get(NODE_GPUS_ANNOTATION, ""), LONGEST_NODE_GPUS),
+        model_figures=bounded(annotations.get(MODEL_FIGURES_ANNOTATION, ""), LONGEST_NOTE),
     )
 
 

@@ -29,7 +29,7 @@ from workspace_ctrl.planning.plan_settings import (
     Verification,
 )
 from workspace_ctrl.planning.resource_requirements import resources_problem
-from workspace_ctrl.settings.process import ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
 
 _DEFAULT_CHART = ChartSource()
 _DEFAULT_PROBE = ProbeSettings()
@@ -63,6 +63,7 @@ _Url = Annotated[
         "a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version",
     ),
 ]
+_HubUrl = Annotated[str, _matching(HUB_URL, f"off, or a URL without a trailing slash, such as {DEFAULT_HUB}")]
 _Digest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")]
 _Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration, such as 300s, or 0s for "no limit"')]
 _ValuePath = Annotated[
@@ -316,6 +317,17 @@ class ProbeStanza(Stanza):
         )
 
 
+class ModelHubStanza(Stanza):
+    """The model hub, which is asked for the figures of models that are not in the catalog."""
+
+    url: Annotated[_HubUrl, BeforeValidator(lambda given: OFF if given is False else given)] = DEFAULT_HUB
+    networks: list[_Network] = Field(default_factory=list)
+
+    def settings(self) -> HubSettings:
+        """Return the settings for the controller."""
+        return HubSettings("" if self.url == OFF else self.url, tuple(map(ip_network, self.networks)))
+
+
 class SettingsFile(Stanza):
     """The whole file; every section is optional."""
 
@@ -328,6 +340,8 @@ class SettingsFile(Stanza):
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
     endpoint_picker: EndpointPickerSettings = Field(default_factory=EndpointPickerSettings)
     model_server: ModelServerSettings = Field(default_factory=ModelServerSettings)
+    model_hub: ModelHubStanza | None = None
+    """None if the file has none: the default of `run` is Hugging Face, that of `plan` none."""
     helm_release: HelmReleaseSettings = Field(default_factory=HelmReleaseSettings)
     restricted_fields: Literal["allow", "deny"] | None = None
     timeout: _Duration | None = None

@@ -51,6 +51,22 @@ class ProbeSettings:
     """Networks with special addresses, such as loopback, that are probed nevertheless."""
 
 
+OFF: Final = "off"
+DEFAULT_HUB: Final = "https://huggingface.co"
+HUB_URL: Final = r"off|https?://[^/\s@?#]+(/[^/\s@?#]+)*"
+"""Pattern of the URL of a model hub; it has no credentials, because only public files are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """The model hub, which has the figures of models that are not in the catalog."""
+
+    url: str = ""
+    """Without a trailing slash; empty if no hub is asked."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks with special addresses, such as loopback, that the hub may have nevertheless."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionSettings:
     """The validating admission webhook."""
@@ -91,6 +107,7 @@ class Settings:
     helm: str = ""
     """Path of the helm executable that checks charts before their first use; empty if they are not checked."""
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    hub: HubSettings = field(default_factory=HubSettings)
     admission: AdmissionSettings | None = None
     """None if the webhook is disabled."""
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

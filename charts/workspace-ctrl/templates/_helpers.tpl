@@ -74,11 +74,20 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
-{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
+{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
 {{- $_ := set $settings "restrictedFields" (.Values.restrictedFields | default (.Values.admissionPolicy.enabled | ternary "allow" "deny")) }}
 {{- toYaml $settings }}
+{{- end }}
+
+{{- /* The port of the model hub; empty if none is asked. */ -}}
+{{- define "workspace-ctrl.modelHubPort" -}}
+{{- $url := dig "url" "https://huggingface.co" .Values.modelHub | toString }}
+{{- if not (has $url (list "off" "false")) }}
+{{- $host := regexReplaceAll "^https?://([^/]+).*$" $url "${1}" }}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (hasPrefix "https:" $url | ternary "443" "80") }}
+{{- end }}
 {{- end }}
 
 {{- /* The Secret with the certificate of admission. */ -}}

@@ -14,7 +14,7 @@ from workspace_ctrl.readiness.hints import remedy
 
 REPOSITORY = Path(__file__).parents[3]
 OWN = {reason.name: reason for reason in reasons_in(own_reasons())}
-WRITERS = ("readiness/", "planning/", "controller/", "helm/", "records/pods.py", "api/conditions.py")
+WRITERS = ("readiness/", "planning/", "controller/", "helm/", "hub/", "records/pods.py", "api/conditions.py")
 """Where reasons are written."""
 IN_CAMEL_CASE = re.compile(r"[A-Z][a-z]*[A-Za-z]*[a-z][A-Za-z]*|workspace[A-Z][A-Za-z]+|[A-Z]{2,}[A-Z][a-z][A-Za-z]*")
 KINDS = ("HTTPRoute", "InferencePool")
@@ -28,9 +28,9 @@ All Always Apply Authorization ChartDriftDetector ClusterRole ClusterRoleBinding
 Dependencies Deployment DestinationRule Directory DoesNotExist EndpointPickerRefMissing Equal ErrImageNeverPull ErrImagePull Evicted Exact
 Exists FailOpen Failed FallbackToLogsOnError False FetchFailed GCPBackendPolicy Gateway GatewayClass Gi HTTPRoute HealthCheckPolicy Helm
 HelmRelease IfNotPresent ImageInspectError ImagePullBackOff In InferenceObjective InferencePool InvalidImageName InvalidKind Link
-LoadBalancer Memory ModelAddress ModelServer Namespace NetworkPolicy NoSchedule Node None NotIn OCIRepository OOMKilled Parallel
+LoadBalancer Location Memory ModelAddress ModelServer Namespace NetworkPolicy NoSchedule Node None NotIn OCIRepository OOMKilled Parallel
 PathPrefix PersistentVolumeClaim Pod PodInitializing PodMonitoring PodProblem PodReadyToStartContainers PodScheduled Programmed
-Progressing ReadWriteOnce RecordT RegistryUnavailable RegularExpression Released ReplacePrefixMatch ReplicaFailure ResolvedRefs Retain
+Progressing Range ReadWriteOnce RecordT RegistryUnavailable RegularExpression Released ReplacePrefixMatch ReplicaFailure ResolvedRefs Retain
 RetryOnFailure Role RoleBinding RollingUpdate Routing RuntimeDefault Same Secret Selector Service ServiceAccount ServiceMonitor Skip
 StageTimer StatefulSet StatusThrottle Succeeded True URLRewrite UninstallFailed Unknown ValueT WorkspaceState Ingress Inputs {}Gi
 """

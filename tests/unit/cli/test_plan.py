@@ -6,6 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from tests.model_hub import ModelHub
 from tests.unit.cli.test_cli import REPOSITORY, run
 from workspace_ctrl.cli.main import main
 
@@ -372,3 +373,75 @@ def test_what_is_not_supported_does_not_hide_the_rest():
     assert result.exit_code == 2
     assert "ModelMirror without a name is not supported" in result.stderr
     assert "Deployment default/phi" in result.stdout
+
+
+UNKNOWN = document("any", "preset: {name: some-lab/Model-7B}")
+
+
+def plan_unknown(*options, text=UNKNOWN):
+    return CliRunner().invoke(main, ["plan", "-f", "-", *options], input=text)
+
+
+def test_a_model_that_is_not_in_the_catalog_needs_a_size_unless_a_hub_is_asked():
+    result = plan_unknown()
+    assert result.exit_code == 2
+    assert "'some-lab/Model-7B' is not in the catalog, and its size is not set; set inference.preset.size" in result.output
+
+
+def test_a_hub_that_is_named_is_asked_for_the_figures():
+    with ModelHub() as hub:
+        hub.add("some-lab/Model-7B")
+        result = plan_unknown(*hub.options)
+    assert result.exit_code == 0
+    assert "figures of the model hub: weights 15.0 GiB from the index, KV cache 128 KiB a token" in result.output
+    assert hub.requests == [
+        "/some-lab/Model-7B/resolve/main/config.json",
+        "/some-lab/Model-7B/resolve/main/model.safetensors.index.json",
+    ]
+
+
+def test_a_hub_in_the_settings_file_is_asked_too(tmp_path):
+    with ModelHub() as hub:
+        hub.add("some-lab/Model-7B")
+        path = tmp_path / "settings.yaml"
+        path.write_text(f"modelHub: {{url: '{hub.url}', networks: [127.0.0.0/8]}}")
+        assert plan_unknown("--config", str(path)).exit_code == 0
+        assert plan_unknown("--config", str(path), "--model-hub", "off").exit_code == 2
+    assert len(hub.requests) == 2
+
+
+def test_several_workspaces_with_one_model_ask_once():
+    with ModelHub() as hub:
+        hub.add("some-lab/Model-7B")
+        result = plan_unknown(*hub.options, text=UNKNOWN + document("other", "preset: {name: some-lab/Model-7B}"))
+    assert (result.exit_code, len(hub.requests)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "is rejected: http://127.0.0.1:PORT has no config.json of some-lab/Model-7B; set inference.preset.size"),
+        (401, "is rejected: some-lab/Model-7B is gated or private at http://127.0.0.1:PORT, or does not exist (status 401)"),
+        (503, "cannot be planned yet: http://127.0.0.1:PORT answers with status 503 for some-lab/Model-7B; retrying; or set"),
+    ],
+)
+def test_a_hub_without_figures_is_told(status, words):
+    with ModelHub() as hub:
+        hub.put("some-lab/Model-7B", "config.json", (status, b""))
+        result = plan_unknown(*hub.options)
+    assert result.exit_code == 2
+    assert words in re.sub(r"127.0.0.1:\d+", "127.0.0.1:PORT", result.output)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--model-hub", "ftp://hub.example"), "--model-hub must be off, or a URL without a trailing slash"),
+        (("--model-hub", "https://user@hub.example"), "--model-hub must be off, or a URL without a trailing slash"),
+        (("--model-hub-network", "all"), "--model-hub-network must be a network, such as 127.0.0.0/8, not 'all'"),
+    ],
+)
+def test_a_hub_has_a_url_and_networks(options, words):
+    result = plan_unknown(*options)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())

@@ -31,6 +31,15 @@ def test_a_row_has_the_figures_of_the_model():
     assert row.split()[:5] == ["llama-3.3-70b-instruct", "71B", "131.4", "131072", "yes"]
 
 
+def test_figures_that_are_not_confirmed_are_marked():
+    sizes = {line.split()[0]: line.split()[2] for line in run().output.splitlines()[1:]}
+    assert {name for name, size in sizes.items() if size.startswith("~")} == {
+        name for name, preset in presets().items() if preset.unconfirmed
+    }
+    assert (sizes["phi-4"], sizes["kimi-k2.6"]) == ("27.3", "~555.0")
+    assert "unconfirmed: true" in run("kimi-k2.6").output
+
+
 def test_a_part_of_a_name_lists_those_that_have_it():
     lines = run("QWEN3").output.splitlines()
     assert lines[0].split()[:2] == ["NAME", "PARAMS"]

@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from tests.unit.cli.test_cli import REPOSITORY
-from workspace_ctrl.cli.installation_options import InstallationOptions, helm_of, plan_settings, read_settings_file
+from workspace_ctrl.cli.installation_options import InstallationOptions, helm_of, hub_of, plan_settings, read_settings_file
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of
 from workspace_ctrl.planning.plan_settings import (
@@ -21,7 +21,7 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
-from workspace_ctrl.settings.process import ProbeMode, ProbeSettings
+from workspace_ctrl.settings.process import DEFAULT_HUB, HubSettings, ProbeMode, ProbeSettings
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
 DIGEST = "sha256:" + "a" * 64
@@ -122,6 +122,30 @@ def test_body_based_routers_need_a_process_that_sees_all_workspaces(written, sco
     result = CliRunner().invoke(main, ["run", "--config", str(written("bodyBasedRouting: {mode: managed}")), *scope])
     assert result.exit_code == 2
     assert "cannot be combined with --namespace or --shard-selector" in " ".join(result.output.split())
+
+
+def hub_settings(path, default="off", **options):
+    return hub_of({**dict.fromkeys(InstallationOptions.__annotations__), "config": path, **options}, default)
+
+
+def test_the_model_hub_is_set_by_file_and_options(written):
+    file, loopback = written("modelHub: {url: https://hub.example/mirror, networks: [127.0.0.0/8]}"), ip_network("127.0.0.0/8")
+    assert hub_settings(file) == HubSettings("https://hub.example/mirror", (loopback,))
+    assert hub_settings(file, model_hub="http://other.example") == HubSettings("http://other.example", (loopback,))
+    assert hub_settings(file, model_hub_network=("::1/128",)) == HubSettings("https://hub.example/mirror", (ip_network("::1/128"),))
+    assert settings_of(file).model_hub == "https://hub.example/mirror"
+
+
+@pytest.mark.parametrize("text", ["modelHub: {url: off}", "modelHub: {url: 'off'}"])
+def test_the_model_hub_can_be_off(written, text):
+    assert hub_settings(written(text), DEFAULT_HUB) == HubSettings()
+
+
+def test_the_default_hub_is_that_of_the_command(written):
+    for file in (None, written("timeout: 5s")):
+        assert hub_settings(file) == HubSettings()
+        assert hub_settings(file, DEFAULT_HUB) == HubSettings("https://huggingface.co")
+    assert hub_settings(written("modelHub: {}")) == HubSettings("https://huggingface.co")
 
 
 def probe_settings(path, **options):

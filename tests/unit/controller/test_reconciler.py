@@ -15,6 +15,7 @@ from workspace_ctrl.controller import publisher as publisher_module
 from workspace_ctrl.controller import reconciler as reconciler_module
 from workspace_ctrl.controller.body_router_reconciler import NoBodyRouterReconciler
 from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
@@ -22,6 +23,7 @@ from workspace_ctrl.controller.status_write_interval import intervals_of
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier
+from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -80,8 +82,9 @@ class Passes:
         settings = Settings(plan=PlanSettings(gateway_extension=True, **plan_settings), settle_interval=0.0, pass_interval=0.0)
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
-        executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
         self.prober = Recorded()
+        tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels())
+        executor = Executor(self.server, self.cache, watches, settings, tasks)
         publisher = Publisher(self.cache, executor, self.prober, self.states.load, intervals_of(settings), self.written.append)
         self.reconciler = Reconciler(
             self.cache,

@@ -6,9 +6,10 @@ from ipaddress import ip_network
 import pytest
 
 from tests.unit.probe.gateways import ANSWERED, LOOPBACK, NOT_POSSIBLE, TOKEN, Server, reading
+from workspace_ctrl.connections.special_addresses import AddressNotAllowedError
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.probe.probe_client import ProbeClient
-from workspace_ctrl.probe.trust import AddressNotAllowedError, ProbeTrust, trust_of
+from workspace_ctrl.probe.trust import ProbeTrust, trust_of
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings, Settings
 
 LISTED = ProbeTrust(token_gateways=frozenset({"gateways/public"}), networks=LOOPBACK)

@@ -101,6 +101,11 @@ def test_a_problem_of_planning_stands_for_its_link(name):
     assert found == [Link.of_problem(problem)]
 
 
+def test_a_problem_that_passes_by_itself_has_not_failed_the_link():
+    problem = Problem(LinkName.WORKLOAD, "SizingModel", "its size is being read", in_progress=True)
+    assert Link.of_problem(problem) == Link.waiting(LinkName.WORKLOAD, "SizingModel", "its size is being read")
+
+
 def test_a_problem_is_reported_although_the_records_cannot_be_read():
     def unreadable(*_):
         raise AssertionError

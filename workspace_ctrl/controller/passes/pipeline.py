@@ -1,23 +1,22 @@
 """Puts the stages of a pass together: reconciler, executor, publisher, and what other tasks of the process find out for them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
 from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_write_interval import intervals_of
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
-from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.probe.prober import NoProber, Prober
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.observer import StatusChange
 
@@ -32,19 +31,18 @@ class PassInputs:
     states: States
     claims: RouteClaims
     missing_kinds: Callable[[], frozenset[str]]
-    prober: Prober | NoProber
-    charts: ChartVerifier | NoChartVerifier
+    tasks: BackgroundTasks
     gateways: BodyRouterReconciler | NoBodyRouterReconciler
 
     def background(self, key: Key) -> Background:
         """Return what other tasks have found out for the Workspace `key`."""
-        return Background(self.prober.result(key), self.prober.is_enabled, self.charts.verdicts, self.gateways.states)
+        return replace(self.tasks.results(key), body_routers=self.gateways.states)
 
 
 def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, written: Callable[[StatusChange], None]) -> Reconciler:
     """Return the reconciler of all Workspaces; `written` is called with each status that it has written."""
-    executor = Executor(client, inputs.cache, inputs.watches, settings, inputs.charts)
-    publisher = Publisher(inputs.cache, executor, inputs.prober, inputs.states.load, intervals_of(settings), written)
+    executor = Executor(client, inputs.cache, inputs.watches, settings, inputs.tasks)
+    publisher = Publisher(inputs.cache, executor, inputs.tasks.prober, inputs.states.load, intervals_of(settings), written)
     return Reconciler(
         inputs.cache,
         inputs.watches,

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
+from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.planning.manifests import Manifest, ref_of
+from workspace_ctrl.planning.steps import LookUpModel
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
@@ -21,6 +23,8 @@ class ServerRecords:
     """The ConfigMap that `inference.config` names."""
     config: ConfigContent | None = None
     """Its content, as the API server has answered."""
+    hub_answer: HubAnswer | None = None
+    """What the model hub has answered about the model."""
     reference: ReferencedWorkload | None = None
     """The object that `inference.workloadRef` names."""
     reference_problem: str = ""
@@ -57,6 +61,9 @@ class ModelServer:
     """Part of it: what was assumed, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out, one sentence each, as warnings for the author."""
+
+    look_up: LookUpModel | None = None
+    """What keeps the figures of the model up to date until the workload has them."""
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:

@@ -4,21 +4,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.inference_set import Copies
-from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT, LOCAL_WEIGHTS_ANNOTATION, PERFORMANCE_ANNOTATION
+from workspace_ctrl.api.labels import (
+    BYPASS_ANNOTATION,
+    INFERENCE_PORT,
+    LOCAL_WEIGHTS_ANNOTATION,
+    MODEL_FIGURES_ANNOTATION,
+    NODE_GPUS_ANNOTATION,
+    PERFORMANCE_ANNOTATION,
+)
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
-from workspace_ctrl.catalog.gpus import NodeGpus
-from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
+from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.model_figures import SizedModel, model_of
 from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
-from workspace_ctrl.planning.workload.gpus import node_gpus
+from workspace_ctrl.planning.workload.gpus import FoundGpus, node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workloads
@@ -51,10 +56,11 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
 
     Raises:
         SpecError: the model is not known or does not fit, or a field is not supported.
-        UnresolvedError: the ConfigMap does not exist, or has to be read first.
+        UnresolvedError: the ConfigMap does not exist, or has to be read first, or the model's figures are not known yet.
     """
     owner, derived = request.record.meta, names(request.record.meta.ref.name)
-    model = find_preset(request.preset.name, _size_of(request.preset))
+    sized = _model(request, settings)
+    model = sized.model
     version = version_of(settings.model_server_image)
     check_version(model, version)
     directory = _local_weights(request, model, settings)
@@ -63,7 +69,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
-    sizing = _size(request, model, config, found.gpus)
+    sizing = _size(request, model, config, found)
     check_limit(request.copies, sizing.nodes)
     multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
@@ -81,7 +87,8 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         multi_node=multi_node,
         copies=request.copies,
     )
-    manifest, *further = workloads(owner, server, found.remembered)
+    remembered = {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered}
+    manifest, *further = workloads(owner, server, remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])
     replicas = request.copies.on(sizing.nodes) if request.copies is not None else None
     noted = notes_on(request.copies, sizing.nodes)
@@ -102,16 +109,24 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes * (replicas if replicas is not None else 1),
         replicas=replicas,
-        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, *noted))),
+        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation, *noted))),
         assumed=found.assumed,
         notes=(
             *config.notes,
             *found.notes,
+            *sized.notes,
             *noted,
             *_shared_claim_note(server),
             *_unused_count(request.resource, sizing.nodes),
         ),
+        look_up=sized.look_up,
     )
+
+
+def _model(request: PresetRequest, settings: PlanSettings) -> SizedModel:
+    records = request.records
+    remembered = (workload.model_figures for workload in records.workloads if workload.model_figures)
+    return model_of(request.preset, remembered, records.hub_answer, settings)
 
 
 def check_limit(copies: Copies | None, nodes: int) -> None:
@@ -172,32 +187,16 @@ def _resources(
     return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
 
 
-def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:
+def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, found: FoundGpus) -> Sizing:
     resource = request.resource
     adapters = bool(request.inference.adapters)
     wanted = Wanted(config.max_model_len, resource.count, config.automatic_context, config.memory, adapters)
     try:
-        return size(model, gpus, wanted)
+        return size(model, found.gpus, wanted)
     except SpecError:
         if BYPASS_ANNOTATION not in request.record.annotations:
             raise
-        return unchecked(model, gpus, wanted)
-
-
-def _size_of(preset: Preset) -> ModelFigures | None:
-    """Return the model size that the user has set.
-
-    Raises:
-        SpecError: a value is out of range.
-    """
-    if preset.size is None:
-        return None
-    figures = preset.size.model_dump(exclude={"weights"}, exclude_none=True)
-    try:
-        return ModelFigures(weights_gib=preset.size.weights_gib, **figures)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(f"{_PRESET}.size", f"is not valid: {first['loc'][0]}: {first['msg']}") from None
+        return unchecked(model, found.gpus, wanted)
 
 
 def _check_access(preset: Preset, model: PresetModel) -> None:

@@ -3,27 +3,27 @@
 The copies of an InferenceSet are the replicas of the Deployment; of a model on several nodes, each copy is a StatefulSet of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Copies
-from workspace_ctrl.api.labels import NODE_GPUS_ANNOTATION
 from workspace_ctrl.api.names import STATEFUL_SET_NAME_LIMIT
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.workload.preset_pods import PresetServer, claim_spec, pod_spec
 from workspace_ctrl.records.meta import Meta
 
 
-def workloads(owner: Meta, server: PresetServer, node_gpus: str) -> tuple[Manifest, ...]:
+def workloads(owner: Meta, server: PresetServer, remembered: Mapping[str, str]) -> tuple[Manifest, ...]:
     """Return the Deployment or StatefulSet, or the StatefulSets of all copies; never none, as the first copy stays without pods.
 
-    `node_gpus` becomes an annotation if the size comes from node labels.
+    `remembered` are annotations with what they are sized for, as far as they are not empty.
 
     Raises:
         SpecError: the name is too long for a StatefulSet.
     """
-    annotations = {NODE_GPUS_ANNOTATION: node_gpus} if node_gpus else {}
+    annotations = {key: text for key, text in remembered.items() if text}
     if not server.is_multi_node:
         return (
             owned("apps/v1", "Deployment", server.workload, owner, {"spec": _deployment_spec(server)}, annotations=annotations),

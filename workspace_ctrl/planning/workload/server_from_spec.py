@@ -12,6 +12,7 @@ from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.model_figures import hub_id
 from workspace_ctrl.planning.workload.gpus import reads_nodes
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset import PresetRequest, check_limit, notes_on, preset_server
@@ -31,6 +32,7 @@ def dependencies_of(spec: Workspace) -> Dependencies:
     reference = inference.workload_ref
     return Dependencies(
         config=(inference.config or "") if inference.preset else "",
+        hub_model=hub_id(inference.preset) if inference.preset is not None else "",
         nodes=inference.preset is not None and spec.resource is not None and reads_nodes(spec.resource),
         reference=reference if reference is not None and reference.kind else None,
         pods=(reference.selector or {}) if reference is not None else {},

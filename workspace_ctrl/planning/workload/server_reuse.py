@@ -15,7 +15,7 @@ from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import invalid_spec
-from workspace_ctrl.planning.steps import Query, UnresolvedError
+from workspace_ctrl.planning.steps import LookUpModel, Query, UnresolvedError
 from workspace_ctrl.planning.workload.model_names import check_model_name
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.server_from_spec import model_server
@@ -33,6 +33,7 @@ class PlannedServer:
     server: ModelServer | None = None
     problem: Problem | None = None
     query: Query | None = None
+    look_up: LookUpModel | None = None
     _manifests: dict[Hashable, tuple[Hashable, Manifest]] = field(default_factory=dict, compare=False)
     _ours: dict[str, tuple[str, Fields, bool]] = field(default_factory=dict, compare=False)
 
@@ -73,8 +74,8 @@ def plan_server(  # noqa: PLR0917 - all inputs
     except SpecError as error:
         return PlannedServer(inputs, problem=invalid_spec(error))
     except UnresolvedError as error:
-        return PlannedServer(inputs, problem=error.problem, query=error.step)
-    return PlannedServer(inputs, server)
+        return PlannedServer(inputs, problem=error.problem, query=error.step, look_up=error.look_up)
+    return PlannedServer(inputs, server, look_up=server.look_up)
 
 
 def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ...]:
@@ -86,13 +87,14 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         records.config_map,
         records.config,
         records.scale,
+        records.hub_answer,
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
         records.nodes,
         bool(records.nodes) and bool(records.workloads),  # nodes with unknown GPUs matter only before there is a workload
         [
-            (workload.ref.kind, workload.node_gpus, workload.scaled_by_others)
+            (workload.ref.kind, workload.node_gpus, workload.model_figures, workload.scaled_by_others)
             for workload in records.workloads
-            if workload.node_gpus or workload.scaled_by_others  # of others, only the existence matters
+            if workload.node_gpus or workload.model_figures or workload.scaled_by_others  # of others, only the existence matters
         ],
     )

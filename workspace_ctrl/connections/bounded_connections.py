@@ -56,6 +56,17 @@ class BoundedConnector(aiohttp.TCPConnector):
         self._factory = partial(_BoundedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
 
 
+async def beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """Return at most `most` bytes, without waiting for more."""
+    body = bytearray()
+    while len(body) < most:
+        piece = await stream.readany()
+        if not piece:
+            break
+        body += piece
+    return bytes(body[:most])
+
+
 def _small_socket(check: Callable[[str, int], None], address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo returns
     family, kind, protocol, _, (host, port, *_) = address
     check(host, port)
