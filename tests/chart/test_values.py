@@ -7,7 +7,7 @@ import yaml
 
 from e2e.cluster.chart import SOURCE, chart
 from tests.chart.helm import GATE, find, helm, refusal, render
-from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
+from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
 
 DIGEST = f"sha256:{'0' * 64}"
 SETTINGS = {

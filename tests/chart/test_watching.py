@@ -16,7 +16,7 @@ from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.telemetry.metrics import Metrics
-from workspace_ctrl.telemetry.observer import Drop, Result, StatusChange
+from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
 
 NAME = re.compile(r"\bworkspace_ctrl_[a-z_]+")
 SELECTION = re.compile(rf"({NAME.pattern})(?:\{{([^}}]*)\}})?")

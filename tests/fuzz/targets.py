@@ -23,7 +23,7 @@ from tests.fuzz.properties import assert_message, assert_writable
 from tests.fuzz.server import AnsweringServer
 from tests.unit.factories import NOW
 from tests.unit.factories import status as status_of
-from workspace_ctrl.api.endpoint_picker import EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.printable_text import excerpt, printable
@@ -41,13 +41,13 @@ from workspace_ctrl.helm.chart_layout_checks import Rendered, checks, renderings
 from workspace_ctrl.kube.decoding import KEPT_LEVELS, decode, without_depths
 from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.admission_verdict import Known, judge, judge_change
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge, judge_change
 from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_values
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PickerSettings, PlanSettings
-from workspace_ctrl.planning.workload.sizing import size
-from workspace_ctrl.planning.workload.vllm_config import parse_engine_config
+from workspace_ctrl.planning.preset.gpu_sizing import size
+from workspace_ctrl.planning.preset.vllm_config import parse_engine_config
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.process.admission_server import _parse
 from workspace_ctrl.readiness.event_policy import transition
@@ -59,7 +59,7 @@ from workspace_ctrl.records.selectors import parse_selector as parse_label_selec
 from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
-from workspace_ctrl.settings.file import SettingsError, parse_settings_file
+from workspace_ctrl.settings.settings_file import SettingsError, parse_settings_file
 from workspace_ctrl.settings.workspace_scope import SelectorError
 from workspace_ctrl.settings.workspace_scope import parse_selector as parse_scope
 

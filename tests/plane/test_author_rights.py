@@ -6,9 +6,9 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
+from workspace_ctrl.planning.admission.restricted_fields import restricted_fields
+from workspace_ctrl.planning.preview_cluster import workspace_record
 from workspace_ctrl.planning.resolved_workspace import parse_spec
-from workspace_ctrl.planning.restricted_fields import restricted_fields
-from workspace_ctrl.planning.simulated_cluster import workspace_record
 
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
 POD = {"containers": [{"name": "server", "image": "example/server:1"}]}

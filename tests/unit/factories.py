@@ -15,7 +15,7 @@ from workspace_ctrl.planning.chart.flux_objects import oci_repository
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.readiness.chain import evaluate, with_requests
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.status import status as status_of
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.api_model import ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.inference import Inference
+from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import GatewaySpec, LabelSelector, Partition, Resource, Workspace, parse_workspace

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
-from workspace_ctrl.api.endpoint_picker import Chart, EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.gateway import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool, Probe
-from workspace_ctrl.api.inference import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
+from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool, Probe
+from workspace_ctrl.api.inference_spec import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.value_limits import check_values

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
-from workspace_ctrl.cache.followed_objects import FollowedObjects, Interest
 from workspace_ctrl.cache.objective_watches import Objectives
+from workspace_ctrl.cache.shared_watches import FollowedObjects, Interest
 from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError

@@ -15,8 +15,8 @@ from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
 from workspace_ctrl.planning.resource_requirements import resources_problem
-from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
+from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

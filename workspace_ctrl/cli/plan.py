@@ -20,12 +20,12 @@ from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of,
 from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
 from workspace_ctrl.hub.hub_client import look_up_all
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
+from workspace_ctrl.planning.preview_cluster import workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.simulated_cluster import workspace_record
 from workspace_ctrl.records.meta import ObjectRef
 
 _KINDS: Final = (KIND, SET_KIND)

@@ -16,7 +16,7 @@ from workspace_ctrl.cache.watches import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
 from workspace_ctrl.controller.body_routers.router_executor import RouterExecutor, RouterState
 from workspace_ctrl.controller.body_routers.router_objects import RouterObjects
-from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.flux_stage_timer import FluxActivity
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer
 from workspace_ctrl.kube.store import Key

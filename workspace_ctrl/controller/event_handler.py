@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.watches import INFERENCE_POOLS, INFERENCE_SETS, PODS, WORKSPACES, Enqueues, RecordT, WatchedKind
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.meta import Meta

@@ -17,13 +17,13 @@ from workspace_ctrl.controller.passes.cache_informers import CacheInformers
 from workspace_ctrl.controller.passes.pipeline import PassInputs, make_reconciler
 from workspace_ctrl.controller.passes.workers import Workers
 from workspace_ctrl.controller.route_claims import RouteClaims
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
-from workspace_ctrl.telemetry.observer import NullObserver, Observer, StatusChange
+from workspace_ctrl.telemetry.observer_interface import NullObserver, Observer, StatusChange
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.controller.executor import Executor
-from workspace_ctrl.controller.passes.resolved_workspaces import Resolved, ResolvedWorkspaces
-from workspace_ctrl.controller.publisher import Publisher
+from workspace_ctrl.controller.passes.resolved_workspace_cache import Resolved, ResolvedWorkspaces
 from workspace_ctrl.controller.route_claims import RouteClaims
+from workspace_ctrl.controller.status_publisher import Publisher
+from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
 from workspace_ctrl.controller.workspace_state import WorkspaceState
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.dependencies import Dependencies

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from workspace_ctrl.controller.chart_drift_detector import ChartDriftDetector
+from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, FluxActivity, StageTimer
+from workspace_ctrl.controller.minimum_intervals import Throttle
 from workspace_ctrl.controller.repair_backoff import RECONCILE_REQUESTS, REPAIRS
-from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
 from workspace_ctrl.controller.status_write_interval import StatusThrottle
-from workspace_ctrl.controller.throttle import Throttle
 from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.dependencies import Dependencies

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.endpoint_picker import EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.api.labels import POD_LABEL, is_label
 from workspace_ctrl.api.names import Names, names
 from workspace_ctrl.api.printable_text import excerpt

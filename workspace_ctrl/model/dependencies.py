@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 
 

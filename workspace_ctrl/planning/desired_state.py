@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.gateway_spec import Objective
 from workspace_ctrl.api.labels import LLM_D_GROUP
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -21,7 +21,7 @@ from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer, plan_server
+from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 

@@ -17,7 +17,7 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import retirement_steps
 from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
 from workspace_ctrl.planning.desired_state import Desired, DesiredServing, desire
-from workspace_ctrl.planning.gateway.kthena import WantedCompanion, plan_companion
+from workspace_ctrl.planning.gateway.kthena_objects import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
 from workspace_ctrl.planning.gateway.objectives import EVERY_GROUP, WantedObjectives, groups_of, plan_objectives
 from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
@@ -26,7 +26,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import (
     accepted_kind,
     chosen_replicas,

@@ -7,7 +7,7 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.adoption import adopt_command, is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.steps import Apply, Delete, Step
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord

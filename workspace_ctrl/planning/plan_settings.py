@@ -137,8 +137,8 @@ class PlanSettings:
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True
-    """Whether Workspaces may set the fields of `planning/restricted_fields.py`, because an admission policy checks the rights of their
-    authors, or because every author may use them."""
+    """Whether Workspaces may set the fields of `planning/admission/restricted_fields.py`, because an admission policy checks the rights
+    of their authors, or because every author may use them."""
     flux_service_account: str = ""
     """ServiceAccount with which Flux installs charts for Workspaces that name none; empty for Flux's own default."""
     request_timeout: str = "300s"

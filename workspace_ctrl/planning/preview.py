@@ -14,10 +14,10 @@ from workspace_ctrl.planning.gateway.body_router import router_release, router_s
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
+from workspace_ctrl.planning.preview_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.simulated_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConfig, ReadScale
-from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

@@ -8,10 +8,14 @@ from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.planning.admission.fields_without_effect import (
+    annotations_without_effect,
+    fields_without_effect,
+    metadata_without_effect,
+)
+from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.chart.source import chart_name
-from workspace_ctrl.planning.no_effect import annotations_without_effect, fields_without_effect, metadata_without_effect
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

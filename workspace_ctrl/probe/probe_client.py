@@ -27,7 +27,7 @@ from workspace_ctrl.model.probe_results import (
 from workspace_ctrl.model.route_claims import MODEL_HEADER
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, BUSY_SECONDS, CONNECT_SECONDS
-from workspace_ctrl.probe.trust import ProbeTrust
+from workspace_ctrl.probe.trusted_targets import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
 
 logger = logging.getLogger(__name__)

@@ -18,10 +18,10 @@ from workspace_ctrl.kube.fair_slots import FairSlots
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.probe.consecutive_results import Threshold, pace
 from workspace_ctrl.probe.credentials import credentials_reader
 from workspace_ctrl.probe.probe_client import ProbeClient
-from workspace_ctrl.probe.result_threshold import Threshold, pace
-from workspace_ctrl.probe.trust import trust_of
+from workspace_ctrl.probe.trusted_targets import trust_of
 from workspace_ctrl.settings.process import ProbeMode, Settings
 
 logger = logging.getLogger(__name__)

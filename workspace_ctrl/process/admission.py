@@ -15,9 +15,9 @@ from workspace_ctrl.api.labels import GROUP, PLURAL
 from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.planning.admission.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.simulated_cluster import kind_of_owner
+from workspace_ctrl.planning.preview_cluster import kind_of_owner
 from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.process.admission_server import UNDER_REVIEW, AdmissionServer, Review
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES

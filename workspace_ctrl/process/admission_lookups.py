@@ -8,7 +8,7 @@ from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.cache.watches import CONFIG_MAP, DEPLOYMENT, SERVICE, STATEFUL_SET
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.planning.admission_verdict import Known, needed
+from workspace_ctrl.planning.admission.admission_verdict import Known, needed
 from workspace_ctrl.planning.manifests import ref_of
 from workspace_ctrl.planning.preview import Preview
 from workspace_ctrl.records.meta import ObjectRef

@@ -22,7 +22,7 @@ from workspace_ctrl.kube.access.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
-from workspace_ctrl.process import garbage_collector
+from workspace_ctrl.process import python_garbage_collection
 from workspace_ctrl.process.admission import Admission, kopf_insights
 from workspace_ctrl.process.bounded_server import PortError
 from workspace_ctrl.process.health import serve_health
@@ -204,7 +204,7 @@ def run(access: Access, settings: Settings, *, health_port: int) -> None:
         SystemExit: the controller ended by itself; exit code 1.
     """
     preload()
-    garbage_collector.settle()
+    python_garbage_collection.settle()
     shell = asyncio.run(_serve(access, settings, health_port))
     if shell.failed:
         raise SystemExit(1)

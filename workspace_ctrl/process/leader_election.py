@@ -18,7 +18,7 @@ from workspace_ctrl.kube.lease import LeaseLock
 from workspace_ctrl.kube.tasks import first_completed
 from workspace_ctrl.process.health import Readiness
 from workspace_ctrl.settings.process import Settings
-from workspace_ctrl.telemetry.observer import Observer
+from workspace_ctrl.telemetry.observer_interface import Observer
 
 logger = logging.getLogger(__name__)
 

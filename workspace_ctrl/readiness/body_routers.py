@@ -10,8 +10,8 @@ from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.body_router import BodyRouter, BodyRouterState
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem, first_problem
 from workspace_ctrl.model.probe_results import ProbeResult
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.chart import Installation, release_link, source_link
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.flux import StageAges
 
 _NOT_READY = "BodyRouterNotReady"

@@ -14,6 +14,7 @@ from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.chart import Installation, release_link, source_link
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import (
@@ -28,7 +29,6 @@ from workspace_ctrl.readiness.gateway import (
     route_link,
     silent,
 )
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.readiness.workload import workload_link

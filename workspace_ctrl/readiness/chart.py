@@ -11,8 +11,8 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.hints import remedy
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.flux import WAITING_REASONS, FluxObject, HelmRelease, OCIRepository, Stage, installed_release
 
 _CONTROLLERS: Final = {"OCIRepository": "source-controller", "HelmRelease": "helm-controller"}

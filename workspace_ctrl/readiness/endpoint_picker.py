@@ -9,8 +9,8 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.chart import Installation, missing_object
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import Workload
 

@@ -13,9 +13,9 @@ from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.chart import Installation, missing_object
 from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO, scaled_to_zero
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod

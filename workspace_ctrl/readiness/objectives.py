@@ -6,7 +6,7 @@ This has its own condition and is no part of GatewayReady: a request with the na
 from collections.abc import Iterable, Sequence
 
 from workspace_ctrl.model.plan_decisions import LinkName
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.records.objectives import InferenceObjective
 
 

@@ -9,7 +9,7 @@ from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, MODELS, ProbeOutcome, ProbeResult, ProbeTarget
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import SCHEMES
 

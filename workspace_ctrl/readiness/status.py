@@ -24,8 +24,8 @@ from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
 from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import NAME_TAKEN, SCALED_TO_ZERO
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.workload import (

@@ -7,6 +7,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
 from workspace_ctrl.api.status import InferenceSetStatus
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import (
     DRY_RUN_PENDING,
     MODEL_SERVER_STARTING,
@@ -15,7 +16,6 @@ from workspace_ctrl.readiness.failure_reasons import (
     WORKLOAD_NOT_CREATED,
     scaled_to_zero,
 )
-from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod, failing
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind

@@ -25,7 +25,7 @@ from workspace_ctrl.kube.events import (
     series_patch,
 )
 from workspace_ctrl.readiness.event_policy import transition
-from workspace_ctrl.telemetry.observer import Drop, StatusChange
+from workspace_ctrl.telemetry.observer_interface import Drop, StatusChange
 
 logger = logging.getLogger(__name__)
 

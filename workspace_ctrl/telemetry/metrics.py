@@ -19,7 +19,7 @@ from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.workspaces import WorkspaceRecord
-from workspace_ctrl.telemetry.observer import Drop, Result, StatusChange
+from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
 
 _PREFIX: Final = "workspace_ctrl_"
 _PASS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -1,4 +1,4 @@
-{{- /* The rights of the controller: what workspace_ctrl/cache/watches.py watches and workspace_ctrl/controller/executor.py writes.
+{{- /* The rights of the controller: what workspace_ctrl/cache/watches.py watches and workspace_ctrl/controller/step_executor.py writes.
 Server-side apply is `patch`, and `create` if the object does not exist. e2e/scenarios/test_install_rights.py proves that each is used and
 that none is missing. */ -}}
 

@@ -10,7 +10,7 @@ import workspace_ctrl
 PACKAGE = Path(workspace_ctrl.__file__).parent
 DOUBLING = {
     "kube/backoff.py",
-    "probe/result_threshold.py",  # probes that fail: the pure core lies below `kube`
+    "probe/consecutive_results.py",  # probes that fail: the pure core lies below `kube`
 }
 
 

@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from tests.unit.http_server import listening
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.cache import dynamic_watches
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.followed_objects import MOST_NAMESPACES
+from workspace_ctrl.cache.shared_watches import MOST_NAMESPACES
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.model.dependencies import Dependencies

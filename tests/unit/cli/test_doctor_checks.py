@@ -9,7 +9,7 @@ from workspace_ctrl.api.crd import crd
 from workspace_ctrl.cli.inspect.cluster_facts import EXAMPLE, ClusterFacts, TriedWorkspace
 from workspace_ctrl.cli.inspect.doctor_checks import Level, findings
 from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, NEEDED_CRDS, WORKSPACES, InstalledParts
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
 
 NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)

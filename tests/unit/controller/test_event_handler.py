@@ -30,7 +30,7 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.workspace_state import WorkspaceState
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.records.chart_inventory import ChartObject

@@ -11,17 +11,17 @@ from tests.unit.factories import NAME, NAMESPACE, applied_fields, derived, gatew
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.controller import publisher as publisher_module
 from workspace_ctrl.controller import reconciler as reconciler_module
+from workspace_ctrl.controller import status_publisher as publisher_module
 from workspace_ctrl.controller.body_router_reconciler import NoBodyRouterReconciler
-from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
-from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
+from workspace_ctrl.controller.status_publisher import Publisher
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.take_snapshot import Background
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError

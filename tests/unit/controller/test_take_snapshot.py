@@ -9,7 +9,7 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
-from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.flux_stage_timer import FluxActivity
 from workspace_ctrl.controller.take_snapshot import take_snapshot
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts

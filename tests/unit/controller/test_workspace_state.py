@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.factories import pod, release, source, workspace
-from workspace_ctrl.controller.stage_timer import FluxActivity
+from workspace_ctrl.controller.flux_stage_timer import FluxActivity
 from workspace_ctrl.controller.workspace_state import Rejection, WorkspaceState
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.plan_decisions import LinkName, Problem

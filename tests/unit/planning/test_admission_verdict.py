@@ -11,7 +11,7 @@ from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart, workspac
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
+from workspace_ctrl.planning.admission.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PlanSettings

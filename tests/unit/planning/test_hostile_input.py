@@ -34,8 +34,8 @@ from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import PickerSettings
+from workspace_ctrl.planning.preset.vllm_config import parse_engine_config
 from workspace_ctrl.planning.steps import Apply, DryRunWorkload
-from workspace_ctrl.planning.workload.vllm_config import parse_engine_config
 from workspace_ctrl.records.flux import parse_helm_release
 from workspace_ctrl.records.gateways import parse_http_route
 from workspace_ctrl.records.pods import parse_pod

@@ -10,11 +10,11 @@ from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import applied_hash, ref_of
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.preview import preview
-from workspace_ctrl.planning.simulated_cluster import simulated_cluster
+from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, Scale
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload

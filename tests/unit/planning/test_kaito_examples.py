@@ -8,8 +8,8 @@ import yaml
 
 from tests.kaito import EXPECTED, FOLDER, SETS, documents, workspace_of
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.planning.admission_verdict import Known, judge
-from workspace_ctrl.planning.no_effect import metadata_without_effect
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.fields_without_effect import metadata_without_effect
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import preview
 

@@ -9,7 +9,7 @@ from tests.kaito import FOLDER
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.crd import crd
 from workspace_ctrl.catalog.kaito import find_entry, kaito_annotations, kaito_fields, kaito_labels
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
 
 FIELDS = yaml.safe_load((FOLDER / "fields.yaml").read_text())

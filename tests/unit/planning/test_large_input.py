@@ -15,13 +15,13 @@ from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.probe_results import MOST_NAMES, ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.chart.traps import trap_in
 from workspace_ctrl.planning.chart.value_validation import SHAPES
+from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import owned
 from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.preset.node_gpus import node_gpus
 from workspace_ctrl.planning.steps import Apply
-from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.node_affinity import selecting
 from workspace_ctrl.planning.workload.template_workload import template_workload
 from workspace_ctrl.readiness.address import MOST_URLS

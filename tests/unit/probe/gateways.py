@@ -10,7 +10,7 @@ from aiohttp import web
 from tests.unit.http_server import listening
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeTarget
 from workspace_ctrl.probe.probe_client import Credentials
-from workspace_ctrl.probe.trust import ProbeTrust
+from workspace_ctrl.probe.trusted_targets import ProbeTrust
 
 KEY = ("ns", "phi")
 TOKEN = "very-secret"

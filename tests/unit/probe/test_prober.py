@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.probe.gateways import ANSWERED, FAILED, KEY, LOCAL, NOT_POSSIBLE, TOKEN, Server, reading
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, ProbeResult, ProbeTarget
+from workspace_ctrl.probe.consecutive_results import Pace, pace
 from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
 from workspace_ctrl.probe.prober import Prober
-from workspace_ctrl.probe.result_threshold import Pace, pace
 from workspace_ctrl.settings.process import ProbeMode
 
 

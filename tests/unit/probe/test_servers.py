@@ -8,7 +8,7 @@ from aiohttp import web
 from tests.unit.http_server import listening
 from tests.unit.probe.gateways import ANSWERED, FAILED, NOT_POSSIBLE, target
 from workspace_ctrl.model.probe_results import COMPLETIONS, EMBEDDINGS
-from workspace_ctrl.probe.result_threshold import Threshold
+from workspace_ctrl.probe.consecutive_results import Threshold
 
 EMBEDDER = {("GET", "/health"): 200, ("POST", "/v1/embeddings"): 200}
 """What text-embeddings-inference answers; all else is 404, without a body."""

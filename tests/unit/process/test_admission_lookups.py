@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart
 from workspace_ctrl.kube.errors import RejectedError
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.records.meta import ObjectRef
 

@@ -13,7 +13,7 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness import chain as module
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective

@@ -12,9 +12,9 @@ from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus, parse
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.simulated_cluster import simulated_cluster
+from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.readiness.chain import evaluate
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.status import name_taken_status, removal_status, status
 from workspace_ctrl.readiness.workload import copies_condition, with_replicas
 from workspace_ctrl.records.meta import ObjectRef

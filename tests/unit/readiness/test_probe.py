@@ -19,7 +19,7 @@ from workspace_ctrl.model.probe_results import (
     ProbeResult,
     ProbeTarget,
 )
-from workspace_ctrl.probe.result_threshold import TOLD_SECONDS, Threshold, pace
+from workspace_ctrl.probe.consecutive_results import TOLD_SECONDS, Threshold, pace
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS
 from workspace_ctrl.readiness.chain import evaluate
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.factories import NAME, condition, deployment, pod
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.plan_decisions import LinkName
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition, workload_link
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import PodProblem

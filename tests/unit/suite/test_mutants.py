@@ -59,10 +59,13 @@ def open_module(path):
 
 def test_the_nearest_tests_are_run_first():
     names = [
-        [path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/workload/sizing.py")
+        [path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/preset/gpu_sizing.py")
     ]
     assert names == [["planning/workload/test_sizing.py"], ["planning/workload"], ["planning"], ["readiness", "cases"]]
-    names = [[path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/vllm/layout.py")]
+    names = [
+        [path.rpartition("tests/unit/")[2] for path in group]
+        for group in judges_of("workspace_ctrl/planning/vllm/gpu_parallelism.py")
+    ]
     assert names == [["planning"], ["readiness", "cases"]]
 
 

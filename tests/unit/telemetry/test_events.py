@@ -5,7 +5,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.kube.events import BURST
 from workspace_ctrl.telemetry.events import EventRecorder
-from workspace_ctrl.telemetry.observer import Drop, StatusChange
+from workspace_ctrl.telemetry.observer_interface import Drop, StatusChange
 
 
 def ready(state, reason):

@@ -13,7 +13,7 @@ from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.telemetry.metrics import NO_STATUS, OTHER, Metrics
-from workspace_ctrl.telemetry.observer import Drop, NullObserver, Observer, Result, StatusChange, status_change
+from workspace_ctrl.telemetry.observer_interface import Drop, NullObserver, Observer, Result, StatusChange, status_change
 
 PREFIX = "workspace_ctrl_"
 

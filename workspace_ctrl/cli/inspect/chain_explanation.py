@@ -14,7 +14,7 @@ from workspace_ctrl.catalog.reasons import Reason, find_reason
 from workspace_ctrl.cli.inspect.observed_workspace import ObservedWorkspace
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.plan_decisions import LinkName
-from workspace_ctrl.readiness.link import Link
+from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
 
 _TYPES: Final = {

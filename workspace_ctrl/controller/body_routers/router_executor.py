@@ -9,8 +9,8 @@ from typing import Final
 
 from workspace_ctrl.cache.watches import HELM_RELEASE
 from workspace_ctrl.controller.body_routers.router_objects import ROUTER_RESOURCES, RouterObjects
+from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, StageTimer
 from workspace_ctrl.controller.repair_backoff import REPAIRS
-from workspace_ctrl.controller.stage_timer import NO_WAIT, StageTimer
 from workspace_ctrl.controller.workspace_state import Rejection
 from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.kube.client import Client

@@ -15,8 +15,8 @@ from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, Reject
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, ScaleSelector
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash
+from workspace_ctrl.planning.preset.vllm_config import config_text
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, ReadConfig, ReadScale
-from workspace_ctrl.planning.workload.vllm_config import config_text
 from workspace_ctrl.records.meta import Json, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 

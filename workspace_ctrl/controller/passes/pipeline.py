@@ -7,18 +7,18 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
-from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
-from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
+from workspace_ctrl.controller.status_publisher import Publisher
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.take_snapshot import Background
-from workspace_ctrl.controller.workspace_states import States
+from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.settings.process import Settings
-from workspace_ctrl.telemetry.observer import StatusChange
+from workspace_ctrl.telemetry.observer_interface import StatusChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from workspace_ctrl.kube.errors import ApiError, NamespaceTerminatingError
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.settings.process import Settings
-from workspace_ctrl.telemetry.observer import Observer, Result
+from workspace_ctrl.telemetry.observer_interface import Observer, Result
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ persists, and an unchanged manifest changes nothing. Settings and their reasons:
 from collections.abc import Mapping
 from typing import Any, Final
 
-from workspace_ctrl.api.endpoint_picker import EndpointPicker, ValuesReference
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker, ValuesReference
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from workspace_ctrl.api.endpoint_picker import Chart
+from workspace_ctrl.api.endpoint_picker_spec import Chart
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, registry_tag
 from workspace_ctrl.catalog.data_files import suggestion

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workspace_ctrl.api.endpoint_picker import EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, leaves, put, value_at
-from workspace_ctrl.planning.chart.traps import trap_in
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
+from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
 from workspace_ctrl.planning.resource_requirements import completed

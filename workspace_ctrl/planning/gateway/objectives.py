@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from workspace_ctrl.api.endpoint_picker import Chart
+from workspace_ctrl.api.endpoint_picker_spec import Chart
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.gateway import Objective
+from workspace_ctrl.api.gateway_spec import Objective
 from workspace_ctrl.api.labels import LLM_D_GROUP, OBJECTIVES_GROUP
 from workspace_ctrl.api.names import objective_name
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout, known_layout

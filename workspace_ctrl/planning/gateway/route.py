@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workspace_ctrl.api.gateway import NO_TIMEOUT, Match
+from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, Match
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem

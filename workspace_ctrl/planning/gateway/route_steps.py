@@ -8,7 +8,7 @@ from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
 from workspace_ctrl.planning.gateway.referenced_route import check_route
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
-from workspace_ctrl.planning.gateway.route_reach import reach_of
+from workspace_ctrl.planning.gateway.user_route_url import reach_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta

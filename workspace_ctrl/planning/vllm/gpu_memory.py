@@ -8,8 +8,8 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import PresetModel, presets
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
-from workspace_ctrl.planning.vllm.layout import Layout
-from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
+from workspace_ctrl.planning.vllm.memory_flags import MemorySettings
 
 WEIGHTS_FACTOR: Final = 1.02
 RUNTIME_GIB: Final = 2.3

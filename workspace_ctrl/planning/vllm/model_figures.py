@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Preset
+from workspace_ctrl.api.inference_spec import Preset
 from workspace_ctrl.catalog.hub_model import HubModel, note_of, read_note
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset, is_hugging_face_id, is_preset
 from workspace_ctrl.model.hub_answers import HubAnswer

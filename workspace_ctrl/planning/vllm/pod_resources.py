@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.planning.resource_requirements import completed, resources_problem
-from workspace_ctrl.planning.vllm.layout import Layout
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
 
 FIELD: Final = "inference.resources"
 _OWN_PROCESSES: Final = 2

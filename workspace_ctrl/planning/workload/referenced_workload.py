@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.model.api_query_results import ScaleSelector
 from workspace_ctrl.model.plan_decisions import LinkName, Problem

@@ -4,18 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Inference
 from workspace_ctrl.api.inference_set import Copies
+from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.labels import RUNTIME_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.preset.copies import check_limit, notes_on
+from workspace_ctrl.planning.preset.node_gpus import reads_nodes
+from workspace_ctrl.planning.preset.preset_server import PresetRequest, preset_server
 from workspace_ctrl.planning.vllm.model_figures import hub_id
-from workspace_ctrl.planning.workload.gpus import reads_nodes
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.preset import PresetRequest, check_limit, notes_on, preset_server
 from workspace_ctrl.planning.workload.referenced_workload import referenced_pods
 from workspace_ctrl.planning.workload.services import is_public, service
 from workspace_ctrl.planning.workload.template_workload import template_port, template_workload

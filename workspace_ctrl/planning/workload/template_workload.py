@@ -10,9 +10,9 @@ from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.planning.manifests import Manifest, owned
+from workspace_ctrl.planning.preset.preset_pods import set_labels
+from workspace_ctrl.planning.preset.preset_workload import replicas_of, rollout
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
-from workspace_ctrl.planning.workload.preset_pods import set_labels
-from workspace_ctrl.planning.workload.preset_workload import replicas_of, rollout
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workloads import http_port
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.factories import NAMESPACE, derived
-from workspace_ctrl.api.endpoint_picker import EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.catalog.charts import ChartValue, find_layout, leaves, value_at
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values
 from workspace_ctrl.planning.plan_settings import PickerSettings

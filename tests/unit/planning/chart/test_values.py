@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.factories import NAMESPACE, derived
-from workspace_ctrl.api.endpoint_picker import EndpointPicker
+from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import names
 from workspace_ctrl.catalog.charts import chart_layouts, find_layout, value_at

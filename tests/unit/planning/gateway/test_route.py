@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, parent
-from workspace_ctrl.api.gateway import Match
+from workspace_ctrl.api.gateway_spec import Match
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.route import http_route, path_problem, routing, routing_problems

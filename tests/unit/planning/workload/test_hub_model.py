@@ -14,7 +14,7 @@ from workspace_ctrl.catalog.hub_model import hub_model, note_of
 from workspace_ctrl.catalog.model_config import read_config
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
-from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.steps import Apply, LookUpModel, UnresolvedError
 from workspace_ctrl.planning.workload.model_server import ServerRecords
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of, model_server

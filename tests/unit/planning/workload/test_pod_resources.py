@@ -8,7 +8,7 @@ from tests.unit.factories import SETTINGS, quickstart, workspace
 from tests.unit.planning.workload.test_preset_workload import TWO_NODES, container, serve, with_config
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
-from workspace_ctrl.planning.vllm.layout import Layout
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
 from workspace_ctrl.planning.vllm.pod_resources import default_requests
 from workspace_ctrl.planning.workload.model_server import ServerRecords
 from workspace_ctrl.planning.workload.server_from_spec import model_server

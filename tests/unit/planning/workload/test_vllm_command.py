@@ -4,10 +4,10 @@ import pytest
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.presets import ModelFigures, custom_model
-from workspace_ctrl.planning.vllm.layout import Layout
-from workspace_ctrl.planning.workload.sizing import Sizing
-from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode, serve_command
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig
+from workspace_ctrl.planning.preset.gpu_sizing import Sizing
+from workspace_ctrl.planning.preset.vllm_command import check_version, multi_node_mode, serve_command
+from workspace_ctrl.planning.preset.vllm_config import EngineConfig
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
 
 MODEL = custom_model("org/model", ModelFigures(weights_gib=10))
 RAY, NATIVE = (0, 10, 2), (0, 33, 0)

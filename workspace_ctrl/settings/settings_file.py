@@ -3,14 +3,13 @@
 A new section is a class here and a field of `SettingsFile`. Unknown keys are rejected, because they are probably misspelt.
 """
 
-import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -28,68 +27,25 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
-from workspace_ctrl.planning.resource_requirements import resources_problem
-from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.process import DEFAULT_HUB, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.value_types import (
+    Digest,
+    Duration,
+    Folder,
+    GatewayKey,
+    HubUrl,
+    Name,
+    Namespace,
+    NamespaceOrAll,
+    Network,
+    Path,
+    Resources,
+    Url,
+    ValuePath,
+)
 
 _DEFAULT_CHART = ChartSource()
 _DEFAULT_PROBE = ProbeSettings()
-
-
-def _matching(pattern: str, rule: str) -> AfterValidator:
-    """Return a validator that text matches `pattern`; `rule` completes "<path> must be ..."."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise PydanticCustomError("rule", "must be {rule}", {"rule": rule})
-        return value
-
-    return AfterValidator(check)
-
-
-_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
-_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_Name = Annotated[str, _matching(_NAME, "the name of an object, such as inference-gateway")]
-_Namespace = Annotated[str, _matching(_NAMESPACE, "the name of a namespace, such as gateways")]
-_NamespaceOrAll = Annotated[str, _matching(rf"\*|{_NAMESPACE}", "the name of a namespace, such as gateways, or * for all")]
-_Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
-_Folder = Annotated[
-    str, _matching(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "an absolute path without a trailing slash, such as /opt/kaito/models")
-]
-_GatewayKey = Annotated[str, _matching(f"{_NAMESPACE}/{_NAME}", "a Gateway as namespace/name")]
-_Url = Annotated[
-    str,
-    _matching(
-        r"oci://[^/\s@]+(/[^/\s:@]+)+",
-        "a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version",
-    ),
-]
-_HubUrl = Annotated[str, _matching(HUB_URL, f"off, or a URL without a trailing slash, such as {DEFAULT_HUB}")]
-_Digest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")]
-_Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration, such as 300s, or 0s for "no limit"')]
-_ValuePath = Annotated[
-    str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
-]
-
-
-def _is_network(value: str) -> str:
-    try:
-        ip_network(value)
-    except ValueError:
-        raise PydanticCustomError("rule", "must be a network, such as 127.0.0.0/8 or fe80::/10") from None
-    return value
-
-
-_Network = Annotated[str, AfterValidator(_is_network)]
-
-
-def _right_resources(value: dict[str, Any]) -> dict[str, Any]:
-    problem = resources_problem(value)
-    if problem:
-        raise PydanticCustomError("rule", "{problem}", {"problem": problem})
-    return value
-
-
-_Resources = Annotated[dict[str, Any], AfterValidator(_right_resources)]
 
 
 def _probe_mode(given: object) -> object:
@@ -125,9 +81,9 @@ class FeatureGates(Stanza):
 class GatewaySettings(Stanza):
     """The Gateway of Workspaces that name none."""
 
-    namespace: _Namespace
-    name: _Name
-    section_name: _Name | None = None
+    namespace: Namespace
+    name: Name
+    section_name: Name | None = None
 
     def choice(self) -> GatewayChoice:
         """Return the settings for planning."""
@@ -137,7 +93,7 @@ class GatewaySettings(Stanza):
 class SecretReference(Stanza):
     """A Secret in the namespace of each Workspace that uses the source: Flux reads Secrets only from there."""
 
-    name: _Name
+    name: Name
 
 
 class VerifySettings(Stanza):
@@ -158,9 +114,9 @@ class VerifySettings(Stanza):
 class ChartSettings(Stanza):
     """Source of a chart."""
 
-    url: _Url
+    url: Url
     version: str
-    digest: _Digest | None = None
+    digest: Digest | None = None
     layout: str | None = Field(default=None, min_length=1)
     insecure: bool = False
     secret_ref: SecretReference | None = None
@@ -201,10 +157,10 @@ class ChartSettings(Stanza):
 class ChartSourceSettings(ChartSettings):
     """Source of the chart that installs pool and endpoint picker."""
 
-    name: _Name = _DEFAULT_CHART.name
-    url: _Url = _DEFAULT_CHART.url
+    name: Name = _DEFAULT_CHART.name
+    url: Url = _DEFAULT_CHART.url
     version: str = _DEFAULT_CHART.version
-    allowed_digests: dict[str, _Digest] = Field(default_factory=dict)
+    allowed_digests: dict[str, Digest] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _pinned_or_chosen(self) -> "ChartSourceSettings":
@@ -225,7 +181,7 @@ class ChartSourceSettings(ChartSettings):
 class BodyRouterChartSettings(ChartSettings):
     """Source of the chart that installs a body-based router; its Secrets are in the namespace of each Gateway."""
 
-    url: _Url = BODY_ROUTER_CHART.url
+    url: Url = BODY_ROUTER_CHART.url
     version: str = BODY_ROUTER_CHART.version
 
     def _check(self) -> None:
@@ -254,7 +210,7 @@ class EndpointPickerSettings(Stanza):
     resources: dict[str, Any] | None = None
     replicas: int = Field(default=1, ge=1, le=100)
     values: dict[str, Any] = Field(default_factory=dict)
-    allowed_values: list[_ValuePath] = Field(default_factory=list)
+    allowed_values: list[ValuePath] = Field(default_factory=list)
     allow_values_from: bool = False
 
     def settings(self) -> PickerSettings:
@@ -280,21 +236,21 @@ class ModelServerSettings(Stanza):
     """Settings of all model servers."""
 
     image: str | None = Field(default=None, min_length=1)
-    local_weights: _Folder | None = None
-    resources: _Resources | None = None
+    local_weights: Folder | None = None
+    resources: Resources | None = None
 
 
 class HelmReleaseSettings(Stanza):
     """Settings of all HelmReleases."""
 
-    service_account_name: _Name | None = None
+    service_account_name: Name | None = None
 
 
 class SecretKey(Stanza):
     """Namespace and name of a Secret."""
 
-    namespace: _Namespace
-    name: _Name
+    namespace: Namespace
+    name: Name
 
 
 class ProbeStanza(Stanza):
@@ -303,8 +259,8 @@ class ProbeStanza(Stanza):
     mode: Annotated[ProbeMode, BeforeValidator(_probe_mode)] = _DEFAULT_PROBE.mode
     interval: float = Field(default=_DEFAULT_PROBE.interval, ge=1)
     secret: SecretKey | None = None
-    token_gateways: list[_GatewayKey] | None = None
-    networks: list[_Network] = Field(default_factory=list)
+    token_gateways: list[GatewayKey] | None = None
+    networks: list[Network] = Field(default_factory=list)
 
     def settings(self) -> ProbeSettings:
         """Return the settings for the controller."""
@@ -320,8 +276,8 @@ class ProbeStanza(Stanza):
 class ModelHubStanza(Stanza):
     """The model hub, which is asked for the figures of models that are not in the catalog."""
 
-    url: Annotated[_HubUrl, BeforeValidator(lambda given: OFF if given is False else given)] = DEFAULT_HUB
-    networks: list[_Network] = Field(default_factory=list)
+    url: Annotated[HubUrl, BeforeValidator(lambda given: OFF if given is False else given)] = DEFAULT_HUB
+    networks: list[Network] = Field(default_factory=list)
 
     def settings(self) -> HubSettings:
         """Return the settings for the controller."""
@@ -333,8 +289,8 @@ class SettingsFile(Stanza):
 
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
-    gateway_namespaces: list[_NamespaceOrAll] = Field(default_factory=list)
-    shared_paths: list[_Path] = Field(default_factory=list)
+    gateway_namespaces: list[NamespaceOrAll] = Field(default_factory=list)
+    shared_paths: list[Path] = Field(default_factory=list)
     match_reported_names: bool = False
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
     chart_check: ChartCheckSettings = Field(default_factory=ChartCheckSettings)
@@ -344,7 +300,7 @@ class SettingsFile(Stanza):
     """None if the file has none: the default of `run` is Hugging Face, that of `plan` none."""
     helm_release: HelmReleaseSettings = Field(default_factory=HelmReleaseSettings)
     restricted_fields: Literal["allow", "deny"] | None = None
-    timeout: _Duration | None = None
+    timeout: Duration | None = None
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
 

@@ -17,13 +17,13 @@ from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
+from workspace_ctrl.planning.admission.fields_without_effect import unknown_fields
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
-from workspace_ctrl.planning.no_effect import unknown_fields
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
 from workspace_ctrl.planning.preview import Preview, foresee
+from workspace_ctrl.planning.preview_cluster import check_metadata, kind_of_owner, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.simulated_cluster import check_metadata, kind_of_owner, workspace_record
-from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, is_kept, spec_fields
 

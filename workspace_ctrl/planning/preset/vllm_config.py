@@ -20,7 +20,7 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
 from workspace_ctrl.planning.vllm.known_flags import known_flags
-from workspace_ctrl.planning.vllm.memory_settings import MemorySettings, parse_memory_settings
+from workspace_ctrl.planning.vllm.memory_flags import MemorySettings, parse_memory_settings
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODE, THROUGHPUT, is_tuned, why_not_passed
 from workspace_ctrl.records.core_v1 import ConfigMap
 from workspace_ctrl.records.meta import ObjectRef

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Inference
+from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, LOAD_BALANCER_ANNOTATION
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.planning.plan_settings import PlanSettings

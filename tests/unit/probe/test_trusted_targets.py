@@ -9,7 +9,7 @@ from tests.unit.probe.gateways import ANSWERED, LOOPBACK, NOT_POSSIBLE, TOKEN, S
 from workspace_ctrl.connections.special_addresses import AddressNotAllowedError
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.probe.probe_client import ProbeClient
-from workspace_ctrl.probe.trust import ProbeTrust, trust_of
+from workspace_ctrl.probe.trusted_targets import ProbeTrust, trust_of
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings, Settings
 
 LISTED = ProbeTrust(token_gateways=frozenset({"gateways/public"}), networks=LOOPBACK)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspace_ctrl.api.inference import Inference, ModelSize
+from workspace_ctrl.api.inference_spec import Inference, ModelSize
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import gc
 
-from workspace_ctrl.process.garbage_collector import settle
+from workspace_ctrl.process.python_garbage_collection import settle
 
 
 def test_what_exists_at_the_start_is_left_out_of_collections():

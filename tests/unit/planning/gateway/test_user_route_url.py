@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, MODELS
-from workspace_ctrl.planning.gateway.route_reach import Reach, reach_of
+from workspace_ctrl.planning.gateway.user_route_url import Reach, reach_of
 from workspace_ctrl.records.gateways import parse_http_route
 
 ALL = (CHAT_COMPLETIONS, COMPLETIONS, MODELS, EMBEDDINGS)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus, rejected_parts
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.controller.executor import Executor
+from workspace_ctrl.controller.minimum_intervals import Load
 from workspace_ctrl.controller.status_write_interval import Intervals
-from workspace_ctrl.controller.throttle import Load
+from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.workspace_state import RejectedStatus, WorkspaceState
 from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.store import Key
@@ -24,7 +24,7 @@ from workspace_ctrl.readiness.probe import earlier_probe
 from workspace_ctrl.readiness.status import name_taken_status, removal_status, status
 from workspace_ctrl.readiness.status_urgency import is_held_up, write_decision
 from workspace_ctrl.records.workspaces import WorkspaceRecord
-from workspace_ctrl.telemetry.observer import StatusChange, status_change
+from workspace_ctrl.telemetry.observer_interface import StatusChange, status_change
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from workspace_ctrl.api.errors import field_path
-from workspace_ctrl.api.inference import Inference, Preset
 from workspace_ctrl.api.inference_set import InferenceSet
+from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,

@@ -1,6 +1,6 @@
 """What is kept of a planned model server from pass to pass."""
 
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
 
 
 def test_the_newest_manifest_of_each_object_is_kept_and_no_older_one():

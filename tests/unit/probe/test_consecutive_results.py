@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
-from workspace_ctrl.probe.result_threshold import Pace, Threshold
+from workspace_ctrl.probe.consecutive_results import Pace, Threshold
 
 ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, code=200)
 SLOW = ProbeResult(ProbeOutcome.ANSWERED, code=200, is_slow=True)

@@ -11,9 +11,9 @@ from workspace_ctrl.catalog.kaito import kaito_annotations
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import NODES_WITHOUT_RAY, Version, format_version, has_mode, mode, parse_version
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.preset.gpu_sizing import Sizing
+from workspace_ctrl.planning.preset.vllm_config import EngineConfig
 from workspace_ctrl.planning.vllm.flag_values import flag_name
-from workspace_ctrl.planning.workload.sizing import Sizing
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 
 WEIGHTS: Final = "/workspace/weights"
 _NO_NAME: Final = re.compile(r"[^a-z0-9._-]")

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from workspace_ctrl.api.inference import Adapter, Inference, WeightsVolume
 from workspace_ctrl.api.inference_set import Copies
+from workspace_ctrl.api.inference_spec import Adapter, Inference, WeightsVolume
 from workspace_ctrl.api.labels import COPY_LABEL, INFERENCE_PORT, POD_INDEX_LABEL, POD_LABEL, SET_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
+from workspace_ctrl.planning.preset.gpu_sizing import Sizing
+from workspace_ctrl.planning.preset.vllm_command import ADAPTERS, LEADER_ANSWERS, WEIGHTS, MultiNodeMode, serve_command
+from workspace_ctrl.planning.preset.vllm_config import EngineConfig
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
-from workspace_ctrl.planning.workload.sizing import Sizing
-from workspace_ctrl.planning.workload.vllm import ADAPTERS, LEADER_ANSWERS, WEIGHTS, MultiNodeMode, serve_command
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig
 from workspace_ctrl.records.meta import ObjectRef
 
 _STARTUP_SECONDS = 3600

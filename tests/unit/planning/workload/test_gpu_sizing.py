@@ -8,9 +8,9 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.instance_types import instance_types
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, custom_model, presets
-from workspace_ctrl.planning.vllm.layout import Layout
-from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
-from workspace_ctrl.planning.workload.sizing import Wanted, size, unchecked
+from workspace_ctrl.planning.preset.gpu_sizing import Wanted, size, unchecked
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
+from workspace_ctrl.planning.vllm.memory_flags import MemorySettings
 
 
 def sized(preset, node, **wanted):

@@ -15,8 +15,8 @@ from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD, InstanceT
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
 from workspace_ctrl.planning.vllm.gpu_memory import WEIGHTS_FACTOR, ModelLoad, Placement
-from workspace_ctrl.planning.vllm.layout import Layout, layouts, requested
-from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
+from workspace_ctrl.planning.vllm.gpu_parallelism import Layout, layouts, requested
+from workspace_ctrl.planning.vllm.memory_flags import MemorySettings
 
 GPU_MEMORY_UTILIZATION: Final = 0.9
 """vLLM's own default until 0.21; it is 0.92 since then."""

@@ -7,7 +7,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
-from workspace_ctrl.planning.vllm.memory_settings import MemorySettings
+from workspace_ctrl.planning.vllm.memory_flags import MemorySettings
 
 _MOST_NODES = 64
 """Limit if the number of layers, which is the real limit, is not known."""

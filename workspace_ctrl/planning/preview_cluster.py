@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import WorkloadRef
+from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import GROUP, KIND, LABEL_KEY_PATTERN, SET_KIND, is_label
 from workspace_ctrl.api.names import DEFAULT_CHART, names
 from workspace_ctrl.api.printable_text import excerpt

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.factories import condition, release, source
-from workspace_ctrl.controller.stage_timer import NO_WAIT, FluxActivity, StageTimer
+from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, FluxActivity, StageTimer
 from workspace_ctrl.records.flux import StageAges
 
 UNSEEN = release(conditions=(), observed=-1, deployed=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.inference import Adapter, Inference, Preset
 from workspace_ctrl.api.inference_set import Copies
+from workspace_ctrl.api.inference_spec import Adapter, Inference, Preset
 from workspace_ctrl.api.labels import (
     BYPASS_ANNOTATION,
     INFERENCE_PORT,
@@ -20,17 +20,19 @@ from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
+from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.preset.copies import check_limit, notes_on, shared_claim_note
+from workspace_ctrl.planning.preset.gpu_sizing import Sizing, Wanted, size, unchecked
+from workspace_ctrl.planning.preset.node_gpus import FoundGpus, node_gpus
+from workspace_ctrl.planning.preset.preset_pods import PresetServer
+from workspace_ctrl.planning.preset.preset_workload import weights_claim, workloads
+from workspace_ctrl.planning.preset.vllm_command import check_version, local_weights, multi_node_mode
+from workspace_ctrl.planning.preset.vllm_config import EngineConfig, read_engine_config, with_performance_mode
 from workspace_ctrl.planning.vllm.model_figures import SizedModel, model_of
 from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
-from workspace_ctrl.planning.workload.gpus import FoundGpus, node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.preset_pods import PresetServer
-from workspace_ctrl.planning.workload.preset_workload import weights_claim, workloads
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
-from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
-from workspace_ctrl.planning.workload.vllm import check_version, local_weights, multi_node_mode
-from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config, with_performance_mode
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
@@ -58,23 +60,49 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         SpecError: the model is not known or does not fit, or a field is not supported.
         UnresolvedError: the ConfigMap does not exist, or has to be read first, or the model's figures are not known yet.
     """
-    owner, derived = request.record.meta, names(request.record.meta.ref.name)
-    sized = _model(request, settings)
-    model = sized.model
-    version = version_of(settings.model_server_image)
+    sized, found = _model(request, settings), node_gpus(request.resource, request.records.workloads, request.records.nodes)
+    server = _server(request, sized.model, found, settings)
+    owner, sizing = request.record.meta, server.sizing
+    remembered = {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered}
+    manifest, *further = workloads(owner, server, remembered)
+    replicas = server.copies.on(sizing.nodes) if server.copies is not None else None
+    noted = notes_on(server.copies, sizing.nodes)
+    return ModelServer(
+        port=INFERENCE_PORT,
+        workload=manifest,
+        copies=tuple(further),
+        others=_others(request.record, server, manifest["kind"]),
+        model_names=(sized.model.name, *(adapter.source.name for adapter in server.adapters)),
+        node_count=sizing.nodes * (replicas if replicas is not None else 1),
+        replicas=replicas,
+        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation, *noted))),
+        assumed=found.assumed,
+        notes=(
+            *server.config.notes,
+            *found.notes,
+            *sized.notes,
+            *noted,
+            *shared_claim_note(server),
+            *_unused_count(request.resource, sizing.nodes),
+        ),
+        look_up=sized.look_up,
+    )
+
+
+def _server(request: PresetRequest, model: PresetModel, found: FoundGpus, settings: PlanSettings) -> PresetServer:
+    """Return what the pods are made from, checked and sized."""
+    owner, version = request.record.meta.ref, version_of(settings.model_server_image)
     check_version(model, version)
     directory = _local_weights(request, model, settings)
     if not directory:
         _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
-    found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
     sizing = _size(request, model, config, found)
     check_limit(request.copies, sizing.nodes)
-    multi_node = multi_node_mode(sizing, version)
-    server = PresetServer(
-        owner=owner.ref,
-        names=derived,
+    return PresetServer(
+        owner=owner,
+        names=names(owner.name),
         resource=request.resource,
         inference=request.inference,
         model=model,
@@ -84,42 +112,19 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         timeout=request.timeout,
         local_weights=directory,
         resources=_resources(request, model, config, sizing, settings),
-        multi_node=multi_node,
+        multi_node=multi_node_mode(sizing, version),
         copies=request.copies,
     )
-    remembered = {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered}
-    manifest, *further = workloads(owner, server, remembered)
-    selector = pool_selector(derived.workspace, manifest["kind"])
-    replicas = request.copies.on(sizing.nodes) if request.copies is not None else None
-    noted = notes_on(request.copies, sizing.nodes)
-    claim = weights_claim(owner, server)
-    return ModelServer(
-        port=INFERENCE_PORT,
-        workload=manifest,
-        copies=tuple(further),
-        others=(
-            *([claim] if claim is not None else []),
-            *(
-                [headless_service(owner, derived, multi_node.ports), network_policy(owner, derived)]
-                if multi_node is not None
-                else []
-            ),
-            service(owner, derived, selector, public=is_public(request.record)),
-        ),
-        model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
-        node_count=sizing.nodes * (replicas if replicas is not None else 1),
-        replicas=replicas,
-        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation, *noted))),
-        assumed=found.assumed,
-        notes=(
-            *config.notes,
-            *found.notes,
-            *sized.notes,
-            *noted,
-            *_shared_claim_note(server),
-            *_unused_count(request.resource, sizing.nodes),
-        ),
-        look_up=sized.look_up,
+
+
+def _others(record: WorkspaceRecord, server: PresetServer, kind: str) -> tuple[Manifest, ...]:
+    """Return the objects beside the workload, which is of that `kind`."""
+    owner, derived = record.meta, server.names
+    claim, of_several = weights_claim(owner, server), server.multi_node
+    return (
+        *([claim] if claim is not None else []),
+        *([headless_service(owner, derived, of_several.ports), network_policy(owner, derived)] if of_several is not None else []),
+        service(owner, derived, pool_selector(derived.workspace, kind), public=is_public(record)),
     )
 
 
@@ -127,37 +132,6 @@ def _model(request: PresetRequest, settings: PlanSettings) -> SizedModel:
     records = request.records
     remembered = (workload.model_figures for workload in records.workloads if workload.model_figures)
     return model_of(request.preset, remembered, records.hub_answer, settings)
-
-
-def check_limit(copies: Copies | None, nodes: int) -> None:
-    """Check that the limit of nodes allows a copy, of so many `nodes`, if any is wanted.
-
-    Raises:
-        SpecError: it does not.
-    """
-    if copies is not None and copies.wanted and not copies.on(nodes):
-        problem = f"is {copies.node_limit}, but each copy of the model needs {nodes} nodes"
-        raise SpecError("spec.nodeCountLimit", problem, f"set at least {nodes}, or use larger nodes")
-
-
-def notes_on(copies: Copies | None, nodes: int) -> tuple[str, ...]:
-    """Return the messages on the copies of an InferenceSet, of so many `nodes` each: fewer than wanted, and fields without effect."""
-    if copies is None:
-        return ()
-    if copies.on(nodes) == copies.wanted:
-        return copies.notes
-    each = "1 node" if nodes == 1 else f"{nodes} nodes"
-    allowed = f"{copies.on(nodes)} of {copies.wanted} replicas"
-    return (f"spec.nodeCountLimit: {copies.node_limit} allows {allowed} of {each} each; raise it for more", *copies.notes)
-
-
-def _shared_claim_note(server: PresetServer) -> Iterator[str]:
-    """Yield that copies on several nodes cannot share the claim that is created for their weights, where that is a problem."""
-    volume = server.inference.weights_volume
-    if volume is None or volume.claim_name or server.is_multi_node or server.copies is None or server.copies.wanted <= 1:
-        return
-    shared = "inference.weightsVolume creates one ReadWriteOnce claim, so all copies have to run on one node"
-    yield f"{shared}; set claimName to a ReadWriteMany claim, or remove it"
 
 
 def _config(request: PresetRequest, version: Version | None) -> EngineConfig:

@@ -6,7 +6,7 @@ from typing import Final
 from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
-from workspace_ctrl.planning.workload.server_reuse import PlannedServer
+from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _MOST_KEPT: Final = 256

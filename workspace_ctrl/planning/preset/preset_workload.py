@@ -11,7 +11,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.names import STATEFUL_SET_NAME_LIMIT
 from workspace_ctrl.planning.manifests import Manifest, owned
-from workspace_ctrl.planning.workload.preset_pods import PresetServer, claim_spec, pod_spec
+from workspace_ctrl.planning.preset.preset_pods import PresetServer, claim_spec, pod_spec
 from workspace_ctrl.records.meta import Meta
 
 

@@ -1,0 +1,1 @@
+"""What is rejected or warned about: one verdict for admission, plan and the status."""

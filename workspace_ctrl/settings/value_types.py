@@ -1,0 +1,68 @@
+"""Types of values in the settings file: each with its pattern, and with the rule that a message about another value tells."""
+
+import re
+from ipaddress import ip_network
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from workspace_ctrl.planning.resource_requirements import resources_problem
+from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL
+
+
+def _matching(pattern: str, rule: str) -> AfterValidator:
+    """Return a validator that text matches `pattern`; `rule` completes "<path> must be ..."."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise PydanticCustomError("rule", "must be {rule}", {"rule": rule})
+        return value
+
+    return AfterValidator(check)
+
+
+_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+Name = Annotated[str, _matching(_NAME, "the name of an object, such as inference-gateway")]
+Namespace = Annotated[str, _matching(_NAMESPACE, "the name of a namespace, such as gateways")]
+NamespaceOrAll = Annotated[str, _matching(rf"\*|{_NAMESPACE}", "the name of a namespace, such as gateways, or * for all")]
+Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
+Folder = Annotated[
+    str, _matching(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "an absolute path without a trailing slash, such as /opt/kaito/models")
+]
+GatewayKey = Annotated[str, _matching(f"{_NAMESPACE}/{_NAME}", "a Gateway as namespace/name")]
+Url = Annotated[
+    str,
+    _matching(
+        r"oci://[^/\s@]+(/[^/\s:@]+)+",
+        "a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version",
+    ),
+]
+HubUrl = Annotated[str, _matching(HUB_URL, f"off, or a URL without a trailing slash, such as {DEFAULT_HUB}")]
+Digest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")]
+Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration, such as 300s, or 0s for "no limit"')]
+ValuePath = Annotated[
+    str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
+]
+
+
+def _is_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise PydanticCustomError("rule", "must be a network, such as 127.0.0.0/8 or fe80::/10") from None
+    return value
+
+
+Network = Annotated[str, AfterValidator(_is_network)]
+
+
+def _right_resources(value: dict[str, Any]) -> dict[str, Any]:
+    problem = resources_problem(value)
+    if problem:
+        raise PydanticCustomError("rule", "{problem}", {"problem": problem})
+    return value
+
+
+Resources = Annotated[dict[str, Any], AfterValidator(_right_resources)]
