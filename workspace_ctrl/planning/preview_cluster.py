@@ -156,8 +156,8 @@ def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
         metadata = entry.get("metadata")
         if entry.get("kind") == "Node" and isinstance(metadata, Mapping):
             labels = metadata.get("labels")
-            named = {"name": str(metadata.get("name") or ""), "labels": labels if isinstance(labels, Mapping) else {}}
-            yield parse_node({"metadata": named}, "Node")
+            texts = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
+            yield parse_node({"metadata": {"name": str(metadata.get("name") or ""), "labels": texts}}, "Node")
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:

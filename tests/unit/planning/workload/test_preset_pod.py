@@ -55,7 +55,10 @@ def test_the_pod_of_a_preset():
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "HF_HOME", "value": "/workspace/weights"},
         ],
-        "resources": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
+        "resources": {
+            "requests": {"cpu": "3", "memory": "10Gi", "ephemeral-storage": "10Gi", "nvidia.com/gpu": "1"},
+            "limits": {"nvidia.com/gpu": "1"},
+        },
         "startupProbe": {**HEALTH, "periodSeconds": 2, "failureThreshold": 1907},
         "readinessProbe": {**HEALTH, "periodSeconds": 4, "failureThreshold": 2},
         "livenessProbe": {**HEALTH, "periodSeconds": 10, "failureThreshold": 6},
