@@ -36,9 +36,9 @@ def ready(installed, plane_namespace, gateway):
 
 def broken(result):
     """The link that is marked, and its reason."""
-    marked = [line for line in result.output.splitlines() if "<-- first broken" in line]
-    assert len(marked) == 1, result.output
-    title, _, words = marked[0][2:].partition("  ")
+    lines = [line for line in result.output.splitlines() if line.startswith("> ")]
+    assert len(lines) == 1, result.output
+    title, _, words = lines[0][4:].partition("  ")
     return title, words.strip().partition(":")[0]
 
 

@@ -188,9 +188,10 @@ READY = {
 
 
 def marked(result):
-    lines = [line for line in result.output.splitlines() if "<-- first broken" in line]
+    """The link that is marked as the first broken one, and its reason."""
+    lines = [line for line in result.output.splitlines() if line.startswith("> ")]
     assert len(lines) == 1, result.output
-    title, _, words = lines[0][2:].partition("  ")
+    title, _, words = lines[0][4:].partition("  ")
     return title, words.strip().partition(":")[0]
 
 

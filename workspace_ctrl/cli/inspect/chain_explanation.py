@@ -113,7 +113,7 @@ def _told(observed: ObservedWorkspace, status: WorkspaceStatus) -> tuple[Link, .
     links = [_of_status(link, observed, status) for link in observed.report.links]
     ready = find(status.conditions, ConditionType.GATEWAY_READY)
     if observed.decisions.gateway_wanted:
-        links.append(_request(ready, status))
+        links.append(_request(ready, status, is_whole=all(link.holds for link in links)))
     return tuple(links)
 
 
@@ -130,9 +130,11 @@ def _of_status(link: Link, observed: ObservedWorkspace, status: WorkspaceStatus)
     return link
 
 
-def _request(ready: Condition | None, status: WorkspaceStatus) -> Link:
+def _request(ready: Condition | None, status: WorkspaceStatus, *, is_whole: bool) -> Link:
     """Return the last link, of which only a running controller knows."""
     probe = status.gateway.last_probe if status.gateway is not None else None
+    if ready is not None and ready.is_true and not is_whole:
+        return Link.waiting(LinkName.PROBE, "ProbePending", "answered before this; tried again once all other links hold")
     if ready is not None and ready.is_true:
         return Link.true(LinkName.PROBE, "ProbeAnswered", (probe.message if probe is not None else "") or ready.message)
     if ready is not None and ready.reason in _OF_REQUESTS:

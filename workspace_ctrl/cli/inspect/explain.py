@@ -47,9 +47,10 @@ def explain_command(
 ) -> None:
     """Explain why a Workspace is not ready, or what a reason means.
 
-    Reads the objects of the Workspace, and shows the chain link by link, with the first broken one, what it means, and the next command.
-    The controller need not run. Without NAME, explains the Workspaces that are not ready. REASON is one of a condition, such as
-    NoReadyEndpoints, and needs no cluster.
+    Reads the objects of the Workspace, and shows the chain link by link; > marks the first broken one, and below are what it means and the
+    next command. The controller need not run. Without NAME, explains the Workspaces that are not ready.
+
+    REASON is one of a condition, such as NoReadyEndpoints, and needs no cluster.
     Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
     """
     if markdown:
@@ -150,9 +151,8 @@ def _print_link(link: ExplainedLink, width: int) -> None:
     mark, color = _MARKS[link.status]
     words = link.message if link.holds else f"{link.reason}: {link.message}"
     since = f"  (for {_ago(link.since)})" if link.since else ""
-    here = "  <-- first broken" if link.is_first_broken else ""
-    style = click.style(mark, fg=color)
-    click.echo(f"{style} {link.title.ljust(width)}  {printable(words)}{since}{click.style(here, fg='red')}")
+    here = click.style(">", fg="red") if link.is_first_broken else " "
+    click.echo(f"{here} {click.style(mark, fg=color)} {link.title.ljust(width)}  {printable(words)}{since}")
 
 
 def _print_advice(found: Explanation, item: Json, broken: ExplainedLink) -> None:
