@@ -267,6 +267,17 @@ async def test_without_a_name_those_that_are_not_ready_are_explained(tmp_path):
     assert marked(await explained(cluster, tmp_path, "-A")) == ("endpoint picker", "EndpointPickerScaledToZero")
 
 
+async def test_of_many_only_those_that_are_not_ready_are_looked_at(tmp_path):
+    cluster = a_cluster(**READY)
+    first = cluster.of("Workspace")
+    cluster.objects += [{**first, "metadata": {**first["metadata"], "name": f"phi-{number}"}} for number in range(60)]
+    first["status"] = {}
+    result = await explained(cluster, tmp_path, "-n", NAMESPACE)
+    assert "60 Workspaces are ready by their status" in result.stdout
+    assert result.stdout.count("Workspace default/") == 1
+    assert len(cluster.requests) <= MOST_REQUESTS
+
+
 async def test_a_workspace_without_a_gateway_is_ready_by_its_server(tmp_path):
     cluster = a_cluster(observedGeneration=1, conditions=good("Ready", "InferenceReady"))
     cluster.of("Workspace")["gateway"] = {"enabled": False}

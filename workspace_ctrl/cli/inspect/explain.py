@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -21,12 +22,15 @@ from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanat
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow
 from workspace_ctrl.cli.inspect.observed_workspace import observe
 from workspace_ctrl.cli.output import say
-from workspace_ctrl.cli.status_view import without_gateway
+from workspace_ctrl.cli.status_view import is_ready, without_gateway
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Json
 
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
+
+_MOST_READY: Final = 50
+"""Workspaces up to which the objects of those are read, too, that are ready by their status; each takes some ten requests."""
 
 
 @click.command("explain")
@@ -104,7 +108,10 @@ async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: st
         items = await list_all(client, wanted[0].kind.resource, {}, namespace)
     if not items:
         click.echo("no Workspaces" + (f" in namespace {namespace}" if namespace else ""), err=True)
-    results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in items]
+    looked_at = items if len(items) <= _MOST_READY else [item for item in items if not is_ready(item)]
+    results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in looked_at]
+    if len(looked_at) < len(items):
+        click.echo(f"{len(items) - len(looked_at)} Workspaces are ready by their status; name one to look at its objects")
     return all(results)
 
 
