@@ -14,6 +14,7 @@ from workspace_ctrl.catalog.reasons import Reason, find_reason
 from workspace_ctrl.cli.inspect.observed_workspace import ObservedWorkspace
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.readiness.gateway import SILENT, WAITING_FOR_GATEWAY
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
 
@@ -43,6 +44,7 @@ _TITLES: Final = {
     LinkName.ENDPOINTS: "endpoints",
     LinkName.PROBE: "request",
 }
+_NO_ROUTE: Final = frozenset({"HTTPRouteNotCreated", "HTTPRouteNotFound"})
 _OF_REQUESTS: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "NotVerified", "ProbePending", "BodyRouterNotReady"})
 """Reasons of GatewayReady that rest on what only the controller knows."""
 
@@ -91,7 +93,7 @@ def explanation(observed: ObservedWorkspace) -> Explanation:
     report = replace(observed.report, links=links)
     server = tuple(_server(observed, links[0], status))
     lines = [_line(link, status) for link in links]
-    decisive = report.decisive
+    decisive = _cause(report.decisive, links)
     # Nodes without any pod only wait for the model server.
     broken = next((line for line in (lines[0], *server) if line.status is Status.FALSE), None)
     broken = broken or (lines[0] if not lines[0].holds else None)
@@ -100,6 +102,14 @@ def explanation(observed: ObservedWorkspace) -> Explanation:
     chain = (lines[0], *server, *lines[1:])
     marked = tuple(replace(line, is_first_broken=line is broken) for line in chain)
     return Explanation(marked, tuple(_notes(observed, marked, status)))
+
+
+def _cause(decisive: Link | None, links: Sequence[Link]) -> Link | None:
+    """Return the link because of which `decisive` does not hold: no controller reports status for a pool to which no route leads."""
+    if decisive is None or decisive.name is not LinkName.POOL or decisive.reason not in {WAITING_FOR_GATEWAY, SILENT}:
+        return decisive
+    missing = (link for link in links if link.name is LinkName.ROUTE and not link.holds and link.reason in _NO_ROUTE)
+    return next(missing, decisive)
 
 
 def _current(item: Json) -> WorkspaceStatus:
