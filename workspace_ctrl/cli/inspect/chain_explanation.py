@@ -44,6 +44,7 @@ _TITLES: Final = {
     LinkName.ENDPOINTS: "endpoints",
     LinkName.PROBE: "request",
 }
+_OF_SERVERS: Final = (("nodes", ConditionType.RESOURCE_READY), ("model server", ConditionType.INFERENCE_READY))
 _NO_ROUTE: Final = frozenset({"HTTPRouteNotCreated", "HTTPRouteNotFound"})
 _OF_REQUESTS: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "NotVerified", "ProbePending", "BodyRouterNotReady"})
 """Reasons of GatewayReady that rest on what only the controller knows."""
@@ -120,11 +121,30 @@ def _current(item: Json) -> WorkspaceStatus:
 
 def _told(observed: ObservedWorkspace, status: WorkspaceStatus) -> tuple[Link, ...]:
     """Return the links of the objects, with what only the status says in place of those that are still waiting."""
-    links = [_of_status(link, observed, status) for link in observed.report.links]
+    if _is_blind(observed, status):
+        links = list(_by_status(observed.report.links, status))
+    else:
+        links = [_of_status(link, observed, status) for link in observed.report.links]
     ready = find(status.conditions, ConditionType.GATEWAY_READY)
     if observed.decisions.gateway_wanted:
         links.append(_request(ready, status, is_whole=all(link.holds for link in links)))
     return tuple(links)
+
+
+def _is_blind(observed: ObservedWorkspace, status: WorkspaceStatus) -> bool:
+    """Whether objects may not be listed, so that the status knows more."""
+    return bool(observed.unreadable and status.conditions)
+
+
+def _by_status(links: Sequence[Link], status: WorkspaceStatus) -> Iterator[Link]:
+    """Yield a link for each condition of the status, because objects that may not be listed would seem to be missing."""
+    told: set[ConditionType] = set()
+    for link in links:
+        type_ = _TYPES[link.name]
+        said = find(status.conditions, type_)
+        if said is not None and type_ not in told:
+            yield Link(link.name, Status(said.status), said.reason, said.message)
+        told.add(type_)
 
 
 def _of_status(link: Link, observed: ObservedWorkspace, status: WorkspaceStatus) -> Link:
@@ -154,6 +174,10 @@ def _request(ready: Condition | None, status: WorkspaceStatus, *, is_whole: bool
 
 def _server(observed: ObservedWorkspace, accepted: Link, status: WorkspaceStatus) -> Iterator[ExplainedLink]:
     """Yield the lines of nodes and model server, which GatewayReady has only by the endpoints."""
+    if _is_blind(observed, status):
+        said = ((title, find(status.conditions, type_)) for title, type_ in _OF_SERVERS)
+        yield from (_of_condition(title, condition, status) for title, condition in said if condition is not None)
+        return
     snapshot, decisions = observed.snapshot, observed.decisions
     reference = decisions.reference
     own = snapshot.workload(decisions.workload_kind)
@@ -190,7 +214,7 @@ def _notes(observed: ObservedWorkspace, links: Sequence[ExplainedLink], status: 
     """Yield what the reader has to know of how this was found out."""
     item = observed.item
     if observed.unreadable:
-        yield f"you may not list {', '.join(observed.unreadable)}; their links are missing here, or as the status has them"
+        yield f"you may not list {', '.join(observed.unreadable)}; so the links are those of the status"
     if not parse_status(item.get("status")).conditions:
         yield "no controller has written a status: is it running, and does its scope include this Workspace?"
     elif not status.conditions:
