@@ -102,7 +102,7 @@ def test_explain_before_any_controller_has_run(installed, plane_namespace, gatew
     assert broken(run("explain", "wrong")) == ("workload", "InvalidSpec")
 
 
-def test_explain_without_rights_uses_the_status(installed, plane_namespace, ready, account):
+def test_explain_without_rights_is_a_sentence(installed, plane_namespace, ready, account):
     with ThreadPoolExecutor(1) as executor:
         arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(account))
         result = executor.submit(CliRunner().invoke, main, arguments).result(60)
