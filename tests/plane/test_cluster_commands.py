@@ -36,9 +36,9 @@ def ready(installed, plane_namespace, gateway):
 
 def broken(result):
     """The link that is marked, and its reason."""
-    marked = [line for line in result.output.splitlines() if "<-- first broken" in line]
-    assert len(marked) == 1, result.output
-    title, _, words = marked[0][2:].partition("  ")
+    lines = [line for line in result.output.splitlines() if line.startswith("> ")]
+    assert len(lines) == 1, result.output
+    title, _, words = lines[0][4:].partition("  ")
     return title, words.strip().partition(":")[0]
 
 
@@ -102,7 +102,7 @@ def test_explain_before_any_controller_has_run(installed, plane_namespace, gatew
     assert broken(run("explain", "wrong")) == ("workload", "InvalidSpec")
 
 
-def test_explain_without_rights_uses_the_status(installed, plane_namespace, ready, account):
+def test_explain_without_rights_is_a_sentence(installed, plane_namespace, ready, account):
     with ThreadPoolExecutor(1) as executor:
         arguments = ("explain", "phi", "-n", plane_namespace, "--kubeconfig", str(account))
         result = executor.submit(CliRunner().invoke, main, arguments).result(60)

@@ -185,6 +185,17 @@ def test_without_a_controller_the_objects_tell():
     assert "no controller has written a status" in " ".join(found.notes)
 
 
+def test_a_pool_without_a_status_is_not_named_before_the_route_that_is_missing():
+    case = changed(pool=pool(parent_status(name="old")), route=None)
+    assert case.report.decisive.name is LinkName.POOL
+    assert explanation(case).broken.title == "HTTPRoute"
+
+
+def test_a_request_that_was_answered_before_says_nothing_of_a_broken_chain():
+    request = explanation(changed(endpoint_picker=None)).links[-1]
+    assert (request.title, request.status) == ("request", Status.UNKNOWN)
+
+
 def test_objects_that_contradict_the_status_are_said():
     assert "is the controller running?" in " ".join(explanation(changed(endpoint_picker=None)).notes)
 

@@ -19,6 +19,7 @@ from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.main import COMMANDS, main
 from workspace_ctrl.cli.printing.jsonpath import JsonPath, JsonPathError
 from workspace_ctrl.cli.printing.tables import TablePrinter
+from workspace_ctrl.cli.shell.completion import complete_for_kubectl
 from workspace_ctrl.cli.shell.lazy_group import program_name
 from workspace_ctrl.kube.access.access import ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import load_access
@@ -73,6 +74,15 @@ def test_the_plugin_of_kubectl_is_the_same_program():
 def test_completion_scripts_ask_the_program(shell):
     output = CliRunner().invoke(main, ["completion", shell]).output
     assert f"_WORKSPACE_CTRL_COMPLETE={shell}_complete" in output
+
+
+def test_kubectl_gets_completions_of_its_plugin(capsys):
+    complete_for_kubectl(["st"])
+    assert capsys.readouterr().out.startswith("status\tShow the chain")
+    complete_for_kubectl(["status", "-o", "js"])
+    assert capsys.readouterr().out.splitlines() == ["json", "jsonpath", ":4"]
+    complete_for_kubectl([])
+    assert "doctor\t" in capsys.readouterr().out
 
 
 def test_completion_knows_commands_and_formats():

@@ -113,6 +113,7 @@ class Cluster:
         self.objects = objects
         self.requests = []
         self.denied = set()
+        self.denied_everywhere = set()
         self.unserved = set()
 
     def of(self, kind, name=""):
@@ -124,7 +125,8 @@ class Cluster:
     def handler(self, resource):
         async def answer(request):
             self.requests.append(f"{resource.plural}?{request.query.get('labelSelector', '')}")
-            if resource.kind in self.denied:
+            is_denied = resource.kind in self.denied_everywhere and "namespace" not in request.match_info
+            if is_denied or resource.kind in self.denied:
                 return web.json_response({"kind": "Status", "message": f"may not list {resource.plural}"}, status=403)
             if resource.kind in self.unserved:
                 return web.Response(status=404, text="404 page not found")
@@ -188,9 +190,10 @@ READY = {
 
 
 def marked(result):
-    lines = [line for line in result.output.splitlines() if "<-- first broken" in line]
+    """The link that is marked as the first broken one, and its reason."""
+    lines = [line for line in result.output.splitlines() if line.startswith("> ")]
     assert len(lines) == 1, result.output
-    title, _, words = lines[0][2:].partition("  ")
+    title, _, words = lines[0][4:].partition("  ")
     return title, words.strip().partition(":")[0]
 
 
@@ -252,11 +255,27 @@ async def test_the_objects_tell_what_is_broken(tmp_path, act, expected, status):
     assert len(cluster.requests) <= MOST_REQUESTS
 
 
-async def test_kinds_that_may_not_be_listed_are_said(tmp_path):
-    cluster = a_cluster(**READY)
-    cluster.denied = {"Gateway", "GatewayClass"}
+LINKS = ("WorkloadAccepted", "ChartReady", "EndpointPickerReady", "RouteReady", "EndpointsReady")
+
+
+async def test_what_may_not_be_listed_is_taken_from_the_status_and_not_for_missing(tmp_path):
+    cluster = a_cluster(**READY | {"conditions": good("Ready", "GatewayReady", *LINKS)})
+    cluster.denied = {"Deployment", "Gateway", "GatewayClass", "HelmRelease", "Pod"}
     result = await explained(cluster, tmp_path)
-    assert "you may not list Gateway, GatewayClass" in result.output
+    assert (result.exit_code, "you may not list Deployment, Gateway, GatewayClass, HelmRelease, Pod" in result.output) == (
+        0,
+        True,
+    ), result.output
+    said = {"type": "RouteReady", "status": "False", "reason": "NoGateway", "message": "none", "observedGeneration": 1}
+    cluster.of("Workspace")["status"]["conditions"][-2] = said
+    assert marked(await explained(cluster, tmp_path)) == ("Gateway", "NoGateway")
+
+
+async def test_proxies_that_may_not_be_listed_are_not_missed(tmp_path):
+    cluster = a_cluster(**READY)
+    break_proxy(cluster)
+    cluster.denied_everywhere = {"Deployment"}
+    assert (await explained(cluster, tmp_path)).exit_code == 0
 
 
 async def test_without_a_name_those_that_are_not_ready_are_explained(tmp_path):
@@ -264,6 +283,17 @@ async def test_without_a_name_those_that_are_not_ready_are_explained(tmp_path):
     assert f"Workspace {NAMESPACE}/{NAME} is ready\n" == (await explained(cluster, tmp_path, "-n", NAMESPACE)).stdout
     scale_picker(cluster)
     assert marked(await explained(cluster, tmp_path, "-A")) == ("endpoint picker", "EndpointPickerScaledToZero")
+
+
+async def test_of_many_only_those_that_are_not_ready_are_looked_at(tmp_path):
+    cluster = a_cluster(**READY)
+    first = cluster.of("Workspace")
+    cluster.objects += [{**first, "metadata": {**first["metadata"], "name": f"phi-{number}"}} for number in range(60)]
+    first["status"] = {}
+    result = await explained(cluster, tmp_path, "-n", NAMESPACE)
+    assert "60 Workspaces are ready by their status" in result.stdout
+    assert result.stdout.count("Workspace default/") == 1
+    assert len(cluster.requests) <= MOST_REQUESTS
 
 
 async def test_a_workspace_without_a_gateway_is_ready_by_its_server(tmp_path):

@@ -15,6 +15,7 @@ from workspace_ctrl.cli.inspect.observed_workspace import ObservedWorkspace
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.chain_link import Link
+from workspace_ctrl.readiness.gateway import SILENT, WAITING_FOR_GATEWAY
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
 
 _TYPES: Final = {
@@ -43,6 +44,8 @@ _TITLES: Final = {
     LinkName.ENDPOINTS: "endpoints",
     LinkName.PROBE: "request",
 }
+_OF_SERVERS: Final = (("nodes", ConditionType.RESOURCE_READY), ("model server", ConditionType.INFERENCE_READY))
+_NO_ROUTE: Final = frozenset({"HTTPRouteNotCreated", "HTTPRouteNotFound"})
 _OF_REQUESTS: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "NotVerified", "ProbePending", "BodyRouterNotReady"})
 """Reasons of GatewayReady that rest on what only the controller knows."""
 
@@ -91,7 +94,7 @@ def explanation(observed: ObservedWorkspace) -> Explanation:
     report = replace(observed.report, links=links)
     server = tuple(_server(observed, links[0], status))
     lines = [_line(link, status) for link in links]
-    decisive = report.decisive
+    decisive = _cause(report.decisive, links)
     # Nodes without any pod only wait for the model server.
     broken = next((line for line in (lines[0], *server) if line.status is Status.FALSE), None)
     broken = broken or (lines[0] if not lines[0].holds else None)
@@ -102,6 +105,14 @@ def explanation(observed: ObservedWorkspace) -> Explanation:
     return Explanation(marked, tuple(_notes(observed, marked, status)))
 
 
+def _cause(decisive: Link | None, links: Sequence[Link]) -> Link | None:
+    """Return the link because of which `decisive` does not hold: no controller reports status for a pool to which no route leads."""
+    if decisive is None or decisive.name is not LinkName.POOL or decisive.reason not in {WAITING_FOR_GATEWAY, SILENT}:
+        return decisive
+    missing = (link for link in links if link.name is LinkName.ROUTE and not link.holds and link.reason in _NO_ROUTE)
+    return next(missing, decisive)
+
+
 def _current(item: Json) -> WorkspaceStatus:
     """Return the status, if it is for the newest spec."""
     status = parse_status(item.get("status"))
@@ -110,11 +121,30 @@ def _current(item: Json) -> WorkspaceStatus:
 
 def _told(observed: ObservedWorkspace, status: WorkspaceStatus) -> tuple[Link, ...]:
     """Return the links of the objects, with what only the status says in place of those that are still waiting."""
-    links = [_of_status(link, observed, status) for link in observed.report.links]
+    if _is_blind(observed, status):
+        links = list(_by_status(observed.report.links, status))
+    else:
+        links = [_of_status(link, observed, status) for link in observed.report.links]
     ready = find(status.conditions, ConditionType.GATEWAY_READY)
     if observed.decisions.gateway_wanted:
-        links.append(_request(ready, status))
+        links.append(_request(ready, status, is_whole=all(link.holds for link in links)))
     return tuple(links)
+
+
+def _is_blind(observed: ObservedWorkspace, status: WorkspaceStatus) -> bool:
+    """Whether objects may not be listed, so that the status knows more."""
+    return bool(observed.unreadable and status.conditions)
+
+
+def _by_status(links: Sequence[Link], status: WorkspaceStatus) -> Iterator[Link]:
+    """Yield a link for each condition of the status, because objects that may not be listed would seem to be missing."""
+    told: set[ConditionType] = set()
+    for link in links:
+        type_ = _TYPES[link.name]
+        said = find(status.conditions, type_)
+        if said is not None and type_ not in told:
+            yield Link(link.name, Status(said.status), said.reason, said.message)
+        told.add(type_)
 
 
 def _of_status(link: Link, observed: ObservedWorkspace, status: WorkspaceStatus) -> Link:
@@ -130,9 +160,11 @@ def _of_status(link: Link, observed: ObservedWorkspace, status: WorkspaceStatus)
     return link
 
 
-def _request(ready: Condition | None, status: WorkspaceStatus) -> Link:
+def _request(ready: Condition | None, status: WorkspaceStatus, *, is_whole: bool) -> Link:
     """Return the last link, of which only a running controller knows."""
     probe = status.gateway.last_probe if status.gateway is not None else None
+    if ready is not None and ready.is_true and not is_whole:
+        return Link.waiting(LinkName.PROBE, "ProbePending", "answered before this; tried again once all other links hold")
     if ready is not None and ready.is_true:
         return Link.true(LinkName.PROBE, "ProbeAnswered", (probe.message if probe is not None else "") or ready.message)
     if ready is not None and ready.reason in _OF_REQUESTS:
@@ -142,6 +174,10 @@ def _request(ready: Condition | None, status: WorkspaceStatus) -> Link:
 
 def _server(observed: ObservedWorkspace, accepted: Link, status: WorkspaceStatus) -> Iterator[ExplainedLink]:
     """Yield the lines of nodes and model server, which GatewayReady has only by the endpoints."""
+    if _is_blind(observed, status):
+        said = ((title, find(status.conditions, type_)) for title, type_ in _OF_SERVERS)
+        yield from (_of_condition(title, condition, status) for title, condition in said if condition is not None)
+        return
     snapshot, decisions = observed.snapshot, observed.decisions
     reference = decisions.reference
     own = snapshot.workload(decisions.workload_kind)
@@ -178,7 +214,7 @@ def _notes(observed: ObservedWorkspace, links: Sequence[ExplainedLink], status: 
     """Yield what the reader has to know of how this was found out."""
     item = observed.item
     if observed.unreadable:
-        yield f"you may not list {', '.join(observed.unreadable)}; their links are missing here, or as the status has them"
+        yield f"you may not list {', '.join(observed.unreadable)}; so the links are those of the status"
     if not parse_status(item.get("status")).conditions:
         yield "no controller has written a status: is it running, and does its scope include this Workspace?"
     elif not status.conditions:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -21,11 +22,14 @@ from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanat
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow, kind_of, list_kinds
 from workspace_ctrl.cli.inspect.observed_workspace import observe
 from workspace_ctrl.cli.output import say
-from workspace_ctrl.cli.status_view import without_gateway
+from workspace_ctrl.cli.status_view import is_ready, without_gateway
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.resources import Json
 
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
+
+_MOST_READY: Final = 50
+"""Workspaces up to which the objects of those are read, too, that are ready by their status; each takes some ten requests."""
 
 
 @click.command("explain")
@@ -46,9 +50,10 @@ def explain_command(
 ) -> None:
     """Explain why a Workspace is not ready, or what a reason means.
 
-    Reads the objects of the Workspace, and shows the chain link by link, with the first broken one, what it means, and the next command.
-    The controller need not run. Without NAME, explains the Workspaces that are not ready. REASON is one of a condition, such as
-    NoReadyEndpoints, and needs no cluster.
+    Reads the objects of the Workspace, and shows the chain link by link; > marks the first broken one, and below are what it means and the
+    next command. The controller need not run. Without NAME, explains the Workspaces that are not ready.
+
+    REASON is one of a condition, such as NoReadyEndpoints, and needs no cluster.
     Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
     """
     if markdown:
@@ -102,7 +107,10 @@ async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: st
         items = await list_kinds(client, wanted[0], namespace)
     if not items:
         click.echo("no Workspaces and InferenceSets" + (f" in namespace {namespace}" if namespace else ""), err=True)
-    results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in items]
+    looked_at = items if len(items) <= _MOST_READY else [item for item in items if not is_ready(item)]
+    results = [await _explain_one(client, item, quiet=not wanted[0].name) for item in looked_at]
+    if len(looked_at) < len(items):
+        click.echo(f"{len(items) - len(looked_at)} of them are ready by their status; name one to look at its objects")
     return all(results)
 
 
@@ -149,9 +157,8 @@ def _print_link(link: ExplainedLink, width: int) -> None:
     mark, color = _MARKS[link.status]
     words = link.message if link.holds else f"{link.reason}: {link.message}"
     since = f"  (for {_ago(link.since)})" if link.since else ""
-    here = "  <-- first broken" if link.is_first_broken else ""
-    style = click.style(mark, fg=color)
-    click.echo(f"{style} {link.title.ljust(width)}  {printable(words)}{since}{click.style(here, fg='red')}")
+    here = click.style(">", fg="red") if link.is_first_broken else " "
+    click.echo(f"{here} {click.style(mark, fg=color)} {link.title.ljust(width)}  {printable(words)}{since}")
 
 
 def _print_advice(found: Explanation, item: Json, broken: ExplainedLink) -> None:

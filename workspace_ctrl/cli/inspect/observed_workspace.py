@@ -54,6 +54,8 @@ class _Wanted:
     selector: str = ""
     everywhere: bool = False
     """Whether of all namespaces."""
+    is_optional: bool = False
+    """Whether the chain can be evaluated without it; users of one namespace may often not list it."""
 
 
 async def observe(client: Client, item: Json) -> ObservedWorkspace:
@@ -106,7 +108,8 @@ class _Objects:
             self.missing |= {watched.resource.kind}
             return
         except ForbiddenError:
-            self.unreadable.add(watched.resource.kind)
+            if not wanted.is_optional:
+                self.unreadable.add(watched.resource.kind)
             return
         self.listed.add(watched.resource.kind)
         if watched is watches.OCI_REPOSITORIES:
@@ -144,9 +147,13 @@ def _second(name: str, objects: _Objects, *, has_reference: bool, nodes: bool) -
     if ill:
         yield _Wanted(watches.PICKER_PODS, f"{PICKER_POD_LABEL} in ({','.join(ill)})")
     if not has_deployment:
-        yield _Wanted(watches.NODES, everywhere=True) if nodes else _Wanted(watches.STATEFUL_SETS, f"{OWNER_LABEL}={name}")
+        yield (
+            _Wanted(watches.NODES, everywhere=True, is_optional=True)
+            if nodes
+            else _Wanted(watches.STATEFUL_SETS, f"{OWNER_LABEL}={name}")
+        )
     if any(True for _ in objects.cache.gateways.values()):
-        yield _Wanted(watches.GATEWAY_PROXIES, watches.GATEWAY_PROXIES.selector, everywhere=True)
+        yield _Wanted(watches.GATEWAY_PROXIES, watches.GATEWAY_PROXIES.selector, everywhere=True, is_optional=True)
     if pickers and not ill:
         services = next(watched for watched in watches.CHART_OBJECTS if watched.resource is watches.SERVICE)
         yield _Wanted(services, f"{OWNER_LABEL}={name}")

@@ -1,8 +1,14 @@
 """`workspace-ctrl completion`: prints the completion script of a shell."""
 
+import sys
+from collections.abc import Sequence
+from typing import Final
+
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
+_NO_FILES: Final = ":4"
+"""Cobra's directive with which kubectl's completion offers no file names in addition."""
 _SHELLS = ("bash", "zsh", "fish")
 
 
@@ -23,3 +29,13 @@ def completion_command(context: click.Context, shell: str) -> None:
     # Of the base class, because that for bash starts a shell to find out its version.
     script = ShellComplete.source(made(context.find_root().command, {}, "workspace-ctrl", "_WORKSPACE_CTRL_COMPLETE"))
     click.echo(script)
+
+
+def complete_for_kubectl(words: Sequence[str] | None = None) -> None:
+    """Print the completions of `kubectl workspace`, as kubectl asks its plugins for them: the last word is the incomplete one."""
+    from workspace_ctrl.cli.main import main  # noqa: PLC0415 - the group imports this module, too
+
+    *before, incomplete = (sys.argv[1:] if words is None else words) or [""]
+    for item in ShellComplete(main, {}, "workspace-ctrl", "").get_completions(before, incomplete):
+        click.echo(f"{item.value}\t{item.help}" if item.help else item.value)
+    click.echo(_NO_FILES)
