@@ -12,7 +12,8 @@ import yaml
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from release.archives import normalize
-from release.errors import ReleaseError, run
+from release.errors import ReleaseError
+from release.programs import run
 from release.source import Source
 
 NAME = "workspace-ctrl"

@@ -15,8 +15,9 @@ from e2e.cluster import own_image
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from release.archives import compress
-from release.errors import ReleaseError, run
+from release.errors import ReleaseError
 from release.oci import digest_of, to_json
+from release.programs import run
 from release.source import Source
 
 TARGETS = ("controller", "with-helm")

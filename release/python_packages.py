@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from release.archives import normalize
-from release.errors import run
+from release.programs import run
 from release.source import Source
 
 _HOOK = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"

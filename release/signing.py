@@ -5,13 +5,13 @@ environment variable RELEASE_KEY_PASSWORD.
 """
 
 import base64
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.errors import ReleaseError, run
+from release.errors import ReleaseError
 from release.oci import Artifact, to_json
+from release.programs import run
 
 _PASSWORD_VARIABLE = "RELEASE_KEY_PASSWORD"  # noqa: S105 - the name of a variable
 IN_TOTO = "application/vnd.in-toto+json"
@@ -82,9 +82,3 @@ def envelope(key: Key, statement: bytes) -> bytes:
     encoded = b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(statement), statement)
     signed = {"keyid": "", "sig": base64.b64encode(key.sign(encoded)).decode()}
     return to_json({"payloadType": IN_TOTO, "payload": base64.b64encode(statement).decode(), "signatures": [signed]})
-
-
-def statement_of(enveloped: bytes) -> dict[str, object]:
-    """Return the statement in an envelope, which is not verified."""
-    document: dict[str, object] = json.loads(base64.b64decode(json.loads(enveloped)["payload"]))
-    return document

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.errors import ReleaseError, run
+from release.errors import ReleaseError
+from release.programs import run
 
 
 @dataclass(frozen=True)

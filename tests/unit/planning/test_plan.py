@@ -103,6 +103,14 @@ def test_then_the_first_wave_is_created_at_once():
     assert outcome.decisions.workload_kind == "Deployment"
 
 
+def test_a_chart_is_repaired_also_while_something_else_is_applied_but_not_beside_its_own_new_spec():
+    drifted = replace(finished(), has_drifted=True)
+    assert words(plan(workspace(), drifted, SETTINGS)) == ["ask for HelmRelease"]
+    assert words(plan(workspace(), replace(drifted, services=()), SETTINGS)) == ["create Service", "ask for HelmRelease"]
+    changed = workspace(gateway={"endpointPicker": {"replicas": 2}})
+    assert words(plan(changed, drifted, SETTINGS)) == ["force HelmRelease"]  # which makes Flux look at everything
+
+
 def test_the_release_follows_the_chart_and_the_route_the_pool():
     world = replace(finished(), release=None, route=None, pool=None)
     assert words(plan(workspace(finalizer=False), world, SETTINGS)) == ["add finalizer", "create HelmRelease"]
