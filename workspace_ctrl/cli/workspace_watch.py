@@ -54,7 +54,7 @@ async def follow_list(
 
 
 class WorkspaceWatch:
-    """A watch of the Workspace of one name, which may not exist yet."""
+    """A watch of the Workspace or InferenceSet of one name, which may not exist yet."""
 
     def __init__(self, client: Client, resource: ApiResource, namespace: str, name: str) -> None:
         """Make a watch of a kind in one namespace, or in all if it is empty; then the first namespace with such an object is used."""

@@ -133,7 +133,7 @@ def _state(before: WorkspaceStatus, conditions: Iterable[Condition]) -> KaitoSta
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
     links, accepted = report.links, report.links[0]
-    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, snapshot, decisions)
+    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, workspace, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield from _warning(decisions)
@@ -148,13 +148,21 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
 
 
-def _inference(accepted: Link, snapshot: Snapshot, decisions: Decisions) -> Condition:
+def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Condition:
     """Return InferenceReady."""
     if decisions.inference_set is None:
         workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
         return inference_condition(accepted, workload, snapshot.pods, expected)
-    workloads, outdated = _copies(snapshot, decisions), decisions.has_outdated_copies
-    return copies_condition(accepted, decisions.inference_set, decisions.replicas or 0, workloads, snapshot.pods, outdated=outdated)
+    before = find(workspace.status.conditions, ConditionType.INFERENCE_READY)
+    return copies_condition(
+        accepted,
+        decisions.inference_set,
+        decisions.replicas or 0,
+        _copies(snapshot, decisions),
+        snapshot.pods,
+        outdated=decisions.has_outdated_copies,
+        was_ready=before is not None and before.is_true,
+    )
 
 
 def _details(report: Report) -> Iterator[Condition]:

@@ -127,3 +127,12 @@ def test_warnings_follow_the_chain():
     _, accepted, warning = printed(chain_view(shown)).splitlines()
     assert accepted.split() == ["✔", "WorkloadAccepted", "accepted"]
     assert warning.split() == ["!", "Warning", "annotation", "x", "is", "ignored"]
+
+
+def test_a_set_is_shown_with_its_own_gateway():
+    item = of_conditions("Ready", kind="InferenceSet", spec={"gateway": {"enabled": False}})
+    item["metadata"]["generation"] = 1
+    item["status"]["ready"] = "2/3"
+    text = printed(chain_view(item))
+    assert text.splitlines()[0] == "InferenceSet ns/x: 2/3 replicas ready"
+    assert "gateway.enabled is false" in text

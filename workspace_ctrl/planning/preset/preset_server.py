@@ -8,17 +8,15 @@ from workspace_ctrl.api.labels import (
     NODE_GPUS_ANNOTATION,
 )
 from workspace_ctrl.api.workspace import Resource
-from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.manifests import Manifest
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.preset.copies import notes_on, shared_claim_note
 from workspace_ctrl.planning.preset.node_gpus import node_gpus
 from workspace_ctrl.planning.preset.preset_pods import PresetServer
 from workspace_ctrl.planning.preset.preset_workload import weights_claim, workloads
 from workspace_ctrl.planning.preset.sized_preset import PresetRequest, sized_preset
 from workspace_ctrl.planning.vllm.model_figures import SizedModel, model_of
 from workspace_ctrl.planning.workload.model_server import ModelServer
-from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
+from workspace_ctrl.planning.workload.services import between_pods, service_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 __all__ = ["PresetRequest", "preset_server"]
@@ -37,7 +35,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     remembered = {NODE_GPUS_ANNOTATION: found.remembered, MODEL_FIGURES_ANNOTATION: sized.remembered}
     manifest, *further = workloads(owner, server, remembered)
     replicas = server.copies.on(sizing.nodes) if server.copies is not None else None
-    noted = notes_on(server.copies, sizing.nodes)
+    noted = server.copies.notes_on(sizing.nodes) if server.copies is not None else ()
     return ModelServer(
         port=INFERENCE_PORT,
         workload=manifest,
@@ -53,7 +51,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
             *found.notes,
             *sized.notes,
             *noted,
-            *shared_claim_note(server),
+            *_shared_claim_note(server),
             *_unused_count(request.resource, sizing.nodes),
         ),
         look_up=sized.look_up,
@@ -66,9 +64,18 @@ def _others(record: WorkspaceRecord, server: PresetServer, kind: str) -> tuple[M
     claim, of_several = weights_claim(owner, server), server.multi_node
     return (
         *([claim] if claim is not None else []),
-        *([headless_service(owner, derived, of_several.ports), network_policy(owner, derived)] if of_several is not None else []),
-        service(owner, derived, pool_selector(derived.workspace, kind), public=is_public(record)),
+        *(between_pods(owner, derived, of_several.ports) if of_several is not None else []),
+        service_of(record, derived, kind),
     )
+
+
+def _shared_claim_note(server: PresetServer) -> Iterator[str]:
+    """Yield that copies on several nodes cannot share the claim that is created for their weights, where that is a problem."""
+    volume = server.inference.weights_volume
+    if volume is None or volume.claim_name or server.is_multi_node or server.copies is None or server.copies.wanted <= 1:
+        return
+    shared = "inference.weightsVolume creates one ReadWriteOnce claim, so all copies have to run on one node"
+    yield f"{shared}; set claimName to a ReadWriteMany claim, or remove it"
 
 
 def _model(request: PresetRequest, settings: PlanSettings) -> SizedModel:

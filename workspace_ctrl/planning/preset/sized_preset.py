@@ -16,7 +16,6 @@ from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.catalog.vllm import Version, version_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.preset.copies import check_limit
 from workspace_ctrl.planning.preset.gpu_sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.preset.node_gpus import FoundGpus
 from workspace_ctrl.planning.preset.preset_pods import PresetServer
@@ -59,7 +58,6 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
     sizing = _size(request, model, config, found)
-    check_limit(request.copies, sizing.nodes)
     return PresetServer(
         owner=owner,
         names=names(owner.name),
@@ -73,7 +71,7 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         local_weights=directory,
         resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node_mode(sizing, version),
-        copies=request.copies,
+        copies=request.copies.checked(sizing.nodes) if request.copies is not None else None,
     )
 
 

@@ -12,7 +12,6 @@ from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.preset.copies import check_limit, notes_on
 from workspace_ctrl.planning.preset.node_gpus import reads_nodes
 from workspace_ctrl.planning.preset.preset_server import PresetRequest, preset_server
 from workspace_ctrl.planning.vllm.model_figures import hub_id
@@ -86,15 +85,15 @@ def _template(
 ) -> ModelServer:
     owner, derived = record.meta, names(record.meta.ref.name)
     scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
-    check_limit(copies, 1)
+    replicas, noted = (None, ()) if copies is None else (copies.checked(1).on(1), copies.notes_on(1))
     port, assumed = template_port(template)
-    selector, noted = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT), notes_on(copies, 1)
+    selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
     return ModelServer(
         port=port,
         workload=template_workload(owner, derived, resource, template, copies, scaled_by_others=scaled),
         others=(service(owner, derived, selector, port=port, public=is_public(record)),),
-        node_count=resource.count if copies is None else copies.on(1),
-        replicas=None if copies is None else copies.on(1),
+        node_count=resource.count if replicas is None else replicas,
+        replicas=replicas,
         sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
         notes=(*([assumed] if assumed else []), *noted),
     )
