@@ -291,7 +291,7 @@ async def test_of_many_only_those_that_are_not_ready_are_looked_at(tmp_path):
     cluster.objects += [{**first, "metadata": {**first["metadata"], "name": f"phi-{number}"}} for number in range(60)]
     first["status"] = {}
     result = await explained(cluster, tmp_path, "-n", NAMESPACE)
-    assert "60 Workspaces are ready by their status" in result.stdout
+    assert "60 of them are ready by their status" in result.stdout
     assert result.stdout.count("Workspace default/") == 1
     assert len(cluster.requests) <= MOST_REQUESTS
 
