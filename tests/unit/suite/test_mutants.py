@@ -63,7 +63,7 @@ def test_the_nearest_tests_are_run_first():
     ]
     assert names == [["planning/workload/test_sizing.py"], ["planning/workload"], ["planning"], ["readiness", "cases"]]
     names = [[path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/vllm/layout.py")]
-    assert names == [["planning"], ["readiness", "cases"]]
+    assert names == [["planning/vllm"], ["planning"], ["readiness", "cases"]]
 
 
 def test_modules_are_chosen_by_folder_or_file():
