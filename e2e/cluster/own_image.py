@@ -100,8 +100,15 @@ def packages_layer(source: Path = REPOSITORY) -> Path:
     return final
 
 
-_FORM = "times of 0"
+_FORM = "times of 0, compiled one by one"
 """What else a packages layer is like: part of the name under which it is kept."""
+_COMPILE = """
+import pathlib, py_compile, sys
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.pyc")):
+    path.unlink()
+    py_compile.compile(str(path.parent.parent / f"{path.name.partition('.')[0]}.py"), cfile=str(path), doraise=True)
+"""
+"""Compiles anew what has been compiled: what an import writes depends on which objects other modules have in memory."""
 
 
 def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> None:
@@ -124,6 +131,7 @@ def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> N
     inside = ["chroot", str(root), "/usr/bin/python3"]
     settings = [f"PYTHONPATH={FOLDER}:/src", "PYTHONHASHSEED=0"]
     _run("env", "-u", "PYTHONDONTWRITEBYTECODE", *settings, *inside, "-m", "workspace_ctrl", "run", "--help")
+    _run("env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED=0", *inside, "-c", _COMPILE, FOLDER)
     (target / "sbom.cdx.json").write_text(_sbom(str(target)))
     same = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@0", "--format=gnu"]
     _run("tar", "--create", f"--file={layer}", *same, f"--directory={root}", FOLDER[1:])

@@ -36,6 +36,25 @@ def test_the_pods_reason_comes_before_the_deployment_s():
     assert found.message == "Pod default/phi-epp-1 of the endpoint picker: 0/1 nodes are available: 1 Insufficient cpu."
 
 
+@pytest.mark.parametrize(
+    ("conditions", "status", "reason"),
+    [
+        pytest.param((), Status.UNKNOWN, "EndpointPickerStarting", id="nothing is said"),
+        pytest.param((condition("Progressing"),), Status.UNKNOWN, "EndpointPickerStarting", id="progressing"),
+        pytest.param((condition("Progressing", "False", "Late"),), Status.FALSE, "Late", id="not progressing"),
+        pytest.param(
+            (condition("ReplicaFailure", reason="FailedCreate"),), Status.FALSE, "FailedCreate", id="no pod may be created"
+        ),
+        pytest.param(
+            (condition("ReplicaFailure", "False"),), Status.UNKNOWN, "EndpointPickerStarting", id="pods may be created again"
+        ),
+    ],
+)
+def test_what_its_deployment_says_while_no_pod_is_ready(conditions, status, reason):
+    found = link(record=picker(ready=0, conditions=conditions))
+    assert (found.status, found.reason) == (status, reason)
+
+
 def test_a_pod_with_a_problem_beside_enough_ready_ones_breaks_nothing():
     assert link(unhealthy=(POD,)).holds
 

@@ -61,12 +61,12 @@ def test_the_nearest_tests_are_run_first():
     names = [
         [path.rpartition("tests/unit/")[2] for path in group] for group in judges_of("workspace_ctrl/planning/preset/gpu_sizing.py")
     ]
-    assert names == [["planning/workload/test_sizing.py"], ["planning/workload"], ["planning"], ["readiness", "cases"]]
+    assert names == [["planning/preset/test_gpu_sizing.py"], ["planning/preset"], ["planning"], ["readiness", "cases"]]
     names = [
         [path.rpartition("tests/unit/")[2] for path in group]
         for group in judges_of("workspace_ctrl/planning/vllm/gpu_parallelism.py")
     ]
-    assert names == [["planning"], ["readiness", "cases"]]
+    assert names == [["planning/vllm"], ["planning"], ["readiness", "cases"]]
 
 
 def test_modules_are_chosen_by_folder_or_file():

@@ -206,6 +206,21 @@ def test_the_endpoint_picker_starts_when_the_port_is_open_that_gateways_ask():
     assert (container["name"], container["startupProbe"]["tcpSocket"]) == ("epp", {"port": 9002})
 
 
+@pytest.mark.parametrize(
+    ("replicas", "strategy"),
+    [
+        pytest.param(1, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, id="one"),
+        pytest.param(2, None, id="several: only the leader is Ready"),
+    ],
+)
+@pytest.mark.parametrize("version", ["v1.5.0", "v1.4.0"])
+def test_a_single_endpoint_picker_is_replaced_when_the_next_one_is_ready(replicas, strategy, version):
+    settings = replace(SETTINGS, charts=(ChartSource(version=version),))
+    (renderer,) = made(settings, endpointPicker={"replicas": replicas})["HelmRelease"]["postRenderers"]
+    (entry,) = renderer["kustomize"]["patches"]
+    assert json.loads(entry["patch"])["spec"].get("strategy") == strategy
+
+
 @pytest.mark.parametrize("version", ["v0.9.0", "v0.10.0"])
 def test_the_endpoint_picker_of_llm_d_starts_in_the_same_way_and_has_our_label(version):
     release = made(chart={"name": "llm-d", "version": version})["HelmRelease"]
@@ -219,7 +234,7 @@ def test_the_endpoint_picker_of_llm_d_starts_in_the_same_way_and_has_our_label(v
 
 def test_a_chart_whose_container_is_not_known_is_left_as_it_is():
     unknown = find_layout("inferencepool", "v1.5.0").model_copy(update={"picker_container": ""})
-    assert post_renderers(unknown, derived(), PoolValues({}, 5000, "istio")) == []
+    assert post_renderers(unknown, derived(), PoolValues({}, 5000, "istio"), 1) == []
 
 
 @pytest.mark.parametrize(
@@ -229,7 +244,7 @@ def test_a_chart_whose_container_is_not_known_is_left_as_it_is():
 def test_gke_checks_the_health_of_the_model_server_at_its_port(name, version):
     """Without the pool's appProtocol, which older CRDs do not know, these charts leave the health check without a configuration."""
     layout = find_layout(name, version)
-    (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, "gke"))
+    (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, "gke"), 1)
     (policy,) = [entry for entry in renderer["kustomize"]["patches"] if entry["target"]["kind"] == "HealthCheckPolicy"]
     patch = json.loads(policy["patch"])
     assert (policy["target"]["name"], patch["apiVersion"]) == (derived().release, "networking.gke.io/v1")
@@ -239,7 +254,7 @@ def test_gke_checks_the_health_of_the_model_server_at_its_port(name, version):
 
 def test_elsewhere_no_health_check_of_gke_is_patched():
     for layout, provider in ((find_layout("inferencepool", "v1.4.0"), "gke"), (find_layout("inferencepool", "v1.5.0"), "none")):
-        (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, provider))
+        (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, provider), 1)
         assert [entry["target"]["kind"] for entry in renderer["kustomize"]["patches"]] == ["Deployment"]
 
 

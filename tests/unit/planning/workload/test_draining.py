@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.unit.planning.workload.test_preset_workload import TWO_NODES, container, pod_spec, serve
+from tests.unit.planning.preset.test_preset_workload import TWO_NODES, container, pod_spec, serve
 from workspace_ctrl.planning.preset.preset_pods import drain_hook, grace_seconds
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.factories import NAME, SETTINGS, meta, workspace
-from tests.unit.planning.workload.test_preset_workload import TWO_NODES
+from tests.unit.planning.preset.test_preset_workload import TWO_NODES
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash

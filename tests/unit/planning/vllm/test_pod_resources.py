@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.factories import SETTINGS, quickstart, workspace
-from tests.unit.planning.workload.test_preset_workload import TWO_NODES, container, serve, with_config
+from tests.unit.planning.preset.test_preset_workload import TWO_NODES, container, serve, with_config
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
 from workspace_ctrl.planning.vllm.gpu_parallelism import Layout
