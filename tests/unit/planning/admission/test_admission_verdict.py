@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.factories import NAME, NAMESPACE, SETTINGS, quickstart, workspace
+from tests.unit.factories import NAME, NAMESPACE, NOW, SETTINGS, quickstart, status, workspace
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
@@ -289,6 +289,26 @@ def test_the_condition_has_the_same_sentence(changes):
     accepted = Snapshot(query_results=QueryResults(dry_run=DryRun(applied_hash(step.manifest), kind="Deployment")))
     planned = plan(workspace(**changes), accepted, SETTINGS)
     assert refusal in [problem.message for problem in planned.decisions.problems]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"resource": {**NODES, "count": 3}}, id="count"),
+        pytest.param({"resource": {"labelSelector": {}}}, id="assumption"),
+        pytest.param({"inference": {"preset": {"name": "phi-4-mini-instruct", "accessMode": "private"}}}, id="field"),
+        pytest.param({"metadata": annotated(**{"kaito.sh/node-class-name": "x"})["metadata"]}, id="annotation of KAITO"),
+        pytest.param({"metadata": annotated(**{"kaito.sh/x": "x"})["metadata"], "inference": TEMPLATE}, id="unknown annotation"),
+        pytest.param({"metadata": {**quickstart()["metadata"], "labels": {"kaito.sh/inference-role": "decode"}}}, id="label"),
+        pytest.param({"metadata": annotated(**{"kaito.sh/x": "x"})["metadata"], "inference": None, "tuning": {}}, id="rejected"),
+    ],
+)
+def test_the_condition_warning_has_the_same_sentences(changes):
+    warnings = judge(quickstart(**changes), NOTHING, SETTINGS).warnings
+    record = workspace(**changes)
+    decided = plan(record, Snapshot(), SETTINGS).decisions
+    (found,) = (entry for entry in status(record, Snapshot(), decided, NOW).conditions if entry.type == "Warning")
+    assert (found.message, len(warnings)) == (" ".join(warnings), 1)
 
 
 @pytest.mark.parametrize(
