@@ -24,6 +24,7 @@ from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.records.companion_status import with_our_status
 
 
 @click.command("status")
@@ -96,7 +97,7 @@ async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401
             return await _watch(client, request)
         if request.name:
             return await _show_one(client, request)
-        _print_list(request, await list_all(client, WORKSPACE, {}, request.namespace))
+        _print_list(request, [*map(with_our_status, await list_all(client, WORKSPACE, {}, request.namespace))])
         return True
     finally:
         await connection.close()
@@ -118,9 +119,10 @@ async def _watch(client: Client, request: _Request) -> bool:
 
 
 async def _show_one(client: Client, request: _Request) -> bool:
-    item = await client.find(WORKSPACE, request.namespace, request.name)
+    item: Json | None = await client.find(WORKSPACE, request.namespace, request.name)
     if item is None:
         raise click.ClickException(f"there is no Workspace {request.title}")
+    item = with_our_status(item)
     if request.output == "table":
         console = Console()
         console.print(chain_view(item))

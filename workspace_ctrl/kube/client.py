@@ -1,7 +1,7 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +16,7 @@ from workspace_ctrl.kube.resources import ApiResource, Json
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -95,6 +96,18 @@ class Client:
         """
         parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
+
+    async def json_patch(
+        self, resource: ApiResource, namespace: str, name: str, operations: Sequence[Json], subresource: str = ""
+    ) -> dict[str, Any]:
+        """Change an object, or a subresource of it, by the operations of a JSON patch and return the resulting object.
+
+        Raises:
+            ConflictError: a test among the operations fails.
+            NotFoundError: the object does not exist.
+        """
+        path, parameters = resource.path(namespace, name, subresource), {"fieldManager": self._field_manager}
+        return await self._retrying(_Request("patch", resource, path, parameters, encode(operations), JSON_PATCH))
 
     async def create(self, resource: ApiResource, document: Json) -> dict[str, Any]:
         """Create an object and return it.

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.labels import GATEWAY_ANNOTATION
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
 from workspace_ctrl.planning.no_effect import (
+    OWN_PREFIXES,
     PREFIXES,
     annotations_without_effect,
     fields_without_effect,
+    gateway_without_effect,
     unknown_annotations,
     unknown_fields,
 )
@@ -139,9 +142,14 @@ def _warnings(  # noqa: PLR0917 - all inputs of the verdict
     settings: PlanSettings,
 ) -> Iterator[str]:
     annotations = _annotations(raw)
+    if settings.is_companion:
+        yield from _companion_warnings(annotations, spec, settings)
+        return
     if not workspace.meta.unreadable:
         yield from unknown_fields(raw)
     yield from unknown_annotations(annotations)
+    if GATEWAY_ANNOTATION in annotations and raw.get("gateway") is not None:
+        yield f"annotation {GATEWAY_ANNOTATION} has no effect beside the field gateway; remove one of them"
     yield from _taken(workspace, annotations, known)
     if spec is None or spec.inference is None:
         return
@@ -149,6 +157,13 @@ def _warnings(  # noqa: PLR0917 - all inputs of the verdict
     yield from fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
     yield from decisions.notes
     yield from _sizing(spec, decisions)
+
+
+def _companion_warnings(annotations: Mapping[str, str], spec: Workspace | None, settings: PlanSettings) -> Iterator[str]:
+    """Yield what has no effect in companion mode of that which is not KAITO's."""
+    yield from unknown_annotations(annotations, OWN_PREFIXES)
+    if spec is not None and spec.gateway is not None:
+        yield from gateway_without_effect(spec.gateway, gateway_extension=settings.gateway_extension)
 
 
 def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.gateway import Objective
-from workspace_ctrl.api.labels import LLM_D_GROUP
+from workspace_ctrl.api.labels import LLM_D_GROUP, POD_INDEX_LABEL
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -136,6 +136,7 @@ def _server_records(snapshot: Snapshot) -> ServerRecords:
         reference=snapshot.reference,
         reference_problem=snapshot.reference_problem,
         scale=snapshot.query_results.scale,
+        single_pods=any(POD_INDEX_LABEL not in pod.labels for pod in snapshot.pods if not pod.has_ended),
     )
 
 

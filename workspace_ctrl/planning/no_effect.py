@@ -12,6 +12,7 @@ from workspace_ctrl.api.labels import (
     BYPASS_ANNOTATION,
     LOAD_BALANCER_ANNOTATION,
     RUNTIME_ANNOTATION,
+    STATUS_ANNOTATION,
     USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -19,6 +20,9 @@ from workspace_ctrl.catalog.data_files import suggestion
 
 PREFIXES: Final = ("kaito.sh/", "workspace-ctrl/")
 """Prefixes of the annotations for this controller."""
+OWN_PREFIXES: Final = ("workspace-ctrl/",)
+"""Prefixes of the annotations that no other controller knows."""
+_KNOWN: Final = frozenset({*USER_ANNOTATIONS, STATUS_ANNOTATION})
 _MOST: Final = 10
 """Number of unknown fields, and of unknown annotations, that are listed; a manifest of another kind has hundreds."""
 _LONGEST: Final = 64
@@ -51,13 +55,13 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
 """What to do about fields that similar objects of other APIs have, by the field above and their own name."""
 
 
-_Path = tuple[int | str, ...]
+FieldPath = tuple[int | str, ...]
 
 
 def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message for each field of the Workspace `raw`, at any depth, that the API does not have."""
     fields = {key: value for key, value in raw.items() if key not in _OF_EVERY_OBJECT}
-    found = [*_unknown(Workspace, fields, ())]
+    found = [*unknown_paths(Workspace, fields)]
     for path, known in found[:_MOST]:
         closest = _of_another_api(path) or suggestion(str(path[-1])[:_LONGEST], known, "")
         yield f"unknown field {field_path(path)}" + (f"; {closest}" if closest else "")
@@ -65,9 +69,9 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(found) - _MOST} more unknown fields"
 
 
-def unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message for each unknown annotation with one of our prefixes."""
-    found = sorted(key for key in annotations if key.startswith(PREFIXES) and key not in USER_ANNOTATIONS)
+def unknown_annotations(annotations: Mapping[str, str], prefixes: tuple[str, ...] = PREFIXES) -> Iterator[str]:
+    """Yield a message for each unknown annotation with one of the prefixes."""
+    found = sorted(key for key in annotations if key.startswith(prefixes) and key not in _KNOWN)
     for key in found[:_MOST]:
         remedy = suggestion(key.partition("/")[2][:_LONGEST], USER_ANNOTATIONS, f"known are {', '.join(USER_ANNOTATIONS)}")
         yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
@@ -104,7 +108,7 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
             if given:
                 yield f"inference.{name} has no effect without a preset"
     if spec.gateway is not None:
-        yield from _of_gateway(spec.gateway, gateway_extension=gateway_extension)
+        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension)
 
 
 def _of_preset(preset: Preset) -> Iterator[str]:
@@ -114,7 +118,8 @@ def _of_preset(preset: Preset) -> Iterator[str]:
         yield "inference.preset.presetOptions.image has no effect: the image of the model server is a setting of the installation"
 
 
-def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
+def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
+    """Yield a message for each field of `gateway` without effect."""
     given = gateway.model_fields_set - {"enabled"}
     if not gateway.enabled:
         if given:
@@ -131,7 +136,7 @@ def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[st
                 yield f"gateway.{alias} has no effect with gateway.pool.ref: no chart is installed"
 
 
-def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Iterator[tuple[_Path, list[str]]]:
+def unknown_paths(model: type[BaseModel], raw: Mapping[str, Any], path: FieldPath = ()) -> Iterator[tuple[FieldPath, list[str]]]:
     """Yield each field that `model` does not have: its path, and the known fields beside it."""
     inside = {field.alias or name: _model_of(field.annotation) for name, field in model.model_fields.items()}
     for key, value in raw.items():
@@ -140,10 +145,10 @@ def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Ite
             yield (*path, str(key)), list(inside)
         elif within is not None:
             for place, entry in _entries(value):
-                yield from _unknown(within, entry, (*path, key, *place))
+                yield from unknown_paths(within, entry, (*path, key, *place))
 
 
-def _of_another_api(path: _Path) -> str:
+def _of_another_api(path: FieldPath) -> str:
     named = [part for part in path if isinstance(part, str)]
     return _OF_OTHER_APIS.get((named[-2], named[-1]), "") if len(named) > 1 else ""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,6 +13,15 @@ DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
 
 DEFAULT_PICKER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
 """The charts' defaults request up to 8 CPUs and 8 GiB, with which the endpoint picker stays Pending on small nodes."""
+
+
+class Mode(StrEnum):
+    """Whose Workspaces are: the kind, the model servers, and the status."""
+
+    MANAGED = "managed"
+    """Ours: we make the model servers as well."""
+    COMPANION = "companion"
+    """KAITO's: we read its model servers, and add the gateway side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,7 @@ class BodyRoutingSettings:
 class PlanSettings:
     """The installation's settings."""
 
+    mode: Mode = Mode.MANAGED
     gateway_extension: bool = False
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
     gateway: GatewayChoice | None = None
@@ -139,6 +150,11 @@ class PlanSettings:
     def chart(self) -> ChartSource:
         """The default chart."""
         return self.charts[0]
+
+    @property
+    def is_companion(self) -> bool:
+        """Whether Workspaces and their model servers are KAITO's."""
+        return self.mode is Mode.COMPANION
 
     @property
     def manages_body_routers(self) -> bool:

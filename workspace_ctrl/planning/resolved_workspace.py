@@ -7,6 +7,8 @@ from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import chart_name
+from workspace_ctrl.planning.companion.kaito_workload import workspace_of_kaito
+from workspace_ctrl.planning.gateway.annotation import gateway_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
@@ -30,9 +32,9 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
     wanted = settings.gateway_extension
     try:
-        spec = _parse(workspace)
+        spec = _parse(workspace, settings)
         check_restricted_fields(workspace, spec, settings)
-        wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
+        wanted = wanted and (spec.gateway is None or spec.gateway.enabled) and not _is_left_alone(workspace, spec, settings)
         dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
@@ -46,10 +48,17 @@ def invalid_spec(error: SpecError) -> Problem:
     return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
 
 
-def _parse(workspace: WorkspaceRecord) -> Workspace:
+def _parse(workspace: WorkspaceRecord, settings: PlanSettings) -> Workspace:
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
-    return parse_workspace(workspace.meta.ref.name, workspace.fields())
+    fields = workspace.fields()
+    spec = workspace_of_kaito(fields) if settings.is_companion else parse_workspace(workspace.meta.ref.name, fields)
+    return spec if spec.gateway is not None else spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
+
+
+def _is_left_alone(workspace: WorkspaceRecord, spec: Workspace, settings: PlanSettings) -> bool:
+    """Whether a Workspace of KAITO gets no gateway side: it serves no model, or another object owns it, such as an InferenceSet."""
+    return settings.is_companion and (spec.inference is None or bool(workspace.meta.controller_uid))
 
 
 def _with_gateway(dependencies: Dependencies, spec: GatewaySpec | None, settings: PlanSettings) -> Dependencies:

@@ -8,12 +8,12 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import WorkloadRef
 from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.api.names import DEFAULT_CHART, names
-from workspace_ctrl.api.workspace import GatewaySpec, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.gateway.parents import named_gateways
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
+from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.records.core_v1 import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
@@ -46,11 +46,11 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
 
 
 def simulated_cluster(
-    workspace: WorkspaceRecord, dependencies: Dependencies, others: Sequence[Mapping[str, Any]], settings: PlanSettings
+    workspace: WorkspaceRecord, resolved: ResolvedWorkspace, others: Sequence[Mapping[str, Any]], settings: PlanSettings
 ) -> Snapshot:
     """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`."""
     namespace, name = workspace.key
-    spec = _gateway_spec(workspace)
+    dependencies, spec = resolved.dependencies, resolved.spec.gateway if resolved.spec is not None else None
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
     choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
     gateways = tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
@@ -128,10 +128,3 @@ def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gat
     named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
     listeners = tuple(Listener(section, "HTTP", 80, routes_from=RoutesFrom.ALL) for section in named or ("http",))
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
-
-
-def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
-    try:
-        return parse_workspace(workspace.meta.ref.name, workspace.fields()).gateway
-    except SpecError:
-        return None  # planning reports the problem

@@ -10,7 +10,14 @@ from typing import Any, Final
 
 import orjson
 
-from workspace_ctrl.api.labels import ADOPT_ANNOTATION, BYPASS_ANNOTATION, FINALIZER, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
+from workspace_ctrl.api.labels import (
+    ADOPT_ANNOTATION,
+    BYPASS_ANNOTATION,
+    FINALIZER,
+    GATEWAY_ANNOTATION,
+    LOAD_BALANCER_ANNOTATION,
+    RUNTIME_ANNOTATION,
+)
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.api.value_limits import MOST_LEVELS
@@ -27,10 +34,19 @@ _LONGEST_STATUS: Final = 64 << 10
 _LONGEST_REASON: Final = 200
 _LONGEST_ANNOTATION: Final = 1024
 """Kept of an annotation, in characters; valid values are a word each."""
+LONGEST_OPTIONS: Final = 64 << 10
+"""Longest `gateway` annotation, in characters. One more is kept, so that a longer one is rejected."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
-_ANNOTATIONS = (RUNTIME_ANNOTATION, LOAD_BALANCER_ANNOTATION, BYPASS_ANNOTATION, ADOPT_ANNOTATION)
+_ANNOTATIONS: Final[Mapping[str, int]] = {
+    RUNTIME_ANNOTATION: _LONGEST_ANNOTATION,
+    LOAD_BALANCER_ANNOTATION: _LONGEST_ANNOTATION,
+    BYPASS_ANNOTATION: _LONGEST_ANNOTATION,
+    ADOPT_ANNOTATION: _LONGEST_ANNOTATION,
+    GATEWAY_ANNOTATION: LONGEST_OPTIONS + 1,
+}
+"""Annotation → the characters that are kept of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class WorkspaceRecord:
     """Creation time, as text that sorts by time."""
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS)
     """The annotations that affect the result."""
+    condition_types: tuple[str, ...] = ()
+    """Types of all conditions in the status, in their order; only in companion mode, where most of them are KAITO's."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -81,7 +99,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace."""
     metadata: Json = raw.get("metadata") or {}
     annotations = {
-        name: value[:_LONGEST_ANNOTATION] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
+        name: value[: _ANNOTATIONS[name]] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
     }
     meta = parse_meta(raw, kind)
     fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}

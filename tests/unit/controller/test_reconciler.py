@@ -19,6 +19,7 @@ from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.status_writes.status_writer import SubresourceWriter
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier
@@ -82,7 +83,9 @@ class Passes:
         self.states = States()
         executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
         self.prober = Recorded()
-        publisher = Publisher(self.cache, executor, self.prober, self.states.load, intervals_of(settings), self.written.append)
+        publisher = Publisher(
+            self.cache, SubresourceWriter(executor), self.prober, self.states.load, intervals_of(settings), self.written.append
+        )
         self.reconciler = Reconciler(
             self.cache,
             watches,

@@ -72,7 +72,9 @@ class CacheInformers:
 
     def _informer(self, watched: WatchedKind[RecordT], namespace: str, sink: Sink[RecordT]) -> Informer[RecordT]:
         selector = self._selector if watched.resource is WORKSPACE else watched.selector
-        source = Source(watched.resource, watched.read, selector, namespace=namespace, metadata_only=watched.metadata_only)
+        source = Source(
+            watched.resource, self._cache.reader(watched), selector, namespace=namespace, metadata_only=watched.metadata_only
+        )
 
         def changed(record: RecordT) -> None:
             self._changed(watched, record)

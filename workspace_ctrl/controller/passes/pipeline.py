@@ -12,6 +12,7 @@ from workspace_ctrl.controller.publisher import Publisher
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.status_writes.status_writer import CompanionWriter, SubresourceWriter
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.helm.chart_verifier import ChartVerifier, NoChartVerifier
@@ -44,7 +45,8 @@ class PassInputs:
 def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, written: Callable[[StatusChange], None]) -> Reconciler:
     """Return the reconciler of all Workspaces; `written` is called with each status that it has written."""
     executor = Executor(client, inputs.cache, inputs.watches, settings, inputs.charts)
-    publisher = Publisher(inputs.cache, executor, inputs.prober, inputs.states.load, intervals_of(settings), written)
+    writer = CompanionWriter(client, inputs.cache) if settings.plan.is_companion else SubresourceWriter(executor)
+    publisher = Publisher(inputs.cache, writer, inputs.prober, inputs.states.load, intervals_of(settings), written)
     return Reconciler(
         inputs.cache,
         inputs.watches,

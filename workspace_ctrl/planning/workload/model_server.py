@@ -27,6 +27,8 @@ class ServerRecords:
     """Why its kind cannot be watched; empty if it can."""
     scale: ScaleSelector | None = None
     """The pod selector of its scale subresource, as the API server has answered."""
+    single_pods: bool = False
+    """Whether some of the Workspace's pods have no index, as those of a Deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class ModelServer:
     """Explanation of the size, for people."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out, one sentence each, as warnings for the author."""
+    of_kaito: bool = False
+    """Whether KAITO manages it, so that no object of a model server is ours to delete."""
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
