@@ -27,7 +27,7 @@ _OPTIONS = (
     ),
     click.option(
         "--mode",
-        type=click.Choice([*Mode]),
+        type=click.Choice([mode.value for mode in Mode]),
         help="managed: Workspaces and their model servers are this controller's; companion: they are KAITO's (0.8 or newer), and only "
         "the gateway side is made.  [default: managed]",
     ),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.names import release_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
@@ -38,6 +39,8 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
+        if wanted and settings.is_companion and not dependencies.pool:  # there may be one of KAITO's
+            dependencies = replace(dependencies, pool=release_name(workspace.meta.ref.name))
     except SpecError as error:
         return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error))
     return ResolvedWorkspace(wanted, dependencies, spec)

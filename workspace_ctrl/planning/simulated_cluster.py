@@ -59,7 +59,9 @@ def simulated_cluster(
         reference=_reference(dependencies.reference, namespace, others),
         nodes=tuple(_nodes(others)) if dependencies.nodes else (),
         named_route=_named_route(workspace, dependencies, gateways),
-        named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool))) if dependencies.pool else None,
+        named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool)))
+        if spec is not None and spec.pool_ref
+        else None,
         source=OCIRepository(
             Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID),
             conditions=(Condition("Ready", Status.TRUE),),

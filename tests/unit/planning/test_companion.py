@@ -14,6 +14,7 @@ from tests.unit.factories import (
     gateway,
     gateway_class,
     pod,
+    pool,
     quickstart,
     release,
     route,
@@ -185,6 +186,30 @@ def test_fields_that_only_kaito_knows_are_no_warning():
     raw["metadata"]["annotations"] |= {"kaito.sh/later": "yes", "workspace-ctrl/gatway": "", "workspace-ctrl/status": "{}"}
     warnings = judge(raw, Known(), COMPANION).warnings
     assert [text.partition(";")[0] for text in warnings] == ["unknown annotation workspace-ctrl/gatway"]
+
+
+POOL_OF_KAITO = replace(pool(), meta=replace(pool().meta, workspace=""))
+
+
+def pool_of(outcome):
+    named = outcome.decisions.named_pool
+    return (named.name if named is not None else "", "HelmRelease" in applied(outcome) or "OCIRepository" in applied(outcome))
+
+
+def test_a_pool_of_kaito_is_left_alone_and_routed_to():
+    there = replace(CLUSTER, source=None, named_pool=POOL_OF_KAITO)
+    assert pool_of(planned(kaito(), there)) == (derived().release, False)
+    assert pool_of(planned(kaito(), replace(there, named_pool=None))) == ("", True)
+    assert pool_of(planned(kaito(), replace(there, named_pool=pool()))) == ("", True)
+
+
+def test_a_pool_of_kaito_is_taken_over_on_request():
+    raw = kaito()
+    raw["metadata"]["annotations"] = {"workspace-ctrl/adopt": "OCIRepository,HelmRelease"}
+    there = replace(CLUSTER, source=None, named_pool=POOL_OF_KAITO)
+    assert pool_of(planned(raw, there)) == ("", True)
+    # Once the release is ours, the annotation is not needed any more.
+    assert planned(kaito(), replace(CLUSTER, release=release(), named_pool=POOL_OF_KAITO)).decisions.named_pool is None
 
 
 def test_the_names_are_those_of_managed_mode():
