@@ -10,6 +10,7 @@ from tests.chart.helm import GATE, find, helm, refusal, render
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 
 SETTINGS = {
+    "mode": "companion",
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],
