@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CRD := charts/workspace-ctrl/files/kaito.sh_workspaces.yaml
-REFERENCE := docs/reference/workspace.md
+CRDS := charts/workspace-ctrl/files/kaito.sh_
+REFERENCES := docs/reference/
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -35,8 +35,10 @@ lint: setup ## Check style, types, import layers and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/workspace-ctrl crd | diff -u $(CRD) - || { echo "the CRD is not current; run: make generate"; exit 1; }
-	$(BIN)/workspace-ctrl crd -o markdown | diff -u $(REFERENCE) - || { echo "the reference is not current; run: make generate"; exit 1; }
+	for kind in workspace inferenceset; do \
+		$(BIN)/workspace-ctrl crd $$kind | diff -u $(CRDS)$${kind}s.yaml - || { echo "the CRD is not current; run: make generate"; exit 1; }; \
+		$(BIN)/workspace-ctrl crd $$kind -o markdown | diff -u $(REFERENCES)$$kind.md - || { echo "the reference is not current; run: make generate"; exit 1; }; \
+	done
 
 format: setup ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix-only .
@@ -60,8 +62,9 @@ agreement: setup ## Compare GatewayReady with real requests under faults, behind
 	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
 
 generate: setup ## Write the generated files
-	$(BIN)/workspace-ctrl crd > $(CRD)
-	$(BIN)/workspace-ctrl crd -o markdown > $(REFERENCE)
+	for kind in workspace inferenceset; do \
+		$(BIN)/workspace-ctrl crd $$kind > $(CRDS)$${kind}s.yaml && $(BIN)/workspace-ctrl crd $$kind -o markdown > $(REFERENCES)$$kind.md || exit 1; \
+	done
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages

@@ -10,7 +10,8 @@ import yaml
 
 from e2e.cluster import Cluster
 from e2e.waiting import until
-from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.crd import KINDS, crd
+from workspace_ctrl.api.labels import GROUP, PLURAL, SET_PLURAL
 
 WAIT_SECONDS = 60
 
@@ -36,6 +37,18 @@ def workspace(name: str = "phi", **fields: Any) -> dict[str, Any]:
         **fields,
     }
     return {key: value for key, value in document.items() if value is not None}
+
+
+def inference_set(name: str = "phi", **fields: Any) -> dict[str, Any]:
+    """Return an InferenceSet of the same model; `fields` replace fields of its spec, None removes one."""
+    one = workspace(name)
+    spec = {
+        "labelSelector": one["resource"]["labelSelector"],
+        "template": {"resource": {"instanceType": one["resource"]["instanceType"]}, "inference": one["inference"]},
+        **fields,
+    }
+    kept = {key: value for key, value in spec.items() if value is not None}
+    return {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "metadata": {"name": name}, "spec": kept}
 
 
 def gateway(name: str = "inference-gateway", class_name: str = "istio") -> dict[str, Any]:
@@ -103,9 +116,9 @@ def command_of(cluster: Cluster, namespace: str, kind: str, name: str) -> list[s
     return command
 
 
-def condition(cluster: Cluster, namespace: str, name: str, type_: str) -> dict[str, Any]:
-    """Return a condition of a Workspace; empty where it is not there."""
-    return _condition(get(cluster, namespace, "workspace", name), type_)
+def condition(cluster: Cluster, namespace: str, name: str, type_: str, *, kind: str = "workspace") -> dict[str, Any]:
+    """Return a condition of a Workspace, or of another kind; empty where it is not there."""
+    return _condition(get(cluster, namespace, kind, name), type_)
 
 
 def _condition(document: dict[str, Any], type_: str) -> dict[str, Any]:
@@ -118,11 +131,11 @@ def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "Gatewa
 
 
 def wait_reason(
-    cluster: Cluster, namespace: str, name: str, type_: str, reason: str, *, seconds: int = WAIT_SECONDS
+    cluster: Cluster, namespace: str, name: str, type_: str, reason: str, *, seconds: int = WAIT_SECONDS, kind: str = "workspace"
 ) -> dict[str, Any]:
-    """Wait until a condition of a Workspace has a reason, and return the condition as it is then."""
+    """Wait until a condition of a Workspace, or of another kind, has a reason, and return the condition as it is then."""
     path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].reason}}={reason}'
-    wait = ("wait", f"workspace/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
+    wait = ("wait", f"{kind}/{name}", "-n", namespace, f"--for={path}", f"--timeout={seconds}s", "-o", "json")
     return _condition(json.loads(cluster.kubectl(*wait)), type_)
 
 
@@ -166,9 +179,10 @@ def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
 
 
 def install_crd(cluster: Cluster) -> None:
-    """Install the CRD as the README says."""
-    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(crd()))
-    wait_established(cluster, "workspaces.kaito.sh")
+    """Install the CRDs as the README says."""
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all([crd(kind) for kind in KINDS]))
+    for plural in (PLURAL, SET_PLURAL):
+        wait_established(cluster, f"{plural}.{GROUP}")
 
 
 def wait_established(cluster: Cluster, name: str) -> None:

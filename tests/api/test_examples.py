@@ -13,4 +13,4 @@ def test_every_manifest_passes_strict_validation(installed, plane_namespace, sto
     lines = answer.splitlines()
     assert len(lines) >= 1
     assert all(line.endswith("(server dry run)") for line in lines)
-    assert any(line.startswith("workspace.kaito.sh/") for line in lines)
+    assert any(line.startswith(("workspace.kaito.sh/", "inferenceset.kaito.sh/")) for line in lines)

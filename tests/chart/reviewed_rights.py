@@ -46,8 +46,10 @@ def reviewed() -> str:
 
 
 def _refused(values: dict[str, Any]) -> dict[str, list[str]]:
-    policies = (manifest for manifest in render(values) if manifest["kind"] == "ValidatingAdmissionPolicy")
-    return {policy["metadata"]["name"]: list(_refusals(policy["spec"])) for policy in policies}
+    policies = [manifest for manifest in render(values) if manifest["kind"] == "ValidatingAdmissionPolicy"]
+    refused = {policy["metadata"]["name"]: list(_refusals(policy["spec"])) for policy in policies}
+    assert len(refused) == len(policies), "two policies have the same name"
+    return refused
 
 
 def _rights(manifests: list[dict[str, Any]]) -> list[str]:

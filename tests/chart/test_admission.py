@@ -34,7 +34,7 @@ def test_only_workspaces_that_are_written_by_others_and_stay_are_asked_about_and
                 "apiGroups": ["kaito.sh"],
                 "apiVersions": ["v1beta1"],
                 "operations": ["CREATE", "UPDATE"],
-                "resources": ["workspaces"],
+                "resources": ["workspaces", "inferencesets"],
                 "scope": "Namespaced",
             }
         ],

@@ -11,7 +11,7 @@ import yaml
 from e2e.cluster.chart import SOURCE
 from e2e.cluster.places import REPOSITORY
 from tests.chart.helm import GATE, find, render
-from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.crd import KINDS, crd
 
 FLUX = "flux2"
 
@@ -20,12 +20,14 @@ def kinds(manifests):
     return [each["kind"] for each in manifests]
 
 
-def test_the_crd_is_the_generated_one_and_outlives_the_release():
-    rendered = find(render(), "CustomResourceDefinition")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_crds_are_the_generated_ones_and_outlive_the_release(kind):
+    rendered = find(render(), "CustomResourceDefinition", f"{kind.lower()}s.kaito.sh")
     assert rendered["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     assert rendered["metadata"].pop("labels")["app.kubernetes.io/name"] == "workspace-ctrl"
-    assert rendered == crd()
-    assert "annotations" not in find(render({"crds": {"keep": False}}), "CustomResourceDefinition")["metadata"]
+    assert rendered == crd(kind)
+    deleted_with_it = find(render({"crds": {"keep": False}}), "CustomResourceDefinition", f"{kind.lower()}s.kaito.sh")
+    assert "annotations" not in deleted_with_it["metadata"]
     assert "CustomResourceDefinition" not in kinds(render({"crds": {"install": False}}))
 
 

@@ -33,7 +33,7 @@ def test_every_kind_that_can_be_written_is_narrowed_by_a_policy():
         for resource in rule["resources"]
     }
     # Asked for by admission, not by a request of its own.
-    assert can - narrowed == {("kaito.sh", "workspaces/finalizers")}
+    assert can - narrowed == {("kaito.sh", "workspaces/finalizers"), ("kaito.sh", "inferencesets/finalizers")}
 
 
 def test_policies_can_be_switched_off():

@@ -72,7 +72,7 @@ def test_finalizers_are_taken_off_by_rights_that_do_not_go_with_the_namespace_an
     values = {**GATE, "scope": {"namespaces": ["a", "b"]}}
     manifests = render(values)
     (given,) = [rule for rule in rules(manifests) if rule["apiGroups"] == ["kaito.sh"]]
-    assert (given["resources"], given["verbs"]) == (["workspaces"], ["list", "watch", "patch"])
+    assert (given["resources"], given["verbs"]) == (["workspaces", "inferencesets"], ["list", "watch", "patch"])
     limit = find(manifests, "ValidatingAdmissionPolicy", "-scope")["spec"]
     assert [entry["expression"] for entry in limit["validations"]] == ['request.namespace in ["a","b"]']
     account = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl"

@@ -42,7 +42,8 @@ async def exported():
     for number, state in enumerate(Status):
         raw = quickstart(metadata={"name": state.lower(), "namespace": "default", "uid": state})
         raw["status"] = json.loads(json.dumps(status_of(state).as_object()))
-        cache.workspaces.put(("default", state.lower()), workspace(raw), number + 1)
+        for store in (cache.workspaces, cache.inference_sets):
+            store.put(("default", state.lower()), workspace(raw), number + 1)
     metrics.status_written(StatusChange(workspace(), status_of(Status.TRUE), 1.0))
     metrics.requested("patch", "services", 200)
     for cause in CAUSES:

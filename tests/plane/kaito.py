@@ -11,9 +11,12 @@ from e2e import workspaces
 from e2e.bench.client import BareClient
 from e2e.bench.errors import BenchmarkError
 from e2e.cluster import Cluster
-from workspace_ctrl.api.crd import crd
-from workspace_ctrl.cache.watches import WORKSPACE
-from workspace_ctrl.kube.store import Key
+from workspace_ctrl.api.crd import KINDS, crd
+from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.kube.resources import ApiResource
+
+Named = tuple[ApiResource, str, str]
+"""Resource, namespace and name of a Workspace or InferenceSet."""
 
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _CONDITION = {
@@ -43,38 +46,39 @@ INDEX = "apps.kubernetes.io/pod-index"
 LABEL = "kaito.sh/workspace"
 
 
-def kaito_crd() -> dict[str, Any]:
-    """Return the CRD of Workspaces as KAITO has it: without `gateway`, and with an atomic list of conditions."""
-    fields = dict.fromkeys(("resource", "inference", "tuning"), _ANYTHING)
+def kaito_crd(kind: str = KIND) -> dict[str, Any]:
+    """Return the CRD of Workspaces or InferenceSets as KAITO has it: without `gateway`, and with an atomic list of conditions."""
+    fields = dict.fromkeys(("spec",) if kind == SET_KIND else ("resource", "inference", "tuning"), _ANYTHING)
     schema = {"type": "object", "properties": {"metadata": {"type": "object"}, **fields, "status": _STATUS}}
     version = {"served": True, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}
-    names = {"kind": "Workspace", "listKind": "WorkspaceList", "plural": "workspaces", "singular": "workspace"}
+    plural = f"{kind.lower()}s"
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": "workspaces.kaito.sh"},
+        "metadata": {"name": f"{plural}.kaito.sh"},
         "spec": {
             "group": "kaito.sh",
             "scope": "Namespaced",
-            "names": names,
+            "names": {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()},
             "versions": [{"name": "v1beta1", "storage": True, **version}, {"name": "v1alpha1", "storage": False, **version}],
         },
     }
 
 
 def install_kaitos(cluster: Cluster) -> None:
-    """Replace the CRD of Workspaces by KAITO's."""
-    _replace(cluster, kaito_crd())
+    """Replace the CRDs by KAITO's."""
+    _replace(cluster, *(kaito_crd(kind) for kind in KINDS))
 
 
 def install_ours(cluster: Cluster) -> None:
-    """Replace it by ours."""
-    _replace(cluster, crd())
+    """Replace them by ours."""
+    _replace(cluster, *(crd(kind) for kind in KINDS))
 
 
-def _replace(cluster: Cluster, document: dict[str, Any]) -> None:
-    cluster.kubectl("replace", "-f", "-", input=yaml.safe_dump(document))
-    workspaces.wait_established(cluster, "workspaces.kaito.sh")
+def _replace(cluster: Cluster, *documents: dict[str, Any]) -> None:
+    cluster.kubectl("replace", "-f", "-", input=yaml.safe_dump_all(documents))
+    for document in documents:
+        workspaces.wait_established(cluster, document["metadata"]["name"])
 
 
 def stateful_set(workspace: dict[str, Any]) -> dict[str, Any]:
@@ -101,35 +105,35 @@ class StaleController:
 
     def __init__(self, client: BareClient) -> None:
         self._client = client
-        self._copies: dict[Key, list[dict[str, Any]]] = {}
-        self.written: dict[Key, str] = {}
-        """What it has said last, by Workspace."""
+        self._copies: dict[Named, list[dict[str, Any]]] = {}
+        self.written: dict[Named, str] = {}
+        """What it has said last, by object."""
         self.writes = 0
 
-    async def read(self, key: Key) -> None:
+    async def read(self, named: Named) -> None:
         """Keep a copy of the status as it is now."""
-        live = await self._client.get(WORKSPACE, key)
-        self._copies.setdefault(key, []).append(live.get("status") or {})
+        live = await self._client.get(named[0], named[1:])
+        self._copies.setdefault(named, []).append(live.get("status") or {})
 
-    async def rewrite(self, key: Key, copy_number: int = 0) -> None:
+    async def rewrite(self, named: Named, copy_number: int = 0) -> None:
         """Replace the status by an earlier copy, with a new message of its own; tried again on the newest version as client-go does."""
         self.writes += 1
         said = f"reconciled {self.writes} times"
-        status = copy.deepcopy(self._copies[key][copy_number % len(self._copies[key])])
+        status = copy.deepcopy(self._copies[named][copy_number % len(self._copies[named])])
         theirs = [entry for entry in status.get("conditions", []) if entry["type"] != "ResourceReady"]
         own = {"type": "ResourceReady", "status": "True", "reason": "Reconciled", "message": said, "lastTransitionTime": TIME}
         status |= {"conditions": [own, *theirs], "state": "Ready"}
         for _ in range(_ATTEMPTS):
-            if await self._put(key, status):
-                self.written[key] = said
+            if await self._put(named, status):
+                self.written[named] = said
                 return
-        raise AssertionError(f"{key} changes all the time")
+        raise AssertionError(f"{named} changes all the time")
 
-    async def _put(self, key: Key, status: dict[str, Any]) -> bool:
-        live = await self._client.get(WORKSPACE, key)
+    async def _put(self, named: Named, status: dict[str, Any]) -> bool:
+        live = await self._client.get(named[0], named[1:])
         body = json.dumps({**live, "status": status}).encode()
         try:
-            await self._client.send("PUT", WORKSPACE.path(*key, "status"), body, "application/json")
+            await self._client.send("PUT", named[0].path(*named[1:], "status"), body, "application/json")
         except BenchmarkError as error:
             if f": {HTTPStatus.CONFLICT.value} " not in str(error):
                 raise

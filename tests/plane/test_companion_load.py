@@ -4,8 +4,8 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -13,13 +13,14 @@ from e2e import policies, workspaces
 from e2e.bench.client import connect
 from e2e.controller import ControllerProcess
 from tests.plane import kaito
-from workspace_ctrl.cache.watches import POD, WORKSPACE
+from workspace_ctrl.cache.watches import INFERENCE_SET, POD, WORKSPACE
 
-COUNT, REWRITES, FLIPS = 200, 1_000, 40
+WORKSPACES, SETS, REWRITES, FLIPS = 200, 50, 1_000, 40
 PER_SECOND = 25
 LONGEST = 2.0
 """Seconds for which our condition may be wrong."""
-NAMES = [f"model-{number:03}" for number in range(COUNT)]
+COUNT = WORKSPACES + SETS
+NAMES = [f"model-{number:03}" for number in range(WORKSPACES)] + [f"set-{number:02}" for number in range(SETS)]
 POOL = "shared"
 
 
@@ -32,14 +33,22 @@ def beside_kaito(installed) -> Iterator[None]:
     kaito.install_ours(installed)
 
 
+def resource_of(name):
+    return INFERENCE_SET if name.startswith("set-") else WORKSPACE
+
+
 def objects(namespace, gateway):
-    """The Workspaces, all behind one pool, so that no chart has to be installed, each with a pod."""
+    """The Workspaces and InferenceSets, all behind one pool, so that no chart has to be installed, each with a pod."""
     options = {**workspaces.behind(gateway, namespace), "pool": {"ref": {"name": POOL}}}
     for name in NAMES:
         document = workspaces.workspace(name)
+        labels = {kaito.LABEL: name, kaito.INDEX: "0", "pool": POOL}
+        if resource_of(name) is INFERENCE_SET:
+            spec = {"replicas": 1, "template": {field: document.pop(field) for field in ("resource", "inference")}}
+            document |= {"kind": "InferenceSet", "spec": spec}
+            labels |= {kaito.LABEL: f"{name}-0", "inferenceset.kaito.sh/created-by": name}
         document["metadata"] |= {"namespace": namespace, "annotations": {"workspace-ctrl/gateway": json.dumps(options)}}
         yield document
-        labels = {kaito.LABEL: name, kaito.INDEX: "0", "pool": POOL}
         container = {"name": "server", "image": "example/server:1", "ports": [{"containerPort": 5000}]}
         yield {
             "apiVersion": "v1",
@@ -47,6 +56,12 @@ def objects(namespace, gateway):
             "metadata": {"name": f"{name}-0", "namespace": namespace, "labels": labels},
             "spec": {"schedulerName": "none", "containers": [container]},
         }
+
+
+def picker():
+    """The Service of the endpoint picker, without which Istio does not accept the pool."""
+    ports = [{"name": "grpc", "port": 9002, "appProtocol": "http2"}]
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "picker"}, "spec": {"ports": ports}}
 
 
 def shared_pool():
@@ -64,6 +79,7 @@ class Truth:
     def __init__(self):
         self.wanted = dict.fromkeys(NAMES, "True")
         self.seen = {}
+        self.said = {}
         self.wrong_since = {}
         self.gaps = []
         self.transitions = 0
@@ -77,7 +93,8 @@ class Truth:
     def see(self, document):
         name = document["metadata"]["name"]
         conditions = document.get("status", {}).get("conditions", [])
-        self.seen[name] = next((entry["status"] for entry in conditions if entry["type"] == "GatewayReady"), None)
+        ours = next((entry for entry in conditions if entry["type"] == "GatewayReady"), {})
+        self.seen[name], self.said[name] = ours.get("status"), ours.get("message")
         self._compare(name)
 
     def _compare(self, name):
@@ -99,11 +116,19 @@ async def set_ready(client, namespace, name, *, ready):
     await client.send("PATCH", POD.path(namespace, f"{name}-0", "status"), body, "application/merge-patch+json")
 
 
-async def watch(client, truth):
+async def watch(client, truth, resource):
     while True:
-        async for document in client.follow(WORKSPACE):
+        async for document in client.follow(resource):
             if document["metadata"]["name"] in truth.wanted:
                 truth.see(document)
+
+
+async def all_right(truth, seconds):
+    try:
+        await asyncio.wait_for(truth.all_right.wait(), seconds)
+    except TimeoutError:
+        wrong = Counter(truth.said.get(name) for name in truth.wrong_since)
+        raise AssertionError(f"of {len(truth.seen)}, {len(truth.wrong_since)} are wrong: {wrong.most_common(3)}") from None
 
 
 async def disturb(client, truth, stale, namespace, chance):
@@ -112,16 +137,21 @@ async def disturb(client, truth, stale, namespace, chance):
     started = time.monotonic()
     for number in range(REWRITES):
         await asyncio.sleep(max(started + number / PER_SECOND - time.monotonic(), 0))
-        await stale.rewrite((namespace, chance.choice(NAMES[FLIPS:])), chance.randrange(2))
+        name = chance.choice(NAMES[FLIPS:])
+        await stale.rewrite((resource_of(name), namespace, name), chance.randrange(2))
         if number in flips:
             name = flips[number]
             truth.want(name, "False")
             await set_ready(client, namespace, name, ready=False)
 
 
+def patches(writes, part):
+    return sum(writes["patch", f"{plural}{part}"] for plural in ("workspaces", "inferencesets"))
+
+
 @pytest.mark.timeout(500)
 def test_our_condition_comes_back_and_nothing_of_kaito_is_lost(installed, plane_namespace, gateway, beside_kaito):
-    workspaces.apply(installed, plane_namespace, shared_pool())
+    workspaces.apply(installed, plane_namespace, picker(), shared_pool())
     truth, chance = Truth(), random.Random(7)  # noqa: S311 - the same each time
     figures = {}
 
@@ -131,33 +161,33 @@ def test_our_condition_comes_back_and_nothing_of_kaito_is_lost(installed, plane_
             await client.apply_all(objects(plane_namespace, gateway))
             await asyncio.gather(*(set_ready(client, plane_namespace, name, ready=True) for name in NAMES))
             for name in NAMES:
-                await stale.read((plane_namespace, name))  # without our condition
-            watching = asyncio.create_task(watch(client, truth))
+                await stale.read((resource_of(name), plane_namespace, name))  # without our condition
+            watching = [asyncio.create_task(watch(client, truth, resource)) for resource in (WORKSPACE, INFERENCE_SET)]
             controller.__enter__()
-            await asyncio.wait_for(truth.all_right.wait(), 200)
+            await all_right(truth, 200)
             figures["creation"] = controller.writes(plane_namespace)
             await asyncio.sleep(8)  # progress writes of the annotation
             for name in NAMES:
-                await stale.read((plane_namespace, name))
+                await stale.read((resource_of(name), plane_namespace, name))
             truth.gaps.clear()
             truth.transitions, before = 0, controller.writes(plane_namespace)
             await disturb(client, truth, stale, plane_namespace, chance)
-            await asyncio.wait_for(truth.all_right.wait(), 20)
+            await all_right(truth, 20)
             figures["disturbed"] = controller.writes(plane_namespace) - before
-            for key, said in stale.written.items():
-                conditions = (await client.get(WORKSPACE, key))["status"]["conditions"]
+            for (resource, *key), said in stale.written.items():
+                conditions = (await client.get(resource, tuple(key)))["status"]["conditions"]
                 assert [entry["message"] for entry in conditions if entry["type"] == "ResourceReady"] == [said]
                 assert [entry["type"] for entry in conditions].count("GatewayReady") == 1
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
     controller = ControllerProcess(installed, "--mode=companion")
     try:
         asyncio.run(play(controller))
     finally:
         controller.stop()
-    conditions, annotations = figures["disturbed"]["patch", "workspaces/status"], figures["disturbed"]["patch", "workspaces"]
+    conditions, annotations = (patches(figures["disturbed"], part) for part in ("/status", ""))
     print(
         f"creation {dict(figures['creation'])}; {truth.transitions} transitions, {conditions} writes of the condition, "
         f"{annotations} of the annotation; wrong for {sorted(truth.gaps)[len(truth.gaps) // 2]:.2f} s (median), "
@@ -167,5 +197,5 @@ def test_our_condition_comes_back_and_nothing_of_kaito_is_lost(installed, plane_
     assert max(truth.gaps) < LONGEST
     assert conditions <= 1.2 * truth.transitions
     assert annotations <= 2 * FLIPS
-    assert figures["creation"]["patch", "workspaces/status"] <= 2.4 * COUNT
+    assert patches(figures["creation"], "/status") <= 2.4 * COUNT
     assert not [line for line in controller.log if "Traceback" in line or "ERROR" in line]

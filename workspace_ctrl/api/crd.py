@@ -1,12 +1,15 @@
-"""The CustomResourceDefinition, generated from the typed models."""
+"""The CustomResourceDefinitions, generated from the typed models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, STORAGE_VERSION
-from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.api_model import ApiModel
+from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
+from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
+from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
 
 SERVED_VERSIONS: Final = ("v1alpha1", STORAGE_VERSION)
@@ -14,66 +17,120 @@ SERVED_VERSIONS: Final = ("v1alpha1", STORAGE_VERSION)
 
 _DROPPED = frozenset({"title", "default", "$defs"})
 _ROW = ".status.conditions[?(@.type=={!r})]"
+_SCALE: Final = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".status.selector",
+}
 
 
-def crd() -> dict[str, Any]:
-    """Return the CustomResourceDefinition of the Workspace."""
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What distinguishes the kinds."""
+
+    plural: str
+    short_names: tuple[str, ...]
+    model: type[ApiModel]
+    status: type[WorkspaceStatus]
+    columns: Callable[[], list[dict[str, Any]]]
+    scale: Mapping[str, str] | None = None
+    words: Callable[[str], str] = str
+    """Makes texts of the models, which are those of a Workspace, fit the kind."""
+
+
+def crd(kind: str = KIND) -> dict[str, Any]:
+    """Return the CustomResourceDefinition of the Workspace, or of another one of `KINDS`."""
+    row = _KINDS[kind]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{row.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": "workspace",
-                "shortNames": ["wk", "wks"],
-                "categories": ["workspace"],
-            },
-            "versions": [_version(name) for name in SERVED_VERSIONS],
+            "names": _names(kind, row),
+            "versions": [_version(name, kind, row) for name in SERVED_VERSIONS],
         },
     }
 
 
-def _version(name: str) -> dict[str, Any]:
-    schema = structural_schema(Workspace.model_json_schema(by_alias=True))
+def _names(kind: str, row: _Kind) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "listKind": f"{kind}List",
+        "plural": row.plural,
+        "singular": kind.lower(),
+        "shortNames": [*row.short_names],
+        "categories": [kind.lower()],
+    }
+
+
+def _version(name: str, kind: str, row: _Kind) -> dict[str, Any]:
+    schema = structural_schema(row.model.model_json_schema(by_alias=True))
     schema["properties"] = {
         "apiVersion": {"type": "string", "description": "Version of the API."},
-        "kind": {"type": "string", "description": "Workspace."},
+        "kind": {"type": "string", "description": f"{kind}."},
         "metadata": {"type": "object"},
         **schema["properties"],
-        "status": _without_defaults(structural_schema(TypeAdapter(WorkspaceStatus).json_schema(by_alias=True))),
+        "status": _without_defaults(structural_schema(TypeAdapter(row.status).json_schema(by_alias=True))),
     }
     return {
         "name": name,
         "served": True,
         "storage": name == STORAGE_VERSION,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": _columns(),
-        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}} | ({"scale": dict(row.scale)} if row.scale is not None else {}),
+        "additionalPrinterColumns": row.columns(),
+        "schema": {"openAPIV3Schema": _in_words(schema, row.words)},
     }
 
 
-def _columns() -> list[dict[str, Any]]:
-    def column(name: str, path: str, *, wide: bool = False, type_: str = "string") -> dict[str, Any]:
-        return {"name": name, "type": type_, "jsonPath": path} | ({"priority": 1} if wide else {})
+def _column(name: str, path: str, *, wide: bool = False, type_: str = "string") -> dict[str, Any]:
+    return {"name": name, "type": type_, "jsonPath": path} | ({"priority": 1} if wide else {})
 
-    def status(type_: str) -> str:
-        return _ROW.format(type_).replace("'", '"') + ".status"
 
+def _status_column(type_: str) -> dict[str, Any]:
+    return _column(type_, _ROW.format(type_).replace("'", '"') + ".status")
+
+
+def _last_columns() -> list[dict[str, Any]]:
     return [
-        column("Instance", ".resource.instanceType"),
-        column("Kind", ".status.workload.kind"),
-        column("ResourceReady", status("ResourceReady")),
-        column("InferenceReady", status("InferenceReady")),
-        column("GatewayReady", status("GatewayReady")),
-        column("URL", ".status.gateway.url"),
-        column("Age", ".metadata.creationTimestamp", type_="date"),
-        column("Reason", status("Ready").removesuffix(".status") + ".reason", wide=True),
+        _column("URL", ".status.gateway.url"),
+        _column("Age", ".metadata.creationTimestamp", type_="date"),
+        _column("Reason", _ROW.format("Ready").replace("'", '"') + ".reason", wide=True),
     ]
+
+
+def _columns() -> list[dict[str, Any]]:
+    return [
+        _column("Instance", ".resource.instanceType"),
+        _column("Kind", ".status.workload.kind"),
+        *map(_status_column, ("ResourceReady", "InferenceReady", "GatewayReady")),
+        *_last_columns(),
+    ]
+
+
+def _set_columns() -> list[dict[str, Any]]:
+    return [_column("Ready", ".status.ready"), _status_column("GatewayReady"), *_last_columns()]
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    KIND: _Kind(PLURAL, ("wk", "wks"), Workspace, WorkspaceStatus, _columns),
+    SET_KIND: _Kind(SET_PLURAL, ("is", "isets"), InferenceSet, InferenceSetStatus, _set_columns, scale=_SCALE, words=in_set_words),
+}
+KINDS: Final = tuple(_KINDS)
+
+
+def _in_words(value: Any, words: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    """Return a schema with its descriptions and messages in the words of a kind."""
+    if isinstance(value, list):
+        return [_in_words(entry, words) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    is_text = {name: name in _TEXTS and isinstance(entry, str) for name, entry in value.items()}
+    return {name: words(entry) if is_text[name] else _in_words(entry, words) for name, entry in value.items()}
+
+
+_TEXTS: Final = frozenset({"description", "message"})
 
 
 def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ _PREFIX = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/"
 GROUP: Final = "kaito.sh"
 KIND: Final = "Workspace"
 PLURAL: Final = "workspaces"
+SET_KIND: Final = "InferenceSet"
+SET_PLURAL: Final = "inferencesets"
 STORAGE_VERSION: Final = "v1beta1"
 API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
 
@@ -23,8 +25,14 @@ FINALIZER: Final = "workspace-ctrl/gateway"
 POD_LABEL: Final = "kaito.sh/workspace"
 """On model-server pods, with the Workspace's name; the InferencePool selects by it (KAITO's key)."""
 
+SET_LABEL: Final = "inferenceset.kaito.sh/created-by"
+"""On model-server pods of an InferenceSet, in addition, with its name (KAITO's key)."""
+
+COPY_LABEL: Final = "workspace-ctrl/copy"
+"""On model-server pods of an InferenceSet whose model needs several nodes, with the number of the copy that they are a part of."""
+
 OWNER_LABEL: Final = "workspace-ctrl/workspace"
-"""On every object of a Workspace, with its name, including the objects of the chart. Informers select by it.
+"""On every object of a Workspace or InferenceSet, with its name, including the objects of the chart. Informers select by it.
 
 It differs from `POD_LABEL`, because the endpoint picker's pods have it, too, and must never match the pool's selector.
 """

@@ -1,14 +1,15 @@
-"""The reference page of the Workspace, docs/reference/workspace.md, generated from the CRD."""
+"""The reference pages of Workspace and InferenceSet in docs/reference, generated from the CRDs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from workspace_ctrl.api.conditions import MEANINGS
 from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
-from workspace_ctrl.api.labels import GATEWAY_LABELS, GROUP, STORAGE_VERSION, USER_ANNOTATIONS
+from workspace_ctrl.api.inference_set import in_set_words
+from workspace_ctrl.api.labels import GATEWAY_LABELS, GROUP, KIND, SET_KIND, STORAGE_VERSION, USER_ANNOTATIONS
 
-_INTRODUCTION = f"""\
+_OF_WORKSPACE: Final = f"""\
 # Workspace reference
 
 Generated from the models in `workspace_ctrl/api` by `make generate`; `kubectl explain workspace` shows the same texts.
@@ -19,6 +20,19 @@ Generated from the models in `workspace_ctrl/api` by `make generate`; `kubectl e
 - **Added by workspace-ctrl**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `gateway`, and the rest of the
   status. `resource.instanceType` has no default, so that a model can be sized for the labels of your own nodes.
 - **Validation**: the API server checks the RULES when a Workspace is applied. Problems that need the catalog or the cluster, such as an
+  unknown model or one that does not fit, are reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
+"""
+_OF_SET: Final = f"""\
+# InferenceSet reference
+
+Generated from the models in `workspace_ctrl/api` by `make generate`; `kubectl explain inferenceset` shows the same texts. What it is for:
+[InferenceSets](../concepts/inference-sets.md).
+
+- **Versions**: `{GROUP}/{STORAGE_VERSION}` is stored; {{others}} is served, too, with the same schema. Short names: `is`, `isets`.
+- **From KAITO**: all fields of `spec` except `gateway`; its manifests apply unchanged. Fields without an effect here say so.
+- **Added by workspace-ctrl**: `spec.gateway`, and in `spec.template.inference` the same fields as in a [Workspace](workspace.md).
+- **Scaling**: the scale subresource has `.spec.replicas`, `.status.replicas` and `.status.selector`, for `kubectl scale` and autoscalers.
+- **Validation**: the API server checks the RULES when an InferenceSet is applied. Problems that need the catalog or the cluster, such as an
   unknown model or one that does not fit, are reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
 """
 
@@ -36,15 +50,16 @@ class _Object:
             yield f"{self.path}.{name}".removeprefix("."), name, schema
 
 
-def reference() -> str:
-    """Return the page as Markdown."""
-    stored = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+def reference(kind: str = KIND) -> str:
+    """Return the page of a kind as Markdown."""
+    stored = crd(kind)["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
     objects = list(_objects("", stored))
     paths = {path for entry in objects for path, _, _ in entry.fields()}
     rules = _rules_by_path([entry.schema for entry in objects], paths)
     others = " and ".join(f"`{GROUP}/{name}`" for name in SERVED_VERSIONS if name != STORAGE_VERSION)
-    sections = [_INTRODUCTION.format(others=others), *(_section(entry, rules) for entry in objects), *_fixed_words()]
-    return "\n".join(sections)
+    introduction = _OF_SET if kind == SET_KIND else _OF_WORKSPACE
+    sections = (_section(entry, rules, kind) for entry in objects)
+    return "\n".join([introduction.format(others=others), *sections, *_fixed_words(kind)])
 
 
 def _objects(path: str, schema: Mapping[str, Any]) -> Iterator[_Object]:
@@ -70,7 +85,7 @@ def _rules_by_path(schemas: Sequence[Mapping[str, Any]], paths: set[str]) -> Map
     return found
 
 
-def _section(entry: _Object, rules: Mapping[str, list[str]]) -> str:
+def _section(entry: _Object, rules: Mapping[str, list[str]], kind: str) -> str:
     required = entry.schema.get("required", ())
     rows = [
         (
@@ -83,12 +98,14 @@ def _section(entry: _Object, rules: Mapping[str, list[str]]) -> str:
         for path, name, schema in entry.fields()
     ]
     own = "".join(f"- {text}\n" for text in rules[""]) + "\n" if not entry.path else ""
-    return f"## {entry.path or 'Workspace'}\n\n{_text(entry.schema)}\n\n{own}" + _table(
+    return f"## {entry.path or kind}\n\n{_text(entry.schema)}\n\n{own}" + _table(
         ("FIELD", "TYPE", "DEFAULT", "RULES", "DESCRIPTION"), rows
     )
 
 
 def _type(schema: Mapping[str, Any]) -> str:
+    if schema.get("x-kubernetes-int-or-string"):
+        return "integer or string"
     if schema["type"] == "array":
         return f"list of {_type(schema['items'])}"
     values = schema.get("additionalProperties")
@@ -139,11 +156,12 @@ def _text(schema: Mapping[str, Any]) -> str:
     return " ".join(str(schema.get("description", "Standard Kubernetes field.")).split())
 
 
-def _fixed_words() -> Iterator[str]:
+def _fixed_words(kind: str) -> Iterator[str]:
     """Yield the sections on conditions, annotations and labels."""
-    meanings = [(f"`{type_}`", text) for type_, text in MEANINGS.items()]
+    words = in_set_words if kind == SET_KIND else str
+    meanings = [(f"`{type_}`", words(text)) for type_, text in MEANINGS.items()]
     yield "## Conditions\n\nIn the order in which they are shown.\n\n" + _table(("TYPE", "TRUE MEANS"), meanings)
-    annotations = [(f"`{key}`", "Workspace", text) for key, text in USER_ANNOTATIONS.items()]
+    annotations = [(f"`{key}`", kind, words(text)) for key, text in USER_ANNOTATIONS.items()]
     text = 'With value `"true"`: Workspaces without `gateway.parentRefs` are attached to this Gateway.'
     labels = [(f"`{key}`", "Gateway", text) for key in GATEWAY_LABELS]
     yield "## Annotations and labels that you may set\n\n" + _table(("KEY", "ON", "MEANING"), [*annotations, *labels])

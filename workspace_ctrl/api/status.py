@@ -1,4 +1,4 @@
-"""The status of a Workspace, written by the controller and part of the CRD.
+"""The status of a Workspace or InferenceSet, written by the controller and part of the CRD.
 
 Plain dataclasses, because a status is created in every pass and parsed from every event; the CRD's schema is generated from their
 annotations.
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
+from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
 
 PartT = TypeVar("PartT")
@@ -147,6 +148,20 @@ class WorkspaceStatus:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class InferenceSetStatus(WorkspaceStatus):
+    """What the controller observed of an InferenceSet."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    replicas: Annotated[int | None, Field(description="Number of copies that exist.")] = None
+    ready_replicas: Annotated[int | None, Field(description="Number of copies that are ready.")] = None
+    ready: Annotated[str | None, Field(description="Ready and wanted copies, such as 2/3.")] = None
+    selector: Annotated[str | None, Field(description="Selects the pods of the copies that serve requests, for autoscalers.")] = (
+        None
+    )
+
+
 _PART_OF_STATUS: Final = re.compile(r"\bstatus\.([A-Za-z]+)")
 _WITHOUT: Final[Mapping[str, Any]] = {"target_node_count": None, "worker_nodes": (), "workload": None, "gateway": None}
 """What a status without one of its parts has in its place; conditions are never left out."""
@@ -160,19 +175,33 @@ def rejected_parts(words: str) -> tuple[frozenset[str], ...]:
     return (named, _DISPENSABLE) if named and named != _DISPENSABLE else (_DISPENSABLE,)
 
 
-def parse_status(raw: object) -> WorkspaceStatus:
-    """Return the status in `raw`, without conditions of others; unreadable parts are left out, and will be written again."""
+def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
+    """Return the status in `raw` of a Workspace or InferenceSet.
+
+    Conditions of others are left out, and so are unreadable parts, which will be written again.
+    """
+    is_set = kind == SET_KIND
     if not isinstance(raw, Mapping):
-        return WorkspaceStatus()
+        return InferenceSetStatus() if is_set else WorkspaceStatus()
     gateway = raw.get("gateway")
-    return WorkspaceStatus(
-        observed_generation=_number(raw.get("observedGeneration")),
-        target_node_count=_number(raw.get("targetNodeCount")),
-        worker_nodes=_texts(raw.get("workerNodes")),
-        workload=_part(WorkloadStatus, raw.get("workload")),
-        gateway=_gateway(gateway) if isinstance(gateway, Mapping) else None,
-        conditions=tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
-    )
+    common: dict[str, Any] = {
+        "observed_generation": _number(raw.get("observedGeneration")),
+        "target_node_count": _number(raw.get("targetNodeCount")),
+        "worker_nodes": _texts(raw.get("workerNodes")),
+        "workload": _part(WorkloadStatus, raw.get("workload")),
+        "gateway": _gateway(gateway) if isinstance(gateway, Mapping) else None,
+        "conditions": tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
+    }
+    return InferenceSetStatus(**common, **_numbers_of_copies(raw)) if is_set else WorkspaceStatus(**common)
+
+
+def _numbers_of_copies(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "replicas": _number(raw.get("replicas")),
+        "ready_replicas": _number(raw.get("readyReplicas")),
+        "ready": _text(raw.get("ready")),
+        "selector": _text(raw.get("selector")),
+    }
 
 
 def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
@@ -218,7 +247,7 @@ def _scalar(raw: object) -> str | int | None:
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
     type_: tuple((entry.name, to_camel(entry.name)) for entry in fields(type_))
-    for type_ in (WorkloadStatus, ChartStatus, ProbeStatus, GatewayStatus, WorkspaceStatus)
+    for type_ in (WorkloadStatus, ChartStatus, ProbeStatus, GatewayStatus, WorkspaceStatus, InferenceSetStatus)
 }
 """Part of the status → its fields: name here, name in the object."""
 

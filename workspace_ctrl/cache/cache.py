@@ -36,10 +36,11 @@ class Cache:
         `companion` is whether the status of Workspaces is KAITO's, so that ours is kept elsewhere.
         """
         self._namespaces_of = namespaces_of
-        self._read_workspace = (watches.WORKSPACES_OF_KAITO if companion else watches.WORKSPACES).read
+        self._readers: Mapping[str, WatchedKind[Any]] = watches.OF_KAITO if companion else {}
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
         self._stores: dict[str, RecordStore[Any]] = {}
         self.workspaces = self._store(watches.WORKSPACES)
+        self.inference_sets = self._store(watches.INFERENCE_SETS)
         self.deployments = self._store(watches.DEPLOYMENTS)
         self.stateful_sets = self._store(watches.STATEFUL_SETS)
         self.volume_claims = self._store(watches.VOLUME_CLAIMS)
@@ -87,7 +88,30 @@ class Cache:
 
     def reader(self, watched: WatchedKind[Any]) -> Callable[[Json, str], Any]:
         """Return what reads the objects of a row."""
-        return self._read_workspace if watched is watches.WORKSPACES else watched.read
+        return self._readers.get(watched.resource.kind, watched).read
+
+    def holder(self, key: Key) -> WorkspaceRecord | None:
+        """Return the Workspace or InferenceSet to which the objects of the name `key` belong: if there are both, the older one."""
+        workspace, other = self.workspaces.get(key), self.inference_sets.get(key)
+        if workspace is None or other is None:
+            return workspace or other
+        return other if other.created < workspace.created else workspace
+
+    def rival(self, key: Key) -> WorkspaceRecord | None:
+        """Return the younger of a Workspace and an InferenceSet of the name `key`; None if there are not both."""
+        workspace, other = self.workspaces.get(key), self.inference_sets.get(key)
+        if workspace is None or other is None:
+            return None
+        return workspace if self.holder(key) is other else other
+
+    def holder_keys(self) -> tuple[Key, ...]:
+        """Return the names of all Workspaces and InferenceSets."""
+        keys, others = self.workspaces.keys(), self.inference_sets.keys()
+        return (*keys, *(key for key in others if self.workspaces.get(key) is None)) if others else tuple(keys)
+
+    def copies_of(self, key: Key) -> tuple[Workload, ...]:
+        """Return the StatefulSets of an InferenceSet, a copy of the model each; none of a Workspace."""
+        return self.stateful_sets.owned_by(key) if self.inference_sets.get(key) is not None else ()
 
     def is_starting(self, watched: WatchedKind[RecordT], record: RecordT) -> bool:
         """Whether a record is of an object that exists and is on its way; one that was deleted is not."""
@@ -139,7 +163,8 @@ class Cache:
 
     def write_through(self, answer: Json) -> Record:
         """Take in the object that the API server returned for one of our writes, if its kind is watched for all; return its record."""
-        record = self._read_workspace(answer, KIND) if kind_of(answer) == KIND else read_written(answer)
+        kind = kind_of(answer)
+        record: Record = self._readers[kind].read(answer, kind) if kind in self._readers else read_written(answer)
         ref, version = record.meta.ref, int(answer["metadata"]["resourceVersion"])
         self._put((ref.namespace, ref.name), record, version)
         return record
@@ -147,7 +172,8 @@ class Cache:
     def _put(self, key: Key, record: Record, version: int) -> None:
         match record:
             case WorkspaceRecord():
-                self.workspaces.write_through(key, record, version)
+                owners = self.workspaces if record.meta.ref.kind == KIND else self.inference_sets
+                owners.write_through(key, record, version)
             case Workload():
                 store = self.deployments if record.ref.kind == "Deployment" else self.stateful_sets
                 store.write_through(key, record, version)

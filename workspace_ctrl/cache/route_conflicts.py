@@ -126,7 +126,7 @@ def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteCla
 def claims_of_routes(cache: Cache) -> Iterator[tuple[WorkspaceRecord, frozenset[RouteClaim]]]:
     """Yield each Workspace that has a route, with the matches that its route claims on listeners."""
     for route in cache.http_routes.values():
-        workspace = cache.workspaces.get((route.ref.namespace, route.meta.workspace))
+        workspace = cache.holder((route.ref.namespace, route.meta.workspace))
         if workspace is not None and route.meta.is_controlled_by(workspace.meta.uid):
             yield workspace, claims_of(route, cache.gateways.get)
 
@@ -135,7 +135,7 @@ def claims_of_other_shards(cache: Cache) -> Iterator[tuple[Key, str, frozenset[R
     """Yield the same for each Workspace that another process reconciles, as far as its route shows it."""
     for route in cache.http_routes.values():
         key = route.ref.namespace, route.meta.workspace
-        if cache.workspaces.get(key) is None:
+        if cache.holder(key) is None:
             yield key, *claims_of_other_shard(cache, key)
 
 

@@ -17,6 +17,8 @@ from workspace_ctrl.api.labels import (
     PICKER_POD_LABEL,
     PLURAL,
     POD_LABEL,
+    SET_KIND,
+    SET_PLURAL,
     STORAGE_VERSION,
 )
 from workspace_ctrl.kube.resources import ApiResource, Json
@@ -51,6 +53,7 @@ from workspace_ctrl.records.workloads import (
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
 WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
+INFERENCE_SET: Final = ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND)
 DEPLOYMENT: Final = ApiResource("apps", "v1", "deployments", "Deployment")
 STATEFUL_SET: Final = ApiResource("apps", "v1", "statefulsets", "StatefulSet")
 CLAIM: Final = ApiResource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
@@ -97,7 +100,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Enqueues(Enum):
-    """Which Workspaces an event of a watched kind enqueues."""
+    """Which Workspaces and InferenceSets an event of a watched kind enqueues."""
 
     OWNER = "owner"
     """The Workspace that the object belongs to, by `WatchedKind.owner`."""
@@ -182,8 +185,11 @@ def _chart_objects(resource: ApiResource) -> WatchedKind[ChartObject]:
 
 
 WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name)
-WORKSPACES_OF_KAITO: Final = replace(WORKSPACES, parse=parse_companion_record)
-"""The same row in companion mode, where the status is KAITO's."""
+INFERENCE_SETS: Final = WatchedKind(SET_KIND, INFERENCE_SET, parse_workspace_record, owner=_own_name)
+OF_KAITO: Final = {
+    watched.resource.kind: replace(watched, parse=parse_companion_record) for watched in (WORKSPACES, INFERENCE_SETS)
+}
+"""The same rows in companion mode, where the status is KAITO's, by kind."""
 DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 VOLUME_CLAIMS: Final = WatchedKind(
@@ -219,6 +225,7 @@ CHART_OBJECTS: Final = tuple(map(_chart_objects, (SERVICE, CONFIG_MAP, SERVICE_A
 
 WATCHED: Final[tuple[WatchedKind[Any], ...]] = (
     WORKSPACES,
+    INFERENCE_SETS,
     DEPLOYMENTS,
     STATEFUL_SETS,
     VOLUME_CLAIMS,
@@ -247,7 +254,7 @@ CHART_OBJECT_RESOURCES: Final = {
 GATEWAY_SIDE: Final = frozenset(
     watched.name
     for watched in WATCHED
-    if watched not in (WORKSPACES, DEPLOYMENTS, STATEFUL_SETS, VOLUME_CLAIMS, SERVICES, PODS, CONFIG_MAPS, NODES)
+    if watched not in (WORKSPACES, INFERENCE_SETS, DEPLOYMENTS, STATEFUL_SETS, VOLUME_CLAIMS, SERVICES, PODS, CONFIG_MAPS, NODES)
 )
 """Names of the rows that only the feature gate gatewayAPIInferenceExtension needs."""
 BY_KIND: Final[dict[str, WatchedKind[Any]]] = {

@@ -1,4 +1,4 @@
-"""`workspace-ctrl plan`: previews the objects of Workspaces, without a cluster."""
+"""`workspace-ctrl plan`: previews the objects of Workspaces and InferenceSets, without a cluster."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from workspace_ctrl.api.labels import KIND
+from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
@@ -21,13 +21,20 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
 from workspace_ctrl.records.meta import ObjectRef
 
+_INSTEAD: Final[Mapping[str, str]] = {
+    "MultiRoleInference": "prefill and decode are not separated; use an InferenceSet, whose copies do both",
+    "ModelMirror": "there is no mirror of weights; set inference.weightsVolume of the Workspace, or of the InferenceSet's template, to "
+    "keep them on a volume, with claimName for a volume that several share",
+    "RAGEngine": "run the retrieval yourself, and let it send requests to status.gateway.url of a Workspace or InferenceSet",
+}
+"""Kind of KAITO → what to use instead."""
 _UNBROKEN: Final = 10_000
 """Width in characters, longer than any line."""
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """One Workspace and its preview."""
+    """One Workspace or InferenceSet, and its preview."""
 
     title: str
     preview: Preview
@@ -42,29 +49,32 @@ class _Planned:
     type=click.File(),
     required=True,
     multiple=True,
-    help="File with Workspaces and the objects they refer to (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
+    help="File with Workspaces, InferenceSets and what they name (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
 )
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
 def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack[InstallationOptions]) -> None:
-    """Show all objects that would be created for Workspaces, in the order of creation.
+    """Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
     Rejections and warnings are those of the admission webhook.
-    Exit code: 0; 2 if a Workspace is rejected or cannot be planned yet, or there is none.
+    Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
     settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
     objects = [document for file in files for document in _objects(file)]
-    workspaces = [document for document in objects if document.get("kind") == KIND]
-    if not workspaces:
-        raise click.UsageError(f"no Workspace found in {', '.join(file.name for file in files)}")
+    workspaces = [document for document in objects if document.get("kind") in (KIND, SET_KIND)]  # any JSON value
+    unsupported = [*_unsupported(objects)]
+    for text in unsupported:
+        say(text, err=True, fg="red")
+    if not workspaces and not unsupported:
+        raise click.UsageError(f"no Workspace or InferenceSet found in {', '.join(file.name for file in files)}")
     planned = list(_plan(workspaces, objects, settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
         _print_yaml(planned, routers)
     else:
         _print_trees(planned, routers)
-    sys.exit(2 if len(planned) < len(workspaces) else 0)
+    sys.exit(2 if len(planned) < len(workspaces) or unsupported else 0)
 
 
 def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
@@ -80,13 +90,21 @@ def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
                 yield entry
 
 
+def _unsupported(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a message for each object of a kind of KAITO that this controller does not have."""
+    for raw in objects:
+        kind, group = str(raw.get("kind")), str(raw.get("apiVersion")).partition("/")[0]
+        if kind in _INSTEAD and group == GROUP:
+            yield f"{kind} {_name(raw)} is not supported: {_INSTEAD[kind]}"
+
+
 def _plan(
     workspaces: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], settings: PlanSettings
 ) -> Iterator[_Planned]:
     """Yield the Workspaces that can be planned, and print why the others cannot."""
     known = Known(objects, is_all=True)
     for raw in workspaces:
-        title, verdict = f"{KIND} {_name(raw)}", judge(raw, known, settings)
+        title, verdict = f"{raw['kind']} {_name(raw)}", judge(raw, known, settings)
         for text in verdict.refusals:
             say(f"{title} is rejected: {text}", err=True, fg="red")
         for text in verdict.warnings if verdict.refusals else ():  # such as a misspelt field, which may be the cause

@@ -1,4 +1,4 @@
-"""`workspace-ctrl status`: the chain of one Workspace, or a table of all; with --watch until it is ready."""
+"""`workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of all; with --watch until it is ready."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -14,22 +14,29 @@ from rich.live import Live
 from rich.text import Text
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
-from workspace_ctrl.cache.watches import WORKSPACE
+from workspace_ctrl.cache.watches import INFERENCE_SET, WORKSPACE
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.cli.output import shown, to_json, to_yaml
 from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url, shallow
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
-from workspace_ctrl.kube.errors import ApiError, KindNotServedError
+from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
-from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.records.companion_status import with_our_status
+
+_RESOURCES: Final = {resource.kind.lower(): resource for resource in (WORKSPACE, INFERENCE_SET)}
 
 
 @click.command("status")
 @click.argument("name", required=False, metavar="[[NAMESPACE/]NAME]")
 @connection_options
+@click.option(
+    "--kind",
+    type=click.Choice([*_RESOURCES]),
+    help="Kind of the object. Default: a Workspace if there is one of that name, else the InferenceSet; both in a list.",
+)
 @click.option("--namespace", "-n", default="default", show_default=True, help="Namespace of the Workspace.")
 @click.option("--all-namespaces", "-A", is_flag=True, help="List the Workspaces of all namespaces.")
 @click.option("--watch", "-w", is_flag=True, help="Follow the changes until the Workspace is ready.")
@@ -38,6 +45,7 @@ from workspace_ctrl.records.companion_status import with_our_status
 def status_command(
     *,
     name: str | None,
+    kind: str | None,
     kubeconfig: Path | None,
     context: str | None,
     namespace: str,
@@ -46,16 +54,16 @@ def status_command(
     timeout: float,
     output: str,
 ) -> None:
-    """Show the chain from a Workspace to an answered request, link by link.
+    """Show the chain from a Workspace or InferenceSet to an answered request, link by link.
 
-    Without NAME, lists the Workspaces of the namespace. Exit code: 0 when it is ready (or listed), 1 when not, 2 on wrong usage.
+    Without NAME, lists those of the namespace. Exit code: 0 when it is ready (or listed), 1 when not, 2 on wrong usage.
     """
     if name and "/" in name:
         namespace, _, name = name.partition("/")
     if watch and (not name or output != "table"):
         raise click.UsageError("--watch needs the name of one Workspace, and goes with the table only")
     configuration = configuration_of(kubeconfig, context)
-    request = _Request("" if all_namespaces else namespace, name or "", output, timeout if watch else 0.0)
+    request = _Request("" if all_namespaces else namespace, name or "", output, timeout if watch else 0.0, kind or "")
     try:
         ready = asyncio.run(_show(configuration, request))
     except KindNotServedError:
@@ -78,10 +86,12 @@ class _Request:
     namespace: str
     """Empty for all."""
     name: str
-    """Empty for all Workspaces of the namespace."""
+    """Empty for all of the namespace."""
     output: str
     timeout: float
     """Seconds to watch; 0 to look once."""
+    kind: str = ""
+    """Key of `_RESOURCES`; empty for any."""
 
     @property
     def title(self) -> str:
@@ -97,15 +107,47 @@ async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401
             return await _watch(client, request)
         if request.name:
             return await _show_one(client, request)
-        _print_list(request, [*map(with_our_status, await list_all(client, WORKSPACE, {}, request.namespace))])
+        items = [item for resource in _asked(request) for item in await _list(client, resource, request)]
+        _print_list(request, [*map(with_our_status, items)])
         return True
     finally:
         await connection.close()
 
 
+def _asked(request: _Request) -> tuple[ApiResource, ...]:
+    return (_RESOURCES[request.kind],) if request.kind else tuple(_RESOURCES.values())
+
+
+async def _list(client: Client, resource: ApiResource, request: _Request) -> list[Json]:
+    """Return the objects of a kind, with that kind; none if only Workspaces are served, as by an older CRD."""
+    try:
+        items = await list_all(client, resource, {}, request.namespace)
+    except (KindNotServedError, ForbiddenError):
+        if resource is WORKSPACE or request.kind:
+            raise
+        return []
+    return [{**item, "kind": resource.kind} for item in items]
+
+
+async def _find(client: Client, request: _Request) -> Json | None:
+    """Return the object of that name, the Workspace first if the kind is not given."""
+    for resource in _asked(request):
+        try:
+            item = await client.find(resource, request.namespace, request.name)
+        except (KindNotServedError, ForbiddenError):
+            if resource is WORKSPACE or request.kind:
+                raise
+            continue
+        if item is not None:
+            return {**item, "kind": resource.kind}
+    return None
+
+
 async def _watch(client: Client, request: _Request) -> bool:
     console = Console()
-    watch = WorkspaceWatch(client, request.namespace, request.name)
+    found = await _find(client, request)
+    resource = _RESOURCES[str(found["kind"]).lower()] if found is not None else _asked(request)[0]
+    watch = WorkspaceWatch(client, resource, request.namespace, request.name)
     with Live(Text("waiting for the Workspace ..."), console=console, refresh_per_second=4) as live, suppress(TimeoutError):
         async with asyncio.timeout(request.timeout):
             await watch.until_ready(lambda item: live.update(chain_view(item), refresh=True))
@@ -119,9 +161,10 @@ async def _watch(client: Client, request: _Request) -> bool:
 
 
 async def _show_one(client: Client, request: _Request) -> bool:
-    item: Json | None = await client.find(WORKSPACE, request.namespace, request.name)
+    item = await _find(client, request)
     if item is None:
-        raise click.ClickException(f"there is no Workspace {request.title}")
+        kinds = " or ".join(resource.kind for resource in _asked(request))
+        raise click.ClickException(f"there is no {kinds} {request.title}")
     item = with_our_status(item)
     if request.output == "table":
         console = Console()

@@ -1,4 +1,4 @@
-"""Output of `workspace-ctrl status`: the chain of one Workspace, or a table of several."""
+"""Output of `workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of several."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
-from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.api.status import InferenceSetStatus, parse_status
 from workspace_ctrl.cli.output import shown
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.unreadable_objects import too_deep
@@ -62,8 +63,8 @@ def _shallow_fields(document: Json) -> Json:
 
 
 def chain_view(item: Json) -> RenderableType:
-    """Return the links of the chain from a Workspace to an answered request."""
-    status = parse_status(item.get("status"))
+    """Return the links of the chain from a Workspace or InferenceSet to an answered request."""
+    status = parse_status(item.get("status"), _kind(item))
     conditions = status.conditions
     table = Table.grid(padding=(0, 1))
     table.add_column()
@@ -74,12 +75,17 @@ def chain_view(item: Json) -> RenderableType:
         if condition is not None:
             table.add_row(*_row(condition))
     metadata = item["metadata"]
-    parts: list[RenderableType] = [shown(f"Workspace {metadata['namespace']}/{metadata['name']}", "bold")]
+    replicas = f": {status.ready} replicas ready" if isinstance(status, InferenceSetStatus) and status.ready else ""
+    parts: list[RenderableType] = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
     if _is_deleting(item):
         parts.append(shown(_deletion(item, conditions), "red"))
     if (status.observed_generation or 0) < metadata["generation"] and conditions:
         parts.append(Text("the status is for an older generation", style="yellow"))
     return Group(*parts, table if conditions else Text("no status yet: is the controller running?"))
+
+
+def _kind(item: Json) -> str:
+    return SET_KIND if item.get("kind") == SET_KIND else KIND
 
 
 def print_url(console: Console, item: Json) -> None:
@@ -90,9 +96,10 @@ def print_url(console: Console, item: Json) -> None:
 
 
 def list_view(items: Sequence[Json]) -> RenderableType:
-    """Return a table with a row for each Workspace."""
+    """Return a table with a row for each Workspace and InferenceSet, and their kinds where there are both."""
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    for heading in ("NAMESPACE", "NAME", "READY", "REASON"):
+    with_kind = any(_kind(item) != KIND for item in items)
+    for heading in ("NAMESPACE", *(("KIND",) if with_kind else ()), "NAME", "READY", "REASON"):
         table.add_column(heading, no_wrap=True)
     table.add_column("URL", no_wrap=True, ratio=1)  # uses the rest of the line, and is truncated first
     for item in items:
@@ -103,7 +110,8 @@ def list_view(items: Sequence[Json]) -> RenderableType:
         style = _MARKS.get(ready.status, ("", "yellow"))[1]
         url = (status.gateway.url if status.gateway else None) or ""
         metadata = item["metadata"]
-        names = shown(metadata["namespace"]), shown(metadata["name"])
+        kind = (shown(_kind(item)),) if with_kind else ()
+        names = shown(metadata["namespace"]), *kind, shown(metadata["name"])
         table.add_row(*names, shown(ready.status, style), shown(ready.reason), shown(url))
     return table
 

@@ -1,4 +1,4 @@
-"""`workspace-ctrl uninstall-check`: checks before the uninstallation that no Workspaces exist."""
+"""`workspace-ctrl uninstall-check`: checks before the uninstallation that no Workspaces and InferenceSets exist."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
-from workspace_ctrl.cache.watches import HELM_RELEASE, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
+from workspace_ctrl.cache.watches import HELM_RELEASE, INFERENCE_SET, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
 from workspace_ctrl.cli.connection_options import configuration_of, connection_options
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
@@ -34,7 +34,7 @@ _ANY_OF_OURS: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 def uninstall_check_command(
     *, kubeconfig: Path | None, context: str | None, namespaces: tuple[str, ...], shard_selector: str, timeout: float
 ) -> None:
-    """Fail if Workspaces exist: without the controller, they keep serving, but their deletion hangs.
+    """Fail if Workspaces or InferenceSets exist: without the controller, they keep serving, but their deletion hangs.
 
     Exit code: 0 if there are none, 1 if there are some. The chart runs it before `helm uninstall`.
     """
@@ -58,7 +58,8 @@ async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # 
     try:
         client = Client(connection, FIELD_MANAGER)
         while True:
-            if names := await _names(client, WORKSPACE, scope.selector, scope):
+            kinds = (WORKSPACE, INFERENCE_SET)
+            if names := [name for kind in kinds for name in await _names(client, kind, scope.selector, scope)]:
                 return _there_are(names)
             # Objects of different shards cannot be distinguished.
             mine = OURS if scope.namespaces else _ANY_OF_OURS
@@ -101,9 +102,12 @@ async def _is_gone(client: Client, name: str) -> bool:
 
 
 def _there_are(names: list[str]) -> str:
-    count = f"{len(names)} Workspaces still exist" if len(names) > 1 else "1 Workspace still exists"
+    kinds = [resource for resource in (WORKSPACE, INFERENCE_SET) if any(name.startswith(f"{resource.kind} ") for name in names)]
+    several = " and ".join(f"{resource.kind}s" for resource in kinds)
+    count = f"{len(names)} {several} still exist" if len(names) > 1 else f"1 {kinds[0].kind} still exists"
+    plurals = ",".join(resource.plural for resource in kinds)
     return (
-        f"{count} ({_some(names)}). Delete them first: kubectl delete workspaces --all --all-namespaces. "
+        f"{count} ({_some(names)}). Delete them first: kubectl delete {plurals} --all --all-namespaces. "
         "Or keep them for a later installation with helm uninstall --no-hooks: they keep serving, and a deletion waits for it."
     )
 

@@ -1,15 +1,14 @@
-"""Watches one Workspace until it is ready, through an informer, which survives silence, broken watches and expired resource versions."""
+"""Watches one Workspace or InferenceSet until it is ready, through an informer: that survives silence and broken or expired watches."""
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli.status_view import is_ready
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError
 from workspace_ctrl.kube.informer import Informer, Source
-from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Store
 from workspace_ctrl.kube.tasks import first_completed
 from workspace_ctrl.records.companion_status import with_our_status
@@ -22,15 +21,16 @@ class WorkspaceDeletedError(Exception):
 class WorkspaceWatch:
     """A watch of the Workspace of one name, which may not exist yet."""
 
-    def __init__(self, client: Client, namespace: str, name: str) -> None:
-        """Make a watch in one namespace, or in all if it is empty; then the first namespace with such a Workspace is used."""
+    def __init__(self, client: Client, resource: ApiResource, namespace: str, name: str) -> None:
+        """Make a watch of a kind in one namespace, or in all if it is empty; then the first namespace with such an object is used."""
         self._client = client
+        self._resource = resource
         self._namespace = namespace
         self._name = name
         self._store: Store[Json] = Store(lambda _item: None)
         self._news = asyncio.Event()
         source = Source(
-            WORKSPACE, lambda item, _kind: with_our_status(item), field_selector=f"metadata.name={name}", namespace=namespace
+            resource, lambda item, _kind: with_our_status(item), field_selector=f"metadata.name={name}", namespace=namespace
         )
         self._informer = Informer(client, source, self._store, lambda _item: self._news.set(), self._news.set)
         self.current: Json | None = None
@@ -67,9 +67,10 @@ class WorkspaceWatch:
 
     async def _check_access(self) -> None:
         """Raise errors that an informer would retry forever, but that a user needs to see at once."""
-        await self._client.find(WORKSPACE, self._namespace, self._name)
+        await self._client.find(self._resource, self._namespace, self._name)
 
     async def _raise_missing(self) -> None:
         await self._check_access()
         if self._informer.is_missing:
-            raise ForbiddenError("Workspaces can be listed, but not watched; grant the verb watch on workspaces.kaito.sh")
+            kind, plural = self._resource.kind, f"{self._resource.plural}.{self._resource.group}"
+            raise ForbiddenError(f"{kind}s can be listed, but not watched; grant the verb watch on {plural}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
-from workspace_ctrl.cache.watches import INFERENCE_POOLS, PODS, WORKSPACE, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import INFERENCE_POOLS, INFERENCE_SETS, PODS, WORKSPACES, Enqueues, RecordT, WatchedKind
 from workspace_ctrl.controller.workspace_states import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
@@ -40,7 +40,7 @@ class EventHandler:
 
     def handle(self, watched: WatchedKind[RecordT], record: RecordT) -> None:
         """Enqueue what an event of a record concerns."""
-        if record.meta.unreadable and watched.resource is not WORKSPACE:  # a Workspace says so in its status
+        if record.meta.unreadable and watched not in (WORKSPACES, INFERENCE_SETS):  # those say so in its status
             logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
         is_progress = self._cache.is_starting(watched, record)
         for key in self._concerned(watched, record):
@@ -59,11 +59,11 @@ class EventHandler:
             case Enqueues.DEPENDENTS:
                 return self._dependents.dependents_of(record.meta.ref)
             case Enqueues.ALL:
-                return self._cache.workspaces.keys()
+                return self._cache.holder_keys()
             case Enqueues.ALL_OF_GATEWAY:
                 gateway = watched.owner_key(record)
                 is_known = gateway is not None and self._cache.gateways.get(gateway) is not None
-                return self._cache.workspaces.keys() if is_known else ()
+                return self._cache.holder_keys() if is_known else ()
 
     def _pools(self, watched: WatchedKind[RecordT], record: RecordT, owner: Key) -> Iterable[Meta]:
         """Return the InferencePools of `owner` whose endpoints an event may have changed."""
@@ -81,7 +81,7 @@ class EventHandler:
         self._enqueue(key, is_progress=False)
 
     def _enqueue(self, key: Key, *, is_progress: bool) -> None:
-        if not self._states.has_seen(self._cache.workspaces.get(key)):
+        if not self._states.has_seen(self._cache.holder(key)):
             self._queue.add(key, ahead=True)
             return
         is_progress = is_progress and self._states.load.is_in_progress(key)
@@ -94,6 +94,6 @@ class EventHandler:
 
     def enqueue_all(self) -> None:
         """Make a pass over every Workspace due."""
-        keys = self._cache.workspaces.keys()
+        keys = self._cache.holder_keys()
         for key in keys:
             self.enqueue(key)

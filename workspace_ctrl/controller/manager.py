@@ -112,7 +112,9 @@ class Manager:
             watching = await self._informers.start(group, stop)
             if self.is_synced:
                 self._claims.prime()
-                logger.info("watching %d Workspaces", len(self._cache.workspaces))
+                logger.info(
+                    "watching %d Workspaces and %d InferenceSets", len(self._cache.workspaces), len(self._cache.inference_sets)
+                )
                 self._gateways.assess()  # so that the first passes know of them
                 watching.append(group.create_task(self._gateways.run(), name="body-based routers"))
             recording = group.create_task(self._recorder.run(), name="events")

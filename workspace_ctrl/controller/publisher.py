@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus, rejected_parts
 from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.controller.status_write_interval import Intervals
 from workspace_ctrl.controller.status_writes.status_writer import StatusWriter
 from workspace_ctrl.controller.throttle import Load
@@ -17,10 +18,11 @@ from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.steps import SetFinalizer
 from workspace_ctrl.probe.prober import NoProber, Prober
 from workspace_ctrl.readiness.chain import Report, evaluate
 from workspace_ctrl.readiness.probe import earlier_probe
-from workspace_ctrl.readiness.status import removal_status, status
+from workspace_ctrl.readiness.status import name_taken_status, removal_status, status
 from workspace_ctrl.readiness.status_urgency import is_held_up, write_decision
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer import StatusChange, status_change
@@ -44,6 +46,7 @@ class Publisher:
     def __init__(  # noqa: PLR0917 - the parts that it works with
         self,
         cache: Cache,
+        executor: Executor,
         writer: StatusWriter,
         prober: Prober | NoProber,
         load: Load,
@@ -52,6 +55,7 @@ class Publisher:
     ) -> None:
         """Make a publisher; `written` is called with each written status."""
         self._cache = cache
+        self._executor = executor
         self._writer = writer
         self._prober = prober
         self._load = load
@@ -93,6 +97,18 @@ class Publisher:
         # Former charts are removed once the status says so, and our own write makes no event.
         return Published(state, 0.0 if snapshot.former else None, is_ready)
 
+    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord) -> None:
+        """Write the status of `rival`, which has the name of the older `holder`, unless it says so already; nothing is made for it.
+
+        Raises:
+            ApiError: a passing error, or the API server rejects the status.
+        """
+        moment, wanted = datetime.now(UTC), name_taken_status(rival, holder.meta.ref, datetime.now(UTC))
+        if rival.meta.deleting and rival.has_finalizer:
+            await self._executor.run((SetFinalizer(present=False),), rival, WorkspaceState())
+        elif not rival.meta.deleting and wanted != rival.status:
+            await self._write_whole(rival, wanted, moment)
+
     def forget(self, key: Key) -> None:
         """Stop the requests for the Workspace `key`, which is gone."""
         self._prober.gone(key)
@@ -131,7 +147,7 @@ class Publisher:
 
         Its generation stays that which the pass has planned for: a newer one has a pass of its own.
         """
-        current = self._cache.workspaces.get(workspace.key)
+        current = self._cache.holder(workspace.key)
         if current is None or current.meta.uid != workspace.meta.uid:
             return None
         if current.meta.generation == workspace.meta.generation:

@@ -81,15 +81,27 @@ class Reconciler:
         self._resolved = ResolvedWorkspaces()
 
     async def reconcile(self, key: Key) -> float | None:
-        """Make one pass over the Workspace `key`; return the seconds after which another is due without any event, or None.
+        """Make one pass over the Workspace or InferenceSet `key`; return the seconds after which another is due without any event, or None.
 
         Raises:
             ApiError: a passing error; the pass is to be repeated.
         """
-        workspace = self._cache.workspaces.get(key)
+        workspace = self._cache.holder(key)
         if workspace is None:
             self._forget(key)
             return None
+        due_in = await self._pass(key, workspace)
+        rival = self._cache.rival(key)
+        if rival is not None:
+            await self._publisher.publish_conflict(rival, workspace)
+        return due_in
+
+    async def _pass(self, key: Key, workspace: WorkspaceRecord) -> float | None:
+        """Make one pass over `workspace`.
+
+        Raises:
+            ApiError: a passing error; the pass is to be repeated.
+        """
         under_way = self._begin(workspace)
         if under_way is None:
             return None

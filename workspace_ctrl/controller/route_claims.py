@@ -51,7 +51,7 @@ class RouteClaims:
 
     def expect_all(self) -> None:
         """Take the claims for incomplete until there was a pass over each Workspace."""
-        self._unseen.update(self._cache.workspaces.keys())
+        self._unseen.update(self._cache.holder_keys())
         self._note()
 
     def claim(self, workspace: WorkspaceRecord, claims: frozenset[RouteClaim] | None) -> Mapping[RouteClaim, RouteClaimHolder]:

@@ -50,7 +50,7 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
     picker = (namespace, derived.endpoint_picker)
     own = (cache.deployments.get(workload), cache.stateful_sets.get(workload))
     snapshot = Snapshot(
-        workloads=tuple(record for record in own if record is not None),
+        workloads=(*(record for record in own if record is not None), *cache.copies_of(key)),
         services=cache.services.owned_by(key),
         claims=cache.volume_claims.owned_by(key),
         reference=referenced.workload,

@@ -1,7 +1,7 @@
 """The decisions of planning, which readiness reports."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
@@ -111,10 +111,25 @@ class Decisions:
     objective_kinds: tuple[str, ...] = ()
     """Their kinds that the endpoint picker reads first, as in references; empty if it is not known."""
     node_count: int = 0
+    inference_set: ObjectRef | None = None
+    """The InferenceSet; None for a Workspace."""
+    replicas: int | None = None
+    """Number of copies of an InferenceSet that are to exist; None for a Workspace, or while it is not known."""
+    copies: tuple[ObjectRef, ...] = ()
+    """Their workloads: a Deployment, or a StatefulSet for each if the model needs several nodes."""
+    has_outdated_copies: bool = False
+    """Whether one of those has, before the steps, pods of an older template."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the pods that serve requests; empty while the kind of the workload is not known."""
     sizing: str = ""
     notes: tuple[str, ...] = ()
     """What was assumed for the model server, or left out of its settings, as warnings for the author."""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def zero(self) -> ObjectRef | None:
+        """The InferenceSet, if it is scaled to 0."""
+        return self.inference_set if self.replicas == 0 else None
 
     def problem(self, *links: LinkName) -> Problem | None:
         """Return the first problem of one of `links`."""

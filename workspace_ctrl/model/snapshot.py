@@ -46,7 +46,7 @@ class Snapshot:
     """The observed objects of one Workspace, and the cluster's Gateways and nodes; None for an object that does not exist."""
 
     workloads: tuple[Workload, ...] = ()
-    """Deployment and StatefulSet of the Workspace's name."""
+    """Deployment and StatefulSet of the Workspace's name; of an InferenceSet also the StatefulSets of its copies."""
     services: tuple[Service, ...] = ()
     claims: tuple[PersistentVolumeClaim, ...] = ()
     reference: ReferencedWorkload | None = None
@@ -143,9 +143,10 @@ class Snapshot:
         """Return the kinds of the chart's objects that exist although the release is gone."""
         return self.chart.remaining()
 
-    def workload(self, kind: str) -> Workload | None:
-        """Return the Workspace's own workload of that kind, or None."""
-        return next((workload for workload in self.workloads if workload.ref.kind == kind), None)
+    def workload(self, kind: str, name: str = "") -> Workload | None:
+        """Return the Workspace's own workload of that kind, or None; of several, that of `name`."""
+        found = (workload for workload in self.workloads if workload.ref.kind == kind)
+        return next((workload for workload in found if name in {"", workload.ref.name}), None)
 
     def with_records(self, records: Iterable[object]) -> "Snapshot":
         """Return the snapshot with objects of the Workspace as they are after writes; records of other kinds change nothing."""

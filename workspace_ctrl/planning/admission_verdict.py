@@ -1,15 +1,16 @@
-"""The verdict on a Workspace before it is stored: rejections, with the messages of the later conditions, and warnings.
+"""The verdict on a Workspace or InferenceSet before it is stored: rejections, with the messages of the later conditions, and warnings.
 
 `workspace-ctrl plan` and the admission webhook share this verdict. Neither sees the whole cluster, so the state of the cluster is never a
 reason for a rejection.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import GATEWAY_ANNOTATION
+from workspace_ctrl.api.inference_set import in_set_words
+from workspace_ctrl.api.labels import GATEWAY_ANNOTATION, SET_KIND
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
@@ -27,10 +28,10 @@ from workspace_ctrl.planning.no_effect import (
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview import Preview, foresee
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.planning.simulated_cluster import workspace_record
+from workspace_ctrl.planning.simulated_cluster import kind_of_owner, workspace_record
 from workspace_ctrl.planning.workload.vllm_config import CONFIG_KEY
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord
+from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, spec_fields
 
 _NOT_IN_FILES: Final = "without a cluster, it has to be in the input files"
 
@@ -61,7 +62,12 @@ class Verdict:
 
 
 def judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
-    """Return the verdict on the Workspace `raw`, any JSON object; raises no error."""
+    """Return the verdict on the Workspace or InferenceSet `raw`, any JSON object; raises no error."""
+    found = _judge(raw, known, settings)
+    return _in_set_words(found) if raw.get("kind") == SET_KIND else found
+
+
+def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verdict:
     try:
         _check_level(raw)
         workspace = workspace_record(raw)
@@ -95,12 +101,17 @@ def judge_change(raw: Mapping[str, Any], before: Mapping[str, Any], known: Known
 
 
 def _check_level(raw: Mapping[str, Any]) -> None:
-    """Reject a Workspace whose fields are under `spec`, where those of most other kinds are.
+    """Reject a Workspace whose fields are under `spec`, where those of most other kinds are, and an InferenceSet whose fields are not.
 
     Raises:
         SpecError: they are.
     """
     inner = raw.get("spec")
+    if raw.get("kind") == SET_KIND:
+        if inner is None:
+            problem = "unlike in Workspaces, resource and inference are in spec.template"
+            raise SpecError("spec", "is required", f"{problem}, and labelSelector and gateway in spec")
+        return
     if isinstance(inner, Mapping) and not any(name in raw for name in SPEC_FIELDS):
         fields = ", ".join(name for name in SPEC_FIELDS if name in inner) or "its fields"
         raise SpecError("", "there is no spec here", f"move its fields up: {fields} are at the top level of a Workspace")
@@ -108,7 +119,7 @@ def _check_level(raw: Mapping[str, Any]) -> None:
 
 def asked(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a Workspace on which a verdict depends: its spec, and its annotations for this controller."""
-    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
+    fields = {name: raw[name] for name in spec_fields(kind_of_owner(raw)) if name in raw}
     return fields | {"annotations": {key: value for key, value in _annotations(raw).items() if key.startswith(PREFIXES)}}
 
 
@@ -164,6 +175,17 @@ def _companion_warnings(annotations: Mapping[str, str], spec: Workspace | None, 
     yield from unknown_annotations(annotations, OWN_PREFIXES)
     if spec is not None and spec.gateway is not None:
         yield from gateway_without_effect(spec.gateway, gateway_extension=settings.gateway_extension)
+
+
+def _in_set_words(verdict: Verdict) -> Verdict:
+    """Return a verdict on an InferenceSet with messages that name its fields."""
+    preview = verdict.preview
+    if preview is not None:
+        decisions = preview.decisions
+        problems = tuple(replace(problem, message=in_set_words(problem.message)) for problem in decisions.problems)
+        planned = replace(preview.planned, decisions=replace(decisions, problems=problems))
+        preview = replace(preview, planned=planned, assumptions=tuple(map(in_set_words, preview.assumptions)))
+    return Verdict(tuple(map(in_set_words, verdict.refusals)), tuple(map(in_set_words, verdict.warnings)), preview)
 
 
 def _sizing(spec: Workspace, decisions: Decisions) -> Iterator[str]:

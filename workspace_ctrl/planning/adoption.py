@@ -31,8 +31,8 @@ def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
 
 
 def adopt_command(workspace: ObjectRef, kind: str) -> str:
-    """Return the command with which the author of `workspace` allows the adoption of an object of `kind`."""
-    return f"kubectl annotate workspace {workspace.name} -n {workspace.namespace} {ADOPT_ANNOTATION}={kind}"
+    """Return the command with which the author of the Workspace or InferenceSet `workspace` allows the adoption of an object of `kind`."""
+    return f"kubectl annotate {workspace.kind.lower()} {workspace.name} -n {workspace.namespace} {ADOPT_ANNOTATION}={kind}"
 
 
 def is_own(live: Json, owner: Meta) -> bool:

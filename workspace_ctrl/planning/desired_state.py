@@ -112,7 +112,7 @@ def desire(
         return Desired(workspace, resolved, settings, resolved.dependencies, claims=frozenset())
     if resolved.spec is None:
         return Desired(workspace, resolved, settings, resolved.dependencies)
-    planned = plan_server(workspace, resolved.spec, _server_records(snapshot), settings, known)
+    planned = plan_server(workspace, resolved.spec, _server_records(snapshot), settings, known, resolved.copies)
     if planned.server is None:
         return Desired(workspace, resolved, settings, resolved.dependencies, planned)
     spec = resolved.spec

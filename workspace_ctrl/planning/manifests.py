@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, KIND, MANAGED_BY_LABEL, OWNER_LABEL
+from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
@@ -31,7 +31,7 @@ def owned(
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
-                    "kind": KIND,
+                    "kind": owner.ref.kind,
                     "name": owner.ref.name,
                     "uid": owner.uid,
                     "controller": True,
@@ -76,6 +76,16 @@ def applied_hash(manifest: Manifest) -> str:
     """Return the hash that `stamped` has added to the manifest."""
     value: str = manifest["metadata"]["annotations"][HASH_ANNOTATION]
     return value
+
+
+def hash_with_replicas(manifest: Manifest, replicas: int) -> str:
+    """Return the hash that `stamped` would add to the manifest if only its replicas were others."""
+    metadata = manifest["metadata"]
+    annotations = {key: value for key, value in metadata["annotations"].items() if key != HASH_ANNOTATION}
+    unstamped = {key: value for key, value in metadata.items() if key != "annotations"} | (
+        {"annotations": annotations} if annotations else {}
+    )
+    return manifest_hash({**manifest, "metadata": unstamped, "spec": {**manifest["spec"], "replicas": replicas}})
 
 
 def ref_of(manifest: Manifest) -> ObjectRef:

@@ -7,11 +7,13 @@ from pydantic import BaseModel
 
 from workspace_ctrl.api.errors import field_path
 from workspace_ctrl.api.inference import Inference, Preset
+from workspace_ctrl.api.inference_set import InferenceSet
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
     LOAD_BALANCER_ANNOTATION,
     RUNTIME_ANNOTATION,
+    SET_KIND,
     STATUS_ANNOTATION,
     USER_ANNOTATIONS,
 )
@@ -59,9 +61,9 @@ FieldPath = tuple[int | str, ...]
 
 
 def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a message for each field of the Workspace `raw`, at any depth, that the API does not have."""
+    """Yield a message for each field of the Workspace or InferenceSet `raw`, at any depth, that the API does not have."""
     fields = {key: value for key, value in raw.items() if key not in _OF_EVERY_OBJECT}
-    found = [*unknown_paths(Workspace, fields)]
+    found = [*unknown_paths(InferenceSet if raw.get("kind") == SET_KIND else Workspace, fields)]
     for path, known in found[:_MOST]:
         closest = _of_another_api(path) or suggestion(str(path[-1])[:_LONGEST], known, "")
         yield f"unknown field {field_path(path)}" + (f"; {closest}" if closest else "")

@@ -27,7 +27,14 @@ from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.workload.server_reuse import PlannedServer
-from workspace_ctrl.planning.workload.workload_steps import accepted_kind, chosen_replicas, dry_run, plan_workload
+from workspace_ctrl.planning.workload.workload_steps import (
+    accepted_kind,
+    chosen_replicas,
+    dry_run,
+    existing_copies,
+    plan_workload,
+    waiting_copies,
+)
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -131,6 +138,9 @@ def _without_kind(desired: Desired) -> Decisions:
         model_names=serving.model_names,
         objectives=tuple(serving.objectives),
         node_count=serving.server.node_count,
+        inference_set=desired.workspace.meta.ref if serving.server.replicas is not None else None,
+        replicas=serving.server.replicas,
+        copies=serving.server.copy_refs,
         sizing=serving.server.sizing,
         notes=serving.server.notes,
         reference=serving.server.reference,
@@ -141,20 +151,25 @@ def _dry_run(serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snap
     manifest = serving.server.workload
     if manifest is None:
         return None
-    return dry_run(workspace, manifest, snapshot.workload(manifest["kind"]), snapshot.query_results.dry_run)
+    live = snapshot.workload(manifest["kind"], manifest["metadata"]["name"])
+    return dry_run(workspace, manifest, live, snapshot.query_results.dry_run)
 
 
 def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:
     """Plan the model server, and once the API server has accepted it, the gateway side."""
     server, decisions = serving.server, _without_kind(desired)
-    live = snapshot.workload(server.workload["kind"]) if server.workload is not None else None
+    manifest = server.workload
+    live = snapshot.workload(manifest["kind"], manifest["metadata"]["name"]) if manifest is not None else None
     kind = accepted_kind(draft, server, live, snapshot.query_results.dry_run)
     if not kind:
         return decisions
-    decisions = replace(decisions, workload_kind=kind)
+    copies = existing_copies(server, snapshot.workloads, desired.workspace.meta.uid)
+    is_outdated = any(copy.is_outdated for copy in copies)
+    decisions = replace(decisions, workload_kind=kind, selector=serving.selector(kind), has_outdated_copies=is_outdated)
     ours = () if server.of_kaito else (*snapshot.workloads, *snapshot.services, snapshot.network_policy)
     there = [record.meta for record in ours if record is not None]
-    if not plan_workload(draft, server, there, snapshot.network_policy_problem):
+    waiting = waiting_copies(copies, desired.resolved.copies, len(server.copy_refs))
+    if not plan_workload(draft, server, there, snapshot.network_policy_problem, waiting):
         return decisions
     draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
     return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
@@ -164,7 +179,7 @@ def _plan_gateway(
     draft: PlanBuilder, decisions: Decisions, desired: Desired, serving: DesiredServing, snapshot: Snapshot
 ) -> Decisions:
     """Plan all between the Gateways and the model server, in the order in which they depend on each other."""
-    selector = serving.selector(decisions.workload_kind)
+    selector = decisions.selector
     decisions = replace(
         decisions,
         parents=serving.route.chosen.parents,

@@ -58,7 +58,7 @@ def foresee(
     `reference_problem` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist.
     """
     resolved = resolve(workspace, settings)
-    world = simulated_cluster(workspace, resolved, others, settings)
+    world = simulated_cluster(workspace, resolved.dependencies, others, settings)
     if resolved.dependencies.reference is not None and world.reference is None:
         world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)

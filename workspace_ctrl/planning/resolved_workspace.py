@@ -1,8 +1,10 @@
-"""What follows from a Workspace and the settings alone: its parsed spec, and the external objects on which it depends."""
+"""What follows from a Workspace or InferenceSet and the settings alone: its parsed spec, and the external objects on which it depends."""
 
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference_set import Copies, parse_inference_set
+from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.names import release_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -18,12 +20,15 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 @dataclass(frozen=True, slots=True)
 class ResolvedWorkspace:
-    """A parsed Workspace, or the problem because of which it cannot be parsed."""
+    """A parsed Workspace or InferenceSet, or the problem because of which it cannot be parsed."""
 
     gateway_wanted: bool = False
     dependencies: Dependencies = field(default_factory=Dependencies)
     """The external objects that the spec names; what the state of the cluster adds to them is part of the desired state."""
     spec: Workspace | None = None
+    """Of an InferenceSet, that of one copy."""
+    copies: Copies | None = None
+    """How an InferenceSet copies it; None for a Workspace."""
     problem: Problem | None = None
 
 
@@ -33,7 +38,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
     wanted = settings.gateway_extension
     try:
-        spec = _parse(workspace, settings)
+        spec, copies = parse_spec(workspace, settings)
         check_restricted_fields(workspace, spec, settings)
         wanted = wanted and (spec.gateway is None or spec.gateway.enabled) and not _is_left_alone(workspace, spec, settings)
         dependencies = replace(dependencies_of(spec), namespace=True)
@@ -43,7 +48,7 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
             dependencies = replace(dependencies, pool=release_name(workspace.meta.ref.name))
     except SpecError as error:
         return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error))
-    return ResolvedWorkspace(wanted, dependencies, spec)
+    return ResolvedWorkspace(wanted, dependencies, spec, copies)
 
 
 def invalid_spec(error: SpecError) -> Problem:
@@ -51,12 +56,25 @@ def invalid_spec(error: SpecError) -> Problem:
     return Problem(LinkName.SPEC, "InvalidSpec", str(error), terminal=True, field=error.path)
 
 
-def _parse(workspace: WorkspaceRecord, settings: PlanSettings) -> Workspace:
+def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:
+    """Return the spec of a Workspace, or of one copy of an InferenceSet with how it is copied; the copies of KAITO's are its own.
+
+    Raises:
+        SpecError: it is rejected.
+    """
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
-    fields = workspace.fields()
-    spec = workspace_of_kaito(fields) if settings.is_companion else parse_workspace(workspace.meta.ref.name, fields)
-    return spec if spec.gateway is not None else spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
+    spec, copies = _read(workspace, settings)
+    if spec.gateway is None:
+        spec = spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
+    return spec, copies
+
+
+def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:
+    kind, name, fields = workspace.meta.ref.kind, workspace.meta.ref.name, workspace.fields()
+    if settings.is_companion:
+        return workspace_of_kaito(kind, fields), None
+    return parse_inference_set(name, fields) if kind == SET_KIND else (parse_workspace(name, fields), None)
 
 
 def _is_left_alone(workspace: WorkspaceRecord, spec: Workspace, settings: PlanSettings) -> bool:

@@ -6,14 +6,15 @@ from typing import Any
 from workspace_ctrl.api.conditions import Condition, Status
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import WorkloadRef
-from workspace_ctrl.api.labels import KIND
+from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.names import DEFAULT_CHART, names
+from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.gateway.parents import named_gateways
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
-from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
+from workspace_ctrl.planning.resolved_workspace import parse_spec
 from workspace_ctrl.records.core_v1 import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
@@ -29,7 +30,7 @@ _CONTROLLER = "istio.io/gateway-controller"
 
 
 def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    """Return the record of the Workspace `raw`, as if it were new.
+    """Return the record of the Workspace or InferenceSet `raw`, as if it were new.
 
     Raises:
         SpecError: its metadata is not that of an object.
@@ -42,15 +43,20 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
         "annotations": {str(key): str(value) for key, value in _mapping(given, "annotations", "metadata.annotations").items()},
     }
     fields = {name: value for name, value in raw.items() if name != "status"}
-    return parse_workspace_record({**fields, "metadata": metadata}, KIND)
+    return parse_workspace_record({**fields, "metadata": metadata}, kind_of_owner(raw))
+
+
+def kind_of_owner(raw: Mapping[str, Any]) -> str:
+    """Return the kind of an object that is an InferenceSet, or else taken for a Workspace."""
+    return SET_KIND if raw.get("kind") == SET_KIND else KIND
 
 
 def simulated_cluster(
-    workspace: WorkspaceRecord, resolved: ResolvedWorkspace, others: Sequence[Mapping[str, Any]], settings: PlanSettings
+    workspace: WorkspaceRecord, dependencies: Dependencies, others: Sequence[Mapping[str, Any]], settings: PlanSettings
 ) -> Snapshot:
     """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`."""
     namespace, name = workspace.key
-    dependencies, spec = resolved.dependencies, resolved.spec.gateway if resolved.spec is not None else None
+    spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
     choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
     gateways = tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
@@ -130,3 +136,10 @@ def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gat
     named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
     listeners = tuple(Listener(section, "HTTP", 80, routes_from=RoutesFrom.ALL) for section in named or ("http",))
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
+
+
+def _gateway_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> GatewaySpec | None:
+    try:
+        return parse_spec(workspace, settings)[0].gateway
+    except SpecError:
+        return None  # planning reports the problem

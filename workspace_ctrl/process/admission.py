@@ -11,12 +11,13 @@ from typing import Final
 import kopf
 from kopf._cogs.structs.references import Insights  # what `kopf.spawn_tasks` takes, and kopf does not export
 
-from workspace_ctrl.api.labels import GROUP, KIND, PLURAL
+from workspace_ctrl.api.labels import GROUP, PLURAL
 from workspace_ctrl.api.value_limits import MOST_LEVELS
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.planning.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.simulated_cluster import kind_of_owner
 from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.process.admission_server import UNDER_REVIEW, AdmissionServer, Review
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES
@@ -105,6 +106,7 @@ def _unread(review: Review) -> Verdict:
 
 
 def _name(review: Review) -> str:
-    metadata = review.new.get("metadata") if isinstance(review.new, dict) else None
+    document = review.new if isinstance(review.new, dict) else {}
+    metadata = document.get("metadata")
     name = (metadata.get("namespace"), metadata.get("name")) if isinstance(metadata, dict) else (None, None)
-    return f"{KIND} {name[0]}/{name[1]}"
+    return f"{kind_of_owner(document)} {name[0]}/{name[1]}"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.cache.watches import CONFIG_MAP, DEPLOYMENT, SERVICE, STATEFUL_SET
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
@@ -46,4 +47,4 @@ async def _metadata(client: Client, ref: ObjectRef) -> Mapping[str, Any] | None:
 def _goes(metadata: Mapping[str, Any]) -> bool:
     """Whether an object is being deleted, or belongs to an earlier Workspace."""
     owners = metadata.get("ownerReferences") or ()
-    return "deletionTimestamp" in metadata or any(owner.get("kind") == "Workspace" for owner in owners)
+    return "deletionTimestamp" in metadata or any(owner.get("kind") in {KIND, SET_KIND} for owner in owners)

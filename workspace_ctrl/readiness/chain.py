@@ -254,7 +254,7 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
     LinkRow(
         LinkName.ENDPOINTS,
         applies=_behind_gateway,
-        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods, snapshot.sibling_pools),
+        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods, snapshot.sibling_pools, decisions.zero),
         link=endpoints_link,
     ),
 )

@@ -3,12 +3,14 @@
 from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType
+from workspace_ctrl.records.meta import ObjectRef
 
 DRY_RUN_PENDING: Final = "DryRunPending"
 WORKLOAD_NOT_CREATED: Final = "WorkloadNotCreated"
 MODEL_SERVER_STARTING: Final = "ModelServerStarting"
 NO_PODS: Final = "NoPods"
 SCALED_TO_ZERO: Final = "ScaledToZero"
+NAME_TAKEN: Final = "NameTaken"
 
 FAILED_WHEN_FALSE: Final = frozenset(
     {ConditionType.WORKLOAD_ACCEPTED, ConditionType.CHART_READY, ConditionType.ENDPOINT_PICKER_READY, ConditionType.ROUTE_READY}
@@ -18,3 +20,9 @@ STARTING: Final = frozenset({DRY_RUN_PENDING, WORKLOAD_NOT_CREATED, MODEL_SERVER
 """Reasons of a model server that is not ready yet and becomes ready without a change."""
 WITHOUT_PODS: Final = frozenset({NO_PODS, SCALED_TO_ZERO})
 """Reasons of a model server without pods, which a user may want and which may last for days."""
+
+
+def scaled_to_zero(ref: ObjectRef) -> str:
+    """Return that an InferenceSet has no pods, and how it gets one."""
+    command = f"kubectl scale {ref.kind.lower()} {ref.name} -n {ref.namespace} --replicas=1"
+    return f"{ref} is scaled to 0, so no pod answers requests; to start one: {command}"

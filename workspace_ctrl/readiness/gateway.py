@@ -14,6 +14,7 @@ from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chart import Installation, missing_object
+from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO, scaled_to_zero
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer
 from workspace_ctrl.records.meta import ObjectRef
@@ -91,12 +92,16 @@ def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
     return _attachments(LinkName.ROUTE, route, parents)
 
 
-def endpoints_link(pool: InferencePool | None, pods: Sequence[Pod], siblings: Sequence[SiblingPool] = ()) -> Link:
+def endpoints_link(
+    pool: InferencePool | None, pods: Sequence[Pod], siblings: Sequence[SiblingPool] = (), zero: ObjectRef | None = None
+) -> Link:
     """Return whether at least one ready pod matches the selector that the observed pool has.
 
     `siblings` are the pools that a user's route names in the same rule: Gateways choose among them by weight alone, so that one without
-    pods fails its part of the requests (with Istio, all of them).
+    pods fails its part of the requests (with Istio, all of them). `zero` is the InferenceSet, if it is scaled to 0.
     """
+    if zero is not None:
+        return Link.broken(LinkName.ENDPOINTS, SCALED_TO_ZERO, scaled_to_zero(zero))
     if pool is None:
         return Link.waiting(LinkName.ENDPOINTS, POOL_MISSING, "InferencePool has not been created yet")
     matching = [pod for pod in pods if not pod.has_ended and pod.matches(pool.selector)]

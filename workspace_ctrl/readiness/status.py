@@ -1,29 +1,49 @@
-"""The status of a Workspace: a summary of the links of its chain.
+"""The status of a Workspace or InferenceSet: a summary of the links of its chain.
 
 GatewayReady is True only if every link holds, and otherwise False with the reason of the first link that does not hold. No code path
 skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux, Argo CD and `kubectl wait` understand them.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
+from workspace_ctrl.api.inference_set import in_set_words
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.api.status import ChartStatus, GatewayStatus, ProbeStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.status import (
+    ChartStatus,
+    GatewayStatus,
+    InferenceSetStatus,
+    ProbeStatus,
+    WorkloadStatus,
+    WorkspaceStatus,
+)
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
 from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests
+from workspace_ctrl.readiness.failure_reasons import NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
-from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
+from workspace_ctrl.readiness.workload import (
+    copies_condition,
+    inference_condition,
+    ready_copies,
+    referenced_workload,
+    resource_condition,
+    with_replicas,
+)
+from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import VOLUMES_NOT_MOUNTED
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _MOST_NODES = 1000
 """Limit in a status, whose size the API server limits; anyone who may create pods can name any node in them."""
+_MOST_COPIES = 10
+"""Limit of the StatefulSets of an InferenceSet that are named."""
 _DETAILS = {
     ConditionType.CHART_READY: (LinkName.SOURCE, LinkName.RELEASE),
     ConditionType.ENDPOINT_PICKER_READY: (LinkName.ENDPOINT_PICKER,),
@@ -40,16 +60,27 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     """
     whole = with_requests(report, snapshot, decisions)
     generation = workspace.meta.generation
-    conditions = carry_times(workspace.status.conditions, _conditions(workspace, snapshot, decisions, whole), generation, now)
-    found = WorkspaceStatus(
+    before = workspace.status
+    new = _in_words_of(before, _conditions(workspace, snapshot, decisions, whole))
+    conditions = carry_times(before.conditions, new, generation, now)
+    found = type(before)(
         observed_generation=generation,
         target_node_count=decisions.node_count or None,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
-        gateway=_gateway(snapshot, decisions, workspace.status.gateway, now) if decisions.gateway_wanted else None,
+        gateway=_gateway(snapshot, decisions, before.gateway, now) if decisions.gateway_wanted else None,
         conditions=conditions,
     )
+    if isinstance(found, InferenceSetStatus) and isinstance(before, InferenceSetStatus):
+        found = with_replicas(found, before, snapshot.pods, decisions.selector, decisions.replicas)
     return found.without_empty_parts()
+
+
+def _in_words_of(status: WorkspaceStatus, conditions: Iterable[Condition]) -> Iterable[Condition]:
+    """Return conditions with messages that name the fields as the object with that status has them."""
+    if not isinstance(status, InferenceSetStatus):
+        return conditions
+    return [replace(condition, message=in_set_words(condition.message)) for condition in conditions]
 
 
 def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime) -> WorkspaceStatus:
@@ -60,25 +91,54 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
         for type_ in (ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY)
     ]
     generation = workspace.meta.generation
-    return WorkspaceStatus(
+    return type(workspace.status)(
+        observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
+    )
+
+
+def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime) -> WorkspaceStatus:
+    """Return the status of a Workspace or InferenceSet that has the name of one of the other kind, the older `holder`."""
+    message = (
+        f"{holder} has the same name, is older, and would need objects of the same names, so nothing is created for this "
+        f"{workspace.meta.ref.kind}; create it with another name, or delete {holder}"
+    )
+    new = [
+        Condition(type_, status, NAME_TAKEN, message)
+        for type_, status in (
+            (ConditionType.READY, Status.FALSE),
+            (ConditionType.STALLED, Status.TRUE),
+            (ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE),
+            (ConditionType.WORKLOAD_ACCEPTED, Status.FALSE),
+        )
+    ]
+    generation = workspace.meta.generation
+    return type(workspace.status)(
         observed_generation=generation, conditions=carry_times(workspace.status.conditions, new, generation, now)
     )
 
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
     links, accepted = report.links, report.links[0]
-    workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
-    inference = inference_condition(accepted, workload, snapshot.pods, expected)
+    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
-    yield resource_condition(snapshot.pods)
+    yield resource
     yield inference
     if decisions.gateway_wanted:
         yield from _details(report)
         yield _gateway_ready(broken, links[-1], decisions)
     elif waits := _removal_waits(workspace, snapshot):
         yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
+
+
+def _inference(accepted: Link, snapshot: Snapshot, decisions: Decisions) -> Condition:
+    """Return InferenceReady."""
+    if decisions.inference_set is None:
+        workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
+        return inference_condition(accepted, workload, snapshot.pods, expected)
+    workloads, outdated = _copies(snapshot, decisions), decisions.has_outdated_copies
+    return copies_condition(accepted, decisions.inference_set, decisions.replicas or 0, workloads, snapshot.pods, outdated=outdated)
 
 
 def _details(report: Report) -> Iterator[Condition]:
@@ -106,7 +166,7 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
         yield Condition(ConditionType.STALLED, Status.TRUE, broken.reason, broken.message)
     elif inference.reason == VOLUMES_NOT_MOUNTED and not inference.is_true:
         yield Condition(ConditionType.STALLED, Status.TRUE, reason, message)
-    else:
+    elif inference.reason != SCALED_TO_ZERO or decisions.zero is None:  # where a user wants no copies, nothing is on its way
         yield Condition(ConditionType.RECONCILING, Status.TRUE, reason, message)
     yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE, reason, message)
 
@@ -169,6 +229,8 @@ def _removal_waits(workspace: WorkspaceRecord, snapshot: Snapshot) -> str:
 def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None:
     if not decisions.sizing and decisions.reference is None:
         return None
+    if decisions.inference_set is not None:
+        return _workload_of_copies(snapshot, decisions)
     workload = _workload_of(snapshot, decisions)
     own_name = decisions.names.workload if decisions.names else None
     return WorkloadStatus(
@@ -178,6 +240,22 @@ def _workload(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus | None
         ready_replicas=workload.ready_replicas if workload else None,
         sizing=printable(decisions.sizing) or None,
     )
+
+
+def _workload_of_copies(snapshot: Snapshot, decisions: Decisions) -> WorkloadStatus:
+    """Return the Deployment, or the StatefulSets, of an InferenceSet as one."""
+    return WorkloadStatus(
+        kind=decisions.workload_kind or None,
+        name=", ".join(ref.name for ref in decisions.copies[:_MOST_COPIES]) or None,
+        replicas=decisions.replicas,
+        ready_replicas=ready_copies(_copies(snapshot, decisions)),
+        sizing=printable(decisions.sizing) or None,
+    )
+
+
+def _copies(snapshot: Snapshot, decisions: Decisions) -> tuple[Workload, ...]:
+    """Return the existing workloads of the wanted copies of an InferenceSet."""
+    return tuple(workload for workload in snapshot.workloads if workload.ref in decisions.copies)
 
 
 def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | None, now: datetime) -> GatewayStatus:

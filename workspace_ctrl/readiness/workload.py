@@ -1,9 +1,11 @@
 """The model server: accepted by the API server, scheduled to nodes, and ready."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status
+from workspace_ctrl.api.status import InferenceSetStatus
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.failure_reasons import (
     DRY_RUN_PENDING,
@@ -11,6 +13,7 @@ from workspace_ctrl.readiness.failure_reasons import (
     NO_PODS,
     SCALED_TO_ZERO,
     WORKLOAD_NOT_CREATED,
+    scaled_to_zero,
 )
 from workspace_ctrl.readiness.link import Link
 from workspace_ctrl.records.meta import ObjectRef
@@ -31,8 +34,10 @@ def workload_link(kind: str, reference: ObjectRef | None, sizing: str) -> Link:
     return Link.true(LinkName.WORKLOAD, "Accepted", f"accepted by the API server as {kind}; {sizing}")
 
 
-def resource_condition(pods: Sequence[Pod]) -> Condition:
-    """Return ResourceReady: the pods of the model server are scheduled."""
+def resource_condition(pods: Sequence[Pod], zero: ObjectRef | None = None) -> Condition:
+    """Return ResourceReady: the pods of the model server are scheduled. `zero` is the InferenceSet, if it is scaled to 0."""
+    if zero is not None:
+        return Condition(ConditionType.RESOURCE_READY, Status.FALSE, SCALED_TO_ZERO, scaled_to_zero(zero))
     pods = [pod for pod in pods if not pod.has_ended]
     placed = [pod for pod in pods if pod.node]
     if pods and len(placed) == len(pods):
@@ -71,6 +76,62 @@ def inference_condition(accepted: Link, workload: Workload | None, pods: Sequenc
     return _not_ready(workload, pods)
 
 
+def without_copies(ref: ObjectRef) -> tuple[Condition, Condition]:
+    """Return ResourceReady and InferenceReady of an InferenceSet that is scaled to 0."""
+    words = scaled_to_zero(ref)
+    return Condition(ConditionType.RESOURCE_READY, Status.FALSE, SCALED_TO_ZERO, words), _inference(
+        Status.FALSE, SCALED_TO_ZERO, words
+    )
+
+
+def copies_condition(
+    accepted: Link, ref: ObjectRef, wanted: int, workloads: Sequence[Workload], pods: Sequence[Pod], *, outdated: bool
+) -> Condition:
+    """Return InferenceReady of an InferenceSet: at least one copy is ready, and none has pods of an older template.
+
+    So scaling does not make a model that serves not ready. `workloads` are the Deployment, or the StatefulSets of the wanted copies, and
+    `outdated` is whether one of them has yet to get a change of the template.
+    """
+    if not accepted.holds:
+        return _inference(Status.FALSE, accepted.reason, accepted.message)
+    if not wanted:
+        return _inference(Status.FALSE, SCALED_TO_ZERO, scaled_to_zero(ref))
+    if not workloads:
+        return _inference(Status.FALSE, WORKLOAD_NOT_CREATED, f"the workload of {ref} has not been created yet")
+    ready, problem = ready_copies(workloads), _pod_problem(pods)
+    counts = f"{ref} has {min(ready, wanted)} of {wanted} replicas ready"
+    has_old_pods = outdated or any(each.updated_replicas < each.existing_replicas for each in workloads)
+    if ready and not has_old_pods:
+        missing = f"; {problem.reason}: {problem.message}" if problem is not None and ready < wanted else ""
+        return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", f"{counts}{missing}")
+    failures = (_replica_failure(each) for each in workloads)
+    words = f"{counts}; a change is being rolled out" if has_old_pods else counts
+    return problem or next(filter(None, failures), None) or _inference(Status.FALSE, MODEL_SERVER_STARTING, words)
+
+
+def ready_copies(workloads: Sequence[Workload]) -> int:
+    """Return the number of ready copies: the pods of a Deployment, or StatefulSets all of whose pods are ready."""
+    return sum(each.ready_replicas if each.ref.kind == WorkloadKind.DEPLOYMENT else int(each.is_ready) for each in workloads)
+
+
+def with_replicas(
+    status: InferenceSetStatus, before: InferenceSetStatus, pods: Sequence[Pod], selector: Mapping[str, str], wanted: int | None
+) -> InferenceSetStatus:
+    """Return `status` with the numbers of copies, by the pods that serve requests; while those are not known, as they were `before`."""
+    if not selector:
+        kept = {name: getattr(before, name) for name in ("replicas", "ready_replicas", "ready", "selector")}
+        return replace(status, **kept)
+    serving = [pod for pod in pods if pod.matches(selector) and not pod.has_ended and not pod.meta.deleting]
+    ready = sum(pod.ready for pod in serving)
+    return replace(
+        status,
+        replicas=len(serving),
+        ready_replicas=ready,
+        ready=f"{ready}/{len(serving) if wanted is None else wanted}",
+        selector=",".join(f"{key}={value}" for key, value in sorted(selector.items())),
+    )
+
+
 def referenced_workload(kind: str, referenced: ReferencedWorkload | None) -> Workload | None:
     """Return the referenced workload if it is of a kind that counts its replicas; None if its pods decide."""
     return referenced.workload if referenced is not None and kind in _COUNTING_KINDS else None
@@ -91,11 +152,19 @@ def _not_ready(workload: Workload, pods: Sequence[Pod]) -> Condition:
         return unhealthy
     if workload.replicas == 0:
         return _inference(Status.FALSE, SCALED_TO_ZERO, f"{workload.ref} is scaled to 0")
-    failure = workload.condition("ReplicaFailure")
-    if failure is not None and failure.is_true:
-        return _inference(Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
+    failure = _replica_failure(workload)
+    if failure is not None:
+        return failure
     counts = f"{workload.ref}: {workload.ready_replicas} of {workload.replicas} replicas ready"
     return _inference(Status.FALSE, MODEL_SERVER_STARTING, counts)
+
+
+def _replica_failure(workload: Workload) -> Condition | None:
+    """Return why pods of the workload cannot be created, such as a quota; None if they can."""
+    failure = workload.condition("ReplicaFailure")
+    if failure is None or not failure.is_true:
+        return None
+    return _inference(Status.FALSE, failure.reason, f"{workload.ref}: {failure.message}")
 
 
 def _pod_problem(pods: Sequence[Pod]) -> Condition | None:

@@ -1,4 +1,4 @@
-"""Our status of a Workspace in companion mode, where status and CRD are KAITO's: one condition in its list, the rest in an annotation.
+"""Our status of a Workspace or InferenceSet where it is KAITO's: one condition in its list, and the rest in an annotation.
 
 The condition is `GatewayReady`. KAITO replaces the whole list with every write, sometimes by what it has read earlier. Then our condition
 is an older one, or missing. Both are a difference to the status that we want, like any other.
@@ -56,7 +56,7 @@ def divided(status: WorkspaceStatus) -> CompanionStatus:
 
 def reported(status: WorkspaceStatus) -> WorkspaceStatus:
     """Return what is reported of `status`: nothing without a gateway side, because the model server is KAITO's to report."""
-    return status if find(status.conditions, OURS) is not None else WorkspaceStatus()
+    return status if find(status.conditions, OURS) is not None else type(status)()
 
 
 def parse_companion_record(raw: Json, kind: str) -> WorkspaceRecord:
@@ -65,27 +65,28 @@ def parse_companion_record(raw: Json, kind: str) -> WorkspaceRecord:
     conditions = status_of(raw).get("conditions")
     entries = conditions if isinstance(conditions, list) else []
     types = tuple(_type(entry) for entry in entries[:_MOST_CONDITIONS])
-    return replace(record, stored_status=pack_status(joined(raw)), condition_types=types)
+    return replace(record, stored_status=pack_status(joined(raw, kind), kind), condition_types=types)
 
 
-def joined(raw: Json) -> Json:
-    """Return our status of the Workspace `raw`, as JSON in the form of a status; empty if we have written none."""
+def joined(raw: Json, kind: str) -> Json:
+    """Return our status of the Workspace or InferenceSet `raw`, as JSON in the form of a status; empty if we have written none."""
     conditions = status_of(raw).get("conditions")
     ours = [entry for entry in conditions if _type(entry) == OURS][:1] if isinstance(conditions, list) else []
-    noted = _noted(raw)
+    noted = _noted(raw, kind)
     others = noted.get("conditions")
     kept = [entry for entry in others if _type(entry) != OURS] if isinstance(others, list) else []
     return {**noted, "conditions": [*kept, *ours]} if noted or ours else {}
 
 
 def with_our_status(raw: Json) -> Json:
-    """Return the Workspace `raw` with our status in place of KAITO's, if a controller in companion mode has written one."""
+    """Return the Workspace or InferenceSet `raw` with our status in place of KAITO's, if a controller in companion mode has written one."""
+    kind = str(raw.get("kind"))
     conditions = parse_status(raw.get("status")).conditions
     is_managed = find(conditions, ConditionType.READY) is not None
-    return raw if is_managed or not _noted(raw) else {**raw, "status": joined(raw)}
+    return raw if is_managed or not _noted(raw, kind) else {**raw, "status": joined(raw, kind)}
 
 
-def _noted(raw: Json) -> Json:
+def _noted(raw: Json, kind: str) -> Json:
     metadata: Json = raw.get("metadata") or {}
     text = (metadata.get("annotations") or {}).get(STATUS_ANNOTATION, "")
     if not text or len(text) > _LONGEST:
@@ -94,7 +95,7 @@ def _noted(raw: Json) -> Json:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return {}
-    return parse_status(found).as_object() if isinstance(found, Mapping) else {}
+    return parse_status(found, kind).as_object() if isinstance(found, Mapping) else {}
 
 
 def condition_patch(meta: Meta, types: Sequence[str], wanted: Condition | None) -> list[Operation]:

@@ -1,4 +1,4 @@
-"""The record of a Workspace in the cache."""
+"""The record of a Workspace or InferenceSet in the cache."""
 
 import json
 import zlib
@@ -15,8 +15,10 @@ from workspace_ctrl.api.labels import (
     BYPASS_ANNOTATION,
     FINALIZER,
     GATEWAY_ANNOTATION,
+    KIND,
     LOAD_BALANCER_ANNOTATION,
     RUNTIME_ANNOTATION,
+    SET_KIND,
 )
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import WorkspaceStatus, parse_status
@@ -38,6 +40,7 @@ LONGEST_OPTIONS: Final = 64 << 10
 """Longest `gateway` annotation, in characters. One more is kept, so that a longer one is rejected."""
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
+_SET_FIELDS: Final = ("spec",)
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _ANNOTATIONS: Final[Mapping[str, int]] = {
     RUNTIME_ANNOTATION: _LONGEST_ANNOTATION,
@@ -47,11 +50,18 @@ _ANNOTATIONS: Final[Mapping[str, int]] = {
     GATEWAY_ANNOTATION: LONGEST_OPTIONS + 1,
 }
 """Annotation → the characters that are kept of it."""
+_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION})
+"""Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for them there."""
+
+
+def spec_fields(kind: str) -> tuple[str, ...]:
+    """Return the top-level fields that make up the spec of an object of that kind."""
+    return _SET_FIELDS if kind == SET_KIND else SPEC_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A Workspace: identity, spec and current status.
+    """A Workspace or an InferenceSet, which is planned as the Workspace of one copy: identity, spec and current status.
 
     Spec and status are kept as JSON text, compressed unless the spec is short: a tenth of the size of the parsed models. They are parsed
     when a pass needs them, so an invalid spec is reported by that pass and does not disturb the cache.
@@ -78,7 +88,7 @@ class WorkspaceRecord:
     @property
     def status(self) -> WorkspaceStatus:
         """The current status, without conditions of others."""
-        return _status(self.stored_status)
+        return _status(self.stored_status, self.meta.ref.kind)
 
     def fields(self) -> Mapping[str, Any]:
         """Return the top-level fields of the spec."""
@@ -96,22 +106,37 @@ class WorkspaceRecord:
 
 
 def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
-    """Return the record of a Workspace."""
+    """Return the record of a Workspace or InferenceSet."""
     metadata: Json = raw.get("metadata") or {}
     annotations = {
         name: value[: _ANNOTATIONS[name]] for name, value in (metadata.get("annotations") or {}).items() if name in _ANNOTATIONS
     }
     meta = parse_meta(raw, kind)
-    fields = {name: raw[name] for name in SPEC_FIELDS if name in raw}
+    fields = {name: raw[name] for name in spec_fields(kind) if name in raw}
+    if kind == SET_KIND:
+        annotations = _of_template(fields) | annotations
     spec, unreadable = _packed(fields)
     return WorkspaceRecord(
         meta=replace(meta, unreadable=unreadable) if unreadable else meta,
         spec=spec,
-        stored_status=pack_status(status_of(raw)),
+        stored_status=pack_status(status_of(raw), kind),
         has_finalizer=FINALIZER in (metadata.get("finalizers") or ()),
         created=metadata.get("creationTimestamp") or "",
         annotations=annotations or _NO_ANNOTATIONS,
     )
+
+
+def _of_template(fields: Json) -> dict[str, str]:
+    """Return the annotations in the template of an InferenceSet; without those of a template that is not valid."""
+    found: object = fields
+    for name in ("spec", "template", "metadata", "annotations"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    given = found.items() if isinstance(found, Mapping) else ()
+    return {
+        name: value[:_LONGEST_ANNOTATION]
+        for name, value in given
+        if name in _ANNOTATIONS and name not in _OF_SET_ALONE and isinstance(value, str)
+    }
 
 
 def _packed(fields: Json) -> tuple[bytes, str]:
@@ -141,18 +166,18 @@ def _as_stored(fields: Json) -> tuple[bytes, str]:
         return b"", printable(f"not JSON: {error}", _LONGEST_REASON)
 
 
-def pack_status(status: Json) -> bytes:
+def pack_status(status: Json, kind: str = KIND) -> bytes:
     """Return a status, given as JSON, in its stored form; if others made it too large or too deep to write, only our own fields."""
     try:
         text = orjson.dumps(status)
     except orjson.JSONEncodeError:
         text = b""
     if not text or len(text) > _LONGEST_STATUS:
-        text = orjson.dumps(parse_status(status).as_object())
+        text = orjson.dumps(parse_status(status, kind).as_object())
     return zlib.compress(text, level=1)
 
 
 @lru_cache(maxsize=1024)
-def _status(stored: bytes) -> WorkspaceStatus:
+def _status(stored: bytes, kind: str) -> WorkspaceStatus:
     """Return the status in `stored`; cached, because a pass needs it several times."""
-    return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {})
+    return parse_status(orjson.loads(zlib.decompress(stored)) if stored else {}, kind)

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from workspace_ctrl.api.conditions import ConditionType, Status, find
 from workspace_ctrl.api.status import WorkspaceStatus
-from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -136,8 +136,8 @@ class _View(Collector):
 
     def __init__(self) -> None:
         self.watched: tuple[WorkQueue[Key], Cache] | None = None
-        self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
-        """Summaries of the last scrape: an unchanged status is not parsed again."""
+        self._workspaces = _Summaries()
+        self._inference_sets = _Summaries()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges; none while no controller runs, as on a standby."""
@@ -151,14 +151,23 @@ class _View(Collector):
             f"{_PREFIX}workqueue_oldest_age_seconds", "Age of the oldest Workspace in the work queue.", value=age
         )
         yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Reconciliations in progress.", value=queue.active)
-        yield from _workspaces(self._tally(cache))
+        yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces))
+        yield from _by_status("inference_sets", "InferenceSets", self._inference_sets.tally(cache.inference_sets))
 
-    def _tally(self, cache: Cache) -> Tally[_Summary]:
+
+class _Summaries:
+    """The summaries of all objects of a kind at the last scrape."""
+
+    def __init__(self) -> None:
+        self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
+
+    def tally(self, store: RecordStore[WorkspaceRecord]) -> Tally[_Summary]:
+        """Return the number of objects per summary; an unchanged status is not parsed again."""
         summaries: dict[Key, tuple[bytes, _Summary]] = {}
         shared: dict[_Summary, _Summary] = {}
-        keys = cache.workspaces.keys()
+        keys = store.keys()
         for key in keys:
-            workspace = cache.workspaces.get(key)
+            workspace = store.get(key)
             if workspace is None:
                 continue
             known = self._summaries.get(key)
@@ -169,19 +178,19 @@ class _View(Collector):
         return Tally(summary for _, summary in summaries.values())
 
 
-def _workspaces(tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:
-    """Yield the gauges that count Workspaces; `tally` is the number of Workspaces per summary."""
+def _by_status(name: str, title: str, tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:
+    """Yield the gauges that count the objects of a kind; `tally` is their number per summary."""
     conditions: Tally[tuple[str, str]] = Tally()
     reasons: Tally[str] = Tally()
     for (entries, reason), count in tally.items():
         conditions.update(dict.fromkeys(entries, count))
         if reason:
             reasons[reason] += count
-    family = GaugeMetricFamily(f"{_PREFIX}workspaces", "Workspaces by condition.", labels=["condition", "status"])
+    family = GaugeMetricFamily(f"{_PREFIX}{name}", f"{title} by condition.", labels=["condition", "status"])
     for labels, count in sorted(conditions.items()):
         family.add_metric(labels, count)
     yield family
-    family = GaugeMetricFamily(f"{_PREFIX}workspaces_not_ready", "Workspaces that are not ready.", labels=["reason"])
+    family = GaugeMetricFamily(f"{_PREFIX}{name}_not_ready", f"{title} that are not ready.", labels=["reason"])
     most = dict(reasons.most_common(_MOST_REASONS))
     if len(reasons) > len(most):
         most[OTHER] = most.get(OTHER, 0) + reasons.total() - sum(most.values())

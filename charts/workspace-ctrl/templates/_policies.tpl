@@ -30,9 +30,9 @@ spec:
 (request.operation == "UPDATE" && object.spec.?{{ . }} == oldObject.spec.?{{ . }})
 {{- end }}
 
-{{- /* Whether an owner is a Workspace. */ -}}
+{{- /* Whether an owner is a Workspace or an InferenceSet. */ -}}
 {{- define "workspace-ctrl.isWorkspace" -}}
-({{ . }}.kind == "Workspace" && {{ . }}.apiVersion.startsWith("kaito.sh/"))
+({{ . }}.kind in ["Workspace", "InferenceSet"] && {{ . }}.apiVersion.startsWith("kaito.sh/"))
 {{- end }}
 
 {{- /* Whether an OCIRepository is one of the charts in the values, with the same Secrets, digest and verification. */ -}}

@@ -7,14 +7,14 @@ that none is missing. */ -}}
 {{- /* Model servers are KAITO's in companion mode. */}}
 {{- $workload := $companion | ternary "[list, watch]" "[list, watch, create, patch, delete]" }}
 - apiGroups: [kaito.sh]
-  resources: [workspaces]
+  resources: [workspaces, inferencesets]
   verbs: [list, watch, patch]
 - apiGroups: [kaito.sh]
-  resources: [workspaces/status]
+  resources: [workspaces/status, inferencesets/status]
   verbs: [patch]
 # Required by the admission plugin OwnerReferencesPermissionEnforcement for blockOwnerDeletion.
 - apiGroups: [kaito.sh]
-  resources: [workspaces/finalizers]
+  resources: [workspaces/finalizers, inferencesets/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments, statefulsets]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
+from workspace_ctrl.api.crd import KINDS, SERVED_VERSIONS, crd
 
 
 def _nodes(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -17,15 +17,17 @@ def _nodes(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, 
     return found
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", range(len(SERVED_VERSIONS)))
-def test_the_schema_is_structural(version):
-    for path, node in _nodes(crd()["spec"]["versions"][version]["schema"]["openAPIV3Schema"]):
-        assert "type" in node, path
+def test_the_schema_is_structural(version, kind):
+    for path, node in _nodes(crd(kind)["spec"]["versions"][version]["schema"]["openAPIV3Schema"]):
+        assert "type" in node or node["x-kubernetes-int-or-string"], path
         assert not {"$ref", "anyOf", "allOf", "$defs", "title"} & node.keys(), path
 
 
-def test_every_field_is_described():
-    root = crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_is_described(kind):
+    root = crd(kind)["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
     bare = [
         path
         for path, node in _nodes(root)
@@ -34,5 +36,6 @@ def test_every_field_is_described():
     assert bare == []
 
 
-def test_one_version_is_stored():
-    assert [entry["name"] for entry in crd()["spec"]["versions"] if entry["storage"]] == ["v1beta1"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_version_is_stored(kind):
+    assert [entry["name"] for entry in crd(kind)["spec"]["versions"] if entry["storage"]] == ["v1beta1"]

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.api.test_crd import _nodes
 from tests.unit.cli.test_cli import REPOSITORY, run
 from workspace_ctrl.api.conditions import MEANINGS, ConditionType
-from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.crd import KINDS, crd
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, GATEWAY_LABELS, LOAD_BALANCER_ANNOTATION, RUNTIME_ANNOTATION
 from workspace_ctrl.api.reference_page import reference
 
@@ -20,10 +20,11 @@ def _row(path):
     return next((line for line in PAGE.splitlines() if line.startswith(f"| `{path}` |")), "")
 
 
-def test_the_page_in_the_repository_is_the_one_that_is_printed():
-    printed = run("crd", "-o", "markdown").output
-    assert printed == reference()
-    assert (REPOSITORY / "docs/reference/workspace.md").read_text() == printed
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_in_the_repository_is_the_one_that_is_printed(kind):
+    printed = run("crd", kind.lower(), "-o", "markdown").output
+    assert printed == reference(kind)
+    assert (REPOSITORY / f"docs/reference/{kind.lower()}.md").read_text() == printed
 
 
 @pytest.mark.parametrize(("path", "node"), [pytest.param(path, node, id=path) for path, node in NODES])

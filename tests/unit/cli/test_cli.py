@@ -6,7 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.crd import KINDS, crd
 from workspace_ctrl.cli.main import main
 
 REPOSITORY = Path(__file__).parents[3]
@@ -16,10 +16,15 @@ def run(*arguments, **environment):
     return CliRunner().invoke(main, arguments, env={"KUBECONFIG": "/nowhere", **environment})
 
 
-def test_the_crd_in_the_repository_is_the_one_that_is_printed():
-    printed = run("crd").output
-    assert yaml.safe_load(printed) == crd()
-    assert (REPOSITORY / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text() == printed
+def test_both_crds_are_printed():
+    assert list(yaml.safe_load_all(run("crd").output)) == [crd(kind) for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_crd_in_the_repository_is_the_one_that_is_printed(kind):
+    printed = run("crd", kind.lower()).output
+    assert yaml.safe_load(printed) == crd(kind)
+    assert (REPOSITORY / f"charts/workspace-ctrl/files/kaito.sh_{kind.lower()}s.yaml").read_text() == printed
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from workspace_ctrl.catalog.presets import presets
 from workspace_ctrl.cli.main import main
 
 EXAMPLES = REPOSITORY / "examples"
-STORIES = sorted(path.parent.name for path in EXAMPLES.glob("*/workspace.yaml"))
+KINDS = ("workspace", "inferenceset")
+STORIES = sorted(path.parent.name for kind in KINDS for path in EXAMPLES.glob(f"*/{kind}.yaml"))
 SHOWN = re.compile(r"```console\n\$ workspace-ctrl (plan [^\n]*)\n(.*?)```", re.DOTALL)
 
 
@@ -21,7 +22,7 @@ def _in_the_repository(monkeypatch):
 
 def test_every_story_is_named_in_the_readme():
     readme = (REPOSITORY / "README.md").read_text()
-    assert len(STORIES) == 9
+    assert len(STORIES) == 10
     assert [story for story in STORIES if f"(examples/{story}/" not in readme] == []
 
 

@@ -38,7 +38,7 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
-        pytest.param("kind: Gateway\n", "no Workspace found in <stdin>", id="none"),
+        pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in <stdin>", id="none"),
         pytest.param("a: [", "is not YAML", id="not YAML"),
     ],
 )

@@ -62,6 +62,7 @@ class Handled:
 
 EVENTS = [
     pytest.param(watches.WORKSPACES, workspace(), {KEY}, id="Workspace"),
+    pytest.param(watches.INFERENCE_SETS, workspace(), {KEY}, id="InferenceSet"),
     pytest.param(watches.DEPLOYMENTS, deployment(), {KEY}, id="Deployment"),
     pytest.param(watches.SERVICES, service(), {KEY}, id="Service"),
     pytest.param(watches.PODS, pod(labels={POD_LABEL: NAME}), {KEY}, id="Pod"),

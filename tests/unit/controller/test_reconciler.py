@@ -84,7 +84,13 @@ class Passes:
         executor = Executor(self.server, self.cache, watches, settings, NoChartVerifier())
         self.prober = Recorded()
         publisher = Publisher(
-            self.cache, SubresourceWriter(executor), self.prober, self.states.load, intervals_of(settings), self.written.append
+            self.cache,
+            executor,
+            SubresourceWriter(executor),
+            self.prober,
+            self.states.load,
+            intervals_of(settings),
+            self.written.append,
         )
         self.reconciler = Reconciler(
             self.cache,

@@ -8,6 +8,7 @@ from tests.unit.factories import (
     NAME,
     NAMESPACE,
     SETTINGS,
+    UID,
     deployment,
     derived,
     fetched_source,
@@ -19,15 +20,19 @@ from tests.unit.factories import (
     release,
     route,
     service,
+    source,
     workspace,
 )
 from tests.unit.planning.test_removal import terminating
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission_verdict import Known, judge
+from workspace_ctrl.planning.chart.flux_objects import oci_repository
+from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import Mode
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer
+from workspace_ctrl.records.companion_status import parse_companion_record
 
 COMPANION = replace(SETTINGS, mode=Mode.COMPANION, restricted_fields=True)
 MANAGED = replace(SETTINGS, restricted_fields=True)
@@ -216,3 +221,35 @@ def test_the_names_are_those_of_managed_mode():
     """So that nothing is made anew at a change of the mode."""
     release_name = applied(planned(kaito()))["HelmRelease"]["metadata"]["name"]
     assert release_name == derived().release
+
+
+def inference_set(**metadata):
+    """An InferenceSet as KAITO has it."""
+    spec = {"replicas": 3, "labelSelector": {}, "later": 1, "template": {"inference": {"preset": {"name": "some-org/some-model"}}}}
+    raw = {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "spec": spec}
+    about = {"name": NAME, "namespace": NAMESPACE, "uid": UID, "generation": 1, **metadata}
+    return parse_companion_record({**raw, "metadata": about}, "InferenceSet")
+
+
+def test_an_inference_set_has_the_first_pods_of_all_its_copies_behind_one_pool():
+    fetched = source(hash_=applied_hash(oci_repository(inference_set().meta, derived(), SETTINGS.chart)))
+    outcome = plan(inference_set(), replace(CLUSTER, source=fetched), COMPANION)
+    assert set(applied(outcome)) == {"HelmRelease"}
+    assert selector(outcome) == {"inferenceset.kaito.sh/created-by": NAME, INDEX: "0"}
+    assert outcome.dependencies.pods == selector(outcome)
+    assert applied(outcome)["HelmRelease"]["metadata"]["ownerReferences"][0]["kind"] == "InferenceSet"
+
+
+def test_an_inference_set_of_another_kind_is_left_alone():
+    owner = {"kind": "MultiRoleInference", "name": "roles", "uid": "other", "controller": True}
+    assert plan(inference_set(ownerReferences=[owner]), replace(CLUSTER, source=None), COMPANION).steps == ()
+
+
+def test_the_pool_of_an_inference_set_is_kaitos_where_its_feature_gate_is_on():
+    there = replace(CLUSTER, source=None, named_pool=POOL_OF_KAITO)
+    assert pool_of(plan(inference_set(), there, COMPANION)) == (derived().release, False)
+
+
+def test_an_error_in_the_options_of_an_inference_set_is_told_at_its_place():
+    outcome = plan(inference_set(annotations={"workspace-ctrl/gateway": "hostname: a"}), CLUSTER, COMPANION)
+    assert outcome.decisions.problems[0].message.startswith(f"{KEY}.hostname is not known")

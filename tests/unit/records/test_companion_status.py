@@ -167,7 +167,7 @@ def test_a_first_condition_needs_the_object_as_it_was_read(status):
 def test_the_command_line_shows_ours_beside_kaito_and_that_of_managed_mode_alone():
     parts = divided(STATUS)
     raw = document({"conditions": [*KAITO, parts.condition.as_object()]}, parts.annotation)
-    assert with_our_status(raw)["status"] == joined(raw)
+    assert with_our_status(raw)["status"] == joined(raw, "Workspace")
     managed = document(json.loads(json.dumps(STATUS.as_object())), parts.annotation)
     assert with_our_status(managed) is managed
     assert with_our_status(document({"conditions": KAITO})) == document({"conditions": KAITO})

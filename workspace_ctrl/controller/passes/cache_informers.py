@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.cache.watches import CHART_OBJECTS, WATCHED, WORKSPACE, Record, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import CHART_OBJECTS, INFERENCE_SETS, WATCHED, WORKSPACES, Record, RecordT, WatchedKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Sink
@@ -35,7 +35,7 @@ class CacheInformers:
         served: Callable[[], None],
         restarted: Callable[[str, str], None],
     ) -> None:
-        """Make them; `selector` selects the Workspaces.
+        """Make them; `selector` selects the Workspaces and InferenceSets.
 
         `changed_for_all` is called after `changed` for an event that may concern all Workspaces, `served` when a kind becomes available or
         unavailable, `restarted` with the plural of a kind and the cause when a watch is restarted.
@@ -71,10 +71,9 @@ class CacheInformers:
         return [self._informer(watched, namespace, sink) for namespace, sink in self._cache.sinks(watched).items()]
 
     def _informer(self, watched: WatchedKind[RecordT], namespace: str, sink: Sink[RecordT]) -> Informer[RecordT]:
-        selector = self._selector if watched.resource is WORKSPACE else watched.selector
-        source = Source(
-            watched.resource, self._cache.reader(watched), selector, namespace=namespace, metadata_only=watched.metadata_only
-        )
+        selector = self._selector if watched in (WORKSPACES, INFERENCE_SETS) else watched.selector
+        read = self._cache.reader(watched)
+        source = Source(watched.resource, read, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: RecordT) -> None:
             self._changed(watched, record)

@@ -46,7 +46,7 @@ def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, writ
     """Return the reconciler of all Workspaces; `written` is called with each status that it has written."""
     executor = Executor(client, inputs.cache, inputs.watches, settings, inputs.charts)
     writer = CompanionWriter(client, inputs.cache) if settings.plan.is_companion else SubresourceWriter(executor)
-    publisher = Publisher(inputs.cache, writer, inputs.prober, inputs.states.load, intervals_of(settings), written)
+    publisher = Publisher(inputs.cache, executor, writer, inputs.prober, inputs.states.load, intervals_of(settings), written)
     return Reconciler(
         inputs.cache,
         inputs.watches,

@@ -4,10 +4,10 @@ import logging
 from typing import Protocol
 
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.api.labels import API_VERSION, KIND, STATUS_ANNOTATION
+from workspace_ctrl.api.labels import API_VERSION, STATUS_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.cache.watches import WORKSPACE
+from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError
@@ -78,8 +78,8 @@ class CompanionWriter:
         meta = workspace.meta
         metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
         annotations = {"annotations": {STATUS_ANNOTATION: wanted}} if wanted else {}
-        manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {**metadata, **annotations}}
-        return self._written(await self._client.apply(WORKSPACE, manifest, force=True))
+        manifest = {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": {**metadata, **annotations}}
+        return self._written(await self._client.apply(RESOURCES[meta.ref.kind], manifest, force=True))
 
     async def _write_condition(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the condition into the list as we know it; an own error of ours, or a newer list, is a conflict."""
@@ -87,13 +87,15 @@ class CompanionWriter:
         patch = await self._condition_patch(workspace, wanted)
         if not patch:
             return None
-        return self._written(await self._client.json_patch(WORKSPACE, meta.ref.namespace, meta.ref.name, patch, "status"))
+        return self._written(
+            await self._client.json_patch(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name, patch, "status")
+        )
 
     async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
         meta, types = workspace.meta, workspace.condition_types
         if types or wanted is None:
             return condition_patch(meta, types, wanted)
-        live = await self._client.find(WORKSPACE, meta.ref.namespace, meta.ref.name)
+        live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
         if live is None or live["metadata"]["uid"] != meta.uid:
             return []
         return first_condition_patch(live, wanted)

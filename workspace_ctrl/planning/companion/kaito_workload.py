@@ -1,10 +1,10 @@
-"""The model server of a Workspace that KAITO manages: only its pods are read, and of its spec only what the gateway side needs."""
+"""The model server of a Workspace or InferenceSet of KAITO: only its pods are read, and of the spec only what the gateway side needs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from workspace_ctrl.api.inference import Inference, Preset
-from workspace_ctrl.api.labels import INFERENCE_PORT
+from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL, SET_KIND, SET_LABEL
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -17,16 +17,28 @@ def kaito_workload(workspace: Meta, records: ServerRecords) -> ModelServer:
     Pods without an index are those of a Deployment, as KAITO made them before 0.8, and as we do in managed mode. They count as long as any
     exists, so that a change between the modes, or of KAITO's version, loses no requests.
     """
+    if workspace.ref.kind == SET_KIND:
+        return _copies(workspace)
     kind = WorkloadKind.DEPLOYMENT if records.single_pods else WorkloadKind.STATEFUL_SET
     reference = ObjectRef(kind, workspace.ref.namespace, workspace.ref.name)
     return ModelServer(port=INFERENCE_PORT, reference=reference, kind=kind, of_kaito=True)
 
 
-def workspace_of_kaito(fields: Mapping[str, Any]) -> Workspace:
-    """Return what the gateway side needs of a Workspace that KAITO has accepted: whether it serves a model, and its pod template.
+def _copies(inference_set: Meta) -> ModelServer:
+    """Return the model servers of an InferenceSet: KAITO makes a Workspace for each copy, whose pods have the name of the set, too."""
+    selector = {SET_LABEL: inference_set.ref.name, POD_INDEX_LABEL: "0"}
+    return ModelServer(
+        port=INFERENCE_PORT, reference=inference_set.ref, kind=WorkloadKind.STATEFUL_SET, selector=selector, of_kaito=True
+    )
+
+
+def workspace_of_kaito(kind: str, fields: Mapping[str, Any]) -> Workspace:
+    """Return what the gateway side needs of a Workspace or InferenceSet of KAITO: whether it serves a model, and its pod template.
 
     All other fields are KAITO's to check, and newer versions have more of them.
     """
+    if kind == SET_KIND:
+        fields = _mapping(_mapping(fields.get("spec")).get("template"))
     inference = fields.get("inference")
     if not isinstance(inference, Mapping):
         return Workspace()
@@ -37,3 +49,7 @@ def workspace_of_kaito(fields: Mapping[str, Any]) -> Workspace:
             template=dict(template) if isinstance(template, Mapping) else None,
         )
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

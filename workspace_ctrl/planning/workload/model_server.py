@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
-from workspace_ctrl.planning.manifests import Manifest
+from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
@@ -38,7 +38,9 @@ class ModelServer:
     port: int
     """Container port."""
     workload: Manifest | None = None
-    """Manifest of the workload, if we manage it."""
+    """Manifest of the workload, if we manage it; of several, that of the first copy."""
+    copies: tuple[Manifest, ...] = ()
+    """Manifests of the workloads of the further copies of an InferenceSet whose model needs several nodes."""
     others: tuple[Manifest, ...] = ()
     """Services and PersistentVolumeClaims of the workload."""
     reference: ObjectRef | None = None
@@ -49,6 +51,8 @@ class ModelServer:
     """Labels of the pods of a reference; for our own workload, they follow from the kind that the API server accepts."""
     model_names: tuple[str, ...] = ()
     node_count: int = 0
+    replicas: int | None = None
+    """Number of copies of an InferenceSet, within its limit of nodes; None for a Workspace."""
     sizing: str = ""
     """Explanation of the size, for people."""
     notes: tuple[str, ...] = ()
@@ -58,8 +62,15 @@ class ModelServer:
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """All manifests, the workload first."""
-        return self.others if self.workload is None else (self.workload, *self.others)
+        """All manifests, the workloads first."""
+        return self.others if self.workload is None else (self.workload, *self.copies, *self.others)
+
+    @property
+    def copy_refs(self) -> tuple[ObjectRef, ...]:
+        """The workloads of the copies of an InferenceSet; empty for a Workspace."""
+        if self.replicas is None or self.workload is None:
+            return ()
+        return tuple(map(ref_of, (self.workload, *self.copies)))
 
     @property
     def has_network_policy(self) -> bool:

@@ -1,11 +1,13 @@
 """The model server of a preset: checked, sized, and configured."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Adapter, Inference, Preset
+from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import BYPASS_ANNOTATION, INFERENCE_PORT
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource
@@ -17,7 +19,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
-from workspace_ctrl.planning.workload.preset_workload import weights_claim, workload
+from workspace_ctrl.planning.workload.preset_workload import weights_claim, workloads
 from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
@@ -38,6 +40,8 @@ class PresetRequest:
     records: ServerRecords
     timeout: str
     """Request timeout of the route."""
+    copies: Copies | None = None
+    """How an InferenceSet copies it; None for a Workspace."""
 
 
 def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer:
@@ -56,6 +60,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
     sizing = _size(request, model, config, found.gpus)
+    check_limit(request.copies, sizing.nodes)
     multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
@@ -68,13 +73,17 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         image=settings.model_server_image,
         timeout=request.timeout,
         multi_node=multi_node,
+        copies=request.copies,
     )
-    manifest = workload(owner, server, found.remembered)
+    manifest, *further = workloads(owner, server, found.remembered)
     selector = pool_selector(derived.workspace, manifest["kind"])
+    replicas = request.copies.on(sizing.nodes) if request.copies is not None else None
+    noted = notes_on(request.copies, sizing.nodes)
     claim = weights_claim(owner, server)
     return ModelServer(
         port=INFERENCE_PORT,
         workload=manifest,
+        copies=tuple(further),
         others=(
             *([claim] if claim is not None else []),
             *(
@@ -85,10 +94,42 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
             service(owner, derived, selector, public=is_public(request.record)),
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
-        node_count=sizing.nodes,
-        sizing=f"{sizing.explanation}; {found.assumed}" if found.assumed else sizing.explanation,
-        notes=(*config.notes, *found.notes),
+        node_count=sizing.nodes * (replicas if replicas is not None else 1),
+        replicas=replicas,
+        sizing="; ".join(filter(None, (sizing.explanation, found.assumed, *noted))),
+        notes=(*config.notes, *found.notes, *noted, *_shared_claim_note(server)),
     )
+
+
+def check_limit(copies: Copies | None, nodes: int) -> None:
+    """Check that the limit of nodes allows a copy, of so many `nodes`, if any is wanted.
+
+    Raises:
+        SpecError: it does not.
+    """
+    if copies is not None and copies.wanted and not copies.on(nodes):
+        problem = f"is {copies.node_limit}, but each copy of the model needs {nodes} nodes"
+        raise SpecError("spec.nodeCountLimit", problem, f"set at least {nodes}, or use larger nodes")
+
+
+def notes_on(copies: Copies | None, nodes: int) -> tuple[str, ...]:
+    """Return the messages on the copies of an InferenceSet, of so many `nodes` each: fewer than wanted, and fields without effect."""
+    if copies is None:
+        return ()
+    if copies.on(nodes) == copies.wanted:
+        return copies.notes
+    each = "1 node" if nodes == 1 else f"{nodes} nodes"
+    allowed = f"{copies.on(nodes)} of {copies.wanted} replicas"
+    return (f"spec.nodeCountLimit: {copies.node_limit} allows {allowed} of {each} each; raise it for more", *copies.notes)
+
+
+def _shared_claim_note(server: PresetServer) -> Iterator[str]:
+    """Yield that copies on several nodes cannot share the claim that is created for their weights, where that is a problem."""
+    volume = server.inference.weights_volume
+    if volume is None or volume.claim_name or server.is_multi_node or server.copies is None or server.copies.wanted <= 1:
+        return
+    shared = "inference.weightsVolume creates one ReadWriteOnce claim, so all copies have to run on one node"
+    yield f"{shared}; set claimName to a ReadWriteMany claim, or remove it"
 
 
 def _config(request: PresetRequest, version: Version | None) -> EngineConfig:

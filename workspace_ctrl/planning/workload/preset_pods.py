@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.inference import Adapter, Inference, WeightsVolume
-from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL
+from workspace_ctrl.api.inference_set import Copies
+from workspace_ctrl.api.labels import COPY_LABEL, INFERENCE_PORT, POD_INDEX_LABEL, POD_LABEL, SET_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
@@ -31,7 +32,7 @@ _SPARE_SECONDS: Final = 25
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DRAIN: Final = f"""\
 sleep {_UNSEEN_SECONDS}
-while curl --silent --max-time 4 http://localhost:{INFERENCE_PORT}/metrics |
+while curl --silent --max-time 4 http://%s:{INFERENCE_PORT}/metrics |
     grep -E '^vllm:num_requests_(running|waiting)[{{ ]' | grep -qv ' 0\\(\\.0\\)\\?$'
 do
     sleep 1
@@ -57,6 +58,26 @@ class PresetServer:
     """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
     multi_node: MultiNodeMode | None = None
     """How its pods become one model server; None for one node."""
+    copies: Copies | None = None
+    """How an InferenceSet copies it; None for a Workspace."""
+    copy: int | None = None
+    """Number of the copy, if copies of a model on several nodes are meant; None for all, or the only one."""
+
+    @property
+    def workload(self) -> str:
+        """Name of the Deployment or StatefulSet."""
+        return self.names.workload if self.copy is None else copy_name(self.names, self.copy)
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels by which the workload selects its pods."""
+        copy = {COPY_LABEL: str(self.copy)} if self.copy is not None else {}
+        return {POD_LABEL: self.names.workspace, **copy}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the pods."""
+        return self.selector | set_labels(self.names, self.copies)
 
     @property
     def adapters(self) -> Sequence[Adapter]:
@@ -67,6 +88,16 @@ class PresetServer:
     def is_multi_node(self) -> bool:
         """Whether one replica of the model needs several pods."""
         return self.multi_node is not None
+
+
+def copy_name(names: Names, number: int) -> str:
+    """Return the name of the StatefulSet of a copy of a model on several nodes."""
+    return f"{names.workload}-{number}"
+
+
+def set_labels(names: Names, copies: Copies | None) -> dict[str, str]:
+    """Return the label of KAITO on pods of an InferenceSet; none for a Workspace."""
+    return {SET_LABEL: names.workspace} if copies is not None else {}
 
 
 def pod_spec(server: PresetServer) -> dict[str, Any]:
@@ -80,7 +111,7 @@ def pod_spec(server: PresetServer) -> dict[str, Any]:
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
     }
-    if not server.is_multi_node:  # the workers of a leader end with it
+    if not server.is_multi_node or server.copies is not None:  # the workers of a Workspace's leader end with it
         spec["terminationGracePeriodSeconds"] = grace_seconds(server.timeout)
     secrets = _pull_secrets(server)
     return spec | ({"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {})
@@ -93,13 +124,15 @@ def grace_seconds(timeout: str) -> int:
     return _UNSEEN_SECONDS + longest + _SPARE_SECONDS
 
 
-def drain_hook() -> dict[str, Any]:
+def drain_hook(server: str = "localhost") -> dict[str, Any]:
     """Return the `lifecycle` of a container with vLLM: running requests are finished before it gets SIGTERM.
+
+    `server` is the host name of the vLLM that has them: for a copy on several nodes, all of whose pods are needed, that of the leader.
 
     A pod that is deleted gets no new requests once the endpoint picker has seen that, but vLLM aborts the running ones when it gets
     SIGTERM. So the pod first waits until vLLM has no request any more, at most for its grace period.
     """
-    return {"preStop": {"exec": {"command": ["/bin/sh", "-c", _DRAIN]}}}
+    return {"preStop": {"exec": {"command": ["/bin/sh", "-c", _DRAIN % server]}}}
 
 
 def claim_spec(volume: WeightsVolume, model: PresetModel) -> dict[str, Any]:
@@ -119,7 +152,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
         "env": list(_environment(server)),
         "resources": {key: {server.sizing.gpu_resource: str(server.sizing.gpus)} for key in ("requests", "limits")},
         **_probes(server),
-        **({} if server.is_multi_node else {"lifecycle": drain_hook()}),
+        **_lifecycle(server),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [
@@ -128,6 +161,13 @@ def _container(server: PresetServer) -> dict[str, Any]:
             *_adapter_mounts(server.adapters),
         ],
     }
+
+
+def _lifecycle(server: PresetServer) -> dict[str, Any]:
+    """Return the hook that drains a pod; the pods of a Workspace on several nodes have none."""
+    if not server.is_multi_node:
+        return {"lifecycle": drain_hook()}
+    return {"lifecycle": drain_hook("$LEADER")} if server.copies is not None else {}
 
 
 def _first_port_between_pods(server: PresetServer) -> list[dict[str, Any]]:
@@ -144,7 +184,7 @@ def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
         secret = {"name": options.model_access_secret, "key": "HF_TOKEN"}
         yield {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": secret}}
     if server.is_multi_node:
-        leader = f"{server.names.workload}-0.{server.names.headless_service}.{server.owner.namespace}.svc"
+        leader = f"{server.workload}-0.{server.names.headless_service}.{server.owner.namespace}.svc"
         yield {"name": "LEADER", "value": leader}
         yield {"name": "POD_INDEX", "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{POD_INDEX_LABEL}']"}}}
         yield {"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}

@@ -1,10 +1,11 @@
-"""The model server of a Workspace: from a preset, from a pod template, or pods that are deployed separately."""
+"""The model server of a Workspace or InferenceSet: from a preset, from a pod template, or pods that are deployed separately."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference import Inference
+from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import RUNTIME_ANNOTATION
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource, Workspace
@@ -14,7 +15,7 @@ from workspace_ctrl.planning.companion.kaito_workload import kaito_workload
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.gpus import reads_nodes
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.preset import PresetRequest, preset_server
+from workspace_ctrl.planning.workload.preset import PresetRequest, check_limit, notes_on, preset_server
 from workspace_ctrl.planning.workload.referenced_workload import referenced_pods
 from workspace_ctrl.planning.workload.services import is_public, service
 from workspace_ctrl.planning.workload.template_workload import template_port, template_workload
@@ -37,8 +38,10 @@ def dependencies_of(spec: Workspace) -> Dependencies:
     )
 
 
-def model_server(record: WorkspaceRecord, spec: Workspace, records: ServerRecords, settings: PlanSettings) -> ModelServer:
-    """Return the model server of `spec`.
+def model_server(
+    record: WorkspaceRecord, spec: Workspace, records: ServerRecords, settings: PlanSettings, copies: Copies | None = None
+) -> ModelServer:
+    """Return the model server of `spec`, as often as `copies` says; None for a Workspace.
 
     Raises:
         SpecError: the model is not known or does not fit, or a field is not supported.
@@ -57,12 +60,12 @@ def model_server(record: WorkspaceRecord, spec: Workspace, records: ServerRecord
     if spec.resource is None:  # rejected by parse_workspace already; needed for the type checker
         raise SpecError("resource", "is required")
     if inference.template is not None:
-        return _template(record, spec.resource, inference.template, records.workloads)
+        return _template(record, spec.resource, inference.template, copies, records.workloads)
     if inference.preset is None:
         raise SpecError("inference", "needs exactly one of preset, template and workloadRef")
     own_timeout = spec.gateway.timeout if spec.gateway is not None else None
     timeout = settings.request_timeout if own_timeout is None else own_timeout
-    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records, timeout), settings)
+    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records, timeout, copies), settings)
 
 
 def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRecords) -> ModelServer:
@@ -79,17 +82,19 @@ def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRec
 
 
 def _template(
-    record: WorkspaceRecord, resource: Resource, template: Mapping[str, Any], workloads: Iterable[Workload]
+    record: WorkspaceRecord, resource: Resource, template: Mapping[str, Any], copies: Copies | None, workloads: Iterable[Workload]
 ) -> ModelServer:
     owner, derived = record.meta, names(record.meta.ref.name)
     scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
+    check_limit(copies, 1)
     port, assumed = template_port(template)
-    selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
+    selector, noted = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT), notes_on(copies, 1)
     return ModelServer(
         port=port,
-        workload=template_workload(owner, derived, resource, template, scaled_by_others=scaled),
+        workload=template_workload(owner, derived, resource, template, copies, scaled_by_others=scaled),
         others=(service(owner, derived, selector, port=port, public=is_public(record)),),
-        node_count=resource.count,
-        sizing=f"pod template; {assumed}" if assumed else "pod template",
-        notes=(assumed,) if assumed else (),
+        node_count=resource.count if copies is None else copies.on(1),
+        replicas=None if copies is None else copies.on(1),
+        sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
+        notes=(*([assumed] if assumed else []), *noted),
     )

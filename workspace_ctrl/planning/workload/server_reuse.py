@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.drift import is_ours
@@ -54,15 +55,20 @@ class PlannedServer:
         return known[2]
 
 
-def plan_server(
-    workspace: WorkspaceRecord, spec: Workspace, records: ServerRecords, settings: PlanSettings, known: PlannedServer | None = None
+def plan_server(  # noqa: PLR0917 - all inputs
+    workspace: WorkspaceRecord,
+    spec: Workspace,
+    records: ServerRecords,
+    settings: PlanSettings,
+    known: PlannedServer | None = None,
+    copies: Copies | None = None,
 ) -> PlannedServer:
-    """Return the model server that `spec` wants; `known` itself if its inputs are equal."""
+    """Return the model server that `spec` wants, as often as `copies` says; `known` itself if its inputs are equal."""
     inputs = _inputs(workspace, records)
     if known is not None and known.inputs == inputs:
         return known
     try:
-        server = model_server(workspace, spec, records, settings)
+        server = model_server(workspace, spec, records, settings, copies)
         check_model_name(spec, server.model_names)
     except SpecError as error:
         return PlannedServer(inputs, problem=invalid_spec(error))

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
+from workspace_ctrl.planning.workload.preset_pods import set_labels
+from workspace_ctrl.planning.workload.preset_workload import replicas_of, rollout
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workloads import http_port
 
@@ -30,9 +33,15 @@ def template_port(template: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def template_workload(
-    owner: Meta, names: Names, resource: Resource, template: Mapping[str, Any], *, scaled_by_others: bool
+    owner: Meta,
+    names: Names,
+    resource: Resource,
+    template: Mapping[str, Any],
+    copies: Copies | None = None,
+    *,
+    scaled_by_others: bool,
 ) -> Manifest:
-    """Return the Deployment of the template's pods.
+    """Return the Deployment of the template's pods; `copies` is how an InferenceSet copies it, None for a Workspace.
 
     The template is kept, with our label, and with the node affinity and tolerations of `resource` added to its own.
 
@@ -40,19 +49,21 @@ def template_workload(
         SpecError: the template is invalid at the top; the API server's dry-run reports all other errors.
     """
     metadata = _mapping(template.get("metadata"), f"{_PATH}.metadata")
-    labels = {**_mapping(metadata.get("labels"), f"{_PATH}.metadata.labels"), POD_LABEL: names.workspace}
+    own = {POD_LABEL: names.workspace, **set_labels(names, copies)}
+    labels = {**_mapping(metadata.get("labels"), f"{_PATH}.metadata.labels"), **own}
     spec = _mapping(template.get("spec"), f"{_PATH}.spec")
     containers = spec.get("containers")
     if not isinstance(containers, list) or not all(isinstance(container, Mapping) for container in containers) or not containers:
         raise SpecError(f"{_PATH}.spec.containers", "needs at least one container")
     body: dict[str, Any] = {
         "spec": {
+            **replicas_of(copies),
             "selector": {"matchLabels": {POD_LABEL: names.workspace}},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "strategy": rollout(copies),
             "template": {"metadata": {**metadata, "labels": labels}, "spec": _placed(spec, resource)},
         }
     }
-    if resource.count > 1 and not scaled_by_others:
+    if copies is None and resource.count > 1 and not scaled_by_others:
         body["spec"]["replicas"] = resource.count
     return owned("apps/v1", "Deployment", names.workload, owner, body)
 

@@ -1,16 +1,20 @@
 """The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import floor
 from typing import Final
 
+from workspace_ctrl.api.inference_set import Copies
+from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.model.api_query_results import DryRun
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted
-from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, hash_with_replicas, ref_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.steps import DryRunWorkload, Scale
 from workspace_ctrl.planning.workload.model_server import ModelServer
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -49,8 +53,10 @@ def accepted_kind(draft: PlanBuilder, server: ModelServer, live: Workload | None
     return tried.kind
 
 
-def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta], no_policies: str) -> bool:
-    """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted.
+def plan_workload(
+    draft: PlanBuilder, server: ModelServer, there: Iterable[Meta], no_policies: str, kept: frozenset[ObjectRef] = frozenset()
+) -> bool:
+    """Plan the objects of the model server; those of `there` that an earlier spec wanted are deleted, those of `kept` stay as they are.
 
     Return whether they are planned: pods that would need a NetworkPolicy are not created without it. `no_policies` is why NetworkPolicies
     cannot be watched; empty if they can.
@@ -59,16 +65,64 @@ def plan_workload(draft: PlanBuilder, server: ModelServer, there: Iterable[Meta]
         draft.report(Problem(LinkName.WORKLOAD, "NetworkPolicyNotPermitted", f"{no_policies}; {_EXPOSED}"))
         return False
     for manifest in server.manifests:
-        draft.apply(manifest, LinkName.WORKLOAD)
+        if ref_of(manifest) not in kept:
+            draft.apply(manifest, LinkName.WORKLOAD)
     wanted = {ref_of(manifest) for manifest in server.manifests}
     draft.delete(meta for meta in there if meta.ref not in wanted)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingCopy:
+    """The workload of a copy of an InferenceSet, or the Deployment of all."""
+
+    ref: ObjectRef
+    is_ready: bool
+    is_outdated: bool
+    """Whether a change of the template replaces its pods; other replicas are no such change."""
+
+
+def existing_copies(server: ModelServer, live: Iterable[Workload], owner: str) -> tuple[ExistingCopy, ...]:
+    """Return the copies among the existing workloads `live` that the InferenceSet with the uid `owner` controls; none of a Workspace."""
+    wanted = {ref_of(manifest): manifest for manifest in server.manifests} if server.copy_refs else {}
+    found = (each for each in live if each.ref in wanted and each.meta.is_controlled_by(owner))
+    return tuple(ExistingCopy(each.ref, each.is_ready, not _has_same_pods(wanted[each.ref], each)) for each in found)
+
+
+def _has_same_pods(manifest: Manifest, live: Workload) -> bool:
+    is_same = live.meta.applied_hash == applied_hash(manifest)
+    return is_same or live.meta.applied_hash == hash_with_replicas(manifest, live.replicas)
+
+
+def waiting_copies(existing: Iterable[ExistingCopy], copies: Copies | None, count: int) -> frozenset[ObjectRef]:
+    """Return the copies of a model on several nodes, of `count`, whose change waits, because too many others are not ready.
+
+    Copies that are not ready are changed at once, as that takes nothing away.
+    """
+    if copies is None or count <= 1:
+        return frozenset()
+    ready = [copy for copy in existing if copy.is_ready]
+    changed = sorted((copy.ref for copy in ready if copy.is_outdated), key=_number)
+    room = _most_unavailable(copies, count) - (count - len(ready))
+    return frozenset(changed[max(room, 0) :])
+
+
+def _most_unavailable(copies: Copies, count: int) -> int:
+    """Return the number of copies that may be unavailable at a time, at least one."""
+    given = copies.max_unavailable
+    return max(floor(count * int(given.rstrip("%")) / 100), 1) if isinstance(given, str) else given
+
+
+def _number(ref: ObjectRef) -> int:
+    return int(ref.name.rpartition("-")[2])
 
 
 def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live: Workload | None) -> Iterator[Scale]:
     """Yield the step that restores the replicas of a deleted Deployment, which a user or an autoscaler had set, from the status."""
     earlier = workspace.status.workload
     if manifest is None or live is not None or manifest["kind"] != WorkloadKind.DEPLOYMENT or earlier is None:
+        return
+    if workspace.meta.ref.kind == SET_KIND:  # its own replicas are those of the Deployment
         return
     # The status may be that of a workload that was referenced.
     is_same = (earlier.kind, earlier.name) == (WorkloadKind.DEPLOYMENT, manifest["metadata"]["name"])
