@@ -18,9 +18,11 @@ COPY pyproject.toml README.md LICENSE ./
 COPY workspace_ctrl workspace_ctrl
 RUN pip install --no-deps --no-index --no-build-isolation --no-compile --target /opt/workspace-ctrl . && rm -r /opt/workspace-ctrl/bin
 COPY image image
-# Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more.
+# Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more. Compiled files contain the times
+# of their sources, so these have one that is the same in each build.
 RUN --mount=type=bind,from=base,target=/base \
-    cd / && PYTHONPATH=/opt/workspace-ctrl python -m workspace_ctrl run --help > /dev/null \
+    find /opt/workspace-ctrl -exec touch --date=@0 {} + \
+ && cd / && PYTHONHASHSEED=0 PYTHONPATH=/opt/workspace-ctrl python -m workspace_ctrl run --help > /dev/null \
  && python /src/image/sbom.py /opt/workspace-ctrl --root /base > /opt/workspace-ctrl/sbom.cdx.json
 
 FROM build AS helm-bill

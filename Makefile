@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CRDS := charts/workspace-ctrl/files/kaito.sh_
 REFERENCES := docs/reference/
+CONDITIONS := docs/reference/conditions.md
+COMMANDS := docs/cli.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -15,9 +17,14 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= localhost/workspace-ctrl:$(VERSION)
 TARGET ?= controller
 CLASS ?= istio
+REGISTRY ?=
+KEY ?=
+RELEASE ?=
+PUSH ?=
+MUTANTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +46,7 @@ lint: setup ## Check style, types, import layers and generated files
 		$(BIN)/workspace-ctrl crd $$kind | diff -u $(CRDS)$${kind}s.yaml - || { echo "the CRD is not current; run: make generate"; exit 1; }; \
 		$(BIN)/workspace-ctrl crd $$kind -o markdown | diff -u $(REFERENCES)$$kind.md - || { echo "the reference is not current; run: make generate"; exit 1; }; \
 	done
+	$(BIN)/python -m release version --check
 
 format: setup ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix-only .
@@ -58,6 +66,9 @@ fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each t
 	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi
 	$(BIN)/python -m tests.fuzz --engine $(ENGINE) --seconds $(FUZZ_SECONDS) $(TARGETS)
 
+mutants: setup ## Change the pure core in 120 places, one at a time, and say what no unit test notices (MUTANTS="PATH --count N --seconds N")
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
 agreement: setup ## Compare GatewayReady with real requests under faults, behind CLASS=istio, envoy-gateway or kthena-router, and write the table down
 	$(BIN)/python -m e2e.agreement --class $(CLASS) --write
 
@@ -65,6 +76,9 @@ generate: setup ## Write the generated files
 	for kind in workspace inferenceset; do \
 		$(BIN)/workspace-ctrl crd $$kind > $(CRDS)$${kind}s.yaml && $(BIN)/workspace-ctrl crd $$kind -o markdown > $(REFERENCES)$$kind.md || exit 1; \
 	done
+	$(BIN)/python -m release version
+	$(BIN)/python -m workspace_ctrl.catalog.conditions_page > $(CONDITIONS)
+	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
@@ -99,6 +113,10 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image has of PyPI (CycloneDX);
 	$(BIN)/python -m pip install --quiet --require-hashes --no-compile --target build/sbom -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-compile --target build/sbom .
 	$(BIN)/python image/sbom.py build/sbom > dist/sbom.cdx.json
+
+release: setup ## Build all of a release into dist, signed with KEY=file, and push it to REGISTRY=host/path (RELEASE, PUSH=options)
+	$(BIN)/python -m release build $(if $(KEY),--key $(KEY)) $(if $(REGISTRY),--registry $(REGISTRY)) $(RELEASE)
+	$(if $(REGISTRY),$(BIN)/python -m release push --registry $(REGISTRY) $(if $(KEY),--key $(KEY)) $(PUSH))
 
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

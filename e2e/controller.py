@@ -11,27 +11,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from e2e.cluster import Cluster, MissingCapabilityError
+from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
 from e2e.cluster.external import ExternalCluster
 from e2e.prepared import Running, start
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
 
+SMALL_REQUESTS = {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"}
+"""Of the stand-ins for model servers that run on this machine: it has not what the models would need."""
+
 _READS = frozenset({"get", "list", "watch"})
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
 
-def command(cluster: Cluster, *arguments: str, gate: bool = True) -> list[str]:
-    """Return the controller's command line for a cluster, with the chart that the cluster has unless `arguments` name another."""
+def command(cluster: Cluster, *arguments: str, gate: bool = True, earlier: bool = False) -> list[str]:
+    """Return the controller's command line for a cluster, with the chart that the cluster has unless `arguments` name another.
+
+    That of an `earlier` version has no options that came later.
+    """
     gates = f"gatewayAPIInferenceExtension={str(gate).lower()}"
     chart = () if "--chart-url" in arguments else _chart_options(cluster)
     # From outside, and where pods are only played, no Gateway can be reached; nobody should wait until that is found out.
     probe = () if "--probe" in arguments else ("--probe", "off")
     # The clusters have the chart's policies, or the author of all Workspaces is their administrator.
-    fields = () if "--restricted-fields" in arguments else ("--restricted-fields", "allow")
-    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *chart, *probe, *fields, *arguments]
+    fields = () if earlier or "--restricted-fields" in arguments else ("--restricted-fields", "allow")
+    plays = isinstance(cluster, LocalCluster) and cluster.form is Form.PLANE
+    sizes = ",".join(f"{name}={size}" for name, size in SMALL_REQUESTS.items())
+    requests = () if earlier or plays else ("--model-server-requests", sizes)
+    options = (*chart, *probe, *fields, *requests, *arguments)
+    return [sys.executable, "-m", "workspace_ctrl", "run", "--feature-gates", gates, *options]
 
 
 def _chart_options(cluster: Cluster) -> tuple[str, ...]:
@@ -51,17 +61,21 @@ class ControllerProcess:
         kubeconfig: Path | None = None,
         inside: bool = False,
         may_fork: bool = True,
+        source: Path | None = None,
     ) -> None:
         """Prepare a controller with further `arguments`, which reaches the cluster by `kubeconfig`, as its actor unless one is given.
 
         With `inside`, it runs where Services and pods can be reached, as it would in a pod, as far as the cluster is on this machine.
-        Without `may_fork`, it is not forked from a prepared interpreter, which its memory would show.
+        Without `may_fork`, it is not forked from a prepared interpreter, which its memory would show. `source` is a folder with an earlier
+        version of the code, which is run instead of this one.
         """
         self._inside = inside and not isinstance(cluster, ExternalCluster)
-        self._may_fork = may_fork
+        self._may_fork = may_fork and source is None
+        # Python takes the folder before what is installed, and leaves out the folder that it is started in.
+        self._code = {"PYTHONPATH": str(source), "PYTHONSAFEPATH": "1"} if source is not None else {}
         self._cluster = cluster
         self._kubeconfig = kubeconfig or cluster.kubeconfig_for(ACTOR)
-        self._command = command(cluster, *arguments, gate=gate)
+        self._command = command(cluster, *arguments, gate=gate, earlier=source is not None)
         self._process: Running | None = None
         self._reader: threading.Thread | None = None
         self._watching = threading.Event()
@@ -91,9 +105,9 @@ class ControllerProcess:
 
     def _start(self) -> Running:
         if self._inside:
-            environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR))}
+            environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR)), **self._code}
             return self._cluster.popen(self._command, env=environment, stderr=subprocess.PIPE)
-        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
+        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig), **self._code}
         return start(self._command, environment, may_fork=self._may_fork)
 
     @property

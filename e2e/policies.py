@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,10 @@ POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
 CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
 """Charts of the clusters' registries, and of tests that push their own there."""
+PINNED = "pinned-inferencepool"
+"""A chart that no registry has; its source is pinned to `ALLOWED_DIGEST`."""
+ALLOWED_DIGEST = f"sha256:{'a' * 64}"
+"""A digest of no chart; Workspaces may choose it for the first source."""
 
 
 def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -36,13 +41,44 @@ def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) ->
         until(partial(_is_denied, cluster, probe), "the policies to be enforced")
 
 
+@contextmanager
+def changed(cluster: Cluster, more: Mapping[str, Any], probe: dict[str, Any]) -> Iterator[None]:
+    """Have the policies of an installation with `more` values until the end of the block; without them, they refuse `probe`."""
+    install(cluster, more)
+    try:
+        until(lambda: not refusal(cluster, probe), "the policies to allow what the values add")
+        yield
+    finally:
+        install(cluster)
+        until(partial(_is_denied, cluster, probe), "the policies to be as before")
+
+
+@contextmanager
+def digest_allowed(cluster: Cluster, version: str, digest: str) -> Iterator[None]:
+    """Let the first source have this digest for a version, too, until the end of the block."""
+    sources = values(cluster)["chartSources"]
+    sources[0]["allowedDigests"] = {version: digest}
+    spec = {"url": sources[0]["url"], "insecure": True, "interval": "1h", "ref": {"digest": digest}}
+    with changed(cluster, {"chartSources": sources}, as_created("source.toolkit.fluxcd.io/v1", "OCIRepository", spec)):
+        yield
+
+
+def as_created(api_version: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with the label and the owner of those that the controller creates."""
+    owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": "x", "uid": "x"}
+    metadata = {"name": "probe", "labels": {"workspace-ctrl/workspace": "x"}, "ownerReferences": [owner]}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def values(cluster: Cluster) -> dict[str, Any]:
     """Return the values of the chart for the charts in the cluster's registry."""
-    sources = [{"name": name, "url": cluster.chart_source_url(name), "insecure": True} for name in CHARTS]
+    sources: list[dict[str, Any]] = [{"name": name, "url": cluster.chart_source_url(name), "insecure": True} for name in CHARTS]
+    sources[0]["allowedDigests"] = {"v1.5.0": ALLOWED_DIGEST}
+    pinned = {"name": "pinned", "url": cluster.chart_source_url(PINNED), "insecure": True, "digest": ALLOWED_DIGEST}
     router = {"url": cluster.chart_source_url("body-based-routing"), "insecure": True}
     return {
         "featureGates": {"gatewayAPIInferenceExtension": True},
-        "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}],
+        "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}, pinned],
         "bodyBasedRouting": {"mode": "managed", "chart": router},
         "flux2": {"enabled": False},
     }

@@ -187,6 +187,8 @@ def _fork_and_wait(stderr: int, numbers: int) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(stderr, sys.stderr.fileno())
         os.close(stderr)
+        # The stream of before may believe that it can seek, if it was a file.
+        sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
         os.close(numbers)
         return
     try:

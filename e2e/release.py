@@ -13,8 +13,10 @@ from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import NAME, chart, flux_values, image_values
 from e2e.cluster.installation import Installation
+from e2e.cluster.oci import Image
 from e2e.cluster.own_image import controller
 from e2e.cluster.progress import Steps
+from e2e.controller import SMALL_REQUESTS
 
 NAMESPACE = "workspace-ctrl"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -26,9 +28,9 @@ RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 FORBIDDEN = 403
 
 
-def import_image(cluster: LocalCluster, tag: str = "") -> None:
-    """Make the controller's image known to the node, where it is not yet; with `tag`, under that one."""
-    work, image = Installation.on(cluster, Steps()), controller(tag)
+def import_image(cluster: LocalCluster, tag: str = "", image: Image | None = None) -> None:
+    """Make an image known to the node, where it is not yet: by default the controller's, under `tag` where one is given."""
+    work, image = Installation.on(cluster, Steps()), image or controller(tag)
     if not work.has_image(image):
         work.import_image(image)
 
@@ -66,7 +68,7 @@ class Release:
         Raises:
             ClusterError: it failed, and `check` was asked for.
         """
-        merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, *values)
+        merged = merge({}, image_values(), flux_values(), own_chart(self.cluster), FAST, SMALL_SERVERS, *values)
         source = str(package or chart())
         result = self.helm("upgrade", "--install", NAME, source, "--wait", "--timeout=90s", values=merged)
         if check and result.returncode:
@@ -114,6 +116,7 @@ class Release:
 
 
 FAST = {"extraArgs": ["--progress-interval=0.5"]}
+SMALL_SERVERS = {"modelServer": {"resources": {"requests": SMALL_REQUESTS}}}
 NO_FINALIZERS = '{"metadata":{"finalizers":null}}'
 
 

@@ -1,11 +1,13 @@
 """`streams.py URL MODEL CLIENTS WORDS`, run where the Gateway can be reached: streamed answers without a pause, until standard input ends.
 
-A line of JSON on standard output is an answer: its HTTP status (0 for none), and whether it came to its end.
+Lines of JSON on standard output: one for each answer that begins, with its HTTP status, and one for each that ends: its status (0 for
+none), whether it came to its end, and how many seconds it took.
 """
 
 import asyncio
 import json
 import sys
+import time
 
 import aiohttp
 
@@ -29,16 +31,21 @@ async def stream(url: str, model: str, clients: int, words: int) -> None:
 
 async def _client(session: aiohttp.ClientSession, url: str, body: dict[str, object], ending: asyncio.Event) -> None:
     while not ending.is_set():
-        status, whole = 0, False
+        status, whole, begin = 0, False, time.monotonic()
         try:
             async with session.post(url, json=body) as answer:
                 status = answer.status
+                _print(begun=status)
                 whole = _END in await answer.read()
         except (aiohttp.ClientError, TimeoutError):
             whole = False  # that it was cut is the finding
-        print(json.dumps({"status": status, "whole": whole}), flush=True)
+        _print(status=status, whole=whole, seconds=round(time.monotonic() - begin, 1))
         if not whole:
             await asyncio.sleep(0.2)
+
+
+def _print(**found: object) -> None:
+    print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -152,10 +152,10 @@ def wait_message(cluster: Cluster, namespace: str, name: str, type_: str, words:
 
 
 @contextmanager
-def programmed_gateway(cluster: Cluster, namespace: str) -> Iterator[dict[str, Any]]:
+def programmed_gateway(cluster: Cluster, namespace: str, class_name: str = "istio") -> Iterator[dict[str, Any]]:
     """Have a Gateway in the namespace until the end of the block; yields the `gateway` field that names it, once it is programmed."""
     name = "inference-gateway"
-    apply(cluster, namespace, gateway(name))
+    apply(cluster, namespace, gateway(name, class_name))
     cluster.kubectl("wait", f"gateway/{name}", "-n", namespace, "--for=condition=Programmed", "--timeout=60s")
     yield behind(name, namespace)
     cluster.kubectl("delete", "gateway", name, "-n", namespace)

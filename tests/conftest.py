@@ -10,6 +10,7 @@ from e2e.cluster import Cluster
 from e2e.controller import ACTOR
 from e2e.prepared import prepared
 from tests.chart.rights import not_granted
+from tests.refused_statuses import refused_statuses
 
 # A deadline would be a timed assertion, and machines that run tests are noisy.
 settings.register_profile("project", deadline=None)
@@ -18,9 +19,14 @@ settings.load_profile("project")
 
 @pytest.fixture(scope="session")
 def installed(plane: Cluster) -> Iterator[Cluster]:
-    """The control plane with the Workspace's CRD and the chart's policies; RBAC allows controllers everything, which they must not use."""
+    """The control plane with the Workspace's CRD and the chart's policies.
+
+    RBAC allows controllers everything, which they must not use. And no status that they write may be refused.
+    """
+    since = plane.audit_place()
     workspaces.install_crd(plane)
     policies.install(plane)
     with prepared():
         yield plane
     assert not_granted(plane, ACTOR) == set()
+    assert refused_statuses(plane, since) == []

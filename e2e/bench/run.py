@@ -17,6 +17,7 @@ from e2e.bench.figures import Figures, Restart
 from e2e.bench.fleet import GATEWAY_NAMESPACE, Fleet, chart_of, is_true, namespace
 from e2e.bench.hostile import measure_hostile
 from e2e.bench.machine import machine, today
+from e2e.bench.pod_controller import PodController
 from e2e.bench.profiled import ProfiledController
 from e2e.bench.stages import stage
 from e2e.bench.statistics import (
@@ -195,7 +196,7 @@ class Benchmark:
 
     def _start(self, profile: Path | None = None) -> ControllerProcess:
         port = ("--metrics-port", str(self._metrics_port))
-        return ProfiledController(self._cluster, profile, *port) if profile else ControllerProcess(self._cluster, *port)
+        return ProfiledController(self._cluster, profile, *port) if profile else PodController(self._cluster, *port)
 
     def _calls(self, actor: str) -> list[Call]:
         return [parse_call(event) for event in self._cluster.audit_events(actor)]
@@ -235,7 +236,7 @@ def _lag(before: Mapping[float, float], after: Mapping[float, float]) -> float |
 
 def _enlarge_node(cluster: Cluster, count: int) -> None:
     """Give the played node room for all model servers and endpoint pickers at once."""
-    room = {"nvidia.com/gpu": str(count + 100), "pods": str(2 * count + 500), "cpu": str(count + 1000)}
+    room = {"nvidia.com/gpu": str(count + 100), "pods": str(2 * count + 500)}
     patch = json.dumps({"status": {"capacity": room, "allocatable": room}})
     cluster.kubectl("patch", "node", cluster.gpu_node_name, "--subresource=status", "--type=merge", "--patch", patch)
 

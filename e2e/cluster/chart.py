@@ -21,14 +21,14 @@ SOURCE = REPOSITORY / "charts" / NAME
 FLUX_STANDIN = PACKAGE / "standins" / "flux2"
 
 
-def chart() -> Path:
-    """Return the folder of the chart with its dependency."""
-    final = cache_dir() / "own-charts" / _fingerprint() / NAME
+def chart(source: Path = SOURCE) -> Path:
+    """Return the folder of the chart, or of an earlier version of it in `source`, with its dependency."""
+    final = cache_dir() / "own-charts" / _fingerprint(source) / NAME
     with locked("own-charts"):
         if not final.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
-                _assemble(Path(scratch) / NAME)
+                _assemble(source, Path(scratch) / NAME)
                 (Path(scratch) / NAME).rename(final)
     return final
 
@@ -68,17 +68,17 @@ def write_values(path: Path, *values: dict[str, Any]) -> Path:
 _FLUX_CONTROLLERS = {"helmController": "helm-controller", "sourceController": "source-controller"}
 
 
-def _assemble(target: Path) -> None:
-    shutil.copytree(SOURCE, target)
+def _assemble(source: Path, target: Path) -> None:
+    shutil.copytree(source, target)
     subchart = target / "charts" / "flux2"
     shutil.copytree(FLUX_STANDIN, subchart)
     for asset in ("source-crds", "helm-crds"):
         shutil.copytree(build(FLUX).asset(asset), subchart / "crds-of-the-build", dirs_exist_ok=True)
 
 
-def _fingerprint() -> str:
+def _fingerprint(source: Path) -> str:
     digest = hashlib.sha256(build(FLUX).root.name.encode())
-    for folder in (SOURCE, FLUX_STANDIN):
+    for folder in (source, FLUX_STANDIN):
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]

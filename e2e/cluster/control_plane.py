@@ -55,6 +55,7 @@ def _etcd(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Progr
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
+        f"--quota-backend-bytes={8 * 1024**3}",  # the largest that etcd recommends; 500 hostile Workspaces need more than its default
         "--unsafe-no-fsync",
         "--log-level=warn",
     )

@@ -1,6 +1,7 @@
 """A layer with Debian's Python and nothing else: no shell, no package manager, as in the images that are called distroless."""
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -20,12 +21,15 @@ _LEFT_OUT = (
     "/usr/sbin/*",
 )
 
+_EPOCH = "0"
+"""The time of all files, so that the same packages give the same bytes."""
+
 
 def python_layer() -> Path:
     """Return the layer, made now if it is not in the cache."""
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(_PACKAGES)}", "--skip=output/dev"]
     command += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
-    name = hashlib.sha256("\n".join([SUITE, *command]).encode()).hexdigest()[:16]
+    name = hashlib.sha256("\n".join([SUITE, _EPOCH, *command]).encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"python-{name}.tar"
     with locked("layers"):
         if not final.exists():
@@ -33,7 +37,8 @@ def python_layer() -> Path:
             print("fetching Debian's Python for the controller's image", flush=True)
             with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
                 layer = Path(scratch) / "layer.tar"
-                result = subprocess.run([*command, SUITE, str(layer)], capture_output=True, text=True, check=False)
+                environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH}
+                result = subprocess.run([*command, SUITE, str(layer)], capture_output=True, text=True, check=False, env=environment)
                 if result.returncode:
                     raise ClusterError(f"mmdebstrap made no image:\n{result.stderr.strip()}")
                 layer.rename(final)

@@ -81,6 +81,11 @@ class ExternalCluster(Cluster):
         del user, since
         self._refuse("an audit log")
 
+    def audit_events_with(self, text: str, since: int = 0) -> list[dict[str, Any]]:
+        """Refuse: the audit log is out of reach."""
+        del text, since
+        self._refuse("an audit log")
+
     def audit_place(self) -> int:
         """Refuse: the audit log is out of reach."""
         self._refuse("an audit log")

@@ -77,6 +77,10 @@ class LocalCluster(Cluster):
         """Return the audit log's events of a user from the place `since` on, oldest first."""
         return [event for event in self._events(f'"username":"{user}"'.encode(), since) if event["user"]["username"] == user]
 
+    def audit_events_with(self, text: str, since: int = 0) -> list[dict[str, Any]]:
+        """Return the audit log's events whose line contains `text`, from the place `since` on, oldest first."""
+        return list(self._events(text.encode(), since))
+
     def audit_place(self) -> int:
         """Return the place where the audit log ends now."""
         return self.places.audit_log.stat().st_size if self.places.audit_log.exists() else 0

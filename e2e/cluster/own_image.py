@@ -1,10 +1,13 @@
 """The controller's image, built without Docker but with the content of the Dockerfile.
 
-Three layers, each made once per content: Debian's Python, the packages of requirements/runtime.txt, and our own files.
+Three layers, each made once per content: Debian's Python, the packages of requirements/runtime.txt, and our own files. Made anew, a layer
+has the same bytes: no time and no order of this machine is in it.
 """
 
-import functools
+import dataclasses
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -19,100 +22,115 @@ from e2e.cluster.places import PYTHON, REPOSITORY, cache_dir, locked
 REPOSITORY_NAME = "localhost/workspace-ctrl"
 FOLDER = "/opt/workspace-ctrl"
 REQUIREMENTS = REPOSITORY / "requirements" / "runtime.txt"
+HELM_PATH = "/usr/local/bin/helm"
+BILL = f"{FOLDER}/sbom.cdx.json"
 PROGRAM = "/usr/local/bin/workspace-ctrl"
 USER = "65532:65532"
 ENVIRONMENT = (f"PYTHONPATH={FOLDER}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 
 
-@functools.cache
-def version() -> str:
+def version(source: Path = REPOSITORY) -> str:
     """Return the controller's version."""
-    value: str = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    value: str = tomllib.loads((source / "pyproject.toml").read_text())["project"]["version"]
     return value
 
 
-def controller(tag: str = "") -> Image:
-    """Return the image of the controller as it is in the repository now; without `tag`, its content names it."""
-    files = _own_files()
-    layers = (python_layer(), _packages_layer())
+def controller(tag: str = "", source: Path = REPOSITORY) -> Image:
+    """Return the image of the controller as it is in `source` now; without `tag`, its content names it."""
+    files = _own_files(source)
+    layers = (python_layer(), packages_layer(source))
     return Image(
-        name=f"{REPOSITORY_NAME}:{tag or _content_name(files, layers)}",
+        name=f"{REPOSITORY_NAME}:{tag or _content_name(version(source), files, layers)}",
         files=files,
         layers=layers,
         entrypoint=(PROGRAM,),
         user=USER,
         env=("PATH=/usr/local/bin:/usr/bin:/bin", *ENVIRONMENT),
-        labels=labels(),
+        labels=labels(source),
     )
 
 
-def labels() -> tuple[tuple[str, str], ...]:
+def with_helm(image: Image, helm: Path, helm_version: str) -> Image:
+    """Return the image with helm in it, and in its bill of materials: what the Dockerfile calls `with-helm`."""
+    bill = json.loads(_run("tar", "--extract", "--to-stdout", f"--file={image.layers[1]}", BILL[1:]))
+    with tempfile.TemporaryDirectory() as nothing:
+        (entry,) = json.loads(_sbom(nothing, "--program", f"helm@{helm_version}={helm}"))["components"]
+    bill["components"] = sorted([*bill["components"], entry], key=lambda each: (each["name"], each["version"]))
+    files = (*image.files, FileEntry(HELM_PATH, helm), FileEntry(BILL, json.dumps(bill, indent=1) + "\n"))
+    return dataclasses.replace(image, name=f"{image.name}-with-helm", files=files)
+
+
+def labels(source: Path = REPOSITORY) -> tuple[tuple[str, str], ...]:
     """Return what the image says of itself."""
-    return (("org.opencontainers.image.title", "workspace-ctrl"), ("org.opencontainers.image.version", version()))
+    return (("org.opencontainers.image.title", "workspace-ctrl"), ("org.opencontainers.image.version", version(source)))
 
 
-def _own_files() -> tuple[FileEntry, ...]:
-    package = REPOSITORY / "workspace_ctrl"
+def _own_files(source: Path) -> tuple[FileEntry, ...]:
+    package = source / "workspace_ctrl"
     sources = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    about = f"Metadata-Version: 2.1\nName: workspace-ctrl\nVersion: {version()}\n"
+    about = f"Metadata-Version: 2.1\nName: workspace-ctrl\nVersion: {version(source)}\n"
     return (
-        FileEntry(PROGRAM, REPOSITORY / "image" / "workspace-ctrl"),
-        FileEntry(f"{FOLDER}/workspace_ctrl-{version()}.dist-info/METADATA", about),
-        *(FileEntry(f"{FOLDER}/{path.relative_to(REPOSITORY)}", path) for path in sources),
+        FileEntry(PROGRAM, source / "image" / "workspace-ctrl"),
+        FileEntry(f"{FOLDER}/workspace_ctrl-{version(source)}.dist-info/METADATA", about),
+        *(FileEntry(f"{FOLDER}/{path.relative_to(source)}", path) for path in sources),
     )
 
 
-def _content_name(files: tuple[FileEntry, ...], layers: tuple[Path, ...]) -> str:
+def _content_name(number: str, files: tuple[FileEntry, ...], layers: tuple[Path, ...]) -> str:
     digest = hashlib.sha256()
     for file in files:
         content = file.source.encode() if isinstance(file.source, str) else file.source.read_bytes()
         digest.update(f"{file.path}:{len(content)}:".encode() + content)
     digest.update("\n".join(layer.name for layer in layers).encode())
-    return f"{version()}-{digest.hexdigest()[:12]}"
+    return f"{number}-{digest.hexdigest()[:12]}"
 
 
-def _packages_layer() -> Path:
+def packages_layer(source: Path = REPOSITORY) -> Path:
     """Return the layer with the packages that the controller runs on, made now if it is not in the cache."""
-    base = python_layer()
-    name = hashlib.sha256(f"{base.name}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()[:16]
+    base, requirements = python_layer(), source / REQUIREMENTS.relative_to(REPOSITORY)
+    name = hashlib.sha256(f"{_FORM}\n{base.name}\n{requirements.read_text()}".encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"packages-{name}.tar"
     with locked("packages"):
         if not final.exists():
             print("installing the packages of the controller's image", flush=True)
             with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
                 layer = Path(scratch) / "layer.tar"
-                _install_packages(base, Path(scratch) / "root", layer)
+                write_packages_layer(base, source, Path(scratch) / "root", layer)
                 layer.rename(final)
     return final
 
 
-def _install_packages(base: Path, root: Path, layer: Path) -> None:
+_FORM = "times of 0"
+"""What else a packages layer is like: part of the name under which it is kept."""
+
+
+def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> None:
+    """Write the layer on `base`, in the folder `root`, which becomes a file system that the controller can start in.
+
+    Raises:
+        ClusterError: a package is not to be had, or the controller does not start.
+    """
     target = root / FOLDER[1:]
     target.mkdir(parents=True)
     _run("tar", "--extract", f"--file={base}", f"--directory={root}")
-    kind = ["--python-version", PYTHON_VERSION, "--implementation", "cp", "--only-binary=:all:"]
-    _run(
-        str(PYTHON),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--no-compile",
-        *kind,
-        "--target",
-        str(target),
-        "-r",
-        str(REQUIREMENTS),
-    )
+    kind = ["--python-version", PYTHON_VERSION, "--implementation", "cp", "--only-binary=:all:", "--require-hashes", "--no-compile"]
+    requirements = source / REQUIREMENTS.relative_to(REPOSITORY)
+    _run(str(PYTHON), "-m", "pip", "install", "--quiet", *kind, "--target", str(target), "-r", str(requirements))
     shutil.rmtree(target / "bin", ignore_errors=True)
+    shutil.copytree(source / "workspace_ctrl", root / "src" / "workspace_ctrl")
+    for path in target.rglob("*"):
+        os.utime(path, (0, 0))  # compiled files have the times of their sources in them
     # Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more.
-    shutil.copytree(REPOSITORY / "workspace_ctrl", root / "src" / "workspace_ctrl")
     inside = ["chroot", str(root), "/usr/bin/python3"]
-    _run("env", "-u", "PYTHONDONTWRITEBYTECODE", f"PYTHONPATH={FOLDER}:/src", *inside, "-m", "workspace_ctrl", "run", "--help")
-    (target / "sbom.cdx.json").write_text(_run(str(PYTHON), str(REPOSITORY / "image" / "sbom.py"), str(target)))
-    owners = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]
-    _run("tar", "--create", f"--file={layer}", *owners, f"--directory={root}", FOLDER[1:])
+    settings = [f"PYTHONPATH={FOLDER}:/src", "PYTHONHASHSEED=0"]
+    _run("env", "-u", "PYTHONDONTWRITEBYTECODE", *settings, *inside, "-m", "workspace_ctrl", "run", "--help")
+    (target / "sbom.cdx.json").write_text(_sbom(str(target)))
+    same = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@0", "--format=gnu"]
+    _run("tar", "--create", f"--file={layer}", *same, f"--directory={root}", FOLDER[1:])
+
+
+def _sbom(*arguments: str) -> str:
+    return _run(str(PYTHON), str(REPOSITORY / "image" / "sbom.py"), *arguments)
 
 
 def _run(*command: str) -> str:

@@ -52,6 +52,10 @@ class Cluster(ABC):
         """Return the audit log's events of a user from the place `since` on, oldest first: one per finished API call."""
 
     @abstractmethod
+    def audit_events_with(self, text: str, since: int = 0) -> list[dict[str, Any]]:
+        """Return the audit log's events of everybody whose line of JSON contains `text`, from the place `since` on, oldest first."""
+
+    @abstractmethod
     def audit_place(self) -> int:
         """Return the place where the audit log ends now."""
 

@@ -12,6 +12,7 @@ from e2e.cluster import Cluster, LocalCluster, MissingCapabilityError
 from e2e.controller import ACTOR
 from e2e.release import Release
 from tests.chart.rights import missing, not_granted
+from tests.refused_statuses import refused_statuses
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,15 @@ def serving_cluster(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
     with suppress(MissingCapabilityError):
         assert not_granted(cluster, ACTOR) == set()
+        assert refused_statuses(cluster) == []
+
+
+@pytest.fixture(scope="session")
+def bare_cluster(bare_cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """The cluster without anything; no status that a controller writes there may be refused."""
+    since = bare_cluster.audit_place()
+    yield bare_cluster
+    assert refused_statuses(bare_cluster, since) == []
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Answers that are streamed while a model server is scaled down and rolled out come to their end."""
+"""Answers that are streamed while a model server is rolled out and scaled down come to their end."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,35 +12,54 @@ import pytest
 
 import e2e.streams
 from e2e import workspaces
+from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
+from e2e.cluster import Form, down, up
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
+from tests.refused_statuses import refused_statuses
 
 CLIENTS = 10
-WORDS = 40
-FLAGS = "--inter-token-latency=250ms"
-"""So an answer takes some 10 s."""
+FLAGS = "--inter-token-latency=250ms --max-num-seqs=100"
+"""Each word of an answer takes a quarter of a second, and no request waits for another."""
+LONG, SHORT = 240, 20
+"""Words of an answer that takes a minute, as long as a long one of a large model, and of one that takes some seconds."""
+LONG_SECONDS = 55
 ROLLOUT_SECONDS = 240
 MODEL = "qwen3-0.6b"
 
 
 class Streams:
-    """The answers so far."""
+    """The answers of some clients so far."""
 
-    def __init__(self):
-        self.answers = []
+    def __init__(self, process):
+        self.begun, self.answers = 0, []
+        self._process = process
         self._news = threading.Condition()
 
-    def read(self, process):
-        for line in process.stdout:
+    def read(self):
+        for line in self._process.stdout:
+            found = json.loads(line)
             with self._news:
-                self.answers.append(json.loads(line))
+                if "begun" in found:
+                    self.begun += 1
+                else:
+                    self.answers.append(found)
                 self._news.notify_all()
 
-    def wait(self, count):
-        """Wait until so many more answers have ended."""
+    def wait_begun(self):
+        """Wait until each client has the beginning of an answer."""
         with self._news:
-            wanted = len(self.answers) + count
+            assert self._news.wait_for(lambda: self.begun >= CLIENTS, ROLLOUT_SECONDS), self.answers
+
+    def wait(self):
+        """Wait until as many more answers have ended as there are clients."""
+        with self._news:
+            wanted = len(self.answers) + CLIENTS
             assert self._news.wait_for(lambda: len(self.answers) >= wanted, ROLLOUT_SECONDS), self.answers
+
+    def stop(self):
+        """Have no further answer begin."""
+        self._process.stdin.close()
 
     @property
     def broken(self):
@@ -47,19 +67,59 @@ class Streams:
 
 
 @contextmanager
-def streaming(cluster, url):
+def streaming(cluster, url, words):
     """Answers are streamed to ten clients without a pause; leaving it waits for those that have begun."""
-    command = [sys.executable, str(Path(e2e.streams.__file__)), url, MODEL, str(CLIENTS), str(WORDS)]
+    command = [sys.executable, str(Path(e2e.streams.__file__)), url, MODEL, str(CLIENTS), str(words)]
     process = cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    found = Streams()
-    reader = threading.Thread(target=found.read, args=(process,), daemon=True)
+    found = Streams(process)
+    reader = threading.Thread(target=found.read, daemon=True)
     reader.start()
     try:
         yield found
     finally:
-        process.stdin.close()
+        found.stop()
         reader.join(ROLLOUT_SECONDS)
         process.wait(ROLLOUT_SECONDS)
+
+
+def serve(cluster, namespace, gateway):
+    """Have two pods with slow answers, and return the URL."""
+    document = workspaces.workspace("drain", gateway=gateway, inference={"preset": {"name": MODEL}})
+    workspaces.apply(cluster, namespace, document)
+    cluster.kubectl("wait", "--for=create", "deployment/drain", "-n", namespace, "--timeout=60s")
+    cluster.kubectl("set", "env", "deployment/drain", f"SIMULATOR_FLAGS={FLAGS}", "-n", namespace)
+    cluster.kubectl("scale", "deployment/drain", "--replicas=2", "-n", namespace)
+    cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, f"--timeout={ROLLOUT_SECONDS}s")
+    workspaces.wait_ready(cluster, namespace, "drain", "Ready", 120)
+    return workspaces.get(cluster, namespace, "workspace", "drain")["status"]["gateway"]["url"]
+
+
+def pods(cluster, namespace):
+    return {pod["metadata"]["name"] for pod in workspaces.items(cluster, namespace, "pods", "kaito.sh/workspace=drain")}
+
+
+def disturb(cluster, namespace, url):
+    """Roll the model server out and scale it down while answers are under way; return the short and the long ones.
+
+    All long answers are of the pods that the rollout ends.
+    """
+    with streaming(cluster, url, SHORT) as short:
+        with streaming(cluster, url, LONG) as long:
+            long.wait_begun()
+            long.stop()
+            cluster.kubectl("rollout", "restart", "deployment/drain", "-n", namespace)
+            cluster.kubectl("rollout", "status", "deployment/drain", "-n", namespace, f"--timeout={ROLLOUT_SECONDS}s")
+        cluster.kubectl("scale", "deployment/drain", "--replicas=1", "-n", namespace)
+        until(lambda: len(pods(cluster, namespace)) == 1, "one pod to be left", 120)
+        short.wait()
+    return short, long
+
+
+def check(short, long):
+    assert (short.broken, long.broken) == ([], [])
+    assert len(long.answers) == CLIENTS
+    assert min(answer["seconds"] for answer in long.answers) > LONG_SECONDS
+    assert len(short.answers) >= 3 * CLIENTS
 
 
 @pytest.fixture
@@ -69,32 +129,31 @@ def gateway(serving_cluster, namespace):
 
 
 @pytest.mark.timeout(900)
-def test_no_stream_is_cut_while_the_model_server_is_scaled_down_and_rolled_out(serving_cluster, namespace, gateway):
-    cluster = serving_cluster
+def test_no_stream_is_cut_while_the_model_server_is_rolled_out_and_scaled_down(serving_cluster, namespace, gateway):
+    with ControllerProcess(serving_cluster, "--probe", "models", inside=True):
+        check(*disturb(serving_cluster, namespace, serve(serving_cluster, namespace, gateway)))
 
-    def rollout(*arguments):
-        cluster.kubectl("rollout", *arguments, "-n", namespace)
 
-    with ControllerProcess(cluster, "--probe", "models", inside=True):
-        document = workspaces.workspace("drain", gateway=gateway, inference={"preset": {"name": MODEL}})
-        workspaces.apply(cluster, namespace, document)
-        cluster.kubectl("wait", "--for=create", "deployment/drain", "-n", namespace, "--timeout=60s")
-        cluster.kubectl("set", "env", "deployment/drain", f"SIMULATOR_FLAGS={FLAGS}", "-n", namespace)
-        cluster.kubectl("scale", "deployment/drain", "--replicas=2", "-n", namespace)
-        rollout("status", "deployment/drain", f"--timeout={ROLLOUT_SECONDS}s")
-        workspaces.wait_ready(cluster, namespace, "drain", "Ready", 120)
-        url = workspaces.get(cluster, namespace, "workspace", "drain")["status"]["gateway"]["url"]
-        with streaming(cluster, url) as found:
-            found.wait(CLIENTS)
-            rollout("restart", "deployment/drain")
-            rollout("status", "deployment/drain", f"--timeout={ROLLOUT_SECONDS}s")
-            found.wait(CLIENTS)
-            cluster.kubectl("scale", "deployment/drain", "--replicas=1", "-n", namespace)
-            until(
-                lambda: len(workspaces.items(cluster, namespace, "pods", "kaito.sh/workspace=drain")) == 1,
-                "one pod to be left",
-                120,
-            )
-            found.wait(CLIENTS)
-        assert found.broken == []
-        assert len(found.answers) >= 4 * CLIENTS
+@pytest.fixture
+def envoy_gateway_cluster():
+    """A cluster with Envoy Gateway and without Istio: where there are both, they write each other's statuses."""
+    name = f"test-draining-{os.getpid()}"
+    try:
+        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon])
+        workspaces.install_crd(cluster)
+        yield cluster
+        assert refused_statuses(cluster) == []
+    finally:
+        down(name)
+
+
+@pytest.mark.optional_addons
+@pytest.mark.timeout(900)
+def test_no_stream_is_cut_behind_envoy_gateway(envoy_gateway_cluster):
+    cluster = envoy_gateway_cluster
+    with (
+        workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
+        ControllerProcess(cluster, "--probe", "models", inside=True),
+    ):
+        check(*disturb(cluster, "default", serve(cluster, "default", gateway)))
+        cluster.kubectl("delete", "workspace", "drain", "-n", "default", "--timeout=120s")

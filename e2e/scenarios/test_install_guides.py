@@ -14,7 +14,7 @@ from e2e.cluster.chart import chart as own
 from e2e.cluster.chart import flux_values, image_values
 from e2e.cluster.own_image import version
 from e2e.cluster.places import REPOSITORY
-from e2e.release import merge, own_chart
+from e2e.release import SMALL_SERVERS, merge, own_chart
 
 GUIDES = REPOSITORY / "examples" / "guides"
 WITH_ADDON = {"llama-cpp": "llama-cpp"}
@@ -43,7 +43,7 @@ def shell(release, monkeypatch):
 def replaced(bare_cluster, tmp_path):
     """What cannot be had here: images and charts of registries, and the chart packed with the published Flux."""
     values = tmp_path / "values.json"
-    values.write_text(json.dumps(merge(image_values(), flux_values(), own_chart(bare_cluster))))
+    values.write_text(json.dumps(merge(image_values(), flux_values(), own_chart(bare_cluster), SMALL_SERVERS)))
     registry = f"oci://{bare_cluster.settings.registry}/charts/{BODY_ROUTER_CHART} --plain-http"
     return {
         f"dist/workspace-ctrl-{version()}.tgz": f"{own()} --values={values}",

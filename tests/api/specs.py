@@ -45,6 +45,7 @@ VALID: dict[str, Json] = {
                 {"source": {"name": "three", "urls": ["https://example.com/three"]}},
             ],
             "weightsVolume": {"storageClassName": "fast", "size": "100Gi"},
+            "resources": {"requests": {"cpu": 4, "memory": "16Gi"}, "limits": {"ephemeral-storage": "50Gi"}},
         },
         "gateway": {
             "enabled": True,
@@ -140,6 +141,7 @@ _KIND_AND_NAME = "inference.workloadRef needs kind and name together; add the on
 _CLAIM = "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other"
 _ADAPTERS = "inference.adapters need unique names; rename the duplicates"
 _VOLUME = "inference.weightsVolume needs a preset; remove it, or mount a volume in the template"
+_RESOURCES = "inference.resources needs a preset; remove it, or set the resources of the containers in the template"
 _RESOURCE = "resource is required; select the nodes with resource.labelSelector"
 
 _ROUTE = "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, match and timeout; remove those"
@@ -161,6 +163,7 @@ AGAINST_RULES: dict[str, tuple[Json, str]] = {
     "same-adapters": (_inference(adapters=[{"source": {"name": "a"}}, {"source": {"name": "a"}}]), _ADAPTERS),
     "same-objectives": (_gateway(objectives=[{"name": "a", "priority": 1}, {"name": "a", "priority": 2}]), _OBJECTIVES),
     "volume-of-template": ({"resource": RESOURCE, "inference": {"template": {}, "weightsVolume": {"claimName": "w"}}}, _VOLUME),
+    "resources-of-template": ({"resource": RESOURCE, "inference": {"template": {}, "resources": {}}}, _RESOURCES),
     "claim-and-class": (_inference(weightsVolume={"claimName": "a", "storageClassName": "b"}), _CLAIM),
     "claim-and-size": (_inference(weightsVolume={"claimName": "a", "size": "1Gi"}), _CLAIM),
     "kind-alone": (_reference(kind="Deployment"), _KIND_AND_NAME),

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from workspace_ctrl.cache.watches import DEPLOYMENT, SERVICE
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import Connection, load_configuration, open_connection
+from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.errors import (
     ConflictError,
     ForbiddenError,
@@ -119,7 +120,7 @@ async def test_a_list_is_paged(client, plane, plane_namespace):
 
 
 async def test_no_server_is_a_passing_error_and_each_request_is_counted(plane):
-    connection = open_connection(load_configuration(plane.kubeconfig, None))
+    connection = open_connection(load_access(plane.kubeconfig, None))
     seen = []
     absent = Client(Connection("https://127.0.0.1:1", connection.session), "tester", lambda *request: seen.append(request))
     with pytest.raises(RetryableError):

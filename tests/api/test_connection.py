@@ -11,8 +11,10 @@ from aiohttp import web
 
 from tests.faults import proxy as faults
 from workspace_ctrl.cache.watches import SERVICE
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import ConnectionConfigError, load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import RetryableError
 
 
@@ -37,7 +39,7 @@ def token_of(plane, actor):
 
 
 async def listing(path):
-    connection = open_connection(load_configuration(path, None))
+    connection = open_connection(load_access(path, None))
     try:
         return await Client(connection, "tester").list_page(SERVICE, {"limit": "1"})
     finally:
@@ -47,7 +49,7 @@ async def listing(path):
 async def test_a_token_file_that_is_replaced_is_read_again(plane, kubeconfig, tmp_path):
     token = tmp_path / "token"
     token.write_text("refused-from-the-start\n")
-    connection = open_connection(load_configuration(kubeconfig(user={"tokenFile": str(token)}), None))
+    connection = open_connection(load_access(kubeconfig(user={"tokenFile": str(token)}), None))
     statuses = []
     client = Client(connection, "tester", lambda _verb, _plural, status: statuses.append(status))
     token.write_text(token_of(plane, "user") + "\n")
@@ -57,7 +59,7 @@ async def test_a_token_file_that_is_replaced_is_read_again(plane, kubeconfig, tm
 
 
 async def test_credentials_that_stay_wrong_are_read_anew_once_in_a_while_only(plane, kubeconfig, tmp_path, monkeypatch):
-    access = load_configuration(kubeconfig(user={"token": "wrong"}), None)
+    access = load_access(kubeconfig(user={"token": "wrong"}), None)
     connection = open_connection(access)
     reads = []
     anew = access.authorization_anew
@@ -70,11 +72,11 @@ async def test_credentials_that_stay_wrong_are_read_anew_once_in_a_while_only(pl
 
 async def test_a_kubeconfig_that_is_unreadable_for_a_moment_leaves_the_last_credentials(plane, kubeconfig):
     path = kubeconfig()
-    access = load_configuration(path, None)
+    access = load_access(path, None)
     path.unlink()
     assert access.authorization_anew() == f"Bearer {token_of(plane, 'admin')}"
     with pytest.raises(ConnectionConfigError, match="set KUBECONFIG"):
-        load_configuration(path, None)
+        load_access(path, None)
 
 
 async def test_the_certificate_is_checked_for_the_name_that_the_kubeconfig_gives(kubeconfig):
@@ -116,7 +118,7 @@ async def test_requests_go_through_the_proxy_of_the_kubeconfig(plane, kubeconfig
 
 async def test_patience_that_the_server_asks_for_is_had(plane, tmp_path):
     async with faults.serving(plane.kubeconfig) as proxy:
-        connection = open_connection(load_configuration(faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path), None))
+        connection = open_connection(load_access(faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path), None))
         client = Client(connection, "tester")
         proxy.rule = lambda call: faults.Answer(429, {"Retry-After": "1"}) if call.number == 0 else None
         begin = asyncio.get_running_loop().time()
@@ -156,7 +158,7 @@ async def test_requests_are_bounded_and_watches_have_room_beside_them(plane, tmp
     document = yaml.safe_load(plane.kubeconfig.read_text())
     document["clusters"][0]["cluster"] = {"server": "http://127.0.0.1:{1}".format(*runner.addresses[0])}
     path.write_text(json.dumps(document))
-    connection = open_connection(load_configuration(path, None))
+    connection = open_connection(load_access(path, None))
     client = Client(connection, "tester")
     lists = [asyncio.create_task(client.list_page(SERVICE, {})) for _ in range(100)]
     assert [await arrived.get() for _ in range(32)] == ["list"] * 32

@@ -1,6 +1,13 @@
-"""The CRD as kubectl and its users meet it; which Workspaces it accepts is in test_crd_agreement.py."""
+"""The CRDs as kubectl and its users meet them; which Workspaces they accept is in test_crd_agreement.py."""
+
+import json
+
+import pytest
 
 from e2e import workspaces
+from e2e.cluster import ClusterError
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference_set import in_set_words, parse_inference_set
 
 
 def test_both_versions_show_the_same_object(installed, plane_namespace):
@@ -16,3 +23,90 @@ def test_kubectl_knows_short_names_and_columns(installed, plane_namespace):
     head, row = installed.kubectl("get", "wk", "-n", plane_namespace, "-o", "wide").splitlines()
     assert head.split() == ["NAME", "INSTANCE", "KIND", "RESOURCEREADY", "INFERENCEREADY", "GATEWAYREADY", "URL", "AGE", "REASON"]
     assert row.split()[:2] == ["short", "Standard_NC24ads_A100_v4"]
+
+
+def test_an_inference_set_has_its_own_short_names_and_columns(installed, plane_namespace):
+    workspaces.apply(installed, plane_namespace, workspaces.inference_set("short"))
+    status = {"ready": "2/3", "conditions": [], "gateway": {"url": "http://a/b"}}
+    patch = json.dumps({"status": status})
+    installed.kubectl("patch", "isets", "short", "-n", plane_namespace, "--subresource=status", "--type=merge", "-p", patch)
+    head, row = installed.kubectl("get", "is", "-n", plane_namespace, "-o", "wide").splitlines()
+    assert head.split() == ["NAME", "READY", "GATEWAYREADY", "URL", "AGE", "REASON"]
+    assert row.split()[:3] == ["short", "2/3", "http://a/b"]
+
+
+def test_an_inference_set_has_a_scale_subresource(installed, plane_namespace):
+    workspaces.apply(installed, plane_namespace, {**workspaces.inference_set("scaled"), "apiVersion": "kaito.sh/v1alpha1"})
+    patch = json.dumps({"status": {"replicas": 1, "selector": "a=b"}})
+    installed.kubectl("patch", "inferenceset", "scaled", "-n", plane_namespace, "--subresource=status", "--type=merge", "-p", patch)
+    for version in ("v1alpha1", "v1beta1"):
+        path = f"/apis/kaito.sh/{version}/namespaces/{plane_namespace}/inferencesets/scaled/scale"
+        found = json.loads(installed.kubectl("get", "--raw", path))
+        assert (found["spec"], found["status"]) == ({"replicas": 1}, {"replicas": 1, "selector": "a=b"})
+    installed.kubectl("scale", "inferenceset", "scaled", "-n", plane_namespace, "--replicas=4", actor="user")
+    assert workspaces.get(installed, plane_namespace, "inferenceset", "scaled")["spec"]["replicas"] == 4
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="the usual one"),
+        pytest.param({"replicas": 0, "nodeCountLimit": 0}, id="none"),
+        pytest.param({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}}, id="percentage"),
+        pytest.param({"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2, "partition": 1}}}, id="number"),
+        pytest.param({"autoUpgrade": {"enabled": True, "strategy": "Surge", "maintenanceWindow": {"schedule": "x"}}}, id="upgrade"),
+        pytest.param({"gateway": {"objectives": [{"name": "a", "priority": 1}], "timeout": "none"}}, id="gateway"),
+        pytest.param({"replicas": -1}, id="fewer than none"),
+        pytest.param({"replicas": 1001}, id="too many"),
+        pytest.param({"labelSelector": None}, id="no selector"),
+        pytest.param({"template": None}, id="no template"),
+        pytest.param({"template": {"inference": {}}}, id="no source"),
+        pytest.param({"template": {"inference": {"workloadRef": {"kind": "Deployment", "name": "x"}}}}, id="existing pods"),
+        pytest.param({"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}}, id="nothing at a time"),
+        pytest.param({"updateStrategy": {"rollingUpdate": {"maxUnavailable": "0%"}}}, id="0 %"),
+        pytest.param({"updateStrategy": {"type": "Other"}}, id="another strategy"),
+        pytest.param({"gateway": {"httpRouteRef": {"name": "r"}, "hostnames": ["a.b"]}}, id="route and host names"),
+    ],
+)
+def test_api_server_and_models_judge_an_inference_set_alike(installed, plane_namespace, fields):
+    document = workspaces.inference_set("tried", **fields)
+    try:
+        parse_inference_set("tried", document)
+        told = ""
+    except SpecError as error:
+        told = in_set_words(str(error))
+    text = json.dumps(document)
+    try:
+        installed.kubectl("create", "--dry-run=server", "-n", plane_namespace, "-f", "-", input=text, actor="user")
+        answer = ""
+    except ClusterError as error:
+        answer = str(error)
+    assert bool(answer) is bool(told), answer or told
+    assert "is not valid" in told or told in answer
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({"replicas": 7, "nodeCountLimit": 9, "gateway": {"enabled": False}}, "", id="what may change"),
+        pytest.param({"labelSelector": {"matchLabels": {"a": "b"}}}, "spec.labelSelector cannot be changed", id="selector"),
+        pytest.param(
+            {"template": {"resource": {"instanceType": "x"}}},
+            "spec.template.resource.instanceType cannot be changed",
+            id="instance",
+        ),
+        pytest.param(
+            {"template": {"inference": {"preset": {"name": "phi-2"}}}}, "spec.template.inference.preset.name cannot be", id="model"
+        ),
+    ],
+)
+def test_what_cannot_change_of_an_inference_set_says_so(installed, plane_namespace, change, words):
+    workspaces.apply(installed, plane_namespace, workspaces.inference_set("kept"))
+    patch = ("patch", "inferenceset", "kept", "-n", plane_namespace, "--type=merge", "-p", json.dumps({"spec": change}))
+    if not words:
+        installed.kubectl(*patch, actor="user")
+        return
+    with pytest.raises(ClusterError) as raised:
+        installed.kubectl(*patch, actor="user")
+    assert words in str(raised.value)
+    assert "create a new InferenceSet" in str(raised.value)

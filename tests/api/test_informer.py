@@ -8,8 +8,9 @@ import yaml
 
 from e2e import workspaces
 from tests.faults import proxy as faults
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.kube.store import Store
@@ -73,7 +74,7 @@ class Watched:
 async def misbehaving(plane, tmp_path):
     """A proxy that can misbehave, and a connection through it."""
     async with faults.serving(plane.kubeconfig) as proxy:
-        connection = open_connection(load_configuration(faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path), None))
+        connection = open_connection(load_access(faults.kubeconfig_through(proxy, plane.kubeconfig, tmp_path), None))
         yield proxy, connection
         await connection.close()
 

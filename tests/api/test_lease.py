@@ -6,8 +6,9 @@ import json
 import pytest
 
 from workspace_ctrl.cache.watches import CONFIG_MAP
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError
 from workspace_ctrl.kube.lease import LEASE, LeaseLock, LeaseLostError, LeaseTimes
 
@@ -162,7 +163,7 @@ async def test_a_holder_stops_where_another_has_taken_the_lease(lock, patch, cap
 
 async def test_a_holder_that_cannot_reach_the_api_server_stops_at_its_deadline(plane, plane_namespace, caplog):
     """Its own clock says when; the Lease still names it, and the others wait until they have waited long enough."""
-    connection = open_connection(load_configuration(plane.kubeconfig, None))
+    connection = open_connection(load_access(plane.kubeconfig, None))
     times = LeaseTimes(deadline=0.5, interval=0.05, retry=0.05)
     first = LeaseLock(Client(connection, "tester"), namespace=plane_namespace, name="it", identity="first", times=times)
     await acquired(first)
@@ -175,7 +176,7 @@ async def test_a_holder_that_cannot_reach_the_api_server_stops_at_its_deadline(p
 
 async def test_a_fenced_client_reads_but_does_not_write(plane, plane_namespace, lock):
     first = lock("first")
-    connection = open_connection(load_configuration(plane.kubeconfig, None))
+    connection = open_connection(load_access(plane.kubeconfig, None))
     fenced = Client(connection, "tester", fence=first.check)
     document = {"apiVersion": LEASE.api_version, "kind": "Lease", "metadata": {"namespace": plane_namespace, "name": "other"}}
     with pytest.raises(LeaseLostError):

@@ -125,7 +125,7 @@ def test_only_tags_that_move_are_without_a_digest_and_a_release_resolves_them():
     without = {name for name, image in ARGUMENTS.items() if "@" not in image}
     assert without == {"PYTHON", "BASE"}
     release = (REPOSITORY / ".github" / "workflows" / "release.yaml").read_text()
-    assert release.index("make pin-images") < release.index("docker buildx build")
+    assert 'RELEASE="--images docker --pin-images"' in release
 
 
 def test_pinning_writes_the_digest_of_each_image_and_nothing_else(tmp_path, monkeypatch):

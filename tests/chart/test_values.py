@@ -9,6 +9,7 @@ from e2e.cluster.chart import SOURCE, chart
 from tests.chart.helm import GATE, find, helm, refusal, render
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 
+DIGEST = f"sha256:{'0' * 64}"
 SETTINGS = {
     "mode": "companion",
     **GATE,
@@ -21,14 +22,14 @@ SETTINGS = {
             "name": "mirror",
             "url": "oci://registry.example/charts/inferencepool",
             "version": "v1.5.0",
-            "digest": f"sha256:{'0' * 64}",
-            "allowedDigests": {"v1.4.0": f"sha256:{'1' * 64}"},
+            "allowedDigests": {"v1.4.0": DIGEST},
             "layout": "inferencepool",
             "insecure": True,
             "secretRef": {"name": "login"},
             "certSecretRef": {"name": "authority"},
             "verify": {"provider": "cosign", "secretRef": {"name": "keys"}},
-        }
+        },
+        {"name": "pinned", "digest": DIGEST},
     ],
     "chartCheck": {"enabled": True, "helm": "/usr/local/bin/helm"},
     "endpointPicker": {
@@ -38,7 +39,7 @@ SETTINGS = {
         "allowedValues": ["inferenceExtension.affinity"],
         "allowValuesFrom": True,
     },
-    "modelServer": {"image": "registry.example/vllm:v1"},
+    "modelServer": {"image": "registry.example/vllm:v1", "resources": {"requests": {"cpu": 4}}},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
     "timeout": "600s",
@@ -82,6 +83,11 @@ def container_of(values):
         pytest.param({"rbac": {"workloadKinds": [{"kind": "LeaderWorkerSet"}]}}, "at '/rbac/workloadKinds/0'", id="kind"),
         pytest.param({"metrics": {"port": 99999}}, "at '/metrics/port'", id="port"),
         pytest.param({"flux2": {"enabled": "no"}}, "at '/flux2/enabled'", id="no switch"),
+        pytest.param(
+            {"chartSources": [{"digest": DIGEST, "allowedDigests": {"v1.4.0": DIGEST}}]},
+            "chartSources: default has both digest and allowedDigests",
+            id="digest that is pinned and to be chosen",
+        ),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
     ],
 )
@@ -145,7 +151,8 @@ def test_every_setting_reaches_the_controller():
     assert yaml.safe_load(settings_of(SETTINGS)) == SETTINGS
     read = parse_settings_file(settings_of(SETTINGS))
     assert read.model_fields_set == set(SettingsFile.model_fields)
-    assert read.chart_sources[0].model_fields_set == set(type(read.chart_sources[0]).model_fields)
+    used = {field for source in read.chart_sources for field in source.model_fields_set}
+    assert used == set(type(read.chart_sources[0]).model_fields)
     assert read.endpoint_picker.model_fields_set == set(type(read.endpoint_picker).model_fields)
 
 

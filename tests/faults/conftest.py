@@ -14,7 +14,7 @@ from tests.plane.conftest import gateway
 
 __all__ = ["gateway"]
 
-_ROOM = {"nvidia.com/gpu": "1000", "pods": "5000", "cpu": "1000"}
+_ROOM = {"nvidia.com/gpu": "1000", "pods": "5000"}
 
 
 @pytest.fixture(scope="package", autouse=True)

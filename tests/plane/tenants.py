@@ -10,7 +10,7 @@ from e2e.cluster import Cluster
 
 WORKSPACES = {
     "apiGroups": ["kaito.sh"],
-    "resources": ["workspaces"],
+    "resources": ["workspaces", "inferencesets"],
     "verbs": ["get", "list", "create", "update", "patch", "delete"],
 }
 
@@ -22,7 +22,7 @@ def rule(verb: str, resource: str) -> dict[str, Any]:
 
 
 class Tenant:
-    """A user who may write Workspaces of a namespace, and what further rules allow there."""
+    """A user who may write Workspaces and InferenceSets of a namespace, and what further rules allow there."""
 
     def __init__(self, cluster: Cluster, namespace: str, *rules: dict[str, Any]) -> None:
         self.cluster, self.namespace = cluster, namespace
@@ -53,6 +53,6 @@ class Tenant:
         """Apply an object."""
         return self.kubectl("apply", "-f", "-", text=json.dumps(document))
 
-    def patch(self, name: str, change: dict[str, Any], *arguments: str) -> str:
-        """Change a Workspace."""
-        return self.kubectl("patch", "workspace", name, "--type=merge", "-p", json.dumps(change), *arguments)
+    def patch(self, name: str, change: dict[str, Any], *arguments: str, kind: str = "workspace") -> str:
+        """Change a Workspace, or an object of another kind."""
+        return self.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change), *arguments)

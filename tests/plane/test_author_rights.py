@@ -6,7 +6,7 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
-from workspace_ctrl.api.workspace import parse_workspace
+from workspace_ctrl.planning.resolved_workspace import parse_spec
 from workspace_ctrl.planning.restricted_fields import restricted_fields
 from workspace_ctrl.planning.simulated_cluster import workspace_record
 
@@ -35,6 +35,15 @@ def document(inference=None, annotations=None, gateway=None):
     if inference is not None and "workloadRef" in inference:
         made.pop("resource")
     return {**made, "metadata": {"name": "mine", "annotations": annotations or {}}}
+
+
+def as_set(made):
+    """Return the InferenceSet of one copy with the same fields."""
+    resource = made["resource"]
+    template = {"resource": {"instanceType": resource["instanceType"]}, "inference": made["inference"]}
+    spec = {"labelSelector": resource["labelSelector"], "template": template}
+    gateway = {"gateway": made["gateway"]} if "gateway" in made else {}
+    return {"apiVersion": made["apiVersion"], "kind": "InferenceSet", "metadata": made["metadata"], "spec": {**spec, **gateway}}
 
 
 def values_from(kind):
@@ -81,6 +90,8 @@ RESTRICTED = [
         id="adoption of all kinds",
     ),
 ]
+OF_SETS = [pytest.param(*each.values, id=each.id) for each in RESTRICTED if "workloadRef" not in each.values[0]["inference"]]
+"""An InferenceSet has no workloadRef."""
 FREE = [
     pytest.param(document(), id="preset"),
     pytest.param(document({**PRESET, "config": "x", "weightsVolume": {"size": "10Gi"}}), id="flags and a new volume"),
@@ -99,7 +110,7 @@ def tenant(installed, plane_namespace):
 
 def listed(made, namespace):
     record = workspace_record({**made, "metadata": {**made["metadata"], "namespace": namespace}})
-    return [path for path, _ in restricted_fields(record, parse_workspace("mine", record.fields()))]
+    return [path for path, _ in restricted_fields(record, parse_spec(record)[0])]
 
 
 @pytest.mark.parametrize(("made", "path", "rights"), RESTRICTED)
@@ -115,6 +126,25 @@ def test_a_restricted_field_needs_its_rights_all_of_them_and_no_others(installed
         assert needed in answer
     rich = Tenant(installed, plane_namespace, *rules)
     assert rich.create([made], "--dry-run=server").startswith("ok ")
+
+
+@pytest.mark.parametrize(("made", "path", "rights"), OF_SETS)
+def test_the_same_fields_of_an_inference_set_need_the_same_rights(installed, plane_namespace, made, path, rights):
+    assert listed(as_set(made), plane_namespace) == [path]
+    rules = [rule(*right.split(" ", 1)) for right in rights]
+    poor = Tenant(installed, plane_namespace, *rules[1:])
+    answer = poor.create([as_set(made)], "--dry-run=server")
+    needed = (
+        f"the right to {rules[0]['verbs'][0]} {rules[0]['resources'][0]} in namespace {plane_namespace}, which {poor.user} does not"
+    )
+    assert needed in answer
+    assert Tenant(installed, plane_namespace, *rules).create([as_set(made)], "--dry-run=server").startswith("ok ")
+
+
+@pytest.mark.parametrize("made", FREE)
+def test_other_fields_of_an_inference_set_need_no_further_right(tenant, made):
+    assert listed(as_set(made), tenant.namespace) == []
+    assert tenant.create([as_set(made)], "--dry-run=server").startswith("ok ")
 
 
 @pytest.mark.parametrize("made", FREE)
@@ -150,6 +180,21 @@ GUARDED = {"match": {"path": "/mine", "header": True}, "hostnames": ["a.example"
 def test_only_what_changes_is_checked(installed, tenant, change, is_free):
     workspaces.apply(installed, tenant.namespace, document(gateway=GUARDED))
     answer = tenant.patch("mine", change, "--dry-run=server")
+    assert answer.startswith("ok ") == is_free, answer
+
+
+@pytest.mark.parametrize(
+    ("change", "is_free"),
+    [
+        pytest.param({"spec": {"replicas": 5}}, True, id="replicas"),
+        pytest.param({"spec": {"gateway": {"match": None, "hostnames": None}}}, True, id="removed"),
+        pytest.param({"spec": {"gateway": {"match": {"path": "/other"}}}}, False, id="another path"),
+        pytest.param({"spec": {"gateway": {"modelName": "other"}}}, False, id="another model name in the header"),
+    ],
+)
+def test_only_what_changes_of_an_inference_set_is_checked(installed, tenant, change, is_free):
+    workspaces.apply(installed, tenant.namespace, as_set(document(gateway=GUARDED)))
+    answer = tenant.patch("mine", change, "--dry-run=server", kind="inferenceset")
     assert answer.startswith("ok ") == is_free, answer
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm, repack
 
@@ -66,7 +66,8 @@ def test_a_pinned_chart_is_looked_at_by_its_digest(installed, plane_namespace, b
     source = {"name": "same", "url": installed.chart_source_url(), "insecure": True, "allowedDigests": {"v1.5.0": digest}}
     path = tmp_path / "with_digest.yaml"
     path.write_text(json.dumps({"chartSources": [{}, source], "chartCheck": {"enabled": True, "helm": helm()}}))
-    with ControllerProcess(installed, "--config", str(path)) as controller:
+    allowed = policies.digest_allowed(installed, "v1.5.0", digest)
+    with allowed, ControllerProcess(installed, "--config", str(path)) as controller:
         apply(installed, plane_namespace, "pinned", chart={"name": "same", "digest": digest}, **behind)
         workspaces.wait_ready(installed, plane_namespace, "pinned")
         assert looked_at(controller) == ["chart inferencepool v1.5.0"]

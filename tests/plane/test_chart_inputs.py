@@ -11,7 +11,6 @@ from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
-from e2e.waiting import until
 
 VERSIONS = ("v1.0.1", "v1.1.0", "v1.2.1", "v1.3.1", "v1.4.0", "v1.5.0")
 RELEASE = "phi-inferencepool"
@@ -217,7 +216,8 @@ def test_a_workspace_can_pin_the_chart_of_a_listed_source_and_no_other(installed
         found = workspaces.wait_reason(installed, plane_namespace, "phi", "ChartReady", "ChartNotAllowed")
         assert found["message"].startswith("gateway.chart.digest is not one that the controller's settings allow for v1.4.0")
     listed[1]["allowedDigests"] = {"v1.4.0": chart["digest"]}
-    with ControllerProcess(installed, *settings({"chartSources": listed})):
+    allowed = policies.digest_allowed(installed, "v1.4.0", chart["digest"])
+    with allowed, ControllerProcess(installed, *settings({"chartSources": listed})):
         apply(installed, plane_namespace, chart={"name": "old", "digest": chart["digest"]}, **behind)
         installed.kubectl(
             "wait",
@@ -311,14 +311,9 @@ def values_from(installed, plane_namespace):
         "install": {"crds": "Skip"},
         "valuesFrom": [{"kind": "ConfigMap", "name": "x"}],
     }
-    probe = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "probe"}, "spec": spec}
-    owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": "x", "uid": "x"}
-    probe["metadata"] |= {"labels": {"workspace-ctrl/workspace": "x"}, "ownerReferences": [owner]}
-    policies.install(installed, {"endpointPicker": {"allowValuesFrom": True}})
-    until(lambda: not policies.refusal(installed, probe), "valuesFrom to be allowed")
-    yield
-    policies.install(installed)
-    until(lambda: "sets no valuesFrom" in policies.refusal(installed, probe), "valuesFrom to be refused")
+    probe = policies.as_created("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec)
+    with policies.changed(installed, {"endpointPicker": {"allowValuesFrom": True}}, probe):
+        yield
 
 
 @pytest.mark.usefixtures("values_from")

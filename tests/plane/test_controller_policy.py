@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.controller import ACTOR
 
 LABEL = "workspace-ctrl/workspace"
@@ -70,6 +70,9 @@ class Attacker:
         body = {"url": self.cluster.chart_source_url(), "interval": "10m", "ref": {"tag": "v1.5.0"}, "insecure": True, **spec}
         return self.ours("OCIRepository", body)
 
+    def pinned(self, **spec):
+        return self.source(url=self.cluster.chart_source_url(policies.PINNED), **spec)
+
     def release(self, **spec):
         body = {
             "chartRef": {"kind": "OCIRepository", "name": "stolen"},
@@ -117,12 +120,22 @@ THEIRS = [
 """Objects of others in the namespace of the Workspace."""
 
 
+def patched(kind, patch):
+    return [{"kustomize": {"patches": [{"target": {"kind": kind}, "patch": patch}]}}]
+
+
+def owned_by(namespace):
+    """The patch with which the controller makes the namespace an owner."""
+    owner = f'{{"apiVersion": "v1", "kind": "Namespace", "name": "{namespace}", "uid": "0-1"}}'
+    return f'[{{"op": "add", "path": "/metadata/ownerReferences", "value": [{owner}]}}]'
+
+
 @pytest.fixture(scope="module")
 def attacker(installed):
     """One for all attempts: what is refused leaves nothing."""
     namespace = f"attacked-{secrets.token_hex(4)}"
     installed.kubectl("create", "namespace", namespace)
-    workspaces.apply(installed, namespace, workspaces.workspace("phi"), *THEIRS)
+    workspaces.apply(installed, namespace, workspaces.workspace("phi"), workspaces.inference_set("copies"), *THEIRS)
     yield Attacker(installed, namespace)
     installed.kubectl("delete", "namespace", namespace, "--wait=false")
 
@@ -140,7 +153,11 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         attacker.deployment(),
         attacker.service(),
         attacker.source(),
+        attacker.source(ref={"digest": policies.ALLOWED_DIGEST}),
+        attacker.pinned(ref={"digest": policies.ALLOWED_DIGEST}),
         attacker.release(),
+        attacker.release(postRenderers=patched("ClusterRole", owned_by(attacker.namespace))),
+        attacker.release(postRenderers=patched("ClusterRoleBinding", owned_by(attacker.namespace))),
         attacker.claim(),
         attacker.route(pool),
     )
@@ -153,9 +170,10 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
 
 DOCKER = {"group": "", "kind": "Service", "name": "theirs", "port": 80}
 POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "phi"}
-PATCH = {"patch": "[]", "target": {"kind": "RoleBinding"}}
+EVERY_RIGHT = '[{"op": "add", "path": "/rules/0", "value": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}}]'
 NODE = "creates no pods with hostNetwork"
 OTHERS = "has neither the label workspace-ctrl/workspace nor a Workspace as its owner"
+OTHER_DIGEST = f"sha256:{'b' * 64}"
 UNLISTED = "is not listed in chartSources"
 CREATED = [
     pytest.param(lambda a: a.create(a.deployment(), "kube-system"), "belongs to the cluster", id="Deployment in kube-system"),
@@ -204,6 +222,16 @@ CREATED = [
     pytest.param(lambda a: a.create(a.source(url="oci://evil.example/charts/inferencepool")), UNLISTED, id="chart from elsewhere"),
     pytest.param(lambda a: a.create(a.source(insecure=False)), UNLISTED, id="chart by another protocol"),
     pytest.param(lambda a: a.create(a.source(secretRef={"name": "theirs"})), UNLISTED, id="chart with somebody's login"),
+    pytest.param(lambda a: a.create(a.source(ref={"digest": OTHER_DIGEST})), UNLISTED, id="chart with another digest"),
+    pytest.param(
+        lambda a: a.create(
+            a.source(ref={"digest": policies.ALLOWED_DIGEST}, url=a.cluster.chart_source_url("another-inferencepool"))
+        ),
+        UNLISTED,
+        id="chart with the digest of another source",
+    ),
+    pytest.param(lambda a: a.create(a.pinned(ref={"digest": OTHER_DIGEST})), UNLISTED, id="pinned chart with another digest"),
+    pytest.param(lambda a: a.create(a.pinned(ref={"tag": "v1.5.0"})), UNLISTED, id="pinned chart by its tag"),
     pytest.param(
         lambda a: a.create(a.source(provider="aws")), "without credentials of nodes", id="chart with a node's credentials"
     ),
@@ -233,9 +261,29 @@ CREATED = [
         id="values of a Secret",
     ),
     pytest.param(
-        lambda a: a.create(a.release(postRenderers=[{"kustomize": {"patches": [PATCH]}}])),
+        lambda a: a.create(a.release(postRenderers=patched("RoleBinding", "[]"))),
         "patches only Deployments",
         id="patch of rights",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=patched("ClusterRole", EVERY_RIGHT))),
+        "patches only Deployments",
+        id="patch of rights in the whole cluster",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=patched("ClusterRole", f"{owned_by(a.namespace)[:-1]}, {EVERY_RIGHT[1:]}"))),
+        "patches only Deployments",
+        id="patch of rights behind that of the owner",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=patched("ClusterRoleBinding", owned_by('x", "a": "')))),
+        "patches only Deployments",
+        id="patch of more than the owner",
+    ),
+    pytest.param(
+        lambda a: a.create(a.release(postRenderers=patched("Role", owned_by(a.namespace)))),
+        "patches only Deployments",
+        id="owner of what is not the cluster's",
     ),
     pytest.param(
         lambda a: a.create(a.release(postRenderers=[{"kustomize": {"images": [{"name": "a", "newName": "b"}]}}])),
@@ -337,12 +385,25 @@ CHANGED = [
         id="others' finalizers",
     ),
     pytest.param(lambda a: a.kubectl("delete", "workspace", "phi"), "changes only the status", id="a Workspace is deleted"),
+    pytest.param(
+        lambda a: a.patch("inferenceset", "copies", {"spec": {"replicas": 5}}),
+        "changes only the status",
+        id="the replicas of an InferenceSet",
+    ),
+    pytest.param(
+        lambda a: a.patch("inferenceset", "copies", {"metadata": {"annotations": {"workspace-ctrl/adopt": "true"}}}),
+        "changes only the status",
+        id="annotations of an InferenceSet",
+    ),
+    pytest.param(
+        lambda a: a.kubectl("delete", "inferenceset", "copies"), "changes only the status", id="an InferenceSet is deleted"
+    ),
 ]
 
 
 def state(cluster, namespace):
     """What is in the namespace, as far as somebody could have changed it."""
-    kinds = "deployments,services,configmaps,roles,ocirepositories,helmreleases,httproutes,persistentvolumeclaims,workspaces"
+    kinds = "deployments,services,configmaps,roles,ocirepositories,helmreleases,httproutes,persistentvolumeclaims,workspaces,inferencesets"
     found = workspaces.items(cluster, namespace, kinds)
     return {(item["kind"], item["metadata"]["name"], item["metadata"]["uid"], json.dumps(spec_of(item))) for item in found}
 

@@ -9,6 +9,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import Form, down, up
 from e2e.controller import ControllerProcess
+from tests.refused_statuses import refused_statuses
 
 NAME = f"kinds-{os.getpid()}"
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -21,7 +22,9 @@ def own(plane):
     cluster = up(NAME, Form.PLANE)
     workspaces.install_crd(cluster)
     yield cluster
+    refused = refused_statuses(cluster)
     down(NAME)
+    assert refused == []
 
 
 def crds_of(cluster, group):

@@ -7,6 +7,7 @@ import pytest
 from e2e import workspaces
 from e2e.cluster import Form, down, up
 from e2e.controller import ControllerProcess
+from tests.refused_statuses import refused_statuses
 
 NAME = f"bare-{os.getpid()}"
 
@@ -14,8 +15,11 @@ NAME = f"bare-{os.getpid()}"
 @pytest.fixture
 def bare(plane):
     """A control plane with a simulated node and nothing else; `plane` is asked for, so that this skips and fails where that does."""
-    yield up(NAME, Form.PLANE, ["simulated-node"])
+    cluster = up(NAME, Form.PLANE, ["simulated-node"])
+    yield cluster
+    refused = refused_statuses(cluster)
     down(NAME)
+    assert refused == []
 
 
 def test_crds_that_arrive_later_are_picked_up(bare):

@@ -81,3 +81,33 @@ def test_models_on_several_nodes_have_a_network_policy_and_others_take_no_call_f
         until(lambda: workspaces.get(installed, plane_namespace, "networkpolicy", "several")["spec"] == policy["spec"], "a repair")
         workspaces.apply(installed, plane_namespace, workspaces.workspace("several", inference=small))
         workspaces.wait_gone(installed, plane_namespace, "networkpolicy", "several")
+
+
+def quota(**hard):
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team"}, "spec": {"hard": hard}}
+
+
+def test_a_quota_that_demands_requests_lets_a_preset_in(installed, plane_namespace):
+    demanded = {"requests.cpu": "10", "requests.memory": "50Gi", "requests.ephemeral-storage": "50Gi"}
+    workspaces.apply(installed, plane_namespace, quota(**demanded))
+    with ControllerProcess(installed, gate=False):
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")
+    used = workspaces.get(installed, plane_namespace, "resourcequota", "team")["status"]["used"]
+    assert used == {"requests.cpu": "3", "requests.memory": "10Gi", "requests.ephemeral-storage": "10Gi"}
+
+
+def test_default_limits_of_a_namespace_are_said_and_limits_of_one_s_own_are_the_way_out(installed, plane_namespace):
+    limits = {"type": "Container", "default": {"memory": "512Mi"}}
+    workspaces.apply(
+        installed,
+        plane_namespace,
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "team"}, "spec": {"limits": [limits]}},
+    )
+    with ControllerProcess(installed, gate=False):
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
+        found = workspaces.wait_reason(installed, plane_namespace, "phi", "InferenceReady", "FailedCreate")
+        assert "must be less than or equal to memory limit of 512Mi" in found["message"]
+        inference = {"preset": MODEL, "resources": {"limits": {"memory": "12Gi"}}}
+        workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", inference=inference))
+        workspaces.wait_ready(installed, plane_namespace, "phi", "Ready")

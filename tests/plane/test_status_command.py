@@ -14,12 +14,13 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.faults import proxy as faults
-from workspace_ctrl.cli import status as status_module
+from workspace_ctrl.cli import connection_options
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube import pager
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import load_configuration, open_connection
+from workspace_ctrl.kube.connection import open_connection
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def status(installed, plane_namespace):
 
 
 def test_it_follows_a_workspace_until_it_is_ready(installed, plane_namespace, gateway, status):
-    assert "no Workspaces in namespace" in status().stdout
+    assert "no Workspaces in namespace" in status().stderr
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))
     unseen = status("phi")
     assert (unseen.returncode, "is the controller running?" in unseen.stdout) == (1, True)
@@ -87,7 +88,7 @@ def set_ready(cluster, namespace, name, status):
 
 
 def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, command, monkeypatch):
-    monkeypatch.setattr(status_module, "Client", partial(Client, silence_seconds=1))
+    monkeypatch.setattr(connection_options, "Client", partial(Client, silence_seconds=1))
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
     watched = command("phi", "--watch", "--timeout", "60")
     until(lambda: proxy.mute_watches() == 1, "the watch to be open")
@@ -98,7 +99,7 @@ def test_a_watch_that_falls_silent_goes_on(installed, plane_namespace, proxy, co
 
 async def test_a_workspace_that_is_deleted_while_it_is_watched(installed, plane_namespace):
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
-    connection = open_connection(load_configuration(installed.kubeconfig_for("user"), None))
+    connection = open_connection(load_access(installed.kubeconfig_for("user"), None))
     shown = asyncio.Event()
     watch = WorkspaceWatch(Client(connection, "tester"), plane_namespace, "phi")
     watching = asyncio.create_task(watch.until_ready(lambda _item: shown.set()))

@@ -13,7 +13,7 @@ import pytest
 from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
-from tests.plane.tenants import Tenant
+from tests.plane.tenants import Tenant, rule
 
 pytestmark = pytest.mark.timeout(600)
 """Flux installs the charts of all Workspaces that are accepted before the first of them is looked at."""
@@ -77,6 +77,7 @@ class Place:
     def __init__(self, cluster, own, other, gateways):
         self.cluster, self.own, self.other, self.gateways = cluster, own, other, gateways
         self.tenant = Tenant(cluster, own)
+        self.developer = Tenant(cluster, own, rule("create", "pods"), rule("create", "httproutes.gateway.networking.k8s.io"))
 
     def behind(self, **fields):
         return {"parentRefs": [{"name": "inference-gateway", "namespace": self.gateways}], **fields}
@@ -239,6 +240,8 @@ REFUSED = [
     ),
     pytest.param(create(None, gateway=lambda p: match(p, path=f"/{p.other}")), ROUTES, id="above another tenant's path"),
     pytest.param(create(None, gateway=lambda p: match(p, path=f"/{p.own}")), ROUTES, id="the path of the whole namespace"),
+    pytest.param(create(None, gateway=lambda p: match(p, path="/v1")), ROUTES, id="the path of the API"),
+    pytest.param(create(None, gateway=lambda p: match(p, path=f"/{p.own}2/x")), ROUTES, id="a path that begins like one's own"),
     pytest.param(
         create(None, gateway=lambda p: match(p, path=f"/{p.own}/../{p.other}/phi")),
         "should match",
@@ -408,22 +411,50 @@ REPORTED = {
 """Name of a Workspace that the API server accepts → its fields, and the reason that one of its conditions has in the end, if any."""
 
 
+def path(value):
+    return {"gateway": lambda p: match(p, path=value(p))}
+
+
+def on_host(hostname, name=None, **fields):
+    more = {} if name is None else {"modelName": name}
+    return {"gateway": lambda p: match(p, **fields) | {"hostnames": [hostname]} | more}
+
+
+REPORTED_TO_DEVELOPERS = {
+    "attempt-path-of-another": (path(lambda p: f"/{p.other}/phi"), "PathNotAllowed"),
+    "attempt-path-below": (path(lambda p: f"/{p.other}/phi/v1/chat"), "PathNotAllowed"),
+    "attempt-path-above": (path(lambda p: f"/{p.other}"), "PathNotAllowed"),
+    "attempt-path-of-the-api": (path(lambda _: "/v1"), "PathNotAllowed"),
+    "attempt-path-alike": (path(lambda p: f"/{p.own}2/x"), "PathNotAllowed"),
+    "attempt-all-of-a-host": (on_host("models.example.com", catchAll=True), "CatchAllConflict"),
+    "attempt-all-of-a-domain": (on_host("*.example.com", catchAll=True), "CatchAllConflict"),
+    "attempt-name-on-a-host": (on_host("models.example.com", "phi", header=True), "ModelNameConflict"),
+    "attempt-name-of-the-server": (
+        {"inference": template(), "gateway": lambda p: match(p, header=True)},
+        "ModelNameNotSpecified",
+    ),
+}
+"""The same for a tenant who may create pods and HTTPRoutes in its namespace, as developers may."""
+ALL_REPORTED = REPORTED | REPORTED_TO_DEVELOPERS
+
+
 @pytest.fixture(scope="module")
 def reported(place, before):
-    """The Workspaces of `REPORTED`, by name, once the controller has reported all of them."""
+    """The Workspaces of `ALL_REPORTED`, by name, once the controller has reported all of them."""
 
     def made(name, fields):
         return place.workspace(name, **{key: value(place) if callable(value) else value for key, value in fields.items()})
 
-    answer = place.tenant.create([made(name, fields) for name, (fields, _) in REPORTED.items()])
-    assert answer.startswith("ok "), answer
+    for user, table in ((place.tenant, REPORTED), (place.developer, REPORTED_TO_DEVELOPERS)):
+        answer = user.create([made(name, fields) for name, (fields, _) in table.items()])
+        assert answer.startswith("ok "), answer
     latest = {}
 
     def is_reported():
         for item in workspaces.items(place.cluster, place.own, "workspaces"):
             latest[item["metadata"]["name"]] = item
         return all(
-            reason in reasons_of(latest[name]) if reason else wait_over(latest[name]) for name, (_, reason) in REPORTED.items()
+            reason in reasons_of(latest[name]) if reason else wait_over(latest[name]) for name, (_, reason) in ALL_REPORTED.items()
         )
 
     with contextlib.suppress(AssertionError):  # the test of each Workspace fails if its reason is missing
@@ -440,9 +471,9 @@ def wait_over(workspace):
     return conditions.get("RouteReady") == "True"  # pods of so many do not fit on the node
 
 
-@pytest.mark.parametrize("name", REPORTED)
+@pytest.mark.parametrize("name", ALL_REPORTED)
 def test_an_attempt_is_reported_or_changes_only_what_is_the_tenant_s(reported, name):
-    reason = REPORTED[name][1]
+    reason = ALL_REPORTED[name][1]
     assert reason in reasons_of(reported[name]) if reason else wait_over(reported[name]), reported[name].get("status")
     assert "hunter2" not in json.dumps(reported[name])
     assert "evil.example" not in json.dumps(reported[name]["status"].get("gateway"))

@@ -243,6 +243,12 @@ class Inference(ApiModel):
     weights_volume: WeightsVolume | None = Field(
         default=None, description="Volume for the weights of a preset. Default: each new pod downloads them."
     )
+    resources: dict[str, Any] | None = Field(
+        default=None,
+        description="Requests and limits of a preset's container, without GPUs. Default: requests of CPU, memory and ephemeral storage "
+        "from the size of the weights, and no limits.",
+        json_schema_extra=PRESERVE,
+    )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -253,6 +259,10 @@ class Inference(ApiModel):
             (
                 "has(self.preset) || !has(self.weightsVolume)",
                 "inference.weightsVolume needs a preset; remove it, or mount a volume in the template",
+            ),
+            (
+                "has(self.preset) || !has(self.resources)",
+                "inference.resources needs a preset; remove it, or set the resources of the containers in the template",
             ),
             (
                 "!has(self.adapters) || self.adapters.all(one, self.adapters.exists_one(other, other.source.name == one.source.name))",

@@ -186,6 +186,25 @@ class Copies:
         """Return the number of copies, each on so many `nodes`, as far as the limit allows them."""
         return min(self.wanted, self.node_limit // nodes) if self.node_limit else self.wanted
 
+    def checked(self, nodes: int) -> "Copies":
+        """Return these copies, of so many `nodes` each.
+
+        Raises:
+            SpecError: copies are wanted, but the limit does not allow a single one.
+        """
+        if self.wanted and not self.on(nodes):
+            problem = f"is {self.node_limit}, but each copy of the model needs {nodes} nodes"
+            raise SpecError("spec.nodeCountLimit", problem, f"set at least {nodes}, or use larger nodes")
+        return self
+
+    def notes_on(self, nodes: int) -> tuple[str, ...]:
+        """Return the messages for the author, if each copy needs so many `nodes`: fewer copies than wanted, and fields without effect."""
+        if self.on(nodes) == self.wanted:
+            return self.notes
+        each = "1 node" if nodes == 1 else f"{nodes} nodes"
+        allowed = f"{self.on(nodes)} of {self.wanted} replicas"
+        return (f"spec.nodeCountLimit: {self.node_limit} allows {allowed} of {each} each; raise it for more", *self.notes)
+
 
 def parse_inference_set(name: str, raw: Mapping[str, Any]) -> tuple[Workspace, Copies]:
     """Return one copy of the InferenceSet in `raw`, as the spec of a Workspace, and how it is copied; `raw` has the `spec` as JSON.

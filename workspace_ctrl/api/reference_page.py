@@ -17,8 +17,9 @@ Generated from the models in `workspace_ctrl/api` by `make generate`; `kubectl e
 - **Versions**: `{GROUP}/{STORAGE_VERSION}` is stored; {{others}} is served, too, with the same schema. Short names: `wk`, `wks`.
 - **From KAITO**: `resource`, `inference` with `preset`, `template`, `config` and `adapters`, `tuning`, and the conditions
   `ResourceReady`, `InferenceReady` and `WorkspaceSucceeded`. As in KAITO there is no `spec`; its manifests apply unchanged.
-- **Added by workspace-ctrl**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `gateway`, and the rest of the
-  status. `resource.instanceType` has no default, so that a model can be sized for the labels of your own nodes.
+- **Added by workspace-ctrl**: `inference.preset.size`, `inference.workloadRef`, `inference.weightsVolume`, `inference.resources`,
+  `gateway`, and the rest of the status. `resource.instanceType` has no default, so that a model can be sized for the labels of your own
+  nodes.
 - **Validation**: the API server checks the RULES when a Workspace is applied. Problems that need the catalog or the cluster, such as an
   unknown model or one that does not fit, are reported in the condition `WorkspaceSucceeded` with reason `InvalidSpec`.
 """

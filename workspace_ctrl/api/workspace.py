@@ -297,6 +297,10 @@ def _check_inference(inference: Inference) -> None:
     volume, path = inference.weights_volume, "inference.weightsVolume"
     if volume is not None and inference.preset is None:
         raise SpecError(path, "needs a preset", "remove it, or mount a volume in the template")
+    if inference.resources is not None and inference.preset is None:
+        raise SpecError(
+            "inference.resources", "needs a preset", "remove it, or set the resources of the containers in the template"
+        )
     if volume is not None and volume.claim_name is not None and (volume.storage_class_name, volume.size) != (None, None):
         raise SpecError(path, "allows either claimName, or storageClassName and size", "remove the other")
     if inference.workload_ref is not None:

@@ -76,10 +76,14 @@ class DependencyRecords:
     """Whether the API server has InferenceObjectives of llm-d."""
 
     def on(self, snapshot: Snapshot) -> Snapshot:
-        """Return `snapshot` with the records of the dependencies that planning adds; those that the spec names are in it already."""
+        """Return `snapshot` with the records of the dependencies that planning adds; those that the spec names are in it already.
+
+        Pods of a referenced workload can have the label of a Workspace's own, as those of KAITO have: they are in it already, too.
+        """
+        own = {pod.meta.ref: pod for pod in snapshot.pods if POD_LABEL in pod.labels}
         return replace(
             snapshot,
-            pods=(*(pod for pod in snapshot.pods if POD_LABEL in pod.labels), *self.pods),
+            pods=tuple((own | {pod.meta.ref: pod for pod in self.pods}).values()),
             companion=self.companion,
             companion_problem=self.companion_problem,
             network_policy=self.network_policy,

@@ -1,13 +1,19 @@
-"""Options for the connection to the API server."""
+"""Options for the connection to the API server, and how commands use it: what goes wrong is said in a sentence."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from workspace_ctrl.kube.connection import ConnectionConfigError, load_configuration
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.connection import open_connection
+from workspace_ctrl.kube.errors import ApiError, KindNotServedError
 
+ResultT = TypeVar("ResultT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -23,13 +29,66 @@ def connection_options(function: FunctionT) -> FunctionT:
     return kubeconfig(context(function))
 
 
-def configuration_of(kubeconfig: Path | None, context: str | None) -> Any:  # noqa: ANN401
+def namespace_options(function: FunctionT) -> FunctionT:
+    """Add --namespace and --all-namespaces to a command."""
+    namespace = click.option("--namespace", "-n", metavar="NAMESPACE", help="Namespace.  [default: that of the context]")
+    every = click.option("--all-namespaces", "-A", is_flag=True, help="All namespaces.")
+    return namespace(every(function))
+
+
+def namespace_of(access: Access, namespace: str | None, *, all_namespaces: bool = False) -> str:
+    """Return the namespace that the options and the context choose; empty for all.
+
+    Raises:
+        click.ClickException: the kubeconfig cannot be read any more; exit code 1.
+    """
+    if all_namespaces:
+        return ""
+    if namespace:
+        return namespace.removeprefix("=")  # -n=x is how many write it
+    try:
+        return access.namespace()
+    except ConnectionConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def access_of(kubeconfig: Path | None, context: str | None) -> Access:
     """Return the connection settings of the cluster.
 
     Raises:
         click.ClickException: there are none, or they are not readable; exit code 1.
     """
     try:
-        return load_configuration(kubeconfig, context)
+        return load_access(kubeconfig, context)
     except ConnectionConfigError as error:
         raise click.ClickException(str(error)) from None
+
+
+def calling(access: Access, field_manager: str, ask: Callable[[Client], Awaitable[ResultT]]) -> ResultT:
+    """Return what `ask` returns, which gets a client of the cluster.
+
+    Raises:
+        click.ClickException: the API server cannot be reached, or rejects a request; exit code 1.
+    """
+    try:
+        return asyncio.run(_asked(access, field_manager, ask))
+    except KindNotServedError as error:
+        raise click.ClickException(_not_served(error)) from None
+    except (ApiError, ConnectionConfigError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _asked(access: Access, field_manager: str, ask: Callable[[Client], Awaitable[ResultT]]) -> ResultT:
+    connection = open_connection(access)
+    try:
+        return await ask(Client(connection, field_manager))
+    finally:
+        await connection.close()
+
+
+def _not_served(error: KindNotServedError) -> str:
+    """Return what to do about a kind that is not served; the plain 404 of a path is that of Workspaces, which all commands read first."""
+    words = str(error)
+    if "not served" in words:
+        return words
+    return "the cluster does not know Workspaces; install the CRD with: workspace-ctrl crd | kubectl apply --server-side -f -"

@@ -1,7 +1,7 @@
 """Options of the installation, shared by `run` and `plan`."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
@@ -12,6 +12,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, Mode, PlanSettings
+from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.file import SettingsFile, parse_settings_file
 from workspace_ctrl.settings.process import SettingsError, parse_feature_gates
 
@@ -63,6 +64,11 @@ _OPTIONS = (
         help="Whether Workspaces may set fields for which the chart's admission policy requires further rights of their author.  "
         "[default: deny for run, allow for plan]",
     ),
+    click.option(
+        "--model-server-requests",
+        metavar="NAME=QUANTITY,...",
+        help="Requests of the containers of presets, such as cpu=2,memory=8Gi (default: from the size of the weights).",
+    ),
     click.option("--model-server-image", help=f"Image of the model server.  [default: {DEFAULT_MODEL_SERVER_IMAGE}]"),
 )
 
@@ -82,6 +88,7 @@ class InstallationOptions(TypedDict):
     chart_insecure: bool
     restricted_fields: str | None
     model_server_image: str | None
+    model_server_requests: str | None
 
 
 def installation_options(function: FunctionT) -> FunctionT:
@@ -132,6 +139,7 @@ def plan_settings(
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
         restricted_fields=(options["restricted_fields"] or file.restricted_fields or restricted_fields) == "allow",
         model_server_image=options["model_server_image"] or settings.model_server_image,
+        model_server_resources=_resources(options["model_server_requests"], settings.model_server_resources),
     )
     try:
         check_installed(merged)
@@ -153,6 +161,18 @@ def helm_of(file: SettingsFile) -> str:
         remedy = "use the image with helm (make image TARGET=with-helm), or set chartCheck.enabled to false"
         raise click.UsageError(f"chartCheck.helm: {file.chart_check.helm} not found; {remedy}")
     return program
+
+
+def _resources(text: str | None, resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `resources` with the requests in the option."""
+    if text is None:
+        return resources
+    requests = dict(entry.split("=", 1) for entry in text.split(",") if "=" in entry)
+    given = {**resources, "requests": {**(resources.get("requests") or {}), **requests}}
+    problem = resources_problem(given)
+    if problem or len(requests) != text.count(",") + 1:
+        raise click.UsageError(f"--model-server-requests must be requests such as cpu=2,memory=8Gi, not {text!r}")
+    return given
 
 
 def _gate(text: str | None, default: bool) -> bool:  # noqa: FBT001 - the value that is overridden

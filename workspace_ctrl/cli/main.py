@@ -1,47 +1,44 @@
-"""`workspace-ctrl`: the group of commands."""
+"""`workspace-ctrl`, also as `kubectl workspace`: the group of commands."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Final
 
 import click
 
-from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.cli.chart import chart_command
-from workspace_ctrl.cli.crd import crd_command
-from workspace_ctrl.cli.plan import plan_command
-from workspace_ctrl.cli.presets import presets_command
-from workspace_ctrl.cli.run import run_command
-from workspace_ctrl.cli.status import status_command
-from workspace_ctrl.cli.uninstall_check import uninstall_check_command
+from workspace_ctrl.cli.shell.lazy_group import LazyGroup
 
-
-class _Commands(click.Group):
-    """Prints errors on one line: they may quote files, charts and messages of the API server."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in the base class
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except click.ClickException as error:
-            error.message = printable(error.message)  # type: ignore[misc] # final only for subclasses
-            raise
+_CLI: Final = "workspace_ctrl.cli"
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "status": (
+        f"{_CLI}.status:status_command",
+        "Show the chain from a Workspace or InferenceSet to an answered request, link by link.",
+    ),
+    "plan": (
+        f"{_CLI}.plan:plan_command",
+        "Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.",
+    ),
+    "presets": (f"{_CLI}.presets:presets_command", "List the models of the catalog."),
+    "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
+    "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinitions of Workspace and InferenceSet, or of one KIND."),
+    "run": (f"{_CLI}.run:run_command", "Run the controller until a signal ends it."),
+    "uninstall-check": (
+        f"{_CLI}.uninstall_check:uninstall_check_command",
+        "Fail if Workspaces or InferenceSets exist: without the controller, they keep serving, but their deletion hangs.",
+    ),
+    "completion": (f"{_CLI}.shell.completion:completion_command", "Print the completion script of a shell."),
+    "cli-reference": (f"{_CLI}.shell.reference_page:cli_reference_command", ""),
+}
+"""Command → where it is defined, and the first line of its help; empty for one that is hidden."""
 
 
 @click.group(
-    cls=_Commands,
+    cls=LazyGroup,
+    commands_at=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "WORKSPACE_CTRL", "max_content_width": 100},
 )
 @click.version_option(package_name="workspace-ctrl", message="%(version)s")
 def main() -> None:
     """Serve models on Kubernetes through a Gateway: each Workspace becomes a model server with a URL.
 
-    Shell completion: eval "$(_WORKSPACE_CTRL_COMPLETE=bash_source workspace-ctrl)" (or zsh_source, fish_source).
+    As a plugin of kubectl: kubectl workspace COMMAND.
     """
-
-
-main.add_command(run_command)
-main.add_command(status_command)
-main.add_command(plan_command)
-main.add_command(chart_command)
-main.add_command(presets_command)
-main.add_command(crd_command)
-main.add_command(uninstall_check_command)

@@ -1,9 +1,9 @@
-"""`workspace-ctrl plan`: previews the objects of Workspaces and InferenceSets, without a cluster."""
+"""`workspace-ctrl plan`: previews the objects of Workspaces, without a cluster."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TextIO, Unpack
+from typing import Any, Final, Unpack
 
 import click
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
-from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
+from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
 from workspace_ctrl.cli.installation_options import InstallationOptions, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
 from workspace_ctrl.cli.plan_summaries import facts
@@ -42,18 +42,10 @@ class _Planned:
 
 
 @click.command("plan")
-@click.option(
-    "--filename",
-    "-f",
-    "files",
-    type=click.File(),
-    required=True,
-    multiple=True,
-    help="File with Workspaces, InferenceSets and what they name (ConfigMaps, nodes, Deployments), or - for standard input; repeatable.",
-)
+@filename_options
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
 @installation_options
-def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack[InstallationOptions]) -> None:
+def plan_command(*, files: Sequence[str], recursive: bool, output: str, **installation: Unpack[InstallationOptions]) -> None:
     """Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
@@ -61,13 +53,14 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
     settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow")
-    objects = [document for file in files for document in _objects(file)]
+    objects = read_objects(files, recursive=recursive)
     workspaces = [document for document in objects if document.get("kind") in (KIND, SET_KIND)]  # any JSON value
     unsupported = [*_unsupported(objects)]
     for text in unsupported:
         say(text, err=True, fg="red")
     if not workspaces and not unsupported:
-        raise click.UsageError(f"no Workspace or InferenceSet found in {', '.join(file.name for file in files)}")
+        places = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
+        raise click.UsageError(f"no Workspace or InferenceSet found in {places}")
     planned = list(_plan(workspaces, objects, settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     if output == "yaml":
@@ -75,19 +68,6 @@ def plan_command(*, files: Sequence[TextIO], output: str, **installation: Unpack
     else:
         _print_trees(planned, routers)
     sys.exit(2 if len(planned) < len(workspaces) or unsupported else 0)
-
-
-def _objects(file: TextIO) -> Iterator[dict[str, Any]]:
-    """Yield the objects in `file`, including the items of Lists."""
-    try:
-        documents = parse_documents(file.read())
-    except (YamlError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file.name} {error}") from None
-    for document in documents:
-        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
-        for entry in items if isinstance(items, list) else [document]:
-            if isinstance(entry, dict):
-                yield entry
 
 
 def _unsupported(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:

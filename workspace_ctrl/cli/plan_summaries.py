@@ -25,6 +25,10 @@ def _workload(spec: _Json) -> Facts:
         for name, count in _at(container, "resources", "limits").items():
             if name.startswith("nvidia.com/"):
                 yield "GPUs per pod", str(count) if name == "nvidia.com/gpu" else f"{count} of {name}"
+        requests = _at(container, "resources", "requests")
+        others = [f"{name} {quantity}" for name, quantity in sorted(requests.items()) if not name.startswith("nvidia.com/")]
+        if others:
+            yield "requests per pod", ", ".join(others)
         ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]
         if ports:
             yield "ports", ", ".join(ports)

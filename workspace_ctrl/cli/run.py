@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from workspace_ctrl.cli.connection_options import configuration_of, connection_options
+from workspace_ctrl.cli.connection_options import access_of, connection_options
 from workspace_ctrl.cli.installation_options import (
     InstallationOptions,
     helm_of,
@@ -96,7 +96,7 @@ def run_command(
         events=events,
         helm=helm_of(file),
     )
-    run(configuration_of(kubeconfig, context), settings, health_port=health_port)
+    run(access_of(kubeconfig, context), settings, health_port=health_port)
 
 
 def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | None:

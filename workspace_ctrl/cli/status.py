@@ -1,189 +1,217 @@
-"""`workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of all; with --watch until it is ready."""
+"""`workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of several; with --watch until it is ready."""
 
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
 
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
-from workspace_ctrl.cache.watches import INFERENCE_SET, WORKSPACE
-from workspace_ctrl.cli.connection_options import configuration_of, connection_options
-from workspace_ctrl.cli.output import shown, to_json, to_yaml
-from workspace_ctrl.cli.status_view import chain_view, is_ready, list_view, print_url, shallow
-from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
+from workspace_ctrl.cli.arguments.durations import DURATION
+from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
+from workspace_ctrl.cli.arguments.output_format import TABLE, WIDE, OutputFormat, output_option
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
+from workspace_ctrl.cli.output import shown
+from workspace_ctrl.cli.printing.tables import TablePrinter
+from workspace_ctrl.cli.status_view import chain_view, headings, is_ready, print_url, row_of, shallow
+from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch, follow_list
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import open_connection
-from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
-from workspace_ctrl.kube.resources import ApiResource, Json
+from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.companion_status import with_our_status
 
-_RESOURCES: Final = {resource.kind.lower(): resource for resource in (WORKSPACE, INFERENCE_SET)}
+_PATIENCE_SECONDS = 600.0
 
 
 @click.command("status")
-@click.argument("name", required=False, metavar="[[NAMESPACE/]NAME]")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
 @connection_options
-@click.option(
-    "--kind",
-    type=click.Choice([*_RESOURCES]),
-    help="Kind of the object. Default: a Workspace if there is one of that name, else the InferenceSet; both in a list.",
-)
-@click.option("--namespace", "-n", default="default", show_default=True, help="Namespace of the Workspace.")
-@click.option("--all-namespaces", "-A", is_flag=True, help="List the Workspaces of all namespaces.")
-@click.option("--watch", "-w", is_flag=True, help="Follow the changes until the Workspace is ready.")
-@click.option("--timeout", default=600.0, show_default=True, help="Longest time to watch, in seconds.")
-@click.option("--output", "-o", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True, help="Format.")
+@namespace_options
+@click.option("--selector", "-l", default="", metavar="LABELS", help="List only Workspaces that match this label selector.")
+@click.option("--watch", "-w", is_flag=True, help="Follow the changes: of one Workspace until it is ready, of a list until Ctrl-C.")
+@click.option("--timeout", type=DURATION, help="Longest time to watch, such as 90s or 5m.  [default: 10m for one Workspace]")
+@output_option
 def status_command(
     *,
-    name: str | None,
-    kind: str | None,
+    names: tuple[str, ...],
     kubeconfig: Path | None,
     context: str | None,
-    namespace: str,
+    namespace: str | None,
     all_namespaces: bool,
+    selector: str,
     watch: bool,
-    timeout: float,
-    output: str,
+    timeout: float | None,
+    output: OutputFormat,
 ) -> None:
     """Show the chain from a Workspace or InferenceSet to an answered request, link by link.
 
-    Without NAME, lists those of the namespace. Exit code: 0 when it is ready (or listed), 1 when not, 2 on wrong usage.
+    NAME can be NAMESPACE/NAME, workspace/NAME, inferenceset/NAME, or several. Without NAME, lists the Workspaces of the namespace;
+    with the kind inferencesets, those.
+    Exit code: 0 when all named ones are ready (or listed), 1 when not, 2 on wrong usage.
     """
-    if name and "/" in name:
-        namespace, _, name = name.partition("/")
-    if watch and (not name or output != "table"):
-        raise click.UsageError("--watch needs the name of one Workspace, and goes with the table only")
-    configuration = configuration_of(kubeconfig, context)
-    request = _Request("" if all_namespaces else namespace, name or "", output, timeout if watch else 0.0, kind or "")
+    wanted = parse_names(names)
+    named = bool(wanted[0].name)
+    if named and selector:
+        raise click.UsageError("--selector goes with lists only, not with names")
+    if watch and len(wanted) > 1:
+        raise click.UsageError("--watch follows one Workspace, or a list; name one, or none")
+    if watch and named and output.word != TABLE:
+        raise click.UsageError("--watch of one Workspace goes with the table only")
+    access = access_of(kubeconfig, context)
+    own = namespace_of(access, namespace, all_namespaces=all_namespaces)
+    request = Request(own, wanted, output, selector, timeout)
     try:
-        ready = asyncio.run(_show(configuration, request))
-    except KindNotServedError:
-        raise click.ClickException(
-            "the cluster does not know Workspaces; install the CRD with: workspace-ctrl crd | kubectl apply --server-side -f -"
-        ) from None
-    except ApiError as error:
-        raise click.ClickException(str(error)) from None
+        ready = calling(access, FIELD_MANAGER, lambda client: _show(client, request, watch=watch))
     except WorkspaceDeletedError:
-        raise click.ClickException(f"Workspace {request.title} was deleted") from None
-    except KeyboardInterrupt:
-        sys.exit(130)
+        raise click.ClickException(f"{wanted[0].kind.resource.kind} {request.title(wanted[0])} was deleted") from None
     sys.exit(0 if ready else 1)
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What to show."""
 
     namespace: str
     """Empty for all."""
-    name: str
-    """Empty for all of the namespace."""
-    output: str
-    timeout: float
-    """Seconds to watch; 0 to look once."""
-    kind: str = ""
-    """Key of `_RESOURCES`; empty for any."""
+    wanted: tuple[ObjectName, ...]
+    output: OutputFormat
+    selector: str = ""
+    timeout: float | None = None
+    """Seconds to watch; None for the default."""
+
+    def place(self, wanted: ObjectName) -> str:
+        """Return the namespace of one name; empty for all."""
+        return wanted.namespace or self.namespace
+
+    def title(self, wanted: ObjectName) -> str:
+        """Return the namespace, where there is one, and name."""
+        return "/".join(filter(None, (self.place(wanted), wanted.name)))
 
     @property
-    def title(self) -> str:
-        """Namespace, where there is one, and name."""
-        return "/".join(filter(None, (self.namespace, self.name)))
+    def is_wide(self) -> bool:
+        """Whether URLs are in the table: with -o wide, and where another program reads it."""
+        return self.output.word == WIDE or not sys.stdout.isatty()
 
 
-async def _show(configuration: Any, request: _Request) -> bool:  # noqa: ANN401
-    connection = open_connection(configuration)
-    try:
-        client = Client(connection, FIELD_MANAGER)
-        if request.timeout:
-            return await _watch(client, request)
-        if request.name:
-            return await _show_one(client, request)
-        items = [item for resource in _asked(request) for item in await _list(client, resource, request)]
+async def _show(client: Client, request: Request, *, watch: bool) -> bool:
+    first = request.wanted[0]
+    if watch:
+        return await (_watch(client, request, first) if first.name else _watch_list(client, request))
+    if not first.name:
+        parameters = {"labelSelector": request.selector} if request.selector else {}
+        items = await list_all(client, first.kind.resource, parameters, request.place(first))
         _print_list(request, [*map(with_our_status, items)])
         return True
-    finally:
-        await connection.close()
+    return await _show_named(client, request)
 
 
-def _asked(request: _Request) -> tuple[ApiResource, ...]:
-    return (_RESOURCES[request.kind],) if request.kind else tuple(_RESOURCES.values())
-
-
-async def _list(client: Client, resource: ApiResource, request: _Request) -> list[Json]:
-    """Return the objects of a kind, with that kind; none if only Workspaces are served, as by an older CRD."""
-    try:
-        items = await list_all(client, resource, {}, request.namespace)
-    except (KindNotServedError, ForbiddenError):
-        if resource is WORKSPACE or request.kind:
-            raise
-        return []
-    return [{**item, "kind": resource.kind} for item in items]
-
-
-async def _find(client: Client, request: _Request) -> Json | None:
-    """Return the object of that name, the Workspace first if the kind is not given."""
-    for resource in _asked(request):
-        try:
-            item = await client.find(resource, request.namespace, request.name)
-        except (KindNotServedError, ForbiddenError):
-            if resource is WORKSPACE or request.kind:
-                raise
-            continue
-        if item is not None:
-            return {**item, "kind": resource.kind}
-    return None
-
-
-async def _watch(client: Client, request: _Request) -> bool:
+async def _watch(client: Client, request: Request, wanted: ObjectName) -> bool:
     console = Console()
-    found = await _find(client, request)
-    resource = _RESOURCES[str(found["kind"]).lower()] if found is not None else _asked(request)[0]
-    watch = WorkspaceWatch(client, resource, request.namespace, request.name)
-    with Live(Text("waiting for the Workspace ..."), console=console, refresh_per_second=4) as live, suppress(TimeoutError):
-        async with asyncio.timeout(request.timeout):
-            await watch.until_ready(lambda item: live.update(chain_view(item), refresh=True))
+    patience = _PATIENCE_SECONDS if request.timeout is None else request.timeout
+    resource = wanted.kind.resource
+    watch = WorkspaceWatch(client, resource, request.place(wanted), wanted.name)
+    waiting = shown(f"waiting for {resource.kind} {request.title(wanted)} ...")
+    live = Live(waiting, console=console, refresh_per_second=4) if console.is_terminal else None
+    if live is None:
+        console.print(waiting, soft_wrap=True)
+
+    def show(item: Json) -> None:
+        if live is not None:
+            live.update(chain_view(item), refresh=True)
+
+    try:
+        with live or nullcontext(), suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await watch.until_ready(show)
+    finally:  # in a pipe only the end is printed, also after Ctrl-C
+        if live is None and watch.current is not None:
+            console.print(chain_view(watch.current), soft_wrap=True)
     item = watch.current
     if item is not None and is_ready(item):
         print_url(console, item)
         return True
-    words = "not ready" if item is not None else f"no Workspace {request.title}"
-    console.print(shown(f"{words} after {request.timeout:.0f} s", "red"))
+    words = "not ready" if item is not None else f"no {resource.kind} {request.title(wanted)}"
+    console.print(shown(f"{words} after {patience:.0f} s", "red"))
     return False
 
 
-async def _show_one(client: Client, request: _Request) -> bool:
-    item = await _find(client, request)
-    if item is None:
-        kinds = " or ".join(resource.kind for resource in _asked(request))
-        raise click.ClickException(f"there is no {kinds} {request.title}")
-    item = with_our_status(item)
-    if request.output == "table":
+async def _watch_list(client: Client, request: Request) -> bool:
+    """Print the table, and then a row for each change, as kubectl does."""
+    first = request.wanted[0]
+    with_namespace, wide = not request.place(first), request.is_wide
+    table = TablePrinter(headings(with_namespace=with_namespace, wide=wide))
+
+    def show(items: Sequence[Json]) -> None:
+        if request.output.is_table:
+            now = datetime.now(UTC)
+            table.print([row_of(item, now, with_namespace=with_namespace, wide=wide) for item in items])
+        else:
+            for item in items:
+                request.output.print_one(shallow(item), _plural(first))
+        sys.stdout.flush()
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(request.timeout):
+            await follow_list(client, first.kind.resource, request.place(first), request.selector, show)
+    return True
+
+
+async def _show_named(client: Client, request: Request) -> bool:
+    found = [await _find(client, request, wanted) for wanted in request.wanted]
+    if not request.output.is_table:
+        plural = _plural(request.wanted[0])
+        if len(found) == 1:
+            request.output.print_one(shallow(found[0]), plural)
+        else:
+            request.output.print_list([*map(shallow, found)], plural)
+    elif request.output.word == WIDE:
+        _print_list(request, found)
+    else:
         console = Console()
-        console.print(chain_view(item))
-        print_url(console, item)
-    else:
-        _print_document(request.output, shallow(item))
-    return is_ready(item)
+        for item in found:
+            console.print(chain_view(item), soft_wrap=True)
+            print_url(console, item)
+    return all(map(is_ready, found))
 
 
-def _print_list(request: _Request, items: Sequence[Json]) -> None:
-    console = Console()
-    if request.output != "table":
-        _print_document(request.output, {"apiVersion": "v1", "kind": "List", "items": [*map(shallow, items)]})
-    elif items:
-        console.print(list_view(items))
-    else:
-        console.print(shown("no Workspaces" + (f" in namespace {request.namespace}" if request.namespace else "")))
+async def _find(client: Client, request: Request, wanted: ObjectName) -> Json:
+    """Return the object of a name.
+
+    Raises:
+        click.ClickException: there is none, with the nearest name; exit code 1.
+    """
+    resource, namespace = wanted.kind.resource, request.place(wanted)
+    item = await client.find(resource, namespace, wanted.name)
+    if item is not None:
+        return with_our_status(item)
+    others = await list_all(client, resource, {}, namespace, metadata_only=True)
+    near = get_close_matches(wanted.name, [str(other["metadata"]["name"]) for other in others], n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise click.ClickException(f"there is no {resource.kind} {request.title(wanted)}{hint}")
 
 
-def _print_document(output: str, document: Json) -> None:
-    click.echo(to_json(document) if output == "json" else to_yaml(document).rstrip())
+def _print_list(request: Request, items: Sequence[Json]) -> None:
+    first = request.wanted[0]
+    if not request.output.is_table:
+        request.output.print_list([*map(shallow, items)], _plural(first))
+        return
+    if not items:
+        namespace = request.place(first)
+        click.echo(f"no {first.kind.resource.kind}s" + (f" in namespace {namespace}" if namespace else ""), err=True)
+        return
+    options = {"with_namespace": not request.place(first), "wide": request.is_wide}
+    now = datetime.now(UTC)
+    TablePrinter(headings(**options)).print([row_of(item, now, **options) for item in items])
+
+
+def _plural(wanted: ObjectName) -> str:
+    """Return how `-o name` writes the kind."""
+    resource = wanted.kind.resource
+    return f"{resource.kind.lower()}.{resource.group}"

@@ -1,15 +1,17 @@
 """Output of `workspace-ctrl status`: the chain of one Workspace or InferenceSet, or a table of several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.status import InferenceSetStatus, parse_status
+from workspace_ctrl.cli.arguments.durations import age
 from workspace_ctrl.cli.output import shown
+from workspace_ctrl.cli.printing.tables import Cell
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.unreadable_objects import too_deep
 
@@ -63,29 +65,34 @@ def _shallow_fields(document: Json) -> Json:
 
 
 def chain_view(item: Json) -> RenderableType:
-    """Return the links of the chain from a Workspace or InferenceSet to an answered request."""
-    status = parse_status(item.get("status"), _kind(item))
+    """Return the links of the chain from a Workspace or InferenceSet to an answered request, one line each, of any length."""
+    kind, metadata = SET_KIND if item.get("kind") == SET_KIND else KIND, item["metadata"]
+    status = parse_status(item.get("status"), kind)
     conditions = status.conditions
-    table = Table.grid(padding=(0, 1))
-    table.add_column()
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for type_ in _CHAIN:
-        condition = find(conditions, type_)
-        if condition is not None:
-            table.add_row(*_row(condition))
-    metadata = item["metadata"]
     replicas = f": {status.ready} replicas ready" if isinstance(status, InferenceSetStatus) and status.ready else ""
-    parts: list[RenderableType] = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
+    lines = [shown(f"{kind} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
     if _is_deleting(item):
-        parts.append(shown(_deletion(item, conditions), "red"))
-    if (status.observed_generation or 0) < metadata["generation"] and conditions:
-        parts.append(Text("the status is for an older generation", style="yellow"))
-    return Group(*parts, table if conditions else Text("no status yet: is the controller running?"))
+        lines.append(shown(_deletion(item, conditions), "red"))
+    lines += _rows([found for type_ in _CHAIN if (found := find(conditions, type_)) is not None])
+    if not conditions:
+        lines.append(Text("no status yet: is the controller running?"))
+    elif (status.observed_generation or 0) < metadata["generation"]:
+        lines.append(Text("the status is for an older generation", style="yellow"))
+    if why := without_gateway(item):
+        lines.append(shown(why, "dim"))
+    return Group(*lines)
 
 
-def _kind(item: Json) -> str:
-    return SET_KIND if item.get("kind") == SET_KIND else KIND
+def without_gateway(item: Json) -> str:
+    """Return why a Workspace with a status has no condition GatewayReady; empty if it has, or has no status yet."""
+    conditions = parse_status(item.get("status")).conditions
+    if find(conditions, ConditionType.READY) is None or find(conditions, ConditionType.GATEWAY_READY) is not None:
+        return ""
+    spec = item.get("spec") if item.get("kind") == SET_KIND else item
+    gateway = spec.get("gateway") if isinstance(spec, Mapping) else None
+    if isinstance(gateway, Mapping) and gateway.get("enabled") is False:
+        return "no GatewayReady: gateway.enabled is false"
+    return "no GatewayReady: the controller runs without the feature gate gatewayAPIInferenceExtension; only the model server is created"
 
 
 def print_url(console: Console, item: Json) -> None:
@@ -95,28 +102,43 @@ def print_url(console: Console, item: Json) -> None:
         console.print(shown(f"URL {status.gateway.url}", "cyan"), soft_wrap=True)
 
 
-def list_view(items: Sequence[Json]) -> RenderableType:
-    """Return a table with a row for each Workspace and InferenceSet, and their kinds where there are both."""
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    with_kind = any(_kind(item) != KIND for item in items)
-    for heading in ("NAMESPACE", *(("KIND",) if with_kind else ()), "NAME", "READY", "REASON"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("URL", no_wrap=True, ratio=1)  # uses the rest of the line, and is truncated first
-    for item in items:
-        status = parse_status(item.get("status"))
-        ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
-        if _is_deleting(item):
-            ready = Condition("Ready", "False", "Deleting")
-        style = _MARKS.get(ready.status, ("", "yellow"))[1]
-        url = (status.gateway.url if status.gateway else None) or ""
-        metadata = item["metadata"]
-        kind = (shown(_kind(item)),) if with_kind else ()
-        names = shown(metadata["namespace"]), *kind, shown(metadata["name"])
-        table.add_row(*names, shown(ready.status, style), shown(ready.reason), shown(url))
-    return table
+def headings(*, with_namespace: bool, wide: bool) -> tuple[str, ...]:
+    """Return the headings of a table of Workspaces."""
+    namespace = ("NAMESPACE",) if with_namespace else ()
+    return (*namespace, "NAME", "READY", "REASON", "AGE", *(("MODEL", "URL") if wide else ()))
 
 
-def _row(condition: Condition) -> tuple[Text, Text, Text]:
+def row_of(item: Json, now: datetime, *, with_namespace: bool, wide: bool) -> tuple[Cell | str, ...]:
+    """Return the row of a Workspace."""
+    status, metadata = parse_status(item.get("status")), item["metadata"]
+    ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
+    if _is_deleting(item):
+        ready = Condition("Ready", "False", "Deleting")
+    gateway = status.gateway
+    url, models = (gateway.url or "", gateway.model_names) if gateway is not None else ("", ())
+    style = _MARKS.get(ready.status, ("", "yellow"))[1]
+    namespace = (str(metadata["namespace"]),) if with_namespace else ()
+    tail = (next(iter(models), ""), url) if wide else ()
+    return (*namespace, str(metadata["name"]), Cell(ready.status, style), ready.reason, age_of(metadata, now), *tail)
+
+
+def age_of(metadata: Json, now: datetime) -> str:
+    """Return the age of an object as kubectl prints it."""
+    try:
+        created = datetime.fromisoformat(metadata["creationTimestamp"])
+        return age((now - created).total_seconds())
+    except (KeyError, TypeError, ValueError):
+        return "<unknown>"
+
+
+def _rows(conditions: Sequence[Condition]) -> list[Text]:
+    width = max((len(condition.type) for condition in conditions), default=0)
+    return [_row(condition, width) for condition in conditions]
+
+
+def _row(condition: Condition, width: int) -> Text:
     mark, style = _MARKS.get(condition.status, ("?", "yellow"))
     words = condition.message if condition.is_true else f"{condition.reason}: {condition.message}"
-    return Text(mark, style=style), shown(condition.type), shown(words, "" if condition.is_true else style)
+    return Text.assemble(
+        Text(mark, style=style), f" {condition.type.ljust(width)} ", shown(words, "" if condition.is_true else style)
+    )

@@ -2,16 +2,16 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from workspace_ctrl.api.labels import FIELD_MANAGER, MANAGED_BY_LABEL
 from workspace_ctrl.cache.watches import HELM_RELEASE, INFERENCE_SET, NAMESPACE, OCI_REPOSITORY, OURS, WORKSPACE
-from workspace_ctrl.cli.connection_options import configuration_of, connection_options
+from workspace_ctrl.cli.arguments.durations import DURATION
+from workspace_ctrl.cli.connection_options import access_of, calling, connection_options
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.connection import open_connection
-from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
+from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.settings.workspace_scope import Scope, SelectorError, parse_selector
@@ -29,7 +29,11 @@ _ANY_OF_OURS: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Check only this namespace; repeatable.")
 @click.option("--shard-selector", default="", metavar="LABELS", help="Check only Workspaces matching this selector.")
 @click.option(
-    "--timeout", default=30.0, show_default=True, help="Seconds to wait until the objects of deleted Workspaces are gone."
+    "--timeout",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    help="Longest time to wait, such as 30s or 5m, until the objects of deleted Workspaces are gone.",
 )
 def uninstall_check_command(
     *, kubeconfig: Path | None, context: str | None, namespaces: tuple[str, ...], shard_selector: str, timeout: float
@@ -42,35 +46,27 @@ def uninstall_check_command(
         scope = Scope(tuple(sorted(set(namespaces))), parse_selector(shard_selector) if shard_selector else "")
     except SelectorError as error:
         raise click.UsageError(f"--shard-selector: {error}") from None
-    try:
-        refusal = asyncio.run(_refusal(configuration_of(kubeconfig, context), scope, timeout))
-    except ApiError as error:
-        raise click.ClickException(str(error)) from None
+    refusal = calling(access_of(kubeconfig, context), FIELD_MANAGER, lambda client: _refusal(client, scope, timeout))
     if refusal:
         raise click.ClickException(refusal)
     click.echo("no Workspaces and none of their objects found")
 
 
-async def _refusal(configuration: Any, scope: Scope, timeout: float) -> str:  # noqa: ANN401, ASYNC109 - a user's setting
+async def _refusal(client: Client, scope: Scope, timeout: float) -> str:  # noqa: ASYNC109 - a user's setting
     """Return why the controller must not be uninstalled; empty if it can be."""
-    connection = open_connection(configuration)
     deadline = asyncio.get_running_loop().time() + timeout
-    try:
-        client = Client(connection, FIELD_MANAGER)
-        while True:
-            kinds = (WORKSPACE, INFERENCE_SET)
-            if names := [name for kind in kinds for name in await _names(client, kind, scope.selector, scope)]:
-                return _there_are(names)
-            # Objects of different shards cannot be distinguished.
-            mine = OURS if scope.namespaces else _ANY_OF_OURS
-            left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, mine, scope)]
-            if not left:
-                return ""
-            if asyncio.get_running_loop().time() > deadline:
-                return f"Flux has not deleted {_some(left)} yet; check their conditions, and retry when they are gone"
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-    finally:
-        await connection.close()
+    while True:
+        kinds = (WORKSPACE, INFERENCE_SET)
+        if names := [name for kind in kinds for name in await _names(client, kind, scope.selector, scope)]:
+            return _there_are(names)
+        # Objects of different shards cannot be distinguished.
+        mine = OURS if scope.namespaces else _ANY_OF_OURS
+        left = [] if scope.selector else [name for kind in _FLUX for name in await _names(client, kind, mine, scope)]
+        if not left:
+            return ""
+        if asyncio.get_running_loop().time() > deadline:
+            return f"Flux has not deleted {_some(left)} yet; check their conditions, and retry when they are gone"
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _names(client: Client, resource: ApiResource, selector: str, scope: Scope) -> list[str]:

@@ -1,7 +1,10 @@
-"""Watches one Workspace or InferenceSet until it is ready, through an informer: that survives silence and broken or expired watches."""
+"""Watches one Workspace or InferenceSet until it is ready, or a list, through an informer.
+
+It survives silence, broken watches and expired resource versions.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from workspace_ctrl.cli.status_view import is_ready
@@ -18,8 +21,41 @@ class WorkspaceDeletedError(Exception):
     """The Workspace was deleted while it was watched."""
 
 
+async def follow_list(
+    client: Client, resource: ApiResource, namespace: str, selector: str, show: Callable[[Sequence[Json]], None]
+) -> None:
+    """Show all objects of a kind that match, and then those that have changed, until cancelled.
+
+    Raises:
+        ApiError: the API server cannot be reached at the start, or objects of the kind cannot be listed.
+    """
+    await client.list_page(resource, {"limit": "1"} | ({"labelSelector": selector} if selector else {}), namespace)
+    changed: list[Json] = []
+    news = asyncio.Event()
+
+    def take(item: Json) -> None:
+        changed.append(item)
+        news.set()
+
+    store: Store[Json] = Store(lambda _item: None)
+    source = Source(resource, lambda item, _kind: with_our_status(item), selector=selector, namespace=namespace)
+    informer = Informer(client, source, store, take, news.set)
+
+    async def tell() -> None:
+        await informer.wait_synced()
+        while True:
+            await news.wait()
+            news.clear()
+            items = [*changed]
+            changed.clear()
+            if items:
+                show(items)
+
+    await first_completed(informer.run, tell)
+
+
 class WorkspaceWatch:
-    """A watch of the Workspace of one name, which may not exist yet."""
+    """A watch of the Workspace or InferenceSet of one name, which may not exist yet."""
 
     def __init__(self, client: Client, resource: ApiResource, namespace: str, name: str) -> None:
         """Make a watch of a kind in one namespace, or in all if it is empty; then the first namespace with such an object is used."""

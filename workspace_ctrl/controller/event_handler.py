@@ -40,7 +40,7 @@ class EventHandler:
 
     def handle(self, watched: WatchedKind[RecordT], record: RecordT) -> None:
         """Enqueue what an event of a record concerns."""
-        if record.meta.unreadable and watched not in (WORKSPACES, INFERENCE_SETS):  # those say so in its status
+        if record.meta.unreadable and watched not in (WORKSPACES, INFERENCE_SETS):  # those say so in their status
             logger.warning("%s cannot be read: %s", record.meta.ref, record.meta.unreadable)
         is_progress = self._cache.is_starting(watched, record)
         for key in self._concerned(watched, record):

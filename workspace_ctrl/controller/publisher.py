@@ -103,7 +103,8 @@ class Publisher:
         Raises:
             ApiError: a passing error, or the API server rejects the status.
         """
-        moment, wanted = datetime.now(UTC), name_taken_status(rival, holder.meta.ref, datetime.now(UTC))
+        moment = datetime.now(UTC)
+        wanted = name_taken_status(rival, holder.meta.ref, moment)
         if rival.meta.deleting and rival.has_finalizer:
             await self._executor.run((SetFinalizer(present=False),), rival, WorkspaceState())
         elif not rival.meta.deleting and wanted != rival.status:

@@ -19,7 +19,7 @@ from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.gateway import SILENT_SECONDS
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.pods import without_volumes
+from workspace_ctrl.records.pods import Pod, without_volumes
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 ValueT = TypeVar("ValueT")
@@ -89,10 +89,10 @@ class WorkspaceState:
     """Since when a Gateway's controller has reported no status for pool or route."""
     unheard_for: float = 0.0
     """How long that has been at the latest observation, in seconds."""
-    unmounted_since: float | None = None
-    """Since when a pod waits for its volumes."""
-    unmounted_for: float = 0.0
-    """How long that has been at the latest observation, in seconds."""
+    unmounted_since: Mapping[str, float] = field(default_factory=lambda: _NONE)
+    """Uids of the pods that wait for their volumes, each with when that was first observed."""
+    unmounted: frozenset[str] = frozenset()
+    """Those of them that had been waiting for over a minute at the latest observation."""
     rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
     restored: RestoredStatus = _NEVER_RESTORED
@@ -116,7 +116,8 @@ class WorkspaceState:
         served_names = (snapshot.probe.models if snapshot.probe is not None else ()) or (
             self.served_names if self.has_seen(workspace) else ()
         )
-        unmounted_since = self._unmounted_since(snapshot, now)
+        waiting = (pod.meta.uid for pod in snapshot.pods if pod.is_waiting_for_volumes)
+        unmounted_since = {uid: self.unmounted_since.get(uid, now) for uid in waiting} or _NONE
         state = replace(
             self,
             stage_timer=timer,
@@ -126,7 +127,7 @@ class WorkspaceState:
             served_names=served_names,
             unheard_for=now - self.unheard_since if self.unheard_since is not None else 0.0,
             unmounted_since=unmounted_since,
-            unmounted_for=now - unmounted_since if unmounted_since is not None else 0.0,
+            unmounted=frozenset(uid for uid, since in unmounted_since.items() if now - since >= _MOUNT_SECONDS),
             put_off_until=None,
         )
         return (self if state == self else state), activity
@@ -139,19 +140,11 @@ class WorkspaceState:
         timer, activity = self.stage_timer.observe(snapshot.source, snapshot.release, now, activity)
         return (self if timer == self.stage_timer else replace(self, stage_timer=timer)), activity
 
-    def _unmounted_since(self, snapshot: Snapshot, now: float) -> float | None:
-        if not any(pod.is_waiting_for_volumes for pod in snapshot.pods):
-            return None
-        return self.unmounted_since if self.unmounted_since is not None else now
-
     def on(self, snapshot: Snapshot) -> Snapshot:
         """Return `snapshot` with the values of this state: durations, answers to queries, drift."""
-        is_late = self.unmounted_for >= _MOUNT_SECONDS
         return replace(
             snapshot,
-            pods=tuple(without_volumes(pod) if pod.is_waiting_for_volumes else pod for pod in snapshot.pods)
-            if is_late
-            else snapshot.pods,
+            pods=self._with_unmounted(snapshot.pods) if self.unmounted else snapshot.pods,
             ages=replace(self.stage_timer.ages, attachment=self.unheard_for) if self.unheard_for else self.stage_timer.ages,
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
@@ -159,6 +152,10 @@ class WorkspaceState:
             query_results=self.query_results,
             accepted_drift=self.accepted_drift,
         )
+
+    def _with_unmounted(self, pods: Iterable[Pod]) -> tuple[Pod, ...]:
+        late = self.unmounted
+        return tuple(without_volumes(pod) if pod.is_waiting_for_volumes and pod.meta.uid in late else pod for pod in pods)
 
     def with_rejection(self, ref: ObjectRef, rejection: Rejection | None) -> "WorkspaceState":
         """Return the state with the latest rejection of a write to `ref`; None if the write was accepted."""
@@ -220,8 +217,7 @@ class WorkspaceState:
             times.append(self.dry_run_retry_at)
         if self.unheard_since is not None and self.unheard_for < SILENT_SECONDS:
             times.append(self.unheard_since + SILENT_SECONDS)
-        if self.unmounted_since is not None and self.unmounted_for < _MOUNT_SECONDS:
-            times.append(self.unmounted_since + _MOUNT_SECONDS)
+        times.extend(since + _MOUNT_SECONDS for uid, since in self.unmounted_since.items() if uid not in self.unmounted)
         if self.rejected_status is not None:
             times.append(self.rejected_status.retry_at)
         times.extend(_given((self.put_off_until, self.stage_timer.due_at)))

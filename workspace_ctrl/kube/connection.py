@@ -1,32 +1,22 @@
-"""Connection to the API server: address, TLS, and authentication.
+"""Connection to the API server: one shared aiohttp session with TLS and authentication.
 
-The `kubernetes` package reads kubeconfig or the pod's ServiceAccount, including exec plugins and token rotation. Requests use one shared
-aiohttp session, which costs a fraction of that package's client (docs/performance.md).
+It costs a fraction of the `kubernetes` package's client (docs/performance.md).
 """
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any
 
 import aiohttp
-import kubernetes.client
-import kubernetes.config
 
-logger = logging.getLogger(__name__)
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
-
-
-class ConnectionConfigError(Exception):
-    """Neither a kubeconfig nor a pod's ServiceAccount could be read."""
 
 
 @dataclass(frozen=True)
@@ -41,91 +31,41 @@ class Connection:
         await self.session.close()
 
 
-class Access:
-    """Address and credentials of the API server, from a kubeconfig or the pod's ServiceAccount."""
-
-    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
-        """Read `context` of `kubeconfig`; None for the defaults of kubectl.
-
-        Raises:
-            ConnectionConfigError: no configuration exists, or it cannot be read.
-        """
-        self._kubeconfig = kubeconfig
-        self._context = context
-        self.configuration = self._load()
-
-    def authorization(self) -> str:
-        """Return the Authorization header, or an empty string; the `kubernetes` package renews tokens that it knows to have expired."""
-        configuration = self.configuration
-        header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
-        if header:
-            scheme, _, token = str(header).strip().rpartition(" ")
-            return f"{(scheme or 'Bearer').capitalize()} {token}"
-        if configuration.username:
-            return str(configuration.get_basic_auth_token())
-        return ""
-
-    def authorization_anew(self) -> str:
-        """Read the configuration again, including token files and exec plugins, and return the Authorization header.
-
-        If that fails, the last header remains, because files may be replaced at any time.
-        """
-        try:
-            self.configuration = self._load()
-        except ConnectionConfigError as error:
-            logger.warning("%s", error)
-        return self.authorization()
-
-    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
-        configuration = kubernetes.client.Configuration()
-        kubeconfig = self._kubeconfig
-        try:
-            if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
-                kubernetes.config.load_incluster_config(client_configuration=configuration)
-            else:
-                kubernetes.config.load_kube_config(
-                    config_file=str(kubeconfig) if kubeconfig else None, context=self._context, client_configuration=configuration
-                )
-        except (kubernetes.config.ConfigException, OSError) as error:
-            remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-            where = f"{kubeconfig}: " if kubeconfig else ""
-            raise ConnectionConfigError(f"cannot load the connection to the API server: {where}{error}; {remedy}") from error
-        return configuration
-
-
-def load_configuration(kubeconfig: Path | None, context: str | None) -> Access:
-    """Return the access to the API server: from the given kubeconfig, else the environment's, else the pod's ServiceAccount.
+def open_connection(access: Access) -> Connection:
+    """Return a connection; call it inside the event loop that will use it.
 
     Raises:
-        ConnectionConfigError: no configuration exists, or it cannot be read.
+        ConnectionConfigError: the certificates in the configuration cannot be read.
     """
-    return Access(kubeconfig, context)
-
-
-def open_connection(access: Access) -> Connection:
-    """Return a connection; call it inside the event loop that will use it."""
-    configuration = access.configuration
     # The client limits its requests. A limit here would include watches, each of which keeps a connection, and requests would starve.
-    connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration))
+    connector = aiohttp.TCPConnector(limit=0, ssl=_tls_of(access))
     session = aiohttp.ClientSession(
         connector=connector,
-        middlewares=[_ServerName(configuration.tls_server_name or ""), _Authorization(access)],
+        middlewares=[_ServerName(access.tls.server_name), _Authorization(access)],
         headers={"User-Agent": "workspace-ctrl"},
-        proxy=configuration.proxy or None,
+        proxy=access.proxy or None,
         auto_decompress=True,
     )
-    return Connection(server=configuration.host.rstrip("/"), session=session)
+    return Connection(server=access.server, session=session)
 
 
-def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401
-    if not configuration.host.startswith("https"):
+def _tls_of(access: Access) -> ssl.SSLContext | bool:
+    try:
+        return _ssl_context(access.server, access.tls)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = ", ".join(filter(None, (access.tls.authority, access.tls.certificate, access.tls.key)))
+        raise ConnectionConfigError(f"cannot read the certificates of the API server ({files}): {error}") from error
+
+
+def _ssl_context(server: str, tls: Tls) -> ssl.SSLContext | bool:
+    if not server.startswith("https"):
         return False
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    if not configuration.verify_ssl:
+    context = ssl.create_default_context(cafile=tls.authority)
+    if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if tls.certificate:
+        context.load_cert_chain(tls.certificate, tls.key)
     return context
 
 

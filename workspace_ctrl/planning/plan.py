@@ -218,7 +218,9 @@ def _plan_pool(
     parents, pool = serving.route.chosen.parents, None
     if parents and "InferencePool" not in snapshot.missing_kinds:
         pool = pool_values(selector, serving.server.port, parents, serving.gateway)
-    plan_chart(draft, WantedChart(serving.names, serving.gateway, pool), there, snapshot.chart_verdicts, desired.settings)
+    uid = snapshot.namespace.meta.uid if snapshot.namespace is not None else ""
+    wanted = WantedChart(serving.names, serving.gateway, pool, uid)
+    plan_chart(draft, wanted, there, snapshot.chart_verdicts, desired.settings)
     draft.steps.extend(retirement_steps(draft.workspace, there.former, snapshot.route, serving.names.release))
 
 

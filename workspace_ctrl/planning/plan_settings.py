@@ -15,6 +15,9 @@ DEFAULT_PICKER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "250m", "memo
 """The charts' defaults request up to 8 CPUs and 8 GiB, with which the endpoint picker stays Pending on small nodes."""
 
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
 class Mode(StrEnum):
     """Whose Workspaces are: the kind, the model servers, and the status."""
 
@@ -138,6 +141,8 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
+    model_server_resources: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
     restricted_fields: bool = True
     """Whether Workspaces may set the fields of `planning/restricted_fields.py`, because an admission policy checks the rights of their
     authors, or because every author may use them."""

@@ -18,6 +18,7 @@ import kopf
 
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.catalog.preload import preload
+from workspace_ctrl.kube.access.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
@@ -67,9 +68,9 @@ class _Unanswered:
 class KopfProcess:
     """The process around one `LeaderElectedRunner`."""
 
-    def __init__(self, configuration: Any, settings: Settings, health_port: int, metrics: Metrics) -> None:  # noqa: ANN401
+    def __init__(self, access: Access, settings: Settings, health_port: int, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._configuration = configuration
+        self._access = access
         self._settings = settings
         self._health_port = health_port
         self._stop = asyncio.Event()
@@ -85,7 +86,7 @@ class KopfProcess:
         """Run until a signal arrives or the controller ends."""
         self._take_signals()
         logger.info("starting")
-        self._connection = open_connection(self._configuration)
+        self._connection = open_connection(self._access)
         handing_over = asyncio.create_task(self._hand_over(), name="stop")
         ours = asyncio.all_tasks()
         try:
@@ -196,7 +197,7 @@ class KopfProcess:
         return self._connection
 
 
-def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  # noqa: ANN401 - the kubernetes package has no types
+def run(access: Access, settings: Settings, *, health_port: int) -> None:
     """Run the controller until a signal ends it; port 0 disables a server.
 
     Raises:
@@ -204,13 +205,13 @@ def run(configuration: Any, settings: Settings, *, health_port: int) -> None:  #
     """
     preload()
     garbage_collector.settle()
-    shell = asyncio.run(_serve(configuration, settings, health_port))
+    shell = asyncio.run(_serve(access, settings, health_port))
     if shell.failed:
         raise SystemExit(1)
 
 
-async def _serve(configuration: Any, settings: Settings, health_port: int) -> KopfProcess:  # noqa: ANN401
-    shell = KopfProcess(configuration, settings, health_port, Metrics())
+async def _serve(access: Access, settings: Settings, health_port: int) -> KopfProcess:
+    shell = KopfProcess(access, settings, health_port, Metrics())
     await shell.serve()
     return shell
 

@@ -4,7 +4,13 @@ Flux reports most failures of a registry with one reason (`OCIArtifactPullFailed
 """
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
+
+from workspace_ctrl.catalog.reasons import quoted_reasons
+
+_FLUX: Final = frozenset({"source-controller", "helm-controller"})
 
 _BY_WORDS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), advice)
@@ -55,21 +61,14 @@ _BY_WORDS: Final = tuple(
     )
 )
 
-_BY_REASON: Final = {
-    "AuthenticationFailed": "check that the Secrets in its spec exist and are valid",
-    "URLInvalid": "correct --chart-url; it has the form oci://registry/path, without a tag",
-    "FeatureGateDisabled": "enable the feature gate of source-controller, or use a Secret",
-    "OCIArtifactLayerOperationFailed": "the artifact is not a Helm chart; correct --chart-url and --chart-version",
-    "VerificationError": "the signature of the chart is not valid; check who pushed it",
-    "ChartMutateError": "the tag must be the version in Chart.yaml; push the chart under that tag",
-    "ValuesError": "check that the objects in its spec.valuesFrom exist",
-    "AccessDenied": "helm-controller does not allow references to other namespaces",
-    "ArchiveOperationFailed": "check that the volume of source-controller has free space",
-    "DirectoryCreationFailed": "check that the volume of source-controller is writable",
-}
-
 
 def remedy(reason: str, message: str) -> str:
     """Return a hint for a failure that Flux reports, found by its message, else by its reason; empty if there is none."""
     found = next((advice for pattern, advice in _BY_WORDS if pattern.search(message)), "")
-    return found or _BY_REASON.get(reason, "")
+    return found or _ways_out().get(reason, "")
+
+
+@cache
+def _ways_out() -> Mapping[str, str]:
+    """Return the ways out of Flux's reasons."""
+    return {reason.name: reason.way_out for group in quoted_reasons() if group.title in _FLUX for reason in group.reasons}

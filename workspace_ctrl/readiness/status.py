@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, format_time
+from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, find, format_time
 from workspace_ctrl.api.inference_set import in_set_words
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import (
@@ -119,7 +119,7 @@ def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: dateti
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
     links, accepted = report.links, report.links[0]
-    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, snapshot, decisions)
+    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, workspace, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield _of_link(ConditionType.WORKLOAD_ACCEPTED, accepted)
@@ -132,13 +132,21 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
 
 
-def _inference(accepted: Link, snapshot: Snapshot, decisions: Decisions) -> Condition:
+def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Condition:
     """Return InferenceReady."""
     if decisions.inference_set is None:
         workload, expected = _workload_of(snapshot, decisions), _expected_workload(decisions)
         return inference_condition(accepted, workload, snapshot.pods, expected)
-    workloads, outdated = _copies(snapshot, decisions), decisions.has_outdated_copies
-    return copies_condition(accepted, decisions.inference_set, decisions.replicas or 0, workloads, snapshot.pods, outdated=outdated)
+    before = find(workspace.status.conditions, ConditionType.INFERENCE_READY)
+    return copies_condition(
+        accepted,
+        decisions.inference_set,
+        decisions.replicas or 0,
+        _copies(snapshot, decisions),
+        snapshot.pods,
+        outdated=decisions.has_outdated_copies,
+        was_ready=before is not None and before.is_true,
+    )
 
 
 def _details(report: Report) -> Iterator[Condition]:

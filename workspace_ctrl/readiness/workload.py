@@ -76,21 +76,21 @@ def inference_condition(accepted: Link, workload: Workload | None, pods: Sequenc
     return _not_ready(workload, pods)
 
 
-def without_copies(ref: ObjectRef) -> tuple[Condition, Condition]:
-    """Return ResourceReady and InferenceReady of an InferenceSet that is scaled to 0."""
-    words = scaled_to_zero(ref)
-    return Condition(ConditionType.RESOURCE_READY, Status.FALSE, SCALED_TO_ZERO, words), _inference(
-        Status.FALSE, SCALED_TO_ZERO, words
-    )
-
-
 def copies_condition(
-    accepted: Link, ref: ObjectRef, wanted: int, workloads: Sequence[Workload], pods: Sequence[Pod], *, outdated: bool
+    accepted: Link,
+    ref: ObjectRef,
+    wanted: int,
+    workloads: Sequence[Workload],
+    pods: Sequence[Pod],
+    *,
+    outdated: bool,
+    was_ready: bool,
 ) -> Condition:
     """Return InferenceReady of an InferenceSet: at least one copy is ready, and none has pods of an older template.
 
-    So scaling does not make a model that serves not ready. `workloads` are the Deployment, or the StatefulSets of the wanted copies, and
-    `outdated` is whether one of them has yet to get a change of the template.
+    `workloads` are the Deployment, or the StatefulSets of the wanted copies, and `outdated` is whether one of them has yet to get a change
+    of the template. What a workload's controller has not observed yet is such a change only if the InferenceSet was not ready before
+    (`was_ready`): it stays not ready then, and scaling does not make it so.
     """
     if not accepted.holds:
         return _inference(Status.FALSE, accepted.reason, accepted.message)
@@ -100,7 +100,9 @@ def copies_condition(
         return _inference(Status.FALSE, WORKLOAD_NOT_CREATED, f"the workload of {ref} has not been created yet")
     ready, problem = ready_copies(workloads), _pod_problem(pods)
     counts = f"{ref} has {min(ready, wanted)} of {wanted} replicas ready"
-    has_old_pods = outdated or any(each.updated_replicas < each.existing_replicas for each in workloads)
+    has_old_pods = outdated or any(
+        each.updated_replicas < each.existing_replicas or not (each.is_current or was_ready) for each in workloads
+    )
     if ready and not has_old_pods:
         missing = f"; {problem.reason}: {problem.message}" if problem is not None and ready < wanted else ""
         return _inference(Status.TRUE, "WorkspaceInferenceStatusSuccess", f"{counts}{missing}")

@@ -29,6 +29,7 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.process import ProbeMode, ProbeSettings, SettingsError
 
 _DEFAULT_CHART = ChartSource()
@@ -76,6 +77,16 @@ def _is_network(value: str) -> str:
 
 
 _Network = Annotated[str, AfterValidator(_is_network)]
+
+
+def _right_resources(value: dict[str, Any]) -> dict[str, Any]:
+    problem = resources_problem(value)
+    if problem:
+        raise PydanticCustomError("rule", "{problem}", {"problem": problem})
+    return value
+
+
+_Resources = Annotated[dict[str, Any], AfterValidator(_right_resources)]
 
 
 def _probe_mode(given: object) -> object:
@@ -198,6 +209,13 @@ class ChartSourceSettings(ChartSettings):
     version: str = _DEFAULT_CHART.version
     allowed_digests: dict[str, _Digest] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _pinned_or_chosen(self) -> "ChartSourceSettings":
+        if self.digest and self.allowed_digests:
+            problem = "has both digest and allowedDigests, but a source with a digest is pinned to it; remove one of them"
+            raise PydanticCustomError("rule", problem)
+        return self
+
     def _check(self) -> None:
         for version in (self.version, *self.allowed_digests):
             find_layout(self.source().values_of, version)
@@ -265,6 +283,7 @@ class ModelServerSettings(Stanza):
     """Settings of all model servers."""
 
     image: str | None = Field(default=None, min_length=1)
+    resources: _Resources | None = None
 
 
 class HelmReleaseSettings(Stanza):
@@ -343,6 +362,7 @@ class SettingsFile(Stanza):
             picker=self.endpoint_picker.settings(),
             body_routing=self.body_based_routing.settings(account),
             flux_service_account=account,
+            model_server_resources=self.model_server.resources or {},
             restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},
         )

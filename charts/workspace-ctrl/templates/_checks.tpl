@@ -22,6 +22,11 @@
 {{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
 {{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
 {{- end }}
+{{- range .Values.chartSources }}
+{{- if and .digest .allowedDigests }}
+{{- fail (printf "\n\nchartSources: %s has both digest and allowedDigests, but a source with a digest is pinned to it: remove one of them.\n" (.name | default "default")) }}
+{{- end }}
+{{- end }}
 {{- range .Values.rbac.workloadKinds }}
 {{- $isBuiltIn := or (and (not .apiGroup) (ne .resource "replicationcontrollers")) (regexMatch "(^|\\.)k8s\\.io$" .apiGroup) }}
 {{- if or $isBuiltIn (regexMatch "secret|token|credential|certificate" .resource) }}

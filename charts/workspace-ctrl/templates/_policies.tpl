@@ -35,6 +35,17 @@ spec:
 ({{ . }}.kind in ["Workspace", "InferenceSet"] && {{ . }}.apiVersion.startsWith("kaito.sh/"))
 {{- end }}
 
+{{- /* The only patch of ClusterRoles and their bindings, as CEL's text of a regular expression; workspace_ctrl/planning/chart/post_renderers.py makes it. */ -}}
+{{- define "workspace-ctrl.namespaceAsOwner" -}}
+r'^\[\{"op": "add", "path": "/metadata/ownerReferences", "value": \[\{"apiVersion": "v1", "kind": "Namespace", "name": "[a-z0-9-]+", "uid": "[a-z0-9-]+"\}\]\}\]$'
+{{- end }}
+
+{{- /* The digests that an OCIRepository of a source may have: that of the source, else those for Workspaces, or none. */ -}}
+{{- define "workspace-ctrl.digests" -}}
+{{- $allowed := values (.allowedDigests | default dict) | uniq | sortAlpha }}
+{{- ternary (list .digest) (prepend $allowed "") (not (empty .digest)) | toJson }}
+{{- end }}
+
 {{- /* Whether an OCIRepository is one of the charts in the values, with the same Secrets, digest and verification. */ -}}
 {{- define "workspace-ctrl.isListedChart" -}}
 {{- $published := "oci://registry.k8s.io/gateway-api-inference-extension/charts" }}
@@ -53,9 +64,7 @@ object.spec.?insecure.orValue(false) == {{ .insecure | default false }} &&
 object.spec.?secretRef.?name.orValue("") == {{ dig "secretRef" "name" "" . | quote }} &&
 object.spec.?certSecretRef.?name.orValue("") == {{ dig "certSecretRef" "name" "" . | quote }} &&
 object.spec.?verify.?provider.orValue("") == {{ dig "verify" "provider" "" . | quote }} &&
-object.spec.?verify.?secretRef.?name.orValue("") == {{ dig "verify" "secretRef" "name" "" . | quote }}
-{{- with .digest }} &&
-object.spec.?ref.?digest.orValue("") == {{ quote . }}
-{{- end }})
+object.spec.?verify.?secretRef.?name.orValue("") == {{ dig "verify" "secretRef" "name" "" . | quote }} &&
+object.spec.?ref.?digest.orValue("") in {{ include "workspace-ctrl.digests" . }})
 {{- end }}
 {{- end }}

@@ -11,6 +11,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster import llm_d
@@ -57,16 +59,27 @@ def filled_storage() -> Path:
 
 
 def _fill(scratch: Path) -> None:
+    with served(scratch) as address:
+        for folder, chart in CHARTS:
+            _push_module_chart(folder, chart, scratch, address)
+        for version in llm_d.VERSIONS:
+            _push(llm_d.assemble(scratch / "charts", version), version, scratch, address)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a registry with its storage in `folder` until the end of the block; yields its address, of plain HTTP on loopback.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
     address = f"127.0.0.1:{free_port()}"
-    config = scratch / "config.yaml"
-    config.write_text(_config(scratch / "storage", address))
+    config = folder / "config.yaml"
+    config.write_text(_config(folder / "storage", address))
     with subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as registry:
         try:
             _wait_until_served(address, registry)
-            for folder, chart in CHARTS:
-                _push_module_chart(folder, chart, scratch, address)
-            for version in llm_d.VERSIONS:
-                _push(llm_d.assemble(scratch / "charts", version), version, scratch, address)
+            yield address
         finally:
             registry.terminate()
 

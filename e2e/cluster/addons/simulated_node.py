@@ -19,7 +19,7 @@ STAGES = (
 )
 """What nodes and pods do by themselves: everything succeeds at once."""
 
-RESOURCES = {"cpu": "1000", "memory": "4000Gi", "pods": "5000", gpus.RESOURCE: gpus.GPUS}
+RESOURCES = {"cpu": "100k", "memory": "1000Ti", "ephemeral-storage": "1000Ti", "pods": "5000", gpus.RESOURCE: gpus.GPUS}
 
 
 def install(work: Installation) -> None:

@@ -12,6 +12,8 @@ VALUES = {
     "featureGates": {"gatewayAPIInferenceExtension": True},
     "flux2": {"enabled": False},
     "extraArgs": ["--progress-interval=0.5"],
+    # Of the stand-ins for model servers, which need next to nothing.
+    "modelServer": {"resources": {"requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"}}},
 }
 
 

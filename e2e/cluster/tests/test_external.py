@@ -36,6 +36,7 @@ def test_addons_and_gpus_are_found(external, cluster):
     "ask",
     [
         pytest.param(lambda external: external.audit_events("admin"), id="audit log"),
+        pytest.param(lambda external: external.audit_events_with("status"), id="audit log of everybody"),
         pytest.param(lambda external: external.audit_place(), id="place in the audit log"),
         pytest.param(lambda external: external.logs("etcd"), id="log"),
         pytest.param(lambda external: external.stop_program("etcd"), id="stop"),

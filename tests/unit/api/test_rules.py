@@ -17,6 +17,7 @@ MESSAGES = [
     "inference needs exactly one of preset, template and workloadRef; set one, and remove the others",
     "inference.adapters need unique names; rename the duplicates",
     "inference.preset.name cannot be changed; create a new Workspace",
+    "inference.resources needs a preset; remove it, or set the resources of the containers in the template",
     "inference.weightsVolume allows either claimName, or storageClassName and size; remove the other",
     "inference.weightsVolume needs a preset; remove it, or mount a volume in the template",
     "inference.workloadRef needs kind and name together; add the one that is missing",

@@ -46,8 +46,14 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed(kind):
         ),
         pytest.param(("uninstall-check",), 1, "/nowhere: ", id="no kubeconfig for the check"),
         pytest.param(("status",), 1, "set KUBECONFIG or --kubeconfig", id="no kubeconfig for status"),
-        pytest.param(("status", "--watch"), 2, "--watch needs the name of one Workspace", id="watch what"),
-        pytest.param(("stauts",), 2, "No such command", id="no such command"),
+        pytest.param(("status", "a", "b", "--watch"), 2, "name one, or none", id="watch what"),
+        pytest.param(("stauts",), 2, "No such command 'stauts'; did you mean status?", id="no such command"),
+        pytest.param(("status", "-o", "jsn"), 2, "did you mean json?", id="format"),
+        pytest.param(("status", "-o", "jsonpath"), 2, "jsonpath needs a template", id="no template"),
+        pytest.param(("status", "-o", "jsonpath={.a"), 2, "a brace is not closed", id="template"),
+        pytest.param(("status", "--timeout", "5x"), 2, "'5x' is not a duration such as 90s, 5m or 1h30m", id="duration"),
+        pytest.param(("status", "a/b/c"), 2, "'a/b/c' must be NAME, workspace/NAME or NAMESPACE/NAME", id="name"),
+        pytest.param(("status", "a", "-l", "b=c"), 2, "--selector goes with lists only", id="names and labels"),
     ],
 )
 def test_wrong_use_is_answered_with_a_sentence_and_an_exit_code(arguments, code, words):

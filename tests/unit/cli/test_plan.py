@@ -38,7 +38,26 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
-        pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in <stdin>", id="none"),
+        pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in standard input", id="none"),
+        pytest.param(
+            "kind: InferenceSet\nmetadata: {name: s}\n", "InferenceSet s is rejected: spec is required", id="set without spec"
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: MultiRoleInference\nmetadata: {name: m}\n",
+            "MultiRoleInference m is not supported: prefill and decode are not separated; use an InferenceSet",
+            id="several roles",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\nmetadata: {name: m}\n",
+            "ModelMirror m is not supported: there is no mirror of weights; set inference.weightsVolume",
+            id="a mirror",
+        ),
+        pytest.param(
+            "apiVersion: kaito.sh/v1beta1\nkind: RAGEngine\nmetadata: {name: r}\n",
+            "RAGEngine r is not supported: run the retrieval yourself",
+            id="retrieval",
+        ),
+        pytest.param("apiVersion: other/v1\nkind: RAGEngine\n", "no Workspace or InferenceSet found", id="of another group"),
         pytest.param("a: [", "is not YAML", id="not YAML"),
     ],
 )
@@ -103,6 +122,21 @@ def test_the_tree_shows_the_digest_of_a_pinned_chart(tmp_path):
     settings.write_text(f"chartSources: [{{allowedDigests: {{v1.5.0: '{digest}'}}}}]")
     assert f"/inferencepool@{digest}" in plan(text, "--config", str(settings)).stdout
     assert "Workspace one is rejected: gateway.chart.digest is not one" in plan(text).stderr
+
+
+def test_requests_of_the_installation_override_those_that_follow_from_the_weights(tmp_path):
+    assert "requests per pod: cpu 3, ephemeral-storage 10Gi, memory 10Gi" in plan(document("one", PHI)).stdout
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("modelServer: {resources: {requests: {cpu: 4, memory: 8Gi}}}")
+    given = ("--config", str(settings), "--model-server-requests", "memory=9Gi")
+    assert "requests per pod: cpu 4, ephemeral-storage 10Gi, memory 9Gi" in plan(document("one", PHI), *given).stdout
+
+
+@pytest.mark.parametrize("text", ["cpu", "cpu=", "cpu=1,", "cpu=1,cpu=2", "cpu=many", "=1"])
+def test_requests_that_are_none_are_refused(text):
+    result = plan(document("one", PHI), "--model-server-requests", text)
+    assert result.exit_code == 2
+    assert f"--model-server-requests must be requests such as cpu=2,memory=8Gi, not {text!r}" in result.stderr
 
 
 def test_a_value_that_is_not_for_a_workspace_to_set_refuses_it():
@@ -277,3 +311,11 @@ def test_workspaces_behind_one_gateway_share_its_body_based_router(tmp_path):
 
 def test_no_body_based_router_is_shown_that_nobody_manages():
     assert "body-router" not in plan(behind_gateway("own"), "-o", "yaml").stdout
+
+
+def test_what_is_not_supported_does_not_hide_the_rest():
+    text = f"{document('phi', 'preset: {name: phi-4-mini-instruct}')}apiVersion: kaito.sh/v1alpha1\nkind: ModelMirror\n"
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=text)
+    assert result.exit_code == 2
+    assert "ModelMirror without a name is not supported" in result.stderr
+    assert "Deployment default/phi" in result.stdout

@@ -36,12 +36,12 @@ chartSources:
     url: oci://registry.example:5000/charts/inferencepool
     version: v1.5.0
     digest: {DIGEST}
-    allowedDigests: {{v1.4.0: {DIGEST}}}
     insecure: true
     secretRef: {{name: login}}
     certSecretRef: {{name: ca}}
     verify: {{provider: cosign, secretRef: {{name: keys}}}}
   - name: upstream
+    allowedDigests: {{v1.4.0: {DIGEST}}}
   - {{name: fork, url: oci://registry.example/charts/fork, layout: inferencepool}}
 endpointPicker:
   resources: {{requests: {{cpu: 1, memory: 1Gi}}}}
@@ -85,13 +85,12 @@ def test_every_stanza_is_read(written):
                 url="oci://registry.example:5000/charts/inferencepool",
                 version="v1.5.0",
                 digest=DIGEST,
-                allowed_digests=(("v1.4.0", DIGEST),),
                 insecure=True,
                 secret="login",
                 cert_secret="ca",
                 verification=Verification("cosign", "keys"),
             ),
-            ChartSource(name="upstream"),
+            ChartSource(name="upstream", allowed_digests=(("v1.4.0", DIGEST),)),
             ChartSource(name="fork", url="oci://registry.example/charts/fork", layout="inferencepool"),
         ),
         picker=PickerSettings(
@@ -166,7 +165,7 @@ def test_options_go_before_the_file(written):
     assert (changed.gateway_extension, changed.gateway) == (False, GatewayChoice("other", "gateway"))
     assert (changed.chart.url, changed.chart.secret) == ("oci://registry.example/inferencepool", "login")
     assert changed.chart.digest == ""  # that of another address
-    assert changed.charts[1] == ChartSource(name="upstream")
+    assert changed.charts[1].name == "upstream"
     assert changed.model_server_image == "registry.example/vllm:v2"
 
 
@@ -221,6 +220,15 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
             "inferencepool v9.9.9 is not supported",
             id="allowed digest",
         ),
+        pytest.param(
+            f"chartSources: [{{digest: {DIGEST}, allowedDigests: {{v1.4.0: {DIGEST}}}}}]",
+            "chartSources[0] has both digest and allowedDigests",
+            id="digest that is pinned and to be chosen",
+        ),
+        pytest.param(
+            "modelServer: {resources: {requests: {cpu: many}}}", "modelServer.resources has 'many' for cpu; use", id="quantity"
+        ),
+        pytest.param("modelServer: {resources: {cpu: 1}}", "modelServer.resources must contain only requests", id="resources"),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),

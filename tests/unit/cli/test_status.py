@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from tests.unit.cli.api_server import ended, ready
-from workspace_ctrl.cli import status as status_module
+from workspace_ctrl.cli import connection_options
 from workspace_ctrl.kube.client import Client
 
 URL = {"gateway": {"url": "http://gateway/ns/phi"}}
@@ -46,7 +46,7 @@ async def test_bookmarks_are_asked_for(server, watch):
 
 
 async def test_silence_does_not_end_it(server, watch, monkeypatch):
-    monkeypatch.setattr(status_module, "Client", partial(Client, silence_seconds=0.1))
+    monkeypatch.setattr(connection_options, "Client", partial(Client, silence_seconds=0.1))
     server.put("phi")
     task = watch()
     for _ in range(3):

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import sys
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -15,11 +17,13 @@ from tests.fuzz.inputs import mutated, text
 from tests.fuzz.samples import WORKSPACES
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.output import to_json, to_yaml
-from workspace_ctrl.cli.status_view import chain_view, list_view, print_url
+from workspace_ctrl.cli.printing.tables import print_table
+from workspace_ctrl.cli.status_view import chain_view, print_url, row_of
 from workspace_ctrl.helm.chart_layout_checks import Check
 from workspace_ctrl.helm.chart_rendering import ChartReport
 from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 HOSTILE = ["\x1b[2J", "\x1b]0;title\x07", "\u202egnp.exe", "\u2066x", "a\r\nINFO forged", "\x7f", "\x9b2J", "\u2028", "\ud800"]
 few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -68,7 +72,9 @@ def test_a_status_of_any_text(word):
     item = of_status(word)
     file = io.StringIO()
     print_url(Console(file=file, width=10_000, force_terminal=False), item)
-    assert_harmless(file.getvalue() + rendered(chain_view(item), list_view([item])))
+    with redirect_stdout(file):
+        print_table(["A"] * 7, [row_of(item, NOW, with_namespace=True, wide=True)])
+    assert_harmless(file.getvalue() + rendered(chain_view(item)))
     assert_harmless(to_json(item))
     if not any("\ud800" <= character <= "\udfff" for character in word):
         assert_harmless(to_yaml(item))
@@ -79,7 +85,7 @@ def test_a_url_is_shown_as_it_is(url):
     file = io.StringIO()
     print_url(Console(file=file, width=20, force_terminal=False), of_status(url))
     assert file.getvalue() == f"URL {url}\n"
-    assert url in rendered(list_view([of_status(url)]))
+    assert row_of(of_status(url), NOW, with_namespace=False, wide=True)[-1] == url
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)

@@ -102,3 +102,14 @@ def test_pools_of_other_workspaces_in_the_same_rule_of_a_user_s_route_are_seen_w
     found = take_snapshot(made, KEY, Dependencies(chart="inferencepool"), referenced, ()).sibling_pools
     assert [(sibling.ref.name, sibling.workspace, sibling.is_empty) for sibling in found] == [(theirs.release, "other", is_empty)]
     assert seen(made).sibling_pools == ()
+
+
+def test_pods_of_a_referenced_workload_that_have_the_label_of_the_workspace_s_own_are_counted_once():
+    """KAITO's pods have it; and what a plan adds to the dependencies is put on a snapshot that has them already."""
+    made = cache(OLD)
+    labelled, plain = pod(name="labelled"), pod(name="plain", labels={"app": "theirs"})
+    made.pods.put((NAMESPACE, "labelled"), labelled, 9)
+    referenced = DependencyRecords(pods=(labelled, plain))
+    found = take_snapshot(made, KEY, Dependencies(), referenced, frozenset())
+    assert found.pods == (labelled, plain)
+    assert referenced.on(found).pods == (labelled, plain)

@@ -122,7 +122,25 @@ def test_a_pod_that_waits_for_its_volumes_is_told_after_a_minute():
     late = observed(state, 70.0, waiting)
     assert late.on(waiting).pods[0].problem.reason == "VolumesNotMounted"
     assert late.due_at is None
-    assert observed(late, 71.0).unmounted_since is None
+    calm = observed(late, 71.0)
+    assert calm.unmounted_since is WorkspaceState().unmounted_since
+    assert calm.on(NOTHING) == NOTHING
+
+
+def test_each_pod_has_a_minute_of_its_own_to_get_its_volumes():
+    """A rollout makes one pod after the other, each of which waits for some seconds."""
+
+    def waiting(*names):
+        pods = (pod(name=name, ready=False, is_waiting_for_volumes=True) for name in names)
+        return replace(NOTHING, pods=tuple(replace(each, meta=replace(each.meta, uid=each.meta.ref.name)) for each in pods))
+
+    state = observed(WorkspaceState(), 0.0, waiting("first"))
+    state = observed(state, 40.0, waiting("first", "second"))
+    state = observed(state, 60.0, waiting("first", "second"))
+    assert [each.problem is not None for each in state.on(waiting("first", "second")).pods] == [True, False]
+    assert state.due_at == 100.0
+    state = observed(state, 70.0, waiting("second", "third"))
+    assert [each.problem for each in state.on(waiting("second", "third")).pods] == [None, None]
 
 
 def test_the_silence_of_a_gateway_s_controller_is_measured_until_it_speaks():

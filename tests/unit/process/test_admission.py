@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.certificates import make_certificate
 from tests.unit.factories import NAME, quickstart
 from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
-from workspace_ctrl.kube.connection import load_configuration
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.process import admission
 from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
@@ -42,7 +42,7 @@ def serve(tmp_path, folder):
 
     async def beside(work, port):
         settings = Settings(admission=AdmissionSettings(port, folder))
-        shell = KopfProcess(load_configuration(kubeconfig, None), settings, 0, Metrics(CollectorRegistry()))
+        shell = KopfProcess(load_access(kubeconfig, None), settings, 0, Metrics(CollectorRegistry()))
         serving = asyncio.create_task(shell.serve())
         try:
             return await work(port)

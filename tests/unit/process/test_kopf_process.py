@@ -8,7 +8,7 @@ import socket
 import pytest
 from prometheus_client import CollectorRegistry
 
-from workspace_ctrl.kube.connection import load_configuration
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.metrics import Metrics
@@ -30,7 +30,7 @@ def shell(tmp_path):
     kubeconfig = tmp_path / "kubeconfig.yaml"
     kubeconfig.write_text(KUBECONFIG)
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    yield lambda port=0: KopfProcess(load_configuration(kubeconfig, None), Settings(), port, Metrics(CollectorRegistry()))
+    yield lambda port=0: KopfProcess(load_access(kubeconfig, None), Settings(), port, Metrics(CollectorRegistry()))
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

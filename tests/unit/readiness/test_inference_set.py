@@ -47,8 +47,8 @@ def copy(number, *, ready=True, pods=3, old=0):
     )
 
 
-def inference(workloads, wanted, *pods, outdated=False, accepted=ACCEPTED):
-    return copies_condition(accepted, SET, wanted, workloads, pods, outdated=outdated)
+def inference(workloads, wanted, *pods, outdated=False, was_ready=True, accepted=ACCEPTED):
+    return copies_condition(accepted, SET, wanted, workloads, pods, outdated=outdated, was_ready=was_ready)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,12 @@ def test_it_serves_while_a_copy_is_ready(workloads, wanted, outdated, words):
 def test_it_does_not_serve(workloads, wanted, outdated, reason):
     found = inference(workloads, wanted, outdated=outdated)
     assert (found.status, found.reason) == (Status.FALSE, reason)
+
+
+def test_what_a_controller_has_not_observed_yet_does_not_make_it_ready():
+    unobserved = [deployment(ready=2, replicas=2, existing_replicas=2, generation=2)]
+    assert inference(unobserved, 2).is_true
+    assert not inference(unobserved, 2, was_ready=False).is_true
 
 
 def test_what_is_not_accepted_is_said_first():

@@ -30,6 +30,8 @@ class WantedChart:
     gateway: GatewaySpec | None
     pool: PoolValues | None
     """None while the release cannot be planned: its values depend on the GatewayClass, and its pool needs a CRD."""
+    namespace_uid: str = ""
+    """Empty if the controller may not read Namespaces."""
 
 
 def pool_values(selector: Mapping[str, str], port: int, parents: Iterable[Parent], gateway: GatewaySpec | None) -> PoolValues:
@@ -112,8 +114,16 @@ def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, cha
     try:
         manifest = draft.manifest(
             "release",
-            lambda: helm_release(draft.owner, wanted.names, pool, chart=chart, gateway=wanted.gateway, settings=settings),
-            (pool.provider, tuple(pool.selector.items())),
+            lambda: helm_release(
+                draft.owner,
+                wanted.names,
+                pool,
+                chart=chart,
+                gateway=wanted.gateway,
+                settings=settings,
+                namespace_uid=wanted.namespace_uid,
+            ),
+            (pool.provider, tuple(pool.selector.items()), wanted.namespace_uid),
         )
     except SpecError as error:
         draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))

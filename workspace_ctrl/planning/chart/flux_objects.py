@@ -13,8 +13,8 @@ from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.catalog.charts import find_layout, registry_tag
-from workspace_ctrl.planning.chart.post_renderers import post_renderers
-from workspace_ctrl.planning.chart.values import PoolValues, chart_values
+from workspace_ctrl.planning.chart.post_renderers import OwningNamespace, post_renderers
+from workspace_ctrl.planning.chart.values import PoolValues, chart_values, has_cluster_role
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.records.meta import Meta
@@ -85,9 +85,16 @@ def release_spec(
 
 
 def helm_release(
-    owner: Meta, names: Names, pool: PoolValues, *, chart: ChartSource, gateway: GatewaySpec | None, settings: PlanSettings
+    owner: Meta,
+    names: Names,
+    pool: PoolValues,
+    *,
+    chart: ChartSource,
+    gateway: GatewaySpec | None,
+    settings: PlanSettings,
+    namespace_uid: str = "",
 ) -> Manifest:
-    """Return the HelmRelease of the chart, for the model servers of `pool`.
+    """Return the HelmRelease of the chart, for the model servers of `pool`; `namespace_uid` is empty if it is not known.
 
     Raises:
         UnknownChartError: the layout of the chart's values is not known.
@@ -98,7 +105,9 @@ def helm_release(
     values = chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker)
     account = (gateway.service_account_name if gateway is not None else None) or settings.flux_service_account
     spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values, account=account)
-    renderers = post_renderers(layout, names, pool)
+    # Values that only Flux reads may turn monitoring on.
+    is_owned = bool(namespace_uid) and (has_cluster_role(layout, values) or bool(picker.values_from))
+    renderers = post_renderers(layout, names, pool, OwningNamespace(owner.ref.namespace, namespace_uid) if is_owned else None)
     if renderers:
         spec["postRenderers"] = renderers
     if picker.values_from:

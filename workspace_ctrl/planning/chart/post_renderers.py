@@ -6,10 +6,13 @@
 - The label of the endpoint picker's pods: each chart has one of its own, and a watch can select only one.
 - The health check of GKE: the charts configure it only together with the pool's appProtocol, which CRDs before 1.4 do not know. Without a
   configuration GKE requests `/`, which model servers answer with 404.
+- The owner of what the chart has in the whole cluster. Flux uninstalls a release by a Secret of its namespace; where that has been deleted
+  first, it leaves these objects behind. Their owner is the namespace, so the garbage collector deletes them with it.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.labels import PICKER_POD_LABEL
@@ -19,16 +22,39 @@ from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues
 
 GKE: Final = "gke"
 """The charts' `provider.name` for Gateways of GKE."""
+CLUSTER_SCOPED: Final = ("ClusterRole", "ClusterRoleBinding")
+"""The kinds that the charts have in the whole cluster."""
 _PROBE: Final = {"tcpSocket": {"port": PICKER_PORT}, "periodSeconds": 1, "failureThreshold": 120}
 
 
-def post_renderers(layout: ChartLayout, names: Names, pool: PoolValues) -> list[dict[str, Any]]:
-    """Return the post-renderers of a release, as in a HelmRelease; none if there is nothing to patch."""
-    patches = [
+@dataclass(frozen=True, slots=True)
+class OwningNamespace:
+    """A namespace, as the owner of other objects."""
+
+    name: str
+    uid: str
+
+
+def post_renderers(
+    layout: ChartLayout, names: Names, pool: PoolValues, namespace: OwningNamespace | None = None
+) -> list[dict[str, Any]]:
+    """Return the post-renderers of a release, as in a HelmRelease; none if there is nothing to patch.
+
+    `namespace` becomes the owner of the chart's objects in the whole cluster; None if there are none, or if its uid is not known.
+    """
+    patches: list[dict[str, Any]] = [
         {"target": {"kind": patch["kind"], "name": patch["metadata"]["name"]}, "patch": json.dumps(patch, sort_keys=True)}
         for patch in _patches(layout, names, pool)
     ]
+    if namespace is not None:
+        patches += ({"target": {"kind": kind}, "patch": _owned_by(namespace)} for kind in CLUSTER_SCOPED)
     return [{"kustomize": {"patches": patches}}] if patches else []
+
+
+def _owned_by(namespace: OwningNamespace) -> str:
+    """Return the patch that adds the owner; the chart's admission policy for HelmReleases accepts exactly this text."""
+    owner = {"apiVersion": "v1", "kind": "Namespace", "name": namespace.name, "uid": namespace.uid}
+    return json.dumps([{"op": "add", "path": "/metadata/ownerReferences", "value": [owner]}])
 
 
 def health_check(port: int) -> dict[str, Any]:

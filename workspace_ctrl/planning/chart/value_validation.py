@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.catalog.charts import ChartValue
+from workspace_ctrl.planning.resource_requirements import resources_problem
 
-_QUANTITY = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][0-9]+)?"
-_RESOURCE_NAME = r"[A-Za-z0-9]([-A-Za-z0-9._/]{0,251}[A-Za-z0-9])?"
 _FILE_NAME = r"[A-Za-z0-9][-A-Za-z0-9._]{0,63}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _MOST_REPLICAS = 100
@@ -78,20 +77,6 @@ def _replicas(value: object) -> str:
     return "" if right else f"must be a number from 1 to {_MOST_REPLICAS}"
 
 
-def _resources(value: object) -> str:
-    if not isinstance(value, Mapping) or not set(value) <= {"requests", "limits"}:
-        return "must contain only requests and limits"
-    for quantities in value.values():
-        if not isinstance(quantities, Mapping):
-            return "must map names to quantities, such as memory: 1Gi"
-        for name, quantity in quantities.items():
-            if not re.fullmatch(_RESOURCE_NAME, str(name)) or isinstance(quantity, bool):
-                return "must map names to quantities, such as memory: 1Gi"
-            if not re.fullmatch(_QUANTITY, str(quantity)):
-                return f"has {excerpt(str(quantity), _QUOTED)!r} for {name}; use a quantity, such as 1Gi"
-    return ""
-
-
 SHAPES: Final[Mapping[ChartValue, Shape]] = {
     ChartValue.AFFINITY: _affinity,
     ChartValue.TOLERATIONS: _tolerations,
@@ -99,6 +84,6 @@ SHAPES: Final[Mapping[ChartValue, Shape]] = {
     ChartValue.PLUGINS_FILE: _file_name,
     ChartValue.PLUGINS: _files,
     ChartValue.REPLICAS: _replicas,
-    ChartValue.RESOURCES: _resources,
+    ChartValue.RESOURCES: resources_problem,
 }
 """Value → its validation. These are the values that every Workspace may set."""

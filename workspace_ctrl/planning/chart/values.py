@@ -18,6 +18,7 @@ from workspace_ctrl.planning.chart.traps import trap_in
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
+from workspace_ctrl.planning.resource_requirements import completed
 
 PROTECTED: Final = (
     ChartValue.MATCH_LABELS,
@@ -121,7 +122,7 @@ def protected_paths(layout: ChartLayout) -> list[Path]:
 def _defaults(installed: PickerSettings) -> dict[ChartValue, Any]:
     return {
         ChartValue.REPLICAS: installed.replicas,
-        ChartValue.RESOURCES: _complete(installed.resources, DEFAULT_PICKER_RESOURCES),
+        ChartValue.RESOURCES: completed(installed.resources, DEFAULT_PICKER_RESOURCES),
         ChartValue.FAILURE_MODE: "FailOpen",
         ChartValue.IMAGE_PULL_POLICY: "IfNotPresent",
     }
@@ -249,36 +250,20 @@ def _resources(layout: ChartLayout, installed: PickerSettings, asked: EndpointPi
     path = layout.place(ChartValue.RESOURCES)
     if path is None:
         return None
-    ours = _complete(installed.resources, DEFAULT_PICKER_RESOURCES)
-    ours = _complete(value_at(installed.values, path), ours)
-    return _complete(asked.resources or value_at(asked.values, path), ours)
+    ours = completed(installed.resources, DEFAULT_PICKER_RESOURCES)
+    ours = completed(value_at(installed.values, path), ours)
+    return completed(asked.resources or value_at(asked.values, path), ours)
 
 
-def _complete(given: object, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `given` completed by `ours`, with consistent pairs: if only one of a pair is given, the other follows it.
-
-    The charts would complete it with their own defaults, whose requests may be above a limit that is given.
-    """
-    pairs = given if isinstance(given, Mapping) else {}
-    requests, limits = dict(pairs.get("requests") or {}), dict(pairs.get("limits") or {})
-    limited = ours.get("limits") or {}
-    for name, limit in list(limits.items()):
-        requests.setdefault(name, limit)
-    for name, request in requests.items():
-        if name in limited:
-            limits.setdefault(name, request)
-    found = {"requests": requests, "limits": limits}
-    return {kind: {**_others(ours.get(kind) or {}, requests), **mine} for kind, mine in found.items()}
-
-
-def _others(quantities: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: quantity for name, quantity in quantities.items() if name not in given}
+def has_cluster_role(layout: ChartLayout, values: Mapping[str, Any]) -> bool:
+    """Whether the chart creates a ClusterRole with these values."""
+    path = layout.place(ChartValue.METRICS)
+    return layout.cluster_role == "always" or (path is not None and bool(value_at(values, path)))
 
 
 def _check_cluster_role(layout: ChartLayout, values: Mapping[str, Any], names: Names, namespace: str) -> None:
     """Reject names that the chart would cut to the name of another release's ClusterRole, or to invalid YAML."""
-    path = layout.place(ChartValue.METRICS)
-    if layout.cluster_role == "monitoring" and not (path is not None and value_at(values, path)):
+    if not has_cluster_role(layout, values):
         return
     name = f'"{names.release[:_CLUSTER_ROLE_PART]}-{namespace[:_CLUSTER_ROLE_PART]}-epp"'
     if len(namespace) > _CLUSTER_ROLE_PART or len(name) > _CLUSTER_ROLE_LIMIT:

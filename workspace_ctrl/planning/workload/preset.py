@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,13 +15,13 @@ from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.gpus import NodeGpus
 from workspace_ctrl.catalog.presets import ModelFigures, PresetModel, find_preset
 from workspace_ctrl.catalog.vllm import Version, version_of
-from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
 from workspace_ctrl.planning.workload.gpus import node_gpus
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.preset_pods import PresetServer
 from workspace_ctrl.planning.workload.preset_workload import weights_claim, workloads
-from workspace_ctrl.planning.workload.services import headless_service, is_public, network_policy, service
+from workspace_ctrl.planning.workload.services import between_pods, service_of
 from workspace_ctrl.planning.workload.sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.workload.vllm import check_version, multi_node_mode
 from workspace_ctrl.planning.workload.vllm_config import EngineConfig, read_engine_config
@@ -60,7 +61,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
     config = _config(request, version)
     found = node_gpus(request.resource, request.records.workloads, request.records.nodes)
     sizing = _size(request, model, config, found.gpus)
-    check_limit(request.copies, sizing.nodes)
+    copies = request.copies.checked(sizing.nodes) if request.copies is not None else None
     multi_node = multi_node_mode(sizing, version)
     server = PresetServer(
         owner=owner.ref,
@@ -72,13 +73,13 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         config=config,
         image=settings.model_server_image,
         timeout=request.timeout,
+        resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node,
-        copies=request.copies,
+        copies=copies,
     )
     manifest, *further = workloads(owner, server, found.remembered)
-    selector = pool_selector(derived.workspace, manifest["kind"])
-    replicas = request.copies.on(sizing.nodes) if request.copies is not None else None
-    noted = notes_on(request.copies, sizing.nodes)
+    replicas = copies.on(sizing.nodes) if copies is not None else None
+    noted = copies.notes_on(sizing.nodes) if copies is not None else ()
     claim = weights_claim(owner, server)
     return ModelServer(
         port=INFERENCE_PORT,
@@ -86,12 +87,8 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         copies=tuple(further),
         others=(
             *([claim] if claim is not None else []),
-            *(
-                [headless_service(owner, derived, multi_node.ports), network_policy(owner, derived)]
-                if multi_node is not None
-                else []
-            ),
-            service(owner, derived, selector, public=is_public(request.record)),
+            *(between_pods(owner, derived, multi_node.ports) if multi_node is not None else []),
+            service_of(request.record, derived, manifest["kind"]),
         ),
         model_names=(model.name, *(adapter.source.name for adapter in server.adapters)),
         node_count=sizing.nodes * (replicas if replicas is not None else 1),
@@ -99,28 +96,6 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         sizing="; ".join(filter(None, (sizing.explanation, found.assumed, *noted))),
         notes=(*config.notes, *found.notes, *noted, *_shared_claim_note(server)),
     )
-
-
-def check_limit(copies: Copies | None, nodes: int) -> None:
-    """Check that the limit of nodes allows a copy, of so many `nodes`, if any is wanted.
-
-    Raises:
-        SpecError: it does not.
-    """
-    if copies is not None and copies.wanted and not copies.on(nodes):
-        problem = f"is {copies.node_limit}, but each copy of the model needs {nodes} nodes"
-        raise SpecError("spec.nodeCountLimit", problem, f"set at least {nodes}, or use larger nodes")
-
-
-def notes_on(copies: Copies | None, nodes: int) -> tuple[str, ...]:
-    """Return the messages on the copies of an InferenceSet, of so many `nodes` each: fewer than wanted, and fields without effect."""
-    if copies is None:
-        return ()
-    if copies.on(nodes) == copies.wanted:
-        return copies.notes
-    each = "1 node" if nodes == 1 else f"{nodes} nodes"
-    allowed = f"{copies.on(nodes)} of {copies.wanted} replicas"
-    return (f"spec.nodeCountLimit: {copies.node_limit} allows {allowed} of {each} each; raise it for more", *copies.notes)
 
 
 def _shared_claim_note(server: PresetServer) -> Iterator[str]:
@@ -137,6 +112,15 @@ def _config(request: PresetRequest, version: Version | None) -> EngineConfig:
         return EngineConfig()
     name, records = request.inference.config, request.records
     return read_engine_config(name, request.record.meta.ref.namespace, records.config_map, records.config, version)
+
+
+def _resources(
+    request: PresetRequest, model: PresetModel, config: EngineConfig, sizing: Sizing, settings: PlanSettings
+) -> dict[str, Any]:
+    has_volume = request.inference.weights_volume is not None
+    defaults = default_requests(model.weights_gib, sizing.layout, config.memory.offload_gib, has_volume=has_volume)
+    gpus = {sizing.gpu_resource: str(sizing.gpus)}
+    return pod_resources(defaults, gpus, installed=settings.model_server_resources, asked=request.inference.resources)
 
 
 def _size(request: PresetRequest, model: PresetModel, config: EngineConfig, gpus: NodeGpus) -> Sizing:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from workspace_ctrl.api.inference import Adapter, Inference, WeightsVolume
@@ -56,6 +56,8 @@ class PresetServer:
     """Image of the model server."""
     timeout: str = ""
     """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """Requests and limits of the container."""
     multi_node: MultiNodeMode | None = None
     """How its pods become one model server; None for one node."""
     copies: Copies | None = None
@@ -150,7 +152,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
         "command": serve_command(server.model, server.sizing, server.config, adapters, server.multi_node),
         "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_first_port_between_pods(server)],
         "env": list(_environment(server)),
-        "resources": {key: {server.sizing.gpu_resource: str(server.sizing.gpus)} for key in ("requests", "limits")},
+        "resources": dict(server.resources),
         **_probes(server),
         **_lifecycle(server),
         "terminationMessagePolicy": "FallbackToLogsOnError",

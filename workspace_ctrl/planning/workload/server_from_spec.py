@@ -15,7 +15,7 @@ from workspace_ctrl.planning.companion.kaito_workload import kaito_workload
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.gpus import reads_nodes
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.planning.workload.preset import PresetRequest, check_limit, notes_on, preset_server
+from workspace_ctrl.planning.workload.preset import PresetRequest, preset_server
 from workspace_ctrl.planning.workload.referenced_workload import referenced_pods
 from workspace_ctrl.planning.workload.services import is_public, service
 from workspace_ctrl.planning.workload.template_workload import template_port, template_workload
@@ -86,15 +86,15 @@ def _template(
 ) -> ModelServer:
     owner, derived = record.meta, names(record.meta.ref.name)
     scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
-    check_limit(copies, 1)
+    replicas, noted = (None, ()) if copies is None else (copies.checked(1).on(1), copies.notes_on(1))
     port, assumed = template_port(template)
-    selector, noted = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT), notes_on(copies, 1)
+    selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
     return ModelServer(
         port=port,
         workload=template_workload(owner, derived, resource, template, copies, scaled_by_others=scaled),
         others=(service(owner, derived, selector, port=port, public=is_public(record)),),
-        node_count=resource.count if copies is None else copies.on(1),
-        replicas=None if copies is None else copies.on(1),
+        node_count=resource.count if replicas is None else replicas,
+        replicas=replicas,
         sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
         notes=(*([assumed] if assumed else []), *noted),
     )

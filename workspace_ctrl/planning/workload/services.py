@@ -14,6 +14,7 @@ from workspace_ctrl.api.labels import (
     SERVICE_PORT,
 )
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -32,6 +33,16 @@ def service(
     if public:
         spec["type"] = "LoadBalancer"
     return owned("v1", "Service", names.service, owner, {"spec": spec})
+
+
+def service_of(workspace: WorkspaceRecord, names: Names, workload_kind: str) -> Manifest:
+    """Return the Service of the pods of a preset that serve requests, of a workload of that kind."""
+    return service(workspace.meta, names, pool_selector(names.workspace, workload_kind), public=is_public(workspace))
+
+
+def between_pods(owner: Meta, names: Names, ports: Mapping[str, int]) -> tuple[Manifest, Manifest]:
+    """Return the objects for the `ports` between the pods of a model on several nodes."""
+    return headless_service(owner, names, ports), network_policy(owner, names)
 
 
 def is_public(workspace: WorkspaceRecord) -> bool:

@@ -5,16 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import SETTINGS, derived, source, workspace
-from tests.unit.planning.test_plan import applied, finished, manifests, words
+from tests.unit.factories import NAMESPACE, SETTINGS, derived, meta, pool, source, workspace
+from tests.unit.planning.test_plan import GATEWAYS, applied, finished, manifests, words
 from workspace_ctrl.api.labels import PICKER_POD_LABEL
 from workspace_ctrl.catalog.charts import find_layout
 from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.post_renderers import post_renderers
 from workspace_ctrl.planning.chart.values import PoolValues
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, PickerSettings, Verification
+from workspace_ctrl.records.core_v1 import Namespace
 
 DIGEST = "sha256:" + "b" * 64
 OTHER_DIGEST = "sha256:" + "c" * 64
@@ -221,3 +223,43 @@ def test_elsewhere_no_health_check_of_gke_is_patched():
     for layout, provider in ((find_layout("inferencepool", "v1.4.0"), "gke"), (find_layout("inferencepool", "v1.5.0"), "none")):
         (renderer,) = post_renderers(layout, derived(), PoolValues({}, 5000, provider))
         assert [entry["target"]["kind"] for entry in renderer["kustomize"]["patches"]] == ["Deployment"]
+
+
+MONITORED = {"inferenceExtension": {"monitoring": {"prometheus": {"enabled": True}}}}
+ALL_OWNED = ["Deployment", "ClusterRole", "ClusterRoleBinding"]
+
+
+@pytest.mark.parametrize(
+    ("values", "gateway", "kinds"),
+    [
+        pytest.param({}, {}, ["Deployment"], id="without monitoring"),
+        pytest.param(MONITORED, {}, ALL_OWNED, id="with monitoring"),
+        pytest.param({}, {"chart": {"name": "old", "version": "v1.1.0"}}, ALL_OWNED, id="always, before 1.2"),
+        pytest.param(
+            {},
+            {"endpointPicker": {"valuesFrom": [{"kind": "ConfigMap", "name": "a"}]}},
+            ALL_OWNED,
+            id="values that only Flux reads",
+        ),
+    ],
+)
+def test_what_a_chart_has_in_the_whole_cluster_is_owned_by_the_namespace(values, gateway, kinds):
+    (renderer,) = released(values, gateway, "uid-of-it")["postRenderers"]
+    patches = renderer["kustomize"]["patches"]
+    assert [entry["target"]["kind"] for entry in patches] == kinds
+    owner = {"apiVersion": "v1", "kind": "Namespace", "name": NAMESPACE, "uid": "uid-of-it"}
+    added = [{"op": "add", "path": "/metadata/ownerReferences", "value": [owner]}]
+    assert [json.loads(entry["patch"]) for entry in patches[1:]] == [added] * (len(kinds) - 1)
+
+
+def test_a_namespace_that_cannot_be_read_owns_nothing():
+    (renderer,) = released(MONITORED, {}, "")["postRenderers"]
+    assert [entry["target"]["kind"] for entry in renderer["kustomize"]["patches"]] == ["Deployment"]
+
+
+def released(values, gateway, uid):
+    """The HelmRelease's spec in a namespace with that uid; empty for one that cannot be read."""
+    settings = replace(LISTED, picker=PickerSettings(values=values, allow_values_from=True))
+    there = Namespace(replace(meta("Namespace", NAMESPACE, namespace="", owner=""), uid=uid)) if uid else None
+    world = Snapshot(source=source(), pool=pool(), namespace=there, **GATEWAYS)
+    return manifests(world, workspace(gateway=gateway), settings)["HelmRelease"]["spec"]

@@ -70,6 +70,16 @@ def test_one_node_is_a_deployment_that_serves_the_preset_under_its_name():
     assert server.model_names == ("phi-4-mini-instruct",)
 
 
+def test_a_model_that_hangs_gets_no_requests_after_eight_seconds_and_is_restarted_after_a_minute():
+    found = container(serve())
+    every = {name: found[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    for probe in every.values():
+        assert (probe["httpGet"], probe["timeoutSeconds"]) == ({"path": "/health", "port": 5000}, 5)
+    periods = {name: (probe["periodSeconds"], probe["failureThreshold"]) for name, probe in every.items()}
+    # Loading takes an hour, and half a minute for each GiB of the weights.
+    assert periods == {"startupProbe": (2, (3600 + 214) // 2), "readinessProbe": (4, 2), "livenessProbe": (10, 6)}
+
+
 def test_replicas_of_a_deployment_are_left_to_whoever_scales():
     assert "replicas" not in serve().workload["spec"]
 

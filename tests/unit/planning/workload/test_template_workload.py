@@ -13,6 +13,7 @@ from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 OURS = ["apps", "node.kubernetes.io/instance-type"]
 
 
@@ -20,9 +21,9 @@ def template(**spec: Any) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "server", "image": "example/server:1"}], **spec}}
 
 
-def serve(pod_template: Any, records: ServerRecords | None = None, *, count: int = 1) -> ModelServer:
+def serve(pod_template: Any, records: ServerRecords | None = None, *, count: int = 1, **resource: Any) -> ModelServer:
     raw = quickstart(inference={"template": pod_template})
-    raw["resource"]["count"] = count
+    raw["resource"] |= {"count": count, **resource}
     record = workspace(raw)
     return model_server(record, parse_workspace(NAME, record.fields()), records or ServerRecords(), SETTINGS)
 
@@ -96,6 +97,33 @@ def test_affinity_of_the_user_and_ours_are_both_required():
     terms = result["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
     assert [[entry["key"] for entry in term["matchExpressions"]] for term in terms] == [["zone", *OURS], OURS]
     assert result["podAntiAffinity"] == {"x": 1}
+
+
+def preference(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"weight": 100, "preference": {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]}}
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "nodes", "both"),
+    [
+        pytest.param(preference("a"), [], preference("a"), id="theirs alone"),
+        pytest.param(None, ["b"], preference("b"), id="ours alone"),
+        pytest.param(preference("a"), ["b", "c"], preference("a", "b", "c"), id="both, theirs first"),
+        pytest.param([], ["b"], preference("b"), id="theirs is empty"),
+    ],
+)
+def test_preferred_nodes_of_the_user_and_ours_are_both_preferred(theirs, nodes, both):
+    affinity = {"nodeAffinity": {PREFERRED: theirs}} if theirs is not None else {}
+    found = made(serve(template(affinity=affinity), preferredNodes=nodes))["spec"]["affinity"]["nodeAffinity"]
+    assert found[PREFERRED] == both
+    assert [entry["key"] for entry in found[REQUIRED]["nodeSelectorTerms"][0]["matchExpressions"]] == (OURS[:1] if nodes else OURS)
+
+
+def test_no_preference_is_made_up():
+    assert PREFERRED not in made(serve(template()))["spec"]["affinity"]["nodeAffinity"]
 
 
 def test_tolerations_are_added_once():

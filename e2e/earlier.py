@@ -1,0 +1,44 @@
+"""The version before this one, from the history of this repository: what users upgrade from."""
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.places import REPOSITORY, cache_dir, locked
+
+VERSION = "0.1.0"
+COMMIT = "a05d3874f77d0e41c7e2042ba63ddbc14b414ca8"
+VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
+"""The default image of its model servers."""
+
+
+def earlier() -> Path:
+    """Return a folder with the files of that version, made now if it is not in the cache.
+
+    Raises:
+        ClusterError: this is no git repository, or its history does not go so far back.
+    """
+    final = cache_dir() / "earlier" / COMMIT[:12]
+    with locked("earlier"):
+        if not final.is_dir():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+                _export(Path(scratch))
+                (Path(scratch) / "files").rename(final)
+    return final
+
+
+def _export(scratch: Path) -> None:
+    archive = scratch / "archive.tar"
+    command = ["git", "-C", str(REPOSITORY), "archive", f"--output={archive}", COMMIT]
+    if shutil.which("git") is None:
+        raise ClusterError(f"git is needed for the files of version {VERSION}")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        way = "get the whole history: git fetch --unshallow"
+        raise ClusterError(f"version {VERSION} (commit {COMMIT[:7]}) is not in this repository; {way}\n{result.stderr.strip()}")
+    with tarfile.open(archive) as tar:
+        tar.extractall(scratch / "files", filter="data")

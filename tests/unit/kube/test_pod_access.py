@@ -1,0 +1,83 @@
+"""Address and credentials of a pod; those of kubeconfigs are tested against a real API server."""
+
+import subprocess
+import sys
+
+import pytest
+
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.pod import PodAccess
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The mounted files of a ServiceAccount."""
+    (tmp_path / "token").write_text("first\n")
+    (tmp_path / "ca.crt").write_text("certificate")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_address_authority_and_token(folder):
+    access = PodAccess(folder)
+    assert (access.server, access.tls.authority, access.proxy) == ("https://10.0.0.1:443", str(folder / "ca.crt"), "")
+    assert access.authorization() == "Bearer first"
+
+
+def test_an_address_of_ip_6(folder, monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    assert PodAccess(folder).server == "https://[fd00::1]:443"
+
+
+def test_a_token_that_the_kubelet_replaces_is_read_and_one_that_is_away_for_a_moment_kept(folder):
+    access = PodAccess(folder)
+    (folder / "token").write_text("second")
+    assert access.authorization() == "Bearer second"
+    (folder / "token").write_text("")
+    assert access.authorization() == "Bearer second"
+    (folder / "token").unlink()
+    assert access.authorization_anew() == "Bearer second"
+
+
+@pytest.mark.parametrize("missing", ["token", "ca.crt"])
+def test_a_missing_file_is_named(folder, missing):
+    (folder / missing).unlink()
+    with pytest.raises(ConnectionConfigError, match=missing):
+        PodAccess(folder)
+
+
+def test_a_missing_address_is_named_with_a_way_out(folder, monkeypatch):
+    monkeypatch.delenv("KUBERNETES_SERVICE_PORT")
+    with pytest.raises(ConnectionConfigError, match=r"KUBERNETES_SERVICE_PORT are not set; set --kubeconfig"):
+        PodAccess(folder)
+
+
+@pytest.mark.parametrize(
+    ("excluded", "proxy"),
+    [
+        ("", "http://proxy.example:3128"),
+        ("localhost, 10.0.0.0/16", ""),
+        ("10.0.0.1", ""),
+        ("10.1.0.0/16,.svc,fd00::/8", "http://proxy.example:3128"),
+        ("*", ""),
+    ],
+)
+def test_a_proxy_of_the_environment_is_used_unless_the_address_is_excluded(folder, monkeypatch, excluded, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", excluded)
+    assert PodAccess(folder).proxy == proxy
+
+
+def test_a_pod_does_without_the_classes_of_the_whole_kubernetes_api(folder):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "import workspace_ctrl.cli.main, workspace_ctrl.cli.run, workspace_ctrl.process.kopf_process\n"
+        "from workspace_ctrl.kube.access.pod import PodAccess\n"
+        f"PodAccess(Path({str(folder)!r})).authorization()\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'kubernetes'])\n"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -1,0 +1,1 @@
+"""Arguments as kubectl users write them: kinds and names, formats, durations, files, namespaces."""

@@ -1,0 +1,136 @@
+"""The option -f as in kubectl: files, folders, https URLs, and - for standard input."""
+
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_ENDINGS: Final = frozenset({".yaml", ".yml", ".json"})
+"""Of files in folders, as in kubectl; a file that is named itself may be called anything."""
+_LARGEST: Final = 4 << 20
+"""Bytes that are read of a URL."""
+_PATIENCE_SECONDS: Final = 20.0
+STANDARD_INPUT: Final = "standard input"
+_HTTPS: Final = "https://"
+_MOST_FILES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestText:
+    """One text with objects."""
+
+    name: str
+    text: str
+
+
+def filename_options(function: FunctionT) -> FunctionT:
+    """Add --filename and --recursive to a command."""
+    filename = click.option(
+        "--filename",
+        "-f",
+        "files",
+        required=True,
+        multiple=True,
+        metavar="FILE",
+        help="File, folder or https URL with the objects, or - for standard input; repeatable.",
+    )
+    recursive = click.option("--recursive", "-R", is_flag=True, help="Read also the folders in a folder of -f.")
+    return filename(recursive(function))
+
+
+def read_objects(sources: Sequence[str], *, recursive: bool) -> list[dict[str, Any]]:
+    """Return the objects in all sources, including the items of Lists.
+
+    Raises:
+        click.UsageError: a source cannot be read, or is not YAML; exit code 2.
+    """
+    return [found for source in sources for text in _texts(source, recursive=recursive) for found in _objects(text)]
+
+
+def _objects(source: ManifestText) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a text, including the items of Lists."""
+    try:
+        documents = parse_documents(source.text)
+    except YamlError as error:
+        raise click.UsageError(f"{source.name} {error}") from None
+    for document in documents:
+        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
+        for entry in items if isinstance(items, list) else [document]:
+            if isinstance(entry, dict):
+                yield entry
+
+
+def _texts(source: str, *, recursive: bool) -> Iterator[ManifestText]:
+    if source == "-":
+        yield ManifestText(STANDARD_INPUT, _decoded(STANDARD_INPUT, sys.stdin.buffer.read()))
+    elif "://" in source:
+        yield ManifestText(source, _decoded(source, _fetch(source)))
+    else:
+        for path in _files(Path(source), recursive=recursive):
+            yield ManifestText(str(path), _decoded(str(path), _read(path)))
+
+
+def _files(path: Path, *, recursive: bool) -> list[Path]:
+    """Return the file, or the files of a folder, by name."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(entry for entry in path.glob("**/*" if recursive else "*") if entry.suffix in _ENDINGS and entry.is_file())
+    if not found:
+        hint = "" if recursive else "; -R reads also the folders in it"
+        raise click.UsageError(f"{path} has no files that end with .yaml, .yml or .json{hint}")
+    if len(found) > _MOST_FILES:
+        raise click.UsageError(f"{path} has more than {_MOST_FILES} files; name a smaller folder")
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{name} is not UTF-8 text") from None
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to https only."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: ANN401, PLR0917
+        """Return the next request, as in the base class.
+
+        Raises:
+            urllib.error.URLError: the next address is not https.
+        """
+        if not newurl.lower().startswith(_HTTPS):
+            raise urllib.error.URLError("it redirects to an address that is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _fetch(url: str) -> bytes:
+    if not url.lower().startswith(_HTTPS):
+        raise click.UsageError(f"{url} must begin with https://: what comes by plain HTTP may have been changed on the way")
+    opener = urllib.request.build_opener(_HttpsOnly, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+    try:
+        with opener.open(url, timeout=_PATIENCE_SECONDS) as response:
+            content: bytes = response.read(_LARGEST + 1)
+    except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors, a malformed URL a ValueError
+        raise click.UsageError(f"{url} cannot be read: {getattr(error, 'reason', '') or error}") from None
+    if len(content) > _LARGEST:
+        raise click.UsageError(f"{url} has more than {_LARGEST >> 20} MiB")
+    return content

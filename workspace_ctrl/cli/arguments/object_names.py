@@ -1,0 +1,68 @@
+"""Kinds and names as kubectl takes them: `NAME`, `workspace/NAME`, `workspace NAME`; and `NAMESPACE/NAME`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
+from workspace_ctrl.kube.resources import ApiResource
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKind:
+    """A kind that the commands show."""
+
+    resource: ApiResource
+    short_names: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What users may call it."""
+        single, plural = self.resource.kind.lower(), self.resource.plural
+        return frozenset({single, plural, *self.short_names, f"{single}.{self.resource.group}", f"{plural}.{self.resource.group}"})
+
+
+WORKSPACE_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND), ("wk", "wks"))
+SET_OF_COPIES: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND), ("is", "isets"))
+KINDS: Final = (WORKSPACE_KIND, SET_OF_COPIES)
+"""The first one is meant where a name has no kind."""
+_BY_WORD: Final[Mapping[str, ShownKind]] = {word: kind for kind in KINDS for word in kind.words}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """One object, or all of a kind and namespace."""
+
+    kind: ShownKind = WORKSPACE_KIND
+    name: str = ""
+    """Empty for all."""
+    namespace: str = ""
+    """Empty where the option, or the context, decides."""
+
+
+def parse_names(words: Sequence[str]) -> tuple[ObjectName, ...]:
+    """Return what `words` name: nothing is all Workspaces.
+
+    A kind of its own at the beginning is that of all names after it. `KIND/NAME` goes before `NAMESPACE/NAME`.
+
+    Raises:
+        click.UsageError: a word has more than one slash, or an empty part.
+    """
+    kind, rest = WORKSPACE_KIND, list(words)
+    if rest and rest[0].lower() in _BY_WORD:
+        kind = _BY_WORD[rest.pop(0).lower()]
+        if not rest:
+            return (ObjectName(kind),)
+    return tuple(_parse(word, kind) for word in rest) or (ObjectName(kind),)
+
+
+def _parse(word: str, kind: ShownKind) -> ObjectName:
+    before, slash, name = word.partition("/")
+    if not slash:
+        return ObjectName(kind, word)
+    if not before or not name or "/" in name:
+        raise click.UsageError(f"{word!r} must be NAME, {kind.resource.kind.lower()}/NAME or NAMESPACE/NAME")
+    found = _BY_WORD.get(before.lower())
+    return ObjectName(found, name) if found is not None else ObjectName(kind, name, before)

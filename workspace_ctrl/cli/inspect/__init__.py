@@ -1,0 +1,1 @@
+"""Commands that look at a Workspace and at the cluster, and change nothing."""

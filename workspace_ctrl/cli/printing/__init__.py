@@ -1,0 +1,1 @@
+"""What the commands print objects as: tables, documents, JSONPath."""

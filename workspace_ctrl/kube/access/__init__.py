@@ -1,0 +1,1 @@
+"""Address and credentials of the API server."""

@@ -1,0 +1,105 @@
+"""Access by a kubeconfig, as the `kubernetes` package reads it, with its exec plugins and renewed tokens.
+
+The package is imported only where there is a kubeconfig; a pod does without it.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
+
+logger = logging.getLogger(__name__)
+
+_UNREADABLE: Final = (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
+"""What the `kubernetes` package raises beside its own error for files that are missing, broken, or of another shape."""
+_LONGEST_ERROR = 300
+
+
+class KubeconfigAccess(Access):
+    """Access by a context of a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+        """Read `context` of `kubeconfig`; None for the defaults of kubectl.
+
+        Raises:
+            ConnectionConfigError: no configuration exists, or it cannot be read.
+        """
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._configuration = found = self._load()
+        if not found.host:
+            raise self._unreadable(ValueError("the cluster of the context has no server"))
+        self.server = found.host.rstrip("/")
+        self.tls = Tls(found.ssl_ca_cert, found.verify_ssl, found.cert_file, found.key_file, found.tls_server_name or "")
+        self.proxy = found.proxy or ""
+
+    def authorization(self) -> str:
+        """Return the header; the `kubernetes` package renews tokens that it knows to have expired."""
+        configuration = self._configuration
+        header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
+        if header:
+            scheme, _, token = str(header).strip().rpartition(" ")
+            return f"{(scheme or 'Bearer').capitalize()} {token}"
+        if configuration.username:
+            return str(configuration.get_basic_auth_token())
+        return ""
+
+    def authorization_anew(self) -> str:
+        """Return the header of the kubeconfig, read again with its token files and exec plugins."""
+        try:
+            self._configuration = self._load()
+        except ConnectionConfigError as error:
+            logger.warning("%s", error)
+        return self.authorization()
+
+    def namespace(self) -> str:
+        """Return the namespace of the context."""
+        import kubernetes.config  # noqa: PLC0415
+        from kubernetes.config.kube_config import (  # noqa: PLC0415
+            KUBE_CONFIG_DEFAULT_LOCATION,
+            KubeConfigLoader,
+            KubeConfigMerger,
+        )
+
+        try:
+            files = KubeConfigMerger(str(self._kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)).config
+            context = KubeConfigLoader(config_dict=files, active_context=self._context).current_context
+            return str(context["context"].get("namespace") or "default")
+        except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
+            raise self._unreadable(error) from error
+
+    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
+        import kubernetes.client  # noqa: PLC0415
+        import kubernetes.config  # noqa: PLC0415
+
+        configuration = kubernetes.client.Configuration()
+        try:
+            kubernetes.config.load_kube_config(
+                config_file=str(self._kubeconfig) if self._kubeconfig else None,
+                context=self._context,
+                client_configuration=configuration,
+            )
+        except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
+            raise self._unreadable(error) from error
+        return configuration
+
+    def _unreadable(self, error: Exception) -> ConnectionConfigError:
+        remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
+        where = f"{self._kubeconfig}: " if self._kubeconfig else ""
+        words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+        return ConnectionConfigError(f"cannot load the connection to the API server: {where}{words}; {remedy}")
+
+
+def load_access(kubeconfig: Path | None, context: str | None) -> Access:
+    """Return the access to the API server: from the given kubeconfig, else the pod's ServiceAccount, else the user's kubeconfig.
+
+    Raises:
+        ConnectionConfigError: no configuration exists, or it cannot be read.
+    """
+    if kubeconfig is None and (SERVICE_ACCOUNT / "token").exists():
+        return PodAccess()
+    return KubeconfigAccess(kubeconfig, context)

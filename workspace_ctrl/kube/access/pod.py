@@ -1,0 +1,91 @@
+"""Access from inside a pod: three files and two variables.
+
+They are read here, because the `kubernetes` package, which could do it, has the classes of the whole Kubernetes API: 9 MiB of memory.
+"""
+
+import ipaddress
+import logging
+import os
+from pathlib import Path
+from typing import Final
+from urllib.request import getproxies, proxy_bypass
+
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+
+logger = logging.getLogger(__name__)
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod has the token of its ServiceAccount and the cluster's certificate authority."""
+
+
+class PodAccess(Access):
+    """Access of a pod with a ServiceAccount."""
+
+    def __init__(self, folder: Path = SERVICE_ACCOUNT) -> None:
+        """Read the token and the certificate authority in `folder`.
+
+        Raises:
+            ConnectionConfigError: a file or a variable is missing.
+        """
+        host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
+        if not host or not port:
+            raise ConnectionConfigError(
+                f"cannot connect to the API server with the ServiceAccount in {folder}: "
+                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; set --kubeconfig outside a pod"
+            )
+        self.server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        self.tls = Tls(authority=str(folder / "ca.crt"))
+        self.proxy = environment_proxy(host)
+        self._token, self._namespace = folder / "token", folder / "namespace"
+        self._header = ""
+        if not (folder / "ca.crt").is_file() or not self.authorization():
+            raise ConnectionConfigError(f"cannot connect to the API server: ca.crt or token in {folder} is missing or empty")
+
+    def namespace(self) -> str:
+        """Return the namespace of the pod."""
+        try:
+            return self._namespace.read_text(encoding="utf-8").strip() or "default"
+        except OSError as error:
+            raise ConnectionConfigError(f"cannot read the namespace of the pod: {error}") from error
+
+    def authorization(self) -> str:
+        """Return the header with the token, which the kubelet replaces before it expires."""
+        try:
+            token = self._token.read_text().strip()
+        except OSError as error:
+            logger.warning("cannot read the token of the ServiceAccount: %s", error)
+            return self._header
+        if token:
+            self._header = f"Bearer {token}"
+        return self._header
+
+    def authorization_anew(self) -> str:
+        """Return the header with the token, read again."""
+        return self.authorization()
+
+
+def environment_proxy(host: str) -> str:
+    """Return the proxy for HTTPS requests to `host` as HTTPS_PROXY and NO_PROXY say; empty for none.
+
+    NO_PROXY may have networks, as for client-go: the range of the cluster's Services is how most clusters exclude the API server.
+    """
+    proxies = getproxies()
+    if proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
+        return ""
+    return proxies.get("https", "")
+
+
+def _is_in_networks(host: str, excluded: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in map(_network, excluded.split(",")) if network is not None)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Return the network that an entry of NO_PROXY names; None for a host name."""
+    try:
+        return ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
