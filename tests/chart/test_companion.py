@@ -20,12 +20,9 @@ def test_no_crd_is_installed_and_nothing_tells_to_delete_workspaces():
 
 def test_only_what_is_ours_can_be_written():
     written = {(resource, verb) for verb, _, resource in granted(COMPANION) if verb in _WRITES and resource not in _OURS}
-    assert written == {
-        ("workspaces", "patch"),
-        ("workspaces/status", "patch"),
-        ("workspaces/finalizers", "update"),
-        ("destinationrules", "patch"),
-    }
+    owners = [("", "patch"), ("/status", "patch"), ("/finalizers", "update")]
+    expected = {(f"{plural}{part}", verb) for plural in ("workspaces", "inferencesets") for part, verb in owners}
+    assert written == expected | {("destinationrules", "patch")}
     assert granted(COMPANION) < granted(GATE)
 
 

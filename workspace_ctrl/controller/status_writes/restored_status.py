@@ -4,8 +4,8 @@ In companion mode KAITO replaces the list with our condition, now and then by wh
 each of our writes. If it removed the condition each time, two controllers would write as fast as they can, for ever.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
@@ -28,9 +28,10 @@ class RestoredStatus:
         """Return the seconds until a status may be written that replaces `current`: 0 unless another controller wrote that."""
         return max(self.backoff.due_at - now, 0.0) if self._is_replaced(current) else 0.0
 
-    def after_write(self, current: WorkspaceStatus, wanted: WorkspaceStatus, now: float) -> "RestoredStatus":
+    def after_write(self, current: WorkspaceStatus, wanted: WorkspaceStatus, now: float) -> Self:
         """Return the value after `wanted` was written at `now` instead of `current`."""
-        return RestoredStatus(_hash(wanted), self.backoff.again(now) if self._is_replaced(current) else self.backoff)
+        backoff = self.backoff.again(now) if self._is_replaced(current) else self.backoff
+        return replace(self, written=_hash(wanted), backoff=backoff)
 
     def _is_replaced(self, current: WorkspaceStatus) -> bool:
         return self.written is not None and self.written != _hash(current)
