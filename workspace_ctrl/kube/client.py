@@ -11,7 +11,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.decoding import decode, encode
-from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, TooLargeError, error_of
+from workspace_ctrl.kube.errors import (
+    ConflictError,
+    KindNotServedError,
+    NotFoundError,
+    RejectedError,
+    RetryableError,
+    TooLargeError,
+    error_of,
+)
 from workspace_ctrl.kube.resources import ApiResource, Json
 
 APPLY = "application/apply-patch+yaml"
@@ -29,6 +37,9 @@ _IN_FLIGHT = 32
 """Requests at once; more do not increase the throughput of an API server, and cost the client time and memory."""
 _LONGEST_WAIT = 5.0
 """Longest Retry-After, in seconds, for which a worker waits; a longer one is left to the work queue."""
+
+_NOT_APPLICABLE = "the server rejected our request due to an error in our request"
+"""All that the API server says of a JSON patch that does not fit the object."""
 
 _LONGEST_PAGE = 8 << 20
 """Largest page of a list, in bytes: users can create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
@@ -107,7 +118,14 @@ class Client:
             NotFoundError: the object does not exist.
         """
         path, parameters = resource.path(namespace, name, subresource), {"fieldManager": self._field_manager}
-        return await self._retrying(_Request("patch", resource, path, parameters, encode(operations), JSON_PATCH))
+        try:
+            return await self._retrying(_Request("patch", resource, path, parameters, encode(operations), JSON_PATCH))
+        except RejectedError as error:
+            if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and error.message.startswith(_NOT_APPLICABLE):
+                raise ConflictError(
+                    f"{resource.kind} {namespace}/{name} is not as the patch expects it", status=error.status
+                ) from None
+            raise
 
     async def create(self, resource: ApiResource, document: Json) -> dict[str, Any]:
         """Create an object and return it.

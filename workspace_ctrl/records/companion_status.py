@@ -98,21 +98,22 @@ def _noted(raw: Json, kind: str) -> Json:
     return parse_status(found, kind).as_object() if isinstance(found, Mapping) else {}
 
 
-def condition_patch(meta: Meta, types: Sequence[str], wanted: Condition | None) -> list[Operation]:
+def condition_patch(meta: Meta, types: Sequence[str], before: Condition | None, wanted: Condition | None) -> list[Operation]:
     """Return the JSON patch that makes `wanted` the one condition of ours in a list with conditions of these `types`.
 
-    It changes no entry of others. The tests make the API server reject it where the list is another one now, whose event will follow. Empty
-    if there is nothing to change; the list must exist if there is `wanted`.
+    `before` is the one that the list has. The patch changes no entry of others. Its tests make the API server reject it where the list is
+    another one now, whose event will follow. It is empty if there is nothing to change; the list must exist if there is `wanted`.
     """
     kept = types.index(OURS) if wanted is not None and OURS in types else None
     removed = [index for index, type_ in enumerate(types) if type_ in _OF_MANAGED_MODE or (type_ == OURS and index != kept)]
-    changes: list[Operation] = []
-    if wanted is not None and kept is not None:
-        changes.append(_put("replace", str(kept), wanted))
-    changes += [{"op": "remove", "path": f"/status/conditions/{index}"} for index in reversed(removed)]
+    changes = [{"op": "remove", "path": f"/status/conditions/{index}"} for index in reversed(removed)]
+    touched: Iterable[int] = removed
     if wanted is not None and kept is None:
         changes.append(_put("add", "-", wanted))
-    touched = range(len(types)) if kept is None else (*removed, kept)
+        touched = range(len(types))
+    elif wanted is not None and wanted != before:
+        changes.insert(0, _put("replace", str(kept), wanted))
+        touched = (*removed, kept or 0)
     return [_test("/metadata/uid", meta.uid), *_tests(types, touched), *changes] if changes else []
 
 

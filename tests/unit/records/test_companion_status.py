@@ -62,7 +62,7 @@ def _patched(raw, operations):
 
 def written(status, wanted=OURS):
     record = parse_companion_record(document(status), "Workspace")
-    operations = condition_patch(record.meta, record.condition_types, wanted)
+    operations = condition_patch(record.meta, record.condition_types, divided(record.status).condition, wanted)
     return patched(status, operations) if operations else status
 
 
@@ -143,12 +143,16 @@ def test_where_nothing_is_reported_ours_is_removed():
 )
 def test_a_list_that_has_changed_meanwhile_is_not_changed(seen, live):
     record = parse_companion_record(document({"conditions": seen}), "Workspace")
-    assert patched({"conditions": live}, condition_patch(record.meta, record.condition_types, OURS)) is None
+    assert patched({"conditions": live}, condition_patch(record.meta, record.condition_types, None, OURS)) is None
+
+
+def test_a_condition_that_is_as_it_should_be_is_not_written_again():
+    assert condition_patch(parse_companion_record(document({}), "Workspace").meta, ("NodesReady", "GatewayReady"), OURS, OURS) == []
 
 
 def test_another_workspace_of_that_name_is_not_changed():
     record = parse_companion_record(document({"conditions": KAITO}), "Workspace")
-    assert condition_patch(record.meta, record.condition_types, OURS)[0] == {
+    assert condition_patch(record.meta, record.condition_types, None, OURS)[0] == {
         "op": "test",
         "path": "/metadata/uid",
         "value": record.meta.uid,

@@ -82,7 +82,7 @@ class CompanionWriter:
         return self._written(await self._client.apply(RESOURCES[meta.ref.kind], manifest, force=True))
 
     async def _write_condition(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
-        """Write the condition into the list as we know it; an own error of ours, or a newer list, is a conflict."""
+        """Write the condition into the list as it is in the cache; if it is another one by now, that is a conflict."""
         wanted, meta = divided(status).condition, workspace.meta
         patch = await self._condition_patch(workspace, wanted)
         if not patch:
@@ -94,7 +94,7 @@ class CompanionWriter:
     async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
         meta, types = workspace.meta, workspace.condition_types
         if types or wanted is None:
-            return condition_patch(meta, types, wanted)
+            return condition_patch(meta, types, divided(workspace.status).condition, wanted)
         live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
         if live is None or live["metadata"]["uid"] != meta.uid:
             return []
