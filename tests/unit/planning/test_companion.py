@@ -240,6 +240,12 @@ def test_an_inference_set_has_the_first_pods_of_all_its_copies_behind_one_pool()
     assert applied(outcome)["HelmRelease"]["metadata"]["ownerReferences"][0]["kind"] == "InferenceSet"
 
 
+def test_the_copies_of_managed_mode_count_as_long_as_there_are_any():
+    labels = {"kaito.sh/workspace": NAME, "inferenceset.kaito.sh/created-by": NAME}
+    outcome = plan(inference_set(), replace(CLUSTER, pods=(pod(labels=labels),)), COMPANION)
+    assert outcome.dependencies.pods == {"inferenceset.kaito.sh/created-by": NAME}
+
+
 def test_an_inference_set_of_another_kind_is_left_alone():
     owner = {"kind": "MultiRoleInference", "name": "roles", "uid": "other", "controller": True}
     assert plan(inference_set(ownerReferences=[owner]), replace(CLUSTER, source=None), COMPANION).steps == ()

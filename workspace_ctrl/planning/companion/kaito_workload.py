@@ -18,15 +18,16 @@ def kaito_workload(workspace: Meta, records: ServerRecords) -> ModelServer:
     exists, so that a change between the modes, or of KAITO's version, loses no requests.
     """
     if workspace.ref.kind == SET_KIND:
-        return _copies(workspace)
+        return _copies(workspace, records)
     kind = WorkloadKind.DEPLOYMENT if records.single_pods else WorkloadKind.STATEFUL_SET
     reference = ObjectRef(kind, workspace.ref.namespace, workspace.ref.name)
     return ModelServer(port=INFERENCE_PORT, reference=reference, kind=kind, of_kaito=True)
 
 
-def _copies(inference_set: Meta) -> ModelServer:
+def _copies(inference_set: Meta, records: ServerRecords) -> ModelServer:
     """Return the model servers of an InferenceSet: KAITO makes a Workspace for each copy, whose pods have the name of the set, too."""
-    selector = {SET_LABEL: inference_set.ref.name, POD_INDEX_LABEL: "0"}
+    first = {} if records.single_pods else {POD_INDEX_LABEL: "0"}
+    selector = {SET_LABEL: inference_set.ref.name, **first}
     return ModelServer(
         port=INFERENCE_PORT, reference=inference_set.ref, kind=WorkloadKind.STATEFUL_SET, selector=selector, of_kaito=True
     )
