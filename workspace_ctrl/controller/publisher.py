@@ -79,7 +79,7 @@ class Publisher:
         state = state.with_silence(now, is_unheard=is_unheard)
         if state.rejected_status is not None:
             wanted = wanted.without(state.rejected_status.parts, state.rejected_status.words)
-        wanted = self._writer.reported(wanted)
+        wanted = state.restored.timed(self._writer.reported(wanted))
         is_ready = _is_ready(wanted)
         self._load.set(workspace.key, in_progress=not is_ready and not is_held_up(wanted))
         writes, delay = state.writes.hold(write_decision(current.status, wanted), now, self._load.factor, self._intervals)

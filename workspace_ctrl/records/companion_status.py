@@ -50,8 +50,12 @@ def divided(status: WorkspaceStatus) -> CompanionStatus:
     condition = find(status.conditions, OURS)
     if condition is None:
         return CompanionStatus()
-    rest = replace(status, conditions=tuple(entry for entry in status.conditions if entry is not condition))
-    return CompanionStatus(condition, orjson.dumps(rest.as_object()).decode())
+    return CompanionStatus(condition, orjson.dumps(rest_of(status).as_object()).decode())
+
+
+def rest_of(status: WorkspaceStatus) -> WorkspaceStatus:
+    """Return what is in the annotation of `status`; of one that was read, also where the condition is missing in KAITO's list."""
+    return replace(status, conditions=tuple(entry for entry in status.conditions if entry.type != OURS))
 
 
 def reported(status: WorkspaceStatus) -> WorkspaceStatus:

@@ -1,5 +1,7 @@
 """A status that another controller replaces is written again: at once, and more and more rarely where that goes on."""
 
+from dataclasses import replace
+
 from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.controller.status_writes.restored_status import RestoredStatus
@@ -52,3 +54,13 @@ def test_after_a_pause_it_is_at_once_again():
     later = now + restored.backoff.delay + 6
     restored = restored.after_write(NOTHING, status("Ours"), later)
     assert restored.delay(NOTHING, later) < 0.2
+
+
+def test_what_was_removed_keeps_its_time():
+    before, now = (
+        Condition("GatewayReady", "True", "Good", "", 1, time) for time in ("2026-11-27T12:00:00Z", "2026-11-27T13:00:00Z")
+    )
+    restored = RestoredStatus().after_write(NOTHING, WorkspaceStatus(conditions=(before,)), 0.0)
+    assert restored.timed(WorkspaceStatus(conditions=(now,))).conditions == (before,)
+    changed = WorkspaceStatus(conditions=(replace(now, status="False"),))
+    assert restored.timed(changed) is changed

@@ -32,10 +32,11 @@ def document(status, annotation=""):
     return raw
 
 
-def patched(status, operations):
+def patched(status, operations, live=None):
     """The status after a JSON patch as the API server applies it; None where it rejects it."""
+    raw = document(status) if live is None else {**live, "status": status} if status else {**live}
     try:
-        return _patched(copy.deepcopy(document(status)), operations)
+        return _patched(copy.deepcopy(raw), operations)
     except (IndexError, KeyError):
         return None
 

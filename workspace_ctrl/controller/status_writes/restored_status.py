@@ -7,7 +7,7 @@ each of our writes. If it removed the condition each time, two controllers would
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.api.conditions import Condition, ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy
 
@@ -20,22 +20,30 @@ _NONE_YET: Final = Backoff(_POLICY)
 class RestoredStatus:
     """What was written last, and how often that had to be repeated."""
 
-    written: int | None = None
-    """Hash of the GatewayReady that was written last; None if nothing was."""
+    written: Condition | None = None
+    """The GatewayReady that was written last; None if none was."""
     backoff: Backoff = _NONE_YET
 
     def delay(self, current: WorkspaceStatus, now: float) -> float:
         """Return the seconds until a status may be written that replaces `current`: 0 unless another controller wrote that."""
         return max(self.backoff.due_at - now, 0.0) if self._is_replaced(current) else 0.0
 
+    def timed(self, wanted: WorkspaceStatus) -> WorkspaceStatus:
+        """Return `wanted` with the time since when GatewayReady has been so, where another controller has removed that."""
+        new, old = _gateway_ready(wanted), self.written
+        if new is None or old is None or new == old or new.status != old.status:
+            return wanted
+        since = replace(new, last_transition_time=old.last_transition_time)
+        return replace(wanted, conditions=tuple(since if entry is new else entry for entry in wanted.conditions))
+
     def after_write(self, current: WorkspaceStatus, wanted: WorkspaceStatus, now: float) -> Self:
         """Return the value after `wanted` was written at `now` instead of `current`."""
         backoff = self.backoff.again(now) if self._is_replaced(current) else self.backoff
-        return replace(self, written=_hash(wanted), backoff=backoff)
+        return replace(self, written=_gateway_ready(wanted), backoff=backoff)
 
     def _is_replaced(self, current: WorkspaceStatus) -> bool:
-        return self.written is not None and self.written != _hash(current)
+        return self.written is not None and self.written != _gateway_ready(current)
 
 
-def _hash(status: WorkspaceStatus) -> int:
-    return hash(find(status.conditions, ConditionType.GATEWAY_READY))
+def _gateway_ready(status: WorkspaceStatus) -> Condition | None:
+    return find(status.conditions, ConditionType.GATEWAY_READY)

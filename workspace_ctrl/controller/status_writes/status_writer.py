@@ -11,7 +11,7 @@ from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError
-from workspace_ctrl.records.companion_status import Operation, condition_patch, divided, first_condition_patch, reported
+from workspace_ctrl.records.companion_status import Operation, condition_patch, divided, first_condition_patch, reported, rest_of
 from workspace_ctrl.records.meta import Json
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -72,10 +72,9 @@ class CompanionWriter:
             return None
 
     async def _write_annotation(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
-        wanted = divided(status).annotation
-        if divided(workspace.status).annotation == wanted:
+        if rest_of(workspace.status) == rest_of(status):
             return None
-        meta = workspace.meta
+        wanted, meta = divided(status).annotation, workspace.meta
         metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
         annotations = {"annotations": {STATUS_ANNOTATION: wanted}} if wanted else {}
         manifest = {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": {**metadata, **annotations}}
