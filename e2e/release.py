@@ -103,7 +103,12 @@ class Release:
         kubectl = self.cluster.kubectl
         self.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", "--wait", "--timeout=60s")
         kubectl("delete", "jobs,pods,leases", "--all", f"--namespace={NAMESPACE}", "--now")
-        for kind in ("workspaces.kaito.sh", "helmreleases.helm.toolkit.fluxcd.io", "ocirepositories.source.toolkit.fluxcd.io"):
+        for kind in (
+            "workspaces.kaito.sh",
+            "inferencesets.kaito.sh",
+            "helmreleases.helm.toolkit.fluxcd.io",
+            "ocirepositories.source.toolkit.fluxcd.io",
+        ):
             for item in json.loads(kubectl("get", kind, "-A", "-o", "json", check=False) or '{"items": []}')["items"]:
                 metadata = item["metadata"]
                 kubectl(

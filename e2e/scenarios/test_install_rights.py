@@ -14,11 +14,8 @@ from tests.chart.rights import granted, used
 
 REVIEWED = Path(__file__).parent / "rights"
 UNSEEN = {
-    (
-        "update",
-        "kaito.sh",
-        "workspaces/finalizers",
-    ): "asked for by admission, which leaves no call: without it nothing could be made",
+    ("update", "kaito.sh", f"{plural}/finalizers"): "asked for by admission, which leaves no call: without it nothing could be made"
+    for plural in ("workspaces", "inferencesets")
 }
 """Rights whose use is not in the audit log."""
 EVERYBODYS = (" ", "selfsubject")
@@ -104,6 +101,7 @@ def exercise(release, team, behind):
     # A user's rule for the endpoint picker, which the chart brings as well, is taken over.
     rule = workspaces.destination_rule("phi-inferencepool-epp")
     workspaces.apply(cluster, team, rule, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
+    workspaces.apply(cluster, team, workspaces.inference_set("copies", gateway=behind))
     for name, size in (("shrinks", LARGE), ("grows", SMALL)):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
@@ -130,6 +128,8 @@ def exercise(release, team, behind):
     workspaces.apply(cluster, team, {**phi, "gateway": off})
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
     workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
+    workspaces.wait_reason(cluster, team, "copies", "Ready", "Ready", kind="inferenceset", seconds=120)
+    cluster.kubectl("delete", "inferenceset", "copies", "-n", team, "--timeout=60s")
     for name in ("phi", "borrows", "stored", "shrinks", "grows"):
         cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")
     # The audit log tells of a watch when it ends.

@@ -126,6 +126,28 @@ WORKSPACES = [
         },
     },
 ]
+INFERENCE_SETS = [
+    {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "InferenceSet",
+        "metadata": each["metadata"],
+        "spec": {
+            "replicas": 2,
+            "nodeCountLimit": 3,
+            "labelSelector": {"matchLabels": {"a": "b"}},
+            "template": {
+                "metadata": {"labels": {"a": "b"}, "annotations": {"kaito.sh/runtime": "vllm"}},
+                "resource": {"instanceType": "Standard_NC24ads_A100_v4"},
+                "inference": each["inference"],
+            },
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "partition": 1}},
+            "autoUpgrade": {"enabled": True, "maintenanceWindow": {"schedule": "0 2 * * 6"}},
+            "gateway": each.get("gateway", {}),
+        },
+    }
+    for each in WORKSPACES
+    if "inference" in each
+]
 SETTINGS = [
     {
         "featureGates": {"gatewayAPIInferenceExtension": True},

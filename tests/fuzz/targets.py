@@ -25,6 +25,7 @@ from tests.unit.factories import status as status_of
 from workspace_ctrl.api.conditions import ConditionType
 from workspace_ctrl.api.endpoint_picker import EndpointPicker
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.inference_set import in_set_words, parse_inference_set
 from workspace_ctrl.api.names import names
 from workspace_ctrl.api.printable_text import excerpt, printable
 from workspace_ctrl.api.status import parse_status
@@ -43,6 +44,7 @@ from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_va
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import Mode, PickerSettings, PlanSettings
+from workspace_ctrl.planning.simulated_cluster import kind_of_owner
 from workspace_ctrl.planning.workload.vllm_config import parse_engine_config
 from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.process.admission_server import _parse
@@ -102,19 +104,18 @@ def _object(data: bytes) -> dict[str, Any]:
 def check_workspace_record(data: bytes) -> None:
     """Every Workspace has a record, small, and the same again from what is kept of it."""
     raw = _object(data)
-    record = isolated(parse_workspace_record)(raw, "Workspace")
+    kind = kind_of_owner(raw)
+    record = isolated(parse_workspace_record)(raw, kind)
     assert len(record.spec) <= MAX_SPEC_BYTES
     assert_message(record.meta.unreadable)
     fields = record.fields()
-    again = (
-        parse_workspace_record({"metadata": raw.get("metadata"), **fields}, "Workspace") if not record.meta.unreadable else record
-    )
+    again = parse_workspace_record({"metadata": raw.get("metadata"), **fields}, kind) if not record.meta.unreadable else record
     assert again.fields() == fields
     status = record.status
     for condition in status.conditions:
         assert_message(condition.message)
     written = status.as_object()  # without parts that are empty
-    assert parse_status(written).as_object() == written
+    assert parse_status(written, kind).as_object() == written
 
 
 def check_workspace_model(data: bytes) -> None:
@@ -125,6 +126,16 @@ def check_workspace_model(data: bytes) -> None:
         parse_workspace("phi", fields)
     except SpecError as error:
         assert_message(str(error))
+
+
+def check_inference_set_model(data: bytes) -> None:
+    """The spec of an InferenceSet is parsed, or refused in one sentence that names its fields."""
+    try:
+        _, copies = parse_inference_set("phi", _object(data))
+    except SpecError as error:
+        assert_message(in_set_words(str(error)))
+    else:
+        assert 0 <= copies.on(1) <= copies.wanted
 
 
 def check_verdict(data: bytes) -> None:
@@ -411,9 +422,10 @@ _LABELS = st.dictionaries(texts, texts, max_size=3) | anything
 TARGETS = {
     target.name: target
     for target in (
-        Target(check_workspace_record, mutated(samples.WORKSPACES).map(as_json)),
+        Target(check_workspace_record, mutated([*samples.WORKSPACES, *samples.INFERENCE_SETS]).map(as_json)),
         Target(check_workspace_model, mutated(samples.WORKSPACES).map(as_json)),
-        Target(check_verdict, mutated(samples.WORKSPACES).map(as_json)),
+        Target(check_inference_set_model, mutated(samples.INFERENCE_SETS).map(as_json)),
+        Target(check_verdict, mutated([*samples.WORKSPACES, *samples.INFERENCE_SETS]).map(as_json)),
         Target(check_status, mutated(samples.WORLDS).map(as_json)),
         Target(check_companion, mutated(samples.COMPANIONS).map(as_json)),
         Target(check_yaml_of_tenants, _YAML),

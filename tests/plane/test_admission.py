@@ -93,6 +93,18 @@ def test_doubts_are_printed_as_warnings_with_every_version_of_the_api(checked, k
         )
 
 
+def test_an_inference_set_is_judged_in_the_words_of_its_own_fields(checked, kubectl):
+    document = workspaces.inference_set("copies", autoUpgrade={"enabled": True}, nodeCountLimit=1, replicas=2)
+    for version in ("v1beta1", "v1alpha1"):
+        code, words = kubectl("create", "--dry-run=server", "-f", "-", document=document | {"apiVersion": f"kaito.sh/{version}"})
+        assert code == 0
+        assert "Warning: spec.nodeCountLimit: 1 allows 1 of 2 replicas of 1 node each" in words
+        assert "Warning: spec.autoUpgrade has no effect: this controller does not upgrade by itself" in words
+    document["spec"]["template"]["inference"] = INVALID["inference"]
+    code, words = kubectl("create", "-f", "-", document=document)
+    assert (code, words.strip().endswith(f"{DENIED}spec.template.{UNKNOWN}")) == (1, True), words
+
+
 def test_what_the_cluster_lacks_or_has_already_is_a_warning(installed, plane_namespace, checked, kubectl):
     installed.kubectl("create", "deployment", "taken", "--image=any", "-n", plane_namespace)
     document = workspaces.workspace("taken", inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "later"})

@@ -227,7 +227,10 @@ def parse_inference_set(name: str, raw: Mapping[str, Any]) -> tuple[Workspace, C
 def _one_copy(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of the Workspace that is one copy."""
     template = spec["template"]
-    resource = {**(template.get("resource") or {}), "labelSelector": spec["labelSelector"]}
+    given = template.get("resource") or {}
+    resource = {name: given[name] for name in ("instanceType", "partition") if name in given} | {
+        "labelSelector": spec["labelSelector"]
+    }
     fields = {"resource": resource, "inference": template["inference"], "gateway": spec.get("gateway")}
     return {field: value for field, value in fields.items() if value is not None}
 

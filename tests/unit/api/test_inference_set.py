@@ -24,6 +24,11 @@ def test_one_copy_is_the_workspace_of_the_same_fields():
     assert copies == Copies(1)
 
 
+def test_fields_of_a_workspace_that_a_set_has_not_do_not_count():
+    resource = {**TEMPLATE["resource"], "count": 3, "preferredNodes": ["n"], "labelSelector": {}}
+    assert parse_inference_set("phi", spec(template={**TEMPLATE, "resource": resource})) == parse_inference_set("phi", spec())
+
+
 @pytest.mark.parametrize(
     ("fields", "copies"),
     [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tests.fuzz.inputs import mutated, text
-from tests.fuzz.samples import WORKSPACES
+from tests.fuzz.samples import INFERENCE_SETS, WORKSPACES
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.output import to_json, to_yaml
 from workspace_ctrl.cli.printing.tables import print_table
@@ -42,7 +42,7 @@ def rendered(*parts):
 
 
 @few
-@given(document=mutated(WORKSPACES))
+@given(document=mutated([*WORKSPACES, *INFERENCE_SETS]))
 def test_a_plan_of_any_workspace(document):
     for output in ("tree", "yaml"):
         result = CliRunner().invoke(main, ["plan", "-o", output, "-f", "-"], input=json.dumps(document))

@@ -28,6 +28,7 @@ from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.probe.prober import NoProber
 from workspace_ctrl.records.flux import Stage
+from workspace_ctrl.records.workspaces import parse_workspace_record
 from workspace_ctrl.settings.process import Settings
 
 KEY = (NAMESPACE, NAME)
@@ -54,6 +55,8 @@ class ApiServer:
         metadata |= {"resourceVersion": str(next(self.versions)), "managedFields": [applied_fields(manifest)]}
         if resource.kind == "Workspace":
             return {**self.workspace, **manifest, "metadata": {**self.workspace["metadata"], **metadata}}
+        if resource.kind == "InferenceSet":
+            metadata["generation"] = 1
         return {**manifest, "metadata": metadata}
 
     async def find(self, *_):
@@ -322,3 +325,43 @@ async def test_a_route_with_names_that_the_server_reported_is_not_changed_back_w
     assert prober.answer is None  # the new route is not accepted yet, so no request is sent
     for _ in range(3):
         assert ("HTTPRoute", "apply") not in (await passes.make())[1]
+
+
+def younger(**metadata):
+    """An InferenceSet with the name of the Workspace, created after it."""
+    about = {
+        "name": NAME,
+        "namespace": NAMESPACE,
+        "uid": "uid-of-set",
+        "generation": 1,
+        "creationTimestamp": "2026-11-22T00:00:00Z",
+    }
+    return parse_workspace_record({"metadata": about | metadata, "spec": {}}, "InferenceSet")
+
+
+async def test_an_inference_set_of_the_same_name_is_told_once_and_costs_the_older_workspace_nothing(monkeypatch):
+    passes = Passes(monkeypatch)
+    await passes.make()
+    passes.cache.inference_sets.put(KEY, younger(), 1)
+    costs, calls = await passes.make()
+    assert (costs, calls) == ({"take_snapshot": 1, "evaluate": 1, "desire": 1, "make_plan": 1}, [("InferenceSet", "status")])
+    assert passes.written[-1].workspace.meta.uid == "uid-of-set"
+    assert {entry.reason for entry in passes.written[-1].status.conditions} == {"NameTaken"}
+    assert (await passes.make())[1] == []
+
+
+async def test_a_rejected_status_of_the_younger_one_does_not_hold_the_older_one_up(monkeypatch):
+    passes = Passes(monkeypatch)
+    passes.cache.inference_sets.put(KEY, younger(), 1)
+    passes.server.rejected["InferenceSet", "status"] = "no"
+    with pytest.raises(RejectedError):
+        await passes.reconciler.reconcile(KEY)
+    assert passes.server.calls[-2:] == [("Workspace", "status"), ("InferenceSet", "status")]
+
+
+async def test_a_finalizer_of_the_younger_one_is_removed_when_it_goes(monkeypatch):
+    passes = Passes(monkeypatch)
+    await passes.make()
+    going = younger(deletionTimestamp="2026-11-23T00:00:00Z", finalizers=["workspace-ctrl/gateway"])
+    passes.cache.inference_sets.put(KEY, going, 1)
+    assert (await passes.make())[1] == [("InferenceSet", "apply")]

@@ -232,6 +232,13 @@ def test_a_rejection_names_the_fields_of_the_set(document, words):
     assert words in refusal
 
 
+def test_a_name_has_room_for_the_numbers_of_the_copies():
+    document = raw(LARGE, replicas=11)
+    document["metadata"]["name"] = "n" * 50
+    (refusal,) = judge(document, Known(is_all=True), SETTINGS).refusals
+    assert refusal == "metadata.name must have at most 49 characters for a model on several nodes"
+
+
 def test_annotations_of_the_template_count_but_those_that_need_rights():
     annotations = {"kaito.sh/runtime": "transformers", "kaito.sh/enablelb": "True", "workspace-ctrl/adopt": "true"}
     document = raw(template={"metadata": {"annotations": annotations}, "resource": INSTANCE, "inference": SMALL})
