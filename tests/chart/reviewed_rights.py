@@ -17,6 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gate on, chosen namespaces": {**GATE, "scope": {"namespaces": ["team-a"]}},
     "gate on, chosen namespaces and their Gateways": {**GATE, "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False}},
     "gate on, body-based routers": {**GATE, "bodyBasedRouting": {"mode": "managed"}},
+    "gate on, companion": {**GATE, "mode": "companion"},
     "gate on, all options": {
         **GATE,
         "probe": {"secret": {"namespace": "gateways", "name": "probe"}},
@@ -35,10 +36,20 @@ def reviewed() -> str:
     lines = []
     for title, values in SETTINGS.items():
         lines += [f"# Rights: {title}", *_rights(render({**values, "flux2": {"enabled": False}})), ""]
-    for manifest in render(GATE):
-        if manifest["kind"] == "ValidatingAdmissionPolicy":
-            lines += [f"# Refused: {manifest['metadata']['name']}", *_refusals(manifest["spec"]), ""]
+    managed = _refused(GATE)
+    for name, refusals in managed.items():
+        lines += [f"# Refused: {name}", *refusals, ""]
+    for name, refusals in _refused(SETTINGS["gate on, companion"]).items():
+        if refusals != managed[name]:
+            lines += [f"# Refused in companion mode: {name}", *refusals, ""]
     return "\n".join(lines)
+
+
+def _refused(values: dict[str, Any]) -> dict[str, list[str]]:
+    policies = [manifest for manifest in render(values) if manifest["kind"] == "ValidatingAdmissionPolicy"]
+    refused = {policy["metadata"]["name"]: list(_refusals(policy["spec"])) for policy in policies}
+    assert len(refused) == len(policies), "two policies have the same name"
+    return refused
 
 
 def _rights(manifests: list[dict[str, Any]]) -> list[str]:

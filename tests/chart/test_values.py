@@ -11,6 +11,7 @@ from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_f
 
 DIGEST = f"sha256:{'0' * 64}"
 SETTINGS = {
+    "mode": "companion",
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],

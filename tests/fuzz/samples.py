@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.records.meta import ObjectRef
 
 REF = ObjectRef("Deployment", "default", "phi")
@@ -420,3 +421,26 @@ WORLDS = [
     }
     for each in WORKSPACES
 ]
+
+
+CONDITION = Condition("GatewayReady", "True", "GatewayConfigured", "so it is", 1, "2026-11-27T12:00:00Z")
+COMPANIONS = [
+    {
+        "metadata": {
+            "name": "phi",
+            "namespace": "default",
+            "uid": "u",
+            "annotations": {
+                "workspace-ctrl/gateway": "match: {path: /default/a}\nendpointPicker: {replicas: 2}",
+                "workspace-ctrl/status": '{"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}',
+            },
+        },
+        "inference": {"preset": {"name": "some-org/some-model"}, "template": {}},
+        "spec": {"template": {"inference": {"preset": {"name": "some-org/some-model"}}}},
+        "status": {
+            "conditions": [CONDITION.as_object(), {"type": "Ready", "status": "True"}, {"type": "NodesReady"}],
+            "state": "Ready",
+        },
+    }
+]
+"""A Workspace and an InferenceSet of KAITO in one."""

@@ -23,6 +23,7 @@ from tests.fuzz.properties import assert_message, assert_writable
 from tests.fuzz.server import AnsweringServer
 from tests.unit.factories import NOW
 from tests.unit.factories import status as status_of
+from workspace_ctrl.api.conditions import ConditionType
 from workspace_ctrl.api.endpoint_picker_spec import EndpointPicker
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import in_set_words, parse_inference_set
@@ -46,7 +47,7 @@ from workspace_ctrl.planning.admission.admission_verdict import Known, judge, ju
 from workspace_ctrl.planning.chart.values import PROTECTED, PoolValues, chart_values
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.plan_settings import PickerSettings, PlanSettings
+from workspace_ctrl.planning.plan_settings import Mode, PickerSettings, PlanSettings
 from workspace_ctrl.planning.preset.gpu_sizing import size
 from workspace_ctrl.planning.preset.vllm_config import parse_engine_config
 from workspace_ctrl.planning.preview_cluster import kind_of_owner
@@ -54,6 +55,7 @@ from workspace_ctrl.probe.model_list import read_models
 from workspace_ctrl.process.admission_server import _parse
 from workspace_ctrl.readiness.event_policy import transition
 from workspace_ctrl.records.chart_inventory import content_checksum
+from workspace_ctrl.records.companion_status import condition_patch, divided, parse_companion_record
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, Stage
 from workspace_ctrl.records.managed_fields import owned_by_others, owned_fields, packed, unpacked
 from workspace_ctrl.records.meta import Meta
@@ -174,6 +176,22 @@ def check_status(data: bytes) -> None:
     event = transition(workspace.status, written)
     if event is not None:
         assert_message(event.message)
+
+
+def check_companion(data: bytes) -> None:
+    """Beside KAITO, whatever status and annotations contain: ours is read, and a patch of it names entries that there are."""
+    raw = _object(data)
+    settings = PlanSettings(mode=Mode.COMPANION, gateway_extension=True, restricted_fields=True)
+    for kind in ("Workspace", "InferenceSet"):
+        record = isolated(parse_companion_record)(raw, kind)
+        parts = divided(record.status)
+        assert len(parts.annotation) <= len(data) + 1024
+        types = record.condition_types
+        for operation in condition_patch(record.meta, types, parts.condition, samples.CONDITION):
+            place = operation["path"].split("/")[3:]
+            assert not place or place[0] == "-" or types[int(place[0])] in {*ConditionType, operation.get("value")}
+        for problem in plan(record, Snapshot(), settings).decisions.problems:
+            assert_message(problem.message)
 
 
 def _object_at(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -433,6 +451,7 @@ TARGETS = {
         Target(check_inference_set_model, mutated(samples.INFERENCE_SETS).map(as_json)),
         Target(check_verdict, mutated([*samples.WORKSPACES, *samples.INFERENCE_SETS]).map(as_json)),
         Target(check_status, mutated(samples.WORLDS).map(as_json)),
+        Target(check_companion, mutated(samples.COMPANIONS).map(as_json)),
         Target(check_yaml_of_tenants, _YAML),
         Target(check_yaml_of_files, _YAML),
         Target(check_settings_file, mutated(samples.SETTINGS).map(as_json) | _YAML),

@@ -78,6 +78,11 @@ LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
 
+GATEWAY_ANNOTATION: Final = "workspace-ctrl/gateway"
+"""On a Workspace: its `gateway` field as YAML, where the CRD has no such field, as KAITO's."""
+STATUS_ANNOTATION: Final = "workspace-ctrl/status"
+"""On a Workspace in companion mode: our status as JSON, but for the one condition that is in KAITO's status."""
+
 USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     RUNTIME_ANNOTATION: "KAITO's choice of runtime: `vllm` (default); `transformers` is not supported.",
     LOAD_BALANCER_ANNOTATION: 'With value `"true"`, in any case: the Service of the model server is of type LoadBalancer.',
@@ -86,6 +91,8 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     "`throughput`, by vLLM's flag `--performance-mode`.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
+    GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
+    "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }
 """Annotations that users may set on a Workspace."""
 

@@ -262,7 +262,7 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     if workspace.resource is not None and workspace.resource.partition is not None:
         _check_partition(workspace.resource.partition)
     if workspace.gateway is not None:
-        _check_gateway(workspace.gateway)
+        check_gateway(workspace.gateway)
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is required", "select the nodes with resource.labelSelector")
     return workspace
@@ -284,7 +284,12 @@ def _check_partition(partition: Partition) -> None:
         raise SpecError("resource.partition", problem, "set mode mig and a profile, or remove the profile")
 
 
-def _check_gateway(gateway: GatewaySpec) -> None:
+def check_gateway(gateway: GatewaySpec) -> None:
+    """Check the rules between the fields of `gateway`.
+
+    Raises:
+        SpecError: two of them contradict each other.
+    """
     replaced = (gateway.parent_refs, gateway.hostnames, gateway.match, gateway.timeout)
     if gateway.http_route_ref is not None and any(field is not None for field in replaced):
         problem = "cannot be combined with parentRefs, hostnames, match and timeout"

@@ -13,6 +13,7 @@ from workspace_ctrl.cache.watches import CHART_OBJECTS, Enqueues, Record, Record
 from workspace_ctrl.kube.partitioned_store import PartitionedStore
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.kube.store import Key, Sink, Store
+from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import CHART_OBJECT_KINDS, ChartObjectId, chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -27,9 +28,15 @@ _ALL_KINDS: Final = frozenset(CHART_OBJECT_KINDS)
 class Cache:
     """One store per watched kind, and a table for the objects of charts."""
 
-    def __init__(self, namespaces_of: Callable[[WatchedKind[Any]], tuple[str, ...]] = lambda _watched: ()) -> None:
-        """Make empty stores; `namespaces_of` returns the namespaces in which a kind is watched, none for all of them."""
+    def __init__(
+        self, namespaces_of: Callable[[WatchedKind[Any]], tuple[str, ...]] = lambda _watched: (), *, companion: bool = False
+    ) -> None:
+        """Make empty stores; `namespaces_of` returns the namespaces in which a kind is watched, none for all of them.
+
+        `companion` is whether the status of Workspaces is KAITO's, so that ours is kept elsewhere.
+        """
         self._namespaces_of = namespaces_of
+        self._readers: Mapping[str, WatchedKind[Any]] = watches.OF_KAITO if companion else {}
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
         self._stores: dict[str, RecordStore[Any]] = {}
         self.workspaces = self._store(watches.WORKSPACES)
@@ -78,6 +85,10 @@ class Cache:
     def sinks(self, watched: WatchedKind[Any]) -> Mapping[str, Sink[Any]]:
         """Return what the informers of a kind fill, by the namespace that each of them watches; empty for all."""
         return self._sinks[watched.name]
+
+    def reader(self, watched: WatchedKind[Any]) -> Callable[[Json, str], Any]:
+        """Return what reads the objects of a row."""
+        return self._readers.get(watched.resource.kind, watched).read
 
     def holder(self, key: Key) -> WorkspaceRecord | None:
         """Return the Workspace or InferenceSet to which the objects of the name `key` belong: if there are both, the older one."""
@@ -152,7 +163,8 @@ class Cache:
 
     def write_through(self, answer: Json) -> Record:
         """Take in the object that the API server returned for one of our writes, if its kind is watched for all; return its record."""
-        record = read_written(answer)
+        kind = kind_of(answer)
+        record: Record = self._readers[kind].read(answer, kind) if kind in self._readers else read_written(answer)
         ref, version = record.meta.ref, int(answer["metadata"]["resourceVersion"])
         self._put((ref.namespace, ref.name), record, version)
         return record

@@ -1,7 +1,7 @@
 """The table of watched kinds: where each is served, how it is read, and which Workspaces an event of it enqueues."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
+from workspace_ctrl.records.companion_status import parse_companion_record
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
@@ -185,6 +186,10 @@ def _chart_objects(resource: ApiResource) -> WatchedKind[ChartObject]:
 
 WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name)
 INFERENCE_SETS: Final = WatchedKind(SET_KIND, INFERENCE_SET, parse_workspace_record, owner=_own_name)
+OF_KAITO: Final = {
+    watched.resource.kind: replace(watched, parse=parse_companion_record) for watched in (WORKSPACES, INFERENCE_SETS)
+}
+"""The same rows in companion mode, where the status is KAITO's, by kind."""
 DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 VOLUME_CLAIMS: Final = WatchedKind(

@@ -13,7 +13,7 @@ import click
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
-from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, PlanSettings
+from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, Mode, PlanSettings
 from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
@@ -27,6 +27,12 @@ _OPTIONS = (
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         help=f"YAML file with settings ({_STANZAS}); the options below override it.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        help="managed: Workspaces and their model servers are this controller's; companion: they are KAITO's (0.8 or newer), and only "
+        "the gateway side is made.  [default: managed]",
     ),
     click.option(
         "--feature-gates",
@@ -85,6 +91,7 @@ class InstallationOptions(TypedDict):
     """The values of `installation_options`, as click passes them."""
 
     config: Path | None
+    mode: str | None
     feature_gates: str | None
     gateway: str | None
     gateway_namespace: tuple[str, ...]
@@ -139,6 +146,7 @@ def plan_settings(
     given = file.feature_gates.gateway_extension
     merged = replace(
         settings,
+        mode=Mode(options["mode"]) if options["mode"] else settings.mode,
         gateway_extension=_gate(options["feature_gates"], gateway_extension if given is None else given),
         gateway=_parse_gateway(options["gateway"]) if options["gateway"] else settings.gateway,
         gateway_namespaces=options["gateway_namespace"] or settings.gateway_namespaces,

@@ -24,6 +24,7 @@ from workspace_ctrl.cli.status_view import chain_view, headings, is_ready, print
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch, follow_list
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.records.companion_status import with_our_status
 
 _PATIENCE_SECONDS = 600.0
 
@@ -102,7 +103,8 @@ async def _show(client: Client, request: Request, *, watch: bool) -> bool:
     if watch:
         return await (_watch(client, request, first) if first.name else _watch_list(client, request))
     if not first.name:
-        _print_list(request, await list_kinds(client, first, request.place(first), request.selector))
+        items = await list_kinds(client, first, request.place(first), request.selector)
+        _print_list(request, [*map(with_our_status, items)])
         return True
     return await _show_named(client, request)
 
@@ -160,7 +162,7 @@ async def _watch_list(client: Client, request: Request) -> bool:
 
 
 async def _show_named(client: Client, request: Request) -> bool:
-    found = [await find_named(client, wanted, request.namespace) for wanted in request.wanted]
+    found = [with_our_status(await find_named(client, wanted, request.namespace)) for wanted in request.wanted]
     if not request.output.is_table:
         plural = _plural(request.wanted[0])
         if len(found) == 1:

@@ -14,6 +14,7 @@ from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Store
 from workspace_ctrl.kube.tasks import first_completed
+from workspace_ctrl.records.companion_status import with_our_status
 
 
 class WorkspaceDeletedError(Exception):
@@ -37,7 +38,7 @@ async def follow_list(
         news.set()
 
     store: Store[Json] = Store(lambda _item: None)
-    source = Source(resource, lambda item, _kind: item, selector=selector, namespace=namespace)
+    source = Source(resource, lambda item, _kind: with_our_status(item), selector=selector, namespace=namespace)
     informer = Informer(client, source, store, take, news.set)
 
     async def tell() -> None:
@@ -64,7 +65,9 @@ class WorkspaceWatch:
         self._name = name
         self._store: Store[Json] = Store(lambda _item: None)
         self._news = asyncio.Event()
-        source = Source(resource, lambda item, _kind: item, field_selector=f"metadata.name={name}", namespace=namespace)
+        source = Source(
+            resource, lambda item, _kind: with_our_status(item), field_selector=f"metadata.name={name}", namespace=namespace
+        )
         self._informer = Informer(client, source, self._store, lambda _item: self._news.set(), self._news.set)
         self.current: Json | None = None
         """The latest state of the Workspace; None before it was created."""

@@ -50,7 +50,8 @@ class Manager:
         visibility = visibility or Visibility()
         self._observer: Observer = observer or NullObserver()
         self._queue: WorkQueue[Key] = WorkQueue(_namespace)
-        self._cache = Cache(partial(watched_namespaces, settings.scope, namespaced_only=visibility.namespaced_only))
+        namespaces = partial(watched_namespaces, settings.scope, namespaced_only=visibility.namespaced_only)
+        self._cache = Cache(namespaces, companion=settings.plan.is_companion)
         self._missing = MissingKinds()
         dependents, states = DependencyIndex(), States()
         self._events = EventHandler(

@@ -11,6 +11,7 @@ from workspace_ctrl.api.status import WorkspaceStatus, rejected_parts
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.controller.minimum_intervals import Load
 from workspace_ctrl.controller.status_write_interval import Intervals
+from workspace_ctrl.controller.status_writes.status_writer import StatusWriter
 from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.workspace_state import RejectedStatus, WorkspaceState
 from workspace_ctrl.kube.errors import RejectedError
@@ -46,6 +47,7 @@ class Publisher:
         self,
         cache: Cache,
         executor: Executor,
+        writer: StatusWriter,
         prober: Prober | NoProber,
         load: Load,
         intervals: Intervals,
@@ -54,6 +56,7 @@ class Publisher:
         """Make a publisher; `written` is called with each written status."""
         self._cache = cache
         self._executor = executor
+        self._writer = writer
         self._prober = prober
         self._load = load
         self._intervals = intervals
@@ -76,13 +79,21 @@ class Publisher:
         state = state.with_silence(now, is_unheard=is_unheard)
         if state.rejected_status is not None:
             wanted = wanted.without(state.rejected_status.parts, state.rejected_status.words)
+        wanted = state.restored.timed(self._writer.reported(wanted))
         is_ready = _is_ready(wanted)
         self._load.set(workspace.key, in_progress=not is_ready and not is_held_up(wanted))
         writes, delay = state.writes.hold(write_decision(current.status, wanted), now, self._load.factor, self._intervals)
+        if delay is not None:
+            delay = max(delay, state.restored.delay(current.status, now))
         if delay is None or delay > 0:
             return Published(replace(state, writes=writes), delay, is_ready)
         rejected = await self._write(current, wanted, moment)
-        state = replace(state, writes=writes.after_write(now, self._load.factor), rejected_status=rejected or state.rejected_status)
+        state = replace(
+            state,
+            writes=writes.after_write(now, self._load.factor),
+            restored=state.restored.after_write(current.status, wanted, now),
+            rejected_status=rejected or state.rejected_status,
+        )
         # Former charts are removed once the status says so, and our own write makes no event.
         return Published(state, 0.0 if snapshot.former else None, is_ready)
 
@@ -127,7 +138,7 @@ class Publisher:
         raise rejection
 
     async def _write_whole(self, workspace: WorkspaceRecord, wanted: WorkspaceStatus, moment: datetime) -> None:
-        answer = await self._executor.write_status(workspace, wanted)
+        answer = await self._writer.write(workspace, wanted)
         if answer is not None:
             _log_transition(workspace, wanted)
             self._written(status_change(workspace, wanted, answer, moment))

@@ -10,6 +10,7 @@ from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, FluxActivity, St
 from workspace_ctrl.controller.minimum_intervals import Throttle
 from workspace_ctrl.controller.repair_backoff import RECONCILE_REQUESTS, REPAIRS
 from workspace_ctrl.controller.status_write_interval import StatusThrottle
+from workspace_ctrl.controller.status_writes.restored_status import RestoredStatus
 from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.dependencies import Dependencies
@@ -31,6 +32,7 @@ _NO_ANSWERS: Final = QueryResults()
 _NO_DRIFT: Final = ChartDriftDetector()
 _NO_REQUESTS: Final = Backoff(RECONCILE_REQUESTS)
 _NO_WRITES: Final = StatusThrottle()
+_NEVER_RESTORED: Final = RestoredStatus()
 _NEVER: Final = Throttle()
 _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 """Shared empty mapping: most Workspaces have no entries, and thousands of empty dicts take megabytes."""
@@ -93,6 +95,7 @@ class WorkspaceState:
     """Those of them that had been waiting for over a minute at the latest observation."""
     rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
+    restored: RestoredStatus = _NEVER_RESTORED
     reconciled: Throttle = _NEVER
     """End of the latest pass."""
     reconciled_version: tuple[int, bool] | None = None

@@ -1,7 +1,7 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,11 +11,20 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.decoding import decode, encode
-from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RetryableError, TooLargeError, error_of
+from workspace_ctrl.kube.errors import (
+    ConflictError,
+    KindNotServedError,
+    NotFoundError,
+    RejectedError,
+    RetryableError,
+    TooLargeError,
+    error_of,
+)
 from workspace_ctrl.kube.resources import ApiResource, Json
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -28,6 +37,9 @@ _IN_FLIGHT = 32
 """Requests at once; more do not increase the throughput of an API server, and cost the client time and memory."""
 _LONGEST_WAIT = 5.0
 """Longest Retry-After, in seconds, for which a worker waits; a longer one is left to the work queue."""
+
+_NOT_APPLICABLE = "the server rejected our request due to an error in our request"
+"""All that the API server says of a JSON patch that does not fit the object."""
 
 _LONGEST_PAGE = 8 << 20
 """Largest page of a list, in bytes: users can create objects of 1.5 MB, and hundreds of them must not be in memory at once."""
@@ -95,6 +107,25 @@ class Client:
         """
         parameters = {"fieldManager": field_manager or self._field_manager}
         return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
+
+    async def json_patch(
+        self, resource: ApiResource, namespace: str, name: str, operations: Sequence[Json], subresource: str = ""
+    ) -> dict[str, Any]:
+        """Change an object, or a subresource of it, by the operations of a JSON patch and return the resulting object.
+
+        Raises:
+            ConflictError: a test among the operations fails.
+            NotFoundError: the object does not exist.
+        """
+        path, parameters = resource.path(namespace, name, subresource), {"fieldManager": self._field_manager}
+        try:
+            return await self._retrying(_Request("patch", resource, path, parameters, encode(operations), JSON_PATCH))
+        except RejectedError as error:
+            if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and error.message.startswith(_NOT_APPLICABLE):
+                raise ConflictError(
+                    f"{resource.kind} {namespace}/{name} is not as the patch expects it", status=error.status
+                ) from None
+            raise
 
     async def create(self, resource: ApiResource, document: Json) -> dict[str, Any]:
         """Create an object and return it.

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.gateway_spec import Objective
-from workspace_ctrl.api.labels import LLM_D_GROUP
 from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
@@ -13,7 +12,8 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.gateway.objectives import has_objective_of, may_read
+from workspace_ctrl.planning.companion.pool import behind_pool_of_kaito
+from workspace_ctrl.planning.gateway.objectives import concerns_llm_d
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -126,7 +126,10 @@ def desire(
     planned = plan_server(workspace, resolved.spec, _server_records(snapshot), settings, known, resolved.copies)
     if planned.server is None:
         return Desired(workspace, resolved, settings, resolved.dependencies, planned)
-    serving = _serving(resolved, resolved.spec, planned.server, workspace, snapshot, settings)
+    spec = resolved.spec
+    if settings.is_companion:
+        spec = behind_pool_of_kaito(spec, workspace, snapshot.named_pool, has_release=snapshot.release is not None)
+    serving = _serving(resolved, spec, planned.server, workspace, snapshot, settings)
     # A referenced route is not ours, so conflicts of its matches are not resolved here.
     claims = frozenset() if serving.route_ref else serving.route.asked.claims(serving.route.chosen.parents)
     dependencies = _dependencies(resolved, serving, workspace, snapshot, settings)
@@ -148,6 +151,7 @@ def _server_records(snapshot: Snapshot) -> ServerRecords:
         reference_problem=snapshot.reference_problem,
         scale=snapshot.query_results.scale,
         hub_answer=snapshot.hub_answer,
+        single_pods=any(not pod.has_index for pod in snapshot.pods if not pod.has_ended),
     )
 
 
@@ -217,6 +221,5 @@ def _dependencies(
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
         sibling_pools=route.pools_beside(pool) if route is not None else (),
-        objectives_of_llm_d=has_objective_of(LLM_D_GROUP, snapshot.objectives)  # watched until they are deleted
-        or (bool(objectives) and (bool(serving.pool_ref) or may_read(LLM_D_GROUP, settings))),
+        objectives_of_llm_d=concerns_llm_d(snapshot.objectives, settings, wanted=bool(objectives), own_pool=bool(serving.pool_ref)),
     )

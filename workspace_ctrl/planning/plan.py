@@ -57,7 +57,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     """Return the steps from the objects of `snapshot` to the desired state, or the dry-run that has to come before."""
     workspace, serving = desired.workspace, desired.serving
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
-        workloads = (workload.meta for workload in snapshot.workloads)
+        workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
@@ -168,7 +168,8 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     copies = existing_copies(server, snapshot.workloads, desired.workspace.meta.uid)
     is_outdated = any(copy.is_outdated for copy in copies)
     decisions = replace(decisions, workload_kind=kind, selector=serving.selector(kind), has_outdated_copies=is_outdated)
-    there = [record.meta for record in (*snapshot.workloads, *snapshot.services, snapshot.network_policy) if record is not None]
+    ours = () if server.of_kaito else (*snapshot.workloads, *snapshot.services, snapshot.network_policy)
+    there = [record.meta for record in ours if record is not None]
     waiting = waiting_copies(copies, desired.resolved.copies, len(server.copy_refs))
     if not plan_workload(draft, server, there, snapshot.network_policy_problem, waiting):
         return decisions

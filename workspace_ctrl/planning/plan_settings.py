@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,6 +16,15 @@ DEFAULT_PICKER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "250m", "memo
 
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Mode(StrEnum):
+    """Whose Workspaces are: the kind, the model servers, and the status."""
+
+    MANAGED = "managed"
+    """Ours: we make the model servers as well."""
+    COMPANION = "companion"
+    """KAITO's: we read its model servers, and add the gateway side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,7 @@ class BodyRoutingSettings:
 class PlanSettings:
     """The installation's settings."""
 
+    mode: Mode = Mode.MANAGED
     gateway_extension: bool = False
     """The feature gate gatewayAPIInferenceExtension: off means the workload only."""
     gateway: GatewayChoice | None = None
@@ -148,6 +159,11 @@ class PlanSettings:
     def chart(self) -> ChartSource:
         """The default chart."""
         return self.charts[0]
+
+    @property
+    def is_companion(self) -> bool:
+        """Whether Workspaces and their model servers are KAITO's."""
+        return self.mode is Mode.COMPANION
 
     @property
     def manages_body_routers(self) -> bool:

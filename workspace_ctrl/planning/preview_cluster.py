@@ -87,7 +87,7 @@ def simulated_cluster(
 ) -> Snapshot:
     """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`."""
     namespace, name = workspace.key
-    spec = _gateway_spec(workspace)
+    spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
     choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
     gateways = tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
@@ -96,7 +96,9 @@ def simulated_cluster(
         reference=_reference(dependencies.reference, namespace, others),
         nodes=tuple(_nodes(others)) if dependencies.nodes else (),
         named_route=_named_route(workspace, dependencies, gateways),
-        named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool))) if dependencies.pool else None,
+        named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool)))
+        if spec is not None and spec.pool_ref
+        else None,
         source=OCIRepository(
             Meta(ObjectRef("OCIRepository", namespace, derived.source), controller_uid=_UID),
             conditions=(Condition("Ready", Status.TRUE),),
@@ -167,9 +169,9 @@ def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gat
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
 
 
-def _gateway_spec(workspace: WorkspaceRecord) -> GatewaySpec | None:
+def _gateway_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> GatewaySpec | None:
     try:
-        return parse_spec(workspace)[0].gateway
+        return parse_spec(workspace, settings)[0].gateway
     except SpecError:
         return None  # planning reports the problem
 

@@ -1,20 +1,27 @@
 """What follows from a Workspace or InferenceSet and the settings alone: its parsed spec, and the external objects on which it depends."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Copies, parse_inference_set
 from workspace_ctrl.api.labels import SET_KIND
+from workspace_ctrl.api.names import release_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.admission.fields_without_effect import (
+    OWN_PREFIXES,
     annotations_without_effect,
     fields_without_effect,
+    gateway_without_effect,
     metadata_without_effect,
+    unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.chart.source import chart_name
+from workspace_ctrl.planning.companion.kaito_workload import workspace_of_kaito
+from workspace_ctrl.planning.gateway.annotation import gateway_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -42,12 +49,14 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         return ResolvedWorkspace(dependencies=Dependencies(namespace=True))
     wanted, spec = settings.gateway_extension, None
     try:
-        spec, copies = parse_spec(workspace)
+        spec, copies = parse_spec(workspace, settings)
         check_restricted_fields(workspace, spec, settings)
-        wanted = wanted and (spec.gateway is None or spec.gateway.enabled)
+        wanted = wanted and (spec.gateway is None or spec.gateway.enabled) and not _is_left_alone(workspace, spec, settings)
         dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
+        if wanted and settings.is_companion and not dependencies.pool:  # there may be one of KAITO's
+            dependencies = replace(dependencies, pool=release_name(workspace.meta.ref.name))
     except SpecError as error:
         notes = _notes(workspace, spec, settings)
         return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error), notes=notes)
@@ -60,6 +69,8 @@ def invalid_spec(error: SpecError) -> Problem:
 
 
 def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSettings) -> tuple[str, ...]:
+    if settings.is_companion:
+        return tuple(_companion_notes(workspace, spec, settings))
     notes = [*metadata_without_effect(workspace.annotations, workspace.labels)]
     if spec is not None and spec.inference is not None:
         notes += annotations_without_effect(workspace.annotations, spec.inference)
@@ -67,16 +78,37 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
     return tuple(notes)
 
 
-def parse_spec(workspace: WorkspaceRecord) -> tuple[Workspace, Copies | None]:
-    """Return the spec of a Workspace, or of one copy of an InferenceSet with how it is copied.
+def _companion_notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSettings) -> Iterator[str]:
+    """Yield what has no effect in companion mode of that which is not KAITO's."""
+    yield from unknown_annotations(workspace.annotations, OWN_PREFIXES)
+    if spec is not None and spec.gateway is not None:
+        yield from gateway_without_effect(spec.gateway, gateway_extension=settings.gateway_extension)
+
+
+def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:
+    """Return the spec of a Workspace, or of one copy of an InferenceSet with how it is copied; the copies of KAITO's are its own.
 
     Raises:
         SpecError: it is rejected.
     """
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
-    name, fields = workspace.meta.ref.name, workspace.fields()
-    return parse_inference_set(name, fields) if workspace.meta.ref.kind == SET_KIND else (parse_workspace(name, fields), None)
+    spec, copies = _read(workspace, settings)
+    if spec.gateway is None:
+        spec = spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
+    return spec, copies
+
+
+def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace, Copies | None]:
+    kind, name, fields = workspace.meta.ref.kind, workspace.meta.ref.name, workspace.fields()
+    if settings.is_companion:
+        return workspace_of_kaito(kind, fields), None
+    return parse_inference_set(name, fields) if kind == SET_KIND else (parse_workspace(name, fields), None)
+
+
+def _is_left_alone(workspace: WorkspaceRecord, spec: Workspace, settings: PlanSettings) -> bool:
+    """Whether a Workspace of KAITO gets no gateway side: it serves no model, or another object owns it, such as an InferenceSet."""
+    return settings.is_companion and (spec.inference is None or bool(workspace.meta.controller_uid))
 
 
 def _with_gateway(dependencies: Dependencies, spec: GatewaySpec | None, settings: PlanSettings) -> Dependencies:

@@ -63,7 +63,9 @@ class Admission:
             warnings.append("workspace-ctrl could not validate this Workspace because of an internal error; see its status")
             return
         warnings += verdict.warnings
-        if verdict.refusals:
+        if self._plan.is_companion:  # the Workspace is KAITO's to reject
+            warnings += verdict.refusals
+        elif verdict.refusals:
             logger.info("%s rejected at admission: %r", _name(review), verdict.refusals)
             raise kopf.AdmissionError("; ".join(verdict.refusals), code=_UNPROCESSABLE)
 

@@ -7,6 +7,7 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import find, parse_conditions
+from workspace_ctrl.api.labels import POD_INDEX_LABEL
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.meta import Json, Meta, parse_meta, spec_of, status_of
 
@@ -60,6 +61,11 @@ class Pod:
     def is_starting(self) -> bool:
         """Whether it is starting: not ready, without a problem."""
         return not self.ready and self.problem is None and self.meta.is_usable
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the pod has a place in a StatefulSet."""
+        return POD_INDEX_LABEL in self.labels
 
     def matches(self, selector: Mapping[str, str]) -> bool:
         """Whether the pod has all labels of a non-empty `selector`."""

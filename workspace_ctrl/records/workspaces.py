@@ -13,6 +13,7 @@ import orjson
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     FINALIZER,
+    GATEWAY_ANNOTATION,
     KAITO_PREFIXES,
     KEY_PREFIXES,
     KIND,
@@ -37,6 +38,8 @@ _LONGEST_STATUS: Final = 64 << 10
 _LONGEST_REASON: Final = 200
 _LONGEST_ANNOTATION: Final = 1024
 """Kept of an annotation that has an effect, in characters; valid values are a word each."""
+LONGEST_OPTIONS: Final = 64 << 10
+"""Longest `gateway` annotation, in characters. One more is kept, so that a longer one is rejected."""
 _LONGEST_WORD: Final = 64
 """Kept of the value of another one, and of a label, which are only reported."""
 _MOST_REPORTED: Final = 32
@@ -45,9 +48,9 @@ SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _SET_FIELDS: Final = ("spec",)
 _NONE: Mapping[str, str] = MappingProxyType({})
-_EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, LOCAL_WEIGHTS_ANNOTATION})
+_EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION})
 """Annotations that have an effect."""
-_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION})
+_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION})
 """Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for them there."""
 _PREFIXES: Final = (*KEY_PREFIXES, *KAITO_PREFIXES)
 
@@ -77,6 +80,8 @@ class WorkspaceRecord:
     """The annotations that affect the result, and some of the others with our prefix or KAITO's, which are reported."""
     labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Some of the labels with such a prefix, which are reported."""
+    condition_types: tuple[str, ...] = ()
+    """Types of all conditions in the status, in their order; only in companion mode, where most of them are KAITO's."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -111,7 +116,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     fields = {name: raw[name] for name in spec_fields(kind) if name in raw}
     if kind == SET_KIND:
         annotations = _of_template(fields) | annotations
-    effective = {name: value[:_LONGEST_ANNOTATION] for name, value in annotations.items() if name in _EFFECTIVE}
+    effective = {name: value[: _longest(name)] for name, value in annotations.items() if name in _EFFECTIVE}
     spec, unreadable = _packed(fields)
     return WorkspaceRecord(
         meta=replace(meta, unreadable=unreadable) if unreadable else meta,
@@ -131,6 +136,10 @@ def _of_template(fields: Json) -> dict[str, str]:
         found = found.get(name) if isinstance(found, Mapping) else None
     given = found.items() if isinstance(found, Mapping) else ()
     return {name: value for name, value in given if is_kept(name) and name not in _OF_SET_ALONE and isinstance(value, str)}
+
+
+def _longest(annotation: str) -> int:
+    return LONGEST_OPTIONS + 1 if annotation == GATEWAY_ANNOTATION else _LONGEST_ANNOTATION
 
 
 def is_kept(key: str) -> bool:

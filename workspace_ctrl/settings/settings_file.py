@@ -23,6 +23,7 @@ from workspace_ctrl.planning.plan_settings import (
     BodyRoutingSettings,
     ChartSource,
     GatewayChoice,
+    Mode,
     PickerSettings,
     PlanSettings,
     Verification,
@@ -54,6 +55,12 @@ def _probe_mode(given: object) -> object:
     if text not in set(ProbeMode):
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(ProbeMode)})
     return ProbeMode(str(text))
+
+
+def _mode(given: object) -> object:
+    if given not in set(Mode):
+        raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(Mode)})
+    return Mode(str(given))
 
 
 class Stanza(BaseModel):
@@ -287,6 +294,7 @@ class ModelHubStanza(Stanza):
 class SettingsFile(Stanza):
     """The whole file; every section is optional."""
 
+    mode: Annotated[Mode, BeforeValidator(_mode)] = Mode.MANAGED
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
     gateway_namespaces: list[NamespaceOrAll] = Field(default_factory=list)
@@ -318,6 +326,7 @@ class SettingsFile(Stanza):
         given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         account = self.helm_release.service_account_name or ""
         return PlanSettings(
+            mode=self.mode,
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
             gateway_namespaces=tuple(self.gateway_namespaces),

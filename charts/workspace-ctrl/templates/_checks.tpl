@@ -3,6 +3,19 @@
 {{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
 {{- fail "\n\ngatewayRemoval removes all gateway objects, but the feature gate is on. To remove them, set featureGates.gatewayAPIInferenceExtension=false as well; to keep them, remove gatewayRemoval.\n" }}
 {{- end }}
+{{- if include "workspace-ctrl.companion" . }}
+{{- if not (include "workspace-ctrl.gatewaySide" .) }}
+{{- fail "\n\nmode=companion makes only the gateway side: set featureGates.gatewayAPIInferenceExtension=true as well, or to remove the gateway objects,\ngatewayRemoval=true.\n" }}
+{{- end }}
+{{- range list "workspaces.kaito.sh" "inferencesets.kaito.sh" }}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . }}
+{{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
+{{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
+{{- if and (eq $owner (printf "%s/%s" $.Release.Namespace $.Release.Name)) (ne (get $annotations "helm.sh/resource-policy") "keep") }}
+{{- fail (printf "\n\nThe CRD %s belongs to this release, and Helm would delete it, with all objects, because mode=companion does not install it.\nFirst upgrade with crds.keep=true, or let the chart of KAITO take it over (helm upgrade --take-ownership).\n" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed cannot be combined with scope.namespaces or scope.shardSelector, because all Workspaces share the router of a Gateway:\nremove these, or set the mode to off and install the router yourself.\n" }}
 {{- end }}

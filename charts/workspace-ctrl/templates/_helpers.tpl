@@ -50,6 +50,10 @@ capabilities: {drop: [ALL]}
 {{- if or .Values.featureGates.gatewayAPIInferenceExtension .Values.gatewayRemoval }}true{{ end }}
 {{- end }}
 
+{{- define "workspace-ctrl.companion" -}}
+{{- if eq .Values.mode "companion" }}true{{ end }}
+{{- end }}
+
 {{- define "workspace-ctrl.scopeArgs" -}}
 {{- range .Values.scope.namespaces }}
 - --namespace={{ . }}
@@ -74,6 +78,7 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- /* The settings file, without values that have the controller's defaults. */ -}}
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
+{{- if include "workspace-ctrl.companion" . }}{{ $_ := set $settings "mode" .Values.mode }}{{ end }}
 {{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}

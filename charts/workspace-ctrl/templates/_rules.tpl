@@ -3,6 +3,9 @@ Server-side apply is `patch`, and `create` if the object does not exist. e2e/sce
 that none is missing. */ -}}
 
 {{- define "workspace-ctrl.rules" -}}
+{{- $companion := eq (include "workspace-ctrl.companion" .) "true" }}
+{{- /* Model servers are KAITO's in companion mode. */}}
+{{- $workload := $companion | ternary "[list, watch]" "[list, watch, create, patch, delete]" }}
 - apiGroups: [kaito.sh]
   resources: [workspaces, inferencesets]
   verbs: [list, watch, patch]
@@ -15,28 +18,28 @@ that none is missing. */ -}}
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
-  verbs: [list, watch, create, patch, delete]
+  verbs: {{ $workload }}
 - apiGroups: [""]
   resources: [services]
-  verbs: [list, watch, create, patch, delete]
+  verbs: {{ $workload }}
 # Watched only for models on several nodes, whose pods trust each other.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [list, watch, create, patch, delete]
+  verbs: {{ $workload }}
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [list, watch, create, patch]
+  verbs: {{ $companion | ternary "[list, watch]" "[list, watch, create, patch]" }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
 # Only their metadata is watched; the content is read only for `inference.config` of a Workspace.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch]
+  verbs: {{ $companion | ternary "[list, watch]" "[get, list, watch]" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- range .Values.rbac.workloadKinds }}
+{{- range ternary list .Values.rbac.workloadKinds $companion }}
 - apiGroups: [{{ .apiGroup | quote }}]
   resources: [{{ .resource }}]
   verbs: [list, watch]

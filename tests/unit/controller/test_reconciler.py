@@ -19,6 +19,7 @@ from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_publisher import Publisher
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.status_writes.status_writer import CompanionWriter, SubresourceWriter
 from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_state_store import States
@@ -26,7 +27,7 @@ from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
-from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.probe.prober import NoProber
 from workspace_ctrl.records.flux import Stage
 from workspace_ctrl.records.workspaces import parse_workspace_record
@@ -77,8 +78,9 @@ class Recorded(NoProber):
 class Passes:
     """A reconciler of the quickstart's Workspace, and what its passes cost."""
 
-    def __init__(self, monkeypatch, record=None, **plan_settings):
-        self.server, self.cache, self.costs, self.written = ApiServer(), Cache(), Counter(), []
+    def __init__(self, monkeypatch, record=None, server=None, **plan_settings):
+        self.server, self.costs, self.written = server or ApiServer(), Counter(), []
+        self.cache = Cache(companion=plan_settings.get("mode") is Mode.COMPANION)
         self.cache.workspaces.put(KEY, record or workspace(finalizer=False), 1)
         self.cache.gateways.put((NAMESPACE, "inference-gateway"), gateway(), 1)
         self.cache.gateway_classes.put(("", "istio"), gateway_class(), 1)
@@ -88,7 +90,10 @@ class Passes:
         self.prober = Recorded()
         tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels())
         executor = Executor(self.server, self.cache, watches, settings, tasks)
-        publisher = Publisher(self.cache, executor, self.prober, self.states.load, intervals_of(settings), self.written.append)
+        is_companion = settings.plan.is_companion
+        writer = CompanionWriter(self.server, self.cache) if is_companion else SubresourceWriter(executor)
+        load, intervals = self.states.load, intervals_of(settings)
+        publisher = Publisher(self.cache, executor, writer, self.prober, load, intervals, self.written.append)
         self.reconciler = Reconciler(
             self.cache,
             watches,

@@ -1,5 +1,6 @@
 """Requests whose answers something between us and the API server has spoilt."""
 
+import json
 from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
@@ -10,19 +11,19 @@ from tests.unit.http_server import listening
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client, _lines
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.errors import RedirectedError, RetryableError
+from workspace_ctrl.kube.errors import ConflictError, RedirectedError, RejectedError, RetryableError
 
 EVENT = b'{"type": "ADDED", "object": {"metadata": {"name": "phi"}}}\n'
 
 
 @asynccontextmanager
-async def answering(body):
+async def answering(body, status=200):
     """A client of a server that answers everything with `body`; the requests that it got."""
     requests = []
 
     async def answer(request):
         requests.append(request.path)
-        return web.Response(body=body)
+        return web.Response(body=body, status=status)
 
     async with listening(answer) as port, aiohttp.ClientSession() as session:
         yield Client(Connection(f"http://127.0.0.1:{port}", session), "tester"), requests
@@ -51,6 +52,22 @@ async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypa
         with pytest.raises(RetryableError, match="get .*/workspaces/phi: the response is not"):
             await client.get(WORKSPACE, "ns", "phi")
     assert len(requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("message", "type_"),
+    [
+        pytest.param("the server rejected our request due to an error in our request", ConflictError, id="a test failed"),
+        pytest.param('Workspace.kaito.sh "phi" is invalid: status.conditions[0].reason', RejectedError, id="invalid"),
+    ],
+)
+async def test_a_json_patch_that_does_not_fit_the_object_is_a_conflict(message, type_):
+    body = json.dumps({"kind": "Status", "message": message}).encode()
+    async with answering(body, 422) as (client, requests):
+        with pytest.raises(RejectedError) as caught:
+            await client.json_patch(WORKSPACE, "ns", "phi", [], "status")
+    assert type(caught.value) is type_
+    assert requests == ["/apis/kaito.sh/v1beta1/namespaces/ns/workspaces/phi/status"]
 
 
 class Chunks:

@@ -15,6 +15,7 @@ from tests.certificates import make_certificate
 from tests.unit.factories import NAME, quickstart
 from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
 from workspace_ctrl.kube.access.kubeconfig import load_access
+from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.process import admission
 from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
@@ -24,6 +25,9 @@ UNKNOWN = "inference.preset.name 'phi4' is not known; did you mean phi-4?"
 INVALID = quickstart(inference={"preset": {"name": "phi4"}})
 ALLOWED = {"uid": "u-1", "allowed": True}
 UNREAD = "it is larger than 256 KiB or nested deeper than 64 levels; make it smaller"
+
+
+DEFAULTS = PlanSettings()
 
 
 @pytest.fixture
@@ -40,8 +44,8 @@ def serve(tmp_path, folder):
     kubeconfig.write_text(KUBECONFIG)
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
-    async def beside(work, port):
-        settings = Settings(admission=AdmissionSettings(port, folder))
+    async def beside(work, port, plan):
+        settings = Settings(plan=plan, admission=AdmissionSettings(port, folder))
         shell = KopfProcess(load_access(kubeconfig, None), settings, 0, Metrics(CollectorRegistry()))
         serving = asyncio.create_task(shell.serve())
         try:
@@ -51,7 +55,7 @@ def serve(tmp_path, folder):
             await serving
             assert not shell.failed
 
-    yield lambda work, port=None: asyncio.run(beside(work, port or free_port()))
+    yield lambda work, port=None, plan=DEFAULTS: asyncio.run(beside(work, port or free_port(), plan))
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
@@ -88,14 +92,14 @@ def _unverified():
     return context
 
 
-def query_results(serve, *bodies):
+def query_results(serve, *bodies, plan=DEFAULTS):
     """Return the `response` of each answer."""
 
     async def ask(port):
         async with aiohttp.ClientSession() as session:
             return [await post(session, port, body) for body in bodies]
 
-    found = serve(ask)
+    found = serve(ask, plan=plan)
     assert {status for status, _ in found} == {200}
     return [json.loads(text)["response"] for _, text in found]
 
@@ -107,6 +111,16 @@ def test_a_workspace_is_taken_refused_or_taken_with_warnings(serve):
         {"uid": "u-1", "allowed": False, "status": {"message": UNKNOWN, "code": 422}},
         {**ALLOWED, "warnings": ["resource.count: 3 has no effect; the model is sized for 1"]},
     ]
+
+
+def test_beside_kaito_nothing_is_refused_and_an_error_in_the_options_is_a_warning(serve):
+    options = quickstart(metadata={"name": NAME, "annotations": {"workspace-ctrl/gateway": "hostname: a"}})
+    plan = PlanSettings(mode=Mode.COMPANION, gateway_extension=True)
+    taken, warned = query_results(serve, review("CREATE", INVALID), review("CREATE", options), plan=plan)
+    assert taken == ALLOWED
+    (said,) = warned.pop("warnings")
+    assert warned == ALLOWED
+    assert said.startswith("metadata.annotations[workspace-ctrl/gateway].hostname is not known")
 
 
 def test_what_is_there_can_be_edited_freed_and_deleted(serve):

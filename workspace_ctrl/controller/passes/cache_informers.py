@@ -72,7 +72,8 @@ class CacheInformers:
 
     def _informer(self, watched: WatchedKind[RecordT], namespace: str, sink: Sink[RecordT]) -> Informer[RecordT]:
         selector = self._selector if watched in (WORKSPACES, INFERENCE_SETS) else watched.selector
-        source = Source(watched.resource, watched.read, selector, namespace=namespace, metadata_only=watched.metadata_only)
+        read = self._cache.reader(watched)
+        source = Source(watched.resource, read, selector, namespace=namespace, metadata_only=watched.metadata_only)
 
         def changed(record: RecordT) -> None:
             self._changed(watched, record)

@@ -12,6 +12,7 @@ from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_publisher import Publisher
 from workspace_ctrl.controller.status_write_interval import intervals_of
+from workspace_ctrl.controller.status_writes.status_writer import CompanionWriter, SubresourceWriter
 from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.controller.take_snapshot import Background
 from workspace_ctrl.controller.workspace_state_store import States
@@ -41,8 +42,9 @@ class PassInputs:
 
 def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, written: Callable[[StatusChange], None]) -> Reconciler:
     """Return the reconciler of all Workspaces; `written` is called with each status that it has written."""
-    executor = Executor(client, inputs.cache, inputs.watches, settings, inputs.tasks)
-    publisher = Publisher(inputs.cache, executor, inputs.tasks.prober, inputs.states.load, intervals_of(settings), written)
+    executor, load = Executor(client, inputs.cache, inputs.watches, settings, inputs.tasks), inputs.states.load
+    writer = CompanionWriter(client, inputs.cache) if settings.plan.is_companion else SubresourceWriter(executor)
+    publisher = Publisher(inputs.cache, executor, writer, inputs.tasks.prober, load, intervals_of(settings), written)
     return Reconciler(
         inputs.cache,
         inputs.watches,

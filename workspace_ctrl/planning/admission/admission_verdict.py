@@ -11,7 +11,7 @@ from typing import Any, Final
 from workspace_ctrl.api.crd import SERVED_VERSIONS
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import in_set_words
-from workspace_ctrl.api.labels import SET_KIND
+from workspace_ctrl.api.labels import GATEWAY_ANNOTATION, SET_KIND
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.catalog.instance_types import INSTANCE_TYPE_FIELD
 from workspace_ctrl.model.dependencies import Dependencies
@@ -77,7 +77,7 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
     doubts = [problem.message for problem in problems if problem.message not in refusals]
-    warnings = (*doubts, *_warnings(workspace, raw, found.decisions, known))
+    warnings = (*doubts, *_warnings(workspace, raw, found.decisions, known, settings))
     is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
     return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
 
@@ -145,10 +145,16 @@ def _may_fit(dependencies: Dependencies, known: Known) -> bool:
     return dependencies.nodes or (bool(dependencies.config) and not known.is_all)
 
 
-def _warnings(workspace: WorkspaceRecord, raw: Mapping[str, Any], decisions: Decisions, known: Known) -> Iterator[str]:
-    if not workspace.meta.unreadable:
-        yield from unknown_fields(raw)
-    yield from _taken(workspace, _texts(raw, "annotations"), known)
+def _warnings(
+    workspace: WorkspaceRecord, raw: Mapping[str, Any], decisions: Decisions, known: Known, settings: PlanSettings
+) -> Iterator[str]:
+    annotations = _texts(raw, "annotations")
+    if not settings.is_companion:  # beside KAITO, fields and workloads are its own
+        if not workspace.meta.unreadable:
+            yield from unknown_fields(raw)
+        if GATEWAY_ANNOTATION in annotations and raw.get("gateway") is not None:
+            yield f"annotation {GATEWAY_ANNOTATION} has no effect beside the field gateway; remove one of them"
+        yield from _taken(workspace, annotations, known)
     yield from decisions.notes
 
 

@@ -20,6 +20,7 @@ from workspace_ctrl.api.labels import (
     PERFORMANCE_ANNOTATION,
     RUNTIME_ANNOTATION,
     SET_KIND,
+    STATUS_ANNOTATION,
     USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -27,6 +28,8 @@ from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.kaito import find_entry, ignored, kaito_annotations, kaito_fields, kaito_labels
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODES
 
+OWN_PREFIXES: Final = ("workspace-ctrl/",)
+"""Prefixes of the annotations that no other controller knows."""
 _MOST: Final = 10
 """Number of unknown fields, unknown annotations and keys of one message that are listed; a manifest of another kind has hundreds."""
 _LONGEST: Final = 64
@@ -62,13 +65,13 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
 """What to do about fields that similar objects of other APIs have, by the field above and their own name."""
 
 
-_Path = tuple[int | str, ...]
+FieldPath = tuple[int | str, ...]
 
 
 def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message for each field of the Workspace or InferenceSet `raw`, at any depth, that the API does not have."""
     fields = {key: value for key, value in raw.items() if key not in _OF_EVERY_OBJECT}
-    found = [*_unknown(InferenceSet if raw.get("kind") == SET_KIND else Workspace, fields, ())]
+    found = [*unknown_paths(InferenceSet if raw.get("kind") == SET_KIND else Workspace, fields)]
     for path, known in found[:_MOST]:
         closest = _of_another_api(path) or suggestion(str(path[-1])[:_LONGEST], known, "")
         yield f"unknown field {field_path(path)}" + (f"; {closest}" if closest else "")
@@ -78,7 +81,7 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def metadata_without_effect(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Iterator[str]:
     """Yield a message for the annotations and labels without effect, whatever the spec is: unknown ones, and those of KAITO."""
-    yield from _unknown_annotations(annotations)
+    yield from unknown_annotations(annotations)
     for entry, keys in ignored(annotations, kaito_annotations()):
         yield f"{_listed('annotation', keys)} ignored: {entry.reason}"
     for entry, keys in ignored(labels, kaito_labels()):
@@ -123,7 +126,7 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
             if given:
                 yield f"inference.{name} has no effect without a preset"
     if spec.gateway is not None:
-        yield from _of_gateway(spec.gateway, gateway_extension=gateway_extension)
+        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension)
 
 
 def _of_preset(preset: Preset) -> Iterator[str]:
@@ -134,7 +137,8 @@ def _of_preset(preset: Preset) -> Iterator[str]:
             yield f"{path} is ignored: {entry.reason}"
 
 
-def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
+def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
+    """Yield a message for each field of `gateway` without effect."""
     given = gateway.model_fields_set - {"enabled"}
     if not gateway.enabled:
         if given:
@@ -151,9 +155,10 @@ def _of_gateway(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[st
                 yield f"gateway.{alias} has no effect with gateway.pool.ref: no chart is installed"
 
 
-def _unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
+def unknown_annotations(annotations: Mapping[str, str], prefixes: tuple[str, ...] = KEY_PREFIXES) -> Iterator[str]:
+    """Yield a message for each unknown annotation with one of the prefixes."""
     known = [*USER_ANNOTATIONS, *(key for key in kaito_annotations() if key not in USER_ANNOTATIONS)]
-    found = sorted(key for key in annotations if key.startswith(KEY_PREFIXES) and not _is_known(key))
+    found = sorted(key for key in annotations if key.startswith(prefixes) and not _is_known(key))
     for key in found[:_MOST]:
         remedy = suggestion(key[:_LONGEST], known, f"known are {', '.join(USER_ANNOTATIONS)}", _ALIKE)
         yield f"unknown annotation {key[:_LONGEST]}; {remedy}"
@@ -162,7 +167,7 @@ def _unknown_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_known(key: str) -> bool:
-    return key in USER_ANNOTATIONS or find_entry(key, kaito_annotations()) is not None
+    return key in USER_ANNOTATIONS or key == STATUS_ANNOTATION or find_entry(key, kaito_annotations()) is not None
 
 
 def _listed(what: str, keys: Sequence[str]) -> str:
@@ -171,7 +176,7 @@ def _listed(what: str, keys: Sequence[str]) -> str:
     return f"{what}s {names} are" if len(keys) > 1 else f"{what} {names} is"
 
 
-def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Iterator[tuple[_Path, list[str]]]:
+def unknown_paths(model: type[BaseModel], raw: Mapping[str, Any], path: FieldPath = ()) -> Iterator[tuple[FieldPath, list[str]]]:
     """Yield each field that `model` does not have: its path, and the known fields beside it."""
     inside = {field.alias or name: _model_of(field.annotation) for name, field in model.model_fields.items()}
     for key, value in raw.items():
@@ -180,10 +185,10 @@ def _unknown(model: type[BaseModel], raw: Mapping[str, Any], path: _Path) -> Ite
             yield (*path, str(key)), list(inside)
         elif within is not None:
             for place, entry in _entries(value):
-                yield from _unknown(within, entry, (*path, key, *place))
+                yield from unknown_paths(within, entry, (*path, key, *place))
 
 
-def _of_another_api(path: _Path) -> str:
+def _of_another_api(path: FieldPath) -> str:
     named = [part for part in path if isinstance(part, str)]
     return _OF_OTHER_APIS.get((named[-2], named[-1]), "") if len(named) > 1 else ""
 

@@ -28,6 +28,8 @@ def check_restricted_fields(workspace: WorkspaceRecord, spec: Workspace, setting
     """
     if settings.restricted_fields:
         return
+    # In companion mode the model server is KAITO's to allow.
+    spec = spec.model_copy(update={"inference": None}) if settings.is_companion else spec
     path, right = next(restricted_fields(workspace, spec), ("", ""))
     if path:
         raise SpecError(path, f"requires the right to {right}, which is not checked in this installation", _REMEDY)

@@ -128,7 +128,8 @@ def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, cha
     except SpecError as error:
         draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))
         return
-    if not draft.workspace.has_finalizer:
-        # All objects before this one can be garbage-collected; from this one on, the removal needs an order.
-        draft.steps.append(SetFinalizer(present=True))
+    # All objects before this one can be garbage-collected; from this one on, the removal needs an order. But nothing of ours may hold up
+    # the deletion of KAITO's Workspaces: its model servers, and with them the answers, end at the deletion anyway.
+    if draft.workspace.has_finalizer == settings.is_companion:
+        draft.steps.append(SetFinalizer(present=not settings.is_companion))
     draft.apply(manifest, LinkName.RELEASE)

@@ -87,12 +87,16 @@ def groups_of(asked: Chart | None, settings: PlanSettings) -> tuple[str, ...]:
         return (OBJECTIVES_GROUP,)  # the chart's own problem is reported
 
 
-def has_objective_of(group: str, objectives: Iterable[InferenceObjective]) -> bool:
-    """Whether one of `objectives` is of an API group."""
-    return any(objective.meta.ref.kind == objective_kind(group) for objective in objectives)
+def concerns_llm_d(there: Iterable[InferenceObjective], settings: PlanSettings, *, wanted: bool, own_pool: bool) -> bool:
+    """Whether objectives of llm-d have to be watched: there are some, or `wanted` ones may be read.
+
+    `own_pool` is whether the user manages the pool, so that it is not known what its endpoint picker reads.
+    """
+    exists = any(objective.meta.ref.kind == objective_kind(LLM_D_GROUP) for objective in there)
+    return exists or (wanted and (own_pool or _may_read(LLM_D_GROUP, settings)))
 
 
-def may_read(group: str, settings: PlanSettings) -> bool:
+def _may_read(group: str, settings: PlanSettings) -> bool:
     """Whether the endpoint picker of a chart of the installation reads objectives of that API group."""
     layouts = (known_layout(source.values_of, source.version) for source in settings.charts)
     return any(layout is not None and group in layout.objective_groups for layout in layouts)

@@ -31,6 +31,8 @@ class ServerRecords:
     """Why its kind cannot be watched; empty if it can."""
     scale: ScaleSelector | None = None
     """The pod selector of its scale subresource, as the API server has answered."""
+    single_pods: bool = False
+    """Whether some of the Workspace's pods have no index, as those of a Deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class ModelServer:
     """Part of it: what was assumed, because it is not known; empty if nothing was."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out, one sentence each, as warnings for the author."""
+    of_kaito: bool = False
+    """Whether KAITO manages it, so that no object of a model server is ours to delete."""
 
     look_up: LookUpModel | None = None
     """What keeps the figures of the model up to date until the workload has them."""

@@ -90,6 +90,7 @@ def _inputs(workspace: WorkspaceRecord, records: ServerRecords) -> tuple[Any, ..
         records.hub_answer,
         None if reference is None else (reference.meta.uid, reference.selector, reference.port),
         records.reference_problem,
+        records.single_pods,
         records.nodes,
         bool(records.nodes) and bool(records.workloads),  # nodes with unknown GPUs matter only before there is a workload
         [

@@ -11,6 +11,7 @@ from workspace_ctrl.api.names import names
 from workspace_ctrl.api.workspace import Resource, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
+from workspace_ctrl.planning.companion.kaito_workload import kaito_workload
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preset.node_gpus import reads_nodes
 from workspace_ctrl.planning.preset.preset_server import PresetRequest, preset_server
@@ -48,6 +49,8 @@ def model_server(
         SpecError: the model is not known or does not fit, or a field is not supported.
         UnresolvedError: the API server has to be queried first, or a referenced object does not exist.
     """
+    if settings.is_companion:
+        return kaito_workload(record.meta, records)
     inference = spec.inference
     if inference is None:
         raise SpecError("tuning", "is not supported by workspace-ctrl", "use KAITO for fine-tuning, and serve the result here")

@@ -1,0 +1,155 @@
+"""Companion mode beside a stand-in for KAITO, under the rights and policies of that mode."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from e2e import policies, workspaces
+from e2e.controller import ACTOR, ControllerProcess
+from e2e.waiting import until
+from tests.chart.helm import GATE
+from tests.chart.rights import AGENT, granted, used
+from tests.plane import kaito
+
+MODE = {"mode": "companion"}
+OPTIONS = "workspace-ctrl/gateway"
+STATUS = "workspace-ctrl/status"
+FINALIZER = "workspace-ctrl/gateway"
+KINDS = ("httproute", "helmrelease", "ocirepository", "inferencepool")
+
+
+@pytest.fixture
+def beside_kaito(installed) -> Iterator[None]:
+    """A cluster in which the CRD is KAITO's; the controller may do what the chart allows in companion mode, and no more."""
+    kaito.install_kaitos(installed)
+    policies.install(installed, MODE)
+    place = installed.audit_place()
+    yield
+    calls = [event for event in installed.audit_events(ACTOR, place) if event.get("userAgent") == AGENT]
+    policies.install(installed)
+    kaito.install_ours(installed)
+    assert used(calls) - granted({**GATE, **MODE}) == set()
+
+
+def options(gateway, namespace, **more):
+    return json.dumps({**workspaces.behind(gateway, namespace), **more})  # JSON is YAML
+
+
+def workspace(name, annotation):
+    document = workspaces.workspace(name)
+    document["metadata"]["annotations"] = {OPTIONS: annotation}
+    return document
+
+
+def uids(cluster, namespace, *names):
+    found = {(kind, name): workspaces.get(cluster, namespace, kind, name)["metadata"]["uid"] for kind, name in names}
+    assert len(set(found.values())) == len(names)
+    return found
+
+
+def gateway_side(name):
+    return [("httproute", name), *((kind, f"{name}-inferencepool") for kind in KINDS[1:])]
+
+
+def told(cluster, namespace, name):
+    """Our status in the annotation."""
+    annotations = workspaces.get(cluster, namespace, "workspace", name)["metadata"]["annotations"]
+    return json.loads(annotations[STATUS]) if STATUS in annotations else {}
+
+
+def pool_selector(cluster, namespace, name):
+    return workspaces.get(cluster, namespace, "inferencepool", f"{name}-inferencepool")["spec"]["selector"]["matchLabels"]
+
+
+def test_a_workspace_of_kaito_gets_a_gateway_side_and_one_condition(installed, plane_namespace, gateway, beside_kaito):
+    workspaces.apply(installed, plane_namespace, workspace("phi", options(gateway, plane_namespace)))
+    live = workspaces.get(installed, plane_namespace, "workspace", "phi")
+    workspaces.apply(installed, plane_namespace, kaito.stateful_set(live))
+    with ControllerProcess(installed, "--mode=companion") as controller:
+        workspaces.wait_ready(installed, plane_namespace, "phi")
+        document = workspaces.get(installed, plane_namespace, "workspace", "phi")
+        assert [entry["type"] for entry in document["status"]["conditions"]] == ["GatewayReady"]
+        assert document["metadata"].get("finalizers") is None
+        assert pool_selector(installed, plane_namespace, "phi") == {kaito.LABEL: "phi", kaito.INDEX: "0"}
+        status = told(installed, plane_namespace, "phi")
+        assert status["gateway"]["pool"] == "phi-inferencepool"
+        assert {entry["type"]: entry["status"] for entry in status["conditions"]}["Ready"] == "True"
+        before = uids(installed, plane_namespace, *gateway_side("phi"))
+
+        wrong = '{"hostnam": 1}'
+        installed.kubectl("annotate", "workspace/phi", "-n", plane_namespace, f"{OPTIONS}={wrong}", "--overwrite", actor="user")
+        found = workspaces.wait_reason(installed, plane_namespace, "phi", "GatewayReady", "InvalidSpec")
+        assert found["message"].startswith(f"metadata.annotations[{OPTIONS}].hostnam is not known")
+        assert uids(installed, plane_namespace, *gateway_side("phi")) == before
+
+        right = options(gateway, plane_namespace)
+        installed.kubectl("annotate", "workspace/phi", "-n", plane_namespace, f"{OPTIONS}={right}", "--overwrite", actor="user")
+        workspaces.wait_ready(installed, plane_namespace, "phi")
+        off = '{"enabled": false}'
+        installed.kubectl("annotate", "workspace/phi", "-n", plane_namespace, f"{OPTIONS}={off}", "--overwrite", actor="user")
+        workspaces.wait_gone(installed, plane_namespace, "helmrelease", "phi-inferencepool")
+        until(lambda: not told(installed, plane_namespace, "phi"), "the annotation to be removed")
+        assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady") == {}
+        workspaces.get(installed, plane_namespace, "statefulset", "phi")
+        assert not [line for line in controller.log if "Traceback" in line]
+
+
+def test_a_workspace_can_be_deleted_while_the_controller_is_away(installed, plane_namespace, gateway, beside_kaito):
+    workspaces.apply(installed, plane_namespace, workspace("phi", options(gateway, plane_namespace)))
+    live = workspaces.get(installed, plane_namespace, "workspace", "phi")
+    workspaces.apply(installed, plane_namespace, kaito.stateful_set(live))
+    with ControllerProcess(installed, "--mode=companion"):
+        workspaces.wait_ready(installed, plane_namespace, "phi")
+    installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace, "--timeout=20s", actor="user")
+    for kind, name in gateway_side("phi"):
+        workspaces.wait_gone(installed, plane_namespace, kind, name)
+
+
+@pytest.mark.timeout(240)
+def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plane_namespace, gateway):
+    names = ("phi", "mistral")
+    ours = [("deployment", name) for name in names] + [entry for name in names for entry in gateway_side(name)]
+    with ControllerProcess(installed):
+        for name in names:
+            workspaces.apply(installed, plane_namespace, workspace(name, options(gateway, plane_namespace)))
+        for name in names:
+            workspaces.wait_ready(installed, plane_namespace, name)
+    before = uids(installed, plane_namespace, *ours)
+
+    kaito.install_kaitos(installed)
+    policies.install(installed, MODE)
+    for name in names:
+        live = workspaces.get(installed, plane_namespace, "workspace", name)
+        workspaces.apply(installed, plane_namespace, kaito.stateful_set(live))
+    with ControllerProcess(installed, "--mode=companion"):
+        for name in names:
+            until(lambda name=name: told(installed, plane_namespace, name), "our status to be in the annotation")
+            workspaces.wait_ready(installed, plane_namespace, name)
+        assert uids(installed, plane_namespace, *ours) == before
+        for name in names:
+            document = workspaces.get(installed, plane_namespace, "workspace", name)
+            assert document["metadata"].get("finalizers") is None
+            types = {entry["type"] for entry in document["status"]["conditions"]}
+            assert types == {"GatewayReady", "ResourceReady", "InferenceReady", "WorkspaceSucceeded"}
+            assert pool_selector(installed, plane_namespace, name) == {kaito.LABEL: name}
+        installed.kubectl("delete", "deployment", *names, "-n", plane_namespace, actor="user")
+        for name in names:
+            until(
+                lambda name=name: kaito.INDEX in pool_selector(installed, plane_namespace, name), "the pool to select KAITO's pods"
+            )
+            workspaces.wait_ready(installed, plane_namespace, name)
+    theirs = [("statefulset", name) for name in names]
+    both = uids(installed, plane_namespace, *theirs)
+
+    policies.install(installed)
+    kaito.install_ours(installed)
+    with ControllerProcess(installed):
+        for name in names:
+            workspaces.wait_ready(installed, plane_namespace, name, "Ready")
+            document = workspaces.get(installed, plane_namespace, "workspace", name)
+            assert document["metadata"]["finalizers"] == [FINALIZER]
+            assert STATUS not in document["metadata"]["annotations"]
+        assert uids(installed, plane_namespace, *theirs) == both
+        routes = [entry for entry in ours if entry[0] != "deployment"]
+        assert uids(installed, plane_namespace, *routes) == {entry: before[entry] for entry in routes}

@@ -1,0 +1,99 @@
+"""The status beside KAITO: each part is written only where it changes, and where KAITO was faster nothing is."""
+
+import json
+
+import pytest
+
+from tests.unit.factories import NAME, NAMESPACE, quickstart
+from workspace_ctrl.api.conditions import Condition
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.controller.status_writes.status_writer import CompanionWriter
+from workspace_ctrl.kube.errors import ConflictError, ForbiddenError
+from workspace_ctrl.records.companion_status import divided, parse_companion_record
+
+TIME = "2026-11-27T12:00:00Z"
+THEIRS = Condition("NodesReady", "True", "Enough", "so it is", 1, TIME)
+
+
+def status(ready="True", generation=1):
+    ours = Condition("GatewayReady", ready, "Because", "so it is", 1, TIME)
+    return WorkspaceStatus(generation, conditions=(Condition("Ready", "True", "Ready", "so it is", 1, TIME), ours))
+
+
+class ApiServer:
+    """Has one Workspace, and notes the parts of it that are written."""
+
+    def __init__(self, written=None, *, theirs=True, error=None):
+        self.calls, self.error, self.live = [], error, quickstart()
+        self.live["metadata"]["resourceVersion"] = "7"
+        conditions = [THEIRS.as_object()] if theirs else []
+        if written is not None:
+            parts = divided(written)
+            conditions.append(parts.condition.as_object())
+            self.live["metadata"]["annotations"] = {"workspace-ctrl/status": parts.annotation}
+        if conditions:
+            self.live["status"] = {"conditions": conditions}
+
+    def record(self):
+        return parse_companion_record(self.live, "Workspace")
+
+    async def apply(self, _resource, manifest, **_):
+        self.calls.append(("annotation", manifest["metadata"].get("annotations", {}).get("workspace-ctrl/status", "")))
+        return self.live
+
+    async def json_patch(self, *call):
+        *_, operations, subresource = call
+        self.calls.append((subresource, [entry["op"] for entry in operations]))
+        if self.error is not None:
+            raise self.error
+        return self.live
+
+    async def find(self, *call):
+        self.calls.append(("find", call[-1]))
+        return self.live
+
+
+async def calls(server, wanted):
+    await CompanionWriter(server, Cache(companion=True)).write(server.record(), wanted)
+    return server.calls
+
+
+async def test_the_annotation_is_written_before_the_condition():
+    server = ApiServer()
+    assert await calls(server, status()) == [
+        ("annotation", divided(status()).annotation),
+        ("status", ["test", "test", "add"]),
+    ]
+    assert "Ready" in json.dumps(json.loads(server.calls[0][1])["conditions"])
+
+
+async def test_only_what_differs_is_written():
+    assert await calls(ApiServer(status()), status()) == []
+    assert await calls(ApiServer(status()), status("False")) == [("status", ["test", "test", "replace"])]
+    assert [call[0] for call in await calls(ApiServer(status()), status(generation=2))] == ["annotation"]
+
+
+async def test_what_is_not_reported_any_more_is_removed():
+    assert await calls(ApiServer(status()), WorkspaceStatus()) == [("annotation", ""), ("status", ["test", "test", "remove"])]
+
+
+async def test_without_conditions_of_kaito_the_object_is_read_first():
+    made = await calls(ApiServer(theirs=False), status())
+    assert [call[0] for call in made] == ["annotation", "find", "status"]
+
+
+async def test_where_kaito_was_faster_its_event_follows():
+    server = ApiServer(error=ConflictError("it is another one"))
+    assert await CompanionWriter(server, Cache(companion=True)).write(server.record(), status()) is None
+
+
+async def test_what_is_forbidden_is_an_error():
+    with pytest.raises(ForbiddenError):
+        await calls(ApiServer(error=ForbiddenError("no")), status())
+
+
+async def test_the_answer_is_read_as_it_was_written():
+    server, cache = ApiServer(status()), Cache(companion=True)
+    await CompanionWriter(server, cache).write(server.record(), status("False"))
+    assert cache.workspaces.get((NAMESPACE, NAME)).status == status()

@@ -1,0 +1,1 @@
+"""Where statuses are written, and how often again."""

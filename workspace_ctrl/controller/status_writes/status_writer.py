@@ -1,0 +1,104 @@
+"""Where the status of a Workspace is written: to its status subresource, or, beside KAITO, to one condition and an annotation."""
+
+import logging
+from typing import Protocol
+
+from workspace_ctrl.api.conditions import Condition
+from workspace_ctrl.api.labels import API_VERSION, STATUS_ANNOTATION
+from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.cache.cache import Cache
+from workspace_ctrl.cache.watches import RESOURCES
+from workspace_ctrl.controller.step_executor import Executor
+from workspace_ctrl.kube.client import Client
+from workspace_ctrl.kube.errors import ConflictError, NotFoundError
+from workspace_ctrl.records.companion_status import Operation, condition_patch, divided, first_condition_patch, reported, rest_of
+from workspace_ctrl.records.meta import Json
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+logger = logging.getLogger(__name__)
+
+
+class StatusWriter(Protocol):
+    """Writes statuses; the cache reads them from where it writes them."""
+
+    def reported(self, status: WorkspaceStatus) -> WorkspaceStatus:
+        """Return what is written of a status."""
+
+    async def write(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        """Write the status of a Workspace; return the resulting Workspace, or None if it does not exist any more, or was changed.
+
+        Raises:
+            ApiError: the API server rejects it, or a passing error.
+        """
+
+
+class SubresourceWriter:
+    """Writes to the status subresource, with the status of our own CRD."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def reported(self, status: WorkspaceStatus) -> WorkspaceStatus:
+        """Return the whole status."""
+        return status
+
+    async def write(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        """Apply the status."""
+        return await self._executor.write_status(workspace, status)
+
+
+class CompanionWriter:
+    """Writes one condition into KAITO's list, and the rest into an annotation; each only where it changes.
+
+    A server-side apply cannot be used for the condition: the list is atomic in KAITO's CRD, so that we would own all of it. A JSON patch
+    changes single entries of it, in the list as it is in the API server, and works as well if KAITO makes the list a map by type.
+    """
+
+    def __init__(self, client: Client, cache: Cache) -> None:
+        self._client = client
+        self._cache = cache
+
+    def reported(self, status: WorkspaceStatus) -> WorkspaceStatus:
+        """Return the status, or nothing of it where there is no gateway side."""
+        return reported(status)
+
+    async def write(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        """Write what differs, the annotation first: it has the URL when the condition becomes True."""
+        try:
+            answer = await self._write_annotation(workspace, status)
+            return await self._write_condition(workspace, status) or answer
+        except (NotFoundError, ConflictError) as error:
+            logger.debug("%s was changed or deleted meanwhile, and its event will follow: %s", workspace.meta.ref, error)
+            return None
+
+    async def _write_annotation(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        if rest_of(workspace.status) == rest_of(status):
+            return None
+        wanted, meta = divided(status).annotation, workspace.meta
+        metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
+        annotations = {"annotations": {STATUS_ANNOTATION: wanted}} if wanted else {}
+        manifest = {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": {**metadata, **annotations}}
+        return self._written(await self._client.apply(RESOURCES[meta.ref.kind], manifest, force=True))
+
+    async def _write_condition(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
+        """Write the condition into the list as it is in the cache; if it is another one by now, that is a conflict."""
+        wanted, meta = divided(status).condition, workspace.meta
+        patch = await self._condition_patch(workspace, wanted)
+        if not patch:
+            return None
+        return self._written(
+            await self._client.json_patch(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name, patch, "status")
+        )
+
+    async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
+        meta, types = workspace.meta, workspace.condition_types
+        if types or wanted is None:
+            return condition_patch(meta, types, divided(workspace.status).condition, wanted)
+        live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
+        if live is None or live["metadata"]["uid"] != meta.uid:
+            return []
+        return first_condition_patch(live, wanted)
+
+    def _written(self, answer: Json) -> Json:
+        self._cache.write_through(answer)
+        return answer

@@ -1,0 +1,1 @@
+"""Workspaces of an installed KAITO, in companion mode."""
