@@ -12,7 +12,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.charts import find_layout, registry_tag
+from workspace_ctrl.catalog.charts import ChartValue, find_layout, registry_tag, value_at
 from workspace_ctrl.planning.chart.post_renderers import post_renderers
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values
 from workspace_ctrl.planning.manifests import Manifest, owned
@@ -98,7 +98,8 @@ def helm_release(
     values = chart_values(layout, names, pool, namespace=owner.ref.namespace, installed=settings.picker, asked=picker)
     account = (gateway.service_account_name if gateway is not None else None) or settings.flux_service_account
     spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values, account=account)
-    renderers = post_renderers(layout, names, pool)
+    replicas = layout.place(ChartValue.REPLICAS)
+    renderers = post_renderers(layout, names, pool, value_at(values, replicas) if replicas is not None else 1)
     if renderers:
         spec["postRenderers"] = renderers
     if picker.values_from:
