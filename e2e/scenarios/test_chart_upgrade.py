@@ -9,6 +9,7 @@ from e2e.cluster import Form, LocalCluster, MissingCapabilityError, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
 from e2e.traffic import Traffic
+from e2e.waiting import until
 
 RELEASE = "phi-inferencepool"
 PICKER = f"{RELEASE}-epp"
@@ -74,7 +75,7 @@ NEW_PICKER_EARLY = {"endpointPicker": {"values": {"inferenceExtension": {"image"
 
 @pytest.mark.parametrize("failure_mode", ["FailOpen", "FailClose"])
 def test_requests_during_an_upgrade_of_the_chart(serving_cluster, namespace, behind, failure_mode, tmp_path, capsys):
-    """The charts replace their endpoint picker with strategy Recreate: for some seconds there is none.
+    """The charts replace their endpoint picker with strategy Recreate, so that for some seconds there is none; Flux changes that.
 
     Both versions run the endpoint picker of 1.5, the only one that every cluster has an image of.
     """
@@ -116,8 +117,8 @@ def upgrade(cluster, namespace, behind, failure_mode, options, capsys):
         after = picker(cluster, namespace)
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         assert after["spec"]["template"] != before["spec"]["template"]
-        assert after["spec"]["strategy"]["type"] == "Recreate"
-        assert len(workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")) == 1
+        assert after["spec"]["strategy"]["type"] == "RollingUpdate"
+        until(lambda: len(workspaces.items(cluster, namespace, "pod", f"inferencepool={PICKER}")) == 1, "the former one to be gone")
         assert traffic.query_results[200] > 0
 
 

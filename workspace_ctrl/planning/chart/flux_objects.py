@@ -12,7 +12,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import OWNER_LABEL, POD_INDEX_LABEL, POD_LABEL
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.charts import find_layout, registry_tag
+from workspace_ctrl.catalog.charts import ChartValue, find_layout, registry_tag, value_at
 from workspace_ctrl.planning.chart.post_renderers import OwningNamespace, post_renderers
 from workspace_ctrl.planning.chart.values import PoolValues, chart_values, has_cluster_role
 from workspace_ctrl.planning.manifests import Manifest, owned
@@ -107,7 +107,9 @@ def helm_release(
     spec = release_spec(names.source, names.release, {OWNER_LABEL: names.workspace}, values, account=account)
     # Values that only Flux reads may turn monitoring on.
     is_owned = bool(namespace_uid) and (has_cluster_role(layout, values) or bool(picker.values_from))
-    renderers = post_renderers(layout, names, pool, OwningNamespace(owner.ref.namespace, namespace_uid) if is_owned else None)
+    owning = OwningNamespace(owner.ref.namespace, namespace_uid) if is_owned else None
+    replicas = layout.place(ChartValue.REPLICAS)
+    renderers = post_renderers(layout, names, pool, value_at(values, replicas) if replicas is not None else 1, owning)
     if renderers:
         spec["postRenderers"] = renderers
     if picker.values_from:

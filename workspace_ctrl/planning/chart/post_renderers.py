@@ -3,6 +3,9 @@
 - The start of the endpoint picker: its pod must be Ready only when it answers Gateways. The chart's readiness probe uses another port,
   which is open at once. The port for Gateways opens when a key of 4096 bits has been generated, which takes part of a second, and many
   seconds on a busy node; until then requests fail. So a startup probe is added.
+- The replacement of the endpoint picker: the charts end the old one before they start the new one (Recreate), and Gateways answer 500 in
+  between, whatever the pool's failure mode. A single replica is replaced when the new one is Ready. Of several, only the leader is Ready,
+  and a new one cannot lead while the old one does, so these stay as the chart has them.
 - The label of the endpoint picker's pods: each chart has one of its own, and a watch can select only one.
 - The health check of GKE: the charts configure it only together with the pool's appProtocol, which CRDs before 1.4 do not know. Without a
   configuration GKE requests `/`, which model servers answer with 404.
@@ -24,6 +27,7 @@ GKE: Final = "gke"
 """The charts' `provider.name` for Gateways of GKE."""
 CLUSTER_SCOPED: Final = ("ClusterRole", "ClusterRoleBinding")
 """The kinds that the charts have in the whole cluster."""
+_ONE_AFTER_THE_OTHER: Final = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 _PROBE: Final = {"tcpSocket": {"port": PICKER_PORT}, "periodSeconds": 1, "failureThreshold": 120}
 
 
@@ -36,15 +40,16 @@ class OwningNamespace:
 
 
 def post_renderers(
-    layout: ChartLayout, names: Names, pool: PoolValues, namespace: OwningNamespace | None = None
+    layout: ChartLayout, names: Names, pool: PoolValues, replicas: int, namespace: OwningNamespace | None = None
 ) -> list[dict[str, Any]]:
     """Return the post-renderers of a release, as in a HelmRelease; none if there is nothing to patch.
 
-    `namespace` becomes the owner of the chart's objects in the whole cluster; None if there are none, or if its uid is not known.
+    `replicas` is the number of endpoint pickers in the chart's values. `namespace` becomes the owner of the chart's objects in the whole
+    cluster; None if there are none, or if its uid is not known.
     """
     patches: list[dict[str, Any]] = [
         {"target": {"kind": patch["kind"], "name": patch["metadata"]["name"]}, "patch": json.dumps(patch, sort_keys=True)}
-        for patch in _patches(layout, names, pool)
+        for patch in _patches(layout, names, pool, replicas)
     ]
     if namespace is not None:
         patches += ({"target": {"kind": kind}, "patch": _owned_by(namespace)} for kind in CLUSTER_SCOPED)
@@ -62,7 +67,7 @@ def health_check(port: int) -> dict[str, Any]:
     return {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": port}}
 
 
-def _patches(layout: ChartLayout, names: Names, pool: PoolValues) -> Iterator[dict[str, Any]]:
+def _patches(layout: ChartLayout, names: Names, pool: PoolValues, replicas: int) -> Iterator[dict[str, Any]]:
     if layout.picker_container:
         template = {
             "metadata": {"labels": {PICKER_POD_LABEL: names.endpoint_picker}},
@@ -72,7 +77,7 @@ def _patches(layout: ChartLayout, names: Names, pool: PoolValues) -> Iterator[di
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": names.endpoint_picker},
-            "spec": {"template": template},
+            "spec": {"template": template, **({"strategy": _ONE_AFTER_THE_OTHER} if replicas == 1 else {})},
         }
     if pool.provider == GKE and layout.place(ChartValue.PROTOCOL) is not None:
         yield {
