@@ -22,6 +22,7 @@ OURS: Final = ConditionType.GATEWAY_READY
 _OF_MANAGED_MODE: Final = frozenset(ConditionType) - {
     OURS,
     ConditionType.RESOURCE_READY,
+    ConditionType.NODES_READY,
     ConditionType.INFERENCE_READY,
     ConditionType.WORKSPACE_SUCCEEDED,
 }

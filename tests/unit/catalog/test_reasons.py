@@ -34,7 +34,7 @@ Progressing Range ReadWriteOnce RecordT RegistryUnavailable RegularExpression Re
 RetryOnFailure Role RoleBinding RollingUpdate Routing RuntimeDefault Same Secret Selector Service ServiceAccount ServiceMonitor Skip
 StageTimer StatefulSet StatusThrottle Succeeded True URLRewrite UninstallFailed Unknown ValueT WorkspaceState Ingress Inputs {}Gi
 """
-OTHER_WORDS = {*ConditionType, *NO_REASONS.split()}
+OTHER_WORDS = {*ConditionType, *NO_REASONS.split(), "PresetRequest"}
 """Words in camel case of those modules that are no reasons of ours: kinds, values of fields, types, reasons that are compared with."""
 
 
