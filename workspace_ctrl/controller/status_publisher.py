@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus, rejected_parts
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.controller.minimum_intervals import Load
+from workspace_ctrl.controller.pass_throttle import Load
 from workspace_ctrl.controller.status_write_interval import Intervals
 from workspace_ctrl.controller.status_writes.status_writer import StatusWriter
 from workspace_ctrl.controller.step_executor import Executor

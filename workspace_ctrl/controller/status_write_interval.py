@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from workspace_ctrl.controller.minimum_intervals import Throttle
+from workspace_ctrl.controller.pass_throttle import Throttle
 from workspace_ctrl.readiness.status_urgency import WriteDecision, WriteTiming
 from workspace_ctrl.settings.process import Settings
 

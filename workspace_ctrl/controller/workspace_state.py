@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from workspace_ctrl.controller.chart_drift_detector import ChartDriftDetector
 from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, FluxActivity, StageTimer
-from workspace_ctrl.controller.minimum_intervals import Throttle
+from workspace_ctrl.controller.pass_throttle import Throttle
 from workspace_ctrl.controller.repair_backoff import RECONCILE_REQUESTS, REPAIRS
 from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.status_writes.restored_status import RestoredStatus

@@ -1,7 +1,7 @@
 """The states of all Workspaces of a process, and how many of them are in progress."""
 
 from workspace_ctrl.controller.flux_stage_timer import FluxActivity
-from workspace_ctrl.controller.minimum_intervals import Load
+from workspace_ctrl.controller.pass_throttle import Load
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.records.workspaces import WorkspaceRecord

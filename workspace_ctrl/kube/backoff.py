@@ -17,6 +17,10 @@ class BackoffPolicy:
     """Seconds without an attempt after a delay that reset the backoff."""
 
 
+WORK_QUEUE: Final = BackoffPolicy(first=0.1, longest=60.0)
+"""Between the attempts at a key of the work queue whose work has failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """The attempts so far. Times are those of one monotonic clock, in seconds."""

@@ -6,11 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
-from workspace_ctrl.kube.backoff import Backoff, BackoffPolicy, jittered
+from workspace_ctrl.kube.backoff import WORK_QUEUE, Backoff, jittered
 
 K = TypeVar("K", bound=Hashable)
 
-_POLICY: Final = BackoffPolicy(first=0.1, longest=60.0)
 _JITTER: Final = (0.8, 1.2)
 _AHEAD_IN_A_ROW = 16
 """Number of keys in a row from the line `ahead` before one of the others is handed out."""
@@ -130,7 +129,7 @@ class WorkQueue(Generic[K]):
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """Make `key` due after a delay that doubles with each failure in a row; return the delay in seconds, at least `at_least`."""
         now = asyncio.get_running_loop().time()
-        backoff = self._failing[key] = self._failing.get(key, Backoff(_POLICY)).again(now)
+        backoff = self._failing[key] = self._failing.get(key, Backoff(WORK_QUEUE)).again(now)
         delay = max(jittered(backoff.delay, *_JITTER), at_least)
         self.add_after(key, delay)
         return delay

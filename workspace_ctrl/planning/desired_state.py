@@ -12,7 +12,7 @@ from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
-from workspace_ctrl.planning.companion.pool import behind_pool_of_kaito
+from workspace_ctrl.planning.companion.kaito_pool import behind_pool_of_kaito
 from workspace_ctrl.planning.gateway.objectives import concerns_llm_d
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing

@@ -10,8 +10,8 @@ import yaml
 from aiohttp import web
 from click.testing import CliRunner
 
-from workspace_ctrl.cli.inspect.belonging import Belonging, events_of
 from workspace_ctrl.cli.inspect.model_requests import Route, proxied
+from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging, events_of
 from workspace_ctrl.cli.main import main
 
 WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/ns/workspaces"

@@ -11,8 +11,8 @@ from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.arguments.output_format import OutputFormat, output_option
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
-from workspace_ctrl.cli.inspect.belonging import Belonging, events_of, last_seen
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
+from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging, events_of, last_seen
 from workspace_ctrl.cli.printing.tables import Cell, print_table
 from workspace_ctrl.cli.status_view import age_of
 from workspace_ctrl.kube.client import Client

@@ -14,8 +14,8 @@ from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
-from workspace_ctrl.cli.inspect.belonging import Belonging
 from workspace_ctrl.cli.inspect.named_workspaces import find_named
+from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.pager import list_all

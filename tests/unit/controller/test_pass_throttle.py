@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspace_ctrl.controller.minimum_intervals import Load, Throttle
+from workspace_ctrl.controller.pass_throttle import Load, Throttle
 from workspace_ctrl.controller.status_write_interval import Intervals, StatusThrottle
 from workspace_ctrl.readiness.status_urgency import WriteDecision, WriteTiming
 
