@@ -191,3 +191,8 @@ def test_of_flux_only_what_is_needed_is_asked_for():
     assert {key for key, on in switched.items() if on} == {"helmController", "sourceController"}
     assert switched["policies"] is False  # they would select every pod of the release's namespace
     assert len(switched) == 7
+
+
+def test_no_two_objects_have_one_name():
+    named = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in render(GATE)]
+    assert len(named) == len(set(named))
