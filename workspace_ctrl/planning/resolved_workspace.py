@@ -10,7 +10,7 @@ from workspace_ctrl.api.workspace import GatewaySpec, Workspace, parse_workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.chart.source import chart_name
-from workspace_ctrl.planning.companion.kaito_workload import workspace_of_kaito
+from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.annotation import gateway_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.restricted_fields import check_restricted_fields
@@ -44,8 +44,8 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
-        if wanted and settings.is_companion and not dependencies.pool:  # there may be one of KAITO's
-            dependencies = replace(dependencies, pool=release_name(workspace.meta.ref.name))
+        if wanted and settings.is_companion:
+            dependencies = _beside_kaito(dependencies, workspace)
     except SpecError as error:
         return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error))
     return ResolvedWorkspace(wanted, dependencies, spec, copies)
@@ -75,6 +75,12 @@ def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace
     if settings.is_companion:
         return workspace_of_kaito(kind, fields), None
     return parse_inference_set(name, fields) if kind == SET_KIND else (parse_workspace(name, fields), None)
+
+
+def _beside_kaito(dependencies: Dependencies, workspace: WorkspaceRecord) -> Dependencies:
+    """Return `dependencies` with the pods of KAITO, and with the pool of our name, which may be KAITO's."""
+    pool = dependencies.pool or release_name(workspace.meta.ref.name)
+    return replace(dependencies, pool=pool, pods=pods_of_kaito(workspace.meta))
 
 
 def _is_left_alone(workspace: WorkspaceRecord, spec: Workspace, settings: PlanSettings) -> bool:
