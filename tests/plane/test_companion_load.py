@@ -185,6 +185,9 @@ def test_our_condition_comes_back_and_nothing_of_kaito_is_lost(installed, plane_
     controller = ControllerProcess(installed, "--mode=companion")
     try:
         asyncio.run(play(controller))
+    except AssertionError as error:
+        error.add_note("log of the controller:\n" + "\n".join(controller.log[-60:]))
+        raise
     finally:
         controller.stop()
     conditions, annotations = (patches(figures["disturbed"], part) for part in ("/status", ""))

@@ -216,7 +216,7 @@ def _dependencies(
     pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
     return replace(
         resolved.dependencies,
-        pods=serving.server.selector,
+        pods=resolved.dependencies.pods or serving.server.selector,
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),

@@ -20,8 +20,13 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.chart.source import chart_name
+<<<<<<< HEAD
 from workspace_ctrl.planning.companion.kaito_workload import workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
+=======
+from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
+from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
+>>>>>>> companion
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -55,8 +60,8 @@ def resolve(workspace: WorkspaceRecord, settings: PlanSettings) -> ResolvedWorks
         dependencies = replace(dependencies_of(spec), namespace=True)
         if wanted:
             dependencies = _with_gateway(dependencies, spec.gateway, settings)
-        if wanted and settings.is_companion and not dependencies.pool:  # there may be one of KAITO's
-            dependencies = replace(dependencies, pool=release_name(workspace.meta.ref.name))
+        if wanted and settings.is_companion:
+            dependencies = _beside_kaito(dependencies, workspace)
     except SpecError as error:
         notes = _notes(workspace, spec, settings)
         return ResolvedWorkspace(wanted, Dependencies(namespace=True), problem=invalid_spec(error), notes=notes)
@@ -104,6 +109,12 @@ def _read(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Workspace
     if settings.is_companion:
         return workspace_of_kaito(kind, fields), None
     return parse_inference_set(name, fields) if kind == SET_KIND else (parse_workspace(name, fields), None)
+
+
+def _beside_kaito(dependencies: Dependencies, workspace: WorkspaceRecord) -> Dependencies:
+    """Return `dependencies` with the pods of KAITO, and with the pool of our name, which may be KAITO's."""
+    pool = dependencies.pool or release_name(workspace.meta.ref.name)
+    return replace(dependencies, pool=pool, pods=pods_of_kaito(workspace.meta))
 
 
 def _is_left_alone(workspace: WorkspaceRecord, spec: Workspace, settings: PlanSettings) -> bool:

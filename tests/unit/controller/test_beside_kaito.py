@@ -28,7 +28,7 @@ class Kaito(ApiServer):
         self.seen = lambda _raw, _version: None
 
     async def apply(self, resource, manifest, **options):
-        if resource.kind != "Workspace":
+        if resource.kind != self.live["kind"]:
             return await super().apply(resource, manifest, **options)
         self.annotations_written += 1
         self.live["metadata"]["annotations"] = dict(manifest["metadata"].get("annotations", {}))
@@ -154,3 +154,20 @@ async def test_a_list_that_kaito_has_changed_meanwhile_is_left_to_its_event(besi
     beside.now += 5
     await beside.reconciler.reconcile(KEY)
     assert server.live["status"] == before
+
+
+async def test_an_inference_set_gets_its_condition_too(monkeypatch):
+    server = Kaito()
+    spec = {"replicas": 1, "template": {"inference": {"preset": {"name": "some-org/some-model"}}}}
+    server.live = {**{key: server.live[key] for key in ("apiVersion", "metadata")}, "kind": "InferenceSet", "spec": spec}
+    passes = Passes(monkeypatch, None, server, mode=Mode.COMPANION)
+    passes.cache.workspaces.remove(KEY, next(server.versions))
+    passes.cache.inference_sets.put(KEY, parse_companion_record(server.live, "InferenceSet"), next(server.versions))
+    passes.now = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: passes.now)
+    for _ in range(20):
+        await passes.reconciler.reconcile(KEY)
+        await asyncio.sleep(0)
+        passes.now += 1
+    assert server.condition()["reason"] == "FetchingChart"
+    assert (server.conditions_written, server.annotations_written) == (1, 1)

@@ -33,6 +33,11 @@ def _copies(inference_set: Meta, records: ServerRecords) -> ModelServer:
     )
 
 
+def pods_of_kaito(workspace: Meta) -> dict[str, str]:
+    """Return the labels of the pods of all copies of an InferenceSet; empty for a Workspace, whose pods are always watched."""
+    return {SET_LABEL: workspace.ref.name} if workspace.ref.kind == SET_KIND else {}
+
+
 def workspace_of_kaito(kind: str, fields: Mapping[str, Any]) -> Workspace:
     """Return what the gateway side needs of a Workspace or InferenceSet of KAITO: whether it serves a model, and its pod template.
 
