@@ -20,13 +20,8 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
 from workspace_ctrl.planning.chart.source import chart_name
-<<<<<<< HEAD
-from workspace_ctrl.planning.companion.kaito_workload import workspace_of_kaito
-from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
-=======
 from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
->>>>>>> companion
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.workload.server_from_spec import dependencies_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
