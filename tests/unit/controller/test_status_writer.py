@@ -63,7 +63,8 @@ async def test_the_annotation_is_written_before_the_condition():
     server = ApiServer()
     assert await calls(server, status()) == [
         ("annotation", divided(status()).annotation),
-        ("status", ["test", "test", "add"]),
+        ("find", NAME),
+        ("status", ["test", "test", "test", "add"]),
     ]
     assert "Ready" in json.dumps(json.loads(server.calls[0][1])["conditions"])
 

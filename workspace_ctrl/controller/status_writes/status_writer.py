@@ -11,7 +11,15 @@ from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError
-from workspace_ctrl.records.companion_status import Operation, condition_patch, divided, first_condition_patch, reported, rest_of
+from workspace_ctrl.records.companion_status import (
+    OURS,
+    Operation,
+    added_condition_patch,
+    condition_patch,
+    divided,
+    reported,
+    rest_of,
+)
 from workspace_ctrl.records.meta import Json
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -92,12 +100,12 @@ class CompanionWriter:
 
     async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
         meta, types = workspace.meta, workspace.condition_types
-        if types or wanted is None:
+        if wanted is None or OURS in types:
             return condition_patch(meta, types, divided(workspace.status).condition, wanted)
         live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
         if live is None or live["metadata"]["uid"] != meta.uid:
             return []
-        return first_condition_patch(live, wanted)
+        return added_condition_patch(live, meta, wanted)
 
     def _written(self, answer: Json) -> Json:
         self._cache.write_through(answer)
