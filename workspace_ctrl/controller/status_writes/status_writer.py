@@ -10,7 +10,7 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.controller.executor import Executor
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ConflictError, NotFoundError
+from workspace_ctrl.kube.errors import ConflictError, NotFoundError, RetryableError
 from workspace_ctrl.records.companion_status import (
     OURS,
     Operation,
@@ -75,9 +75,11 @@ class CompanionWriter:
         try:
             answer = await self._write_annotation(workspace, status)
             return await self._write_condition(workspace, status) or answer
-        except (NotFoundError, ConflictError) as error:
-            logger.debug("%s was changed or deleted meanwhile, and its event will follow: %s", workspace.meta.ref, error)
+        except NotFoundError:
+            logger.debug("%s is gone", workspace.meta.ref)
             return None
+        except ConflictError as error:  # the next pass writes into the list as it is by then
+            raise RetryableError(f"{workspace.meta.ref} was changed meanwhile: {error}") from error
 
     async def _write_annotation(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         if rest_of(workspace.status) == rest_of(status):
