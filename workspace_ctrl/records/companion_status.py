@@ -67,16 +67,21 @@ def reported(status: WorkspaceStatus) -> WorkspaceStatus:
 def parse_companion_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace whose status is KAITO's: with the status that we have written, and not with KAITO's."""
     record = parse_workspace_record(raw, kind)
-    conditions = status_of(raw).get("conditions")
-    entries = conditions if isinstance(conditions, list) else []
-    types = tuple(_type(entry) for entry in entries[:_MOST_CONDITIONS])
+    types = condition_types(raw)
     return replace(record, stored_status=pack_status(joined(raw, kind), kind), condition_types=types)
+
+
+def condition_types(raw: Json) -> tuple[str, ...]:
+    """Return the types of all conditions in the status of an object, in their order."""
+    conditions = status_of(raw).get("conditions")
+    return tuple(map(_type, conditions[:_MOST_CONDITIONS])) if isinstance(conditions, list) else ()
 
 
 def joined(raw: Json, kind: str) -> Json:
     """Return our status of the Workspace or InferenceSet `raw`, as JSON in the form of a status; empty if we have written none."""
     conditions = status_of(raw).get("conditions")
-    ours = [entry for entry in conditions if _type(entry) == OURS][:1] if isinstance(conditions, list) else []
+    ours = [entry for entry in conditions if _type(entry) == OURS] if isinstance(conditions, list) else []
+    ours = ours if len(ours) == 1 else []  # two of them are as wrong as none
     noted = _noted(raw, kind)
     others = noted.get("conditions")
     kept = [entry for entry in others if _type(entry) != OURS] if isinstance(others, list) else []
@@ -122,9 +127,18 @@ def condition_patch(meta: Meta, types: Sequence[str], before: Condition | None, 
     return [_test("/metadata/uid", meta.uid), *_tests(types, touched), *changes] if changes else []
 
 
-def first_condition_patch(live: Json, wanted: Condition) -> list[Operation]:
-    """Return the JSON patch that adds `wanted` to the object `live`, whose status has no list of conditions."""
+def added_condition_patch(live: Json, meta: Meta, wanted: Condition) -> list[Operation]:
+    """Return the JSON patch that adds `wanted` to the object `live`, which was just read; empty if it has our condition meanwhile.
+
+    A test can say what the list has, but not that it has nothing more: KAITO could put back an older condition of ours, and there would be
+    two. So the object must still have the version that was read.
+    """
+    types = condition_types(live)
+    if OURS in types:
+        return []
     version = _test("/metadata/resourceVersion", live["metadata"]["resourceVersion"])
+    if types:
+        return [version, *condition_patch(meta, types, None, wanted)]
     conditions = [wanted.as_object()]
     if not status_of(live):
         return [version, {"op": "add", "path": "/status", "value": {"conditions": conditions}}]

@@ -9,7 +9,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.controller.status_writes.status_writer import CompanionWriter
-from workspace_ctrl.kube.errors import ConflictError, ForbiddenError
+from workspace_ctrl.kube.errors import ConflictError, ForbiddenError, RetryableError
 from workspace_ctrl.records.companion_status import divided, parse_companion_record
 
 TIME = "2026-11-27T12:00:00Z"
@@ -63,7 +63,8 @@ async def test_the_annotation_is_written_before_the_condition():
     server = ApiServer()
     assert await calls(server, status()) == [
         ("annotation", divided(status()).annotation),
-        ("status", ["test", "test", "add"]),
+        ("find", NAME),
+        ("status", ["test", "test", "test", "add"]),
     ]
     assert "Ready" in json.dumps(json.loads(server.calls[0][1])["conditions"])
 
@@ -83,9 +84,9 @@ async def test_without_conditions_of_kaito_the_object_is_read_first():
     assert [call[0] for call in made] == ["annotation", "find", "status"]
 
 
-async def test_where_kaito_was_faster_its_event_follows():
-    server = ApiServer(error=ConflictError("it is another one"))
-    assert await CompanionWriter(server, Cache(companion=True)).write(server.record(), status()) is None
+async def test_where_kaito_was_faster_it_is_tried_again():
+    with pytest.raises(RetryableError, match="was changed meanwhile"):
+        await calls(ApiServer(error=ConflictError("it is another one")), status())
 
 
 async def test_what_is_forbidden_is_an_error():

@@ -9,9 +9,9 @@ from tests.unit.factories import quickstart
 from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
 from workspace_ctrl.records.companion_status import (
+    added_condition_patch,
     condition_patch,
     divided,
-    first_condition_patch,
     joined,
     parse_companion_record,
     reported,
@@ -160,13 +160,24 @@ def test_another_workspace_of_that_name_is_not_changed():
     }
 
 
-@pytest.mark.parametrize("status", [{}, {"state": "Pending"}], ids=["no status", "no conditions"])
-def test_a_first_condition_needs_the_object_as_it_was_read(status):
+@pytest.mark.parametrize("status", [{}, {"state": "Pending"}, {"conditions": KAITO}], ids=["no status", "no conditions", "KAITO's"])
+def test_a_condition_is_added_to_the_object_as_it_was_read(status):
     live = document(status)
     live["metadata"]["resourceVersion"] = "7"
-    operations = first_condition_patch(live, OURS)
+    operations = added_condition_patch(live, parse_companion_record(live, "Workspace").meta, OURS)
     assert operations[0] == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
-    assert patched(status, operations[1:]) == {**status, "conditions": [OURS.as_object()]}
+    assert patched(status, operations[1:]) == {**status, "conditions": [*status.get("conditions", []), OURS.as_object()]}
+
+
+def test_none_is_added_where_kaito_has_put_one_back():
+    live = document({"conditions": [OURS.as_object()]})
+    assert added_condition_patch(live, parse_companion_record(live, "Workspace").meta, OURS) == []
+
+
+def test_two_of_ours_count_as_none_so_that_one_is_removed():
+    twice = parse_companion_record(document({"conditions": [OURS.as_object()] * 2}), "Workspace")
+    assert twice.status.conditions == ()
+    assert [entry["type"] for entry in written({"conditions": [OURS.as_object()] * 2})["conditions"]] == ["GatewayReady"]
 
 
 def test_the_command_line_shows_ours_beside_kaito_and_that_of_managed_mode_alone():

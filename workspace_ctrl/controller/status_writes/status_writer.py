@@ -10,8 +10,16 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.kube.client import Client
-from workspace_ctrl.kube.errors import ConflictError, NotFoundError
-from workspace_ctrl.records.companion_status import Operation, condition_patch, divided, first_condition_patch, reported, rest_of
+from workspace_ctrl.kube.errors import ConflictError, NotFoundError, RetryableError
+from workspace_ctrl.records.companion_status import (
+    OURS,
+    Operation,
+    added_condition_patch,
+    condition_patch,
+    divided,
+    reported,
+    rest_of,
+)
 from workspace_ctrl.records.meta import Json
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -67,9 +75,11 @@ class CompanionWriter:
         try:
             answer = await self._write_annotation(workspace, status)
             return await self._write_condition(workspace, status) or answer
-        except (NotFoundError, ConflictError) as error:
-            logger.debug("%s was changed or deleted meanwhile, and its event will follow: %s", workspace.meta.ref, error)
+        except NotFoundError:
+            logger.debug("%s is gone", workspace.meta.ref)
             return None
+        except ConflictError as error:  # the next pass writes into the list as it is by then
+            raise RetryableError(f"{workspace.meta.ref} was changed meanwhile: {error}") from error
 
     async def _write_annotation(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         if rest_of(workspace.status) == rest_of(status):
@@ -92,12 +102,12 @@ class CompanionWriter:
 
     async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
         meta, types = workspace.meta, workspace.condition_types
-        if types or wanted is None:
+        if wanted is None or OURS in types:
             return condition_patch(meta, types, divided(workspace.status).condition, wanted)
         live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
         if live is None or live["metadata"]["uid"] != meta.uid:
             return []
-        return first_condition_patch(live, wanted)
+        return added_condition_patch(live, meta, wanted)
 
     def _written(self, answer: Json) -> Json:
         self._cache.write_through(answer)
