@@ -16,7 +16,7 @@ from e2e.waiting import until
 from tests.certificates import make_certificate
 
 PREFIX = "workspace_ctrl_"
-PASS_COUNT = 10
+PASS_COUNT = 5
 PASS_LIMIT = 24
 """Measured: 13 to 18; each event of an object that a pass reads may make one due, and events within 0.3 s share one under load."""
 

@@ -14,6 +14,7 @@ from e2e import workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.faults import proxy as faults
+from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.cli import connection_options
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
@@ -39,7 +40,7 @@ def status(installed, plane_namespace):
 
 
 def test_it_follows_a_workspace_until_it_is_ready(installed, plane_namespace, gateway, status):
-    assert "no Workspaces in namespace" in status().stderr
+    assert "no Workspaces and InferenceSets in namespace" in status().stderr
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))
     unseen = status("phi")
     assert (unseen.returncode, "is the controller running?" in unseen.stdout) == (1, True)
@@ -101,7 +102,7 @@ async def test_a_workspace_that_is_deleted_while_it_is_watched(installed, plane_
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi"))
     connection = open_connection(load_access(installed.kubeconfig_for("user"), None))
     shown = asyncio.Event()
-    watch = WorkspaceWatch(Client(connection, "tester"), plane_namespace, "phi")
+    watch = WorkspaceWatch(Client(connection, "tester"), WORKSPACE, plane_namespace, "phi")
     watching = asyncio.create_task(watch.until_ready(lambda _item: shown.set()))
     await asyncio.wait_for(shown.wait(), 30)
     installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace)
@@ -116,4 +117,4 @@ def test_a_list_of_several_pages_is_complete(installed, plane_namespace, proxy, 
     workspaces.apply(installed, plane_namespace, *map(workspaces.workspace, sorted(names)))
     result = command("-o", "json").result(60)
     assert {item["metadata"]["name"] for item in json.loads(result.stdout)["items"]} == names
-    assert [call.query.get("limit") for call in proxy.calls] == ["2"] * 3
+    assert [call.query.get("limit") for call in proxy.calls] == ["2"] * 4  # three pages of Workspaces, and one of InferenceSets
