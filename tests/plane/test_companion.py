@@ -131,7 +131,7 @@ def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plan
             document = workspaces.get(installed, plane_namespace, "workspace", name)
             assert document["metadata"].get("finalizers") is None
             types = {entry["type"] for entry in document["status"]["conditions"]}
-            assert types == {"GatewayReady", "ResourceReady", "InferenceReady", "WorkspaceSucceeded"}
+            assert types == {"GatewayReady", "ResourceReady", "NodesReady", "InferenceReady", "WorkspaceSucceeded"}
             assert pool_selector(installed, plane_namespace, name) == {kaito.LABEL: name}
         installed.kubectl("delete", "deployment", *names, "-n", plane_namespace, actor="user")
         for name in names:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -38,7 +38,7 @@ _IN_FLIGHT = 32
 _LONGEST_WAIT = 5.0
 """Longest Retry-After, in seconds, for which a worker waits; a longer one is left to the work queue."""
 
-_NOT_APPLICABLE = "the server rejected our request due to an error in our request"
+NOT_APPLICABLE: Final = "the server rejected our request due to an error in our request"
 """All that the API server says of a JSON patch that does not fit the object."""
 
 _LONGEST_PAGE = 8 << 20
@@ -121,7 +121,7 @@ class Client:
         try:
             return await self._retrying(_Request("patch", resource, path, parameters, encode(operations), JSON_PATCH))
         except RejectedError as error:
-            if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and error.message.startswith(_NOT_APPLICABLE):
+            if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and error.message.startswith(NOT_APPLICABLE):
                 raise ConflictError(
                     f"{resource.kind} {namespace}/{name} is not as the patch expects it", status=error.status
                 ) from None
