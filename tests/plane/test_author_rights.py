@@ -7,6 +7,7 @@ from e2e.controller import ControllerProcess
 from e2e.waiting import until
 from tests.plane.tenants import Tenant, rule
 from workspace_ctrl.planning.admission.restricted_fields import restricted_fields
+from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preview_cluster import workspace_record
 from workspace_ctrl.planning.resolved_workspace import parse_spec
 
@@ -116,7 +117,7 @@ def tenant(installed, plane_namespace):
 
 def listed(made, namespace):
     record = workspace_record({**made, "metadata": {**made["metadata"], "namespace": namespace}})
-    return [path for path, _ in restricted_fields(record, parse_spec(record)[0])]
+    return [path for path, _ in restricted_fields(record, parse_spec(record, PlanSettings())[0])]
 
 
 @pytest.mark.parametrize(("made", "path", "rights"), RESTRICTED)
