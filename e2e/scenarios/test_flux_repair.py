@@ -37,6 +37,8 @@ while True:
     print(json.dumps([started, status]), flush=True)
     time.sleep(0.05)
 """
+ALL_AT_ONCE = {"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}}
+"""Ends the endpoint picker before its successor is ready; else it would go on to serve, and be Ready, while that fails."""
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_what_is_deleted_by_hand_comes_back_and_requests_are_answered(serving_cl
 def test_an_endpoint_picker_that_no_node_can_take_says_so(serving_cluster, namespace, served):
     cluster = serving_cluster
     hungry = {"requests": {"cpu": "4k"}}
-    patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/resources", "value": hungry}]
+    patch = [ALL_AT_ONCE, {"op": "replace", "path": "/spec/template/spec/containers/0/resources", "value": hungry}]
     suspend = ("patch", "helmrelease/phi-inferencepool", "-n", namespace, "--type=merge", "-p")
     cluster.kubectl(*suspend, '{"spec":{"suspend":true}}', actor="user")
     cluster.kubectl("patch", f"deployment/{PICKER}", "-n", namespace, "--type=json", "-p", json.dumps(patch), actor="user")
@@ -143,7 +145,7 @@ def test_an_endpoint_picker_that_no_node_can_take_says_so(serving_cluster, names
 
 def test_an_endpoint_picker_that_crashes_says_so(serving_cluster, namespace, served):
     cluster = serving_cluster
-    patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": ["--no-such-flag"]}]
+    patch = [ALL_AT_ONCE, {"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": ["--no-such-flag"]}]
     suspend = ("patch", "helmrelease/phi-inferencepool", "-n", namespace, "--type=merge", "-p")
     cluster.kubectl(*suspend, '{"spec":{"suspend":true}}', actor="user")
     cluster.kubectl("patch", f"deployment/{PICKER}", "-n", namespace, "--type=json", "-p", json.dumps(patch), actor="user")
