@@ -12,7 +12,7 @@ from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import chart, flux_values, image_values, package
 from e2e.cluster.places import REPOSITORY
-from e2e.release import NAMESPACE, merge, own_chart, wait_answered
+from e2e.release import NAMESPACE, SMALL_SERVERS, merge, own_chart, wait_answered
 
 MANIFESTS = REPOSITORY / "flux"
 TEAM = "team-blue"
@@ -77,7 +77,7 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(tenant))
     waiting = "--for=jsonpath={.status.conditions[?(@.type=='Ready')].reason}=DependencyNotReady"
     flux.kubectl("wait", "helmrelease/models", "-n", TEAM, waiting, "--timeout=60s")
-    controller = documents(flux, MANIFESTS / "controller.yaml", merge(image_values(), own_chart(flux), gateway))
+    controller = documents(flux, MANIFESTS / "controller.yaml", merge(image_values(), own_chart(flux), SMALL_SERVERS, gateway))
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(controller))
     for name, namespace in (("workspace-ctrl", NAMESPACE), ("models", TEAM)):
         flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=120s")

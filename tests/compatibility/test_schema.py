@@ -12,6 +12,7 @@ TIGHTENED = {
     (".gateway.chart.version", "pattern"): "^[A-Za-z0-9_][A-Za-z0-9._+-]*$",  # other texts are no tags of a registry
 }
 NEW_RULES = {
+    ".inference",  # of a new field
     ".inference.workloadRef",  # kinds without pods, which never served
     ".resource",  # of a new field
 }

@@ -81,5 +81,8 @@ def test_in_an_empty_environment_the_wheel_gives_both_commands(built, source, tm
 
     kubectl = build(KUBERNETES).binary("kubectl")
     assert run("workspace-ctrl", "--version") == run(kubectl, "workspace", "--version") == f"{source.version}\n"
-    assert run("workspace-ctrl", "crd") == (source.root / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text()
+    assert (
+        run("workspace-ctrl", "crd", "workspace")
+        == (source.root / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text()
+    )
     assert "phi-4-mini-instruct" in run(kubectl, "workspace", "presets")
