@@ -4,12 +4,14 @@ Three layers, each made once per content: Debian's Python, the packages of requi
 has the same bytes: no time and no order of this machine is in it.
 """
 
+import ast
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -88,7 +90,8 @@ def _content_name(number: str, files: tuple[FileEntry, ...], layers: tuple[Path,
 def packages_layer(source: Path = REPOSITORY) -> Path:
     """Return the layer with the packages that the controller runs on, made now if it is not in the cache."""
     base, requirements = python_layer(), source / REQUIREMENTS.relative_to(REPOSITORY)
-    name = hashlib.sha256(f"{_FORM}\n{base.name}\n{requirements.read_text()}".encode()).hexdigest()[:16]
+    parts = (_FORM, base.name, requirements.read_text(), _imports(source))
+    name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"packages-{name}.tar"
     with locked("packages"):
         if not final.exists():
@@ -98,6 +101,18 @@ def packages_layer(source: Path = REPOSITORY) -> Path:
                 write_packages_layer(base, source, Path(scratch) / "root", layer)
                 layer.rename(final)
     return final
+
+
+def _imports(source: Path) -> str:
+    """Return a program with all imports of packages in the controller's modules: what these import is compiled, and nothing else."""
+    found = set()
+    for path in (source / "workspace_ctrl").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [entry.name for entry in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] not in {"workspace_ctrl", *sys.stdlib_module_names} for name in names):
+                found.add(ast.unparse(node))
+    return "\n".join(sorted(found))
 
 
 _FORM = "times of 0, compiled one by one"
@@ -127,10 +142,11 @@ def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> N
     shutil.copytree(source / "workspace_ctrl", root / "src" / "workspace_ctrl")
     for path in target.rglob("*"):
         os.utime(path, (0, 0))  # compiled files have the times of their sources in them
-    # Run once, so that what the program imports is compiled; all of the packages compiled would be 50 MB more.
+    # What the program imports is compiled; all of the packages compiled would be 50 MB more.
     inside = ["chroot", str(root), "/usr/bin/python3"]
     settings = [f"PYTHONPATH={FOLDER}:/src", "PYTHONHASHSEED=0"]
-    _run("env", "-u", "PYTHONDONTWRITEBYTECODE", *settings, *inside, "-m", "workspace_ctrl", "run", "--help")
+    _run("env", "-u", "PYTHONDONTWRITEBYTECODE", *settings, *inside, "-c", _imports(source))
+    _run("env", *settings, "PYTHONDONTWRITEBYTECODE=1", *inside, "-m", "workspace_ctrl", "run", "--help")
     _run("env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED=0", *inside, "-c", _COMPILE, FOLDER)
     (target / "sbom.cdx.json").write_text(_sbom(str(target)))
     same = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@0", "--format=gnu"]
