@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 
 from e2e.cluster.debian import PYTHON_VERSION, python_layer
@@ -103,6 +104,7 @@ def packages_layer(source: Path = REPOSITORY) -> Path:
     return final
 
 
+@cache
 def _imports(source: Path) -> str:
     """Return a program with all imports of packages in the controller's modules: what these import is compiled, and nothing else."""
     found = set()

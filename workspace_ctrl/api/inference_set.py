@@ -17,7 +17,16 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
 from workspace_ctrl.api.value_limits import check_values
-from workspace_ctrl.api.workspace import GatewaySpec, LabelSelector, Partition, Resource, Workspace, parse_workspace
+from workspace_ctrl.api.workspace import (
+    INSTANCE_TYPE_IS_FIXED,
+    PARTITION_IS_FIXED,
+    GatewaySpec,
+    LabelSelector,
+    Partition,
+    Resource,
+    Workspace,
+    parse_workspace,
+)
 
 MOST_REPLICAS: Final = 1000
 """Largest number of copies; each has objects of its own if its model needs several nodes."""
@@ -60,17 +69,8 @@ class SetResource(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                (
-                    "has(self.instanceType) == has(oldSelf.instanceType) && "
-                    "(!has(self.instanceType) || self.instanceType == oldSelf.instanceType)"
-                ),
-                "resource.instanceType cannot be changed; create a new Workspace",
-            ),
-            (
-                "has(self.partition) == has(oldSelf.partition) && (!has(self.partition) || self.partition == oldSelf.partition)",
-                "resource.partition cannot be changed; create a new Workspace",
-            ),
+            INSTANCE_TYPE_IS_FIXED,
+            PARTITION_IS_FIXED,
         )
     )
 

@@ -64,6 +64,18 @@ class Partition(ApiModel):
     )
 
 
+INSTANCE_TYPE_IS_FIXED: Final = (
+    "has(self.instanceType) == has(oldSelf.instanceType) && (!has(self.instanceType) || self.instanceType == oldSelf.instanceType)",
+    "resource.instanceType cannot be changed; create a new Workspace",
+)
+"""Rule of a model with that field, and its message."""
+PARTITION_IS_FIXED: Final = (
+    "has(self.partition) == has(oldSelf.partition) && (!has(self.partition) || self.partition == oldSelf.partition)",
+    "resource.partition cannot be changed; create a new Workspace",
+)
+"""Rule of a model with that field, and its message."""
+
+
 class Resource(ApiModel):
     """The nodes that serve the model."""
 
@@ -89,18 +101,9 @@ class Resource(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                (
-                    "has(self.instanceType) == has(oldSelf.instanceType) && "
-                    "(!has(self.instanceType) || self.instanceType == oldSelf.instanceType)"
-                ),
-                "resource.instanceType cannot be changed; create a new Workspace",
-            ),
+            INSTANCE_TYPE_IS_FIXED,
             ("self.count == oldSelf.count", "resource.count cannot be changed; create a new Workspace"),
-            (
-                "has(self.partition) == has(oldSelf.partition) && (!has(self.partition) || self.partition == oldSelf.partition)",
-                "resource.partition cannot be changed; create a new Workspace",
-            ),
+            PARTITION_IS_FIXED,
             ("self.labelSelector == oldSelf.labelSelector", "resource.labelSelector cannot be changed; create a new Workspace"),
         )
     )

@@ -1,7 +1,7 @@
 """A model's `config.json`, as the repositories of model hubs have it: what it says of layers, heads and context.
 
 The file belongs to whoever owns the repository, so any value can be missing, or of another type than it should be. A figure that is there
-must be valid; one that is not there is assumed or unknown, and that is said.
+must be valid; a missing one is reported as assumed or unknown.
 """
 
 import json

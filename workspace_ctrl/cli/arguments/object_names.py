@@ -51,7 +51,7 @@ class ObjectName:
 def parse_names(words: Sequence[str]) -> tuple[ObjectName, ...]:
     """Return what `words` name: nothing is all Workspaces and InferenceSets.
 
-    A kind of its own at the beginning is that of all names after it. `KIND/NAME` goes before `NAMESPACE/NAME`.
+    A kind as the first word applies to all names after it. `KIND/NAME` takes precedence over `NAMESPACE/NAME`.
 
     Raises:
         click.UsageError: a word has more than one slash, or an empty part.

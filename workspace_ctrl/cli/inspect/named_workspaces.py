@@ -1,8 +1,9 @@
 """Finds the objects that a user names, and follows one of them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from difflib import get_close_matches
+from typing import TypeVar
 
 import click
 
@@ -11,8 +12,10 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.pager import list_all
-from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.kube.resources import ApiResource, Json
 from workspace_ctrl.kube.store import Store
+
+AnswerT = TypeVar("AnswerT")
 
 
 async def find_named(client: Client, wanted: ObjectName, namespace: str) -> Json:
@@ -39,13 +42,7 @@ async def find_of_any_kind(client: Client, wanted: ObjectName, place: str) -> Js
     Raises:
         ApiError: the API server cannot be reached, or rejects the request; kinds after the first may be missing or forbidden.
     """
-    for number, kind in enumerate(wanted.kinds):
-        try:
-            item = await client.find(kind.resource, place, wanted.name)
-        except (KindNotServedError, ForbiddenError):
-            if number == 0:
-                raise
-            continue
+    async for kind, item in _of_each_kind(wanted, lambda resource: client.find(resource, place, wanted.name)):
         if item is not None:
             return {**item, "kind": kind.resource.kind}
     return None
@@ -57,16 +54,23 @@ async def list_kinds(client: Client, wanted: ObjectName, place: str, selector: s
     Raises:
         ApiError: the API server cannot be reached, or rejects the request.
     """
-    found: list[Json] = []
+    parameters = {"labelSelector": selector} if selector else {}
+    found = _of_each_kind(wanted, lambda resource: list_all(client, resource, parameters, place))
+    return [{**item, "kind": kind.resource.kind} async for kind, items in found for item in items]
+
+
+async def _of_each_kind(
+    wanted: ObjectName, ask: Callable[[ApiResource], Awaitable[AnswerT]]
+) -> AsyncIterator[tuple[ShownKind, AnswerT]]:
+    """Yield the answer for each kind that may be meant; kinds after the first may be missing or forbidden."""
     for number, kind in enumerate(wanted.kinds):
         try:
-            items = await list_all(client, kind.resource, {"labelSelector": selector} if selector else {}, place)
+            answer = await ask(kind.resource)
         except (KindNotServedError, ForbiddenError):
             if number == 0:
                 raise
             continue
-        found += [{**item, "kind": kind.resource.kind} for item in items]
-    return found
+        yield kind, answer
 
 
 async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGenerator[Json, None]:
@@ -81,7 +85,7 @@ async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGen
     news = asyncio.Event()
     source: Source[Json] = Source(
         kind.resource,
-        lambda item, _kind: item,
+        lambda item, kind: {**item, "kind": kind},  # the items of a list have none
         field_selector=f"metadata.name={wanted.name}",
         namespace=wanted.namespace or namespace,
     )
