@@ -8,6 +8,7 @@ REFERENCES := docs/reference/
 KAITO := docs/reference/kaito.md
 CONDITIONS := docs/reference/conditions.md
 COMMANDS := docs/cli.md
+VERSIONS := docs/compatibility.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -82,6 +83,7 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m release version
 	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
+	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
