@@ -18,9 +18,8 @@ doctor` and the documents are held to by tests.
 
 """
 _END: Final = """
-`workspace-ctrl version` prints what is installed. Which versions of this project get fixes: [supported
-versions](../SECURITY.md#supported-versions). Upgrades of Flux and of gateways beside a running controller need no order: kinds and fields
-that are missing are reported, and used when they are there.
+`workspace-ctrl version` prints what is installed. Which versions of this project get fixes: [support policy](support.md). What belongs to
+an upgrade, and in which order: [upgrade guide](upgrading.md#what-belongs-to-it).
 """
 
 
