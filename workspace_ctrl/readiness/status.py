@@ -53,7 +53,9 @@ _DETAILS = {
     ConditionType.ENDPOINTS_READY: (LinkName.ENDPOINTS,),
 }
 _OPTIONAL = {LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY, LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY}
-_WITHOUT_GATEWAY: Final = "model server is ready; there is no GatewayReady, because the feature gate gatewayAPIInferenceExtension is off or gateway.enabled is false"
+_WITHOUT_GATEWAY: Final = (
+    "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
+)
 
 
 def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:

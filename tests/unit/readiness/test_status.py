@@ -166,7 +166,7 @@ def test_ready_says_why_there_is_no_gateway_ready():
         conditions(Snapshot(workloads=(deployment(),), pods=(pod(),)), decisions(gateway_wanted=False)), ConditionType.READY
     )
     assert ready.is_true
-    assert "feature gate gatewayAPIInferenceExtension is off or gateway.enabled is false" in ready.message
+    assert "feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false" in ready.message
 
 
 @pytest.mark.parametrize(
