@@ -9,6 +9,7 @@ KAITO := docs/reference/kaito.md
 CONDITIONS := docs/reference/conditions.md
 COMMANDS := docs/cli.md
 VERSIONS := docs/compatibility.md
+VALUES := charts/workspace-ctrl/README.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -84,6 +85,7 @@ generate: setup ## Write the generated files
 	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
 	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
+	$(BIN)/python -m docsite.values_page > $(VALUES)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
