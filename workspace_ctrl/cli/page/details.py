@@ -106,7 +106,11 @@ async def history_of(client: Client, item: Json, found: PageObject, seen: Sequen
             note = f"only the first {_MOST_PAGES * _EVENTS_IN_PAGE} Events of namespace {found.namespace} were read"
     except ApiError as error:
         note = f"without Events, which cannot be read: {error}"
-    mine = [event for event in events if _is_about(event, found)] if is_gateway(found) else events_of(events, Belonging.to(item))
+    mine = (
+        [event for event in events if _is_about(event, found)]
+        if is_gateway(found)
+        else events_of(events, Belonging.to(with_our_status(item)))
+    )
     return {"id": found.id, "entries": [entry.as_object() for entry in history(found.conditions, seen, mine)], "note": _text(note)}
 
 

@@ -23,6 +23,7 @@ from workspace_ctrl.records.unreadable_objects import read_object
 LONGEST_MESSAGE: Final = 500
 """Characters of a message in the list, and in the history."""
 _MOST_GATEWAYS: Final = 8
+_MOST_CONDITIONS: Final = 32
 _LETTERS: Final[Mapping[str, str]] = {Status.TRUE: "T", Status.FALSE: "F", Status.UNKNOWN: "U"}
 _ABSENT: Final = "-"
 NO_STATUS: Final = "no controller has written a status: is it running, and does its scope include this object?"
@@ -180,4 +181,6 @@ def _replicas(status: WorkspaceStatus) -> str:
 
 
 def _short(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return tuple(replace(condition, message=printable(condition.message, LONGEST_MESSAGE)) for condition in conditions)
+    return tuple(
+        replace(condition, message=printable(condition.message, LONGEST_MESSAGE)) for condition in conditions[:_MOST_CONDITIONS]
+    )

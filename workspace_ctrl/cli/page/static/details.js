@@ -16,6 +16,7 @@ export class Details {
     this.hint = document.getElementById("hint");
     this.timer = 0;
     this.request = null;
+    this.isOutdated = false;
     this.links = [];
     this.parts = {};
     this.back = back;
@@ -26,6 +27,10 @@ export class Details {
   /** Show an object, or none if `id` is empty. */
   show(id) {
     this.request?.abort();
+    this.request = null;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.isOutdated = false;
     this.id = id;
     this.shown.clear();
     this.links = [];
@@ -67,9 +72,13 @@ export class Details {
     });
   }
 
+  /** Read the object again after a moment; what changes until then, or while it is read, is read together. */
   later(delay) {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.read(), delay);
+    if (this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      this.read();
+    }, delay);
   }
 
   async read() {
@@ -77,14 +86,21 @@ export class Details {
       this.node.setAttribute("aria-busy", "false");
       return;
     }
-    this.request?.abort();
+    if (this.request) {
+      this.isOutdated = true;
+      return;
+    }
     const request = this.request = new AbortController();
     const about = `id=${encodeURIComponent(this.id)}`;
     await Promise.all([
       fetched(`details?${about}`, request.signal).then((found) => this.take(request, found, () => this.fill(found))),
       fetched(`history?${about}`, request.signal).then((found) => this.take(request, found, () => this.history(found))),
     ]);
-    if (request === this.request) this.node.setAttribute("aria-busy", "false");
+    if (request !== this.request) return;
+    this.request = null;
+    this.node.setAttribute("aria-busy", "false");
+    if (this.isOutdated) this.later(DELAY);
+    this.isOutdated = false;
   }
 
   take(request, found, show) {
