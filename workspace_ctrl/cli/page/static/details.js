@@ -67,7 +67,7 @@ export class Details {
     const state = row ? row.state : "unknown";
     this.update("head", [row?.state, row?.reason, row?.message], () => {
       this.title.replaceChildren(icon(state, 26), ` ${name} `, element("span", { class: "quiet" }, `${kind} in ${namespace}`));
-      const words = row ? [row.reason, row.message].filter(Boolean).join(": ") : "this object does not exist, or not any more";
+      const words = row ? [state === "ready" ? "" : row.reason, row.message].filter(Boolean).join(": ") : "this object does not exist, or not any more";
       this.summary.replaceChildren(element("strong", { class: `word is-${state}` }, row ? WORDS[state] : "Not found"), words && ` ${words}`);
     });
   }
@@ -113,7 +113,8 @@ export class Details {
     this.notes(found.notes);
     this.links = found.links;
     this.update("picture", found.links.map((link) => [link.title, link.status, link.isFirstBroken]), () => { this.width = 0; this.drawChain(); });
-    this.update("cause", found.cause, (part) => part.replaceChildren(...cause(found.cause)));
+    const known = this.rows.get(this.id)?.message;
+    this.update("cause", [found.cause, known], (part) => part.replaceChildren(...cause(found.cause, known)));
     this.update("links", found.links, (part) => part.replaceChildren(heading("Links of the chain"), linkList(found.links)));
     this.update("facts", found.facts, (part) => part.replaceChildren(...(found.facts.length ? [heading("What it is"), facts(found.facts)] : [])));
     this.update("commands", found.commands, (part) => part.replaceChildren(heading("Commands"), commandList(found.commands)));
@@ -163,14 +164,15 @@ function heading(text) {
   return element("h3", {}, text);
 }
 
-function cause(found) {
+/** Return the first link that does not hold, with the way out; its message only if it is not `known` from the line of the object. */
+function cause(found, known) {
   if (!found) return [element("p", { class: "whole" }, icon("ready"), " The chain is whole: every link holds.")];
   const line = (name, text) => (text ? [element("dt", {}, name), element("dd", {}, text)] : []);
   return [
     heading(`First link that does not hold: ${found.title}`),
     element("dl", {},
       ...line("Reason", found.reason),
-      ...line("Message", found.message),
+      ...line("Message", found.message === known ? "" : found.message),
       ...line("Meaning", found.meaning),
       ...line("Way out", found.wayOut),
       ...line("Next", found.command && command(found.command))),
