@@ -21,6 +21,7 @@ LOADED: Final = re.compile(
     r"""|url\(["']?https?:"""
 )
 """What makes a browser load something of another server."""
+ICON: Final = "docs/icon.svg"
 _QUIET: Final = {"NO_MKDOCS_2_WARNING": "1"}
 _LIST: Final = re.compile(r"^((?![-*|#>\s]|\d+\. ).+)\n(?=(?:- |\d+\. ))", re.MULTILINE)
 """A line of a paragraph that a list follows at once, which is a list for GitHub, and for MkDocs only after an empty line."""
@@ -61,7 +62,7 @@ def sources() -> list[Path]:
         for link in _LINK.findall((REPOSITORY / page).read_text())
         if not re.match(r"https?:|mailto:", link) and (REPOSITORY / page.parent / link).is_file()
     }
-    return sorted({*pages, *linked})
+    return sorted({*pages, *linked, Path(ICON)})
 
 
 def _pages(entries: object) -> Iterator[str]:
@@ -100,8 +101,8 @@ def _configuration(pages: Path, target: Path) -> dict[str, object]:
         "theme": {
             "name": "material",
             "font": False,
-            "logo": "docs/icon.svg",
-            "favicon": "docs/icon.svg",
+            "logo": ICON,
+            "favicon": ICON,
             "features": ["navigation.sections", "navigation.top", "toc.follow", "content.code.copy", "search.highlight"],
             "palette": [
                 {"media": "(prefers-color-scheme: light)", "scheme": "default", "primary": "indigo"},
