@@ -151,7 +151,8 @@ def _warnings(planned: Sequence[_Planned]) -> Iterator[str]:
 
 def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
     """Print the objects so that they can be applied; everything else is a comment."""
-    manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
+    # The route of a group is planned for each member, and is the same.
+    manifests = [*{ref_of(manifest): manifest for entry in planned for manifest in entry.preview.manifests}.values()]
     manifests += [manifest for objects in routers.values() for manifest in objects]
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
