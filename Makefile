@@ -8,6 +8,8 @@ REFERENCES := docs/reference/
 KAITO := docs/reference/kaito.md
 CONDITIONS := docs/reference/conditions.md
 COMMANDS := docs/cli.md
+VERSIONS := docs/compatibility.md
+VALUES := charts/workspace-ctrl/README.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -25,7 +27,7 @@ PUSH ?=
 MUTANTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down demo-kind build e2e-kind clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +84,8 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m release version
 	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
+	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
+	$(BIN)/python -m docsite.values_page > $(VALUES)
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
@@ -94,6 +98,9 @@ demo-shell: ## A shell in the demo's cluster
 
 demo-down: ## Remove the demo
 	@$(BIN)/python -m e2e.demo down
+
+demo-kind: setup ## The quickstart on a cluster of kind, as it is written (needs docker, kind, kubectl, helm, istioctl)
+	@$(BIN)/python -m e2e.quickstart
 
 e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind, flux)
 	$(BIN)/python -m e2e.kind

@@ -22,6 +22,16 @@ def facts(manifest: _Json) -> Facts:
         yield "weights", weights.replace("=", " ").replace(",", ", ")
 
 
+def facts_of_chart(manifest: _Json) -> Facts:
+    """Yield names and values of the important fields of an object of a chart, which may have any shape."""
+    spec = _at(manifest, "spec")
+    for container in _mappings(_at(spec, "template", "spec").get("containers")):
+        yield "image", str(container.get("image", ""))
+    selector = _at(spec, "selector", "matchLabels")
+    if manifest.get("kind") == "InferencePool" and selector:
+        yield "selects pods", _labels(selector)
+
+
 def _workload(spec: _Json) -> Facts:
     yield "pods", str(spec.get("replicas", 1))
     pod = spec["template"]["spec"]

@@ -7,6 +7,7 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, find, format_time
 from workspace_ctrl.api.inference_set import in_set_words
@@ -57,6 +58,9 @@ _OPTIONAL = {
     LinkName.GROUP: ConditionType.GROUP_READY,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
 }
+_WITHOUT_GATEWAY: Final = (
+    "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
+)
 
 
 def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:
@@ -186,7 +190,7 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     elif broken is not None:
         reason, message = broken.reason, broken.message
     else:
-        text = _usage(decisions) if decisions.gateway_wanted else "model server is ready"
+        text = _usage(decisions) if decisions.gateway_wanted else _WITHOUT_GATEWAY
         yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
         yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
         return
