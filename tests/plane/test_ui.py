@@ -25,6 +25,8 @@ async def test_a_fault_is_on_the_page_within_two_seconds_of_its_status(installed
             _, details = await page.json(f"details?id=Workspace/{namespace}/phi")
             assert details["cause"] is None
             assert [link["status"] for link in details["links"]] == ["True"] * len(details["links"])
+            _, through = await page.json(f"details?id=Gateway/{namespace}/{gateway}")
+            assert through["served"] == [{"id": f"Workspace/{namespace}/phi", "state": "ready"}]
             failed = asyncio.create_task(page.until(row_of(namespace, "phi", "failed")))
             picker = "deployment/phi-inferencepool-epp"
             await on_thread(lambda: installed.kubectl("scale", picker, "-n", namespace, "--replicas=0"))

@@ -26,17 +26,18 @@ from workspace_ctrl.records.companion_status import with_our_status
 _EVENT: Final = ApiResource("", "v1", "events", "Event")
 _EVENTS_IN_PAGE: Final = 500
 _MOST_PAGES: Final = 4
+_MOST_SERVED: Final = 100
 _LONGEST: Final = 2000
 """Characters of a message."""
 
 
-async def details_of(client: Client, item: Json, found: PageObject, options: str) -> dict[str, Any]:
-    """Return what the page shows of an object, as JSON, from the object as JSON and its line of the list.
+async def details_of(client: Client, item: Json, found: PageObject, options: str, others: Iterable[PageObject]) -> dict[str, Any]:
+    """Return what the page shows of an object, as JSON, from the object as JSON, its line of the list, and the other lines.
 
     The objects around a Workspace are read, with the rights of the user; where that fails, its chain is that of its status.
     """
     if is_gateway(found):
-        return gateway_details(item, found, options)
+        return gateway_details(item, found, options, others)
     ours = with_our_status(item)
     try:
         explained = explanation(await observe(client, ours))
@@ -59,12 +60,13 @@ def workspace_details(item: Json, explained: Explanation, found: PageObject, opt
         "cause": _cause(broken, reason, found, release, options),
         "notes": [*map(_text, notes)],
         "facts": [[name, _text(value)] for name, value in _facts(found, parse_status(item.get("status"), found.kind))],
+        "served": [],
         "commands": _commands(found, options),
     }
 
 
-def gateway_details(item: Json, found: PageObject, options: str) -> dict[str, Any]:
-    """Return what the page shows of a Gateway, as JSON."""
+def gateway_details(item: Json, found: PageObject, options: str, others: Iterable[PageObject]) -> dict[str, Any]:
+    """Return what the page shows of a Gateway, as JSON, with those of `others` whose routes are attached to it."""
     links = gateway_links(read_gateway(item, found.kind))
     broken = first_broken(links)
     marked = [replace(link, is_first_broken=link is broken) for link in links]
@@ -75,6 +77,7 @@ def gateway_details(item: Json, found: PageObject, options: str) -> dict[str, An
         "cause": _cause(broken, reason, found, "", options),
         "notes": [],
         "facts": [["GatewayClass", found.model], ["Addresses", ", ".join(found.gateways)]],
+        "served": [*islice(_served(found, others), _MOST_SERVED)],
         "commands": _commands(found, options),
     }
 
@@ -131,6 +134,13 @@ async def _events(client: Client, namespace: str) -> tuple[list[Json], bool]:
             return found, True
         asked["continue"] = token
     return found, False
+
+
+def _served(gateway: PageObject, others: Iterable[PageObject]) -> Iterator[dict[str, Any]]:
+    key = f"{gateway.namespace}/{gateway.name}"
+    for other in others:
+        if not is_gateway(other) and key in other.gateways:
+            yield {"id": other.id, "state": other.state.value}
 
 
 def _link(link: ExplainedLink) -> dict[str, Any]:

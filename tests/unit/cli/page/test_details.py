@@ -81,8 +81,19 @@ def test_without_a_url_nothing_is_asked():
 
 def test_a_gateway_that_is_not_programmed():
     raw = gateway(said("Programmed", "False", "AddressNotAssigned", "no load balancer"))
-    found = gateway_details(raw, parse_page_object(raw, "Gateway"), "")
+    found = gateway_details(raw, parse_page_object(raw, "Gateway"), "", ())
     assert (found["cause"]["title"], found["cause"]["message"]) == ("programmed", "no load balancer")
     assert "MetalLB" in found["cause"]["wayOut"]
     assert found["links"][0]["message"] == "ok"
     assert found["commands"][0]["command"] == "kubectl get gateway gw -n ns -o yaml"
+
+
+def test_a_gateway_names_what_is_served_through_it():
+    raw = gateway()
+    others = [parse_page_object(raw, "Gateway")]
+    others += [
+        parse_page_object(workspace(*BROKEN, name="phi"), "Workspace"),
+        parse_page_object(workspace(gateway={}), "InferenceSet"),
+    ]
+    found = gateway_details(raw, others[0], "", others)
+    assert found["served"] == [{"id": "Workspace/ns/phi", "state": "failed"}]

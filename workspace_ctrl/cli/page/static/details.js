@@ -1,7 +1,7 @@
 // The object that is looked at: its chain, the way out, commands and history.
 
 import { chain } from "./chain.js";
-import { WORDS, age, command, element, icon, stateOf } from "./elements.js";
+import { WORDS, age, command, element, hashOf, icon, stateOf } from "./elements.js";
 
 const DELAY = 200;
 const AGAIN = 10_000;
@@ -51,7 +51,7 @@ export class Details {
   }
 
   build() {
-    const names = ["head", "notes", "picture", "cause", "links", "facts", "commands", "history"];
+    const names = ["head", "notes", "picture", "cause", "links", "facts", "served", "commands", "history"];
     this.parts = Object.fromEntries(names.map((name) => [name, element(name === "head" ? "header" : "section", { class: name })]));
     const back = element("button", { type: "button", class: "back" }, "← Back to the list");
     back.addEventListener("click", () => this.back());
@@ -117,6 +117,7 @@ export class Details {
     this.update("cause", [found.cause, known], (part) => part.replaceChildren(...cause(found.cause, known)));
     this.update("links", found.links, (part) => part.replaceChildren(heading("Links of the chain"), linkList(found.links)));
     this.update("facts", found.facts, (part) => part.replaceChildren(...(found.facts.length ? [heading("What it is"), facts(found.facts)] : [])));
+    this.update("served", found.served, (part) => part.replaceChildren(...(found.served.length ? [heading("Served through it"), servedList(found.served)] : [])));
     this.update("commands", found.commands, (part) => part.replaceChildren(heading("Commands"), commandList(found.commands)));
   }
 
@@ -193,6 +194,14 @@ function linkList(links) {
 
 function facts(pairs) {
   return element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+function servedList(served) {
+  return element("ul", { role: "list" }, ...served.map(({ id, state }) => {
+    const [kind, namespace, name] = id.split("/");
+    return element("li", {}, element("a", { href: hashOf(id) }, icon(state, 16), element("span", { class: "hidden" }, `${WORDS[state]}: `), name,
+      element("span", { class: "quiet" }, `${namespace}${kind === "Workspace" ? "" : ` · ${kind}`}`)));
+  }));
 }
 
 function commandList(commands) {

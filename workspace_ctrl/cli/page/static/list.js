@@ -1,7 +1,7 @@
 // The list of all objects: those that are not ready come first.
 
 import { smallChain } from "./chain.js";
-import { WORDS, age, element, icon } from "./elements.js";
+import { WORDS, age, element, hashOf, icon } from "./elements.js";
 
 const ORDER = ["failed", "unknown", "deleting", "progressing", "ready"];
 const RANK = Object.fromEntries(ORDER.map((state, place) => [state, place]));
@@ -166,21 +166,6 @@ export class List {
   focusSelected() {
     const line = this.lines.get(this.selected);
     (line ? line.link : this.list).focus();
-  }
-}
-
-/** Return the fragment of an object in the page's address. */
-export function hashOf(id) {
-  return `#/${id.split("/").map(encodeURIComponent).join("/")}`;
-}
-
-/** Return the id of the object in the page's address; empty if it names none. */
-export function idOf(hash) {
-  const parts = hash.startsWith("#/") ? hash.slice(2).split("/") : [];
-  try {
-    return parts.length === 3 ? parts.map(decodeURIComponent).join("/") : "";
-  } catch {
-    return "";
   }
 }
 

@@ -1,8 +1,8 @@
 // Follows the server's events, and keeps list, details and notices current.
 
 import { Details } from "./details.js";
-import { WORDS, announce, element, refreshAges } from "./elements.js";
-import { List, idOf } from "./list.js";
+import { WORDS, announce, element, idOf, refreshAges } from "./elements.js";
+import { List } from "./list.js";
 
 const SILENCE = 25_000;
 const AGAIN = 2_000;
