@@ -64,9 +64,10 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 test-unit: setup ## Run the tests of the pure core (half a minute)
 	$(BIN)/python -m e2e.test --unit
 
-test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 20 minutes once)
+test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old,llama-cpp
-	$(BIN)/pytest -m optional_addons e2e
+	$(BIN)/python -m tests.browser
+	$(BIN)/pytest -m optional_addons e2e tests/browser
 
 fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)
 	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi

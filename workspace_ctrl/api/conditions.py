@@ -37,6 +37,7 @@ class ConditionType(StrEnum):
     ENDPOINTS_READY = "EndpointsReady"
     BODY_ROUTING_READY = "BodyRoutingReady"
     OBJECTIVES_READY = "ObjectivesReady"
+    GROUP_READY = "GroupReady"
     GATEWAY_READY = "GatewayReady"
 
 
@@ -60,6 +61,8 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     "the installation manages body-based routers; no part of GatewayReady.",
     ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives exist. Present if the Workspace has any; no part of "
     "GatewayReady.",
+    ConditionType.GROUP_READY: "The route of gateway.group is accepted, and a member of the group is ready. Present if "
+    "gateway.group is set; no part of GatewayReady.",
     ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",
 }
 """The meaning of each condition type when it is True."""

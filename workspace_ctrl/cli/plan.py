@@ -165,7 +165,8 @@ def _warnings(planned: Sequence[_Planned]) -> Iterator[str]:
 
 
 def _all_manifests(planned: Sequence[_Planned], routers: _Routers) -> list[Manifest]:
-    manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
+    # The route of a group is planned for each member, and is the same.
+    manifests = [*{ref_of(manifest): manifest for entry in planned for manifest in entry.preview.manifests}.values()]
     return manifests + [manifest for objects in routers.values() for manifest in objects]
 
 

@@ -24,11 +24,12 @@ from workspace_ctrl.api.status import (
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
-from workspace_ctrl.readiness.chain import Report, installation_of, pool_of, route_of, with_requests
+from workspace_ctrl.readiness.chain import Report, group_route, installation_of, pool_of, route_of, with_requests
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
+from workspace_ctrl.readiness.traffic.group import group_status
 from workspace_ctrl.readiness.workload import (
     copies_condition,
     inference_condition,
@@ -52,7 +53,11 @@ _DETAILS = {
     ConditionType.ROUTE_READY: (LinkName.GATEWAY, LinkName.POOL, LinkName.ROUTE),
     ConditionType.ENDPOINTS_READY: (LinkName.ENDPOINTS,),
 }
-_OPTIONAL = {LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY, LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY}
+_OPTIONAL = {
+    LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
+    LinkName.GROUP: ConditionType.GROUP_READY,
+    LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
+}
 _WITHOUT_GATEWAY: Final = (
     "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
 )
@@ -310,6 +315,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         objectives=existing_objectives(decisions.objectives, snapshot.objectives, decisions.objective_kinds),
+        group=group_status(decisions.group, group_route(snapshot, decisions)),
         chart=chart,
         body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),
