@@ -143,7 +143,7 @@ def _steps(
 def _blocking(desired: DesiredGroup) -> Problem | None:
     """Return why the group's route can neither be applied nor deleted."""
     records, live = desired.records, desired.records.route
-    if records.namesake is not None:
+    if records.namesake is not None and live is None:
         text = f"{records.namesake} has the name of group {records.name}, so its route has it, too; rename one of them"
         return _problem("GroupNameTaken", text)
     if live is not None and live.group != records.name:
