@@ -182,9 +182,17 @@ def test_nothing_is_written_until_each_member_has_been_observed():
     assert planned(group(member("v1"), member("v2", observed=False))).steps == ()
 
 
-def test_a_member_with_an_invalid_spec_keeps_its_place():
-    broken = member("v2", group={"weight": 10}, parentRefs=[{"name": 7}])
-    assert weights(group(member("v1", group={"weight": 90}), broken)) == {"v1": 90, "v2": 10}
+def test_a_member_whose_spec_becomes_invalid_keeps_its_place_and_others_get_none():
+    broken = member("v2", group={"weight": 30}, parentRefs=[{"name": 7}])
+    records = group(member("v1", group={"weight": 90}), broken)
+    assert weights(records) == {"v1": 90}
+    assert weights(replace(records, route=stored(manifest(TWO)))) == {"v1": 90, "v2": 30}
+
+
+def test_where_groups_are_not_allowed_nothing_is_written():
+    strict = replace(SETTINGS, restricted_fields=False)
+    assert planned(TWO, settings=strict).steps == ()
+    assert planned(replace(TWO, route=stored(manifest(TWO))), settings=strict).steps == ()
 
 
 def test_without_a_gateway_the_route_stays_and_the_reason_is_told():
