@@ -1,13 +1,13 @@
 """charts/workspace-ctrl/README.md: every value with its default and meaning, from values.yaml and values.schema.json."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-_CHART: Final = Path(__file__).parents[1] / "charts" / "workspace-ctrl"
+CHART: Final = Path(__file__).parents[1] / "charts" / "workspace-ctrl"
 _INTRODUCTION: Final = """\
 # Chart workspace-ctrl
 
@@ -25,8 +25,8 @@ _NO_DEFAULT: Final = ""
 
 def values_page() -> str:
     """Return the page as Markdown."""
-    about, values = (yaml.safe_load((_CHART / name).read_text()) for name in ("Chart.yaml", "values.yaml"))
-    schema = json.loads((_CHART / "values.schema.json").read_text())
+    about, values = (yaml.safe_load((CHART / name).read_text()) for name in ("Chart.yaml", "values.yaml"))
+    schema = json.loads((CHART / "values.schema.json").read_text())
     (flux,) = about["dependencies"]
     head = _INTRODUCTION.format(
         description=about["description"],
@@ -35,23 +35,30 @@ def values_page() -> str:
         flux=flux["name"],
         flux_version=flux["version"],
     )
-    sections = (_section(name, child, values.get(name)) for name, child in schema["properties"].items())
+    sections = (section(name, child, values) for name, child in schema["properties"].items())
     return "\n".join((head, *sections))
 
 
-def _section(name: str, schema: Mapping[str, Any], value: object) -> str:
+def section(name: str, schema: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> str:
+    """Return the section of a top-level value: its meaning, what is in it, examples; with `defaults`, those of all values."""
     lines = [f"## {name}", "", _text(schema["description"]), ""]
     inner = dict(_nested(schema))
     if inner:
-        lines += ["| value | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{name}{path}` | {_default(value, path)} | {_meaning(child)} |" for path, child in inner.items()]
+        columns = ("value", "default", "meaning") if defaults is not None else ("key", "meaning")
+        lines += [_row(columns), _row(["---"] * len(columns))]
+        for path, child in inner.items():
+            default = [_default(defaults.get(name), path)] if defaults is not None else []
+            lines.append(_row([f"`{name}{path}`", *default, _meaning(child)]))
     else:
-        lines.append(f"Default: {_shown(value)}")
+        lines.append(f"Default: {_shown(defaults.get(name))}" if defaults is not None else _choices(schema))
     lines.append("")
-    examples = schema.get("examples", ())
-    for example in examples:
+    for example in schema.get("examples", ()):
         lines += ["```yaml", f"{name}: {_flow(example)}", "```", ""]
-    return "\n".join(lines)
+    return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _nested(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -70,10 +77,14 @@ def _is_described(schema: Mapping[str, Any]) -> bool:
 
 
 def _meaning(schema: Mapping[str, Any]) -> str:
-    choices = [str(choice) for choice in schema.get("enum", ()) if isinstance(choice, str) and choice]
-    words = [_text(schema["description"]), f"One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""]
+    words = [_text(schema["description"]), _choices(schema)]
     words += [f"Example: {_shown(example)}." for example in schema.get("examples", ())]
     return " ".join(filter(None, words)).replace("|", r"\|")
+
+
+def _choices(schema: Mapping[str, Any]) -> str:
+    choices = [f"`{choice}`" for choice in schema.get("enum", ()) if isinstance(choice, str) and choice]
+    return f"One of {', '.join(choices)}." if choices else ""
 
 
 def _text(description: str) -> str:

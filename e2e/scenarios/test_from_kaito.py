@@ -63,16 +63,19 @@ def pods_of(cluster, namespace, kind):
     return {pod["metadata"]["name"] for pod in pods if pod["metadata"]["ownerReferences"][0]["kind"] == kind}
 
 
-def wait_told_in_annotation(cluster, namespace):
-    def url():
-        annotations = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["annotations"]
-        return json.loads(annotations.get("workspace-ctrl/status", "{}")).get("gateway", {}).get("url")
+def wait_told(cluster, namespace):
+    """The URL that the annotation tells, once it does."""
+    until(lambda: told(cluster, namespace).get("url"), "the URL to be in the annotation")
+    return told(cluster, namespace)["url"]
 
-    return until(url, "the URL to be in the annotation")
+
+def told(cluster, namespace):
+    annotations = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["annotations"]
+    return json.loads(annotations.get("workspace-ctrl/status", "{}")).get("gateway", {})
 
 
 @pytest.mark.timeout(900)
-def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, gateway):
+def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, gateway, capsys):
     cluster = with_kaito
     policies.install(cluster, {"mode": "companion"})
     document = workspaces.workspace()
@@ -83,7 +86,7 @@ def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, g
 
     with ControllerProcess(cluster, "--mode=companion", *PROBE, inside=True):
         workspaces.wait_ready(cluster, namespace, "phi", seconds=240)
-        url = wait_told_in_annotation(cluster, namespace)
+        url = wait_told(cluster, namespace)
     with Traffic(cluster, url, MODEL) as traffic:
         cluster.kubectl("annotate", "workspace/phi", "-n", namespace, "workspace-ctrl/adopt=Service", actor="user")
         policies.install(cluster)
@@ -98,10 +101,12 @@ def test_no_request_is_lost_from_kaito_to_here_and_back(with_kaito, namespace, g
         policies.install(cluster, {"mode": "companion"})
         workspaces.apply(cluster, namespace, theirs[0])
         with ControllerProcess(cluster, "--mode=companion", *PROBE, inside=True):
-            assert wait_told_in_annotation(cluster, namespace) == url
+            assert wait_told(cluster, namespace) == url
             cluster.kubectl("rollout", "status", "statefulset/phi", "-n", namespace, "--timeout=120s")
             cluster.kubectl("delete", "deployment", "phi", "-n", namespace, actor="user")
             until(lambda: not pods_of(cluster, namespace, "ReplicaSet"), "our pod to go")
             workspaces.wait_ready(cluster, namespace, "phi")
             traffic.wait_answered()
+    with capsys.disabled():
+        print(f"\n  from KAITO and back: of {traffic.query_results.total()} requests lost {traffic.lost or 0}")
     assert traffic.lost == {}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 
 import pytest
 import yaml
@@ -86,3 +87,9 @@ def test_in_an_empty_environment_the_wheel_gives_both_commands(built, source, tm
         == (source.root / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text()
     )
     assert "phi-4-mini-instruct" in run(kubectl, "workspace", "presets")
+
+
+def test_the_wheel_has_the_files_of_the_page(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "workspace_ctrl/cli/page/static/index.html" in archive.namelist()

@@ -9,6 +9,7 @@ import yaml
 
 from docsite.compatibility_page import compatibility_page
 from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, KUBERNETES
+from e2e.cluster.debian import PYTHON_VERSION
 from workspace_ctrl.catalog.charts import chart_layouts
 from workspace_ctrl.catalog.versions import known_good, numbers, part_versions
 from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource
@@ -66,6 +67,10 @@ def test_oldest_versions_are_those_that_are_demanded_elsewhere():
         assert f">={part_versions()[f'chart {chart}'].since}" in {
             bound for layout in supported if layout.name == chart for bound in layout.versions.split(",")
         }
+
+
+def test_the_python_of_the_image_is_named():
+    assert f"which has {PYTHON_VERSION}" in part_versions()["Python"].note
 
 
 def test_kaito_s_manifests_of_the_tested_version_are_there():

@@ -11,7 +11,7 @@ from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.meta import status_of
 
-GATEWAY_TITLES: Final = ("accepted", "programmed", "listeners", "address")
+_TITLES: Final = ("accepted", "programmed", "listeners", "address")
 _SILENT: Final = "its controller has not reported this; that of kthena-router never does"
 
 
@@ -22,7 +22,7 @@ def read_gateway(raw: Json, kind: str) -> Gateway:
 
 
 def gateway_links(gateway: Gateway) -> tuple[ExplainedLink, ...]:
-    """Return the links in the order of `GATEWAY_TITLES`, without marking the first broken one."""
+    """Return the links in their order, without marking the first broken one."""
     return tuple(_links(gateway))
 
 
@@ -33,7 +33,7 @@ def first_broken(links: Sequence[ExplainedLink]) -> ExplainedLink | None:
 
 
 def _links(gateway: Gateway) -> Iterator[ExplainedLink]:
-    accepted, programmed, listeners, address = GATEWAY_TITLES
+    accepted, programmed, listeners, address = _TITLES
     yield _of_condition(accepted, gateway, gateway.condition("Accepted"), "GatewayNotAccepted")
     yield _of_condition(programmed, gateway, gateway.condition("Programmed"), "GatewayNotProgrammed")
     refusals = ((listener, listener.refusal(gateway.meta.generation)) for listener in gateway.listeners)

@@ -21,10 +21,8 @@ from aiohttp import web
 
 from workspace_ctrl.cli.page.details import details_of, history_of
 from workspace_ctrl.cli.page.followed_kinds import PAGE_KINDS
-from workspace_ctrl.cli.page.gateway_chain import GATEWAY_TITLES
 from workspace_ctrl.cli.page.live_objects import LiveObjects, Subscriber
 from workspace_ctrl.cli.page.page_object import PageObject, parse_page_object
-from workspace_ctrl.cli.status_view import CHAIN
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 
@@ -176,14 +174,11 @@ class PageServer:
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
             with self._live.subscriber() as subscriber, suppress(ConnectionResetError):
-                await response.write(_event("hello", self._hello()))
+                await response.write(_event("hello", {"title": self._options.title}))
                 await _send(response, subscriber)
         finally:
             self._streams -= 1
         return response
-
-    def _hello(self) -> dict[str, Any]:
-        return {"title": self._options.title, "links": {"Gateway": GATEWAY_TITLES, "": [*map(str, CHAIN)]}}
 
     async def _details(self, request: web.Request) -> web.StreamResponse:
         commands = self._options.commands

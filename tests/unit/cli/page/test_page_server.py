@@ -1,6 +1,7 @@
 """The page's server: who may read it, and what it answers."""
 
 import asyncio
+from importlib.resources import files
 
 import aiohttp
 import pytest
@@ -13,6 +14,11 @@ from workspace_ctrl.cli.page.page_server import _STATIC, HEADERS, is_own_host
 ID = "Workspace/ns/phi"
 STATUS = {"observedGeneration": 1, "conditions": conditions()}
 FAILED = {"observedGeneration": 1, "conditions": conditions(*BROKEN)}
+
+
+def test_every_file_of_the_page_is_served():
+    folder = files("workspace_ctrl.cli.page") / "static"
+    assert {path.name for path in folder.iterdir()} == {file for file, _ in _STATIC.values()}
 
 
 @pytest.mark.parametrize("path", [*_STATIC, "no-such-file", f"details?id={ID}", f"history?id={ID}"])

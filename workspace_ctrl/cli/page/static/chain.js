@@ -31,15 +31,15 @@ const TOP = 34;
 
 /** Return the chain of an object, in as many rows as its width needs. */
 export function chain(links, width) {
-  const inRow = Math.max(Math.min(Math.floor(width / WIDTH), links.length), 2);
-  const rows = Math.ceil(links.length / inRow);
+  const rows = Math.ceil(links.length / Math.max(Math.floor(width / WIDTH), 2));
+  const inRow = Math.ceil(links.length / rows);
   const step = Math.min(width / inRow, 132);
   const place = (number) => ({ x: (number % inRow) * step + step / 2, y: Math.floor(number / inRow) * HEIGHT + TOP });
   const size = { width: Math.round(step * inRow), height: rows * HEIGHT };
   const picture = drawn("svg", { class: "chain", viewBox: `0 0 ${size.width} ${size.height}`, ...size, role: "img", "aria-label": inWords(links) });
   const first = links.findIndex((link) => link.isFirstBroken);
   for (let number = 1; number < links.length; number += 1) {
-    const reached = first < 0 || number <= first;
+    const reached = links[number - 1].status === "True" && (first < 0 || number <= first);
     picture.append(drawn("path", { class: reached ? "line" : "line is-behind", d: between(place(number - 1), place(number), step) }));
   }
   links.forEach((link, number) => picture.append(node(link, place(number))));
@@ -49,8 +49,8 @@ export function chain(links, width) {
 function between(from, to, step) {
   if (from.y === to.y) return `M${from.x + 16} ${from.y}H${to.x - 16}`;
   const middle = from.y + 59;
-  const right = from.x + Math.min(step / 2 - 4, 34);
-  const left = to.x - Math.min(step / 2 - 4, 34);
+  const right = from.x + Math.min(step / 2 - 2, 46);
+  const left = to.x - Math.min(step / 2 - 2, 46);
   return `M${from.x + 16} ${from.y}H${right - 6}q6 0 6 6V${middle - 6}q0 6 -6 6H${left + 6}q-6 0 -6 6V${to.y - 6}q0 6 6 6H${to.x - 16}`;
 }
 

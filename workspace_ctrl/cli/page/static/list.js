@@ -206,7 +206,7 @@ function content(row) {
       element("span", { class: "hidden" }, `${WORDS[row.state]}: `),
       element("strong", {}, row.name),
       " ",
-      element("span", { class: "quiet" }, `${row.namespace} · ${row.kind}${row.replicas ? ` · ${row.replicas}` : ""}`)),
+      element("span", { class: "quiet" }, [row.namespace, row.kind === "Workspace" ? "" : row.kind, row.replicas].filter(Boolean).join(" · "))),
     smallChain(row.links),
     element("span", { class: "age" }, age(row.created)),
     element("span", { class: isReady ? "second quiet" : "second" }, second),

@@ -90,8 +90,12 @@ function showNotices(notices) {
   const section = document.getElementById("notices");
   section.hidden = !notices.length;
   section.replaceChildren(...notices.map((notice) => element("p", { class: notice.isError ? "notice is-error" : "notice" },
-    element("strong", {}, notice.message), notice.wayOut ? ` ${notice.wayOut}` : "")));
+    element("strong", {}, sentence(notice.message)), notice.wayOut && ` ${sentence(notice.wayOut)}`)));
   for (const notice of notices) announce(notice.message);
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function navigate(isFirst = false) {
