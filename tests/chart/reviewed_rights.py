@@ -17,6 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gate on, chosen namespaces": {**GATE, "scope": {"namespaces": ["team-a"]}},
     "gate on, chosen namespaces and their Gateways": {**GATE, "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False}},
     "gate on, body-based routers": {**GATE, "bodyBasedRouting": {"mode": "managed"}},
+    "gate on, autoscaling": {**GATE, "autoscaling": {"enabled": True}},
     "gate on, companion": {**GATE, "mode": "companion"},
     "gate on, all options": {
         **GATE,

@@ -47,6 +47,7 @@ SETTINGS = {
     "modelHub": {"url": "https://hub.example/mirror", "networks": ["127.0.0.0/8"]},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
+    "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
     "timeout": "600s",
     "probe": {
         "mode": "completion",

@@ -34,6 +34,8 @@ class GatewayClassProfile(Row):
     service_port: int = 80
     pool_remedy: str = "check that it runs, and that its support of InferencePools is enabled"
     """What to do if it does not know InferencePools, or reports no status of them."""
+    holds_seconds: float | None = None
+    """How long it waits for an endpoint picker that holds a request; 0 if it uses none, None if there is no limit or it is not known."""
     companion: Literal["", "ModelServer"] = ""
     """Kind of an object that it needs in addition to the pool."""
 

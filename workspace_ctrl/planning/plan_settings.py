@@ -122,6 +122,18 @@ class BodyRoutingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalingSettings:
+    """Whether InferenceSets are scaled by load, and where KEDA reads it."""
+
+    enabled: bool = False
+    """Whether ScaledObjects of KEDA are created."""
+    url: str = ""
+    """URL, without a trailing slash, at which KEDA reaches the loads that this controller serves."""
+    prometheus: str = ""
+    """URL of a Prometheus with the metrics of the endpoint pickers, which is used instead; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's settings."""
 
@@ -140,6 +152,7 @@ class PlanSettings:
     """The first one is the default."""
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
+    autoscaling: AutoscalingSettings = field(default_factory=AutoscalingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     local_weights: str = ""
     """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""

@@ -19,6 +19,7 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
     unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
+from workspace_ctrl.planning.autoscaling.kaito_annotations import autoscaling_of
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
@@ -94,6 +95,8 @@ def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Work
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
     spec, copies = _read(workspace, settings)
+    if copies is not None and copies.autoscaling is None:
+        copies = replace(copies, autoscaling=autoscaling_of(workspace.annotations, copies.node_limit))
     if spec.gateway is None:
         spec = spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
     return spec, copies

@@ -23,7 +23,7 @@ async def existing(client: Client, preview: Preview, seconds: float) -> Known:
     Only metadata is read.
     """
     planned = preview.planned
-    needs = [ref for ref in needed(planned.desired.workspace, planned.dependencies) if ref.kind in _RESOURCES]
+    needs = [ref for ref in needed(planned.desired.workspace, planned.desired.dependencies) if ref.kind in _RESOURCES]
     makes = [ref for ref in map(ref_of, preview.manifests) if ref.kind in _RESOURCES]
     try:
         async with asyncio.timeout(seconds):

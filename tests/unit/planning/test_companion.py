@@ -238,7 +238,7 @@ def test_an_inference_set_has_the_first_pods_of_all_its_copies_behind_one_pool()
     assert selector(outcome) == {"inferenceset.kaito.sh/created-by": NAME, INDEX: "0"}
     # Known from the beginning, so that the watch is the same in all stages of a pass.
     assert (
-        outcome.dependencies.pods
+        outcome.desired.dependencies.pods
         == resolve(inference_set(), COMPANION).dependencies.pods
         == {"inferenceset.kaito.sh/created-by": NAME}
     )

@@ -43,17 +43,17 @@ def named(*matches, pools=(OURS,)):
 
 
 def test_every_workspace_claims_its_path():
-    assert planned(workspace(), finished()).claims == {RouteClaim(GATEWAY, "http", "", PATH)}
-    assert planned(workspace(quickstart(gateway={"enabled": False})), finished()).claims == frozenset()
-    assert planned(workspace(deleting=True), finished()).claims == frozenset()
+    assert planned(workspace(), finished()).desired.claims == {RouteClaim(GATEWAY, "http", "", PATH)}
+    assert planned(workspace(quickstart(gateway={"enabled": False})), finished()).desired.claims == frozenset()
+    assert planned(workspace(deleting=True), finished()).desired.claims == frozenset()
 
 
 def test_a_workspace_whose_spec_has_become_invalid_keeps_its_claims():
-    assert planned(workspace(quickstart(inference={"preset": {"name": "no-such-model"}})), finished()).claims is None
+    assert planned(workspace(quickstart(inference={"preset": {"name": "no-such-model"}})), finished()).desired.claims is None
 
 
 def test_a_workspace_that_is_being_refused_keeps_its_claims():
-    assert planned(workspace(), replace(finished(), workloads=())).claims == {RouteClaim(GATEWAY, "http", "", PATH)}
+    assert planned(workspace(), replace(finished(), workloads=())).desired.claims == {RouteClaim(GATEWAY, "http", "", PATH)}
 
 
 def test_a_route_that_leads_nowhere_any_more_goes():
@@ -69,7 +69,7 @@ def test_a_path_of_another_namespace_is_not_routed_and_the_model_server_stays():
     outcome = planned(record, replace(finished(), gateways=(shared,)))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathNotAllowed"]
-    assert outcome.claims == frozenset()
+    assert outcome.desired.claims == frozenset()
 
 
 TEMPLATE = {"template": {"spec": {"containers": [{"name": "server", "image": "any", "ports": [{"containerPort": 80}]}]}}}
@@ -82,7 +82,7 @@ def headers_claimed(settings=SETTINGS, **fields):
     world = with_accepted(replace(finished(), workloads=(), probe=REPORTED), record, settings)
     outcome = plan(record, world, settings)
     assert set(outcome.decisions.model_names) >= {"gpt", "phi"}
-    return {claim.header for claim in outcome.claims if claim.header}, reasons(outcome)
+    return {claim.header for claim in outcome.desired.claims if claim.header}, reasons(outcome)
 
 
 def test_names_that_only_a_server_reports_are_shown_and_not_matched():
@@ -123,8 +123,8 @@ def test_somebody_else_s_route_is_checked_and_ours_goes_when_it_is_right():
     assert (words(waiting), reasons(waiting)) == ([], ["HTTPRouteNotFound"])
     outcome = planned(record, replace(world, named_route=named()))
     assert (words(outcome), reasons(outcome)) == (["delete HTTPRoute"], [])
-    assert outcome.dependencies.route == "mine"
-    assert outcome.claims == frozenset()
+    assert outcome.desired.dependencies.route == "mine"
+    assert outcome.desired.claims == frozenset()
     decided = outcome.decisions
     assert (decided.path, decided.hostnames, decided.parents[0].gateway) == ("/m", ("m.example.com",), gateway())
     assert words(planned(record, replace(world, named_route=named(), route=None))) == []
@@ -155,7 +155,7 @@ def test_somebody_else_s_route_that_does_not_lead_here_is_said_and_ours_stays(li
 def test_pools_beside_ours_in_somebody_else_s_route_are_depended_on_before_they_exist():
     live = replace(named(), rules=(*named(pools=(OURS, "second", "first")).rules, *named(pools=("unrelated",)).rules))
     outcome = planned(asking(httpRouteRef={"name": "mine"}), replace(finished(), named_route=live))
-    assert outcome.dependencies.sibling_pools == ("first", "second")
+    assert outcome.desired.dependencies.sibling_pools == ("first", "second")
 
 
 def test_a_header_with_the_model_s_name_is_right_however_it_is_written():
@@ -172,7 +172,7 @@ def test_somebody_else_s_pool_takes_the_place_of_the_chart():
     theirs = replace(pool(), meta=meta("InferencePool", "theirs", owner=""))
     outcome = planned(record, replace(world, named_pool=theirs))
     assert words(outcome) == ["delete HelmRelease", "force HTTPRoute"]
-    assert outcome.dependencies.pool == "theirs"
+    assert outcome.desired.dependencies.pool == "theirs"
     (manifest,) = [step.manifest for step in outcome.steps if not words_of_removal(step) and step.manifest["kind"] == "HTTPRoute"]
     assert manifest["spec"]["rules"][0]["backendRefs"][0]["name"] == "theirs"
 
@@ -183,8 +183,8 @@ def words_of_removal(step):
 
 def test_the_labels_and_the_deletion_of_the_namespace_matter():
     world = with_accepted(Snapshot(gateways=(gateway(),), gateway_classes=finished().gateway_classes))
-    assert planned(workspace(), world).dependencies.namespace
-    assert planned(workspace(quickstart(gateway={"enabled": False})), world).dependencies.namespace
+    assert planned(workspace(), world).desired.dependencies.namespace
+    assert planned(workspace(quickstart(gateway={"enabled": False})), world).desired.dependencies.namespace
 
 
 def test_an_installation_without_conflicts_makes_the_same_route_for_everybody():

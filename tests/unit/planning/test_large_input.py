@@ -124,7 +124,7 @@ def test_pods_are_not_watched_by_what_is_no_selector(selector):
     raw = quickstart(inference={"workloadRef": {"kind": "Thing", "name": "x", "targetPort": 80}})
     outcome = plan(workspace(raw), Snapshot(reference=found), SETTINGS)
     assert [problem.reason for problem in outcome.decisions.problems] == ["SelectorUnknown"]
-    assert not outcome.dependencies.pods
+    assert not outcome.desired.dependencies.pods
 
 
 def large_world(**changes):
@@ -160,7 +160,7 @@ def test_what_cannot_be_kept_apart_from_others_is_not_routed():
     told = ProbeResult(ProbeOutcome.ANSWERED, models=tuple(f"model-{number}" for number in range(1000)))
     world = large_world(probe=told)
     outcome = plan(behind_eight_gateways(match={"header": True}), world, replace(SETTINGS, match_reported_names=True))
-    assert len(outcome.claims or ()) == 0
+    assert len(outcome.desired.claims or ()) == 0
     assert "TooManyMatches" in {problem.reason for problem in outcome.decisions.problems}
     assert not any(isinstance(step, Apply) and step.link is LinkName.ROUTE for step in outcome.steps)
 

@@ -50,6 +50,7 @@ _ADOPTABLE: Final = frozenset(
         "inferenceobjective.llm-d.ai",
         "modelserver",
         "networkpolicy",
+        "scaledobject",
     }
 )
 

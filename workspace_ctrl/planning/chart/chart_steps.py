@@ -10,7 +10,7 @@ from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
-from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem, Scaling
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
 from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.planning.chart.source import choose_chart
@@ -34,13 +34,22 @@ class WantedChart:
     """Empty if the controller may not read Namespaces."""
 
 
-def pool_values(selector: Mapping[str, str], port: int, parents: Iterable[Parent], gateway: GatewaySpec | None) -> PoolValues:
-    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`."""
+def pool_values(  # noqa: PLR0917 - what the values depend on
+    selector: Mapping[str, str],
+    port: int,
+    parents: Iterable[Parent],
+    gateway: GatewaySpec | None,
+    scaling: Scaling | None,
+    settings: PlanSettings,
+) -> PoolValues:
+    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`, if they are scaled so."""
     return PoolValues(
         selector=selector,
         port=port,
         provider=chart_provider(parent.controller for parent in parents),
         failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
+        held_seconds=scaling.held_seconds if scaling is not None else 0,
+        open_metrics=scaling is not None and not settings.autoscaling.prometheus,
     )
 
 
@@ -123,7 +132,7 @@ def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, cha
                 settings=settings,
                 namespace_uid=wanted.namespace_uid,
             ),
-            (pool.provider, tuple(pool.selector.items()), wanted.namespace_uid),
+            (pool.provider, tuple(pool.selector.items()), pool.held_seconds, pool.open_metrics, wanted.namespace_uid),
         )
     except SpecError as error:
         draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))

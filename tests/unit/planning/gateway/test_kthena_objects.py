@@ -27,7 +27,7 @@ def planned(snapshot, record=None):
 def test_kthena_s_router_gets_a_model_server_for_the_same_pods():
     outcome = planned(world(KTHENA))
     assert "create ModelServer" in words(outcome)
-    assert outcome.dependencies.companion == NAME
+    assert outcome.desired.dependencies.companion == NAME
     (manifest,) = [step.manifest for step in outcome.steps if step.manifest["kind"] == "ModelServer"]
     assert manifest["spec"]["workloadSelector"] == {"matchLabels": {"kaito.sh/workspace": NAME}}
     assert manifest["spec"]["workloadPort"]["port"] == 5000
@@ -44,8 +44,8 @@ def test_a_missing_crd_of_the_companion_is_said():
 def test_when_the_gateway_s_class_changes_the_companion_goes_and_the_chart_s_values_follow():
     outcome = planned(world(ISTIO, companion=MODEL_SERVER))
     assert words(outcome) == ["delete ModelServer"]
-    assert outcome.dependencies.companion == NAME  # until it is gone
-    assert planned(world(ISTIO)).dependencies.companion == ""
+    assert outcome.desired.dependencies.companion == NAME  # until it is gone
+    assert planned(world(ISTIO)).desired.dependencies.companion == ""
     assert words(planned(world("kgateway.dev/kgateway"))) == ["force HelmRelease"]
 
 

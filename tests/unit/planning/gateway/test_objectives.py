@@ -50,12 +50,12 @@ def test_each_entry_becomes_an_object_for_the_pool():
     assert interactive["spec"] == {"priority": 10, "poolRef": pool}
     assert batch["spec"]["priority"] == -1
     assert outcome.decisions.objectives == (f"{NAME}.interactive", f"{NAME}.batch")
-    assert outcome.dependencies.objectives
+    assert outcome.desired.dependencies.objectives
 
 
 def test_a_workspace_without_any_is_not_watched_for_them():
     outcome = planned(workspace(), finished())
-    assert (words(outcome), outcome.dependencies.objectives, outcome.decisions.objectives) == ([], False, ())
+    assert (words(outcome), outcome.desired.dependencies.objectives, outcome.decisions.objectives) == ([], False, ())
 
 
 def test_what_is_there_as_wanted_is_left_alone():
@@ -71,13 +71,13 @@ def test_one_that_is_not_wanted_any_more_goes_and_is_watched_until_it_has():
     world = replace(finished(), objectives=there("batch"))
     outcome = planned(workspace(), world)
     assert words(outcome) == ["delete InferenceObjective"]
-    assert outcome.dependencies.objectives
+    assert outcome.desired.dependencies.objectives
     assert words(planned(workspace(), replace(finished(), objectives=there("batch", deleting=True)))) == []
 
 
 def test_what_an_earlier_process_made_is_looked_for_by_what_the_status_tells():
     told = pack_status({"observedGeneration": 1, "gateway": {"objectives": [f"{NAME}.batch"]}})
-    assert planned(replace(workspace(), stored_status=told), finished()).dependencies.objectives
+    assert planned(replace(workspace(), stored_status=told), finished()).desired.dependencies.objectives
 
 
 def test_without_a_gateway_side_they_go():
@@ -140,10 +140,10 @@ def test_a_missing_crd_is_said_with_those_that_help(chart, way_out):
 
 
 def test_objectives_of_llm_d_are_watched_only_where_an_endpoint_picker_may_read_them():
-    assert planned(asking(INTERACTIVE), finished(), BOTH).dependencies.objectives_of_llm_d
-    assert not planned(asking(INTERACTIVE), finished()).dependencies.objectives_of_llm_d
-    assert planned(asking(INTERACTIVE, pool={"ref": {"name": "mine"}}), finished()).dependencies.objectives_of_llm_d
-    assert not planned(workspace(), finished(), BOTH).dependencies.objectives_of_llm_d
+    assert planned(asking(INTERACTIVE), finished(), BOTH).desired.dependencies.objectives_of_llm_d
+    assert not planned(asking(INTERACTIVE), finished()).desired.dependencies.objectives_of_llm_d
+    assert planned(asking(INTERACTIVE, pool={"ref": {"name": "mine"}}), finished()).desired.dependencies.objectives_of_llm_d
+    assert not planned(workspace(), finished(), BOTH).desired.dependencies.objectives_of_llm_d
 
 
 def test_behind_a_pool_of_somebody_else_they_are_made_in_every_group():

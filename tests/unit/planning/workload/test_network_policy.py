@@ -45,13 +45,13 @@ def test_pods_on_several_nodes_are_reached_by_each_other_and_at_the_port_of_requ
     }
     (workload,) = [step.manifest for step in outcome.steps if isinstance(step, Apply) and step.manifest["kind"] == "StatefulSet"]
     assert workload["spec"]["template"]["metadata"]["labels"].items() >= pods["matchLabels"].items()
-    assert outcome.dependencies.network_policy == NAME
+    assert outcome.desired.dependencies.network_policy == NAME
 
 
 def test_pods_on_one_node_have_no_policy_and_no_watch_of_one():
     outcome = planned(ONE, Snapshot())
     assert policies(outcome) == []
-    assert outcome.dependencies.network_policy == ""
+    assert outcome.desired.dependencies.network_policy == ""
 
 
 def test_a_policy_that_is_there_is_not_written_again():
@@ -73,7 +73,7 @@ def test_a_policy_that_is_there_is_not_written_again():
 )
 def test_a_model_that_fits_one_node_now_is_followed_until_its_policy_is_deleted(world):
     outcome = planned(ONE, world)
-    assert outcome.dependencies.network_policy == NAME
+    assert outcome.desired.dependencies.network_policy == NAME
     deleted = [step.ref.kind for step in outcome.steps if isinstance(step, Delete)]
     assert ("NetworkPolicy" in deleted) == (world.network_policy is not None)
 

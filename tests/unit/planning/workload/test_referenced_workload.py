@@ -44,7 +44,7 @@ def pool_values(labels: dict[str, str], port: int) -> dict[str, Any]:
 def test_selector_and_port_come_from_the_object():
     outcome = planned(NAMED, with_pods({"containerPort": 9090, "name": "metrics"}, {"containerPort": 8000, "name": "http"}))
     assert pool_of(outcome) == pool_values({"app": "llama"}, 8000)
-    assert outcome.dependencies.pods == {"app": "llama"}
+    assert outcome.desired.dependencies.pods == {"app": "llama"}
 
 
 def test_a_selector_with_expressions_falls_back_on_the_labels_of_the_template():
