@@ -151,11 +151,11 @@ def _route_before_pool(links: Mapping[LinkName, Link]) -> tuple[Link, ...]:
 
 def held_of(snapshot: Snapshot, decisions: Decisions) -> str:
     """Return that requests are held until the first copy of an InferenceSet is ready; empty if they are not, or one is ready."""
-    if any(pod.ready for pod in snapshot.pods) or any(failing(snapshot.pods)):
-        return ""
-    scaled = snapshot.scaled_object
+    scaled, staying = snapshot.scaled_object, [pod for pod in snapshot.pods if not pod.meta.deleting]
     if decisions.zero is not None and (scaled is None or not scaled.scales):
         return ""  # nothing would start a copy
+    if decisions.zero is None and (any(pod.ready for pod in staying) or any(failing(staying))):
+        return ""
     return wakes(decisions.scaling, decisions.replicas, snapshot.cold_start)
 
 

@@ -32,7 +32,7 @@ class ColdStartTimer:
         timer = replace(self if self.is_known else _seeded(status), observed=now)
         if not any(workload.replicas for workload in snapshot.workloads):
             return replace(timer, is_zero=True, began=None, ended=None)
-        if any(pod.ready for pod in snapshot.pods):
+        if any(pod.ready and not pod.meta.deleting for pod in snapshot.pods):
             timer = timer if timer.began is None else replace(timer, ended=now, took=now - timer.began)
             return replace(timer, is_zero=False, began=None)
         return replace(timer, is_zero=False, began=now) if timer.is_zero else timer

@@ -51,6 +51,18 @@ def test_at_zero_requests_are_held_and_all_is_ready():
     assert report.probe_targets == ()  # it would start a copy
 
 
+def ending(**fields):
+    """A pod that is ready until it has ended."""
+    made = pod(**fields)
+    return replace(made, meta=replace(made.meta, deleting=True))
+
+
+@pytest.mark.parametrize(("replicas", "pods"), [(0, (ending(),)), (1, (ending(name="old"), pod(ready=False)))])
+def test_a_pod_that_ends_changes_nothing(replicas, pods):
+    found, _ = of(world(*pods, cold_start=AT_ZERO), replicas)
+    assert {state for state, _ in conditions(found).values()} == {"True"}
+
+
 def test_while_the_first_copy_starts_they_are_held_as_well():
     found, report = of(world(pod(ready=False), cold_start=ColdStart(12.0)), 1)
     assert set(conditions(found).values()) == {("True", "Ready"), ("True", "GatewayConfigured"), ("True", "StartingFromZero")}
