@@ -42,6 +42,7 @@ SETTINGS = {
     "modelServer": {
         "image": "registry.example/vllm:v1",
         "localWeights": "/opt/kaito/models",
+        "priorityClassName": "models",
         "resources": {"requests": {"cpu": 4}},
     },
     "modelHub": {"url": "https://hub.example/mirror", "networks": ["127.0.0.0/8"]},

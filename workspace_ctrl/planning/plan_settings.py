@@ -158,6 +158,8 @@ class PlanSettings:
     """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
     model_server_resources: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
+    model_server_priority_class: str = ""
+    """PriorityClass of the pods of presets; empty for the cluster's default."""
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True

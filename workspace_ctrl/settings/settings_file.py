@@ -273,6 +273,7 @@ class ModelServerSettings(Stanza):
 
     image: str | None = Field(default=None, min_length=1)
     local_weights: Folder | None = None
+    priority_class_name: Name | None = None
     resources: Resources | None = None
 
 
@@ -369,6 +370,7 @@ class SettingsFile(Stanza):
             flux_service_account=account,
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
+            model_server_priority_class=self.model_server.priority_class_name or "",
             restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},
         )
