@@ -61,7 +61,7 @@ test-unit: setup ## Run the tests of the pure core (half a minute)
 	$(BIN)/python -m e2e.test --unit
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 20 minutes once)
-	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,endpoint-pickers-of-old,llama-cpp
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,endpoint-pickers-of-old,llama-cpp
 	$(BIN)/pytest -m optional_addons e2e
 
 fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)
