@@ -2,8 +2,8 @@
 # `make image`: Debian's Python without a shell and without package managers, and the controller in /opt/workspace-ctrl.
 # The local cluster builds the same without Docker (e2e/cluster/own_image.py).
 # A release sets the digests of these images (`make pin-images`): the tags of the first two move with every security update.
-ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
-ARG BASE=gcr.io/distroless/python3-debian12:nonroot
+ARG PYTHON=docker.io/library/python:3.13-slim-trixie
+ARG BASE=gcr.io/distroless/python3-debian13:nonroot
 ARG HELM=docker.io/alpine/helm:3.19.0@sha256:aef9b56f64e866207d9591d0abd8f6d767b36aadd12edf68f8a719716d9d29c9
 
 FROM ${BASE} AS base

@@ -8,6 +8,10 @@ REFERENCES := docs/reference/
 KAITO := docs/reference/kaito.md
 CONDITIONS := docs/reference/conditions.md
 COMMANDS := docs/cli.md
+VERSIONS := docs/compatibility.md
+VALUES := charts/workspace-ctrl/README.md
+DOCS_TOOLS := build/docs-tools
+SETTINGS := docs/reference/settings.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -25,7 +29,7 @@ PUSH ?=
 MUTANTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down build e2e-kind clean
+.PHONY: help setup lint format test test-unit test-addons fuzz agreement generate lock image pin-images chart sbom release mutants bench demo demo-shell demo-down demo-kind build e2e-kind docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,9 +64,10 @@ test: setup ## Run all tests that this machine can run; as root on Linux on a re
 test-unit: setup ## Run the tests of the pure core (half a minute)
 	$(BIN)/python -m e2e.test --unit
 
-test-addons: setup ## Run the tests of the local cluster's optional add-ons (builds them first, about 20 minutes once)
+test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
 	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,endpoint-pickers-of-old,llama-cpp
-	$(BIN)/pytest -m optional_addons e2e
+	$(BIN)/python -m tests.browser
+	$(BIN)/pytest -m optional_addons e2e tests/browser
 
 fuzz: setup ## Search for input that breaks a reader, FUZZ_SECONDS=20 for each target (TARGETS="verdict records", ENGINE=atheris)
 	@if [ "$(ENGINE)" = atheris ]; then $(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt; fi
@@ -82,6 +87,10 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m release version
 	$(BIN)/workspace-ctrl explain --markdown > $(CONDITIONS)
 	$(BIN)/workspace-ctrl cli-reference > $(COMMANDS)
+	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
+	$(BIN)/python -m docsite.values_page > $(VALUES)
+	$(BIN)/python -m docsite.settings_page > $(SETTINGS)
+	$(BIN)/python -m docsite.pictures
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
@@ -94,6 +103,14 @@ demo-shell: ## A shell in the demo's cluster
 
 demo-down: ## Remove the demo
 	@$(BIN)/python -m e2e.demo down
+
+docs: setup ## The documentation as a site in build/site: works offline, with search; links are checked
+	@test -e $(DOCS_TOOLS)/.installed || { $(PYTHON) -m venv $(DOCS_TOOLS) && \
+		$(DOCS_TOOLS)/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt && touch $(DOCS_TOOLS)/.installed; }
+	$(BIN)/python -m docsite --mkdocs $(DOCS_TOOLS)/bin/mkdocs build/site
+
+demo-kind: setup ## The quickstart on a cluster of kind, as it is written (needs docker, kind, kubectl, helm, istioctl)
+	@$(BIN)/python -m e2e.quickstart
 
 e2e-kind: setup ## Run the cluster tests against a kind cluster (needs Docker, kind, flux)
 	$(BIN)/python -m e2e.kind
@@ -124,7 +141,7 @@ release: setup ## Build all of a release into dist, signed with KEY=file, and pu
 lock: ## Pin the newest versions of all packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet pip-tools
-	for set in runtime build dev go fuzz; do ./requirements/lock $$set || exit 1; done
+	for set in runtime build dev go fuzz docs; do ./requirements/lock $$set || exit 1; done
 
 clean: ## Remove the virtual environment and caches of this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

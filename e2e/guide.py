@@ -1,21 +1,19 @@
-"""A guide of examples/guides, followed as its README says: every command, in one shell, and what it is said to print."""
+"""A guide, followed as its page says: every command, in one shell, and what it is said to print."""
 
+import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from types import TracebackType
-from typing import Self
-
-from e2e.cluster import Cluster
+from typing import Any, Protocol, Self
 
 PROMPT = "$ "
 CONTINUED = "    "
 _FENCE = "```"
 _BEGIN = f"{_FENCE}console"
 _END = "end-of-command"
-_LIKENESS = ELLIPSIS | NORMALIZE_WHITESPACE
-"""`...` stands for anything, and columns may be of another width."""
+_PARTS = re.compile(r"((?:^|(?<=\n))\.\.\.\n|\.\.\.|\s+)")
+"""What is not taken literally of shown output: a line of dots for any lines or none, dots for anything, and blanks of any width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,14 @@ class Step:
 
     def prints(self, text: str) -> bool:
         """Say whether `text` is what the guide shows."""
-        return not self.printed or OutputChecker().check_output(self.printed, text, _LIKENESS)
+        return not self.printed or re.fullmatch(_likeness(f"{self.printed.rstrip()}\n"), f"{text.rstrip()}\n") is not None
+
+
+def _likeness(shown: str) -> str:
+    """Return a regular expression for output that is like what is shown."""
+    return "".join(
+        r"[\s\S]*?" if part.strip() == "..." else r"\s+" if part.isspace() else re.escape(part) for part in _PARTS.split(shown)
+    )
 
 
 def steps(readme: str) -> Iterator[Step]:
@@ -54,8 +59,16 @@ def steps(readme: str) -> Iterator[Step]:
 
 
 def adapted(found: Iterable[Step], replacements: Mapping[str, str]) -> list[Step]:
-    """Return the steps with other texts in their commands, for what cannot be had here."""
-    return [replace(step, command=_replaced(step.command, replacements)) for step in found]
+    """Return the steps with other texts in their commands, for what cannot be had here.
+
+    A whole command that is replaced prints something else.
+    """
+    return [
+        replace(step, command=replacements[step.command], printed="")
+        if step.command in replacements
+        else replace(step, command=_replaced(step.command, replacements))
+        for step in found
+    ]
 
 
 def _replaced(command: str, replacements: Mapping[str, str]) -> str:
@@ -64,13 +77,20 @@ def _replaced(command: str, replacements: Mapping[str, str]) -> str:
     return command
 
 
-class Shell:
-    """One bash, where the cluster's Services are reached; variables stay from one command to the next."""
+class Place(Protocol):
+    """Where commands run: a cluster's network, or this machine."""
 
-    def __init__(self, cluster: Cluster, environment: Mapping[str, str]) -> None:
+    def popen(self, argv: Sequence[str], *, env: Mapping[str, str], stdin: int, stdout: int, stderr: int) -> subprocess.Popen[str]:
+        """Start a command with these variables in addition."""
+
+
+class Shell:
+    """One bash; variables stay from one command to the next."""
+
+    def __init__(self, place: Place, environment: Mapping[str, str]) -> None:
         pipe = subprocess.PIPE
         command = ["bash", "--norc", "-s"]
-        self._process = cluster.popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
+        self._process = place.popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
 
     def __enter__(self) -> Self:
         """Return the shell."""
@@ -100,14 +120,16 @@ class Shell:
         raise AssertionError(f"the shell ended with {command}:\n{printed}")
 
 
-def follow(shell: Shell, found: Iterable[Step]) -> None:
-    """Run all steps.
+def follow(shell: Shell, found: Iterable[Step], show: Callable[[str], Any] = lambda _: None) -> None:
+    """Run all steps; commands, and what they print, go to `show`.
 
     Raises:
         AssertionError: one failed, or printed something else; the message has its line, and what was printed.
     """
     for step in found:
+        show(f"$ {step.command}")
         code, printed = shell.run(step.command)
+        show(printed)
         told = f"line {step.line}: $ {step.command}\n{printed}"
         if code:
             raise AssertionError(f"{told}\nexit code {code}")

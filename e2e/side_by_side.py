@@ -1,10 +1,11 @@
-"""Programs in lanes: the lanes at the same time, the programs of a lane one after the other."""
+"""Programs, several at once: each place takes the next one when its own has ended."""
 
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,24 +14,27 @@ from typing import IO
 Command = Sequence[str]
 
 
-class _Lane:
-    """Commands that run one after the other."""
+class _Place:
+    """Runs commands one after the other, as long as there are any."""
 
-    def __init__(self, commands: Sequence[Command], out: IO[bytes] | None) -> None:
-        """Take the commands, and where their output goes; None for our own."""
-        self.commands = commands
+    def __init__(self, waiting: deque[Command], out: IO[bytes] | None) -> None:
+        """Take the first of the commands that all places share; `out` is where the output goes, None for our own."""
         self.out = out
-        self._running: subprocess.Popen[bytes] | None = None
+        self.ran: list[Command] = []
+        self._waiting = waiting
+        self._first = _next(waiting)
         self._stopped = False
+        self._running: subprocess.Popen[bytes] | None = None
 
     def run(self) -> list[int]:
-        """Run what is left when it is its turn; return the exit codes."""
+        """Run commands until none is left; return the exit codes."""
         codes: list[int] = []
-        for command in self.commands:
-            if self._stopped:
-                break
+        command = self._first
+        while command is not None and not self._stopped:
+            self.ran.append(command)
             self._running = subprocess.Popen(command, stdout=self.out, stderr=self.out)
             codes.append(self._running.wait())
+            command = _next(self._waiting)
         return codes
 
     def stop(self, *, signalled: bool) -> None:
@@ -40,31 +44,38 @@ class _Lane:
             self._running.terminate()
 
 
-def run(lanes: Sequence[Sequence[Command]]) -> int:
-    """Run all lanes and return the first exit code that is not 0.
+def _next(waiting: deque[Command]) -> Command | None:
+    try:
+        return waiting.popleft()  # two places never get the same one
+    except IndexError:
+        return None
 
-    The first lane prints as it goes; what the others print follows when all have ended. Ctrl-C reaches all programs that run, and each is
+
+def run(commands: Sequence[Command], at_once: int) -> int:
+    """Run the commands in their order, so many at once, and return a place's first exit code that is not 0.
+
+    The first place prints as it goes; what the others print follows when all have ended. Ctrl-C reaches all programs that run, and each is
     waited for, as it may have something to take down; SIGTERM is passed on.
     """
-    stopped: list[int] = []
+    waiting, stopped = deque(commands), list[int]()
     with ExitStack() as stack:
-        kept = [stack.enter_context(tempfile.TemporaryFile()) for _ in lanes[1:]]
-        driven = [_Lane(commands, out) for commands, out in zip(lanes, [None, *kept], strict=True)]
+        kept = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, at_once)]
+        places = [_Place(waiting, out) for out in (None, *kept)]
 
         def stop(number: int, _frame: object) -> None:
             stopped.append(number)
-            for lane in driven:
-                lane.stop(signalled=number == signal.SIGINT)
+            for place in places:
+                place.stop(signalled=number == signal.SIGINT)
 
         previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            with ThreadPoolExecutor(len(driven)) as threads:
-                codes = [code for lane in threads.map(_Lane.run, driven) for code in lane]
+            with ThreadPoolExecutor(at_once) as threads:
+                codes = [code for place in threads.map(_Place.run, places) for code in place]
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        for lane, out in zip(driven[1:], kept, strict=True):
-            print(f"\nMeanwhile, {' and '.join(' '.join(command) for command in lane.commands)}:", flush=True)
+        for place, out in zip(places[1:], kept, strict=True):
+            print(f"\nMeanwhile, {' and '.join(map(' '.join, place.ran)) or 'nothing'}:", flush=True)
             out.seek(0)
             shutil.copyfileobj(out, sys.stdout.buffer)
             sys.stdout.flush()

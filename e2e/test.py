@@ -1,7 +1,7 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
-As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run as three lanes
-of processes, each with a cluster of its own. `make test-unit` runs the unit tests alone, which need no cluster, in two processes.
+As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run in several
+processes, three at once, each with clusters of its own. `make test-unit` runs the unit tests alone, which need no cluster.
 """
 
 import os
@@ -19,33 +19,36 @@ from e2e.cluster.start import prepare
 PYTEST = (sys.executable, "-m", "pytest")
 SHUFFLED = "--randomly-seed=2026"
 """The same order, and the same examples of properties, each time: what fails can be had again. With arguments, pytest shuffles anew."""
+AT_ONCE = 3
+"""Tests wait for about half of their time, so three parts at once keep two cores busy; with more, what takes seconds takes tens of them,
+and the whole no less."""
 INSTALLING = "e2e/scenarios/test_install*.py"
-LANES = (
-    (("tests/plane", "--ignore-glob=tests/plane/test_[!a-e]*"), ("tests/faults",)),
-    (
-        ("tests/plane", "--ignore-glob=tests/plane/test_[a-e]*"),
-        ("tests", "--ignore-glob=tests/plane/*", "--ignore-glob=tests/faults/*"),
+_LONGEST_INSTALLING = "e2e/scenarios/test_install.py"
+PARTS = (
+    ("e2e", f"--ignore-glob={INSTALLING}"),
+    ("tests/plane", "--ignore-glob=tests/plane/test_[a-e]*"),
+    ("tests/plane", "--ignore-glob=tests/plane/test_[!a-e]*"),
+    tuple(
+        name for path in sorted(REPOSITORY.glob(INSTALLING)) if (name := str(path.relative_to(REPOSITORY))) != _LONGEST_INSTALLING
     ),
-    (
-        ("e2e", f"--ignore-glob={INSTALLING}"),
-        tuple(sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob(INSTALLING))),
-    ),
+    ("tests/faults",),
+    (_LONGEST_INSTALLING,),
+    ("tests", "--ignore-glob=tests/plane/*", "--ignore-glob=tests/faults/*"),
 )
-"""Arguments of pytest for each process of each lane, the longer ones first; the first lane is shown as it goes.
+"""Arguments of pytest for each process, the longest first, as a long one at the end would run alone; the first one is shown as it goes.
 
-Tests wait for about half of their time, so three lanes keep two cores busy; with more, what takes seconds takes tens of them, and the whole
-no less. `make test` prints at its end what each lane took, and how much of it was waiting.
+`make test` prints at its end what each part took, and how much of it was waiting.
 """
 UNIT = "--unit"
 _FIRST_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "catalog", "kube", "planning", "readiness", "records"))
-UNIT_LANES = ((_FIRST_UNITS,), (("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _FIRST_UNITS)),))
+UNIT_PARTS = (_FIRST_UNITS, ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _FIRST_UNITS)))
 """The same for the unit tests alone: about half of their CPU time each."""
 
 
 def main() -> None:
     """Prepare and run pytest: once, with the arguments where some are given, else once for each part; `--unit` needs no preparation."""
     if sys.argv[1:] == [UNIT]:
-        sys.exit(run(UNIT_LANES))
+        sys.exit(run(UNIT_PARTS))
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:
@@ -56,20 +59,17 @@ def main() -> None:
             sys.exit(f"make test: {error}")
     if sys.argv[1:]:
         os.execv(sys.executable, [*PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
-    sys.exit(run(LANES, SHUFFLED))
+    sys.exit(run(PARTS, SHUFFLED))
 
 
-def run(lanes: Sequence[Sequence[Sequence[str]]], *options: str) -> int:
-    """Run pytest for each part of each lane, print what was slow, and return the first exit code that is not 0."""
+def run(parts: Sequence[Sequence[str]], *options: str) -> int:
+    """Run pytest for each part, print what was slow, and return the first exit code that is not 0."""
     with tempfile.TemporaryDirectory() as folder:
-        measured = [[Path(folder) / f"{row}-{column}" for column in range(len(lane))] for row, lane in enumerate(lanes)]
-        commands = [
-            [[*PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(lane, paths, strict=True)]
-            for lane, paths in zip(lanes, measured, strict=True)
-        ]
-        code = side_by_side.run(commands)
-        for paths in measured:
-            print("", *costs.report(costs.read(paths)), sep="\n")
+        measured = [Path(folder) / str(number) for number in range(len(parts))]
+        commands = [[*PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(parts, measured, strict=True)]
+        code = side_by_side.run(commands, min(AT_ONCE, len(parts)))
+        for path in measured:
+            print("", *costs.report(costs.read([path])), sep="\n")
     return code
 
 

@@ -1,5 +1,16 @@
-"""`python -m workspace_ctrl` is `workspace-ctrl`."""
+"""`python -m workspace_ctrl` is `workspace-ctrl`: where the program begins."""
 
-from workspace_ctrl.cli.main import main
+import signal
+from importlib import import_module
 
-main()
+
+def run() -> None:
+    """Run the command line; Ctrl-C ends the program without a traceback from here on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the imports below take a tenth of a second
+    main = import_module("workspace_ctrl.cli.main").main
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main()
+
+
+if __name__ == "__main__":
+    run()

@@ -57,6 +57,10 @@ class Hostile:
     first: Start
     second: Start
     """After a restart."""
+    settled_seconds: float
+    """In that process, once more."""
+    unseen_seconds: float
+    """Beside the same objects, by a controller that reconciles the namespace of the good ones alone: what the API server itself takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ def hostile_rows(figures: Hostile) -> Iterator[Row]:
         f"{figures.good} good Workspaces to ready: alone / while {figures.count} hostile ones come / beside them / after a restart",
         " / ".join(map(_seconds, seconds)),
     )
+    settled = f"{_seconds(figures.settled_seconds)} / {_seconds(figures.unseen_seconds)}"
+    yield f"the same {beside}: later / with a controller that reconciles no other namespace", settled
     yield f"restart {beside}: caches filled", _seconds(figures.synced_seconds)
     yield f"memory {beside}: peak / after a restart", f"{first.peak_mib:.0f} / {second.peak_mib:.0f} MiB"
     lags = f"{1000 * first.lag_seconds:.0f} / {1000 * second.lag_seconds:.0f} ms"

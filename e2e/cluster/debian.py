@@ -9,8 +9,8 @@ from pathlib import Path
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
 
-SUITE = "bookworm"
-PYTHON_VERSION = "3.11"
+SUITE = "trixie"
+PYTHON_VERSION = "3.13"
 """That of the suite."""
 
 _PACKAGES = ("base-files", "python3-minimal", "libpython3-stdlib", "netbase", "tzdata")

@@ -17,7 +17,7 @@ from e2e.cluster.forms import Form
 from e2e.cluster.protocol import RUN_SECONDS, Cluster, Stream
 
 SWITCH = "WORKSPACE_CTRL_E2E"
-HELPER_IMAGE = "docker.io/library/python:3.11-slim"
+HELPER_IMAGE = "docker.io/library/python:3.13-slim"
 HELPER_NAMESPACE = "workspace-ctrl-e2e"
 HELPER = "helper"
 GPU = "nvidia.com/gpu"

@@ -27,6 +27,8 @@ ENVOY_IMAGE = "docker.io/envoyproxy/envoy:distroless"
 
 LLAMA_CPP_IMAGE = "ghcr.io/ggerganov/llama.cpp:server"
 """llama.cpp's image, as KKP's guide names it; the program is the real one, the model a tiny one."""
+LLAMA_CPP_NEW_IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
+"""llama.cpp's image, as it is called now."""
 
 PAUSE_IMAGE = "localhost/pause:1"
 ISTIO_USER = "1337:1337"
@@ -203,6 +205,20 @@ def llama_cpp_server() -> Image:
             FileEntry("/models/tiny.gguf", _tiny_model()),
         ),
         links=(("/bin/sh", "busybox"),),
+        entrypoint=("/app/llama-server",),
+    )
+
+
+def llama_cpp_standin() -> Image:
+    """Return a simulator under the name of llama.cpp's image in the examples, where its model cannot be fetched."""
+    return Image(
+        name=LLAMA_CPP_NEW_IMAGE,
+        files=(
+            FileEntry("/bin/busybox", _busybox()),
+            FileEntry("/usr/local/bin/llm-d-inference-sim", build(INFERENCE).binary("llm-d-inference-sim")),
+            FileEntry("/app/llama-server", PACKAGE / "standins" / "llama-cpp.sh"),
+        ),
+        links=tuple((f"/bin/{applet}", "busybox") for applet in ("sh", "hostname")),
         entrypoint=("/app/llama-server",),
     )
 

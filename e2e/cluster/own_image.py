@@ -117,7 +117,7 @@ def _imports(source: Path) -> str:
     return "\n".join(sorted(found))
 
 
-_FORM = "times of 0, compiled one by one"
+_FORM = "times of 0, compiled one by one, no scripts"
 """What else a packages layer is like: part of the name under which it is kept."""
 _COMPILE = """
 import pathlib, py_compile, sys
@@ -140,7 +140,7 @@ def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> N
     kind = ["--python-version", PYTHON_VERSION, "--implementation", "cp", "--only-binary=:all:", "--require-hashes", "--no-compile"]
     requirements = source / REQUIREMENTS.relative_to(REPOSITORY)
     _run(str(PYTHON), "-m", "pip", "install", "--quiet", *kind, "--target", str(target), "-r", str(requirements))
-    shutil.rmtree(target / "bin", ignore_errors=True)
+    _remove_scripts(target)
     shutil.copytree(source / "workspace_ctrl", root / "src" / "workspace_ctrl")
     for path in target.rglob("*"):
         os.utime(path, (0, 0))  # compiled files have the times of their sources in them
@@ -153,6 +153,14 @@ def write_packages_layer(base: Path, source: Path, root: Path, layer: Path) -> N
     (target / "sbom.cdx.json").write_text(_sbom(str(target)))
     same = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@0", "--format=gnu"]
     _run("tar", "--create", f"--file={layer}", *same, f"--directory={root}", FOLDER[1:])
+
+
+def _remove_scripts(target: Path) -> None:
+    """Remove what packages install as commands, also from their records: they name the Python of this machine in their first lines."""
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if not line.startswith("../../bin/")))
 
 
 def _sbom(*arguments: str) -> str:

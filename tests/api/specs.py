@@ -149,6 +149,10 @@ _ROUTE = "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, ma
 _OBJECTIVES = "gateway.objectives need unique names; rename the duplicates"
 
 AGAINST_RULES: dict[str, tuple[Json, str]] = {
+    "fallback-with-weight": (
+        _gateway(group={"name": "chat", "weight": 1, "fallback": True}),
+        "gateway.group cannot have a weight with fallback: true; remove one of them",
+    ),
     "route-and-gateway": (_gateway(httpRouteRef={"name": "r"}, parentRefs=[{"name": "g"}]), _ROUTE),
     "route-and-match": (_gateway(httpRouteRef={"name": "r"}, match={"header": True}), _ROUTE),
     "route-and-timeout": (_gateway(httpRouteRef={"name": "r"}, timeout="1s"), _ROUTE),

@@ -73,6 +73,7 @@ RESTRICTED = [
     pytest.param(document(gateway={"match": {"catchAll": True}}), "gateway.match.catchAll", [f"create {ROUTES}"], id="catch-all"),
     pytest.param(document(gateway={"hostnames": ["a.example"]}), "gateway.hostnames", [f"create {ROUTES}"], id="host names"),
     pytest.param(document(gateway={"pool": {"ref": {"name": "x"}}}), "gateway.pool.ref", [f"create {ROUTES}"], id="pool"),
+    pytest.param(document(gateway={"group": {"name": "chat"}}), "gateway.group", [f"create {ROUTES}"], id="group"),
     pytest.param(document(gateway={"httpRouteRef": {"name": "x"}}), "gateway.httpRouteRef", [f"get {ROUTES}"], id="route"),
     pytest.param(
         document(gateway={"serviceAccountName": "x"}), "gateway.serviceAccountName", ["impersonate serviceaccounts"], id="account"

@@ -50,7 +50,7 @@ def stricter(installed, plane_namespace):
 @pytest.mark.usefixtures("stricter")
 def test_the_rest_of_a_status_is_written_and_says_what_is_missing(installed, plane_namespace, gateway):
     since = installed.audit_place()
-    with ControllerProcess(installed):
+    with ControllerProcess(installed, "--namespace", plane_namespace):  # the CRD is that of all: others may still be there
         document = workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace))
         workspaces.apply(installed, plane_namespace, document)
         found = workspaces.wait_message(installed, plane_namespace, "phi", "Ready", "the API server rejects")

@@ -85,17 +85,21 @@ def test_what_a_schema_can_know_is_refused_when_it_is_applied(installed, plane_n
 
 
 def test_the_same_rules_hold_for_workspaces_that_were_stored_without_them(lenient_crd, plane_namespace):
-    with ControllerProcess(lenient_crd):
-        both = workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}})
+    both = workspaces.workspace("both", inference={"preset": {"name": "phi-4"}, "template": {}})
+    expected = {
+        "both": "exactly one of preset, template and workloadRef",
+        "dotted.name": "must be a DNS label",
+        "w" * 64: "must be a DNS label",
+    }
+    with ControllerProcess(lenient_crd, "--namespace", plane_namespace):
         workspaces.apply(lenient_crd, plane_namespace, both, workspaces.workspace("dotted.name"), workspaces.workspace("w" * 64))
-        expected = {
-            "both": "exactly one of preset, template and workloadRef",
-            "dotted.name": "must be a DNS label",
-            "w" * 64: "must be a DNS label",
-        }
         for name, words in expected.items():
             found = workspaces.wait_reason(lenient_crd, plane_namespace, name, "WorkspaceSucceeded", "InvalidSpec")
             assert words in found["message"]
+        workspaces.install_crd(lenient_crd)  # which refuses all writes of what it does not allow
+        lenient_crd.kubectl("delete", "workspaces", "--all", "-n", plane_namespace, "--wait=false")
+        for name in expected:
+            workspaces.wait_gone(lenient_crd, plane_namespace, "workspace", name)
 
 
 def test_immutable_fields_cannot_be_changed(installed, plane_namespace):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 
 import pytest
 import yaml
@@ -60,7 +61,7 @@ def test_the_chart_has_the_version_its_dependency_and_the_image_that_is_pushed_w
 def test_a_dependency_of_another_version_than_in_the_lock_is_refused(source, tmp_path):
     other = shutil.copytree(FLUX_STANDIN, tmp_path / "flux2")
     text = (other / "Chart.yaml").read_text()
-    (other / "Chart.yaml").write_text(text.replace("version: 2.18.3", "version: 2.18.2"))
+    (other / "Chart.yaml").write_text(text.replace("version: 2.19.0", "version: 2.18.2"))
     with pytest.raises(ReleaseError, match=r"is flux2 2\.18\.2; Chart\.lock has"):
         write_chart(source, tmp_path, other)
 
@@ -86,3 +87,9 @@ def test_in_an_empty_environment_the_wheel_gives_both_commands(built, source, tm
         == (source.root / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text()
     )
     assert "phi-4-mini-instruct" in run(kubectl, "workspace", "presets")
+
+
+def test_the_wheel_has_the_files_of_the_page(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "workspace_ctrl/cli/page/static/index.html" in archive.namelist()

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.api_model import ApiModel
+from workspace_ctrl.api.api_model import ApiModel, rules
+from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN
 
 NO_TIMEOUT: Final = "none"
 """The route gets no timeout, so that the Gateway's default applies."""
@@ -15,6 +16,11 @@ _HOSTNAME_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _NAME_LIMIT = 253
 _LABEL_LIMIT = 63
 _LARGEST = 2**31 - 1
+DEFAULT_WEIGHT: Final = 100
+"""Of a member of a group that sets none."""
+_LARGEST_WEIGHT = 1_000_000
+"""Of a backend of an HTTPRoute."""
+FALLBACK_RULE: Final = "gateway.group cannot have a weight with fallback: true; remove one of them"
 
 Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=_HOSTNAME_PATTERN)]
 """A host name, or a wildcard such as `*.example.com`."""
@@ -81,6 +87,32 @@ class Pool(ApiModel):
         default=None,
         description="What the Gateway does while the endpoint picker does not answer: send requests to any pod (FailOpen), or reject them "
         "(FailClose). Default: FailOpen.",
+    )
+
+
+class Group(ApiModel):
+    """The endpoint that several Workspaces and InferenceSets of a namespace share."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=_LABEL_LIMIT,
+        pattern=WORKSPACE_NAME_PATTERN,
+        description="Name of the group; all members have the same one. Requests under /<namespace>/<group> are divided among them. No "
+        "Workspace and no InferenceSet of the namespace may have this name.",
+    )
+    weight: int | None = Field(
+        default=None,
+        ge=0,
+        le=_LARGEST_WEIGHT,
+        description="Share of the requests, in proportion to the weights of the other members that are ready; 0 for none. Default: 100.",
+    )
+    fallback: bool = Field(
+        default=False,
+        description="Whether the model gets requests only while no other member of the group is ready, and then all of them.",
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("!(has(self.weight) && has(self.fallback) && self.fallback)", FALLBACK_RULE))
     )
 
 

@@ -37,6 +37,12 @@ OWNER_LABEL: Final = "workspace-ctrl/workspace"
 It differs from `POD_LABEL`, because the endpoint picker's pods have it, too, and must never match the pool's selector.
 """
 
+GROUP_LABEL: Final = "workspace-ctrl/group"
+"""On the HTTPRoute of a group, with the group's name. All members own it, so its owner label is there, but empty."""
+GROUP_WEIGHTS_ANNOTATION: Final = "workspace-ctrl/group-weights"
+"""On the HTTPRoute of a group: the weights of its members as the rules have them, such as v1=90,v2=10; members without requests are left
+out."""
+
 BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
 """On the objects of a Gateway's body-based router, with their common name. No Workspace owns them, so they have no owner label."""
 

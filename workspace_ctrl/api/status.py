@@ -72,6 +72,33 @@ class ProbeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMemberStatus:
+    """A member of a group."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    kind: Annotated[str | None, Field(description="Workspace or InferenceSet.")] = None
+    name: Annotated[str | None, Field(description="Name of the member.")] = None
+    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback.")] = None
+    current: Annotated[int | None, Field(description="Weight that the member has in the route now, among those of the others.")] = (
+        None
+    )
+    fallback: Annotated[bool | None, Field(description="Whether the member gets requests only while no other one is ready.")] = None
+    ready: Annotated[bool | None, Field(description="Whether requests to the member are answered.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """The endpoint that the model shares with others."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    name: Annotated[str | None, Field(description="Name of the group, which is that of its HTTPRoute.")] = None
+    url: Annotated[str | None, Field(description="Base URL of the group; append /v1/chat/completions.")] = None
+    members: Annotated[tuple[GroupMemberStatus, ...], Field(description="The members, the oldest first.")] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the model is reached, and the objects involved."""
 
@@ -97,6 +124,7 @@ class GatewayStatus:
         tuple[str, ...],
         Field(description="InferenceObjectives that requests can select with the header x-gateway-inference-objective."),
     ] = ()
+    group: Annotated[GroupStatus | None, Field(description="The endpoint that the model shares with others.")] = None
     chart: Annotated[ChartStatus | None, Field(description="The chart that installs pool and endpoint picker.")] = None
     body_based_routing: Annotated[
         bool | None,
@@ -268,10 +296,19 @@ def _gateway(raw: Mapping[str, Any]) -> GatewayStatus:
         companion=_text(raw.get("companion")),
         endpoint_picker=_text(raw.get("endpointPicker")),
         objectives=_texts(raw.get("objectives")),
+        group=_group(raw.get("group")),
         chart=_part(ChartStatus, raw.get("chart")),
         body_based_routing=flag if isinstance(flag := raw.get("bodyBasedRouting"), bool) else None,
         last_probe=_part(ProbeStatus, raw.get("lastProbe")),
     )
+
+
+def _group(raw: object) -> GroupStatus | None:
+    if not isinstance(raw, Mapping):
+        return None
+    listed = raw.get("members")
+    members = (_part(GroupMemberStatus, entry) for entry in listed) if isinstance(listed, list) else ()
+    return GroupStatus(_text(raw.get("name")), _text(raw.get("url")), tuple(entry for entry in members if entry is not None))
 
 
 def _part(type_: type[PartT], raw: object) -> PartT | None:
@@ -299,7 +336,17 @@ def _scalar(raw: object) -> str | int | None:
 
 _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
     type_: tuple((entry.name, to_camel(entry.name)) for entry in fields(type_))
-    for type_ in (WorkloadStatus, ChartStatus, ProbeStatus, GatewayStatus, AutoscalingStatus, WorkspaceStatus, InferenceSetStatus)
+    for type_ in (
+        WorkloadStatus,
+        ChartStatus,
+        ProbeStatus,
+        GroupMemberStatus,
+        GroupStatus,
+        GatewayStatus,
+        AutoscalingStatus,
+        WorkspaceStatus,
+        InferenceSetStatus,
+    )
 }
 """Part of the status → its fields: name here, name in the object."""
 

@@ -14,7 +14,18 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.endpoint_picker_spec import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path
-from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, TIMEOUT_PATTERN, Hostname, HTTPRouteReference, Match, Objective, Pool, Probe
+from workspace_ctrl.api.gateway_spec import (
+    FALLBACK_RULE,
+    NO_TIMEOUT,
+    TIMEOUT_PATTERN,
+    Group,
+    Hostname,
+    HTTPRouteReference,
+    Match,
+    Objective,
+    Pool,
+    Probe,
+)
 from workspace_ctrl.api.inference_spec import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
@@ -157,6 +168,9 @@ class GatewaySpec(ApiModel):
         description="An existing HTTPRoute to use instead of a generated one; it must route to the pool and is never modified. Its "
         "Gateways, host names and matches are used.",
     )
+    group: Group | None = Field(
+        default=None, description="The endpoint that this model shares with others, such as other versions of it. Default: none."
+    )
     pool: Pool | None = Field(default=None, description="The InferencePool behind the route.")
     probe: Probe | None = Field(
         default=None,
@@ -266,6 +280,7 @@ def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
         _check_partition(workspace.resource.partition)
     if workspace.gateway is not None:
         check_gateway(workspace.gateway)
+        _check_group_name(name, workspace.gateway.group)
     if workspace.resource is None and (workspace.inference is None or workspace.inference.workload_ref is None):
         raise SpecError("resource", "is required", "select the nodes with resource.labelSelector")
     return workspace
@@ -297,9 +312,19 @@ def check_gateway(gateway: GatewaySpec) -> None:
     if gateway.http_route_ref is not None and any(field is not None for field in replaced):
         problem = "cannot be combined with parentRefs, hostnames, match and timeout"
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
+    if gateway.group is not None and gateway.group.fallback and gateway.group.weight is not None:
+        field, _, text = FALLBACK_RULE.partition(" ")
+        problem, _, remedy = text.partition("; ")
+        raise SpecError(field, problem, remedy)
     names = [objective.name for objective in gateway.objectives or ()]
     if len(set(names)) != len(names):
         raise SpecError("gateway.objectives", "need unique names", "rename the duplicates")
+
+
+def _check_group_name(name: str, group: Group | None) -> None:
+    if group is not None and group.name == name:
+        problem = "is the name of this Workspace, whose own route has it"
+        raise SpecError("gateway.group.name", problem, "name the group differently")
 
 
 def _check_inference(inference: Inference) -> None:

@@ -25,6 +25,20 @@ RecordStore: TypeAlias = Store[RecordT] | PartitionedStore[RecordT]
 _ALL_KINDS: Final = frozenset(CHART_OBJECT_KINDS)
 
 
+def _by_group(_owner_of: Callable[[WorkspaceRecord], Key | None]) -> Store[WorkspaceRecord]:
+    """Return a store that finds the members of a group."""
+    return Store(lambda record: (record.meta.ref.namespace, record.group) if record.group else None)
+
+
+def _with_routes_of_groups(owner_of: Callable[[HTTPRoute], Key | None]) -> Store[HTTPRoute]:
+    """Return a store that also finds the routes of all groups of a namespace, whose owner has an empty name."""
+    return Store(lambda record: (record.meta.ref.namespace, "") if record.group else owner_of(record))
+
+
+def _age(record: WorkspaceRecord) -> tuple[str, str]:
+    return record.created, record.meta.ref.name
+
+
 class Cache:
     """One store per watched kind, and a table for the objects of charts."""
 
@@ -39,8 +53,8 @@ class Cache:
         self._readers: Mapping[str, WatchedKind[Any]] = watches.OF_KAITO if companion else {}
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
         self._stores: dict[str, RecordStore[Any]] = {}
-        self.workspaces = self._store(watches.WORKSPACES)
-        self.inference_sets = self._store(watches.INFERENCE_SETS)
+        self.workspaces = self._store(watches.WORKSPACES, _by_group)
+        self.inference_sets = self._store(watches.INFERENCE_SETS, _by_group)
         self.deployments = self._store(watches.DEPLOYMENTS)
         self.stateful_sets = self._store(watches.STATEFUL_SETS)
         self.volume_claims = self._store(watches.VOLUME_CLAIMS)
@@ -48,7 +62,7 @@ class Cache:
         self.pods = self._store(watches.PODS)
         self.oci_repositories = self._store(watches.OCI_REPOSITORIES)
         self.helm_releases = self._store(watches.HELM_RELEASES)
-        self.http_routes = self._store(watches.HTTP_ROUTES)
+        self.http_routes = self._store(watches.HTTP_ROUTES, _with_routes_of_groups)
         self.inference_pools = self._store(watches.INFERENCE_POOLS)
         self.gateways = self._store(watches.GATEWAYS)
         self.gateway_classes = self._store(watches.GATEWAY_CLASSES)
@@ -108,6 +122,15 @@ class Cache:
         """Return the names of all Workspaces and InferenceSets."""
         keys, others = self.workspaces.keys(), self.inference_sets.keys()
         return (*keys, *(key for key in others if self.workspaces.get(key) is None)) if others else tuple(keys)
+
+    def members_of(self, group: Key) -> tuple[WorkspaceRecord, ...]:
+        """Return the Workspaces and InferenceSets that name the group `group`, given as namespace and name, the oldest first."""
+        found = (*self.workspaces.owned_by(group), *self.inference_sets.owned_by(group))
+        return tuple(sorted((record for record in found if self.holder(record.key) is record), key=_age))
+
+    def group_routes(self, namespace: str) -> tuple[HTTPRoute, ...]:
+        """Return the routes of the groups of a namespace."""
+        return tuple(route for route in self.http_routes.owned_by((namespace, "")) if route.group)
 
     def copies_of(self, key: Key) -> tuple[Workload, ...]:
         """Return the StatefulSets of an InferenceSet, a copy of the model each; none of a Workspace."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.route_overlaps import Claimant, RouteOverlapIndex
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
-from workspace_ctrl.records.gateways import Gateway, HTTPRoute
+from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER, RouteClaim, RouteClaimHolder, group_holder
+from workspace_ctrl.records.gateways import Gateway, HTTPRoute, RouteMatch
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -116,11 +116,30 @@ def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteCla
     ]
     matches = [match for rule in route.rules for match in rule.matches]
     return frozenset(
-        RouteClaim(gateway, listener, hostname, match.path, *match.headers[:1])
+        RouteClaim(gateway, listener, hostname, match.path, *_claimed_headers(match)[:1])
         for gateway, listener, hostnames in places
         for hostname in hostnames or ("",)
         for match in matches
     )
+
+
+def _claimed_headers(match: RouteMatch) -> tuple[str, ...]:
+    """Return the headers of a match, without that by which the requests of a group are divided."""
+    return tuple(header for header in match.headers if not header.startswith(f"{REQUEST_ID_HEADER}="))
+
+
+def claims_of_groups(cache: Cache, *, is_shard: bool) -> Iterator[tuple[RouteClaimHolder, str, frozenset[RouteClaim]]]:
+    """Yield the holder of the claims of each group, its age as text that sorts by time, and what its route claims.
+
+    `is_shard` is whether other processes may reconcile members.
+    """
+    for route in cache.http_routes.values():
+        members = cache.members_of((route.ref.namespace, route.group)) if route.group else ()
+        holder = group_holder(route.ref.namespace, route.group)
+        if is_shard and route.group:
+            yield holder, route.created, accepted_claims(route, cache.gateways.get)
+        elif members:
+            yield holder, members[0].created, claims_of(route, cache.gateways.get)
 
 
 def claims_of_routes(cache: Cache) -> Iterator[tuple[WorkspaceRecord, frozenset[RouteClaim]]]:

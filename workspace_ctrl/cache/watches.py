@@ -106,7 +106,7 @@ class Enqueues(Enum):
     """Which Workspaces and InferenceSets an event of a watched kind enqueues."""
 
     OWNER = "owner"
-    """The Workspace that the object belongs to, by `WatchedKind.owner`."""
+    """The Workspace that the object belongs to, by `WatchedKind.owner`; of the route of a group, all members."""
     OWNER_OF_DEPLOYMENT = "owner of the Deployment"
     """The Workspace of the Deployment that the object belongs to, by `WatchedKind.owner`."""
     DEPENDENTS = "dependents"
@@ -139,6 +139,8 @@ class WatchedKind(Generic[RecordT]):
     enqueues: Enqueues = Enqueues.OWNER
     metadata_only: bool = False
     """Whether spec and status stay on the API server."""
+    concerns_group: bool = False
+    """Whether an event may also change the route of the owner's group, so that it enqueues the other members."""
     is_starting: Callable[[RecordT], bool] = _never
     """Whether an object is on its way, neither ready nor failed, so that its events only report progress."""
 
@@ -187,25 +189,29 @@ def _chart_objects(resource: ApiResource) -> WatchedKind[ChartObject]:
     return WatchedKind(f"Chart{resource.kind}", resource, parse_chart_object, OF_CHARTS, _label, enqueues, metadata_only=True)
 
 
-WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name)
-INFERENCE_SETS: Final = WatchedKind(SET_KIND, INFERENCE_SET, parse_workspace_record, owner=_own_name)
+WORKSPACES: Final = WatchedKind(KIND, WORKSPACE, parse_workspace_record, owner=_own_name, concerns_group=True)
+INFERENCE_SETS: Final = WatchedKind(SET_KIND, INFERENCE_SET, parse_workspace_record, owner=_own_name, concerns_group=True)
 OF_KAITO: Final = {
     watched.resource.kind: replace(watched, parse=parse_companion_record) for watched in (WORKSPACES, INFERENCE_SETS)
 }
 """The same rows in companion mode, where the status is KAITO's, by kind."""
-DEPLOYMENTS: Final = WatchedKind("Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
+DEPLOYMENTS: Final = WatchedKind(
+    "Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, concerns_group=True, is_starting=_is_starting
+)
 STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
 VOLUME_CLAIMS: Final = WatchedKind(
     "PersistentVolumeClaim", CLAIM, parse_persistent_volume_claim, OWNER_LABEL, _label, metadata_only=True
 )
 SERVICES: Final = WatchedKind("Service", SERVICE, parse_service, OURS, _label)
-PODS: Final = WatchedKind("Pod", POD, parse_pod, POD_LABEL, _pod_label, is_starting=_is_starting)
+PODS: Final = WatchedKind("Pod", POD, parse_pod, POD_LABEL, _pod_label, concerns_group=True, is_starting=_is_starting)
 OCI_REPOSITORIES: Final = WatchedKind(
     "OCIRepository", OCI_REPOSITORY, parse_oci_repository, OWNER_LABEL, _label, is_starting=_is_starting
 )
 HELM_RELEASES: Final = WatchedKind("HelmRelease", HELM_RELEASE, parse_helm_release, OWNER_LABEL, _label, is_starting=_is_starting)
-HTTP_ROUTES: Final = WatchedKind("HTTPRoute", HTTP_ROUTE, parse_http_route, OWNER_LABEL, _label)
-INFERENCE_POOLS: Final = WatchedKind("InferencePool", INFERENCE_POOL, parse_inference_pool, OWNER_LABEL, _label)
+HTTP_ROUTES: Final = WatchedKind("HTTPRoute", HTTP_ROUTE, parse_http_route, OWNER_LABEL, _label, concerns_group=True)
+INFERENCE_POOLS: Final = WatchedKind(
+    "InferencePool", INFERENCE_POOL, parse_inference_pool, OWNER_LABEL, _label, concerns_group=True
+)
 GATEWAYS: Final = WatchedKind("Gateway", GATEWAY, parse_gateway, enqueues=Enqueues.ALL)
 GATEWAY_CLASSES: Final = WatchedKind("GatewayClass", GATEWAY_CLASS, parse_gateway_class, enqueues=Enqueues.ALL)
 CONFIG_MAPS: Final = WatchedKind(

@@ -1,7 +1,6 @@
 """`workspace-ctrl chart check`: checks with Helm whether a chart matches its layout."""
 
 import asyncio
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.catalog.charts import UnknownChartError
+from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.output import say, to_json
 from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
 from workspace_ctrl.model.chart_verdicts import ChartId
@@ -40,9 +40,7 @@ def check_command(*, reference: str, version: str | None, insecure: bool, layout
     """
     if not reference.startswith("oci://") and not Path(reference).exists():
         raise click.UsageError(f"{reference} not found; set a directory, a packaged chart, or a URL that begins with oci://")
-    program = shutil.which(helm)
-    if program is None:
-        raise click.UsageError(f"{helm} not found; install Helm (https://helm.sh/docs/intro/install), or set its path with --helm")
+    program = found_helm(helm)
     chart = ChartId(reference, version or "", layout=layout, insecure=insecure)
     is_remote = reference.startswith("oci://")
     try:

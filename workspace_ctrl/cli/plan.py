@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, Unpack
+from typing import Any, Final, TypeAlias, Unpack
 
 import click
 from rich.console import Console
@@ -15,10 +15,12 @@ from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
+from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
-from workspace_ctrl.cli.plan_summaries import facts
+from workspace_ctrl.cli.plan_summaries import facts, facts_of_chart
+from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
@@ -42,6 +44,10 @@ _NEAR: Final = 0.75
 """How close a word must be to count as misspelt."""
 _UNBROKEN: Final = 10_000
 """Width in characters, longer than any line."""
+_Routers: TypeAlias = Mapping[ObjectRef, Sequence[Manifest]]
+"""Gateway → objects of its body-based router."""
+_Charts: TypeAlias = Mapping[ObjectRef, Sequence[Manifest]]
+"""HelmRelease → objects of its chart."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,12 @@ class _Planned:
 @click.command("plan")
 @filename_options
 @click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
+@click.option("--render", is_flag=True, help="Show the objects of the charts, too: fetches and renders them with Helm.")
+@click.option("--helm", default="helm", show_default=True, help="Path of the helm binary, for --render.")
 @installation_options
-def plan_command(*, files: Sequence[str], recursive: bool, output: str, **installation: Unpack[InstallationOptions]) -> None:
+def plan_command(
+    *, files: Sequence[str], recursive: bool, output: str, render: bool, helm: str, **installation: Unpack[InstallationOptions]
+) -> None:
     """Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.
 
     Needs no cluster, and changes nothing. Assumptions about the cluster are listed at the end.
@@ -65,6 +75,7 @@ def plan_command(*, files: Sequence[str], recursive: bool, output: str, **instal
     Rejections and warnings are those of the admission webhook.
     Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
+    program = found_helm(helm) if render else ""
     hub = hub_of(installation)
     settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow", autoscaling=_AUTOSCALING)
     objects = read_objects(files, recursive=recursive)
@@ -81,10 +92,14 @@ def plan_command(*, files: Sequence[str], recursive: bool, output: str, **instal
     models = asyncio.run(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
     planned = list(_plan(workspaces, Known(objects, is_all=True, models=models), settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
+    rendered = _rendered(program, planned, routers) if program else None
     if output == "yaml":
-        _print_yaml(planned, routers)
+        _print_yaml(planned, routers, rendered or {})
     else:
-        _print_trees(planned, routers)
+        _print_trees(planned, routers, rendered or {})
+    if rendered is not None:
+        for text in missing_parts(_all_manifests(planned, routers)):
+            say(text, err=True, dim=True)
     sys.exit(2 if len(planned) < len(workspaces) or unsupported else 0)
 
 
@@ -152,13 +167,34 @@ def _warnings(planned: Sequence[_Planned]) -> Iterator[str]:
                 yield f"warning for {entry.title}: {text}"
 
 
-def _print_yaml(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
+def _all_manifests(planned: Sequence[_Planned], routers: _Routers) -> list[Manifest]:
+    # The route of a group is planned for each member, and is the same.
+    manifests = [*{ref_of(manifest): manifest for entry in planned for manifest in entry.preview.manifests}.values()]
+    return manifests + [manifest for objects in routers.values() for manifest in objects]
+
+
+def _rendered(program: str, planned: Sequence[_Planned], routers: _Routers) -> _Charts:
+    """Return the objects of the planned HelmReleases.
+
+    Raises:
+        click.ClickException: a chart cannot be fetched or rendered; exit code 1.
+    """
+    try:
+        return asyncio.run(rendered_releases(program, _all_manifests(planned, routers)))
+    except NotRenderedError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _print_yaml(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:
     """Print the objects so that they can be applied; everything else is a comment."""
-    manifests = [manifest for entry in planned for manifest in entry.preview.manifests]
-    manifests += [manifest for objects in routers.values() for manifest in objects]
+    manifests = _all_manifests(planned, routers)
+    for objects in rendered.values():
+        manifests += objects
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences are placeholders for those of the Workspaces in the cluster.")
+    for ref in rendered:
+        say(f"# Flux installs the objects of {ref}; applied beside it, they are not those of the release.")
     for text in (*_assumptions(planned), *_warnings(planned), *_problems(planned)):
         say(f"# {text}")  # on one line, so that nothing ends the comment
 
@@ -169,33 +205,44 @@ def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
             yield f"{entry.title}: {problem.reason}: {problem.message}"
 
 
-def _print_trees(planned: Sequence[_Planned], routers: Mapping[ObjectRef, Sequence[Manifest]]) -> None:
+def _print_trees(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:
     # Lines are wrapped in a terminal only, not in a pipe.
     console = Console(width=None if sys.stdout.isatty() else _UNBROKEN)
     for entry in planned:
-        console.print(_tree(entry))
+        console.print(_tree(entry, rendered))
     for gateway, manifests in routers.items():
-        console.print(_with_objects(Tree(_line(f"Body-based router of {gateway}", "", "bold")), manifests))
+        console.print(_with_objects(Tree(_line(f"Body-based router of {gateway}", "", "bold")), manifests, rendered))
     for text in _assumptions(planned):
         say(text, err=True, dim=True)
     for text in _warnings(planned):
         say(text, err=True, fg="yellow")
 
 
-def _tree(planned: _Planned) -> Tree:
+def _tree(planned: _Planned, rendered: _Charts) -> Tree:
     decisions = planned.preview.decisions
-    tree = _with_objects(Tree(_line(planned.title, decisions.sizing, "bold")), planned.preview.manifests)
+    tree = _with_objects(Tree(_line(planned.title, decisions.sizing, "bold")), planned.preview.manifests, rendered)
     for problem in decisions.problems:
         tree.add(_line(problem.reason, problem.message, "red"))
     return tree
 
 
-def _with_objects(tree: Tree, manifests: Sequence[Manifest]) -> Tree:
+def _with_objects(tree: Tree, manifests: Sequence[Manifest], rendered: _Charts) -> Tree:
     for manifest in manifests:
         branch = tree.add(shown(str(ref_of(manifest)), "cyan"))
         for name, value in facts(manifest):
             branch.add(_line(name, value, "dim"))
+        for made in rendered.get(ref_of(manifest), ()):
+            _add_rendered(branch, made)
     return tree
+
+
+def _add_rendered(branch: Tree, manifest: Manifest) -> None:
+    """Add an object of a chart, which may have any shape."""
+    metadata = manifest.get("metadata")
+    name = metadata.get("name", "") if isinstance(metadata, Mapping) else ""
+    leaf = branch.add(shown(f"{manifest.get('kind', 'no kind')} {name}", "cyan"))
+    for title, value in facts_of_chart(manifest):
+        leaf.add(_line(title, value, "dim"))
 
 
 def _line(name: str, value: str, style: str) -> Text:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, chart_layouts, value_at
+from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER
 
 Facts: TypeAlias = Iterator[tuple[str, str]]
 _Json: TypeAlias = Mapping[str, Any]
@@ -15,6 +17,19 @@ def facts(manifest: _Json) -> Facts:
     describe = _FACTS.get(manifest["kind"])
     if describe is not None:
         yield from describe(manifest["spec"])
+    weights = (manifest["metadata"].get("annotations") or {}).get(GROUP_WEIGHTS_ANNOTATION, "")
+    if weights:
+        yield "weights", weights.replace("=", " ").replace(",", ", ")
+
+
+def facts_of_chart(manifest: _Json) -> Facts:
+    """Yield names and values of the important fields of an object of a chart, which may have any shape."""
+    spec = _at(manifest, "spec")
+    for container in _mappings(_at(spec, "template", "spec").get("containers")):
+        yield "image", str(container.get("image", ""))
+    selector = _at(spec, "selector", "matchLabels")
+    if manifest.get("kind") == "InferencePool" and selector:
+        yield "selects pods", _labels(selector)
 
 
 def _workload(spec: _Json) -> Facts:
@@ -104,9 +119,12 @@ def _route(spec: _Json) -> Facts:
     if "hostnames" in spec:
         yield "host names", ", ".join(spec["hostnames"])
     for match in (match for rule in spec["rules"] for match in rule["matches"]):
-        for header in match.get("headers", ()):
+        headers = match.get("headers", ())
+        if any(header["name"] == REQUEST_ID_HEADER for header in headers):
+            continue  # a part of the requests of another match
+        for header in headers:
             yield "header", f"{header['name']}: {header['value']}"
-        if "headers" not in match:
+        if not headers:
             yield "path", match["path"]["value"]
 
 

@@ -15,7 +15,7 @@ from workspace_ctrl.cli.printing.tables import Cell
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.unreadable_objects import too_deep
 
-_CHAIN = (
+CHAIN = (
     ConditionType.WORKLOAD_ACCEPTED,
     ConditionType.RESOURCE_READY,
     ConditionType.INFERENCE_READY,
@@ -25,6 +25,7 @@ _CHAIN = (
     ConditionType.ENDPOINTS_READY,
     ConditionType.GATEWAY_READY,
 )
+"""The conditions of the links, in the order of the chain."""
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
 
 
@@ -33,17 +34,18 @@ def is_ready(item: Json) -> bool:
 
     One that is being deleted is not, whatever a controller has written before that.
     """
-    if _is_deleting(item):
+    if is_deleting(item):
         return False
     ready = find(parse_status(item.get("status")).conditions, ConditionType.READY)
     return ready is not None and ready.is_true and ready.speaks_of(item["metadata"]["generation"])
 
 
-def _is_deleting(item: Json) -> bool:
+def is_deleting(item: Json) -> bool:
+    """Whether an object is being deleted."""
     return bool(item["metadata"].get("deletionTimestamp"))
 
 
-def _deletion(item: Json, conditions: Sequence[Condition]) -> str:
+def deletion(item: Json, conditions: Sequence[Condition]) -> str:
     """Return what a deletion waits for, and whether a controller has seen it: that is the first thing that it writes."""
     finalizers = ", ".join(map(str, item["metadata"].get("finalizers") or ())) or "its dependents"
     ready = find(conditions, ConditionType.READY)
@@ -70,9 +72,9 @@ def chain_view(item: Json) -> RenderableType:
     conditions = status.conditions
     replicas = f": {status.ready} replicas ready" if isinstance(status, InferenceSetStatus) and status.ready else ""
     lines = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
-    if _is_deleting(item):
-        lines.append(shown(_deletion(item, conditions), "red"))
-    lines += _rows([found for type_ in _CHAIN if (found := find(conditions, type_)) is not None])
+    if is_deleting(item):
+        lines.append(shown(deletion(item, conditions), "red"))
+    lines += _rows([found for type_ in CHAIN if (found := find(conditions, type_)) is not None])
     warning = find(conditions, ConditionType.WARNING)
     if warning is not None and warning.is_true:
         lines.append(shown(f"! {warning.type} {warning.message}", "yellow"))
@@ -118,7 +120,7 @@ def row_of(item: Json, now: datetime, *, with_namespace: bool, wide: bool, with_
     """Return the row of a Workspace or InferenceSet."""
     status, metadata = parse_status(item.get("status")), item["metadata"]
     ready = find(status.conditions, ConditionType.READY) or Condition("Ready", "Unknown", "NoStatus")
-    if _is_deleting(item):
+    if is_deleting(item):
         ready = Condition("Ready", "False", "Deleting")
     gateway = status.gateway
     url, models = (gateway.url or "", gateway.model_names) if gateway is not None else ("", ())

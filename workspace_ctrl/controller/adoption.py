@@ -7,7 +7,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import RejectedError
 from workspace_ctrl.kube.resources import ApiResource
 from workspace_ctrl.planning.adoption import handed_over, is_adopted, is_own, offer, refusal
-from workspace_ctrl.planning.manifests import Manifest, ref_of
+from workspace_ctrl.planning.manifests import Manifest, group_of, ref_of
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,11 @@ async def take_over(client: Client, resource: ApiResource, manifest: Manifest, w
     live = await client.find(resource, ref.namespace, ref.name)
     if live is None:
         return False
+    group = group_of(manifest)
+    if group and group_of(live) != group:
+        raise NotOwnedError(f"{ref} already exists and was not created for group {group}; delete it, or rename the group")
+    if group:
+        return True
     if is_own(live, workspace.meta):
         return True
     refused = refusal(live, workspace.meta, ref)

@@ -6,11 +6,22 @@ from collections.abc import Iterable, Iterator
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
-from workspace_ctrl.cache.watches import INFERENCE_POOLS, INFERENCE_SETS, PODS, WORKSPACES, Enqueues, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import (
+    HTTP_ROUTES,
+    INFERENCE_POOLS,
+    INFERENCE_SETS,
+    PODS,
+    WORKSPACES,
+    Enqueues,
+    RecordT,
+    WatchedKind,
+)
 from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +62,9 @@ class EventHandler:
             case Enqueues.OWNER | Enqueues.OWNER_OF_DEPLOYMENT:
                 owner = self._cache.owner_of(watched, record)
                 if owner is None:
-                    return ()
-                return (owner, *self._siblings(self._pools(watched, record, owner)))
+                    return self._members(record) if watched is HTTP_ROUTES else ()
+                pools = self._pools(watched, record, owner)
+                return (owner, *self._siblings(pools), *self._fellows(watched, record, owner))
             case Enqueues.OWNER_OF_DEPLOYED:
                 owner = self._cache.owner_of(watched, record)
                 return (owner,) if owner is not None and not self._cache.is_being_deployed(owner) else ()
@@ -75,6 +87,28 @@ class EventHandler:
         """Yield the Workspaces that reference a route with one of `pools` beside their own."""
         for pool in pools:
             yield from self._dependents.dependents_of(pool.ref)
+
+    def _fellows(self, watched: WatchedKind[RecordT], record: RecordT, owner: Key) -> Iterator[Key]:
+        """Yield the other members of the group of `owner`, if an event may change the group's route."""
+        concerned = record if isinstance(record, WorkspaceRecord) else self._cache.holder(owner)
+        if watched.concerns_group and concerned is not None and concerned.group:
+            yield from (key for key in self._members(concerned) if key != owner)
+
+    def _members(self, record: object) -> tuple[Key, ...]:
+        """Return the members of the group of a Workspace, or of a group's route."""
+        if not isinstance(record, WorkspaceRecord | HTTPRoute) or not record.group:
+            return ()
+        return tuple(member.key for member in self._cache.members_of((record.meta.ref.namespace, record.group)))
+
+    def written(self, records: Iterable[object], by: Key) -> None:
+        """Make a pass over the members of a group due whose route was written by a pass over `by`, which knows of it.
+
+        There is no event of what this process has written itself.
+        """
+        for record in records:
+            for member in self._members(record) if isinstance(record, HTTPRoute) else ():
+                if member != by:
+                    self.enqueue(member)
 
     def enqueue(self, key: Key) -> None:
         """Make a pass over `key` due, at once or after its delay; what users want comes before what follows from it."""

@@ -73,6 +73,7 @@ class Manager:
             self._missing,
             self._tasks,
             self._gateways,
+            self._events.written,
         )
         reconciler = make_reconciler(client, settings, inputs, self._status_written)
         self._workers = Workers(self._queue, reconciler.reconcile, settings, self._observer)

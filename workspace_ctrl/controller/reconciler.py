@@ -5,17 +5,17 @@ Nothing in a pass waits for an object to become ready: the watch event of that o
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
+from workspace_ctrl.controller.passes.pass_snapshots import PassSnapshots
 from workspace_ctrl.controller.passes.resolved_workspace_cache import Resolved, ResolvedWorkspaces
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_publisher import Publisher
 from workspace_ctrl.controller.step_executor import Executor
-from workspace_ctrl.controller.take_snapshot import Background, take_snapshot
 from workspace_ctrl.controller.workspace_state import WorkspaceState
 from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.errors import ApiError
@@ -63,11 +63,11 @@ class Reconciler:
         executor: Executor,
         publisher: Publisher,
         settings: PlanSettings,
+        snapshots: PassSnapshots,
         *,
-        missing_kinds: Callable[[], frozenset[str]],
-        background: Callable[[Key], Background],
+        written: Callable[[Iterable[object], Key], None],
     ) -> None:
-        """Make a reconciler; `background` returns what other tasks of the process have found out for a Workspace."""
+        """Make a reconciler; `written` is called with the records of the objects that a pass has written, and with its Workspace."""
         self._cache = cache
         self._watches = watches
         self._dependents = dependents
@@ -76,8 +76,8 @@ class Reconciler:
         self._executor = executor
         self._publisher = publisher
         self._settings = settings
-        self._missing_kinds = missing_kinds
-        self._background = background
+        self._snapshots = snapshots
+        self._written = written
         self._resolved = ResolvedWorkspaces()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -125,7 +125,7 @@ class Reconciler:
         if not self._watches.is_synced(key):
             self._states.set(key, state.after_pass(now, workspace))
             return None
-        snapshot = self._observe(key, state.dependencies)
+        snapshot = self._snapshots.take(workspace, state.dependencies)
         state, self._states.activity = state.observe(workspace, snapshot, now, self._states.activity)
         return _Pass(Resolved(workspace, resolved, planned), state, state.on(snapshot))
 
@@ -142,11 +142,6 @@ class Reconciler:
         kept = self._dependents.set(key, dependencies)
         self._watches.follow(key, kept)
         return replace(state, dependencies=kept)
-
-    def _observe(self, key: Key, dependencies: Dependencies) -> Snapshot:
-        """Return the one snapshot of a pass."""
-        referenced, missing_kinds, background = self._watches.of(key), self._missing_kinds(), self._background(key)
-        return take_snapshot(self._cache, key, dependencies, referenced, missing_kinds, background)
 
     async def _plan(self, under_way: _Pass) -> Plan | None:
         """Return the plan; None while what it depends on has not been listed.
@@ -167,6 +162,9 @@ class Reconciler:
         if under_way.state.dependencies is not before:
             under_way.snapshot = self._watches.of(under_way.key).on(under_way.snapshot)
         taken = self._claims.claim(under_way.workspace, desired.claims)
+        of_groups = self._claims.claim_for_groups(under_way.key, desired.groups)
+        if of_groups:
+            taken = {**taken, **of_groups}
         if taken:
             under_way.snapshot = replace(under_way.snapshot, taken=taken)
         outcome = make_plan(desired, under_way.snapshot)
@@ -196,6 +194,7 @@ class Reconciler:
             written = under_way.snapshot.with_records(outcome.records)
             under_way.state, self._states.activity = under_way.state.timed(written, _now(), self._states.activity)
             under_way.snapshot = under_way.state.on(written)
+        self._written(outcome.records, under_way.key)
         self._claims.seen(under_way.key)
         decisions = planned.decisions
         if outcome.problems:

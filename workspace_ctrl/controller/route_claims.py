@@ -1,18 +1,20 @@
 """Which Workspace has which route matches on listeners, kept by the passes and primed from the routes of earlier processes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.route_conflicts import (
     RouteClaimIndex,
+    claims_of_groups,
     claims_of_other_shard,
     claims_of_other_shards,
     claims_of_routes,
 )
 from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, group_holder, group_of_holder
+from workspace_ctrl.planning.traffic.group_steps import DesiredGroup
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _NOT_YET: Final = "~"
@@ -37,7 +39,9 @@ class RouteClaims:
         self._cache = cache
         self._gateways = gateways
         self._is_shard = is_shard
-        self._index = RouteClaimIndex(changed)
+        self._index = RouteClaimIndex(lambda key: self._tell(key, changed))
+        self._groups: dict[Key, set[Key]] = {}
+        """Member → the groups of which it made claims, as their holders."""
         self._unseen: set[Key] = set()
         """Workspaces without a pass since the start, or since the served kinds changed."""
 
@@ -47,6 +51,8 @@ class RouteClaims:
             self._index.set(workspace.key, self._since(workspace), claims)
         for key, created, claims in claims_of_other_shards(self._cache) if self._is_shard else ():
             self._index.set(key, created, claims)
+        for holder, created, claims in claims_of_groups(self._cache, is_shard=self._is_shard):
+            self._index.set(holder, created, claims)
         self.expect_all()
 
     def expect_all(self) -> None:
@@ -60,6 +66,22 @@ class RouteClaims:
             self._note()
         return self._index.taken(workspace.key)
 
+    def claim_for_groups(self, member: Key, groups: Iterable[DesiredGroup]) -> dict[RouteClaim, RouteClaimHolder]:
+        """Note the claims of the groups that concern a Workspace; return those that an older Workspace or group has, with that one."""
+        taken: dict[RouteClaim, RouteClaimHolder] = {}
+        holders = {group_holder(member[0], group.records.name): group for group in groups}
+        for holder, group in holders.items():
+            route = group.records.route
+            since = (route.created if route is not None else _NOT_YET) if self._is_shard else group.since
+            if self._index.set(holder, since, group.claims):
+                self._note()
+            taken |= self._index.taken(holder)
+        if holders:
+            self._groups[member] = set(holders)
+        else:
+            self._groups.pop(member, None)
+        return taken
+
     def seen(self, key: Key) -> None:
         """Note that there was a pass over the Workspace `key`."""
         if key in self._unseen:
@@ -69,8 +91,19 @@ class RouteClaims:
     def forget(self, key: Key) -> None:
         """Note that the Workspace `key` is gone, or belongs to another shard now."""
         self._index.set(key, *(claims_of_other_shard(self._cache, key) if self._is_shard else ("", frozenset())))
+        for holder in self._groups.pop(key, ()):
+            if not self._cache.members_of((holder[0], group_of_holder(holder))):
+                self._index.forget(holder)
         self._unseen.discard(key)
         self._note()
+
+    def _tell(self, holder: Key, changed: Callable[[Key], None]) -> None:
+        """Call `changed` with a Workspace, or with all members of a group."""
+        group = group_of_holder(holder)
+        for member in self._cache.members_of((holder[0], group)) if group else ():
+            changed(member.key)
+        if not group:
+            changed(holder)
 
     def _note(self) -> None:
         self._gateways.note(self._index.gateways_by_header, all_told=not self._unseen)

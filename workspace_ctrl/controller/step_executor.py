@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from workspace_ctrl.api.labels import (
     API_VERSION,
@@ -30,7 +31,7 @@ from workspace_ctrl.kube.errors import ApiError, ConflictError, KindNotServedErr
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.adoption import is_adopted, is_shared
 from workspace_ctrl.planning.drift import is_ours
-from workspace_ctrl.planning.manifests import Manifest, applied_hash, kind_of, ref_of
+from workspace_ctrl.planning.manifests import Manifest, applied_hash, group_of, kind_of, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
     Delete,
@@ -79,6 +80,8 @@ class Executor:
         self._cache = cache
         self._references = references
         self._settings = settings
+        self._shared: WeakValueDictionary[ObjectRef, asyncio.Lock] = WeakValueDictionary()
+        """The objects that passes over several Workspaces are writing."""
         self._queries = ApiQueries(client, references, self._write, self._retry_at)
 
     async def run(self, steps: Iterable[Step], workspace: WorkspaceRecord, state: WorkspaceState) -> Outcome:
@@ -144,11 +147,15 @@ class Executor:
                 return replace(outcome, state=state)
             logger.info("%s: correcting drift of fields that another manager changed", ref)
         try:
-            answer = await self._write(step.manifest, workspace, force=step.force)
+            answer = await (self._write_shared if group_of(step.manifest) else self._write)(
+                step.manifest, workspace, force=step.force
+            )
         except RejectedError as error:
             words = ("NotOwned", error.message) if isinstance(error, NotOwnedError) else ("ApplyRefused", f"{ref}: {error.message}")
             rejected = Rejection(wanted, adopting, Problem(step.link, *words), self._retry_at())
             return replace(outcome, state=state.with_rejection(ref, rejected), problems=(*outcome.problems, rejected.problem))
+        if answer is None:
+            return replace(outcome, state=state)
         record = self._cache.write_through(answer)
         self._references.write_through(record, int(answer["metadata"]["resourceVersion"]))
         state = state.with_rejection(ref, None).with_accepted_drift(ref, _not_ours(step.manifest, record.meta))
@@ -175,6 +182,20 @@ class Executor:
                     await self._client.apply(resource, given_back(manifest), force=True)
                 await take_over(self._client, resource, manifest, workspace)
         return await self._client.apply(resource, manifest, force=True, dry_run=dry_run)
+
+    async def _write_shared(self, manifest: Manifest, workspace: WorkspaceRecord, *, force: bool) -> Json | None:
+        """Apply the route of a group; return None if another member has done so in the meantime.
+
+        Raises:
+            NotOwnedError: an object of that name exists that is not ours.
+        """
+        ref = ref_of(manifest)
+        lock = self._shared.setdefault(ref, asyncio.Lock())
+        async with lock:
+            live = self._cache.http_routes.get((ref.namespace, ref.name))
+            if live is not None and live.meta.applied_hash == applied_hash(manifest) and is_ours(manifest, live.meta.owned):
+                return None
+            return await self._write(manifest, workspace, force=force)  # in the cache before the next one has the lock
 
     async def _delete(self, workspace: WorkspaceRecord, ref: ObjectRef, uid: str, outcome: Outcome) -> Outcome:
         """Delete an object once; other events can start the next pass before the deletion event arrives."""

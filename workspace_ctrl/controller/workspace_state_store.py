@@ -20,6 +20,10 @@ class States:
         """Return the newest state of the Workspace `key`; None before its first pass."""
         return self._states.get(key)
 
+    def has_pass(self, key: Key) -> bool:
+        """Whether a pass over the Workspace `key` has begun in this process."""
+        return key in self._states
+
     def set(self, key: Key, state: WorkspaceState) -> None:
         """Keep the newest state of the Workspace `key`."""
         self._states[key] = state

@@ -178,17 +178,21 @@ async def render_and_check(program: str, chart: ChartId) -> ChartReport:
         UnknownChartError: no layout is known for it.
     """
     with tempfile.TemporaryDirectory(prefix="workspace-ctrl-") as name:
-        folder = Path(name)
-        helm, target = Helm(program, folder), folder / "chart"
-        target.mkdir()
-        which = (
-            [f"{chart.url}@{chart.digest}"]
-            if chart.digest
-            else [chart.url, *(["--version", chart_version(chart.version)] if chart.version else [])]
-        )
-        plain = ["--plain-http"] if chart.insecure else []
-        await helm.run(["pull", *which, *plain, "--untar", "--untardir", str(target)])
-        return await _compare(helm, await asyncio.to_thread(_only_chart, target), chart.version, chart.layout)
+        helm = Helm(program, Path(name))
+        return await _compare(helm, await fetched(helm, chart, Path(name) / "chart"), chart.version, chart.layout)
+
+
+async def fetched(helm: Helm, chart: ChartId, target: Path) -> Path:
+    """Fetch a chart from its registry into the new folder `target`, and return its own folder; errors as for `render_and_check`."""
+    await asyncio.to_thread(target.mkdir)
+    which = (
+        [f"{chart.url}@{chart.digest}"]
+        if chart.digest
+        else [chart.url, *(["--version", chart_version(chart.version)] if chart.version else [])]
+    )
+    plain = ["--plain-http"] if chart.insecure else []
+    await helm.run(["pull", *which, *plain, "--untar", "--untardir", str(target)])
+    return await asyncio.to_thread(_only_chart, target)
 
 
 async def look_at_file(program: str, path: str, version: str = "", layout: str = "") -> ChartReport:

@@ -21,6 +21,7 @@ class LinkName(StrEnum):
     ENDPOINT_PICKER = "endpointPicker"
     POOL = "pool"
     ROUTE = "route"
+    GROUP = "group"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
     BODY_ROUTER = "bodyRouter"
@@ -61,6 +62,8 @@ class Parent:
     """Whether the class supports header matches."""
     note: str = ""
     """A remark on the class for messages."""
+    divides: str = "weights"
+    """How the class divides the requests of a route among InferencePools, as in its profile."""
     lists_models: bool = True
     """Whether the class forwards GET /v1/models to the model server."""
     service: tuple[str, int] | None = None
@@ -101,6 +104,31 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberShare:
+    """A member of a group, as it is planned."""
+
+    ref: ObjectRef
+    weight: int
+    """As wanted; 0 for a fallback."""
+    is_fallback: bool
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDecision:
+    """What planning has decided for the group of a Workspace."""
+
+    name: str
+    parents: tuple[Parent, ...] = ()
+    """The Gateways of its route."""
+    hostnames: tuple[str, ...] = ()
+    path: str = ""
+    """Path prefix of the group on the Gateways; empty if there is none."""
+    members: tuple[MemberShare, ...] = ()
+    """The oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
     """The result of planning, besides the steps."""
 
@@ -132,6 +160,8 @@ class Decisions:
     named_pool: ObjectRef | None = None
     """The referenced InferencePool that is used instead of the chart's; no chart is installed then."""
     model_names: tuple[str, ...] = ()
+    group: GroupDecision | None = None
+    """What is decided for the group of the Workspace; None without one."""
     objectives: tuple[str, ...] = ()
     """Names of the InferenceObjectives that the Workspace wants."""
     objective_kinds: tuple[str, ...] = ()

@@ -17,6 +17,10 @@ BASE_MODEL_HEADER: Final = "X-Gateway-Base-Model-Name"
 """Header with the name of the base model of an adapter, set by newer body-based routers."""
 
 
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+"""Header with a random id of each request, set by Gateways."""
+
+
 class RouteClaim(NamedTuple):
     """Requests of one listener with one host name, path prefix and header."""
 
@@ -68,7 +72,25 @@ class RouteClaim(NamedTuple):
 
 
 RouteClaimHolder = tuple[str, str]
-"""Namespace and name of a Workspace."""
+"""Namespace and name of a Workspace, or of a group as `group_holder` returns it."""
+_GROUP: Final = "group "
+"""Begins the name of a group; no Workspace has a space in its name."""
+
+
+def group_holder(namespace: str, group: str) -> RouteClaimHolder:
+    """Return what holds the claims of a group of Workspaces, which have them together."""
+    return namespace, f"{_GROUP}{group}"
+
+
+def group_of_holder(holder: RouteClaimHolder) -> str:
+    """Return the name of the group that holds claims; empty for a Workspace."""
+    return holder[1].removeprefix(_GROUP) if holder[1].startswith(_GROUP) else ""
+
+
+def holder_title(holder: RouteClaimHolder) -> str:
+    """Return who holds claims, for messages."""
+    group = group_of_holder(holder)
+    return f"group {group} of namespace {holder[0]}" if group else f"Workspace {'/'.join(holder)}"
 
 
 def prefix_of(namespace: str) -> str:

@@ -9,6 +9,7 @@ from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
+from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
@@ -120,6 +121,8 @@ class Snapshot:
     """The managed body-based routers by Gateway, as namespace/name; None if they are not managed."""
     namespace: Namespace | None = None
     """The Workspace's namespace; None if namespaces cannot be watched."""
+    groups: tuple[GroupRecords, ...] = ()
+    """The group of the Workspace, and groups that it was a member of whose routes still have it as an owner."""
     taken: Mapping[RouteClaim, RouteClaimHolder] = field(default_factory=dict)
     """Claims of the Workspace on listeners that an older Workspace already has."""
     nodes: tuple[Node, ...] = ()
@@ -154,6 +157,10 @@ class Snapshot:
         """Return the kinds of the chart's objects that exist although the release is gone."""
         return self.chart.remaining()
 
+    def group(self, name: str) -> GroupRecords | None:
+        """Return the group of that name among those of the Workspace."""
+        return next((group for group in self.groups if group.name == name), None)
+
     def workload(self, kind: str, name: str = "") -> Workload | None:
         """Return the Workspace's own workload of that kind, or None; of several, that of `name`."""
         found = (workload for workload in self.workloads if workload.ref.kind == kind)
@@ -179,7 +186,7 @@ class Snapshot:
             case HelmRelease():
                 return replace(self, release=record)
             case HTTPRoute():
-                return replace(self, route=record)
+                return self._with_route(record)
             case KthenaModelServer():
                 return replace(self, companion=record)
             case NetworkPolicy():
@@ -189,6 +196,11 @@ class Snapshot:
             case InferenceObjective():
                 return replace(self, objectives=_among(self.objectives, record))
         return self
+
+    def _with_route(self, route: HTTPRoute) -> "Snapshot":
+        if route.group:
+            return replace(self, groups=tuple(group.with_route(route) for group in self.groups))
+        return replace(self, route=route)
 
     def metas(self) -> Iterator[Meta]:
         """Yield the metadata of the objects of the Workspace that its plan may apply."""

@@ -1,79 +1,27 @@
 """The desired state of a Workspace: its model server, and the requests that are to reach it through which Gateways."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from workspace_ctrl.api.gateway_spec import Objective
-from workspace_ctrl.api.names import DEFAULT_CHART, Names, names, objective_name
+from workspace_ctrl.api.names import DEFAULT_CHART, names, objective_name
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.chart.chart_migration import Migration, migration
-from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.companion.kaito_pool import behind_pool_of_kaito
+from workspace_ctrl.planning.desired_serving import DesiredRoute, DesiredServing, route_ref
 from workspace_ctrl.planning.gateway.objectives import concerns_llm_d
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents, parents_of
-from workspace_ctrl.planning.gateway.route import Routing, header_problem, path_problem, routing
+from workspace_ctrl.planning.gateway.route import header_problem, path_problem, routing
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
+from workspace_ctrl.planning.traffic.group_steps import DesiredGroup, desire_group
 from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredRoute:
-    """The Gateways of a Workspace, and the requests that they route to it."""
-
-    chosen: Chosen
-    asked: Routing
-    moving: Problem | None = None
-    """That requests still go to the pool of a former chart."""
-    header_names: tuple[str, ...] = ()
-    """Model names that may be matched by header."""
-    refused: tuple[Problem, ...] = ()
-    """Requested matches that the Workspace may not have."""
-
-    @property
-    def companion_kind(self) -> str:
-        """The kind that the GatewayClass needs in addition to the pool; empty if none does."""
-        return next((parent.companion for parent in self.chosen.parents if parent.companion), "")
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredServing:
-    """What serves the model, and how it is reached; known once the model server is."""
-
-    spec: Workspace
-    server: ModelServer
-    names: Names
-    model_names: tuple[str, ...]
-    objectives: Mapping[str, Objective]
-    """The InferenceObjectives, by the names of their objects."""
-    route: DesiredRoute
-
-    def selector(self, workload_kind: str) -> Mapping[str, str]:
-        """Return the labels of the pods that serve requests, of a workload of that kind."""
-        return self.server.selector or pool_selector(self.names.workspace, workload_kind)
-
-    @property
-    def gateway(self) -> GatewaySpec | None:
-        """The `gateway` field of the Workspace."""
-        return self.spec.gateway
-
-    @property
-    def pool_ref(self) -> str:
-        """Name of the pool that `gateway.pool.ref` names; empty where ours is installed."""
-        return self.spec.gateway.pool_ref if self.spec.gateway is not None else ""
-
-    @property
-    def route_ref(self) -> str:
-        """Name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
-        return route_ref(self.spec.gateway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +39,8 @@ class Desired:
     """None while the model server is not known."""
     claims: frozenset[RouteClaim] | None = None
     """The route matches that the Workspace claims on listeners; None if they are not known now, so that the earlier claims stay."""
+    groups: tuple[DesiredGroup, ...] = ()
+    """The group of the Workspace, and those that it has left, as far as their routes are still concerned."""
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -119,6 +69,13 @@ def desire(
     resolved: ResolvedWorkspace, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None
 ) -> Desired:
     """Return the desired state of `workspace` in the cluster of `snapshot`; `known` is the model server of an earlier one."""
+    found = _desire(resolved, workspace, snapshot, settings, known)
+    return replace(found, groups=_groups(workspace, snapshot, settings)) if snapshot.groups else found
+
+
+def _desire(
+    resolved: ResolvedWorkspace, workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings, known: PlannedServer | None
+) -> Desired:
     if workspace.meta.deleting:
         return Desired(workspace, resolved, settings, resolved.dependencies, claims=frozenset())
     if resolved.spec is None:
@@ -136,9 +93,13 @@ def desire(
     return Desired(workspace, resolved, settings, dependencies, planned, serving, claims)
 
 
-def route_ref(spec: GatewaySpec | None) -> str:
-    """Return the name of the HTTPRoute that `gateway.httpRouteRef` names; empty where ours is applied."""
-    return spec.http_route_ref.name if spec is not None and spec.http_route_ref is not None else ""
+def _groups(workspace: WorkspaceRecord, snapshot: Snapshot, settings: PlanSettings) -> tuple[DesiredGroup, ...]:
+    cluster = replace(_cluster(snapshot), route=None)
+    return tuple(desire_group(workspace.meta.ref.namespace, group, settings, cluster) for group in snapshot.groups)
+
+
+def _cluster(snapshot: Snapshot) -> Cluster:
+    return Cluster(snapshot.gateways, snapshot.gateway_classes, snapshot.namespace, snapshot.missing_kinds, snapshot.route)
 
 
 def _server_records(snapshot: Snapshot) -> ServerRecords:
@@ -171,12 +132,13 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     makes_route, own_pool = not route_ref(spec.gateway), pool_ref or derived.release
     moves = makes_route and not pool_ref
     leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if moves else Migration(own_pool)
-    in_header = models if settings.match_reported_names else names_in_spec(spec, server.model_names)
+    named = models if settings.match_reported_names else names_in_spec(spec, server.model_names)
+    in_header = tuple(name for name in named if name != workspace.group)  # that one leads to the group
     asked = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
     refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if makes_route else None
     asked = replace(asked, path="") if refused is not None else asked
     # Names that only the model server reports follow later, from a probe through the route without them.
-    is_unnamed = makes_route and not in_header and not settings.match_reported_names
+    is_unnamed = makes_route and not named and not settings.match_reported_names
     unnamed = header_problem(spec.gateway, models) if is_unnamed else None
     return DesiredServing(
         spec=spec,
@@ -198,7 +160,7 @@ def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, 
 
 def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:
     """Return the Gateways: those of the referenced route if there is one, else those that this Workspace names or finds."""
-    cluster = Cluster(snapshot.gateways, snapshot.gateway_classes, snapshot.namespace, snapshot.missing_kinds, snapshot.route)
+    cluster = _cluster(snapshot)
     if not route_ref(spec):
         return choose_parents(workspace.meta.ref.namespace, spec, settings, cluster)
     route = snapshot.named_route

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
+from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, GROUP_LABEL, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
@@ -86,6 +86,12 @@ def hash_with_replicas(manifest: Manifest, replicas: int) -> str:
         {"annotations": annotations} if annotations else {}
     )
     return manifest_hash({**manifest, "metadata": unstamped, "spec": {**manifest["spec"], "replicas": replicas}})
+
+
+def group_of(manifest: Mapping[str, Any]) -> str:
+    """Return the name of the group whose route an object is, given as manifest or as JSON; empty for all others."""
+    name: str = (manifest["metadata"].get("labels") or {}).get(GROUP_LABEL, "")
+    return name
 
 
 def ref_of(manifest: Manifest) -> ObjectRef:

@@ -13,9 +13,9 @@ from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.autoscaling.autoscaling_steps import plan_autoscaling, scaling_of
-from workspace_ctrl.planning.chart.chart_migration import retirement_steps
-from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
-from workspace_ctrl.planning.desired_state import Desired, DesiredServing, desire
+from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, plan_retirement, pool_values
+from workspace_ctrl.planning.desired_serving import DesiredServing
+from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.gateway.kthena_objects import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
 from workspace_ctrl.planning.gateway.objectives import EVERY_GROUP, WantedObjectives, groups_of, plan_objectives
@@ -25,6 +25,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
+from workspace_ctrl.planning.traffic.group_steps import plan_groups
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import (
     accepted_kind,
@@ -58,11 +59,13 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
+    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
-        return Plan(Decisions(), removal())
+        return Plan(Decisions(), (*group.steps, *removal()))
     if serving is None or desired.planned is None:
-        return Plan(_without_server(desired), (*desired.look_ups, *(() if desired.resolved.gateway_wanted else removal())))
+        steps = () if desired.resolved.gateway_wanted else removal()
+        return Plan(_without_server(desired), (*desired.look_ups, *group.steps, *steps))
     query = _dry_run(serving, workspace, snapshot)
     if query is not None:
         return Pending(query)
@@ -71,8 +74,10 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if not desired.resolved.gateway_wanted:
         _plan_objectives(draft, serving, snapshot, desired.settings)
         plan_companion(draft, None, snapshot.companion, snapshot.companion_problem)
-        draft.steps.extend(removal())
-    return Plan(replace(decisions, problems=tuple(draft.problems)), (*desired.look_ups, *draft.steps))
+        draft.steps.extend((*group.steps, *removal()))
+        return Plan(replace(decisions, problems=tuple(draft.problems)), (*desired.look_ups, *draft.steps))
+    problems = (*draft.problems, *group.problems)
+    return Plan(replace(decisions, group=group.decision, problems=problems), (*desired.look_ups, *draft.steps, *group.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +219,7 @@ def _plan_pool(draft: PlanBuilder, decisions: Decisions, desired: Desired, servi
     uid = snapshot.namespace.meta.uid if snapshot.namespace is not None else ""
     wanted = WantedChart(serving.names, serving.gateway, pool, uid)
     plan_chart(draft, wanted, there, snapshot.chart_verdicts, desired.settings)
-    draft.steps.extend(retirement_steps(draft.workspace, there.former, snapshot.route, serving.names.release))
+    plan_retirement(draft, wanted, there, snapshot.route)
 
 
 def _companion(serving: DesiredServing, selector: Mapping[str, str]) -> WantedCompanion | None:

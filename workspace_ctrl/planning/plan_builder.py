@@ -78,10 +78,14 @@ class PlanBuilder:
 
     def _adopts(self, meta: Meta) -> bool:
         """Whether an existing object that no controller owns is adopted, because the user wants it."""
-        return not meta.controller_uid and is_adopted(self.workspace.annotations, meta.ref.kind)
+        is_free = not meta.controller_uid and not _is_of_group(meta)
+        return is_free and is_adopted(self.workspace.annotations, meta.ref.kind)
 
     def _obstacle(self, link: LinkName, meta: Meta) -> Problem | None:
         """Return why an existing object cannot be applied."""
+        if _is_of_group(meta):
+            text = f"{meta.ref} is the route of group {meta.ref.name}; rename the Workspace, or the group in gateway.group of its members"
+            return Problem(link, "NotOwned", text)
         if not meta.is_controlled_by(self.owner.uid):
             text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
             if not meta.controller_uid:
@@ -91,3 +95,8 @@ class PlanBuilder:
             text = f"{meta.ref} cannot be read: {meta.unreadable}; delete it, and it is created again"
             return Problem(link, "ObjectUnreadable", text)
         return None
+
+
+def _is_of_group(meta: Meta) -> bool:
+    """Whether an object is the route of a group: among the HTTPRoutes with our label, only those have no owner's name in it."""
+    return meta.ref.kind == "HTTPRoute" and not meta.workspace and not meta.controller_uid

@@ -18,6 +18,7 @@ from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
 from workspace_ctrl.planning.preview_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConfig, ReadScale
+from workspace_ctrl.planning.traffic.preview_group import simulated_groups
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -65,7 +66,8 @@ def foresee(
     what the model hub has answered about the model.
     """
     resolved = resolve(workspace, settings)
-    world = replace(simulated_cluster(workspace, resolved.dependencies, others, settings), hub_answer=hub_answer)
+    groups = simulated_groups(workspace, others, settings)
+    world = replace(simulated_cluster(workspace, resolved.dependencies, others, settings), hub_answer=hub_answer, groups=groups)
     if resolved.dependencies.reference is not None and world.reference is None:
         world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)

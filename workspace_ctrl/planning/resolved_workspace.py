@@ -16,6 +16,7 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
     fields_without_effect,
     gateway_without_effect,
     metadata_without_effect,
+    scaling_without_effect,
     unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
@@ -73,6 +74,8 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
     if settings.is_companion:
         return tuple(_companion_notes(workspace, spec, settings))
     notes = [*metadata_without_effect(workspace.annotations, workspace.labels)]
+    if workspace.meta.ref.kind != SET_KIND:
+        notes += scaling_without_effect(workspace.annotations)
     if spec is not None and spec.inference is not None:
         notes += annotations_without_effect(workspace.annotations, spec.inference)
         notes += fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)

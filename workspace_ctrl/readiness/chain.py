@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVarTuple
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import Decisions, GroupDecision, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.body_routers import blocking_link, body_routing_link
@@ -32,6 +32,7 @@ from workspace_ctrl.readiness.gateway import (
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, wakes
+from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.pods import failing
@@ -196,6 +197,20 @@ def _with_objectives(_snapshot: Snapshot, decisions: Decisions) -> bool:
     return decisions.gateway_wanted and bool(decisions.objectives)
 
 
+def _in_group(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and decisions.group is not None
+
+
+def _group_of(decisions: Decisions) -> GroupDecision:
+    return decisions.group or GroupDecision("")
+
+
+def group_route(snapshot: Snapshot, decisions: Decisions) -> HTTPRoute | None:
+    """Return the HTTPRoute with the name of the Workspace's group."""
+    group = snapshot.group(decisions.group.name) if decisions.group is not None else None
+    return group.route if group is not None else None
+
+
 def _missing_kinds(snapshot: Snapshot) -> tuple[str, ...]:
     chart = snapshot.chart
     return chart.missing() if chart.is_installed else ()
@@ -300,6 +315,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         applies=_by_body,
         inputs=lambda snapshot, decisions: (decisions.parents, snapshot.body_routers or {}, snapshot.probe),
         link=body_routing_link,
+    ),
+    LinkRow(
+        LinkName.GROUP,
+        applies=_in_group,
+        inputs=lambda snapshot, decisions: (_group_of(decisions), group_route(snapshot, decisions)),
+        link=group_link,
     ),
     LinkRow(
         LinkName.OBJECTIVES,

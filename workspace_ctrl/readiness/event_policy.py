@@ -34,7 +34,7 @@ def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
         return None
     if after.is_true:
         return None if before is not None and before.is_true else Transition(after.reason, after.message, is_failure=False)
-    failed = _has_failed(after, new)
+    failed = has_failed(after, new)
     if failed:
         return Transition(after.reason, after.message, is_failure=True)
     if before is None or not before.is_true:
@@ -43,7 +43,7 @@ def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
     return Transition(after.reason, after.message, is_failure=not asked_for)
 
 
-def _has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
+def has_failed(ready: Condition, status: WorkspaceStatus) -> bool:
     """Whether the link that Ready quotes has failed, and is not just in progress."""
     if find(status.conditions, ConditionType.STALLED) is not None:
         return True

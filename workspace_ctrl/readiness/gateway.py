@@ -80,7 +80,7 @@ def pool_link(
     kind = next((parent.companion for parent in parents if parent.companion), "")
     if kind and companion is None:
         return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"{kind}, which the GatewayClass needs, has not been created yet")
-    return _attachments(LinkName.POOL, pool, parents)
+    return attachments(LinkName.POOL, pool, parents)
 
 
 def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
@@ -89,7 +89,7 @@ def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
         return Link.waiting(
             LinkName.ROUTE, "HTTPRouteNotCreated", "HTTPRoute has not been created yet; waiting for the InferencePool"
         )
-    return _attachments(LinkName.ROUTE, route, parents)
+    return attachments(LinkName.ROUTE, route, parents)
 
 
 def endpoints_link(
@@ -143,7 +143,8 @@ def _foreign_labels(pool: InferencePool, pods: Sequence[Pod]) -> Mapping[str, st
     }
 
 
-def _attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Sequence[Parent]) -> Link:
+def attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Sequence[Parent]) -> Link:
+    """Return whether the controller of each Gateway has accepted an object, as the link `name`."""
     if not parents:
         return Link.waiting(name, "GatewayNotChosen", f"{attached.ref} is waiting for a Gateway")
     links = [_attachment(name, attached, parent) for parent in parents]
@@ -157,8 +158,9 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
     Status entries of a pool name only the Gateway, those of a route also the listener.
     """
     kind, gateway = attached.ref.kind, parent.gateway.ref
-    section = parent.section if name is LinkName.ROUTE else None
-    listener_problem = parent.listener_problem if name is LinkName.ROUTE else None
+    is_route = isinstance(attached, HTTPRoute)
+    section = parent.section if is_route else None
+    listener_problem = parent.listener_problem if is_route else None
     if not parent.writes_status:
         return _blocked(listener_problem) or Link.true(
             name, f"{kind}Found", f"{attached.ref} found; {parent.class_title} writes no status"

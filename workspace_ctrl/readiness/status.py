@@ -7,6 +7,7 @@ skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux,
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, ConditionType, Status, carry_times, find, format_time
 from workspace_ctrl.api.inference_set import in_set_words
@@ -23,12 +24,13 @@ from workspace_ctrl.api.status import (
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
-from workspace_ctrl.readiness.chain import Report, held_of, installation_of, pool_of, route_of, with_requests
+from workspace_ctrl.readiness.chain import Report, group_route, held_of, installation_of, pool_of, route_of, with_requests
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import HELD, NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.scaling.autoscaling_status import autoscaling_status
+from workspace_ctrl.readiness.traffic.group import group_status
 from workspace_ctrl.readiness.workload import (
     copies_condition,
     inference_condition,
@@ -54,9 +56,13 @@ _DETAILS = {
 }
 _OPTIONAL = {
     LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
+    LinkName.GROUP: ConditionType.GROUP_READY,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
     LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
 }
+_WITHOUT_GATEWAY: Final = (
+    "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
+)
 
 
 def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report, now: datetime) -> WorkspaceStatus:
@@ -191,7 +197,7 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
     elif broken is not None:
         reason, message = broken.reason, broken.message
     else:
-        text = _usage(decisions) if decisions.gateway_wanted else "model server is ready"
+        text = _usage(decisions) if decisions.gateway_wanted else _WITHOUT_GATEWAY
         text = f"{text}; {inference.message}" if inference.reason in HELD else text
         yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
         yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
@@ -317,6 +323,7 @@ def _gateway(snapshot: Snapshot, decisions: Decisions, before: GatewayStatus | N
         companion=f"{companion.meta.ref.kind}/{companion.meta.ref.name}" if companion else None,
         endpoint_picker=snapshot.endpoint_picker.ref.name if snapshot.endpoint_picker else None,
         objectives=existing_objectives(decisions.objectives, snapshot.objectives, decisions.objective_kinds),
+        group=group_status(decisions.group, group_route(snapshot, decisions)),
         chart=chart,
         body_based_routing=_by_body(snapshot, before),
         last_probe=_last_probe(snapshot, before.last_probe if before is not None else None, now),

@@ -1,12 +1,13 @@
 """Gateway, GatewayClass, HTTPRoute and InferencePool."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
-from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL
+from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL, GROUP_LABEL, GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.listeners import Listener, parse_listener
@@ -16,6 +17,7 @@ from workspace_ctrl.records.meta import (
     Json,
     Meta,
     ObjectRef,
+    bounded,
     conditions_of,
     parse_meta,
     spec_of,
@@ -25,6 +27,9 @@ from workspace_ctrl.records.workloads import Workload, parse_workload
 
 _LONGEST_ROUTE: Final = 64 << 10
 """Spec of an HTTPRoute, in bytes of JSON; ours have a few kilobytes, and the matches are kept in memory."""
+_LONGEST_WEIGHTS: Final = 4096
+"""Annotation with the weights of a group, in characters; that of ours has a few hundred."""
+_WEIGHT: Final = re.compile("[0-9]{1,7}")
 _LONGEST_ADDRESS: Final = 253
 """Address of a Gateway, in characters; the limit of the Gateway API."""
 
@@ -230,6 +235,12 @@ class HTTPRoute(Attached):
     rules: tuple[RouteRule, ...] = ()
     created: str = ""
     """Creation time, as text that sorts by time."""
+    group: str = ""
+    """Name of the group whose route it is; empty for others."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Of the route of a group: its members that get requests, with their weights."""
+    owners: frozenset[str] = frozenset()
+    """Of the route of a group: the uids of its members."""
 
     def pools_beside(self, pool: str) -> tuple[str, ...]:
         """Return the names of the other InferencePools in the rules that have `pool`, sorted."""
@@ -243,7 +254,8 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
         ValueError: its spec is too large.
     """
     meta, spec = parse_meta(raw, kind), spec_of(raw)
-    namespace = meta.ref.namespace
+    namespace, metadata = meta.ref.namespace, raw.get("metadata") or {}
+    group = intern((metadata.get("labels") or {}).get(GROUP_LABEL, ""))
     if len(packed(spec)) > _LONGEST_ROUTE:
         raise ValueError(f"its spec is larger than {_LONGEST_ROUTE >> 10} KiB")
     return HTTPRoute(
@@ -254,8 +266,20 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
             (_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in spec.get("parentRefs") or ()
         ),
         rules=tuple(_parse_rule(rule, namespace) for rule in spec.get("rules") or ()),
-        created=intern((raw.get("metadata") or {}).get("creationTimestamp") or ""),
+        created=intern(metadata.get("creationTimestamp") or ""),
+        group=group,
+        weights=_parse_weights(metadata) if group else {},
+        owners=frozenset(bounded(owner.get("uid", "")) for owner in metadata.get("ownerReferences") or ())
+        if group
+        else frozenset(),
     )
+
+
+def _parse_weights(metadata: Json) -> Mapping[str, int]:
+    """Return the weights in the annotation of a group's route; without entries that are none."""
+    text = (metadata.get("annotations") or {}).get(GROUP_WEIGHTS_ANNOTATION, "")[:_LONGEST_WEIGHTS]
+    found = (entry.partition("=") for entry in text.split(","))
+    return {intern(name): int(weight) for name, _, weight in found if _WEIGHT.fullmatch(weight)}
 
 
 def _parse_rule(rule: Json, namespace: str) -> RouteRule:

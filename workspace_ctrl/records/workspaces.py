@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from sys import intern
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ _MOST_REPORTED: Final = 32
 SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 """The top-level fields that make up the spec of a Workspace."""
 _SET_FIELDS: Final = ("spec",)
+_GROUP_NAME: Final = ("gateway", "group", "name")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION, *KEDA_PAUSES, *KAITO_SCALING})
 """Annotations that have an effect."""
@@ -84,6 +86,8 @@ class WorkspaceRecord:
     """The annotations that affect the result, and some of the others with our prefix or KAITO's, which are reported."""
     labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
     """Some of the labels with such a prefix, which are reported."""
+    group: str = ""
+    """Name of the group in `gateway.group`, whether the spec is valid or not; empty without one."""
     condition_types: tuple[str, ...] = ()
     """Types of all conditions in the status, in their order; only in companion mode, where most of them are KAITO's."""
 
@@ -130,7 +134,16 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
         created=metadata.get("creationTimestamp") or "",
         annotations=effective | _reported(annotations, effective) or _NONE,
         labels=_reported(metadata.get("labels") or {}) or _NONE,
+        group=_group(fields, kind),
     )
+
+
+def _group(fields: Json, kind: str) -> str:
+    """Return the name in `gateway.group` of a spec; empty if there is none, or if it cannot be a name."""
+    found: object = fields
+    for name in (*_SET_FIELDS, *_GROUP_NAME) if kind == SET_KIND else _GROUP_NAME:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return intern(found) if isinstance(found, str) and len(found) <= _LONGEST_WORD else ""
 
 
 def _of_template(fields: Json) -> dict[str, str]:

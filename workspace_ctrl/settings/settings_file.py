@@ -229,9 +229,7 @@ class AutoscalingStanza(Stanza):
     @model_validator(mode="after")
     def _has_a_source(self) -> "AutoscalingStanza":
         if self.enabled and self.url is None and self.prometheus is None:
-            raise PydanticCustomError(
-                "rule", "needs url, at which KEDA reaches --load-port of this process, or prometheus; set one of them"
-            )
+            raise PydanticCustomError("rule", "needs url, at which KEDA reaches --load-port, or prometheus; set one of them")
         return self
 
     def settings(self) -> AutoscalingSettings:

@@ -37,6 +37,8 @@ ADDONS: dict[str, Addon] = {
         image_only.VLLM,
         image_only.FLUX_CONTROLLERS,
         image_only.LLAMA_CPP,
+        image_only.LLAMA_CPP_STANDIN,
+        image_only.ISTIO_IMAGES,
         workspace_ctrl.IMAGE,
         workspace_ctrl.ADDON,
         envoy_gateway.ADDON,

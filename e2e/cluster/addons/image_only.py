@@ -4,13 +4,16 @@ from functools import partial
 
 from e2e.cluster import llm_d
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.catalog import FLUX, INFERENCE, PICKERS_OF_OLD
+from e2e.cluster.catalog import FLUX, INFERENCE, ISTIO, PICKERS_OF_OLD
 from e2e.cluster.forms import Form
 from e2e.cluster.images import (
     body_based_router,
     endpoint_picker,
     helm_controller,
+    istio_pilot,
+    istio_proxy,
     llama_cpp_server,
+    llama_cpp_standin,
     llm_d_endpoint_picker,
     source_controller,
     vllm,
@@ -79,6 +82,24 @@ LLAMA_CPP = Addon(
     install,
     images=(llama_cpp_server,),
     programs=("g++", "cmake", "ninja"),
+    forms=frozenset({Form.FULL}),
+    optional=True,
+)
+LLAMA_CPP_STANDIN = Addon(
+    "llama-cpp-standin",
+    "a stand-in for llama.cpp's image of the examples",
+    install,
+    folders=(INFERENCE,),
+    images=(llama_cpp_standin,),
+    forms=frozenset({Form.FULL}),
+    optional=True,
+)
+ISTIO_IMAGES = Addon(
+    "istio-images",
+    "Istio's images, for a user who installs it",
+    install,
+    folders=(ISTIO,),
+    images=(istio_pilot, istio_proxy),
     forms=frozenset({Form.FULL}),
     optional=True,
 )

@@ -5,6 +5,7 @@ that writes statuses: the cheapest judge of gateways, routes and pools.
 """
 
 import json
+from typing import Any
 
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import FLUX, ISTIO, ISTIO_VERSION
@@ -21,7 +22,7 @@ SWITCHES = {
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
     "PILOT_ENABLE_ALPN_FILTER": "false",
 }
-VALUES = {
+VALUES: dict[str, Any] = {
     "autoscaleEnabled": False,
     "telemetry": {"enabled": False},
     "resources": SMALL,

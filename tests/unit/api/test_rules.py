@@ -11,6 +11,7 @@ PATHS = {path.removeprefix(".") for path, _ in NODES} | {"metadata.name"}
 MESSAGES = [
     "a Workspace cannot change between inference and tuning; create a new Workspace",
     "a Workspace needs exactly one of inference and tuning; add inference, or remove tuning",
+    "gateway.group cannot have a weight with fallback: true; remove one of them",
     "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, match and timeout; remove those",
     "gateway.objectives need unique names; rename the duplicates",
     "inference cannot change between preset, template and workloadRef; create a new Workspace",

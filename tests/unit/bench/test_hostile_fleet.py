@@ -33,6 +33,7 @@ def test_those_that_are_only_large_are_not_wrong(name, wrong):
 
 def test_the_table_says_what_the_harm_was():
     first, second = Start(2.5, 150.2, 0.5), Start(12.25, 140.0, 0.25)
-    rows = dict(hostile_rows(Hostile(500, 20, 2.0, 41.0, 2.5, first, second)))
-    assert list(rows.values()) == ["2.00 s / 41.0 s / 2.50 s / 12.2 s", "2.50 s", "150 / 140 MiB", "500 / 250 ms"]
+    rows = dict(hostile_rows(Hostile(500, 20, 2.0, 41.0, 2.5, first, second, 2.25, 2.3)))
+    expected = ["2.00 s / 41.0 s / 2.50 s / 12.2 s", "2.25 s / 2.30 s", "2.50 s", "150 / 140 MiB", "500 / 250 ms"]
+    assert list(rows.values()) == expected
     assert all("500 hostile" in what for what in rows)

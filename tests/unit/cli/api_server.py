@@ -18,7 +18,7 @@ def ready(status="True", generation=1):
 
 
 class WorkspaceServer:
-    """The server; `rule` says with which HTTP status a request, given by its query, is refused, and 0 where it is not."""
+    """The server; `rule` says with which HTTP status a request, given by its query and namespace, is refused, and 0 where it is not."""
 
     def __init__(self):
         self.lists = []
@@ -74,7 +74,7 @@ class WorkspaceServer:
         query = dict(request.query)
         if not query.get("watch"):
             self.lists.append(query)
-        code = self.rule(query)
+        code = self.rule({**query, "namespace": request.match_info.get("namespace", "")})
         if code:
             if query.get("watch"):
                 self.watches.put_nowait(query)
@@ -82,6 +82,11 @@ class WorkspaceServer:
             return web.Response(status=404, text="404 page not found") if code == 404 else web.json_response(body, status=code)
         is_wanted = self._selection(request.match_info.get("namespace", ""), query.get("fieldSelector", ""))
         return await (self._watch if query.get("watch") else self._list)(request, query, is_wanted)
+
+    async def version(self, _request):
+        """Answer a request that is about no object."""
+        code = self.rule({})
+        return web.json_response({"kind": "Status", "code": code}, status=code) if code else web.json_response({})
 
     @staticmethod
     def _selection(namespace, selector):
@@ -129,6 +134,7 @@ async def serving(folder):
     application = web.Application()
     for path in ("/workspaces", "/namespaces/{namespace}/workspaces"):
         application.router.add_get(PATH + path, server.answer)
+    application.router.add_get("/version", server.version)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -445,3 +445,90 @@ def test_a_hub_has_a_url_and_networks(options, words):
     result = plan_unknown(*options)
     assert result.exit_code == 2
     assert words in " ".join(result.output.split())
+
+
+HELM = """#!/bin/sh
+case "$1" in
+pull)
+    echo "$*" >> "$(dirname "$0")/asked"
+    eval folder=\\"\\$$#\\"
+    mkdir -p "$folder/inferencepool"
+    touch "$folder/inferencepool/Chart.yaml" ;;
+template) cat > /dev/null; cat "$(dirname "$0")/rendered" ;;
+esac
+"""
+MADE = """\
+kind: InferencePool
+metadata: {name: phi-inferencepool}
+spec: {selector: {matchLabels: {app: phi}}}
+---
+kind: Deployment
+metadata: {name: phi-epp, labels: {own: label}}
+spec: {template: {spec: {containers: [{image: epp:1}]}}}
+---
+kind: Strange
+metadata: x
+spec: [1]
+"""
+
+
+@pytest.fixture
+def helm(tmp_path):
+    """A script in place of Helm, which pulls any chart and renders these objects; and what was asked of it."""
+    program, made = tmp_path / "helm", tmp_path / "rendered"
+    program.write_text(HELM)
+    program.chmod(0o755)
+    made.write_text(MADE)
+    return program
+
+
+def test_render_shows_the_objects_of_the_chart_below_its_release(helm):
+    result = run("plan", "-f", QUICKSTART, "--render", "--helm", str(helm))
+    assert result.exit_code == 0, result.output
+    lines = [line.strip("│├└─ ") for line in result.output.splitlines()]
+    release = next(number for number, line in enumerate(lines) if line.startswith("HelmRelease "))
+    route = next(number for number, line in enumerate(lines) if line.startswith("HTTPRoute "))
+    of_chart = lines[release + 3 : route]
+    assert of_chart == ["InferencePool phi-inferencepool", "selects pods: app=phi", "Deployment phi-epp", "image: epp:1", "Strange"]
+    assert "its postRenderers are not applied" in result.output
+    assert (helm.parent / "asked").read_text().split()[1:4] == [
+        "oci://registry.k8s.io/gateway-api-inference-extension/charts/inferencepool",
+        "--version",
+        "v1.5.0",
+    ]
+
+
+def test_render_as_yaml_has_flux_s_labels_and_says_whose_objects_they_are(helm):
+    result = run("plan", "-f", QUICKSTART, "--render", "--helm", str(helm), "-o", "yaml")
+    documents = [document for document in yaml.safe_load_all(result.stdout) if document]
+    assert [document["kind"] for document in documents[-3:]] == ["InferencePool", "Deployment", "Strange"]
+    assert documents[-2]["metadata"]["labels"] == {"own": "label", "workspace-ctrl/workspace": "workspace-phi-4-mini"}
+    assert "# Flux installs the objects of HelmRelease default/" in result.stdout
+
+
+def test_a_chart_of_several_workspaces_is_fetched_once(helm, tmp_path):
+    file = tmp_path / "two.yaml"
+    text = (REPOSITORY / "examples/quickstart/workspace.yaml").read_text()
+    file.write_text(f"{text}\n---\n{text.replace('workspace-phi-4-mini', 'another')}")
+    result = run("plan", "-f", str(file), "--render", "--helm", str(helm))
+    assert result.output.count("InferencePool phi-inferencepool") == 2
+    assert len((helm.parent / "asked").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("#!/bin/sh\necho no such host >&2\nexit 1\n", "cannot be rendered: no such host"),
+        ("#!/bin/sh\nexit 0\n", "cannot be rendered: it does not contain exactly one chart"),
+    ],
+)
+def test_a_chart_that_cannot_be_rendered_is_an_error_in_words(helm, script, words):
+    helm.write_text(script)
+    result = run("plan", "-f", QUICKSTART, "--render", "--helm", str(helm))
+    assert (result.exit_code, words in result.output) == (1, True), result.output
+    assert "chart inferencepool v1.5.0 of HelmRelease default/workspace-phi-4-mini" in result.output
+
+
+def test_without_helm_nothing_is_rendered():
+    result = run("plan", "-f", QUICKSTART, "--render", "--helm", "/nowhere/helm")
+    assert (result.exit_code, "/nowhere/helm not found; install Helm" in result.output) == (2, True)

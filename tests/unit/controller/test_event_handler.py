@@ -204,3 +204,51 @@ async def test_an_object_of_a_chart_enqueues_its_workspace_once_it_is_deployed(w
         handled.cache.helm_releases.put((NAMESPACE, record.meta.ref.name), record, number + 1)
     handled.handler.handle(watched, ChartObject(NAMESPACE, watched.resource.kind, "part", NAME, 1))
     assert await handled.enqueued() == keys
+
+
+def of_group(name, group="chat"):
+    raw = quickstart(gateway={"group": {"name": group}})
+    return workspace({**raw, "metadata": {**raw["metadata"], "name": name}})
+
+
+class Grouped(Handled):
+    """A handler with two members of a group, and one of another group."""
+
+    def __init__(self):
+        super().__init__()
+        for name, group in ((NAME, "chat"), ("other", "chat"), ("third", "code")):
+            self.cache.workspaces.put((NAMESPACE, name), of_group(name, group), 2)
+
+
+SHARED = replace(route(), meta=replace(meta("HTTPRoute", "chat", owner=""), workspace=""), group="chat")
+
+
+@pytest.mark.parametrize(
+    ("watched", "record", "keys"),
+    [
+        pytest.param(watches.WORKSPACES, of_group(NAME), BOTH, id="a member"),
+        pytest.param(watches.PODS, pod(labels={POD_LABEL: NAME}), BOTH, id="its pods"),
+        pytest.param(watches.INFERENCE_POOLS, pool(), BOTH, id="its pool"),
+        pytest.param(watches.DEPLOYMENTS, picker(), BOTH, id="its endpoint picker"),
+        pytest.param(watches.HTTP_ROUTES, route(), BOTH, id="its own route"),
+        pytest.param(watches.HTTP_ROUTES, SHARED, BOTH, id="the route of the group"),
+        pytest.param(watches.SERVICES, service(), {KEY}, id="nothing else"),
+    ],
+)
+async def test_what_may_change_the_route_of_a_group_concerns_all_members(watched, record, keys):
+    handled = Grouped()
+    handled.handler.handle(watched, record)
+    assert await handled.enqueued() == keys
+
+
+async def test_a_member_that_was_deleted_concerns_the_others():
+    handled = Grouped()
+    gone = handled.cache.workspaces.remove(KEY, 3)
+    handled.handler.handle(watches.WORKSPACES, gone)
+    assert await handled.enqueued() == BOTH
+
+
+async def test_a_route_that_one_member_has_written_concerns_the_others_without_an_event():
+    handled = Grouped()
+    handled.handler.written([route(), SHARED, picker()], KEY)
+    assert await handled.enqueued() == {OTHER}

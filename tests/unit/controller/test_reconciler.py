@@ -1,5 +1,6 @@
 """A pass is a pipeline: one snapshot, one evaluation of the chain, and what the API server has to be asked is asked once, together."""
 
+import asyncio
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
@@ -7,14 +8,32 @@ from itertools import count
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, applied_fields, derived, gateway, gateway_class, pool, quickstart, workspace
+from tests.unit.factories import (
+    NAME,
+    NAMESPACE,
+    applied_fields,
+    derived,
+    gateway,
+    gateway_class,
+    meta,
+    pod,
+    pool,
+    quickstart,
+    workspace,
+)
+from workspace_ctrl.api.labels import POD_LABEL
+from workspace_ctrl.api.names import names
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller import reconciler as reconciler_module
 from workspace_ctrl.controller import status_publisher as publisher_module
 from workspace_ctrl.controller.body_router_reconciler import NoBodyRouterReconciler
+from workspace_ctrl.controller.event_handler import EventHandler
+from workspace_ctrl.controller.passes import pass_snapshots as snapshots_module
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
+from workspace_ctrl.controller.passes.group_records import GroupObserver
+from workspace_ctrl.controller.passes.pass_snapshots import PassSnapshots
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_publisher import Publisher
@@ -26,6 +45,7 @@ from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
+from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.probe.prober import NoProber
@@ -94,6 +114,9 @@ class Passes:
         writer = CompanionWriter(self.server, self.cache) if is_companion else SubresourceWriter(executor)
         load, intervals = self.states.load, intervals_of(settings)
         publisher = Publisher(self.cache, executor, writer, self.prober, load, intervals, self.written.append)
+        groups = GroupObserver(self.cache, watches, self.states.has_pass, is_shard=False)
+        self.events = EventHandler(WorkQueue(), self.cache, DependencyIndex(), self.states, pass_interval=0.0)
+        self.background = lambda _key: Background()
         self.reconciler = Reconciler(
             self.cache,
             watches,
@@ -103,12 +126,16 @@ class Passes:
             executor,
             publisher,
             settings.plan,
-            missing_kinds=frozenset,
-            background=lambda _key: Background(),
+            PassSnapshots(self.cache, watches, groups, frozenset, self._background_of),
+            written=self.events.written,
         )
-        for name in ("take_snapshot", "resolve", "make_plan", "desire"):
+        for name in ("resolve", "make_plan", "desire"):
             self._count(monkeypatch, reconciler_module, name)
+        self._count(monkeypatch, snapshots_module, "take_snapshot")
         self._count(monkeypatch, publisher_module, "evaluate")
+
+    def _background_of(self, key):
+        return self.background(key)
 
     def _count(self, monkeypatch, module, name):
         function = getattr(module, name)
@@ -320,7 +347,7 @@ async def test_a_route_with_names_that_the_server_reported_is_not_changed_back_w
     passes.server.workspace = behind_header()
     passes.cache.inference_pools.put((NAMESPACE, derived().release), pool(), 1)
     prober = Answering()
-    passes.reconciler._background = lambda key: Background(prober.result(key), probing=True)
+    passes.background = lambda key: Background(prober.result(key), probing=True)
     passes.reconciler._publisher._prober = prober
     await passes.make()
     prober.answer = ProbeResult(ProbeOutcome.ANSWERED, models=("tiny-llama",))
@@ -368,3 +395,78 @@ async def test_a_finalizer_of_the_younger_one_is_removed_when_it_goes(monkeypatc
     going = younger(deletionTimestamp="2026-11-23T00:00:00Z", finalizers=["workspace-ctrl/gateway"])
     passes.cache.inference_sets.put(KEY, going, 1)
     assert (await passes.make())[1] == [("InferenceSet", "apply")]
+
+
+MEMBERS = ("v1", "v2")
+
+
+def member_of_group(name, **group):
+    raw = quickstart(gateway={"group": {"name": "chat", **group}})
+    raw["metadata"] |= {"name": name, "uid": f"uid-of-{name}", "creationTimestamp": f"2026-11-21T11:00:0{name[-1]}Z"}
+    return raw
+
+
+class GroupPasses(Passes):
+    """Passes over two members of a group, whose pools, pickers and pods are there."""
+
+    def __init__(self, monkeypatch):
+        super().__init__(monkeypatch)
+        self.cache.workspaces.remove(KEY, 2)
+        for name in MEMBERS:
+            self.give(member_of_group(name))
+            self.serve(name)
+
+    def serve(self, name, *, ready=True):
+        """Have the objects of a member that others make."""
+        version = next(self.server.versions)
+        release = names(name).release
+        own = replace(pool(selector={POD_LABEL: name}), meta=replace(meta("InferencePool", release, owner=""), workspace=name))
+        self.cache.inference_pools.put((NAMESPACE, release), own, version)
+        self.cache.pods.put((NAMESPACE, name), pod(name=name, labels={POD_LABEL: name}, ready=ready), version)
+
+    async def shared(self, name):
+        """Make a pass over a member; return how often it wrote the route of the group, and its weights then."""
+        before = self.cache.http_routes.get((NAMESPACE, "chat"))
+        self.server.workspace = member_of_group(name)
+        await self.make((NAMESPACE, name))
+        after = self.cache.http_routes.get((NAMESPACE, "chat"))
+        return after is not before, dict(after.weights) if after is not None else {}
+
+
+async def test_the_first_pass_in_which_all_members_are_known_writes_the_route_of_the_group_and_no_other_one_does(monkeypatch):
+    passes = GroupPasses(monkeypatch)
+    assert await passes.shared("v1") == (False, {})
+    assert await passes.shared("v2") == (True, {"v1": 100, "v2": 100})
+    assert await passes.shared("v1") == (False, {"v1": 100, "v2": 100})
+
+
+@pytest.mark.parametrize("by", MEMBERS)
+async def test_any_member_moves_the_requests_of_one_that_is_not_ready(monkeypatch, by):
+    passes = GroupPasses(monkeypatch)
+    for name in MEMBERS:
+        await passes.shared(name)
+    passes.serve("v2", ready=False)
+    assert await passes.shared(by) == (True, {"v1": 100})
+    passes.serve("v2")
+    assert await passes.shared(by) == (True, {"v1": 100, "v2": 100})
+
+
+async def test_two_members_at_once_write_the_route_once(monkeypatch):
+    passes = GroupPasses(monkeypatch)
+    for name in MEMBERS:
+        await passes.shared(name)
+    passes.serve("v2", ready=False)
+    passes.server.calls.clear()
+    await asyncio.gather(*(passes.reconciler.reconcile((NAMESPACE, name)) for name in MEMBERS))
+    assert passes.server.calls.count(("HTTPRoute", "apply")) == 1
+
+
+async def test_the_status_of_a_member_shows_the_group(monkeypatch):
+    passes = GroupPasses(monkeypatch)
+    for name in (*MEMBERS, "v1"):
+        await passes.shared(name)
+    shown = passes.written[-1].status.gateway.group
+    assert [(member.name, member.weight, member.current, member.ready) for member in shown.members] == [
+        ("v1", 100, 100, True),
+        ("v2", 100, 100, True),
+    ]

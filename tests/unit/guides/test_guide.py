@@ -62,6 +62,13 @@ def test_dots_stand_for_anything_and_the_width_of_columns_does_not_count(text, i
     assert Step(1, "x").prints(text)
 
 
+@pytest.mark.parametrize("text", ["found\n", "before\nfound\n", "found\nafter\n", "before\nand\nfound\nafter\n\n"])
+def test_a_line_of_dots_stands_for_any_lines_and_for_none(text):
+    assert Step(1, "x", "...\nfound\n...\n").prints(text)
+    assert not Step(1, "x", "...\nlost\n...\n").prints(text)
+    assert Step(1, "x", "All of them.\n...\nfound\n...\n").prints(f"All of them.\n{text}")
+
+
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_every_guide_shows_commands_and_names_each_of_its_manifests(readme):
     found = list(steps(readme.read_text()))

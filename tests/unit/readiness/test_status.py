@@ -24,7 +24,7 @@ from tests.unit.factories import (
     status,
     workspace,
 )
-from workspace_ctrl.api.conditions import find
+from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.status import removal_status
@@ -159,6 +159,14 @@ def test_without_the_gateway_side_only_the_model_server_counts():
     entries = conditions(Snapshot(workloads=(deployment(),), pods=(pod(),)), decisions(gateway_wanted=False))
     assert state(entries, "Ready") == ("True", "Ready")
     assert state(entries, "GatewayReady") is None
+
+
+def test_ready_says_why_there_is_no_gateway_ready():
+    ready = find(
+        conditions(Snapshot(workloads=(deployment(),), pods=(pod(),)), decisions(gateway_wanted=False)), ConditionType.READY
+    )
+    assert ready.is_true
+    assert "feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false" in ready.message
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import fnmatch
 import pytest
 
 from e2e.cluster.places import REPOSITORY
-from e2e.test import LANES, UNIT_LANES
+from e2e.test import PARTS, UNIT_PARTS
 
 
 def files_of(arguments):
@@ -19,14 +19,13 @@ def files_of(arguments):
 
 
 @pytest.mark.parametrize(
-    ("lanes", "folders"),
+    ("parts", "folders"),
     [
-        pytest.param(LANES, ("tests", "e2e"), id="make test"),
-        pytest.param(UNIT_LANES, ("tests/unit",), id="make test-unit"),
+        pytest.param(PARTS, ("tests", "e2e"), id="make test"),
+        pytest.param(UNIT_PARTS, ("tests/unit",), id="make test-unit"),
     ],
 )
-def test_every_test_file_is_in_exactly_one_part(lanes, folders):
-    parts = [arguments for lane in lanes for arguments in lane]
+def test_every_test_file_is_in_exactly_one_part(parts, folders):
     run = sorted(name for arguments in parts for name in files_of(arguments))
     there = sorted(str(path.relative_to(REPOSITORY)) for folder in folders for path in (REPOSITORY / folder).rglob("test_*.py"))
     assert run == there

@@ -1,4 +1,4 @@
-"""How `make test` runs its lanes: at once, one's output after the other's, and no failure lost."""
+"""How `make test` runs its parts: at once, one's output after the other's, and no failure lost."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ from e2e.side_by_side import run
 
 
 def together(*commands):
-    """Run each command in a lane of its own."""
-    return run([[command] for command in commands])
+    """Run all commands at once."""
+    return run(commands, len(commands))
 
 
 def program(words, code=0):
@@ -23,7 +23,7 @@ def program(words, code=0):
 @pytest.mark.parametrize(("codes", "expected"), [((0, 0), 0), ((1, 0), 1), ((0, 2), 2), ((3, 2), 3)])
 def test_no_failure_is_lost(codes, expected):
     assert together(*[program("x", code) for code in codes]) == expected
-    assert run([[program("x", code) for code in codes]]) == expected
+    assert run([program("x", code) for code in codes], 1) == expected
 
 
 def test_a_program_that_a_signal_ends_has_failed():
@@ -32,20 +32,28 @@ def test_a_program_that_a_signal_ends_has_failed():
 
 
 def test_the_output_of_the_others_follows_that_of_the_first(capfd):
-    run([[program("first")], [program("second"), program("third")]])
+    together(program("first"), program("second"))
     out = capfd.readouterr().out
-    assert out.index("first") < out.index("Meanwhile") < out.index("second") < out.index("third")
-    assert out.splitlines().count("and an error") == 2  # the first one's errors are not among its output
+    assert out.index("first") < out.index("Meanwhile") < out.index("second")
+    assert out.splitlines().count("and an error") == 1  # the first one's errors are not among its output
 
 
-def test_programs_of_a_lane_run_one_after_the_other(tmp_path):
+def test_without_a_free_place_programs_run_one_after_the_other(tmp_path):
     path = str(tmp_path / "made")
     make = "import pathlib, sys, time\ntime.sleep(0.1)\npathlib.Path(sys.argv[1]).touch()"
     read = "import pathlib, sys\nsys.exit(not pathlib.Path(sys.argv[1]).exists())"
-    assert run([[[sys.executable, "-c", make, path], [sys.executable, "-c", read, path]]]) == 0
+    assert run([[sys.executable, "-c", make, path], [sys.executable, "-c", read, path]], 1) == 0
 
 
-def test_the_lanes_run_at_once(tmp_path):
+def test_a_place_that_is_free_takes_the_next_program(tmp_path):
+    """The first program runs until the third one has begun."""
+    path = str(tmp_path / "begun")
+    wait = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)"
+    touch = "import pathlib, sys\npathlib.Path(sys.argv[1]).touch()"
+    assert run([[sys.executable, "-c", wait, path], program("second"), [sys.executable, "-c", touch, path]], 2) == 0
+
+
+def test_programs_run_at_once(tmp_path):
     """Each waits for the other's file."""
     wait = "import pathlib, sys, time\npathlib.Path(sys.argv[1]).touch()\nwhile not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.01)"
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
@@ -62,8 +70,7 @@ def test_each_program_is_waited_for_when_all_are_stopped_and_no_other_begins(tmp
         "pathlib.Path(sys.argv[2]).touch()\nsignal.pause()"
     )
     commands = [[sys.executable, "-c", part, str(tmp_path / f"end{n}"), str(tmp_path / f"begin{n}")] for n in range(3)]
-    lanes = [[commands[0], commands[2]], [commands[1]]]
-    script = f"import sys; from e2e.side_by_side import run; sys.exit(run({lanes!r}))"
+    script = f"import sys; from e2e.side_by_side import run; sys.exit(run({commands!r}, 2))"
     with subprocess.Popen([sys.executable, "-c", script], start_new_session=True) as running:
         while not all((tmp_path / f"begin{n}").exists() for n in range(2)):
             assert running.poll() is None

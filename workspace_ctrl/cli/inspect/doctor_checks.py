@@ -9,6 +9,7 @@ from typing import Any, Final
 from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
 from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
 from workspace_ctrl.catalog.gpus import PRODUCT_LABEL
+from workspace_ctrl.catalog.versions import numbers, part_versions
 from workspace_ctrl.cli.inspect.cluster_facts import ClusterFacts
 from workspace_ctrl.cli.inspect.installed_parts import (
     GATEWAYS,
@@ -24,8 +25,7 @@ from workspace_ctrl.kube.resources import Json
 _GATE: Final = "gatewayAPIInferenceExtension"
 _ISTIO: Final = "istio.io/gateway-controller"
 _ISTIO_SWITCH: Final = "ENABLE_GATEWAY_API_INFERENCE_EXTENSION"
-_FLUX_SINCE: Final = {"source-controller": (1, 7), "helm-controller": (1, 4)}
-"""The oldest versions with the fields in use: those of Flux 2.7."""
+_FLUX: Final = ("source-controller", "helm-controller")
 _SKEW_SECONDS: Final = 30.0
 _NAMED: Final = 3
 _CRDS: Final = {
@@ -144,7 +144,7 @@ def _gate(facts: ClusterFacts) -> Iterator[Finding]:
 def _flux(facts: ClusterFacts) -> Iterator[Finding]:
     if facts.parts.flux is None:
         return
-    for name, since in _FLUX_SINCE.items():
+    for name in _FLUX:
         found = [each for each in facts.parts.flux if (each["metadata"].get("labels") or {}).get("app") == name]
         running = [each for each in found if is_running(each)]
         if not found:
@@ -152,16 +152,10 @@ def _flux(facts: ClusterFacts) -> Iterator[Finding]:
         elif not running:
             see = f"kubectl describe pods -n {found[0]['metadata']['namespace']} -l app={name}"
             yield _failed("Flux", f"{name} has no ready replica", see)
-        elif (parsed := _parsed(version_of(running[0]))) and parsed < since:
+        elif (installed := numbers(version_of(running[0]))) and installed < numbers(part_versions()[name].since):
             yield _failed("Flux", f"{name} {version_of(running[0])} is too old", "upgrade to Flux 2.7 or later")
         else:
             yield _ok("Flux", f"{name} {version_of(running[0])}")
-
-
-def _parsed(version: str) -> tuple[int, ...]:
-    """Return major and minor version; empty if `version` is none."""
-    parts = version.removeprefix("v").split(".")[:2]
-    return tuple(map(int, parts)) if len(parts) > 1 and all(part.isdecimal() for part in parts) else ()
 
 
 def _classes(facts: ClusterFacts) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Puts the stages of a pass together: reconciler, executor, publisher, and what other tasks of the process find out for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.cache.cache import Cache
@@ -8,6 +8,8 @@ from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
+from workspace_ctrl.controller.passes.group_records import GroupObserver
+from workspace_ctrl.controller.passes.pass_snapshots import PassSnapshots
 from workspace_ctrl.controller.reconciler import Reconciler
 from workspace_ctrl.controller.route_claims import RouteClaims
 from workspace_ctrl.controller.status_publisher import Publisher
@@ -34,6 +36,7 @@ class PassInputs:
     missing_kinds: Callable[[], frozenset[str]]
     tasks: BackgroundTasks
     gateways: BodyRouterReconciler | NoBodyRouterReconciler
+    written: Callable[[Iterable[object], Key], None]
 
     def background(self, key: Key) -> Background:
         """Return what other tasks have found out for the Workspace `key`."""
@@ -45,6 +48,7 @@ def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, writ
     executor, load = Executor(client, inputs.cache, inputs.watches, settings, inputs.tasks), inputs.states.load
     writer = CompanionWriter(client, inputs.cache) if settings.plan.is_companion else SubresourceWriter(executor)
     publisher = Publisher(inputs.cache, executor, writer, inputs.tasks.prober, load, intervals_of(settings), written)
+    groups = GroupObserver(inputs.cache, inputs.watches, inputs.states.has_pass, is_shard=settings.scope.selector != "")
     return Reconciler(
         inputs.cache,
         inputs.watches,
@@ -54,6 +58,6 @@ def make_reconciler(client: Client, settings: Settings, inputs: PassInputs, writ
         executor,
         publisher,
         settings.plan,
-        missing_kinds=inputs.missing_kinds,
-        background=inputs.background,
+        PassSnapshots(inputs.cache, inputs.watches, groups, inputs.missing_kinds, inputs.background),
+        written=inputs.written,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.gateway_spec import Match
 from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.labels import ADOPT_ANNOTATION, LOAD_BALANCER_ANNOTATION
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -58,25 +59,30 @@ def _of_inference(inference: Inference) -> Iterator[tuple[str, str]]:
 
 
 def _of_gateway(gateway: GatewaySpec, namespace: str) -> Iterator[tuple[str, str]]:
-    match = gateway.match
-    if match is not None:
-        # Paths below /<namespace>/ are the namespace's own.
-        if match.path is not None and not match.path.startswith(f"/{namespace}/"):
-            yield "gateway.match.path", "create httproutes"
-        if match.header:
-            yield "gateway.match.header", "create httproutes"
-        if match.catch_all:
-            yield "gateway.match.catchAll", "create httproutes"
+    if gateway.match is not None:
+        yield from _of_match(gateway.match, namespace)
     if gateway.hostnames:
         yield "gateway.hostnames", "create httproutes"
     if gateway.pool_ref:
         yield "gateway.pool.ref", "create httproutes"
+    if gateway.group is not None:
+        yield "gateway.group", "create httproutes"
     if gateway.http_route_ref is not None:
         yield "gateway.httpRouteRef", "get the HTTPRoute"
     if gateway.service_account_name is not None:
         yield "gateway.serviceAccountName", "impersonate the ServiceAccount"
     for index, source in enumerate((gateway.endpoint_picker.values_from if gateway.endpoint_picker is not None else None) or ()):
         yield f"gateway.endpointPicker.valuesFrom[{index}]", f"get {source.kind.lower()}s"
+
+
+def _of_match(match: Match, namespace: str) -> Iterator[tuple[str, str]]:
+    # Paths below /<namespace>/ are the namespace's own.
+    if match.path is not None and not match.path.startswith(f"/{namespace}/"):
+        yield "gateway.match.path", "create httproutes"
+    if match.header:
+        yield "gateway.match.header", "create httproutes"
+    if match.catch_all:
+        yield "gateway.match.catchAll", "create httproutes"
 
 
 def _of_annotations(annotations: Mapping[str, str]) -> Iterator[tuple[str, str]]:

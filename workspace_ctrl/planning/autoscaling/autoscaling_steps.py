@@ -12,7 +12,8 @@ from workspace_ctrl.planning.autoscaling.scaled_object import SCALED_OBJECT, Wan
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool
 from workspace_ctrl.planning.chart.flow_control import unheld
 from workspace_ctrl.planning.chart.source import choose_chart
-from workspace_ctrl.planning.desired_state import Desired, DesiredServing
+from workspace_ctrl.planning.desired_serving import DesiredServing
+from workspace_ctrl.planning.desired_state import Desired
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import ObjectRef

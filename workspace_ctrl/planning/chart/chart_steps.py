@@ -11,6 +11,7 @@ from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem, Scaling
+from workspace_ctrl.planning.chart.chart_migration import retirement_steps
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
 from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.planning.chart.source import choose_chart
@@ -20,6 +21,7 @@ from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, SetFinalizer, VerifyChart
 from workspace_ctrl.records.flux import OCIRepository
+from workspace_ctrl.records.gateways import HTTPRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ def plan_chart(
         uid = draft.owner.uid
         step = repair_step(there, uid) or take_over_step(there, uid, wanted.names.endpoint_picker)
         draft.steps.extend([step] if step is not None else [])
+
+
+def plan_retirement(draft: PlanBuilder, wanted: WantedChart, there: ChartObjects, route: HTTPRoute | None) -> None:
+    """Plan the removal of former charts, once `route` leads to the pool of the wanted one."""
+    draft.steps.extend(retirement_steps(draft.workspace, there.former, route, wanted.names.release))
 
 
 def _plan_source(

@@ -68,6 +68,8 @@ def _check_rights(gateway: GatewaySpec) -> None:
     if gateway.service_account_name is not None:
         remedy = "set helmRelease.serviceAccountName in the settings of the installation"
         raise SpecError(_at("serviceAccountName"), "cannot be set in an annotation", remedy)
+    if gateway.group is not None:
+        raise SpecError(_at("group"), "cannot be set in an annotation", "use a CRD with the field gateway")
     if gateway.endpoint_picker is not None and gateway.endpoint_picker.values_from:
         raise SpecError(_at("endpointPicker.valuesFrom"), "cannot be set in an annotation", "use endpointPicker.values")
 

@@ -119,6 +119,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
         writes_status=profile.writes_status,
         takes_headers=profile.takes_headers,
         note=_note(profile),
+        divides=profile.divides,
         lists_models=profile.lists_models,
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
         pool_remedy=profile.pool_remedy,

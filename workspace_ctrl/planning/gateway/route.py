@@ -4,6 +4,7 @@ Path matches work with every GatewayClass and need nothing else. Header matches 
 catch-all match is for Gateways that serve one model. Matches that an older Workspace already has are left out and reported.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,15 @@ from workspace_ctrl.api.inference_set import seconds_of
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
-from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, RouteClaimHolder, is_under, prefix_of
+from workspace_ctrl.model.route_claims import (
+    BASE_MODEL_HEADER,
+    MODEL_HEADER,
+    RouteClaim,
+    RouteClaimHolder,
+    holder_title,
+    is_under,
+    prefix_of,
+)
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -90,14 +99,16 @@ class Routing:
     def rules(self) -> Iterator[dict[str, Any]]:
         """Yield the rules of the route."""
         if self.path:
-            yield self._rule([_by_path(self.path)]) | (_REWRITE if self.path != _ROOT else {})
-        matches = [_by_path(_ROOT) | {"headers": [_header(header)]} for header in self.headers]
+            yield self._rule([by_path(self.path)]) | (_REWRITE if self.path != _ROOT else {})
+        matches = [by_path(_ROOT) | {"headers": [exact_header(header)]} for header in self.headers]
         for start in range(0, len(matches), _MOST_MATCHES_OF_RULE):
             yield self._rule(matches[start : start + _MOST_MATCHES_OF_RULE])
         if self.catch_all and self.path != _ROOT:
-            yield self._rule([_by_path(_ROOT)])
+            yield self._rule([by_path(_ROOT)])
         if self.announced:
-            yield {"matches": [_by_path(_ROOT) | {"headers": [_header(f"{_ANNOUNCING}={self.announced}")]}]} | _to(self.announced)
+            yield {"matches": [by_path(_ROOT) | {"headers": [exact_header(f"{_ANNOUNCING}={self.announced}")]}]} | _to(
+                self.announced
+            )
 
     def _paths(self) -> list[str]:
         paths = [self.path] if self.path else []
@@ -177,13 +188,14 @@ def routing_problems(
 
 def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing) -> Manifest:
     """Return the HTTPRoute that attaches the pool to `parents`."""
-    spec: dict[str, Any] = {"parentRefs": [_reference(parent) for parent in parents], "rules": list(wanted.rules())}
+    spec: dict[str, Any] = {"parentRefs": [parent_reference(parent) for parent in parents], "rules": list(wanted.rules())}
     if wanted.hostnames:
         spec["hostnames"] = list(wanted.hostnames)
     return owned("gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": spec})
 
 
-def _reference(parent: Parent) -> dict[str, Any]:
+def parent_reference(parent: Parent) -> dict[str, Any]:
+    """Return the entry of a route's parentRefs."""
     ref = parent.gateway.ref
     reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": ref.namespace, "name": ref.name}
     return reference | ({"sectionName": parent.section} if parent.section else {})
@@ -207,11 +219,18 @@ def _to(pool: str) -> dict[str, Any]:
     return {"backendRefs": [{"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": pool}]}
 
 
-def _by_path(prefix: str) -> dict[str, Any]:
+def to_root() -> dict[str, Any]:
+    """Return the part of a rule that removes the matched path prefix."""
+    return copy.deepcopy(_REWRITE)
+
+
+def by_path(prefix: str) -> dict[str, Any]:
+    """Return the match of a path prefix."""
     return {"path": {"type": "PathPrefix", "value": prefix}}
 
 
-def _header(header: str) -> dict[str, str]:
+def exact_header(header: str) -> dict[str, str]:
+    """Return the match of a header, given as `<name>=<value>`."""
     name, _, value = header.partition("=")
     return {"type": "Exact", "name": name, "value": value}
 
@@ -224,7 +243,7 @@ def _conflicts(found: Sequence[Problem]) -> Problem:
 
 
 def _conflict(claim: RouteClaim, asked: Routing, holder: RouteClaimHolder) -> Problem:
-    older = f"are already routed to Workspace {'/'.join(holder)}, which is older, or of the same second and first by name"
+    older = f"are already routed to {holder_title(holder)}, which is older, or of the same second and first by name"
     for_host = f" for {claim.hostname}" if claim.hostname else ""
     if claim.header:
         name, _, value = claim.header.partition("=")

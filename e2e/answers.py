@@ -1,0 +1,46 @@
+"""`answers.py URL MODEL INTERVAL [COUNT]`, run where the Gateway can be reached: chat completions, and which pod has answered each.
+
+One request every so many seconds, until so many are sent, or until standard input ends. A line of JSON on standard output is a finished
+request: the time at which it began (Unix), its HTTP status (0 for none), and the name of the pod, as the stand-in for vLLM reports it.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from itertools import count
+
+import aiohttp
+
+_PATIENCE = aiohttp.ClientTimeout(total=10)
+_POD = "x-inference-pod"
+
+
+async def ask(url: str, model: str, interval: float, most: int | None) -> None:
+    """Send requests, and print what came of each."""
+    body = {"model": model, "max_tokens": 4, "messages": [{"role": "user", "content": "who are you?"}]}
+    reader = asyncio.create_task(asyncio.to_thread(sys.stdin.read)) if most is None else None
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=_PATIENCE) as session, asyncio.TaskGroup() as requests:
+        due = time.monotonic()
+        for number in count():
+            if number == most or (reader is not None and reader.done()):
+                break
+            requests.create_task(_ask(session, f"{url}/v1/chat/completions", body))
+            due += interval
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
+async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, object]) -> None:
+    at, status, pod = time.time(), 0, ""
+    try:
+        async with session.post(url, json=body) as answer:
+            await answer.read()
+            status, pod = answer.status, answer.headers.get(_POD, "")
+    except (aiohttp.ClientError, TimeoutError):
+        status = 0  # that there was no answer is the finding
+    print(json.dumps({"at": at, "status": status, "pod": pod}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(ask(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else None))  # noqa: PLR2004

@@ -1,0 +1,135 @@
+"""One endpoint over several versions, for real: how requests are divided, and where they go while versions come and go."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+import e2e.answers
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+
+GROUP = "chat"
+MODEL = "phi-4-mini-instruct"
+REQUESTS = 2_000
+FAST, STEADY = 0.02, 0.05
+"""Seconds between two requests: so that 2,000 of them take 40 s, and as a client of a model may send them."""
+REACTION_SECONDS = 2.0
+MOST_FAILED = 3
+_PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def behind(serving_cluster, namespace):
+    with workspaces.programmed_gateway(serving_cluster, namespace) as field:
+        yield field
+
+
+class Answers:
+    """Requests to the group without a pause, and the version that has answered each."""
+
+    def __init__(self, cluster, url, *arguments):
+        command = [sys.executable, str(Path(e2e.answers.__file__)), url, MODEL, *map(str, arguments)]
+        self._process = cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self.found = []
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(_PATIENCE_SECONDS)
+        self._reader.join(_PATIENCE_SECONDS)
+
+    def _read(self):
+        for line in self._process.stdout:
+            self.found.append(json.loads(line))
+
+    def since(self, moment):
+        """The requests that began after that."""
+        return [entry for entry in [*self.found] if entry["at"] >= moment]
+
+    def wait_all_from(self, version):
+        """Wait until 20 requests in a row are answered by a version; return when the first of them was sent."""
+
+        def is_so():
+            newest = self.found[-20:]
+            return len(newest) == 20 and all(version_of(entry) == version for entry in newest)
+
+        until(is_so, f"all requests to be answered by {version}")
+        return self.found[-20]["at"]
+
+
+def version_of(entry):
+    """The member of the group that has answered; empty for a request that failed."""
+    return entry["pod"].rsplit("-", 2)[0] if entry["status"] == HTTPStatus.OK else ""
+
+
+def kill(cluster, namespace, name):
+    """End all pods of a version at once, and have no other ones."""
+    cluster.kubectl("scale", "deployment", name, "--replicas=0", "-n", namespace)
+    began = time.time()
+    selector = f"kaito.sh/workspace={name}"
+    cluster.kubectl("delete", "pods", "-l", selector, "-n", namespace, "--force", "--grace-period=0", "--wait=false")
+    return began
+
+
+def weights(cluster, namespace):
+    """The weights that the route of the group has now."""
+    route = workspaces.get(cluster, namespace, "httproute", GROUP)
+    return route["metadata"]["annotations"]["workspace-ctrl/group-weights"]
+
+
+def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
+    cluster = serving_cluster
+    with ControllerProcess(cluster, inside=True):
+        members = {"v1": {"weight": 90}, "v2": {"weight": 10}}
+        made = [workspaces.workspace(name, gateway={**behind, "group": {"name": GROUP, **own}}) for name, own in members.items()]
+        spare = workspaces.inference_set("spare", gateway={**behind, "group": {"name": GROUP, "fallback": True}})
+        workspaces.apply(cluster, namespace, *made, spare)
+        for name in members:
+            workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
+        path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
+        cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, "--timeout=120s")
+        until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "both versions to be in the route")
+        workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
+        url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
+        assert url.endswith(f"/{namespace}/{GROUP}")
+
+        with Answers(cluster, url, FAST, REQUESTS) as divided:
+            until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
+        shares = Counter(map(version_of, divided.found))
+        assert shares.keys() == {"v1", "v2"}, shares
+        assert REQUESTS * 0.08 <= shares["v2"] <= REQUESTS * 0.12, shares
+
+        with Answers(cluster, url, STEADY) as answers:
+            until(lambda: len(answers.found) > 20, "answers")
+            killed = kill(cluster, namespace, "v2")
+            answers.wait_all_from("v1")
+            time.sleep(REACTION_SECONDS)  # what comes later is what is looked at
+            late = [entry for entry in answers.since(killed + REACTION_SECONDS) if version_of(entry) != "v1"]
+            failed = [entry for entry in answers.since(killed) if not version_of(entry)]
+            assert (late, len(failed) <= MOST_FAILED) == ([], True), failed
+            cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
+            until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the version to have its share again")
+            until(lambda: "v2" in map(version_of, answers.found[-50:]), "the version to answer again")
+
+            for name in members:
+                killed = kill(cluster, namespace, name)
+            assert answers.wait_all_from("spare") - killed <= REACTION_SECONDS
+            cluster.kubectl("scale", "deployment", "v1", "--replicas=1", "-n", namespace)
+            answers.wait_all_from("v1")
+
+        cluster.kubectl("delete", "workspace", "v1", "v2", "-n", namespace, "--timeout=60s")
+        until(lambda: weights(cluster, namespace) == "spare=100", "the last member to have all requests")
+        cluster.kubectl("delete", "inferenceset", "spare", "-n", namespace, "--timeout=60s")
+        workspaces.wait_gone(cluster, namespace, "httproute", GROUP)

@@ -1,0 +1,119 @@
+"""A group of Workspaces on a real API server: who owns its route, what each change costs, and what is refused."""
+
+import json
+
+import pytest
+
+from e2e import workspaces
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+
+GROUP = "chat"
+
+
+@pytest.fixture
+def behind(gateway, plane_namespace):
+    return workspaces.behind(gateway, plane_namespace)
+
+
+def member(name, behind, **group):
+    return workspaces.workspace(name, gateway={**behind, "group": {"name": GROUP, **group}})
+
+
+def route(cluster, namespace):
+    return workspaces.get(cluster, namespace, "httproute", GROUP)
+
+
+def shared(cluster, namespace):
+    """The weights in the route of the group, and its owners."""
+    metadata = route(cluster, namespace)["metadata"]
+    owners = {owner["name"] for owner in metadata["ownerReferences"]}
+    return metadata["annotations"]["workspace-ctrl/group-weights"], owners
+
+
+def has_route(cluster, namespace):
+    return any(found["metadata"]["name"] == GROUP for found in workspaces.items(cluster, namespace, "httproutes"))
+
+
+def wait_shared(cluster, namespace, weights, *owners):
+    until(
+        lambda: has_route(cluster, namespace) and shared(cluster, namespace) == (weights, set(owners)),
+        f"the route of the group to have the weights {weights}",
+    )
+
+
+def patch(cluster, namespace, name, group):
+    cluster.kubectl(
+        "patch", "workspace", name, "-n", namespace, "--type=merge", "-p", json.dumps({"gateway": {"group": group}}), actor="user"
+    )
+
+
+def test_the_route_follows_its_members_costs_one_write_a_change_and_goes_with_the_last(installed, plane_namespace, behind):
+    with ControllerProcess(installed) as controller:
+        made = [member("v1", behind, weight=90), member("v2", behind, weight=10)]
+        workspaces.apply(installed, plane_namespace, *made)
+        for name in ("v1", "v2"):
+            workspaces.wait_ready(installed, plane_namespace, name, "GroupReady")
+            workspaces.wait_ready(installed, plane_namespace, name, "Ready")
+        wait_shared(installed, plane_namespace, "v1=90,v2=10", "v1", "v2")
+        members = workspaces.get(installed, plane_namespace, "workspace", "v2")["status"]["gateway"]["group"]["members"]
+        assert [(entry["name"], entry["weight"], entry["current"], entry["ready"]) for entry in members] == [
+            ("v1", 90, 90, True),
+            ("v2", 10, 10, True),
+        ]
+
+        before = controller.writes(plane_namespace)
+        patch(installed, plane_namespace, "v2", {"weight": 50})
+        wait_shared(installed, plane_namespace, "v1=90,v2=50", "v1", "v2")
+        path = "--for=jsonpath={.status.gateway.group.members[1].current}=50"
+        installed.kubectl("wait", "workspace/v1", "workspace/v2", "-n", plane_namespace, path, "--timeout=30s")
+        made = controller.writes(plane_namespace) - before
+        assert made["patch", "httproutes"] == 1
+        assert made.keys() == {("patch", "httproutes"), ("patch", "workspaces/status")}
+
+        version = route(installed, plane_namespace)["metadata"]["resourceVersion"]
+        installed.kubectl("label", "httproute", GROUP, "-n", plane_namespace, "team=a", actor="user")
+        until(lambda: route(installed, plane_namespace)["metadata"]["resourceVersion"] != version, "the label to be there")
+
+    with ControllerProcess(installed) as restarted:
+        workspaces.apply(installed, plane_namespace, member("v3", behind, fallback=True))
+        workspaces.wait_ready(installed, plane_namespace, "v3", "GroupReady")
+        wait_shared(installed, plane_namespace, "v1=90,v2=50", "v1", "v2", "v3")
+        patch(installed, plane_namespace, "v2", None)
+        wait_shared(installed, plane_namespace, "v1=90", "v1", "v3")
+        installed.kubectl("delete", "workspace", "v1", "-n", plane_namespace, "--timeout=60s", actor="user")
+        wait_shared(installed, plane_namespace, "v3=100", "v3")
+        assert route(installed, plane_namespace)["metadata"]["labels"]["team"] == "a"
+        installed.kubectl("delete", "workspace", "v3", "-n", plane_namespace, "--timeout=60s", actor="user")
+        workspaces.wait_gone(installed, plane_namespace, "httproute", GROUP)
+        assert restarted.writes(plane_namespace)["delete", "httproutes"] >= 1
+        workspaces.wait_ready(installed, plane_namespace, "v2", "Ready")
+
+
+def test_names_that_are_taken_are_told_and_nothing_of_others_is_changed(installed, plane_namespace, behind):
+    own = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": GROUP},
+        "spec": {"parentRefs": behind["parentRefs"], "hostnames": ["mine.example.com"]},
+    }
+    with ControllerProcess(installed):
+        workspaces.apply(installed, plane_namespace, own)
+        workspaces.apply(installed, plane_namespace, member("v1", behind))
+        found = workspaces.wait_reason(installed, plane_namespace, "v1", "GroupReady", "NotOwned")
+        assert "was not created for group chat" in found["message"]
+        assert route(installed, plane_namespace)["spec"]["hostnames"] == ["mine.example.com"]
+        workspaces.wait_ready(installed, plane_namespace, "v1", "Ready")
+        installed.kubectl("delete", "httproute", GROUP, "-n", plane_namespace, actor="user")
+        patch(installed, plane_namespace, "v1", {"weight": 7})
+        wait_shared(installed, plane_namespace, "v1=7", "v1")
+
+        workspaces.apply(installed, plane_namespace, workspaces.workspace(GROUP, gateway=behind))
+        workspaces.wait_reason(installed, plane_namespace, "v1", "GroupReady", "GroupNameTaken")
+        found = workspaces.wait_reason(installed, plane_namespace, GROUP, "RouteReady", "PathConflict")
+        assert "already routed to group chat" in found["message"]
+        elsewhere = {**behind, "match": {"path": f"/{plane_namespace}/elsewhere"}}
+        workspaces.apply(installed, plane_namespace, workspaces.workspace(GROUP, gateway=elsewhere))
+        found = workspaces.wait_reason(installed, plane_namespace, GROUP, "RouteReady", "NotOwned")
+        assert "is the route of group chat" in found["message"]
+        assert shared(installed, plane_namespace) == ("v1=7", {"v1"})

@@ -1,0 +1,85 @@
+"""`workspace-ctrl ui` as users start and end it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner
+
+from tests.unit.cli.page.running_page import on_thread
+from workspace_ctrl.cli.main import main
+from workspace_ctrl.cli.page.ui import _same_cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def started(served):
+    """Start the command; returns the process and the URL that it prints."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    processes = []
+
+    async def start(*arguments):
+        command = [sys.executable, "-m", "workspace_ctrl", "ui", "--kubeconfig", str(served[1]), *arguments]
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
+        processes.append(process)
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        assert line.startswith("The page is at http://127.0.0.1:"), await process.stderr.read()
+        return process, line.split()[-1]
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_the_printed_url_is_that_of_the_page_until_ctrl_c(started):
+    process, url = await started()
+    async with aiohttp.ClientSession() as session, session.get(f"{url}events") as events:
+        assert await events.content.readline() == b"event: hello\n"
+        begin = asyncio.get_running_loop().time()
+        process.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(process.wait(), 10)
+    assert asyncio.get_running_loop().time() - begin < 2
+    assert (code, b"Traceback" in await process.stderr.read()) == (130, False)
+
+
+async def test_a_port_can_be_chosen_unless_it_is_in_use(started, served):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = await on_thread(lambda: CliRunner().invoke(main, ["ui", "--kubeconfig", str(served[1]), "--port", port]))
+    assert (result.exit_code, f"cannot listen on 127.0.0.1 port {port}: " in result.output) == (1, True)
+    _, url = await started("--port", port)
+    assert f":{port}/" in url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param(("--address", "example.com"), 2, "--address must be an IP address", id="address"),
+        pytest.param(("-n", "a", "-A"), 2, "exclude each other", id="namespaces"),
+        pytest.param(("--port", "70000"), 2, "70000", id="port"),
+        pytest.param((), 1, "set KUBECONFIG or --kubeconfig", id="no kubeconfig"),
+    ],
+)
+def test_wrong_use(arguments, code, words):
+    result = CliRunner().invoke(main, ["ui", *arguments], env={"KUBECONFIG": "/nowhere"})
+    assert result.exit_code == code
+    assert words in result.output
+
+
+async def test_without_an_api_server_it_ends_with_a_sentence(served, server):
+    server.rule = lambda _query: 500
+    result = await on_thread(lambda: CliRunner().invoke(main, ["ui", "--kubeconfig", str(served[1]), "--no-browser"]))
+    assert (result.exit_code, "Error: " in result.output, "The page" in result.output) == (1, True, False)
+
+
+def test_commands_on_the_page_choose_the_same_cluster(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path))
+    assert _same_cluster(tmp_path, None) == ""
+    assert _same_cluster(tmp_path / "my file", "prod") == f"--kubeconfig '{tmp_path}/my file' --context prod"

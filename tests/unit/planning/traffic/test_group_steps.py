@@ -1,0 +1,270 @@
+"""The route of a group: a pure function of its members, whoever plans it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.factories import NAMESPACE, SETTINGS, applied_fields, gateway, meta
+from tests.unit.planning.traffic.groups import GROUP, SHARED, cluster, group, member
+from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.model.route_claims import MODEL_HEADER, RouteClaim
+from workspace_ctrl.planning.manifests import applied_hash
+from workspace_ctrl.planning.steps import Apply, Delete
+from workspace_ctrl.planning.traffic.group_steps import desire_group, plan_group
+from workspace_ctrl.records.gateways import HTTPRoute, parse_http_route
+from workspace_ctrl.records.meta import ObjectRef
+
+ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
+KTHENA = "volcano.sh/kthena-router"
+STANDARD = "example.com/any"
+HEADER = {"header": True}
+
+
+def planned(records, workspace="v1", world=None, taken=None, settings=SETTINGS):
+    desired = desire_group(NAMESPACE, records, settings, world or cluster())
+    return plan_group(desired, ObjectRef("Workspace", NAMESPACE, workspace), taken or {}, {})
+
+
+def manifest(records, world=None, **given):
+    (step,) = planned(records, world=world, **given).steps
+    return step.manifest
+
+
+def weights(records, world=None):
+    """The weights of the members that get requests, as the route says."""
+    text = manifest(records, world)["metadata"]["annotations"][GROUP_WEIGHTS_ANNOTATION]
+    return {name: int(weight) for name, weight in (entry.split("=") for entry in text.split(","))}
+
+
+def reasons(records, workspace="v1", **given):
+    return [problem.reason for problem in planned(records, workspace, **given).problems]
+
+
+def stored(document, **fields):
+    """The route as the API server returns it after an apply of ours."""
+    metadata = document["metadata"] | {"uid": "uid-of-route", "managedFields": [applied_fields(document)], **fields}
+    return parse_http_route(document | {"metadata": metadata}, "HTTPRoute")
+
+
+def leads(rule):
+    return [(backend["name"], backend.get("weight")) for backend in rule["backendRefs"]]
+
+
+TWO = group(member("v1", group={"weight": 90}), member("v2", group={"weight": 10}))
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param([("v1", {"weight": 90}, True), ("v2", {"weight": 10}, True)], {"v1": 90, "v2": 10}, id="both ready"),
+        pytest.param([("v1", {"weight": 90}, False), ("v2", {"weight": 10}, True)], {"v2": 10}, id="one is not ready"),
+        pytest.param([("v1", {}, True), ("v2", {"weight": 0}, True)], {"v1": 100}, id="weight 0"),
+        pytest.param([("v1", {}, True), ("v2", {"fallback": True}, True)], {"v1": 100}, id="fallback waits"),
+        pytest.param([("v1", {}, False), ("v2", {"fallback": True}, True)], {"v2": 100}, id="fallback gets all"),
+        pytest.param([("v1", {}, False), ("v2", {"fallback": True}, False)], {"v1": 100}, id="nobody is ready"),
+        pytest.param([("v1", {"weight": 0}, True), ("v2", {}, False)], {"v2": 100}, id="weight 0 is no fallback"),
+    ],
+)
+def test_weights_count_among_members_that_are_ready(members, expected):
+    assert weights(group(*(member(name, group=given, ready=ready) for name, given, ready in members))) == expected
+
+
+def test_a_member_whose_endpoint_picker_does_not_run_is_not_ready():
+    assert weights(group(member("v1"), member("v2", picker=0))) == {"v1": 100}
+
+
+def test_a_member_of_the_users_pool_has_no_picker_that_is_known():
+    own = member("v2", pool={"ref": {"name": "mine"}})
+    there = replace(own.pools[0], meta=replace(own.pools[0].meta, ref=ObjectRef("InferencePool", NAMESPACE, "mine")))
+    assert weights(group(member("v1"), replace(own, pools=(there,)))) == {"v1": 100, "v2": 100}
+
+
+def test_istio_gets_a_rule_for_each_member_and_the_last_one_takes_the_rest():
+    small, rest = manifest(TWO)["spec"]["rules"]
+    (match,) = small["matches"]
+    assert match["path"] == {"type": "PathPrefix", "value": f"/{NAMESPACE}/{GROUP}"}
+    assert [header["type"] for header in match["headers"]] == ["RegularExpression"]
+    assert rest["matches"] == [{"path": match["path"]}]
+    assert (leads(small), leads(rest)) == ([("v2-inferencepool", None)], [("v1-inferencepool", None)])
+    assert all(rule["filters"][0]["urlRewrite"]["path"]["replacePrefixMatch"] == "/" for rule in (small, rest))
+
+
+def test_classes_that_ask_each_pools_picker_get_weights():
+    (rule,) = manifest(TWO, cluster(controller=STANDARD))["spec"]["rules"]
+    assert leads(rule) == [("v1-inferencepool", 90), ("v2-inferencepool", 10)]
+
+
+def test_a_class_that_cannot_divide_sends_all_to_the_heaviest_and_says_so():
+    world = cluster(controller=KTHENA)
+    assert weights(TWO, world) == {"v1": 90}
+    assert reasons(TWO, world=world) == ["TrafficNotDivisible"]
+    assert reasons(group(member("v1"), member("v2", group={"fallback": True})), world=world) == []
+
+
+def test_gateways_of_several_classes_share_what_all_of_them_can_do():
+    parents = [{"name": "one"}, {"name": "two"}]
+    both = group(*(member(name, parentRefs=parents) for name in ("v1", "v2")))
+    world = cluster(gateway("one"), gateway("two", class_name="other"))
+    standard = replace(world.classes[0], meta=meta("GatewayClass", "other", namespace="", owner=""), controller=STANDARD)
+    rules = manifest(both, replace(world, classes=(*world.classes, standard)))["spec"]["rules"]
+    assert len(rules) == 2
+
+
+def test_requests_with_the_groups_name_in_the_header_are_divided_too_if_the_oldest_member_wants_it():
+    rules = manifest(group(member("v1", match=HEADER), member("v2", match=HEADER)))["spec"]["rules"]
+    by_name = [rule for rule in rules if rule["matches"][0]["path"]["value"] == "/"]
+    assert [[header["name"] for header in rule["matches"][0]["headers"]] for rule in by_name] == [
+        [MODEL_HEADER, "X-Request-Id"],
+        [MODEL_HEADER],
+    ]
+
+
+def test_all_members_own_the_route_and_none_controls_it():
+    owners = manifest(TWO)["metadata"]["ownerReferences"]
+    assert [(owner["kind"], owner["name"], owner["uid"]) for owner in owners] == [
+        ("Workspace", "v1", "uid-of-v1"),
+        ("Workspace", "v2", "uid-of-v2"),
+    ]
+    assert not any("controller" in owner for owner in owners)
+    assert manifest(TWO)["metadata"]["labels"][OWNER_LABEL] == ""
+
+
+def test_a_route_that_is_as_it_should_be_is_not_written_again():
+    found = stored(manifest(TWO))
+    assert planned(replace(TWO, route=found)).steps == ()
+    changed = replace(TWO, members=(member("v1", group={"weight": 90}), member("v2", group={"weight": 10}, ready=False)))
+    (step,) = planned(replace(changed, route=found)).steps
+    assert (type(step), step.force, step.link) == (Apply, True, LinkName.GROUP)
+
+
+def test_a_change_by_others_is_reverted():
+    fields = applied_fields(manifest(TWO))
+    del fields["fieldsV1"]["f:spec"]["f:rules"]
+    found = stored(manifest(TWO), managedFields=[fields])
+    (step,) = planned(replace(TWO, route=found)).steps
+    assert step.repairs
+
+
+def test_the_route_that_is_read_again_has_its_weights_and_owners():
+    found = stored(manifest(TWO))
+    assert (found.group, dict(found.weights), found.owners) == (GROUP, {"v1": 90, "v2": 10}, {"uid-of-v1", "uid-of-v2"})
+
+
+def test_a_member_that_is_being_deleted_or_has_left_has_no_part_in_the_route():
+    left = group(member("v1", deleting=True), member("v2"), route=stored(manifest(TWO)))
+    (step,) = planned(left).steps
+    assert [owner["name"] for owner in step.manifest["metadata"]["ownerReferences"]] == ["v2"]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(group(), id="all have left"),
+        pytest.param(group(member("v1", deleting=True)), id="the last one is being deleted"),
+        pytest.param(group(member("v1", enabled=False)), id="the last one wants no Gateway"),
+    ],
+)
+def test_the_route_goes_with_the_last_member(records):
+    (step,) = planned(replace(records, route=stored(manifest(TWO)))).steps
+    assert (type(step), step.ref) == (Delete, SHARED)
+
+
+def test_the_route_goes_with_the_feature_gate():
+    off = replace(SETTINGS, gateway_extension=False)
+    (step,) = planned(replace(TWO, route=stored(manifest(TWO))), settings=off).steps
+    assert isinstance(step, Delete)
+
+
+def test_nothing_is_written_until_each_member_has_been_observed():
+    assert planned(group(member("v1"), member("v2", observed=False))).steps == ()
+
+
+def test_a_member_with_an_invalid_spec_keeps_its_place():
+    broken = member("v2", group={"weight": 10}, parentRefs=[{"name": 7}])
+    assert weights(group(member("v1", group={"weight": 90}), broken)) == {"v1": 90, "v2": 10}
+
+
+def test_without_a_gateway_the_route_stays_and_the_reason_is_told():
+    records = replace(TWO, route=stored(manifest(TWO)))
+    outcome = planned(records, world=replace(cluster(), gateways=()))
+    assert (outcome.steps, [problem.reason for problem in outcome.problems]) == ((), ["NoGateway"])
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param(replace(TWO, namesake=ObjectRef("Workspace", NAMESPACE, GROUP)), "GroupNameTaken", id="a Workspace"),
+        pytest.param(replace(TWO, route=HTTPRoute(meta("HTTPRoute", GROUP))), "GroupNameTaken", id="a route of others"),
+        pytest.param(
+            replace(TWO, is_shard=True, route=replace(stored(manifest(TWO)), owners=frozenset({"elsewhere"}))),
+            "GroupSpansShards",
+            id="a member in another shard",
+        ),
+    ],
+)
+def test_what_is_not_the_groups_is_never_written(records, expected):
+    outcome = planned(records)
+    assert outcome.steps == ()
+    assert [problem.reason for problem in outcome.problems] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("records", "workspace", "expected"),
+    [
+        pytest.param(TWO, "v1", [], id="all is well"),
+        pytest.param(group(member("v1", group={"weight": 0})), "v1", ["GroupWithoutWeight"], id="no weight"),
+        pytest.param(group(member("v1"), member("v2", timeout="9s")), "v1", [], id="the oldest decides"),
+        pytest.param(group(member("v1"), member("v2", timeout="9s")), "v2", ["GroupMembersDiffer"], id="the younger is told"),
+        pytest.param(
+            group(member("v1", httpRouteRef={"name": "mine"})), "v1", ["GroupWithoutGateway"], id="only routes of the user"
+        ),
+        pytest.param(group(member("v1", names=["a", "b"]), member("v2", names=["b"])), "v1", [], id="a common model name"),
+        pytest.param(
+            group(member("v1", names=["a"]), member("v2", names=["b"])), "v1", ["ModelNamesDiffer"], id="no common model name"
+        ),
+        pytest.param(
+            group(member("v1", names=["a"], match=HEADER), member("v2", names=["a"], match=HEADER)),
+            "v1",
+            ["ModelNamesDiffer"],
+            id="by header the group's name is sent",
+        ),
+        pytest.param(group(*(member(f"v{n}") for n in range(9))), "v8", ["TooManyGroupMembers"], id="the ninth member"),
+    ],
+)
+def test_each_member_is_told_what_concerns_it(records, workspace, expected):
+    assert reasons(records, workspace) == expected
+
+
+def test_matches_that_an_older_workspace_has_are_left_out():
+    claim = RouteClaim(f"{NAMESPACE}/inference-gateway", "http", "", f"/{NAMESPACE}/{GROUP}")
+    assert desire_group(NAMESPACE, TWO, SETTINGS, cluster()).claims == {claim}
+    outcome = planned(replace(TWO, route=stored(manifest(TWO))), taken={claim: (NAMESPACE, "older")})
+    assert [type(step) for step in outcome.steps] == [Delete]
+    assert "Workspace default/older" in outcome.problems[0].message
+    assert outcome.problems[0].reason == "GroupRouteConflict"
+
+
+MEMBERS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), min_size=1, max_size=8)
+
+
+@given(MEMBERS, st.sampled_from(["istio.io/gateway-controller", ENVOY_GATEWAY, STANDARD, KTHENA]))
+def test_the_route_is_the_same_whoever_plans_it_and_never_leads_to_others(given_members, controller):
+    members = [
+        member(f"v{index}", group={"fallback": True} if fallback else {"weight": weight}, ready=ready)
+        for index, (weight, fallback, ready) in enumerate(given_members)
+    ]
+    records, world = group(*members), cluster(controller=controller)
+    outcomes = [planned(records, entry.workspace.meta.ref.name, world) for entry in members]
+    assert len({applied_hash(step.manifest) for outcome in outcomes for step in outcome.steps}) <= 1
+    ready = {f"v{index}-inferencepool" for index, (_, _, is_ready) in enumerate(given_members) if is_ready}
+    wanted = {f"v{index}-inferencepool" for index, (weight, fallback, _) in enumerate(given_members) if fallback or weight}
+    for step in outcomes[0].steps:
+        led_to = {backend["name"] for rule in step.manifest["spec"]["rules"] for backend in rule["backendRefs"]}
+        assert led_to <= wanted
+        assert led_to <= ready or not (ready & wanted)
+        assert len(step.manifest["spec"]["rules"]) <= 8
+        if controller != STANDARD:
+            assert all(len(rule["backendRefs"]) == 1 for rule in step.manifest["spec"]["rules"])

@@ -1,0 +1,222 @@
+"""The steps to the route of a group, and what its members are told.
+
+Each member plans and applies the whole route, from the same observed objects, so none depends on another one's passes. A member that leaves
+the group, or is deleted, plans it as well, without itself; the last one deletes it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from workspace_ctrl.model.groups import GroupRecords
+from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, Problem
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, holder_title
+from workspace_ctrl.planning.drift import is_ours
+from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents
+from workspace_ctrl.planning.gateway.route import routing
+from workspace_ctrl.planning.manifests import applied_hash
+from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.removal import delete_steps
+from workspace_ctrl.planning.steps import Apply, Step
+from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing
+from workspace_ctrl.planning.traffic.members import (
+    MOST_MEMBERS,
+    GroupMember,
+    differing,
+    members_of,
+    title,
+    wants_header,
+    weights_now,
+)
+from workspace_ctrl.records.managed_fields import Fields
+from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredGroup:
+    """What the route of a group should be."""
+
+    records: GroupRecords
+    members: tuple[GroupMember, ...] = ()
+    """Those that take part, the oldest first."""
+    lead: GroupMember | None = None
+    """The oldest one with a route of its own, whose Gateways, host names and timeout are the group's; None if there is none."""
+    chosen: Chosen = field(default_factory=Chosen)
+    routing: GroupRouting | None = None
+    """None while the Gateways are not known."""
+
+    @property
+    def claims(self) -> frozenset[RouteClaim]:
+        """The matches of the group's route, as claims on listeners."""
+        return self.routing.asked.claims(self.routing.parents) if self.routing is not None else frozenset()
+
+    @property
+    def since(self) -> str:
+        """Creation time of the oldest member, as text that sorts by time; empty without members."""
+        return self.members[0].created if self.members else ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """The next steps for the route of a group, and what a member is told."""
+
+    steps: tuple[Step, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    decision: GroupDecision | None = None
+
+
+def desire_group(namespace: str, records: GroupRecords, settings: PlanSettings, cluster: Cluster) -> DesiredGroup:
+    """Return what the route of a group in `namespace` should be; `cluster` has no route of a member."""
+    members = members_of(records, settings)[:MOST_MEMBERS] if settings.gateway_extension else ()
+    lead = next((member for member in members if member.has_own_route), None)
+    if lead is None:
+        return DesiredGroup(records, members)
+    chosen = choose_parents(namespace, lead.gateway, settings, replace(cluster, route=lead.route))
+    if not chosen.parents:
+        return DesiredGroup(records, members, lead, chosen)
+    own = routing(lead.meta.ref, lead.gateway, lead.pool, (), settings)
+    asked = group_routing(namespace, records.name, own, chosen.parents, by_header=wants_header(lead))
+    pools = {member.name: member.pool for member in members}
+    wanted = GroupRouting(namespace, records.name, chosen.parents, asked, weights_now(members), pools)
+    return DesiredGroup(records, members, lead, chosen, wanted)
+
+
+def plan_group(
+    desired: DesiredGroup,
+    workspace: ObjectRef,
+    taken: Mapping[RouteClaim, RouteClaimHolder],
+    accepted_drift: Mapping[ObjectRef, Fields],
+) -> GroupPlan:
+    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, is told."""
+    records, routed = desired.records, desired.routing
+    taken = {claim: holder for claim, holder in taken.items() if claim in desired.claims}
+    blocking = _blocking(desired)
+    problems = (*filter(None, (blocking,)), *_problems(desired, workspace, taken))
+    decision = GroupDecision(
+        records.name,
+        parents=routed.parents if routed is not None else (),
+        hostnames=routed.asked.hostnames if routed is not None else (),
+        path=routed.asked.without(taken).path if routed is not None else "",
+        members=tuple(member.share for member in desired.members),
+    )
+    steps = () if blocking is not None else tuple(_steps(desired, taken, accepted_drift))
+    return GroupPlan(steps, problems, decision)
+
+
+def plan_groups(
+    groups: Sequence[DesiredGroup],
+    workspace: WorkspaceRecord,
+    taken: Mapping[RouteClaim, RouteClaimHolder],
+    accepted_drift: Mapping[ObjectRef, Fields],
+) -> GroupPlan:
+    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it is told only of the former."""
+    plans = [plan_group(group, workspace.meta.ref, taken, accepted_drift) for group in groups]
+    told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)
+    own = next(told, GroupPlan())
+    return replace(own, steps=tuple(step for found in plans for step in found.steps))
+
+
+def _steps(
+    desired: DesiredGroup, taken: Mapping[RouteClaim, RouteClaimHolder], accepted_drift: Mapping[ObjectRef, Fields]
+) -> Iterator[Step]:
+    live, routed = desired.records.route, desired.routing
+    if not desired.members:
+        yield from delete_steps(live.meta) if live is not None else ()
+        return
+    if routed is None or not routed.weights or not all(member.is_observed for member in desired.records.members):
+        return  # it stays as it is until more is known
+    granted = routed.asked.without(taken)
+    if not granted.leads_anywhere:
+        yield from delete_steps(live.meta) if live is not None else ()
+        return
+    manifest = group_route(routed, granted, desired.members)
+    if live is None:
+        yield Apply(manifest, LinkName.GROUP, force=False)
+    elif live.meta.deleting:
+        return
+    elif live.meta.applied_hash != applied_hash(manifest):
+        yield Apply(manifest, LinkName.GROUP, force=True)
+    elif not is_ours(manifest, live.meta.owned) and accepted_drift.get(live.ref) != live.meta.owned:
+        yield Apply(manifest, LinkName.GROUP, force=True, repairs=True)
+
+
+def _blocking(desired: DesiredGroup) -> Problem | None:
+    """Return why the group's route can neither be applied nor deleted."""
+    records, live = desired.records, desired.records.route
+    if records.namesake is not None:
+        text = f"{records.namesake} has the name of group {records.name}, so its route has it, too; rename one of them"
+        return _problem("GroupNameTaken", text)
+    if live is not None and live.group != records.name:
+        text = f"{live.ref}, whose name the group's route needs, is not of group {records.name}; delete it, or rename the group"
+        return _problem("GroupNameTaken", text)
+    unknown = live.owners - {member.workspace.meta.uid for member in records.members} if live is not None else frozenset()
+    if records.is_shard and unknown:
+        text = (
+            f"group {records.name} has a member that another process reconciles, because it is not selected by this one's "
+            "workspaceSelector; give all members the labels of one process"
+        )
+        return _problem("GroupSpansShards", text)
+    return None
+
+
+def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, RouteClaimHolder]) -> Iterator[Problem]:
+    """Yield what this member is told about the group."""
+    own = next((member for member in desired.members if member.meta.ref == workspace), None)
+    name, lead = desired.records.name, desired.lead
+    if own is None:
+        yield _problem("TooManyGroupMembers", f"group {name} has more than {MOST_MEMBERS} members; the oldest ones take part")
+        return
+    if lead is None:
+        text = f"every member of group {name} has gateway.httpRouteRef; let one have a route of its own, whose Gateways the group's gets"
+        yield _problem("GroupWithoutGateway", text)
+        return
+    yield from (replace(problem, link=LinkName.GROUP) for problem in desired.chosen.problems)
+    yield from _of_weights(desired)
+    if taken:
+        holders = sorted(set(map(holder_title, taken.values())))
+        text = f"requests of group {name} are already routed to {', '.join(holders)}, which is older; rename the group"
+        yield _problem("GroupRouteConflict", text)
+    fields = list(differing(lead, own))
+    if fields:
+        text = f"{', '.join(fields)} differ from those of {title(lead.meta.ref)}, the oldest member of group {name}, which the group has"
+        yield _problem("GroupMembersDiffer", f"{text}; set the same in all members")
+    yield from _of_names(desired)
+
+
+def _of_weights(desired: DesiredGroup) -> Iterator[Problem]:
+    name, routed = desired.records.name, desired.routing
+    if routed is None:
+        return
+    if not routed.weights:
+        yield _problem(
+            "GroupWithoutWeight", f"every member of group {name} has the weight 0; set gateway.group.weight of one of them"
+        )
+    elif routed.division == UNDIVIDED and routed.effective != routed.weights:
+        classes = ", ".join(dict.fromkeys(parent.class_title for parent in routed.parents if parent.divides == UNDIVIDED))
+        text = f"{classes} cannot divide requests among members, so all of group {name} go to {next(iter(routed.effective))}"
+        yield _problem("TrafficNotDivisible", f"{text}; use another GatewayClass, or give only one member a weight")
+
+
+def _of_names(desired: DesiredGroup) -> Iterator[Problem]:
+    """Yield that the members have no model name in common, so that a request fails at some of them whatever name it has."""
+    known = [member for member in desired.members if member.model_names]
+    needed = set(desired.routing.asked.headers) if desired.routing is not None else set()
+    common = set.intersection(*(set(member.model_names) for member in known)) if known else set()
+    name = desired.records.name
+    if known and needed and name not in common:
+        lacking = _listed(member for member in known if name not in member.model_names)
+        text = f"requests with the model name {name} fail at {lacking}; start their model servers with that name as well"
+        yield _problem("ModelNamesDiffer", text)
+    elif known and not common:
+        text = f"the members of group {name} have no model name in common: {_listed(known)}"
+        yield _problem(
+            "ModelNamesDiffer", f"{text}; start the model servers with a common name, such as --served-model-name={name}"
+        )
+
+
+def _listed(members: Sequence[GroupMember] | Iterator[GroupMember]) -> str:
+    return ", ".join(f"{title(member.meta.ref)} ({', '.join(member.model_names[:3])})" for member in members)
+
+
+def _problem(reason: str, message: str) -> Problem:
+    return Problem(LinkName.GROUP, reason, message)

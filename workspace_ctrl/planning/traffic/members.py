@@ -1,0 +1,159 @@
+"""The members of a group, and how many of the requests each of them gets."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from workspace_ctrl.api.gateway_spec import DEFAULT_WEIGHT, Group
+from workspace_ctrl.api.names import endpoint_picker_name, names
+from workspace_ctrl.api.workspace import GatewaySpec
+from workspace_ctrl.model.groups import GroupRecords, MemberRecords
+from workspace_ctrl.model.plan_decisions import MemberShare
+from workspace_ctrl.planning.chart.source import chart_name
+from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.resolved_workspace import resolve
+from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.meta import Meta, ObjectRef
+
+MOST_MEMBERS = 8
+"""An HTTPRoute can have 16 rules: one by path and one by header for each member."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member of a group, as far as the group's route depends on it."""
+
+    meta: Meta
+    created: str
+    group: Group
+    pool: str
+    """Name of its InferencePool, to which its own route leads."""
+    is_ready: bool
+    gateway: GatewaySpec | None
+    """None while its spec is not valid: it keeps its place in the group, but decides nothing."""
+    route: HTTPRoute | None
+    """Its own route."""
+    model_names: tuple[str, ...] = ()
+    """As its model server has reported them; empty while they are not known."""
+
+    @property
+    def name(self) -> str:
+        """Name of the Workspace or InferenceSet."""
+        return self.meta.ref.name
+
+    @property
+    def weight(self) -> int:
+        """As wanted; a fallback has none."""
+        if self.group.fallback:
+            return 0
+        return DEFAULT_WEIGHT if self.group.weight is None else self.group.weight
+
+    @property
+    def share(self) -> MemberShare:
+        """The member for the status."""
+        return MemberShare(self.meta.ref, self.weight, self.group.fallback, self.is_ready)
+
+    @property
+    def has_own_route(self) -> bool:
+        """Whether its Gateways, host names and matches are in its spec, and not in an HTTPRoute of the user."""
+        return self.gateway is not None and self.gateway.http_route_ref is None
+
+
+def members_of(records: GroupRecords, settings: PlanSettings) -> tuple[GroupMember, ...]:
+    """Return the members of a group, the oldest first: all that name it, stay, and want a Gateway."""
+    found = (_member(each, settings) for each in records.members if not each.workspace.meta.deleting)
+    return tuple(member for member in found if member is not None)
+
+
+def _member(records: MemberRecords, settings: PlanSettings) -> GroupMember | None:
+    workspace = records.workspace
+    resolved = resolve(workspace, settings)
+    spec = resolved.spec.gateway if resolved.spec is not None else None
+    if not resolved.gateway_wanted or (resolved.spec is not None and (spec is None or spec.group is None)):
+        return None
+    pool = _pool(records, spec, settings)
+    status = workspace.status.gateway
+    return GroupMember(
+        meta=workspace.meta,
+        created=workspace.created,
+        group=(spec.group if spec is not None else None) or _group_of_invalid(workspace.fields(), workspace.group),
+        pool=pool,
+        is_ready=_is_ready(records, pool),
+        gateway=spec,
+        route=records.route,
+        model_names=status.model_names if status is not None else (),
+    )
+
+
+def _group_of_invalid(fields: Mapping[str, object], name: str) -> Group:
+    """Return the `gateway.group` of a spec that is not valid elsewhere; with the defaults for what is not valid in it."""
+    spec = fields.get("spec")
+    gateway = (spec if isinstance(spec, Mapping) else fields).get("gateway")
+    given = gateway.get("group") if isinstance(gateway, Mapping) else None
+    given = given if isinstance(given, Mapping) else {}
+    weight, fallback = given.get("weight"), given.get("fallback") is True
+    return Group.model_construct(name=name, weight=weight if type(weight) is int and not fallback else None, fallback=fallback)
+
+
+def _pool(records: MemberRecords, spec: GatewaySpec | None, settings: PlanSettings) -> str:
+    """Return the name of the pool to which the member's own route leads, which follows a new chart; without one, of that in the spec."""
+    route, workspace = records.route, records.workspace
+    if route is not None and route.meta.is_controlled_by(workspace.meta.uid) and route.rules and route.rules[0].pools:
+        return route.rules[0].pools[0]
+    if spec is not None and spec.pool_ref:
+        return spec.pool_ref
+    return names(workspace.meta.ref.name, chart_name(spec.chart if spec is not None else None, settings)).release
+
+
+def _is_ready(records: MemberRecords, pool: str) -> bool:
+    """Whether requests to the pool are answered: a ready pod matches it, and its endpoint picker, if it is the chart's, runs."""
+    there = next((each for each in records.pools if each.ref.name == pool), None)
+    if there is None or there.meta.deleting:
+        return False
+    picker = next((each for each in records.deployments if each.ref.name == endpoint_picker_name(pool)), None)
+    runs = picker is None or picker.ready_replicas > 0
+    return runs and any(pod.ready and pod.matches(there.selector) for pod in records.pods)
+
+
+def weights_now(members: Sequence[GroupMember]) -> dict[str, int]:
+    """Return the weights of the members that get requests now, all above 0, in the order of the members.
+
+    They are divided among the members that are ready. If none is, the fallbacks that are ready get them; without those, requests go where
+    they would go, so that the first member that becomes ready need not wait for a new route.
+    """
+    wanting = {member.name: member.weight for member in members if member.weight}
+    ready = {member.name: member.weight for member in members if member.weight and member.is_ready}
+    fallback = {member.name: DEFAULT_WEIGHT for member in members if member.group.fallback and member.is_ready}
+    return ready or fallback or wanting
+
+
+def heaviest(weights: Mapping[str, int]) -> str:
+    """Return the member with the greatest weight, of equal ones the first."""
+    return max(weights, key=lambda name: weights[name])
+
+
+def differing(lead: GroupMember, member: GroupMember) -> Iterator[str]:
+    """Yield the fields of `gateway` in which a member differs from the one whose fields the group's route has."""
+    if member.gateway is None or lead.gateway is None or not member.has_own_route:
+        return
+    for path, one, other in (
+        ("parentRefs", lead.gateway.parent_refs, member.gateway.parent_refs),
+        ("hostnames", lead.gateway.hostnames, member.gateway.hostnames),
+        ("timeout", lead.gateway.timeout, member.gateway.timeout),
+        ("match.header", _by_header(lead.gateway), _by_header(member.gateway)),
+    ):
+        if (one or None) != (other or None):
+            yield f"gateway.{path}"
+
+
+def _by_header(spec: GatewaySpec) -> bool:
+    return spec.match is not None and spec.match.header
+
+
+def wants_header(member: GroupMember) -> bool:
+    """Whether requests with the name of the group in the header of the model name are the group's, too."""
+    return member.gateway is not None and _by_header(member.gateway)
+
+
+def title(ref: ObjectRef) -> str:
+    """Return a member for messages about its group, which is in one namespace."""
+    return f"{ref.kind} {ref.name}"

@@ -1,0 +1,1 @@
+"""What is reported of a group of Workspaces that share an endpoint."""
