@@ -11,7 +11,6 @@ import pytest
 import e2e.bursts
 from e2e import workspaces
 from e2e.cluster import Form, up
-from e2e.cluster.addons import keda
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 
@@ -152,5 +151,8 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
         cluster.kubectl("create", "-f", "-", input=json.dumps(document))
     until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be picked up again", 120)
     assert workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)["status"] == "True"
-    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
+    change = json.dumps([{"op": "remove", "path": "/spec/autoscaling"}])
+    cluster.kubectl("patch", KIND, NAME, "-n", namespace, "--type=json", "-p", change, actor="user")
+    until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go", 60)
+    assert get(cluster, namespace)["spec"]["replicas"] == 2
     assert written_replicas(cluster) == []
