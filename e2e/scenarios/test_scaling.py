@@ -1,6 +1,7 @@
 """InferenceSets that a real KEDA scales by the load of a real endpoint picker, to zero and back, while clients look on."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -10,7 +11,9 @@ import pytest
 
 import e2e.bursts
 from e2e import workspaces
-from e2e.cluster import Form, up
+from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
+from e2e.cluster import Form, down, up
+from e2e.cluster.addons import keda
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
 
@@ -23,7 +26,7 @@ LOAD_PORT = 8090
 NODE = "10.244.0.1"
 """Where pods reach the controller, which runs on the node."""
 BURST = 50
-ROUNDS = 20
+ROUNDS, FEWER_ROUNDS = 20, 5
 PATIENCE = 60
 WITHIN = 15
 """Seconds in which a burst at zero is answered, if a pod starts in three."""
@@ -44,13 +47,17 @@ def gateway(scaling_cluster, namespace):
         yield field
 
 
-@pytest.fixture
-def controller(scaling_cluster, tmp_path):
+def loading_controller(cluster, folder):
     """A controller that serves loads to KEDA."""
-    settings = tmp_path / "settings.yaml"
+    settings = folder / "settings.yaml"
     settings.write_text(json.dumps({"autoscaling": {"enabled": True, "url": f"http://{NODE}:{LOAD_PORT}"}}))
     options = ("--config", str(settings), "--load-port", str(LOAD_PORT), "--probe", "models")
-    with ControllerProcess(scaling_cluster, *options, inside=True) as process:
+    return ControllerProcess(cluster, *options, inside=True)
+
+
+@pytest.fixture
+def controller(scaling_cluster, tmp_path):
+    with loading_controller(scaling_cluster, tmp_path) as process:
         yield process
 
 
@@ -94,11 +101,11 @@ def written_replicas(cluster):
     return [call for call in calls if call.get("resource") == "inferencesets" and call.get("subresource") == "scale"]
 
 
-def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, controller):
-    cluster = scaling_cluster
+def bursts_at_zero(cluster, namespace, gateway, rounds):
+    """Send bursts to a set without copies, each answered as a whole, and to one that has gone to sleep again after the one before."""
     url = serve(cluster, namespace, gateway, idleAfter="10s", requestsHeldFor="2m")
     durations = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         held = wait_zero(cluster, namespace)
         assert held["status"] == "True"
         answers = burst(cluster, url)
@@ -109,6 +116,26 @@ def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, control
     assert sorted(durations)[len(durations) // 2] <= WITHIN
     assert get(cluster, namespace)["status"]["autoscaling"]["coldStartSeconds"] >= 3
     assert written_replicas(cluster) == []
+
+
+def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, controller):
+    bursts_at_zero(scaling_cluster, namespace, gateway, ROUNDS)
+
+
+def test_no_request_is_lost_at_zero_behind_envoy_gateway(tmp_path):
+    """On a cluster without Istio: where there are both, they write each other's statuses."""
+    name = f"test-scaling-{os.getpid()}"
+    try:
+        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon, "keda"])
+        workspaces.install_crd(cluster)
+        with (
+            workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
+            loading_controller(cluster, tmp_path),
+        ):
+            bursts_at_zero(cluster, "default", gateway, FEWER_ROUNDS)
+            cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
+    finally:
+        down(name)
 
 
 def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, namespace, gateway, controller):
@@ -140,6 +167,11 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
     until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told", 60)
     cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused-", actor="user")
     until(lambda: reason_of(cluster, namespace) == "Scaled", "the end of the pause to be told", 60)
+    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
+    until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 240)
+    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back", 180)
+    assert get(cluster, namespace)["spec"]["replicas"] == 2
     crd = cluster.kubectl("get", "crd", "scaledobjects.keda.sh", "-o", "json")
     cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--timeout=60s")
     try:

@@ -52,12 +52,23 @@ class LoadReader:
         self._url_of = url_of
         self._slots: FairSlots[str] = FairSlots(_AT_ONCE, _AT_ONCE_OF_NAMESPACE)
         self._known: BoundedCache[tuple[str, str], _Answer] = BoundedCache(_MOST_POOLS)
+        self._asked: BoundedCache[tuple[str, str], float] = BoundedCache(_MOST_POOLS)
+        """Endpoint picker → when its load was last asked for, by the monotonic clock."""
 
     @property
     def held(self) -> float:
         """Number of the requests that endpoint pickers held when they were last asked, within the last minute; in any thread."""
         since = monotonic() - _COUNTED_SECONDS
         return sum(answer.load.held for answer in self._known.values() if answer.at >= since)
+
+    def unread_for(self, namespace: str, picker: str) -> float:
+        """Return for how many seconds nobody has asked for the load at an endpoint picker; at first, since this was first called."""
+        now = monotonic()
+        asked = self._asked.get((namespace, picker))
+        if asked is None:
+            self._asked.keep((namespace, picker), now)
+            return 0.0
+        return now - asked
 
     async def read(self, namespace: str, picker: str) -> PoolLoad:
         """Return the load at the endpoint picker whose Service is `picker`.
@@ -66,6 +77,7 @@ class LoadReader:
             LoadUnknownError: it cannot be read.
         """
         key = namespace, picker
+        self._asked.keep(key, monotonic())
         async with self._slots.of(namespace):
             known = self._known.get(key)
             if known is not None and monotonic() - known.at < _REUSED_SECONDS:

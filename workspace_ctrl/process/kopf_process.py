@@ -167,10 +167,10 @@ class KopfProcess:
     async def _run(self, connection: Connection) -> None:
         lock = _lock(connection, self._settings, self._metrics)
         client = Client(connection, FIELD_MANAGER, self._metrics.requested, fence=lock.check if lock is not None else None)
-        replica = LeaderElectedRunner(client, self._settings, lock, self._metrics)
+        loads = LoadReader()
+        replica = LeaderElectedRunner(client, self._settings, lock, self._metrics, loads)
         working = asyncio.create_task(replica.run(self._stop), name="replica")
         measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
-        loads = LoadReader()
         if self._settings.load_port:
             self._metrics.follow_held(lambda: loads.held)
         try:

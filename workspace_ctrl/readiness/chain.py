@@ -31,7 +31,7 @@ from workspace_ctrl.readiness.gateway import (
 )
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
-from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, wakes
+from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, is_silent, wakes
 from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -153,7 +153,7 @@ def _route_before_pool(links: Mapping[LinkName, Link]) -> tuple[Link, ...]:
 def held_of(snapshot: Snapshot, decisions: Decisions) -> str:
     """Return that requests are held until the first copy of an InferenceSet is ready; empty if they are not, or one is ready."""
     scaled, staying = snapshot.scaled_object, [pod for pod in snapshot.pods if not pod.meta.deleting]
-    if decisions.zero is not None and (scaled is None or not scaled.scales):
+    if decisions.zero is not None and (scaled is None or not scaled.scales or is_silent(snapshot.load_unread_for)):
         return ""  # nothing would start a copy
     if decisions.zero is None and (any(pod.ready for pod in staying) or any(failing(staying))):
         return ""
@@ -331,7 +331,7 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
     LinkRow(
         LinkName.AUTOSCALING,
         applies=_is_autoscaled,
-        inputs=lambda snapshot, decisions: (snapshot.scaled_object, decisions.scaling),
+        inputs=lambda snapshot, decisions: (snapshot.scaled_object, decisions.scaling, snapshot.load_unread_for),
         link=autoscaling_link,
     ),
 )

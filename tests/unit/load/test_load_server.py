@@ -90,3 +90,13 @@ async def test_nothing_else_is_served(picker, reader, path):
     async with serve_loads(port, reader):
         assert (await ask(port, path))[0] == 404
     assert picker.asked == []
+
+
+async def test_how_long_nobody_has_asked_is_known_from_the_first_question_on(reader, monkeypatch):
+    moments = iter([10.0, 25.0])
+    monkeypatch.setattr("workspace_ctrl.load.load_reader.monotonic", lambda: next(moments))
+    assert reader.unread_for("team", "phi-epp") == 0
+    assert reader.unread_for("team", "phi-epp") == 15
+    monkeypatch.undo()
+    await reader.read("team", "phi-epp")
+    assert reader.unread_for("team", "phi-epp") < 5

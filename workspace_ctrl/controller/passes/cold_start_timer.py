@@ -11,6 +11,8 @@ from workspace_ctrl.readiness.failure_reasons import HELD
 
 _LOOK_SECONDS: Final = 15.0
 """A model that loads for minutes causes no events, but at some time its requests are not held any more."""
+_SILENCE_SECONDS: Final = 30.0
+"""A KEDA that has ended causes no events either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class ColdStartTimer:
     @property
     def due_at(self) -> float | None:
         """When the next observation is due without an event; None for never."""
-        return self.observed + _LOOK_SECONDS if self.began is not None else None
+        if not self.is_known:
+            return None
+        return self.observed + (_LOOK_SECONDS if self.began is not None else _SILENCE_SECONDS)
 
 
 NO_TIMER: Final = ColdStartTimer()

@@ -8,12 +8,17 @@ from workspace_ctrl.model.plan_decisions import LinkName, Scaling
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.records.scaled_objects import ScaledObject
 
+SILENT_SECONDS: Final = 120.0
+"""KEDA and its HorizontalPodAutoscaler read every few seconds, but each of several replicas of the controller gets only a part of that."""
 _TRIGGER_ERRORS: Final = frozenset({"TriggerError", "PartialTriggerError"})
 """KEDA's reasons for a load that it cannot read."""
 
 
-def autoscaling_link(scaled: ScaledObject | None, scaling: Scaling | None) -> Link:
-    """Return whether KEDA scales the InferenceSet; without `scaling`, planning has found out why it cannot."""
+def autoscaling_link(scaled: ScaledObject | None, scaling: Scaling | None, unread_for: float = 0.0) -> Link:
+    """Return whether KEDA scales the InferenceSet; without `scaling`, planning has found out why it cannot.
+
+    `unread_for` is for how many seconds KEDA has not read the load, as far as that is known.
+    """
     name = LinkName.AUTOSCALING
     if scaling is None or scaled is None or scaled.meta.deleting:
         return Link.waiting(name, "ScaledObjectNotCreated", "ScaledObject has not been created yet")
@@ -23,8 +28,8 @@ def autoscaling_link(scaled: ScaledObject | None, scaling: Scaling | None) -> Li
     if ready is None or scaled.is_unseen:
         text = f"KEDA has not reported status for {scaled.ref} yet; check that keda-operator runs"
         return Link.waiting(name, "WaitingForKEDA", text)
-    if not scaled.is_ready:
-        return _broken(scaled, ready)
+    if is_silent(unread_for) or not scaled.is_ready:
+        return _broken(scaled, ready, unread_for)
     limits = f"{scaling.least} to {scaling.most} replicas"
     if scaling.unheld:
         text = f"{scaled.ref} scales it from {limits}; the last one stays, although minReplicas is 0: {scaling.unheld}"
@@ -32,8 +37,16 @@ def autoscaling_link(scaled: ScaledObject | None, scaling: Scaling | None) -> Li
     return Link.true(name, "Scaled", f"{scaled.ref} scales it from {limits}{_hold_limit(scaling)}")
 
 
-def _broken(scaled: ScaledObject, ready: Condition) -> Link:
+def is_silent(unread_for: float) -> bool:
+    """Whether KEDA must have ended: it has not read the load for so many seconds."""
+    return unread_for > SILENT_SECONDS
+
+
+def _broken(scaled: ScaledObject, ready: Condition, unread_for: float) -> Link:
     """Return that KEDA does not scale, in its words, with the way out; the replicas stay as they are."""
+    if is_silent(unread_for):
+        text = f"KEDA has not read the load for over {SILENT_SECONDS:.0f} s, so the replicas stay as they are; check that keda-operator"
+        return Link.broken(LinkName.AUTOSCALING, "KEDASilent", f"{text} runs, and reaches the URL in the triggers of {scaled.ref}")
     if ready.reason in _TRIGGER_ERRORS:
         text = (
             f"KEDA cannot read the load for {scaled.ref}, so the replicas stay as they are: {ready.message}; check that the endpoint "

@@ -95,6 +95,13 @@ def test_the_condition(record, scaling, status, reason, words):
     assert words in link.message
 
 
+def test_a_keda_that_asks_no_more_is_told():
+    assert autoscaling_link(scaled(ready()), SCALING, 119.0).reason == "Scaled"
+    link = autoscaling_link(scaled(ready()), SCALING, 121.0)
+    assert (link.status, link.reason) == (FALSE, "KEDASilent")
+    assert "check that keda-operator runs" in link.message
+
+
 @pytest.mark.parametrize(
     ("scaling", "wanted", "cold_start", "words"),
     [

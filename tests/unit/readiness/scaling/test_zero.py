@@ -86,6 +86,7 @@ def test_once_it_is_ready_requests_are_sent_again_and_ready_does_not_wait_for_th
         pytest.param(replace(world(), scaled_object=None), 0, HOLDING, "ScaledToZero", id="no KEDA"),
         pytest.param(replace(world(), scaled_object=PAUSED), 0, HOLDING, "ScaledToZero", id="KEDA is paused"),
         pytest.param(replace(world(), scaled_object=FAILING), 0, HOLDING, "ScaledToZero", id="KEDA cannot read the load"),
+        pytest.param(replace(world(), load_unread_for=121.0), 0, HOLDING, "ScaledToZero", id="KEDA has ended"),
         pytest.param(world(pod(ready=False), cold_start=ColdStart(901.0)), 1, HOLDING, "NoReadyEndpoints", id="it takes too long"),
         pytest.param(
             world(pod(ready=False, problem=PodProblem("ImagePullError", "no such image")), cold_start=ColdStart(3.0)),
