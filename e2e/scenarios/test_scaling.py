@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import e2e.bursts
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
 from e2e.cluster import Form, down, up
 from e2e.cluster.addons import keda
@@ -38,6 +38,7 @@ STARTS_IN_3_S = "--startup-duration=3s --max-num-seqs=20"
 def scaling_cluster(serving_cluster):
     """The cluster with KEDA."""
     up(serving_cluster.name, Form.FULL, ["keda"])
+    policies.install(serving_cluster, {"autoscaling": {"enabled": True}})
     return serving_cluster
 
 
@@ -149,6 +150,22 @@ def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, n
     assert lost(json.loads(line) for line in out.splitlines()) == {}
     until(lambda: get(cluster, namespace)["spec"]["replicas"] == 1, "one copy to be wanted again", 600)
     assert written_replicas(cluster) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}},
+        {"triggers": [{"type": "cpu", "metadata": {"value": "50"}}]},
+        {"triggers": [{"type": "prometheus", "metadata": {}, "authenticationRef": {"name": "x"}}]},
+    ],
+    ids=["another target", "another trigger", "credentials"],
+)
+def test_with_the_controller_s_rights_nothing_else_is_scaled(scaling_cluster, changes):
+    target = {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "name": "x"}
+    spec = {"scaleTargetRef": target, "triggers": [{"type": "metrics-api", "metadata": {}}], **changes}
+    refused = policies.refusal(scaling_cluster, policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec))
+    assert "workspace-ctrl scales only InferenceSets, by their load" in refused
 
 
 def reason_of(cluster, namespace):

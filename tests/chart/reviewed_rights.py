@@ -37,7 +37,7 @@ def reviewed() -> str:
     lines = []
     for title, values in SETTINGS.items():
         lines += [f"# Rights: {title}", *_rights(render({**values, "flux2": {"enabled": False}})), ""]
-    managed = _refused(GATE)
+    managed = _refused(SETTINGS["gate on, autoscaling"])
     for name, refusals in managed.items():
         lines += [f"# Refused: {name}", *refusals, ""]
     for name, refusals in _refused(SETTINGS["gate on, companion"]).items():
