@@ -164,8 +164,9 @@ def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, n
 def test_with_the_controller_s_rights_nothing_else_is_scaled(scaling_cluster, changes):
     target = {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "name": "x"}
     spec = {"scaleTargetRef": target, "triggers": [{"type": "metrics-api", "metadata": {}}], **changes}
-    refused = policies.refusal(scaling_cluster, policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec))
-    assert "workspace-ctrl scales only InferenceSets, by their load" in refused
+    document = policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec)
+    words = "workspace-ctrl scales only InferenceSets, by their load"
+    until(lambda: words in policies.refusal(scaling_cluster, document), "the policy to refuse it", 30)
 
 
 def reason_of(cluster, namespace):
