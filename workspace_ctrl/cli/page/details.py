@@ -27,6 +27,7 @@ _EVENT: Final = ApiResource("", "v1", "events", "Event")
 _EVENTS_IN_PAGE: Final = 500
 _MOST_PAGES: Final = 4
 _MOST_SERVED: Final = 100
+_MOST_MEMBERS: Final = 20
 _LONGEST: Final = 2000
 """Characters of a message."""
 
@@ -50,6 +51,7 @@ def workspace_details(item: Json, explained: Explanation, found: PageObject, opt
     """Return what the page shows of a Workspace or InferenceSet, as JSON."""
     broken = explained.broken
     reason = explained.reason if broken is not None else None
+    status = parse_status(item.get("status"), found.kind)
     release = Belonging.to(item).release
     notes = [*filter(None, (without_gateway(item),)), *explained.notes]
     if found.state is ObjectState.DELETING:
@@ -59,8 +61,9 @@ def workspace_details(item: Json, explained: Explanation, found: PageObject, opt
         "links": [*map(_link, explained.links)],
         "cause": _cause(broken, reason, found, release, options),
         "notes": [*map(_text, notes)],
-        "facts": [[name, _text(value)] for name, value in _facts(found, parse_status(item.get("status"), found.kind))],
+        "facts": [[name, _text(value)] for name, value in _facts(found, status)],
         "served": [],
+        "group": _group(found, status),
         "commands": _commands(found, options),
     }
 
@@ -78,6 +81,7 @@ def gateway_details(item: Json, found: PageObject, options: str, others: Iterabl
         "notes": [],
         "facts": [["GatewayClass", found.model], ["Addresses", ", ".join(found.gateways)]],
         "served": [*islice(_served(found, others), _MOST_SERVED)],
+        "group": None,
         "commands": _commands(found, options),
     }
 
@@ -170,6 +174,24 @@ def _cause(
         "wayOut": reason.way_out if reason is not None else "",
         "command": with_options(command, options) if command else "",
     }
+
+
+def _group(found: PageObject, status: WorkspaceStatus) -> dict[str, Any] | None:
+    """Return the group of a Workspace with its members, as JSON; None if it is in none."""
+    group = status.gateway.group if status.gateway is not None else None
+    if group is None:
+        return None
+    members = [
+        {
+            "id": f"{member.kind}/{found.namespace}/{member.name}",
+            "weight": member.weight,
+            "current": member.current,
+            "isFallback": member.fallback is True,
+            "isReady": member.ready is True,
+        }
+        for member in group.members[:_MOST_MEMBERS]
+    ]
+    return {"name": _text(group.name or ""), "url": _text(group.url or ""), "members": members}
 
 
 def _facts(found: PageObject, status: WorkspaceStatus) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,8 @@ class PageObject:
     """Ready and wanted replicas, such as 2/3; empty if that is not known."""
     gateways: tuple[str, ...] = ()
     """Gateways of the route, as namespace/name; of a Gateway, its addresses."""
+    group: str = ""
+    """The group whose endpoint it shares."""
     conditions: tuple[Condition, ...] = ()
     """With short messages; only for the history."""
 
@@ -87,6 +89,7 @@ class PageObject:
             "url": self.url,
             "replicas": self.replicas,
             "gateways": list(self.gateways),
+            "group": self.group,
         }
 
 
@@ -114,6 +117,7 @@ def _parse_workspace(raw: Json, kind: str) -> PageObject:
         url=printable(gateway.url or "", LONGEST_MESSAGE) if gateway is not None else "",
         replicas=_replicas(status),
         gateways=gateway.gateways[:_MOST_GATEWAYS] if gateway is not None else (),
+        group=printable(gateway.group.name or "", LONGEST_MESSAGE) if gateway is not None and gateway.group is not None else "",
         conditions=_short(status.conditions),
     )
 

@@ -97,3 +97,21 @@ def test_a_gateway_names_what_is_served_through_it():
     ]
     found = gateway_details(raw, others[0], "", others)
     assert found["served"] == [{"id": "Workspace/ns/phi", "state": "failed"}]
+
+
+MEMBERS = [
+    {"kind": "Workspace", "name": "phi", "weight": 90, "current": 100, "ready": True},
+    {"kind": "InferenceSet", "name": "new", "fallback": True, "current": 0, "ready": False},
+]
+
+
+def test_a_group_has_its_members_with_their_weights():
+    found = details(gateway={"group": {"name": "chat", "url": "http://gw/ns/chat", "members": MEMBERS}})
+    assert (found["group"]["name"], found["group"]["url"]) == ("chat", "http://gw/ns/chat")
+    first, second = found["group"]["members"]
+    assert first == {"id": "Workspace/ns/phi", "weight": 90, "current": 100, "isFallback": False, "isReady": True}
+    assert second == {"id": "InferenceSet/ns/new", "weight": None, "current": 0, "isFallback": True, "isReady": False}
+
+
+def test_without_a_group_there_is_none():
+    assert details()["group"] is None

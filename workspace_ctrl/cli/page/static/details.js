@@ -51,7 +51,7 @@ export class Details {
   }
 
   build() {
-    const names = ["head", "notes", "picture", "cause", "links", "facts", "served", "commands", "history"];
+    const names = ["head", "notes", "picture", "cause", "links", "facts", "group", "served", "commands", "history"];
     this.parts = Object.fromEntries(names.map((name) => [name, element(name === "head" ? "header" : "section", { class: name })]));
     const back = element("button", { type: "button", class: "back" }, "← Back to the list");
     back.addEventListener("click", () => this.back());
@@ -117,6 +117,7 @@ export class Details {
     this.update("cause", [found.cause, known], (part) => part.replaceChildren(...cause(found.cause, known)));
     this.update("links", found.links, (part) => part.replaceChildren(heading("Links of the chain"), linkList(found.links)));
     this.update("facts", found.facts, (part) => part.replaceChildren(...(found.facts.length ? [heading("What it is"), facts(found.facts)] : [])));
+    this.update("group", found.group, (part) => part.replaceChildren(...(found.group ? group(found.group) : [])));
     this.update("served", found.served, (part) => part.replaceChildren(...(found.served.length ? [heading("Served through it"), servedList(found.served)] : [])));
     this.update("commands", found.commands, (part) => part.replaceChildren(heading("Commands"), commandList(found.commands)));
   }
@@ -197,11 +198,23 @@ function facts(pairs) {
 }
 
 function servedList(served) {
-  return element("ul", { role: "list" }, ...served.map(({ id, state }) => {
-    const [kind, namespace, name] = id.split("/");
-    return element("li", {}, element("a", { href: hashOf(id) }, icon(state, 16), element("span", { class: "hidden" }, `${WORDS[state]}: `), name,
-      element("span", { class: "quiet" }, `${namespace}${kind === "Workspace" ? "" : ` · ${kind}`}`)));
-  }));
+  return element("ul", { role: "list" }, ...served.map(({ id, state }) => element("li", {}, reference(id, state, id.split("/")[1]))));
+}
+
+/** Return a link to another object, with something said of it. */
+function reference(id, state, remark) {
+  const [kind, , name] = id.split("/");
+  return element("a", { href: hashOf(id) }, icon(state, 16), element("span", { class: "hidden" }, `${WORDS[state]}: `), name,
+    element("span", { class: "quiet" }, [remark, kind === "Workspace" ? "" : kind].filter(Boolean).join(" · ")));
+}
+
+function group(found) {
+  const members = found.members.map((member) => {
+    const share = member.isFallback ? "fallback" : `weight ${member.weight ?? 0}`;
+    const remark = `${share}, now ${member.current ?? 0}`;
+    return element("li", {}, reference(member.id, member.isReady ? "ready" : "failed", remark));
+  });
+  return [heading(`Group ${found.name}`), found.url && element("p", {}, found.url), element("ul", { role: "list" }, ...members)].filter(Boolean);
 }
 
 function commandList(commands) {

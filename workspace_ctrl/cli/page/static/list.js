@@ -178,7 +178,7 @@ function compared(one, other) {
 }
 
 function searched(row) {
-  row.searched ??= [row.kind, row.namespace, row.name, row.model, row.reason, ...row.gateways].join(" ").toLowerCase();
+  row.searched ??= [row.kind, row.namespace, row.name, row.model, row.reason, row.group, ...row.gateways].join(" ").toLowerCase();
   return row.searched;
 }
 
@@ -191,7 +191,7 @@ function content(row) {
       element("span", { class: "hidden" }, `${WORDS[row.state]}: `),
       element("strong", {}, row.name),
       " ",
-      element("span", { class: "quiet" }, [row.namespace, row.kind === "Workspace" ? "" : row.kind, row.replicas].filter(Boolean).join(" · "))),
+      element("span", { class: "quiet" }, [row.namespace, row.kind === "Workspace" ? "" : row.kind, row.replicas, row.group && `group ${row.group}`].filter(Boolean).join(" · "))),
     smallChain(row.links),
     element("span", { class: "age" }, age(row.created)),
     element("span", { class: isReady ? "second quiet" : "second" }, second),
