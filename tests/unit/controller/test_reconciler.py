@@ -472,6 +472,21 @@ async def test_the_status_of_a_member_shows_the_group(monkeypatch):
     ]
 
 
+async def test_a_member_whose_passes_fail_holds_up_no_other_one(monkeypatch):
+    passes = GroupPasses(monkeypatch)
+    planned = reconciler_module.make_plan
+
+    def failing(desired, snapshot):
+        if desired.workspace.meta.ref.name == "v1":
+            raise ZeroDivisionError
+        return planned(desired, snapshot)
+
+    monkeypatch.setattr(reconciler_module, "make_plan", failing)
+    with pytest.raises(ZeroDivisionError):
+        await passes.shared("v1")
+    assert await passes.shared("v2") == (True, {"v1": 100, "v2": 100})
+
+
 def taking_the_path(name="taker"):
     """A Workspace of the same namespace that wants the path of the group."""
     raw = quickstart(gateway={"match": {"path": f"/{NAMESPACE}/chat"}})
