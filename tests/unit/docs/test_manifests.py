@@ -44,6 +44,12 @@ def check_part_of_a_workspace(shown, _folder):
     check_manifest({**WORKSPACE, **shown}, _folder)
 
 
+def check_part_of_a_set(shown, _folder):
+    template = {"resource": {"instanceType": "Standard_NC24ads_A100_v4"}, "inference": WORKSPACE["inference"]}
+    spec = {"labelSelector": WORKSPACE["resource"]["labelSelector"], "template": template, **shown["spec"]}
+    check_manifest({**WORKSPACE, "kind": "InferenceSet", "resource": None, "inference": None, "spec": spec}, _folder)
+
+
 def check_vllm_flags(shown, _folder):
     config = {
         "apiVersion": "v1",
@@ -97,6 +103,7 @@ def check_of(shown):
     by_fields = (
         ({"apiVersion", "kind"}, check_manifest),
         ({"vllm"}, check_vllm_flags),
+        ({"spec"}, check_part_of_a_set),
         ({"containers"}, check_pod),
         ({"livenessProbe"}, check_probes),
     )
