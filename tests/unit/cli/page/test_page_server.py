@@ -204,8 +204,6 @@ async def test_more_browsers_than_it_serves_are_refused(page):
 async def test_a_stream_ends_when_the_page_ends(served):
     async with running(served[1], PageScope()) as page:
         response = await page.get("events")
-        begin = asyncio.get_running_loop().time()
         await page.server.close()
         with pytest.raises(aiohttp.ClientError):
             await response.read()
-        assert asyncio.get_running_loop().time() - begin < 1
