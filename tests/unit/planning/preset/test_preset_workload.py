@@ -296,6 +296,7 @@ def test_adapters_are_mounted_and_served_under_their_names():
         pytest.param({"source": {"name": "a", "image": "x"}, "strength": "x"}, "phi-4", "adapters[0].strength", id="no number"),
         pytest.param({"source": {"name": "a", "urls": ["x"]}}, "phi-4", "adapters[0].source.urls", id="addresses"),
         pytest.param({"source": {"name": "a"}}, "phi-4", "adapters[0].source", id="no source"),
+        pytest.param({"source": {"name": "phi-4", "image": "x"}}, "phi-4", "adapters[0].source.name", id="name of the model"),
         pytest.param({"source": {"name": "a", "image": "x"}}, "falcon-7b", "inference.adapters", id="a model without LoRA"),
     ],
 )
@@ -341,6 +342,18 @@ def test_a_claim_that_is_there_is_shared():
     volumes = {entry["name"]: entry for entry in pod_spec(server)["volumes"]}
     assert volumes["weights"]["persistentVolumeClaim"] == {"claimName": "models"}
     assert not any(manifest["kind"] == "PersistentVolumeClaim" for manifest in server.others)
+
+
+@pytest.mark.parametrize(("size", "notes"), [("7Gi", 1), ("7500M", 1), ("8Gi", 0), (None, 0)])
+def test_a_volume_that_is_smaller_than_the_weights_is_a_warning(size, notes):
+    volume = {"size": size} if size else {"storageClassName": "fast"}
+    server = serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": volume})
+    said = [
+        note
+        for note in server.notes
+        if note.startswith(f"inference.weightsVolume.size: {size} is less than the 7.2 GiB of weights")
+    ]
+    assert (len(said), len(server.notes)) == (notes, notes)
 
 
 def test_kaito_s_annotation_makes_the_service_public():
