@@ -127,7 +127,7 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
             problem = f"is {adapter.strength}, but vLLM applies every adapter with strength 1.0"
             raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
         if adapter.source.name == model.name:
-            problem = f"is {model.name}, the name of the model itself, which vLLM would answer with"
+            problem = f"is {model.name}, the name of the model itself, so requests could reach only one of them"
             raise SpecError(f"{path}.source.name", problem, "set another name")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
