@@ -69,6 +69,7 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         image=settings.model_server_image,
         timeout=request.timeout,
         local_weights=directory,
+        priority_class=settings.model_server_priority_class,
         resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node_mode(sizing, version),
         copies=request.copies.checked(sizing.nodes) if request.copies is not None else None,
