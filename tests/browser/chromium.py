@@ -5,7 +5,9 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import re
+import signal
 from asyncio.subprocess import DEVNULL
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -116,13 +118,14 @@ async def chromium(folder):
         "about:blank",
         stdout=DEVNULL,
         stderr=DEVNULL,
+        start_new_session=True,
     )
     try:
         port = await _port_in(profile / "DevToolsActivePort")
         async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
             yield process, lambda: _tab(session, stack, port)
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # its helpers, too
         await process.wait()
 
 
