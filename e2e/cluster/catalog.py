@@ -116,6 +116,7 @@ ENVOY_GATEWAY = GoFolder(
     ),
 )
 KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthena", "charts/kthena"),))
+KEDA = GoFolder("keda", assets=(Asset("config", "github.com/kedacore/keda/v2", "config"),))
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 ACTIONLINT = GoFolder("actionlint")
 """Needed by no cluster: checks the workflows of `.github`."""
@@ -133,6 +134,7 @@ FOLDERS = {
         KWOK,
         ENVOY_GATEWAY,
         KTHENA,
+        KEDA,
         ACTIONLINT,
     )
 }

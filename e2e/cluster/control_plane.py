@@ -85,7 +85,20 @@ def _api_server(settings: Settings, places: ClusterPlaces, kubernetes: Build) ->
         f"--audit-log-path={places.audit_log}",
         f"--audit-log-maxsize={AUDIT_MEGABYTES}",
         "--profiling=false",
+        *_front_proxy(places),
     )
+
+
+def _front_proxy(places: ClusterPlaces) -> list[str]:
+    """Return how the API server shows API servers behind it, such as that of KEDA's metrics, whose requests it forwards."""
+    return [
+        f"--proxy-client-cert-file={identity.certificate(places)}",
+        f"--proxy-client-key-file={identity.key(places)}",
+        f"--requestheader-client-ca-file={identity.certificate(places)}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    ]
 
 
 def _addresses(form: Form) -> list[str]:

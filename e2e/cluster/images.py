@@ -14,7 +14,7 @@ from pathlib import Path
 
 from e2e.cluster import llama_cpp, llm_d, tiny_model
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, GoFolder
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
@@ -148,6 +148,22 @@ def kthena_router() -> Image:
         entrypoint=("/kthena-router",),
         user=NONROOT,
     )
+
+
+def keda_operator() -> Image:
+    """Return KEDA's operator."""
+    return _keda("keda", "operator", "/keda")
+
+
+def keda_adapter() -> Image:
+    """Return KEDA's server of external metrics."""
+    return _keda("keda-metrics-apiserver", "adapter", "/keda-adapter")
+
+
+def _keda(name: str, program: str, path: str) -> Image:
+    tag = KEDA.version("github.com/kedacore/keda/v2").removeprefix("v")
+    files = (FileEntry(path, build(KEDA).binary(program)),)
+    return Image(f"ghcr.io/kedacore/{name}:{tag}", files, entrypoint=(path,), user="1000:1000")
 
 
 def body_based_router() -> Image:

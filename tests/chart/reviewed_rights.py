@@ -17,6 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gate on, chosen namespaces": {**GATE, "scope": {"namespaces": ["team-a"]}},
     "gate on, chosen namespaces and their Gateways": {**GATE, "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False}},
     "gate on, body-based routers": {**GATE, "bodyBasedRouting": {"mode": "managed"}},
+    "gate on, autoscaling": {**GATE, "autoscaling": {"enabled": True}},
     "gate on, companion": {**GATE, "mode": "companion"},
     "gate on, all options": {
         **GATE,
@@ -36,7 +37,7 @@ def reviewed() -> str:
     lines = []
     for title, values in SETTINGS.items():
         lines += [f"# Rights: {title}", *_rights(render({**values, "flux2": {"enabled": False}})), ""]
-    managed = _refused(GATE)
+    managed = _refused(SETTINGS["gate on, autoscaling"])
     for name, refusals in managed.items():
         lines += [f"# Refused: {name}", *refusals, ""]
     for name, refusals in _refused(SETTINGS["gate on, companion"]).items():

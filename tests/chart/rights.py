@@ -18,6 +18,7 @@ EVERYTHING: dict[str, Any] = {
     "rbac": {"kthena": True, "workloadKinds": [{"apiGroup": "serving.example.com", "resource": "modelservings"}]},
     "probe": {"secret": {"namespace": "any", "name": "any"}},
     "metrics": {"secure": {"enabled": True}},
+    "autoscaling": {"enabled": True},
 }
 """Values by which the chart gives all rights that it can give; a kind of the tests' own among them."""
 

@@ -196,3 +196,18 @@ def test_of_flux_only_what_is_needed_is_asked_for():
 def test_no_two_objects_have_one_name():
     named = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in render(GATE)]
     assert len(named) == len(set(named))
+
+
+def test_loads_are_served_to_keda_only_where_autoscaling_reads_them_there():
+    def of(**autoscaling):
+        manifests = render({**GATE, "autoscaling": autoscaling, "networkPolicy": {"egress": True}})
+        services = [each for each in manifests if each["kind"] == "Service" and each["metadata"]["name"].endswith("-load")]
+        (container,) = find(manifests, "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]["containers"]
+        policy = find(manifests, "NetworkPolicy", "workspace-ctrl")["spec"]
+        ports = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+        pickers = [rule for rule in policy["egress"] if {"port": 9090, "protocol": "TCP"} in rule["ports"]]
+        return len(services), "--load-port=8090" in container["args"], "load" in ports, len(pickers)
+
+    assert of(enabled=True) == (1, True, True, 1)
+    assert of(enabled=False) == (0, False, False, 0)
+    assert of(enabled=True, prometheus={"url": "http://prometheus.example"}) == (0, False, False, 0)

@@ -42,11 +42,13 @@ SETTINGS = {
     "modelServer": {
         "image": "registry.example/vllm:v1",
         "localWeights": "/opt/kaito/models",
+        "priorityClassName": "models",
         "resources": {"requests": {"cpu": 4}},
     },
     "modelHub": {"url": "https://hub.example/mirror", "networks": ["127.0.0.0/8"]},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
+    "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
     "timeout": "600s",
     "probe": {
         "mode": "completion",

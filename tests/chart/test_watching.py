@@ -38,6 +38,7 @@ async def exported():
     """What a process exports that has seen everything: type of each metric, and of each sample its labels with their values."""
     registry, cache = CollectorRegistry(), Cache()
     metrics = Metrics(registry)
+    metrics.follow_held(lambda: 0.0)
     metrics.started(WorkQueue(), cache)
     for number, state in enumerate(Status):
         raw = quickstart(metadata={"name": state.lower(), "namespace": "default", "uid": state})

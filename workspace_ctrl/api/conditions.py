@@ -37,6 +37,7 @@ class ConditionType(StrEnum):
     ENDPOINTS_READY = "EndpointsReady"
     BODY_ROUTING_READY = "BodyRoutingReady"
     OBJECTIVES_READY = "ObjectivesReady"
+    AUTOSCALING = "Autoscaling"
     GROUP_READY = "GroupReady"
     GATEWAY_READY = "GatewayReady"
 
@@ -61,6 +62,7 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     "the installation manages body-based routers; no part of GatewayReady.",
     ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives exist. Present if the Workspace has any; no part of "
     "GatewayReady.",
+    ConditionType.AUTOSCALING: "KEDA scales the InferenceSet by its load. Present with spec.autoscaling; no part of Ready.",
     ConditionType.GROUP_READY: "The route of gateway.group is accepted, and a member of the group is ready. Present if "
     "gateway.group is set; no part of GatewayReady.",
     ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",

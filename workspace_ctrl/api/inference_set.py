@@ -7,6 +7,7 @@ planned as the Workspace of one copy, and how that is copied.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
@@ -34,6 +35,14 @@ _NO_REFERENCE: Final = (
     "spec.template.inference.workloadRef selects existing pods, which are not copied; "
     "use Workspaces for them, or set preset or template"
 )
+_DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+"""A duration of the Gateway API (GEP-2257)."""
+_LONGEST_DURATION: Final = 32
+_UNITS: Final[Mapping[str, int]] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+"""Unit of a duration → milliseconds."""
+_WHOLE: Final = 100
+_BOUNDS: Final = "spec.autoscaling has a minReplicas above its maxReplicas; lower minReplicas, or raise maxReplicas"
+_PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 
 def _count_or_percentage(value: object) -> object:
@@ -128,6 +137,86 @@ class AutoUpgrade(ApiModel):
     maintenance_window: MaintenanceWindow | None = Field(default=None, description="No effect.")
 
 
+class ScalingTarget(ApiModel):
+    """The load that each copy is to have."""
+
+    metric: Literal["queueSize", "runningRequests", "kvCacheUtilization"] = Field(
+        default="queueSize",
+        description="What is measured: requests that wait, in the endpoint picker or in the model server; requests that are answered; "
+        "or the used part of the KV cache, in percent.",
+    )
+    value: int = Field(
+        default=5,
+        ge=1,
+        le=1_000_000,
+        description="The target: of waiting or running requests for each copy, of the KV cache on average.",
+    )
+
+    model_config = ConfigDict(json_schema_extra=rules(("self.metric != 'kvCacheUtilization' || self.value <= 100", _PERCENTAGE)))
+
+
+class Autoscaling(ApiModel):
+    """How KEDA scales the copies by load."""
+
+    min_replicas: int = Field(
+        default=1,
+        ge=0,
+        le=MOST_REPLICAS,
+        description="Fewest copies. With 0, the last one ends when no request has come for idleAfter, and the next request starts one.",
+    )
+    max_replicas: int = Field(ge=1, le=MOST_REPLICAS, description="Most copies.")
+    target: ScalingTarget = Field(default_factory=ScalingTarget, description="The load that each copy is to have.")
+    idle_after: str = Field(
+        default="10m",
+        max_length=_LONGEST_DURATION,
+        pattern=_DURATION_PATTERN,
+        description="Time without requests after which the last copy ends, if minReplicas is 0.",
+    )
+    requests_held_for: str = Field(
+        default="15m",
+        max_length=_LONGEST_DURATION,
+        pattern=_DURATION_PATTERN,
+        description="Longest time that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer than the "
+        "start of the model.",
+    )
+
+    model_config = ConfigDict(json_schema_extra=rules(("self.minReplicas <= self.maxReplicas", _BOUNDS)))
+
+    @property
+    def idle_seconds(self) -> int:
+        """The time of `idleAfter`."""
+        return seconds_of(self.idle_after)
+
+    @property
+    def held_seconds(self) -> int:
+        """The time of `requestsHeldFor`."""
+        return seconds_of(self.requests_held_for)
+
+
+def check_autoscaling(autoscaling: Autoscaling, path: str) -> None:
+    """Check the rules between the fields of the `autoscaling` at `path`.
+
+    Raises:
+        SpecError: two of them contradict each other.
+    """
+    if autoscaling.min_replicas > autoscaling.max_replicas:
+        raise SpecError(path, *_parts(_BOUNDS))
+    if autoscaling.target.metric == "kvCacheUtilization" and autoscaling.target.value > _WHOLE:
+        raise SpecError(f"{path}.target", *_parts(_PERCENTAGE))
+
+
+def _parts(rule: str) -> tuple[str, str]:
+    """Return problem and remedy of a rule of the CRD, whose message begins with the field."""
+    problem, _, remedy = rule.partition(" ")[2].partition("; ")
+    return problem, remedy
+
+
+def seconds_of(duration: str) -> int:
+    """Return the seconds of a duration such as 1h30m, rounded up."""
+    parts = re.findall(r"([0-9]+)(h|ms|m|s)", duration)
+    return ceil(sum(int(number) * _UNITS[unit] for number, unit in parts) / _UNITS["s"])
+
+
 class InferenceSetSpec(ApiModel):
     """What is served, and how often."""
 
@@ -136,7 +225,7 @@ class InferenceSetSpec(ApiModel):
         ge=0,
         le=MOST_REPLICAS,
         description="Number of copies of the model; `kubectl scale` and autoscalers change it, this controller never does. With 0, no "
-        "request is answered.",
+        "request is answered, unless spec.autoscaling holds them.",
     )
     label_selector: LabelSelector = Field(description="Selects the nodes that may serve the model.")
     node_count_limit: int | None = Field(
@@ -151,6 +240,9 @@ class InferenceSetSpec(ApiModel):
         default=None, description="KAITO's upgrades of the model server's image: accepted, but without effect."
     )
     gateway: GatewaySpec | None = Field(default=None, description="How the model is reached through a Gateway.")
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="How KEDA, which has to be installed, scales the copies by load. Default: they are not scaled."
+    )
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -181,6 +273,8 @@ class Copies:
     """Number of copies that are replaced at a time, or their percentage as text."""
     notes: tuple[str, ...] = ()
     """Fields without effect, as messages for the author."""
+    autoscaling: Autoscaling | None = None
+    """How KEDA scales them; None if they are not scaled."""
 
     def on(self, nodes: int) -> int:
         """Return the number of copies, each on so many `nodes`, as far as the limit allows them."""
@@ -222,6 +316,8 @@ def parse_inference_set(name: str, raw: Mapping[str, Any]) -> tuple[Workspace, C
         path, _, words = _NO_REFERENCE.partition(" ")
         problem, _, remedy = words.partition("; ")
         raise SpecError(path, problem, remedy)
+    if spec.autoscaling is not None:
+        check_autoscaling(spec.autoscaling, "spec.autoscaling")
     return parse_workspace(name, _one_copy(raw["spec"])), _copies(spec)
 
 
@@ -239,7 +335,7 @@ def _one_copy(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _copies(spec: InferenceSetSpec) -> Copies:
     update = spec.update_strategy.rolling_update if spec.update_strategy is not None else None
     unavailable = update.max_unavailable if update is not None else 1
-    return Copies(spec.replicas, spec.node_count_limit or 0, unavailable, tuple(_without_effect(spec)))
+    return Copies(spec.replicas, spec.node_count_limit or 0, unavailable, tuple(_without_effect(spec)), spec.autoscaling)
 
 
 def _without_effect(spec: InferenceSetSpec) -> Iterator[str]:

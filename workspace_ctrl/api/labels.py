@@ -81,6 +81,17 @@ PERFORMANCE_ANNOTATION: Final = "kaito.sh/performance-mode"
 LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 """On a Workspace: the weights of a preset are in a directory of the node (KAITO's)."""
 
+PAUSE_ANNOTATION: Final = "kaito.sh/paused"
+"""On an InferenceSet, with value "true": KEDA does not scale it (KAITO's)."""
+KEDA_PAUSE: Final = "autoscaling.keda.sh/paused"
+KEDA_PAUSES: Final = (KEDA_PAUSE, *(f"{KEDA_PAUSE}-{what}" for what in ("replicas", "scale-in", "scale-out")))
+"""KEDA's annotations that pause scaling: they may be on the InferenceSet as well as on the ScaledObject."""
+KAITO_SCALING_PREFIX: Final = "scaledobject.kaito.sh/"
+KAITO_SCALING: Final = tuple(
+    f"{KAITO_SCALING_PREFIX}{name}" for name in ("auto-provision", "metricName", "threshold", "min-replicas", "max-replicas")
+)
+"""KAITO's annotations of an InferenceSet for autoscaling that have an effect."""
+
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
 
@@ -95,6 +106,8 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     BYPASS_ANNOTATION: "With any value: the model is served even if sizing finds that it does not fit.",
     PERFORMANCE_ANNOTATION: "What the model server of a preset is tuned for: `balanced` (vLLM's default), `interactivity` or "
     "`throughput`, by vLLM's flag `--performance-mode`.",
+    PAUSE_ANNOTATION: 'With value `"true"` on an InferenceSet: KEDA does not scale it, as with its own annotations '
+    "`autoscaling.keda.sh/paused`, `paused-replicas`, `paused-scale-in` and `paused-scale-out`, which may be on the InferenceSet, too.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "

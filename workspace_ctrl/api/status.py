@@ -165,6 +165,11 @@ class WorkspaceStatus:
         tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether a ScaledObject was created, as far as is known."""
+        return False
+
     def as_object(self) -> dict[str, Any]:
         """Return the status as JSON, without unknown fields."""
         document: dict[str, Any] = _plain(self)
@@ -193,6 +198,23 @@ class WorkspaceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalingStatus:
+    """How an InferenceSet is scaled by load."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    scaled_object: Annotated[str | None, Field(description="Name of KEDA's ScaledObject.")] = None
+    min_replicas: Annotated[int | None, Field(description="Fewest copies; 1 where requests to none would be lost.")] = None
+    max_replicas: Annotated[int | None, Field(description="Most copies.")] = None
+    cold_start_seconds: Annotated[
+        int | None, Field(description="How long the last start of the first copy took, from the scaling to the ready pod.")
+    ] = None
+    cold_start_time: Annotated[
+        str | None, Field(json_schema_extra={"format": "date-time"}, description="When that copy became ready.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class InferenceSetStatus(WorkspaceStatus):
     """What the controller observed of an InferenceSet."""
 
@@ -204,6 +226,12 @@ class InferenceSetStatus(WorkspaceStatus):
     selector: Annotated[str | None, Field(description="Selects the pods of the copies that serve requests, for autoscalers.")] = (
         None
     )
+    autoscaling: Annotated[AutoscalingStatus | None, Field(description="How it is scaled by load.")] = None
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether a ScaledObject was created, as far as is known."""
+        return self.autoscaling is not None
 
 
 _PART_OF_STATUS: Final = re.compile(r"\bstatus\.([A-Za-z]+)")
@@ -252,6 +280,7 @@ def _numbers_of_copies(raw: Mapping[str, Any]) -> dict[str, Any]:
         "ready_replicas": _number(raw.get("readyReplicas")),
         "ready": _text(raw.get("ready")),
         "selector": _text(raw.get("selector")),
+        "autoscaling": _part(AutoscalingStatus, raw.get("autoscaling")),
     }
 
 
@@ -314,6 +343,7 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,
+        AutoscalingStatus,
         WorkspaceStatus,
         InferenceSetStatus,
     )

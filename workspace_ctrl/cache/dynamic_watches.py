@@ -16,7 +16,7 @@ from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cache.objective_watches import Objectives
 from workspace_ctrl.cache.shared_watches import FollowedObjects, Interest
-from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD
+from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD, SCALED_OBJECT
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Source
@@ -35,6 +35,7 @@ from workspace_ctrl.records.gateways import (
 )
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.scaled_objects import ScaledObject, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import NetworkPolicy, ReferencedWorkload, parse_network_policy, parse_referenced_workload
 
@@ -69,6 +70,9 @@ class DependencyRecords:
     network_policy: NetworkPolicy | None = None
     network_policy_problem: str = ""
     """The same for NetworkPolicies."""
+    scaled_object: ScaledObject | None = None
+    scaled_object_problem: str = ""
+    """The same for ScaledObjects."""
     objectives: tuple[InferenceObjective, ...] = ()
     objectives_problem: str = ""
     """The same for InferenceObjectives."""
@@ -88,6 +92,8 @@ class DependencyRecords:
             companion_problem=self.companion_problem,
             network_policy=self.network_policy,
             network_policy_problem=self.network_policy_problem,
+            scaled_object=self.scaled_object,
+            scaled_object_problem=self.scaled_object_problem,
             objectives=self.objectives,
             objectives_problem=self.objectives_problem,
             excess_references=self.excess,
@@ -149,6 +155,7 @@ class DynamicWatches:
             "pool": self._followed(INFERENCE_POOL, parse_inference_pool),
             "companion": self._followed(MODEL_SERVER, parse_kthena_model_server),
             "network_policy": self._followed(NETWORK_POLICY, parse_network_policy),
+            "scaled_object": self._followed(SCALED_OBJECT, parse_scaled_object),
         }
 
     def follow(self, key: Key, dependencies: Dependencies) -> None:
@@ -190,6 +197,8 @@ class DynamicWatches:
             companion_problem=problems.get("companion", ""),
             network_policy=next(iter(found.get("network_policy", ())), None),
             network_policy_problem=problems.get("network_policy", ""),
+            scaled_object=next(iter(found.get("scaled_object", ())), None),
+            scaled_object_problem=problems.get("scaled_object", ""),
             objectives=self._objectives.of(key) if has_objectives else (),
             objectives_problem=self._objectives.problem(key) if has_objectives else "",
             objectives_of_llm_d=self._objectives.of_llm_d(key),
@@ -259,7 +268,7 @@ class DynamicWatches:
 
     def _interests(self, key: Key, dependencies: Dependencies) -> _Wanted:
         names = {"route": dependencies.route, "pool": dependencies.pool, "companion": dependencies.companion}
-        names["network_policy"] = dependencies.network_policy
+        names |= {"network_policy": dependencies.network_policy, "scaled_object": dependencies.scaled_object}
         found = {name: (self._kinds[name], Interest(key[0], wanted)) for name, wanted in names.items() if wanted}
         if dependencies.pods:
             found["pods"] = self._kinds["pods"], Interest(key[0], labels=tuple(sorted(dependencies.pods.items())))

@@ -42,6 +42,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
+from workspace_ctrl.records.scaled_objects import parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import (
     Workload,
@@ -77,6 +78,8 @@ NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies"
 """Watched only for models on several nodes."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
+SCALED_OBJECT: Final = ApiResource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
+"""KEDA's; watched only for InferenceSets that are scaled by load."""
 INFERENCE_OBJECTIVE: Final = ApiResource(OBJECTIVES_GROUP, "v1alpha2", "inferenceobjectives", objective_kind(OBJECTIVES_GROUP))
 INFERENCE_OBJECTIVE_OF_LLM_D: Final = ApiResource(LLM_D_GROUP, "v1alpha2", "inferenceobjectives", objective_kind(LLM_D_GROUP))
 INFERENCE_OBJECTIVES: Final = {resource.group: resource for resource in (INFERENCE_OBJECTIVE, INFERENCE_OBJECTIVE_OF_LLM_D)}
@@ -269,6 +272,7 @@ BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
 _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
     WatchedKind(NETWORK_POLICY.kind, NETWORK_POLICY, parse_network_policy),
     WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
+    WatchedKind(SCALED_OBJECT.kind, SCALED_OBJECT, parse_scaled_object),
     *(WatchedKind(resource.kind, resource, parse_objective) for resource in INFERENCE_OBJECTIVES.values()),
 )
 _WRITTEN: Final = {watched.resource.kind: watched for watched in _WATCHED_ON_DEMAND} | BY_KIND

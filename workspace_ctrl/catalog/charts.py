@@ -33,6 +33,7 @@ class ChartValue(StrEnum):
     POOL_CREATED = "pool_created"
     METRICS_SECRET = "metrics_secret"  # noqa: S105 - the name of a value
     METRICS = "metrics"
+    METRICS_AUTH = "metrics_auth"
     REPLICAS = "replicas"
     RESOURCES = "resources"
     FAILURE_MODE = "failure_mode"
@@ -103,6 +104,8 @@ class ChartLayout(Row):
     """When the chart creates a ClusterRole: always, or only with Prometheus monitoring."""
     picker_container: str = ""
     """Name of the endpoint picker's container; empty if it is not known."""
+    flow_control: str = ""
+    """apiVersion of the endpoint picker's configuration, if it can hold requests while no pod is ready; empty if it cannot."""
     objective_groups: tuple[str, ...] = (OBJECTIVES_GROUP,)
     """API groups in which the endpoint picker looks for InferenceObjectives; the first one that the API server has counts."""
 

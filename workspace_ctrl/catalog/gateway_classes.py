@@ -34,6 +34,8 @@ class GatewayClassProfile(Row):
     service_port: int = 80
     pool_remedy: str = "check that it runs, and that its support of InferencePools is enabled"
     """What to do if it does not know InferencePools, or reports no status of them."""
+    holds_seconds: float | None = None
+    """How long it waits for an endpoint picker that holds a request; 0 if it uses none, None if there is no limit or it is not known."""
     divides: Literal["weights", "requestIds", "none"] = "weights"
     """How it divides the requests of a route among InferencePools: by the weights of the backends of a rule, as the inference extension
     specifies; by the request id, if it asks one endpoint picker for each rule; or not at all."""

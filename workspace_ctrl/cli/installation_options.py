@@ -13,7 +13,14 @@ import click
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.chart.values import check_installed
-from workspace_ctrl.planning.plan_settings import DEFAULT_MODEL_SERVER_IMAGE, ChartSource, GatewayChoice, Mode, PlanSettings
+from workspace_ctrl.planning.plan_settings import (
+    DEFAULT_MODEL_SERVER_IMAGE,
+    AutoscalingSettings,
+    ChartSource,
+    GatewayChoice,
+    Mode,
+    PlanSettings,
+)
 from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
@@ -132,11 +139,17 @@ def read_settings_file(path: Path | None) -> SettingsFile:
 
 
 def plan_settings(
-    options: InstallationOptions, *, gateway_extension: bool = False, restricted_fields: str = "deny", model_hub: str = OFF
+    options: InstallationOptions,
+    *,
+    gateway_extension: bool = False,
+    restricted_fields: str = "deny",
+    model_hub: str = OFF,
+    autoscaling: AutoscalingSettings | None = None,
 ) -> PlanSettings:
     """Return the settings from file and options; `gateway_extension` is the default of the feature gate.
 
-    `restricted_fields`, allow or deny, and `model_hub`, a URL or off, are the defaults of the options with these names.
+    `restricted_fields`, allow or deny, and `model_hub`, a URL or off, are the defaults of the options with these names, and `autoscaling`
+    those without a settings file.
 
     Raises:
         click.UsageError: one of them is invalid; exit code 2.
@@ -153,6 +166,7 @@ def plan_settings(
         shared_paths=options["shared_path"] or settings.shared_paths,
         match_reported_names=bool(options["match_reported_names"] or settings.match_reported_names),
         charts=(_chart(options, settings.chart), *settings.charts[1:]),
+        autoscaling=autoscaling if autoscaling is not None and options["config"] is None else settings.autoscaling,
         restricted_fields=(options["restricted_fields"] or file.restricted_fields or restricted_fields) == "allow",
         model_hub=hub_of(options, model_hub).url,
         model_server_image=options["model_server_image"] or settings.model_server_image,

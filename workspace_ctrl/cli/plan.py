@@ -24,13 +24,15 @@ from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_part
 from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
-from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import AutoscalingSettings, PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
 from workspace_ctrl.planning.preview_cluster import workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.records.meta import ObjectRef
 
 _KINDS: Final = (KIND, SET_KIND)
+_AUTOSCALING: Final = AutoscalingSettings(enabled=True, url="http://workspace-ctrl-load.workspace-ctrl.svc:8090")
+"""Where there is no settings file: as a release of the chart with its usual names would have it."""
 _INSTEAD: Final[Mapping[str, str]] = {
     "MultiRoleInference": "prefill and decode are not separated; use an InferenceSet, whose copies do both",
     "ModelMirror": "there is no mirror of weights; set inference.weightsVolume of the Workspace, or of the InferenceSet's template, to "
@@ -74,7 +76,8 @@ def plan_command(
     Exit code: 0; 2 if one of them is rejected or cannot be planned yet, there is none, or a kind is not supported.
     """
     program = found_helm(helm) if render else ""
-    hub, settings = hub_of(installation), plan_settings(installation, gateway_extension=True, restricted_fields="allow")
+    hub = hub_of(installation)
+    settings = plan_settings(installation, gateway_extension=True, restricted_fields="allow", autoscaling=_AUTOSCALING)
     objects = read_objects(files, recursive=recursive)
     workspaces = [document for document in objects if document.get("kind") in _KINDS]  # any JSON value
     unsupported = [*_unsupported(objects)]

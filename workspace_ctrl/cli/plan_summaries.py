@@ -128,6 +128,17 @@ def _route(spec: _Json) -> Facts:
             yield "path", match["path"]["value"]
 
 
+def _scaled_object(spec: _Json) -> Facts:
+    yield "replicas", f"{spec['minReplicaCount']} to {spec['maxReplicaCount']}"
+    load = spec["triggers"][0]
+    metadata = load["metadata"]
+    each = "for each replica" if load["metricType"] == "AverageValue" else "on average"
+    measured = metadata.get("valueLocation") or metadata.get("query")
+    yield "load", f"{measured}, {metadata.get('targetValue') or metadata.get('threshold')} {each}"
+    if "cooldownPeriod" in spec:
+        yield "to zero", f"after {spec['cooldownPeriod']} s without requests"
+
+
 def _labels(selector: _Json) -> str:
     return ", ".join(f"{key}={value}" for key, value in selector.items())
 
@@ -141,4 +152,5 @@ _FACTS: Mapping[str, Callable[[_Json], Facts]] = {
     "OCIRepository": _source,
     "HelmRelease": _release,
     "HTTPRoute": _route,
+    "ScaledObject": _scaled_object,
 }

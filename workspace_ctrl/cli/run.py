@@ -51,6 +51,13 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
     help="Folder with tls.crt and tls.key: serve the metrics by HTTPS, only to tokens that may get /metrics. Renewed files are reloaded.",
 )
 @click.option(
+    "--load-port",
+    type=_PORT,
+    default=0,
+    show_default=True,
+    help="Port of the loads of models, for KEDA (setting autoscaling.url); 0 to disable.",
+)
+@click.option(
     "--admission-port", type=_PORT, default=0, show_default=True, help="Port of the validating admission webhook; 0 to disable."
 )
 @click.option(
@@ -70,6 +77,7 @@ def run_command(
     health_port: int,
     metrics_port: int,
     metrics_certificates: Path | None,
+    load_port: int,
     admission_port: int,
     admission_certificates: Path | None,
     log_format: str,
@@ -95,6 +103,7 @@ def run_command(
         probe=probe_of(options, file.probe.settings()),
         admission=_admission_of(admission_port, admission_certificates),
         metrics=MetricsSettings(metrics_port, metrics_certificates),
+        load_port=load_port,
         events=events,
         helm=helm_of(file),
     )

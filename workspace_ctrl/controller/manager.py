@@ -21,6 +21,7 @@ from workspace_ctrl.controller.workspace_state_store import States
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.load.load_reader import LoadReader
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.events import EventRecorder, NoEventRecorder
 from workspace_ctrl.telemetry.observer_interface import NullObserver, Observer, StatusChange
@@ -44,7 +45,12 @@ class Manager:
     """Watches all kinds into the cache and reconciles each Workspace that an event concerns."""
 
     def __init__(
-        self, client: Client, settings: Settings, visibility: Visibility | None = None, observer: Observer | None = None
+        self,
+        client: Client,
+        settings: Settings,
+        visibility: Visibility | None = None,
+        observer: Observer | None = None,
+        loads: LoadReader | None = None,
     ) -> None:
         """Make a manager: first the cache, then the event handler, then the reconcilers, and last the informers that start it all."""
         visibility = visibility or Visibility()
@@ -60,7 +66,7 @@ class Manager:
 
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
         self._watches = DynamicWatches(client, self._events.enqueue, cluster_wide=not settings.scope.namespaces)
-        self._tasks = make_background_tasks(client, settings, self._events.enqueue)
+        self._tasks = make_background_tasks(client, settings, self._events.enqueue, loads)
         routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler
         self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
         self._claims = RouteClaims(self._cache, self._gateways, self._events.enqueue, is_shard=settings.scope.selector != "")

@@ -1,6 +1,6 @@
 """Takes the snapshot of one Workspace from the cache, without side effects."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,8 @@ class Background:
     """Answers of the model hub by model."""
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The body-based routers by Gateway; None if they are not managed."""
+    unread_for: Callable[[str, str], float] | None = None
+    """Returns for how many seconds KEDA has not read the load at an endpoint picker; None if it reads none from this process."""
 
 
 _NO_BACKGROUND: Final = Background()
@@ -84,6 +86,7 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
         probing=background.probing,
         chart_verdicts=background.chart_verdicts,
         body_routers=background.body_routers,
+        load_unread_for=background.unread_for(*picker) if background.unread_for is not None and referenced.scaled_object else 0.0,
     )
     return referenced.on(snapshot)
 

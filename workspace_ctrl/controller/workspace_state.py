@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from workspace_ctrl.controller.chart_drift_detector import ChartDriftDetector
 from workspace_ctrl.controller.flux_stage_timer import NO_WAIT, FluxActivity, StageTimer
 from workspace_ctrl.controller.pass_throttle import Throttle
+from workspace_ctrl.controller.passes.cold_start_timer import NO_TIMER, ColdStartTimer
 from workspace_ctrl.controller.repair_backoff import RECONCILE_REQUESTS, REPAIRS
 from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.status_writes.restored_status import RestoredStatus
@@ -93,6 +94,7 @@ class WorkspaceState:
     """Uids of the pods that wait for their volumes, each with when that was first observed."""
     unmounted: frozenset[str] = frozenset()
     """Those of them that had been waiting for over a minute at the latest observation."""
+    cold_start: ColdStartTimer = NO_TIMER
     rejected_status: RejectedStatus | None = None
     writes: StatusThrottle = _NO_WRITES
     restored: RestoredStatus = _NEVER_RESTORED
@@ -126,6 +128,7 @@ class WorkspaceState:
             rejections=rejections,
             served_names=served_names,
             unheard_for=now - self.unheard_since if self.unheard_since is not None else 0.0,
+            cold_start=self.cold_start.observe(snapshot, workspace.status, now),
             unmounted_since=unmounted_since,
             unmounted=frozenset(uid for uid, since in unmounted_since.items() if now - since >= _MOUNT_SECONDS),
             put_off_until=None,
@@ -146,6 +149,7 @@ class WorkspaceState:
             snapshot,
             pods=self._with_unmounted(snapshot.pods) if self.unmounted else snapshot.pods,
             ages=replace(self.stage_timer.ages, attachment=self.unheard_for) if self.unheard_for else self.stage_timer.ages,
+            cold_start=self.cold_start.at(self.cold_start.observed),
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
             served_names=self.served_names,
@@ -220,7 +224,7 @@ class WorkspaceState:
         times.extend(since + _MOUNT_SECONDS for uid, since in self.unmounted_since.items() if uid not in self.unmounted)
         if self.rejected_status is not None:
             times.append(self.rejected_status.retry_at)
-        times.extend(_given((self.put_off_until, self.stage_timer.due_at)))
+        times.extend(_given((self.put_off_until, self.stage_timer.due_at, self.cold_start.due_at)))
         return min(times, default=None)
 
 

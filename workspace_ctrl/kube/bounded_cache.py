@@ -23,6 +23,10 @@ class BoundedCache(Generic[K, V]):
         """Return the value, or None."""
         return self._values.get(key)
 
+    def values(self) -> tuple[V, ...]:
+        """Return all values, those that were stored first at the beginning."""
+        return tuple(self._values.values())
+
     def keep(self, key: K, value: V) -> None:
         """Store a value; if there are too many, the one that was stored first is dropped."""
         self._values[key] = value

@@ -23,6 +23,7 @@ class LinkName(StrEnum):
     ROUTE = "route"
     GROUP = "group"
     OBJECTIVES = "objectives"
+    AUTOSCALING = "autoscaling"
     BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
@@ -77,6 +78,29 @@ class Parent:
     """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()
     """Listeners that accept the route, according to the Gateway's spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How an InferenceSet is scaled by load."""
+
+    scaled_object: ObjectRef
+    least: int
+    """Fewest copies."""
+    most: int
+    """Most copies."""
+    held_seconds: int = 0
+    """How long a request is held at most while no copy is ready; 0 if none is held."""
+    shortest_hold: float | None = None
+    """For how many seconds each Gateway waits for the endpoint picker that holds a request; None if that is not known, or has no limit."""
+    unheld: str = ""
+    """Why requests to a set without copies would be lost, so that the last copy stays although the spec wants zero; empty if they are
+    held."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether requests are held while no copy is ready."""
+        return self.held_seconds > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +173,8 @@ class Decisions:
     """Number of copies of an InferenceSet that are to exist; None for a Workspace, or while it is not known."""
     copies: tuple[ObjectRef, ...] = ()
     """Their workloads: a Deployment, or a StatefulSet for each if the model needs several nodes."""
+    scaling: Scaling | None = None
+    """How they are scaled by load; None if they are not."""
     has_outdated_copies: bool = False
     """Whether one of those has, before the steps, pods of an older template."""
     selector: Mapping[str, str] = field(default_factory=dict)

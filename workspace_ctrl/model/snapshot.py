@@ -8,6 +8,7 @@ from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
+from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
@@ -28,6 +29,7 @@ from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaled_objects import ScaledObject
 from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
@@ -100,6 +102,14 @@ class Snapshot:
     """The NetworkPolicy of a model on several nodes; not watched for others."""
     network_policy_problem: str = ""
     """Why NetworkPolicies cannot be watched; empty if they can."""
+    scaled_object: ScaledObject | None = None
+    """The ScaledObject of an InferenceSet; not watched for others."""
+    scaled_object_problem: str = ""
+    """Why ScaledObjects cannot be watched; empty if they can."""
+    load_unread_for: float = 0.0
+    """For how many seconds KEDA has not read its load, as far as that is known; 0 if it is not."""
+    cold_start: ColdStart = NO_COLD_START
+    """The start of the first copy of an InferenceSet that had none."""
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     gateway_proxies: tuple[GatewayProxy, ...] = ()
@@ -165,7 +175,7 @@ class Snapshot:
             snapshot = snapshot._with(record)
         return snapshot
 
-    def _with(self, record: object) -> "Snapshot":  # noqa: PLR0911 - one line for each kind
+    def _with(self, record: object) -> "Snapshot":  # noqa: PLR0911, C901 - one line for each kind
         match record:
             case Workload():
                 return replace(self, workloads=_among(self.workloads, record))
@@ -183,6 +193,8 @@ class Snapshot:
                 return replace(self, companion=record)
             case NetworkPolicy():
                 return replace(self, network_policy=record)
+            case ScaledObject():
+                return replace(self, scaled_object=record)
             case InferenceObjective():
                 return replace(self, objectives=_among(self.objectives, record))
         return self
@@ -197,7 +209,7 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta
-        for each in (self.companion, self.network_policy):
+        for each in (self.companion, self.network_policy, self.scaled_object):
             if each is not None:
                 yield each.meta
 

@@ -173,6 +173,8 @@ def _dependencies(
     """Return the objects on which the plan depends; what only some Workspaces have is watched until it is deleted."""
     status = workspace.status.gateway
     known = snapshot.companion is not None or (status is not None and status.companion is not None)
+    was_scaled = snapshot.scaled_object is not None or workspace.status.is_scaled
+    is_scaled = was_scaled or (resolved.copies is not None and resolved.copies.autoscaling is not None)
     was_several = snapshot.network_policy is not None or snapshot.workload("StatefulSet") is not None
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
     pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
@@ -180,6 +182,7 @@ def _dependencies(
         resolved.dependencies,
         pods=resolved.dependencies.pods or serving.server.selector,
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
+        scaled_object=serving.names.workspace if is_scaled and settings.autoscaling.enabled else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),
         sibling_pools=route.pools_beside(pool) if route is not None else (),

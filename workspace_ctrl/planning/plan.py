@@ -12,8 +12,8 @@ from http import HTTPStatus
 from workspace_ctrl.api.names import is_valid, names
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.planning.chart.chart_migration import retirement_steps
-from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, pool_values
+from workspace_ctrl.planning.autoscaling.autoscaling_steps import plan_autoscaling, scaling_of
+from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, plan_retirement, pool_values
 from workspace_ctrl.planning.desired_serving import DesiredServing
 from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.gateway.kthena_objects import WantedCompanion, plan_companion
@@ -168,7 +168,11 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     if not plan_workload(draft, server, there, snapshot.network_policy_problem, waiting):
         return decisions
     draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
-    return _plan_gateway(draft, decisions, desired, serving, snapshot) if desired.resolved.gateway_wanted else decisions
+    decisions = replace(decisions, scaling=scaling_of(desired, serving))
+    if desired.resolved.gateway_wanted:
+        decisions = _plan_gateway(draft, decisions, desired, serving, snapshot)
+    plan_autoscaling(draft, desired, serving, decisions.scaling, snapshot.scaled_object, snapshot.scaled_object_problem)
+    return decisions
 
 
 def _plan_gateway(
@@ -190,19 +194,17 @@ def _plan_gateway(
     draft.report(*serving.route.chosen.problems, *missing_kind_problems(snapshot.missing_kinds, own_pool=bool(serving.pool_ref)))
     if snapshot.excess_references:
         draft.report(Problem(LinkName.GATEWAY, "TooManyReferences", snapshot.excess_references))
-    _plan_pool(draft, selector, desired, serving, snapshot)
+    _plan_pool(draft, decisions, desired, serving, snapshot)
     draft.report(missing_pool_problem(decisions.named_pool, snapshot.named_pool, snapshot.missing_kinds))
     plan_companion(draft, _companion(serving, selector), snapshot.companion, snapshot.companion_problem)
     kinds = _plan_objectives(draft, serving, snapshot, desired.settings)
     decisions = replace(decisions, objective_kinds=kinds)
     if decisions.named_route is not None:
         return check_named_route(draft, decisions, snapshot.named_route, serving.route.asked.pool, snapshot.route)
-    return plan_route(draft, decisions, _wanted_route(desired, serving, snapshot), snapshot.route)
+    return plan_route(draft, decisions, _wanted_route(desired, serving, decisions, snapshot), snapshot.route)
 
 
-def _plan_pool(
-    draft: PlanBuilder, selector: Mapping[str, str], desired: Desired, serving: DesiredServing, snapshot: Snapshot
-) -> None:
+def _plan_pool(draft: PlanBuilder, decisions: Decisions, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> None:
     """Plan the chart of pool and endpoint picker; it is removed if the user's pool takes its place."""
     there = snapshot.chart
     if serving.pool_ref:
@@ -213,11 +215,11 @@ def _plan_pool(
         return
     parents, pool = serving.route.chosen.parents, None
     if parents and "InferencePool" not in snapshot.missing_kinds:
-        pool = pool_values(selector, serving.server.port, parents, serving.gateway)
+        pool = pool_values(decisions.selector, serving.server.port, parents, serving.gateway, decisions.scaling, desired.settings)
     uid = snapshot.namespace.meta.uid if snapshot.namespace is not None else ""
     wanted = WantedChart(serving.names, serving.gateway, pool, uid)
     plan_chart(draft, wanted, there, snapshot.chart_verdicts, desired.settings)
-    draft.steps.extend(retirement_steps(draft.workspace, there.former, snapshot.route, serving.names.release))
+    plan_retirement(draft, wanted, there, snapshot.route)
 
 
 def _companion(serving: DesiredServing, selector: Mapping[str, str]) -> WantedCompanion | None:
@@ -240,11 +242,12 @@ def _plan_objectives(draft: PlanBuilder, serving: DesiredServing, snapshot: Snap
     )
 
 
-def _wanted_route(desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> WantedRoute:
+def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decisions, snapshot: Snapshot) -> WantedRoute:
+    scaling = decisions.scaling
     pool = snapshot.named_pool if serving.pool_ref else snapshot.pool
     return WantedRoute(
         names=serving.names,
-        asked=serving.route.asked,
+        asked=serving.route.asked.held(scaling.held_seconds if scaling is not None else 0),
         moving=serving.route.moving,
         header_names=serving.route.header_names,
         refused=serving.route.refused,

@@ -122,6 +122,18 @@ class BodyRoutingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoscalingSettings:
+    """Whether InferenceSets are scaled by load, and where KEDA reads it."""
+
+    enabled: bool = False
+    """Whether ScaledObjects of KEDA are created."""
+    url: str = ""
+    """URL, without a trailing slash, at which KEDA reaches the loads that this controller serves."""
+    prometheus: str = ""
+    """URL of a Prometheus with the metrics of the endpoint pickers, which is used instead; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's settings."""
 
@@ -140,11 +152,14 @@ class PlanSettings:
     """The first one is the default."""
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
+    autoscaling: AutoscalingSettings = field(default_factory=AutoscalingSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     local_weights: str = ""
     """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
     model_server_resources: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
+    model_server_priority_class: str = ""
+    """PriorityClass of the pods of presets; empty for the cluster's default."""
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True

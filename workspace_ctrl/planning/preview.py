@@ -132,6 +132,8 @@ def _assumptions(decisions: Decisions, *, adapters: bool) -> tuple[str, ...]:
     if decisions.assumed:
         said.append(decisions.assumed)
     said.extend(f"{parent.gateway.ref} exists, with a GatewayClass of {parent.class_title}" for parent in decisions.parents)
+    if decisions.scaling is not None:
+        said.append("KEDA is installed, and the controller's setting autoscaling.enabled is on")
     said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
     if adapters:
         said.append("no adapter has a rank above 16, or inference.config sets max-lora-rank")

@@ -16,9 +16,11 @@ from workspace_ctrl.planning.admission.fields_without_effect import (
     fields_without_effect,
     gateway_without_effect,
     metadata_without_effect,
+    scaling_without_effect,
     unknown_annotations,
 )
 from workspace_ctrl.planning.admission.restricted_fields import check_restricted_fields
+from workspace_ctrl.planning.autoscaling.kaito_annotations import autoscaling_of
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.companion.kaito_workload import pods_of_kaito, workspace_of_kaito
 from workspace_ctrl.planning.gateway.gateway_annotation import gateway_of
@@ -72,6 +74,8 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
     if settings.is_companion:
         return tuple(_companion_notes(workspace, spec, settings))
     notes = [*metadata_without_effect(workspace.annotations, workspace.labels)]
+    if workspace.meta.ref.kind != SET_KIND:
+        notes += scaling_without_effect(workspace.annotations)
     if spec is not None and spec.inference is not None:
         notes += annotations_without_effect(workspace.annotations, spec.inference)
         notes += fields_without_effect(spec, spec.inference, gateway_extension=settings.gateway_extension)
@@ -94,6 +98,8 @@ def parse_spec(workspace: WorkspaceRecord, settings: PlanSettings) -> tuple[Work
     if workspace.meta.unreadable:
         raise SpecError("", f"the Workspace cannot be read: {workspace.meta.unreadable}", "make it smaller")
     spec, copies = _read(workspace, settings)
+    if copies is not None and copies.autoscaling is None:
+        copies = replace(copies, autoscaling=autoscaling_of(workspace.annotations, copies.node_limit))
     if spec.gateway is None:
         spec = spec.model_copy(update={"gateway": gateway_of(workspace.annotations)})
     return spec, copies

@@ -22,11 +22,13 @@ from workspace_ctrl.kube.access.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.load.load_reader import LoadReader
 from workspace_ctrl.process import python_garbage_collection
 from workspace_ctrl.process.admission import Admission, kopf_insights
 from workspace_ctrl.process.bounded_server import PortError
 from workspace_ctrl.process.health import serve_health
 from workspace_ctrl.process.leader_election import LeaderElectedRunner
+from workspace_ctrl.process.load_server import serve_loads
 from workspace_ctrl.process.metrics_server import MetricsPage, serve_metrics
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.metrics import Metrics
@@ -165,11 +167,15 @@ class KopfProcess:
     async def _run(self, connection: Connection) -> None:
         lock = _lock(connection, self._settings, self._metrics)
         client = Client(connection, FIELD_MANAGER, self._metrics.requested, fence=lock.check if lock is not None else None)
-        replica = LeaderElectedRunner(client, self._settings, lock, self._metrics)
+        loads = LoadReader()
+        replica = LeaderElectedRunner(client, self._settings, lock, self._metrics, loads)
         working = asyncio.create_task(replica.run(self._stop), name="replica")
         measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
+        if self._settings.load_port:
+            self._metrics.follow_held(lambda: loads.held)
         try:
             async with (
+                serve_loads(self._settings.load_port, loads),
                 serve_health(self._health_port, working, replica.readiness),
                 serve_metrics(self._settings.metrics, MetricsPage(), Client(connection, FIELD_MANAGER, self._metrics.requested)),
             ):

@@ -16,6 +16,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.lease import LeaseLock
 from workspace_ctrl.kube.tasks import first_completed
+from workspace_ctrl.load.load_reader import LoadReader
 from workspace_ctrl.process.health import Readiness
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.observer_interface import Observer
@@ -29,7 +30,15 @@ _RETRY_SECONDS: Final = 2.0
 class LeaderElectedRunner:
     """Runs a `Manager`, a new one for each time that this process leads."""
 
-    def __init__(self, client: Client, settings: Settings, lock: LeaseLock | None = None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        lock: LeaseLock | None = None,
+        observer: Observer | None = None,
+        loads: LoadReader | None = None,
+    ) -> None:
+        self._loads = loads
         self._observer = observer
         self._client = client
         self._settings = settings
@@ -103,4 +112,4 @@ class LeaderElectedRunner:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 visibility = Visibility(namespaced_only, unavailable, body_routers)
-                self._manager = Manager(self._client, self._settings, visibility, self._observer)
+                self._manager = Manager(self._client, self._settings, visibility, self._observer, self._loads)

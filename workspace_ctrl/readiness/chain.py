@@ -31,9 +31,11 @@ from workspace_ctrl.readiness.gateway import (
 )
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
+from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, is_silent, wakes
 from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
+from workspace_ctrl.records.pods import failing
 
 Inputs = TypeVarTuple("Inputs")
 
@@ -148,7 +150,19 @@ def _route_before_pool(links: Mapping[LinkName, Link]) -> tuple[Link, ...]:
     return tuple(links[name] for name in names)
 
 
+def held_of(snapshot: Snapshot, decisions: Decisions) -> str:
+    """Return that requests are held until the first copy of an InferenceSet is ready; empty if they are not, or one is ready."""
+    scaled, staying = snapshot.scaled_object, [pod for pod in snapshot.pods if not pod.meta.deleting]
+    if decisions.zero is not None and (scaled is None or not scaled.scales or is_silent(snapshot.load_unread_for)):
+        return ""  # nothing would start a copy
+    if decisions.zero is None and (any(pod.ready for pod in staying) or any(failing(staying))):
+        return ""
+    return wakes(decisions.scaling, decisions.replicas, snapshot.cold_start)
+
+
 def _targets(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
+    if held_of(snapshot, decisions):
+        return ()  # a request would start a copy
     return probe_targets(decisions.parents, snapshot.gateway_services, ModelAddress.of(decisions))
 
 
@@ -165,7 +179,13 @@ def _with_chart(_snapshot: Snapshot, decisions: Decisions) -> bool:
 
 
 def _is_probed(snapshot: Snapshot, decisions: Decisions) -> bool:
+    if held_of(snapshot, decisions) or (snapshot.probe is None and snapshot.cold_start.is_recent):
+        return False
     return decisions.gateway_wanted and snapshot.probing
+
+
+def _is_autoscaled(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.scaling is not None or decisions.problem(LinkName.AUTOSCALING) is not None
 
 
 def _by_body(snapshot: Snapshot, decisions: Decisions) -> bool:
@@ -269,7 +289,13 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
     LinkRow(
         LinkName.ENDPOINTS,
         applies=_behind_gateway,
-        inputs=lambda snapshot, decisions: (pool_of(snapshot, decisions), snapshot.pods, snapshot.sibling_pools, decisions.zero),
+        inputs=lambda snapshot, decisions: (
+            pool_of(snapshot, decisions),
+            snapshot.pods,
+            snapshot.sibling_pools,
+            decisions.zero,
+            held_of(snapshot, decisions),
+        ),
         link=endpoints_link,
     ),
 )
@@ -301,6 +327,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         applies=_with_objectives,
         inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives, decisions.objective_kinds),
         link=objectives_link,
+    ),
+    LinkRow(
+        LinkName.AUTOSCALING,
+        applies=_is_autoscaled,
+        inputs=lambda snapshot, decisions: (snapshot.scaled_object, decisions.scaling, snapshot.load_unread_for),
+        link=autoscaling_link,
     ),
 )
 """Links with a condition of their own: requests by path and header are answered without them."""

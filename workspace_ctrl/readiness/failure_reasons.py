@@ -10,6 +10,9 @@ WORKLOAD_NOT_CREATED: Final = "WorkloadNotCreated"
 MODEL_SERVER_STARTING: Final = "ModelServerStarting"
 NO_PODS: Final = "NoPods"
 SCALED_TO_ZERO: Final = "ScaledToZero"
+STARTING_FROM_ZERO: Final = "StartingFromZero"
+HELD: Final = frozenset({SCALED_TO_ZERO, STARTING_FROM_ZERO})
+"""Reasons of a True condition of a set without a ready copy, whose requests are held until one is ready."""
 NAME_TAKEN: Final = "NameTaken"
 
 FAILED_WHEN_FALSE: Final = frozenset(
@@ -20,6 +23,11 @@ STARTING: Final = frozenset({DRY_RUN_PENDING, WORKLOAD_NOT_CREATED, MODEL_SERVER
 """Reasons of a model server that is not ready yet and becomes ready without a change."""
 WITHOUT_PODS: Final = frozenset({NO_PODS, SCALED_TO_ZERO})
 """Reasons of a model server without pods, which a user may want and which may last for days."""
+
+
+def held_reason(wanted: int | None) -> str:
+    """Return the reason of a condition that is True because requests are held, if so many copies are wanted."""
+    return STARTING_FROM_ZERO if wanted else SCALED_TO_ZERO
 
 
 def scaled_to_zero(ref: ObjectRef) -> str:

@@ -15,7 +15,7 @@ from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.chart import Installation, missing_object
-from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO, scaled_to_zero
+from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO, held_reason, scaled_to_zero
 from workspace_ctrl.records.gateways import GatewayProxy, HTTPRoute, InferencePool, KthenaModelServer
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod
@@ -93,17 +93,28 @@ def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:
 
 
 def endpoints_link(
-    pool: InferencePool | None, pods: Sequence[Pod], siblings: Sequence[SiblingPool] = (), zero: ObjectRef | None = None
+    pool: InferencePool | None,
+    pods: Sequence[Pod],
+    siblings: Sequence[SiblingPool] = (),
+    zero: ObjectRef | None = None,
+    held: str = "",
 ) -> Link:
     """Return whether at least one ready pod matches the selector that the observed pool has.
 
     `siblings` are the pools that a user's route names in the same rule: Gateways choose among them by weight alone, so that one without
-    pods fails its part of the requests (with Istio, all of them). `zero` is the InferenceSet, if it is scaled to 0.
+    pods fails its part of the requests (with Istio, all of them). `zero` is the InferenceSet, if it is scaled to 0, and `held` that
+    requests wait for its first copy; empty if they do not.
     """
+    if held and pool is not None:
+        return Link.true(LinkName.ENDPOINTS, held_reason(int(zero is None)), held)
     if zero is not None:
         return Link.broken(LinkName.ENDPOINTS, SCALED_TO_ZERO, scaled_to_zero(zero))
     if pool is None:
         return Link.waiting(LinkName.ENDPOINTS, POOL_MISSING, "InferencePool has not been created yet")
+    return _ready_pods(pool, pods, siblings)
+
+
+def _ready_pods(pool: InferencePool, pods: Sequence[Pod], siblings: Sequence[SiblingPool]) -> Link:
     matching = [pod for pod in pods if not pod.has_ended and pod.matches(pool.selector)]
     ready = [pod for pod in matching if pod.ready]
     empty = next((sibling for sibling in siblings if sibling.is_empty), None)

@@ -24,11 +24,12 @@ from workspace_ctrl.api.status import (
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
-from workspace_ctrl.readiness.chain import Report, group_route, installation_of, pool_of, route_of, with_requests
+from workspace_ctrl.readiness.chain import Report, group_route, held_of, installation_of, pool_of, route_of, with_requests
 from workspace_ctrl.readiness.chain_link import Link
-from workspace_ctrl.readiness.failure_reasons import NAME_TAKEN, SCALED_TO_ZERO
+from workspace_ctrl.readiness.failure_reasons import HELD, NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.objectives import existing_objectives
 from workspace_ctrl.readiness.removal import removal_waits
+from workspace_ctrl.readiness.scaling.autoscaling_status import autoscaling_status
 from workspace_ctrl.readiness.traffic.group import group_status
 from workspace_ctrl.readiness.workload import (
     copies_condition,
@@ -57,6 +58,7 @@ _OPTIONAL = {
     LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
     LinkName.GROUP: ConditionType.GROUP_READY,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
+    LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
 }
 _WITHOUT_GATEWAY: Final = (
     "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
@@ -84,6 +86,8 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
     )
     if isinstance(found, InferenceSetStatus) and isinstance(before, InferenceSetStatus):
         found = with_replicas(found, before, snapshot.pods, decisions.selector, decisions.replicas)
+        scaling = autoscaling_status(decisions.scaling, snapshot.scaled_object, snapshot.cold_start, before.autoscaling, now)
+        found = replace(found, autoscaling=scaling)
     return found.without_empty_parts()
 
 
@@ -142,7 +146,9 @@ def _state(before: WorkspaceStatus, conditions: Iterable[Condition]) -> KaitoSta
 
 def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, report: Report) -> Iterator[Condition]:
     links, accepted = report.links, report.links[0]
-    resource, inference = resource_condition(snapshot.pods, decisions.zero), _inference(accepted, workspace, snapshot, decisions)
+    held = held_of(snapshot, decisions)
+    resource = resource_condition(snapshot.pods, decisions.zero, held)
+    inference = _inference(accepted, workspace, snapshot, decisions)
     broken = report.decisive
     yield from _summary(accepted, inference, broken, decisions)
     yield from _warning(decisions)
@@ -155,6 +161,8 @@ def _conditions(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decis
         yield _gateway_ready(broken, links[-1], decisions)
     elif waits := _removal_waits(workspace, snapshot):
         yield Condition(ConditionType.GATEWAY_READY, Status.FALSE, "Removing", f"gateway disabled; {waits}")
+    for link in report.optional:
+        yield _of_link(_OPTIONAL[link.name], link)
 
 
 def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions) -> Condition:
@@ -171,6 +179,7 @@ def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, d
         snapshot.pods,
         outdated=decisions.has_outdated_copies,
         was_ready=before is not None and before.is_true,
+        held=held_of(snapshot, decisions),
     )
 
 
@@ -179,8 +188,6 @@ def _details(report: Report) -> Iterator[Condition]:
         members = [link for link in report.links if link.name in names]
         if members:
             yield _of_link(type_, _first_broken(members) or members[-1])
-    for link in report.optional:
-        yield _of_link(_OPTIONAL[link.name], link)
 
 
 def _summary(accepted: Link, inference: Condition, broken: Link | None, decisions: Decisions) -> Iterator[Condition]:
@@ -191,6 +198,7 @@ def _summary(accepted: Link, inference: Condition, broken: Link | None, decision
         reason, message = broken.reason, broken.message
     else:
         text = _usage(decisions) if decisions.gateway_wanted else _WITHOUT_GATEWAY
+        text = f"{text}; {inference.message}" if inference.reason in HELD else text
         yield Condition(ConditionType.READY, Status.TRUE, "Ready", text)
         yield Condition(ConditionType.WORKSPACE_SUCCEEDED, Status.TRUE, "workspaceSucceeded", "workspace succeeds")
         return
@@ -231,7 +239,7 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
     if broken is not None:
         return Condition(ConditionType.GATEWAY_READY, Status.FALSE, broken.reason, broken.message)
     gateways = " and ".join(dict.fromkeys(str(parent.gateway.ref) for parent in decisions.parents))
-    tried = f"; {last.message}" if last.name is LinkName.PROBE else ""
+    tried = f"; {last.message}" if last.name is LinkName.PROBE or last.reason in HELD else ""
     text = f"model is served through {gateways}{tried}"
     has_url = bool(urls_of(decisions.parents, decisions.hostnames, decisions.path))
     advice = "" if has_url else _wildcards_only(decisions)

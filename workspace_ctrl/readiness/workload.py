@@ -14,6 +14,7 @@ from workspace_ctrl.readiness.failure_reasons import (
     NO_PODS,
     SCALED_TO_ZERO,
     WORKLOAD_NOT_CREATED,
+    held_reason,
     scaled_to_zero,
 )
 from workspace_ctrl.records.meta import ObjectRef
@@ -34,10 +35,13 @@ def workload_link(kind: str, reference: ObjectRef | None, sizing: str) -> Link:
     return Link.true(LinkName.WORKLOAD, "Accepted", f"accepted by the API server as {kind}; {sizing}")
 
 
-def resource_condition(pods: Sequence[Pod], zero: ObjectRef | None = None) -> Condition:
-    """Return ResourceReady: the pods of the model server are scheduled. `zero` is the InferenceSet, if it is scaled to 0."""
+def resource_condition(pods: Sequence[Pod], zero: ObjectRef | None = None, held: str = "") -> Condition:
+    """Return ResourceReady: the pods of the model server are scheduled.
+
+    `zero` is the InferenceSet, if it is scaled to 0, and `held` that requests wait for its first copy; empty if they do not.
+    """
     if zero is not None:
-        return Condition(ConditionType.RESOURCE_READY, Status.FALSE, SCALED_TO_ZERO, scaled_to_zero(zero))
+        return Condition(ConditionType.RESOURCE_READY, Status.FALSE, SCALED_TO_ZERO, held or scaled_to_zero(zero))
     pods = [pod for pod in pods if not pod.has_ended]
     placed = [pod for pod in pods if pod.node]
     if pods and len(placed) == len(pods):
@@ -85,15 +89,19 @@ def copies_condition(
     *,
     outdated: bool,
     was_ready: bool,
+    held: str = "",
 ) -> Condition:
     """Return InferenceReady of an InferenceSet: at least one copy is ready, and none has pods of an older template.
 
     `workloads` are the Deployment, or the StatefulSets of the wanted copies, and `outdated` is whether one of them has yet to get a change
     of the template. What a workload's controller has not observed yet is such a change only if the InferenceSet was not ready before
-    (`was_ready`): it stays not ready then, and scaling does not make it so.
+    (`was_ready`): it stays not ready then, and scaling does not make it so. `held` is that requests wait for the first copy; empty if they
+    do not.
     """
     if not accepted.holds:
         return _inference(Status.FALSE, accepted.reason, accepted.message)
+    if held:
+        return _inference(Status.TRUE, held_reason(wanted), held)
     if not wanted:
         return _inference(Status.FALSE, SCALED_TO_ZERO, scaled_to_zero(ref))
     if not workloads:

@@ -16,10 +16,13 @@ from workspace_ctrl.api.labels import (
     FINALIZER,
     GATEWAY_ANNOTATION,
     KAITO_PREFIXES,
+    KAITO_SCALING,
+    KEDA_PAUSES,
     KEY_PREFIXES,
     KIND,
     LOAD_BALANCER_ANNOTATION,
     LOCAL_WEIGHTS_ANNOTATION,
+    PAUSE_ANNOTATION,
     SET_KIND,
     USER_ANNOTATIONS,
 )
@@ -50,10 +53,11 @@ SPEC_FIELDS: Final = ("resource", "inference", "tuning", "gateway")
 _SET_FIELDS: Final = ("spec",)
 _GROUP_NAME: Final = ("gateway", "group", "name")
 _NONE: Mapping[str, str] = MappingProxyType({})
-_EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION})
+_EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION, *KEDA_PAUSES, *KAITO_SCALING})
 """Annotations that have an effect."""
-_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION})
-"""Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for them there."""
+_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION, PAUSE_ANNOTATION, *KAITO_SCALING})
+"""Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for some of them
+there, and others are about all copies together."""
 _PREFIXES: Final = (*KEY_PREFIXES, *KAITO_PREFIXES)
 
 

@@ -111,6 +111,8 @@ class Settings:
     admission: AdmissionSettings | None = None
     """None if the webhook is disabled."""
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    load_port: int = 0
+    """Port at which KEDA reads the loads of models; 0 if they are not served."""
     events: bool = True
     """Whether Events are emitted for transitions."""
     refusal_interval: float = 30.0

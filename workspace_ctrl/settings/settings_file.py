@@ -20,6 +20,7 @@ from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.gateway.body_router import check_chart
 from workspace_ctrl.planning.plan_settings import (
     BODY_ROUTER_CHART,
+    AutoscalingSettings,
     BodyRoutingSettings,
     ChartSource,
     GatewayChoice,
@@ -34,6 +35,7 @@ from workspace_ctrl.settings.value_types import (
     Duration,
     Folder,
     GatewayKey,
+    HttpUrl,
     HubUrl,
     Name,
     Namespace,
@@ -211,6 +213,31 @@ class BodyRoutingStanza(Stanza):
         return BodyRoutingSettings(self.mode == "managed", self.chart.source(), self.values, service_account)
 
 
+class PrometheusReference(Stanza):
+    """A Prometheus that has the metrics of the endpoint pickers."""
+
+    url: HttpUrl
+
+
+class AutoscalingStanza(Stanza):
+    """Whether InferenceSets are scaled by load, with KEDA, and where it reads the load."""
+
+    enabled: bool = False
+    url: HttpUrl | None = None
+    prometheus: PrometheusReference | None = None
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> "AutoscalingStanza":
+        if self.enabled and self.url is None and self.prometheus is None:
+            raise PydanticCustomError("rule", "needs url, at which KEDA reaches --load-port, or prometheus; set one of them")
+        return self
+
+    def settings(self) -> AutoscalingSettings:
+        """Return the settings for planning."""
+        prometheus = self.prometheus.url.rstrip("/") if self.prometheus is not None else ""
+        return AutoscalingSettings(self.enabled, (self.url or "").rstrip("/"), prometheus)
+
+
 class EndpointPickerSettings(Stanza):
     """Settings of all endpoint pickers."""
 
@@ -244,6 +271,7 @@ class ModelServerSettings(Stanza):
 
     image: str | None = Field(default=None, min_length=1)
     local_weights: Folder | None = None
+    priority_class_name: Name | None = None
     resources: Resources | None = None
 
 
@@ -310,6 +338,7 @@ class SettingsFile(Stanza):
     restricted_fields: Literal["allow", "deny"] | None = None
     timeout: Duration | None = None
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
+    autoscaling: AutoscalingStanza = Field(default_factory=AutoscalingStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
 
     @model_validator(mode="after")
@@ -334,10 +363,12 @@ class SettingsFile(Stanza):
             match_reported_names=self.match_reported_names,
             charts=tuple(source.source() for source in self.chart_sources),
             picker=self.endpoint_picker.settings(),
+            autoscaling=self.autoscaling.settings(),
             body_routing=self.body_based_routing.settings(account),
             flux_service_account=account,
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
+            model_server_priority_class=self.model_server.priority_class_name or "",
             restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},
         )

@@ -39,6 +39,7 @@ Url = Annotated[
         "a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version",
     ),
 ]
+HttpUrl = Annotated[str, _matching(r"https?://[^/\s@?#]+(/[^/\s@?#]+)*/?", "a URL such as http://prometheus.monitoring:9090")]
 HubUrl = Annotated[str, _matching(HUB_URL, f"off, or a URL without a trailing slash, such as {DEFAULT_HUB}")]
 Digest = Annotated[str, _matching(r"sha256:[0-9a-f]{64}", "sha256: and 64 hexadecimal digits")]
 Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration, such as 300s, or 0s for "no limit"')]

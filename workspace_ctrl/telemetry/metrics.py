@@ -6,7 +6,7 @@ spend time on it.
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from workspace_ctrl.api.conditions import ConditionType, Status, find
-from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
@@ -60,6 +60,9 @@ class Metrics:
         self._flaps = counter("gateway_ready_flaps", "Transitions of GatewayReady from True to False.")
         self._drops = counter("events_dropped", "Events that were dropped.", "cause")
         self._lag = histogram("event_loop_lag_seconds", "Delay of a scheduled wake-up in the event loop.", _LAG_BUCKETS)
+        self._cold_starts = histogram(
+            "cold_start_seconds", "Time from the scaling of an InferenceSet from zero to its first ready copy.", _STAGE_BUCKETS
+        )
         self._on_their_way: dict[str, frozenset[str]] = {}
         """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
         self._view = _View()
@@ -90,6 +93,13 @@ class Metrics:
         if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
             self._flaps.inc()
         self._count_stages(change, new)
+        started = cold_start(change.workspace.status, change.status)
+        if started is not None:
+            self._cold_starts.observe(started)
+
+    def follow_held(self, held: Callable[[], float]) -> None:
+        """Read at each scrape how many requests endpoint pickers hold for models without a ready copy, and for busy ones."""
+        self._view.held = held
 
     def watch_restarted(self, plural: str, cause: str) -> None:
         """Count a watch that has to be restarted."""
@@ -136,11 +146,15 @@ class _View(Collector):
 
     def __init__(self) -> None:
         self.watched: tuple[WorkQueue[Key], Cache] | None = None
+        self.held: Callable[[], float] | None = None
         self._workspaces = _Summaries()
         self._inference_sets = _Summaries()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; none while no controller runs, as on a standby."""
+        """Yield the gauges; while no controller runs, as on a standby, only that of the requests that endpoint pickers hold."""
+        if self.held is not None:
+            held = "Requests that endpoint pickers of scaled InferenceSets hold."
+            yield GaugeMetricFamily(f"{_PREFIX}held_requests", held, value=self.held())
         watched = self.watched
         if watched is None:
             return
@@ -153,6 +167,7 @@ class _View(Collector):
         yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Reconciliations in progress.", value=queue.active)
         yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces))
         yield from _by_status("inference_sets", "InferenceSets", self._inference_sets.tally(cache.inference_sets))
+        yield _copies(cache.inference_sets)
 
 
 class _Summaries:
@@ -176,6 +191,31 @@ class _Summaries:
             summaries[key] = known[0], shared.setdefault(known[1], known[1])
         self._summaries = summaries
         return Tally(summary for _, summary in summaries.values())
+
+
+def _copies(store: RecordStore[WorkspaceRecord]) -> GaugeMetricFamily:
+    """Return the gauge of the wanted and ready copies of all InferenceSets."""
+    family = GaugeMetricFamily(f"{_PREFIX}inference_set_replicas", "Copies of all InferenceSets.", labels=["state"])
+    wanted = ready = 0
+    for key in store.keys():  # noqa: SIM118 - not a mapping
+        record = store.get(key)
+        status = record.status if record is not None else None
+        if isinstance(status, InferenceSetStatus):
+            wanted += (status.workload.replicas or 0) if status.workload is not None else 0
+            ready += status.ready_replicas or 0
+    family.add_metric(["wanted"], wanted)
+    family.add_metric(["ready"], ready)
+    return family
+
+
+def cold_start(old: WorkspaceStatus, new: WorkspaceStatus) -> float | None:
+    """Return how long a start from zero took that ended between two statuses; None if none did."""
+    if not isinstance(new, InferenceSetStatus) or new.autoscaling is None:
+        return None
+    before = old.autoscaling if isinstance(old, InferenceSetStatus) else None
+    ended, seconds = new.autoscaling.cold_start_time, new.autoscaling.cold_start_seconds
+    is_new = ended is not None and ended != (before.cold_start_time if before is not None else None)
+    return float(seconds) if is_new and seconds is not None else None
 
 
 def _by_status(name: str, title: str, tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:

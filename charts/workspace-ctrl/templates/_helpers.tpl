@@ -82,8 +82,22 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
+{{- if .Values.autoscaling.enabled }}
+{{- $autoscaling := dict "enabled" true }}
+{{- if .Values.autoscaling.prometheus }}{{ $_ := set $autoscaling "prometheus" .Values.autoscaling.prometheus }}
+{{- else }}{{ $_ := set $autoscaling "url" (include "workspace-ctrl.loadUrl" .) }}{{ end }}
+{{- $_ := set $settings "autoscaling" $autoscaling }}
+{{- end }}
 {{- $_ := set $settings "restrictedFields" (.Values.restrictedFields | default (.Values.admissionPolicy.enabled | ternary "allow" "deny")) }}
 {{- toYaml $settings }}
+{{- end }}
+
+{{- /* Whether the pods serve the loads of models to KEDA. */ -}}
+{{- define "workspace-ctrl.servesLoads" -}}
+{{- if and .Values.autoscaling.enabled (not .Values.autoscaling.prometheus) }}true{{ end }}
+{{- end }}
+{{- define "workspace-ctrl.loadUrl" -}}
+{{- printf "http://%s-load.%s.svc:%d" (include "workspace-ctrl.fullname" .) .Release.Namespace (int .Values.autoscaling.port) }}
 {{- end }}
 
 {{- /* The port of the model hub; empty if none is asked. */ -}}

@@ -81,6 +81,11 @@ that none is missing. */ -}}
 - apiGroups: [llm-d.ai]
   resources: [inferenceobjectives]
   verbs: [list, watch, create, patch, delete]
+{{- if .Values.autoscaling.enabled }}
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [list, watch, create, patch, delete]
+{{- end }}
 {{- if .Values.rbac.kthena }}
 - apiGroups: [networking.serving.volcano.sh]
   resources: [modelservers]

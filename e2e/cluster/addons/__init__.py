@@ -10,6 +10,7 @@ from e2e.cluster.addons import (
     gpus,
     image_only,
     istio,
+    keda,
     kthena,
     registry,
     simulated_node,
@@ -42,6 +43,7 @@ ADDONS: dict[str, Addon] = {
         workspace_ctrl.ADDON,
         envoy_gateway.ADDON,
         kthena.ADDON,
+        keda.ADDON,
     )
 }
 ALL = "all"

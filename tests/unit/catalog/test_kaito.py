@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.cli.test_cli import REPOSITORY
-from workspace_ctrl.api.labels import LOCAL_WEIGHTS_ANNOTATION, USER_ANNOTATIONS
+from workspace_ctrl.api.labels import KAITO_SCALING, LOCAL_WEIGHTS_ANNOTATION, USER_ANNOTATIONS
 from workspace_ctrl.catalog.kaito import (
     Effect,
     find_entry,
@@ -34,7 +34,7 @@ def test_every_entry_has_a_row_with_its_effect(entry):
 
 def test_the_annotations_of_kaito_that_have_an_effect_are_those_of_the_reference():
     honoured = {name for name, entry in kaito_annotations().items() if entry.effect is Effect.HONOURED}
-    assert honoured == {key for key in USER_ANNOTATIONS if key.startswith("kaito.sh/")}
+    assert honoured == {key for key in USER_ANNOTATIONS if key.startswith("kaito.sh/")} | set(KAITO_SCALING)
     rejected = [name for name, entry in kaito_annotations().items() if entry.effect is Effect.REJECTED]
     assert rejected == [LOCAL_WEIGHTS_ANNOTATION]
 

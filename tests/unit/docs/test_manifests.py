@@ -44,6 +44,13 @@ def check_part_of_a_workspace(shown, _folder):
     check_manifest({**WORKSPACE, **shown}, _folder)
 
 
+def check_part_of_an_inference_set(shown, _folder):
+    template = {"resource": {"instanceType": WORKSPACE["resource"]["instanceType"]}, "inference": WORKSPACE["inference"]}
+    spec = {"labelSelector": WORKSPACE["resource"]["labelSelector"], "template": template, **shown["spec"]}
+    about = {name: WORKSPACE[name] for name in ("apiVersion", "metadata")}
+    check_manifest({**about, "kind": "InferenceSet", "spec": spec}, _folder)
+
+
 def check_vllm_flags(shown, _folder):
     config = {
         "apiVersion": "v1",
@@ -98,6 +105,7 @@ def check_of(shown):
         ({"apiVersion", "kind"}, check_manifest),
         ({"vllm"}, check_vllm_flags),
         ({"containers"}, check_pod),
+        ({"spec"}, check_part_of_an_inference_set),
         ({"livenessProbe"}, check_probes),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)

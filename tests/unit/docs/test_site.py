@@ -73,8 +73,9 @@ def test_pictures_are_shown():
 
 
 def test_the_picture_of_the_chain_has_all_its_conditions():
-    # GroupReady is about the group's own route, beside the chain of each member.
-    assert {condition for condition, _, _ in pictures.CHAIN} == set(ConditionType) - SUMMARIES - {ConditionType.GROUP_READY}
+    # GroupReady is about the group's own route, and Autoscaling about the number of copies: both are beside the chain.
+    beside = {ConditionType.GROUP_READY, ConditionType.AUTOSCALING}
+    assert {condition for condition, _, _ in pictures.CHAIN} == set(ConditionType) - SUMMARIES - beside
 
 
 def test_the_reference_of_settings_is_current():

@@ -91,6 +91,22 @@ def test_copies_on_a_node_each_are_the_replicas_of_a_deployment(replicas):
     assert found["spec"]["template"]["metadata"]["labels"] == {POD_LABEL: NAME, SET_LABEL: NAME}
 
 
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_copies_are_spread_whatever_their_number(replicas):
+    (found,) = manifests(raw(replicas=replicas), "Deployment")
+    constraints = found["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert {each["topologyKey"] for each in constraints} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    assert {each["whenUnsatisfiable"] for each in constraints} == {"ScheduleAnyway"}
+    assert all(each["labelSelector"] == {"matchLabels": {POD_LABEL: NAME}} for each in constraints)
+
+
+def test_the_installation_decides_on_the_priority_of_presets():
+    settings = replace(SETTINGS, model_server_priority_class="models")
+    (found,) = [each for each in preview(raw(), (), settings).manifests if each["kind"] == "Deployment"]
+    assert found["spec"]["template"]["spec"]["priorityClassName"] == "models"
+    assert "priorityClassName" not in manifests(raw(), "Deployment")[0]["spec"]["template"]["spec"]
+
+
 def test_a_pod_template_is_copied_as_well():
     (found,) = manifests(raw({"template": POD_TEMPLATE}, replicas=4), "Deployment")
     assert found["spec"]["replicas"] == 4

@@ -36,6 +36,7 @@ BASES = {
     "tuning": quickstart(inference=None, tuning={}),
 }
 NODES = "no nodes are provisioned; set it in the NodePool of Karpenter"
+ONLY_SETS = "only InferenceSets are scaled by load; use one, with spec.autoscaling"
 RECORD = "a record of KAITO's controller; remove it"
 RAG = "RAGEngines are not supported; remove it"
 BENCHMARK = "no benchmark is run"
@@ -173,14 +174,25 @@ SAID = [
             ),
         ),
     ),
+    *(
+        ("annotations", key, value, (f"annotation {key} is ignored: {ONLY_SETS}",))
+        for key, value in (
+            ("kaito.sh/paused", "true"),
+            ("scaledobject.kaito.sh/auto-provision", "true"),
+            ("scaledobject.kaito.sh/metricName", "vllm:num_requests_waiting"),
+            ("scaledobject.kaito.sh/threshold", "10"),
+            ("scaledobject.kaito.sh/min-replicas", "0"),
+            ("scaledobject.kaito.sh/max-replicas", "4"),
+        )
+    ),
     (
         "annotations",
-        "scaledobject.kaito.sh/threshold",
+        "scaledobject.kaito.sh/scaleupcooldown",
         "10",
         (
             (
-                "annotation scaledobject.kaito.sh/threshold is ignored: no ScaledObject is created; create a ScaledObject or a "
-                "HorizontalPodAutoscaler for the Deployment"
+                "annotation scaledobject.kaito.sh/scaleupcooldown is ignored: the behaviour of KEDA and of its HorizontalPodAutoscaler is "
+                "used; set spec.autoscaling"
             ),
         ),
     ),
@@ -244,10 +256,7 @@ def test_keys_of_one_row_are_one_warning():
     keys = {f"scaledobject.kaito.sh/{name}": "1" for name in ("max-replicas", "auto-provision")}
     _, _, warnings = planned(quickstart(metadata={**quickstart()["metadata"], "annotations": keys}))
     assert warnings == (
-        (
-            "annotations scaledobject.kaito.sh/auto-provision, scaledobject.kaito.sh/max-replicas are ignored: no ScaledObject is created; "
-            "create a ScaledObject or a HorizontalPodAutoscaler for the Deployment"
-        ),
+        f"annotations scaledobject.kaito.sh/auto-provision, scaledobject.kaito.sh/max-replicas are ignored: {ONLY_SETS}",
     )
 
 
@@ -261,7 +270,7 @@ def test_keys_of_one_row_are_one_warning():
             "kaito.sh/x",
             (
                 "known are kaito.sh/runtime, kaito.sh/enablelb, kaito.sh/bypass-resource-checks, kaito.sh/performance-mode, "
-                "workspace-ctrl/adopt, workspace-ctrl/gateway"
+                "kaito.sh/paused, workspace-ctrl/adopt, workspace-ctrl/gateway"
             ),
         ),
     ],

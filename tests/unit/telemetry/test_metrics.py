@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from tests.unit.factories import NOW, quickstart, workspace
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.api.status import WorkspaceStatus
+from workspace_ctrl.api.status import AutoscalingStatus, InferenceSetStatus, WorkloadStatus, WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.records.workspaces import parse_workspace_record
 from workspace_ctrl.telemetry.metrics import NO_STATUS, OTHER, Metrics
 from workspace_ctrl.telemetry.observer_interface import Drop, NullObserver, Observer, Result, StatusChange, status_change
 
@@ -168,3 +169,39 @@ def test_the_age_is_counted_from_the_creation():
     assert status_change(workspace(), status(), answer, NOW).age == 10
     later = {"metadata": {"creationTimestamp": "2026-11-21T12:00:01Z"}}
     assert status_change(workspace(), status(), later, NOW).age == 0
+
+
+def scaled(seconds, ended):
+    return InferenceSetStatus(autoscaling=AutoscalingStatus(cold_start_seconds=seconds, cold_start_time=ended))
+
+
+def set_change(old, new):
+    document = parse_workspace_record(
+        {"metadata": {"name": "s", "namespace": "n", "uid": "u"}, "spec": {}, "status": old.as_object()}, "InferenceSet"
+    )
+    return StatusChange(document, new, 7.0)
+
+
+def test_each_start_from_zero_is_counted_once(registry, metrics):
+    first, second = scaled(41, "2026-11-21T12:00:00Z"), scaled(41, "2026-11-21T13:00:00Z")
+    for old, new in ((InferenceSetStatus(), first), (first, first), (first, second), (second, InferenceSetStatus())):
+        metrics.status_written(set_change(old, new))
+    assert value(registry, "cold_start_seconds_count") == 2
+    assert value(registry, "cold_start_seconds_sum") == 82
+
+
+def test_requests_that_are_held_are_counted_on_every_replica(registry, metrics):
+    assert value(registry, "held_requests") is None
+    metrics.follow_held(lambda: 7.0)
+    assert value(registry, "held_requests") == 7
+
+
+async def test_copies_of_inference_sets(registry, metrics):
+    cache = Cache()
+    for number, (wanted, ready) in enumerate(((3, 2), (0, 0)), 1):
+        told = InferenceSetStatus(workload=WorkloadStatus(replicas=wanted), ready_replicas=ready)
+        document = {"metadata": {"name": f"s{number}", "namespace": "n", "uid": "u"}, "spec": {}, "status": told.as_object()}
+        cache.inference_sets.put(("n", f"s{number}"), parse_workspace_record(document, "InferenceSet"), number)
+    metrics.started(WorkQueue(), cache)
+    assert value(registry, "inference_set_replicas", state="wanted") == 3
+    assert value(registry, "inference_set_replicas", state="ready") == 2

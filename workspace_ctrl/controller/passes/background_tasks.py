@@ -9,6 +9,7 @@ from workspace_ctrl.hub.hub_client import HubClient
 from workspace_ctrl.hub.hub_models import HubModels, NoHubModels
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.load.load_reader import LoadReader
 from workspace_ctrl.probe.prober import NoProber, Prober, make_prober
 from workspace_ctrl.settings.process import Settings
 
@@ -20,10 +21,18 @@ class BackgroundTasks:
     prober: Prober | NoProber
     charts: ChartVerifier | NoChartVerifier
     hub: HubModels | NoHubModels
+    loads: LoadReader | None = None
+    """None if KEDA reads no loads from this process."""
 
     def results(self, key: Key) -> Background:
         """Return what the tasks have found out for the Workspace `key`."""
-        return Background(self.prober.result(key), self.prober.is_enabled, self.charts.verdicts, self.hub.answers)
+        return Background(
+            self.prober.result(key),
+            self.prober.is_enabled,
+            self.charts.verdicts,
+            self.hub.answers,
+            unread_for=self.loads.unread_for if self.loads is not None else None,
+        )
 
     async def close(self) -> None:
         """Stop them all."""
@@ -31,11 +40,18 @@ class BackgroundTasks:
             await task.close()
 
 
-def make_background_tasks(client: Client, settings: Settings, changed: Callable[[Key], None]) -> BackgroundTasks:
-    """Return the tasks of a process; `changed` is called with each Workspace for which there is something new."""
+def make_background_tasks(
+    client: Client, settings: Settings, changed: Callable[[Key], None], loads: LoadReader | None = None
+) -> BackgroundTasks:
+    """Return the tasks of a process; `changed` is called with each Workspace for which there is something new.
+
+    `loads` is where KEDA reads the loads of models.
+    """
     hub = settings.hub
+    is_source = settings.load_port > 0 and not settings.plan.autoscaling.prometheus
     return BackgroundTasks(
         make_prober(client, settings, changed),
         ChartVerifier(settings.helm, changed) if settings.helm else NoChartVerifier(),
         HubModels(HubClient(hub, client.server), changed) if hub.url else NoHubModels(),
+        loads if is_source else None,
     )

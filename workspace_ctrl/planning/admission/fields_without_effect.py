@@ -14,9 +14,12 @@ from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
+    KAITO_SCALING,
+    KEDA_PAUSES,
     KEY_PREFIXES,
     LOAD_BALANCER_ANNOTATION,
     LOCAL_WEIGHTS_ANNOTATION,
+    PAUSE_ANNOTATION,
     PERFORMANCE_ANNOTATION,
     RUNTIME_ANNOTATION,
     SET_KIND,
@@ -50,6 +53,7 @@ _ADOPTABLE: Final = frozenset(
         "inferenceobjective.llm-d.ai",
         "modelserver",
         "networkpolicy",
+        "scaledobject",
     }
 )
 
@@ -89,6 +93,13 @@ def metadata_without_effect(annotations: Mapping[str, str], labels: Mapping[str,
     misplaced = sorted(key for key in labels if key in USER_ANNOTATIONS)
     if misplaced:
         yield f"{_listed('label', misplaced)} ignored: only annotations have an effect"
+
+
+def scaling_without_effect(annotations: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for the annotations of a Workspace that are only for InferenceSets."""
+    found = sorted(key for key in annotations if key in {*KAITO_SCALING, *KEDA_PAUSES, PAUSE_ANNOTATION})
+    if found:
+        yield f"{_listed('annotation', found)} ignored: only InferenceSets are scaled by load; use one, with spec.autoscaling"
 
 
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:

@@ -10,7 +10,8 @@ from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.model.chart_objects import ChartObjects
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
-from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
+from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem, Scaling
+from workspace_ctrl.planning.chart.chart_migration import retirement_steps
 from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_repository
 from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.planning.chart.source import choose_chart
@@ -20,6 +21,7 @@ from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
 from workspace_ctrl.planning.steps import Apply, SetFinalizer, VerifyChart
 from workspace_ctrl.records.flux import OCIRepository
+from workspace_ctrl.records.gateways import HTTPRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,22 @@ class WantedChart:
     """Empty if the controller may not read Namespaces."""
 
 
-def pool_values(selector: Mapping[str, str], port: int, parents: Iterable[Parent], gateway: GatewaySpec | None) -> PoolValues:
-    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`."""
+def pool_values(  # noqa: PLR0917 - what the values depend on
+    selector: Mapping[str, str],
+    port: int,
+    parents: Iterable[Parent],
+    gateway: GatewaySpec | None,
+    scaling: Scaling | None,
+    settings: PlanSettings,
+) -> PoolValues:
+    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`, if they are scaled so."""
     return PoolValues(
         selector=selector,
         port=port,
         provider=chart_provider(parent.controller for parent in parents),
         failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
+        held_seconds=scaling.held_seconds if scaling is not None else 0,
+        open_metrics=scaling is not None and not settings.autoscaling.prometheus,
     )
 
 
@@ -58,6 +69,11 @@ def plan_chart(
         uid = draft.owner.uid
         step = repair_step(there, uid) or take_over_step(there, uid, wanted.names.endpoint_picker)
         draft.steps.extend([step] if step is not None else [])
+
+
+def plan_retirement(draft: PlanBuilder, wanted: WantedChart, there: ChartObjects, route: HTTPRoute | None) -> None:
+    """Plan the removal of former charts, once `route` leads to the pool of the wanted one."""
+    draft.steps.extend(retirement_steps(draft.workspace, there.former, route, wanted.names.release))
 
 
 def _plan_source(
@@ -123,7 +139,7 @@ def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, cha
                 settings=settings,
                 namespace_uid=wanted.namespace_uid,
             ),
-            (pool.provider, tuple(pool.selector.items()), wanted.namespace_uid),
+            (pool.provider, tuple(pool.selector.items()), pool.held_seconds, pool.open_metrics, wanted.namespace_uid),
         )
     except SpecError as error:
         draft.report(Problem(LinkName.RELEASE, "ValuesNotAllowed", str(error), terminal=True))

@@ -14,6 +14,7 @@ from workspace_ctrl.api.errors import SpecError, field_path
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, Path, chart_layouts, find_layout, leaves, put, value_at
+from workspace_ctrl.planning.chart.flow_control import flow_control
 from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.manifests import manifest_hash
@@ -55,6 +56,10 @@ class PoolValues:
     """The chart's `provider.name`, which follows from the Gateway's class."""
     failure_mode: str | None = None
     """FailOpen or FailClose; None for our default."""
+    held_seconds: int = 0
+    """How long the endpoint picker holds a request at most while no pod is ready; 0 if it does not."""
+    open_metrics: bool = False
+    """Whether the controller reads the metrics of the endpoint picker, for which it has no token."""
 
 
 def chart_values(
@@ -72,6 +77,8 @@ def chart_values(
     _check(trap_in(layout, given), _VALUES)
     values: dict[str, Any] = {}
     _merge(values, layout.values_for(_defaults(installed)))
+    if pool.held_seconds:
+        _merge(values, layout.values_for(flow_control(layout, pool.held_seconds)))
     if layout.flags.defaults:
         put(values, layout.flags.place, dict(layout.flags.defaults))
     _merge(values, _own(layout, installed.values))
@@ -80,6 +87,7 @@ def chart_values(
     _put(layout, values, ChartValue.REPLICAS, asked.replicas)
     _put(layout, values, ChartValue.RESOURCES, _resources(layout, installed, asked))
     _put(layout, values, ChartValue.FAILURE_MODE, pool.failure_mode)
+    _put(layout, values, ChartValue.METRICS_AUTH, False if pool.open_metrics else None)
     _put(layout, values, ChartValue.ENVIRONMENT, _with_hash(layout, values, environment))
     for decision, value in _protected(names, pool).items():
         _put(layout, values, decision, value)

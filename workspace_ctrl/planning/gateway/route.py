@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, Match
+from workspace_ctrl.api.inference_set import seconds_of
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
@@ -89,6 +90,11 @@ class Routing:
             headers=tuple(header for header in self.headers if header not in headers),
             catch_all=self.catch_all and _ROOT not in paths,
         )
+
+    def held(self, seconds: int) -> "Routing":
+        """Return the routing with as much more time for an answer, as the endpoint picker may hold a request before."""
+        limit = seconds_of(self.timeout) if self.timeout else 0
+        return replace(self, timeout=_duration(seconds + limit)) if seconds and limit else self
 
     def rules(self) -> Iterator[dict[str, Any]]:
         """Yield the rules of the route."""
@@ -193,6 +199,13 @@ def parent_reference(parent: Parent) -> dict[str, Any]:
     ref = parent.gateway.ref
     reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": ref.namespace, "name": ref.name}
     return reference | ({"sectionName": parent.section} if parent.section else {})
+
+
+def _duration(seconds: int) -> str:
+    """Return a duration of the Gateway API, whose numbers have at most five digits."""
+    hours, rest = divmod(seconds, 3600)
+    parts = ((hours, "h"), (rest // 60, "m"), (rest % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def _headers(models: Sequence[str]) -> tuple[str, ...]:

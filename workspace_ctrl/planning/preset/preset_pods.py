@@ -61,6 +61,8 @@ class PresetServer:
     """Directory of the nodes with the model; empty if its weights are downloaded."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """Requests and limits of the container."""
+    priority_class: str = ""
+    """PriorityClass of the pods; empty for the cluster's default."""
     multi_node: MultiNodeMode | None = None
     """How its pods become one model server; None for one node."""
     copies: Copies | None = None
@@ -118,8 +120,28 @@ def pod_spec(server: PresetServer) -> dict[str, Any]:
     }
     if not server.is_multi_node or server.copies is not None:  # the workers of a Workspace's leader end with it
         spec["terminationGracePeriodSeconds"] = grace_seconds(server.timeout)
+    if server.priority_class:
+        spec["priorityClassName"] = server.priority_class
+    if server.copies is not None and not server.is_multi_node:
+        spec["topologySpreadConstraints"] = spread(server.selector)
     secrets = _pull_secrets(server)
     return spec | ({"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {})
+
+
+def spread(selector: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return how the copies of an InferenceSet are spread over nodes and zones, as far as there is room.
+
+    It does not depend on their number, since a change of it would start all of them anew.
+    """
+    return [
+        {
+            "topologyKey": key,
+            "maxSkew": 1,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": dict(selector)},
+        }
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
 
 
 def grace_seconds(timeout: str) -> int:

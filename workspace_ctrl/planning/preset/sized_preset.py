@@ -69,6 +69,7 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         image=settings.model_server_image,
         timeout=request.timeout,
         local_weights=directory,
+        priority_class=settings.model_server_priority_class,
         resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node_mode(sizing, version),
         copies=request.copies.checked(sizing.nodes) if request.copies is not None else None,
@@ -126,6 +127,9 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
         if adapter.strength is not None and not _is_one(adapter.strength):
             problem = f"is {adapter.strength}, but vLLM applies every adapter with strength 1.0"
             raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
+        if adapter.source.name == model.name:
+            problem = f"is {model.name}, the name of the model itself, so requests could reach only one of them"
+            raise SpecError(f"{path}.source.name", problem, "set another name")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
         if adapter.source.volume is not None and adapter.source.volume_source is not None:

@@ -1,0 +1,208 @@
+"""InferenceSets that a real KEDA scales by the load of a real endpoint picker, to zero and back, while clients look on."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import e2e.bursts
+from e2e import policies, workspaces
+from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
+from e2e.cluster import Form, down, up
+from e2e.cluster.addons import keda
+from e2e.controller import ControllerProcess
+from e2e.waiting import until
+
+pytestmark = [pytest.mark.optional_addons, pytest.mark.timeout(1800)]
+
+KIND = "inferenceset"
+NAME = "phi"
+MODEL = "phi-4-mini-instruct"
+LOAD_PORT = 8090
+NODE = "10.244.0.1"
+"""Where pods reach the controller, which runs on the node."""
+BURST = 50
+ROUNDS, FEWER_ROUNDS = 20, 5
+PATIENCE = 60
+WITHIN = 15
+"""Seconds in which a burst at zero is answered, if a pod starts in three."""
+TO_ZERO = {"minReplicas": 0, "maxReplicas": 4, "target": {"metric": "queueSize", "value": 5}}
+STARTS_IN_3_S = "--startup-duration=3s --max-num-seqs=20"
+
+
+@pytest.fixture(scope="module")
+def scaling_cluster(serving_cluster):
+    """The cluster with KEDA."""
+    up(serving_cluster.name, Form.FULL, ["keda"])
+    policies.install(serving_cluster, {"autoscaling": {"enabled": True}})
+    return serving_cluster
+
+
+@pytest.fixture
+def gateway(scaling_cluster, namespace):
+    with workspaces.programmed_gateway(scaling_cluster, namespace) as field:
+        yield field
+
+
+def loading_controller(cluster, folder):
+    """A controller that serves loads to KEDA."""
+    settings = folder / "settings.yaml"
+    settings.write_text(json.dumps({"autoscaling": {"enabled": True, "url": f"http://{NODE}:{LOAD_PORT}"}}))
+    options = ("--config", str(settings), "--load-port", str(LOAD_PORT), "--probe", "models")
+    return ControllerProcess(cluster, *options, inside=True)
+
+
+@pytest.fixture
+def controller(scaling_cluster, tmp_path):
+    with loading_controller(scaling_cluster, tmp_path) as process:
+        yield process
+
+
+def burst(cluster, url, count=BURST, words=10):
+    """The answers to so many requests at once."""
+    command = [sys.executable, str(Path(e2e.bursts.__file__)), url, MODEL, str(count), str(PATIENCE), str(words)]
+    result = cluster.run(command)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def lost(answers):
+    """What came instead of answers."""
+    return Counter((answer["status"], answer["text"]) for answer in answers if answer["status"] != 200)
+
+
+def get(cluster, namespace):
+    return workspaces.get(cluster, namespace, KIND, NAME)
+
+
+def serve(cluster, namespace, gateway, flags=STARTS_IN_3_S, **autoscaling):
+    """Apply a scaled set whose pods start as `flags` say, and return its URL."""
+    document = workspaces.inference_set(NAME, gateway=gateway, autoscaling={**TO_ZERO, **autoscaling})
+    workspaces.apply(cluster, namespace, document)
+    workspaces.wait_reason(cluster, namespace, NAME, "WorkloadAccepted", "Accepted", kind=KIND, seconds=60)
+    cluster.kubectl("set", "env", f"deployment/{NAME}", f"SIMULATOR_FLAGS={flags}", "-n", namespace)
+    workspaces.wait_reason(cluster, namespace, NAME, "Autoscaling", "Scaled", kind=KIND, seconds=120)
+    workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
+    return get(cluster, namespace)["status"]["gateway"]["url"]
+
+
+def wait_zero(cluster, namespace, seconds=120):
+    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 0, "the set to be scaled to zero", seconds)
+    until(lambda: workspaces.items(cluster, namespace, "pod", f"kaito.sh/workspace={NAME}") == [], "its last pod to end", seconds)
+    return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND, seconds=30)
+
+
+def written_replicas(cluster):
+    """Calls of the controller to the scale subresource of InferenceSets; it applies statuses and finalizers only."""
+    calls = [event["objectRef"] for event in cluster.audit_events("controller") if event.get("objectRef")]
+    return [call for call in calls if call.get("resource") == "inferencesets" and call.get("subresource") == "scale"]
+
+
+def bursts_at_zero(cluster, namespace, gateway, rounds):
+    """Send bursts to a set without copies, each answered as a whole, and to one that has gone to sleep again after the one before."""
+    url = serve(cluster, namespace, gateway, idleAfter="10s", requestsHeldFor="2m")
+    durations = []
+    for _ in range(rounds):
+        held = wait_zero(cluster, namespace)
+        assert held["status"] == "True"
+        answers = burst(cluster, url)
+        assert lost(answers) == {}
+        assert len(answers) == BURST
+        durations.append(max(answer["seconds"] for answer in answers))
+    print("longest answer of each round:", sorted(durations))
+    assert sorted(durations)[len(durations) // 2] <= WITHIN
+    assert get(cluster, namespace)["status"]["autoscaling"]["coldStartSeconds"] >= 3
+    assert written_replicas(cluster) == []
+
+
+def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, controller):
+    bursts_at_zero(scaling_cluster, namespace, gateway, ROUNDS)
+
+
+def test_no_request_is_lost_at_zero_behind_envoy_gateway(tmp_path):
+    """On a cluster without Istio: where there are both, they write each other's statuses."""
+    name = f"test-scaling-{os.getpid()}"
+    try:
+        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon, "keda"])
+        workspaces.install_crd(cluster)
+        with (
+            workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
+            loading_controller(cluster, tmp_path),
+        ):
+            bursts_at_zero(cluster, "default", gateway, FEWER_ROUNDS)
+            cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
+    finally:
+        down(name)
+
+
+def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, namespace, gateway, controller):
+    cluster = scaling_cluster
+    flags = "--max-num-seqs=1 --inter-token-latency=200ms"
+    url = serve(cluster, namespace, gateway, flags, minReplicas=1)
+    command = [sys.executable, str(Path(e2e.bursts.__file__)), url, MODEL, "30", "300", "40"]
+    process = cluster.popen(command, stdout=subprocess.PIPE)
+    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 4, "four copies to be wanted", 60)
+    out, _ = process.communicate(timeout=400)
+    assert lost(json.loads(line) for line in out.splitlines()) == {}
+    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 1, "one copy to be wanted again", 600)
+    assert written_replicas(cluster) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}},
+        {"triggers": [{"type": "cpu", "metadata": {"value": "50"}}]},
+        {"triggers": [{"type": "prometheus", "metadata": {}, "authenticationRef": {"name": "x"}}]},
+    ],
+    ids=["another target", "another trigger", "credentials"],
+)
+def test_with_the_controller_s_rights_nothing_else_is_scaled(scaling_cluster, changes):
+    target = {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "name": "x"}
+    spec = {"scaleTargetRef": target, "triggers": [{"type": "metrics-api", "metadata": {}}], **changes}
+    document = policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec)
+    words = "workspace-ctrl scales only InferenceSets, by their load"
+    until(lambda: words in policies.refusal(scaling_cluster, document), "the policy to refuse it", 30)
+
+
+def reason_of(cluster, namespace):
+    found = [each for each in get(cluster, namespace)["status"]["conditions"] if each["type"] == "Autoscaling"]
+    return found[0]["reason"] if found else ""
+
+
+def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, gateway, controller):
+    cluster = scaling_cluster
+    serve(cluster, namespace, gateway, minReplicas=2, maxReplicas=4)
+    cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=0")
+    until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that the load cannot be read to be told", 180)
+    cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=1")
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on", 180)
+    cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused=true", actor="user")
+    until(lambda: reason_of(cluster, namespace) == "AutoscalingPaused", "the pause to be told", 60)
+    cluster.kubectl("annotate", KIND, NAME, "-n", namespace, "kaito.sh/paused-", actor="user")
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "the end of the pause to be told", 60)
+    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
+    until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 240)
+    cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=1")
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be back", 180)
+    assert get(cluster, namespace)["spec"]["replicas"] == 2
+    crd = cluster.kubectl("get", "crd", "scaledobjects.keda.sh", "-o", "json")
+    cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--timeout=60s")
+    try:
+        until(lambda: reason_of(cluster, namespace) == "KEDANotInstalled", "the missing kind to be told", 60)
+        assert get(cluster, namespace)["spec"]["replicas"] == 2
+    finally:
+        document = json.loads(crd)
+        document["metadata"] = {"name": document["metadata"]["name"], "annotations": document["metadata"].get("annotations", {})}
+        cluster.kubectl("create", "-f", "-", input=json.dumps(document))
+    until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to be picked up again", 120)
+    assert workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND)["status"] == "True"
+    change = json.dumps([{"op": "remove", "path": "/spec/autoscaling"}])
+    cluster.kubectl("patch", KIND, NAME, "-n", namespace, "--type=json", "-p", change, actor="user")
+    until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go", 60)
+    assert get(cluster, namespace)["spec"]["replicas"] == 2
+    assert written_replicas(cluster) == []

@@ -1,0 +1,1 @@
+"""The load of models, read at their endpoint pickers for autoscalers."""

@@ -1,0 +1,1 @@
+"""How InferenceSets are scaled by load: the ScaledObject, with which KEDA does it."""
