@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from docsite.compatibility_page import compatibility_page
-from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, INFERENCE, ISTIO, ISTIO_VERSION, KTHENA, KUBERNETES
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, KUBERNETES
 from e2e.cluster.debian import PYTHON_VERSION
 from workspace_ctrl.catalog.charts import chart_layouts
 from workspace_ctrl.catalog.versions import known_good, numbers, part_versions
@@ -28,6 +28,7 @@ BUILT = {
     "Istio": ISTIO_VERSION,
     "Envoy Gateway": ENVOY_GATEWAY.version("github.com/envoyproxy/gateway"),
     "Envoy AI Gateway": ENVOY_GATEWAY.version("github.com/envoyproxy/ai-gateway"),
+    "KEDA": KEDA.version("github.com/kedacore/keda/v2"),
     "kthena-router": KTHENA.version("github.com/volcano-sh/kthena"),
     "Helm": FLUX.version("helm.sh/helm/v4"),
 }
