@@ -1,5 +1,6 @@
 """docs/quickstart.md, followed: as it is written where kind is (`make demo-kind`), else with the replacements of this module."""
 
+import itertools
 import json
 import os
 import shutil
@@ -96,17 +97,17 @@ class ThisMachine:
 
 
 def main() -> None:
-    """Follow the page on this machine as it is written, but for the last step, which removes the cluster."""
+    """Follow the page on this machine as it is written, up to where it removes what it has made."""
     missing = [f"{tool} ({why})" for tool, why in NEEDED.items() if shutil.which(tool) is None]
     if missing:
         sys.exit(f"make demo-kind needs programs that are not on PATH: {', '.join(missing)}; without Docker: make demo")
     os.chdir(REPOSITORY)
     with guide.Shell(ThisMachine(), {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}) as shell:
         try:
-            guide.follow(shell, [step for step in steps() if step.command != REMOVAL], print)
+            guide.follow(shell, itertools.takewhile(lambda step: not step.command.startswith("kubectl delete"), steps()), print)
         except AssertionError as error:
             sys.exit(f"docs/quickstart.md, {error}")
-    print(f"to remove it: {REMOVAL}")
+    print(f"The model still serves: workspace-ctrl chat llama. To remove all of it: {REMOVAL}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One endpoint over several versions, for real: how requests are divided, and where they go while versions come and go."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,11 +14,15 @@ import pytest
 
 import e2e.answers
 from e2e import workspaces
+from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
+from e2e.cluster import Form, down, up
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
+from tests.refused_statuses import refused_statuses
 
 GROUP = "chat"
 MODEL = "phi-4-mini-instruct"
+MEMBERS = {"v1": {"weight": 90}, "v2": {"weight": 10}}
 REQUESTS = 2_000
 FAST, STEADY = 0.02, 0.05
 """Seconds between two requests: so that 2,000 of them take 40 s, and as a client of a model may send them."""
@@ -75,11 +80,11 @@ def version_of(entry):
 
 
 def kill(cluster, namespace, name):
-    """End all pods of a version at once, and have no other ones."""
-    cluster.kubectl("scale", "deployment", name, "--replicas=0", "-n", namespace)
+    """End all pods of a version at once, without a moment to finish, and have no other ones; return when."""
     began = time.time()
     selector = f"kaito.sh/workspace={name}"
     cluster.kubectl("delete", "pods", "-l", selector, "-n", namespace, "--force", "--grace-period=0", "--wait=false")
+    cluster.kubectl("scale", "deployment", name, "--replicas=0", "-n", namespace)
     return began
 
 
@@ -89,47 +94,97 @@ def weights(cluster, namespace):
     return route["metadata"]["annotations"]["workspace-ctrl/group-weights"]
 
 
-def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
-    cluster = serving_cluster
+def serve(cluster, namespace, behind):
+    """Have two versions and a spare one, and return the URL of their group."""
+    made = [workspaces.workspace(name, gateway={**behind, "group": {"name": GROUP, **own}}) for name, own in MEMBERS.items()]
+    spare = workspaces.inference_set("spare", gateway={**behind, "group": {"name": GROUP, "fallback": True}})
+    workspaces.apply(cluster, namespace, *made, spare)
+    for name in MEMBERS:
+        workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
+    path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
+    cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, "--timeout=120s")
+    until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "both versions to be in the route")
+    workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
+    url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
+    assert url.endswith(f"/{namespace}/{GROUP}")
+    return url
+
+
+def check_shares(cluster, url):
+    """Of 2,000 requests, some 10 % reach the second version, and all others the first."""
+    with Answers(cluster, url, FAST, REQUESTS) as divided:
+        until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
+    shares = Counter(map(version_of, divided.found))
+    print(f"of {REQUESTS} requests: {dict(shares)}")
+    assert shares.keys() == {"v1", "v2"}
+    assert REQUESTS * 0.08 <= shares["v2"] <= REQUESTS * 0.12
+
+
+def check_killed(cluster, namespace, answers):
+    """A version that is killed gets no request after 2 s, and its share again when it is back."""
+    until(lambda: len(answers.found) > 20, "answers")
+    killed = kill(cluster, namespace, "v2")
+    answers.wait_all_from("v1")
+    time.sleep(REACTION_SECONDS)  # what comes later is what is looked at
+    late = [entry for entry in answers.since(killed + REACTION_SECONDS) if version_of(entry) != "v1"]
+    failed = [entry for entry in answers.since(killed) if not version_of(entry)]
+    print(f"v2 killed: {[(round(entry['at'] - killed, 2), entry['status']) for entry in failed]} failed")
+    assert late == []
+    assert len(failed) <= MOST_FAILED
+    cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
+    until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the version to have its share again")
+    until(lambda: "v2" in map(version_of, answers.found[-50:]), "the version to answer again")
+
+
+def check_fallback(cluster, namespace, answers):
+    """The spare one gets all requests 2 s after both versions were killed, and none when one of them is back."""
+    killed = [kill(cluster, namespace, name) for name in MEMBERS][-1]
+    seconds = answers.wait_all_from("spare") - killed
+    failed = [entry for entry in answers.since(killed) if not version_of(entry)]
+    print(f"v1 and v2 killed: answered by the spare one after {seconds:.2f} s, {len(failed)} failed")
+    assert seconds <= REACTION_SECONDS
+    cluster.kubectl("scale", "deployment", "v1", "--replicas=1", "-n", namespace)
+    answers.wait_all_from("v1")
+
+
+def check_removed(cluster, namespace):
+    """The route of the group leads to the members that are left, and goes with the last."""
+    cluster.kubectl("delete", "workspace", "v1", "v2", "-n", namespace, "--timeout=60s")
+    until(lambda: weights(cluster, namespace) == "spare=100", "the last member to have all requests")
+    cluster.kubectl("delete", "inferenceset", "spare", "-n", namespace, "--timeout=60s")
+    workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
+
+
+def check_all(cluster, namespace, behind):
     with ControllerProcess(cluster, inside=True):
-        members = {"v1": {"weight": 90}, "v2": {"weight": 10}}
-        made = [workspaces.workspace(name, gateway={**behind, "group": {"name": GROUP, **own}}) for name, own in members.items()]
-        spare = workspaces.inference_set("spare", gateway={**behind, "group": {"name": GROUP, "fallback": True}})
-        workspaces.apply(cluster, namespace, *made, spare)
-        for name in members:
-            workspaces.wait_ready(cluster, namespace, name, "GatewayReady", 120)
-        path = '--for=jsonpath={.status.conditions[?(@.type=="GatewayReady")].status}=True'
-        cluster.kubectl("wait", "inferenceset/spare", "-n", namespace, path, "--timeout=120s")
-        until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "both versions to be in the route")
-        workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
-        url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
-        assert url.endswith(f"/{namespace}/{GROUP}")
-
-        with Answers(cluster, url, FAST, REQUESTS) as divided:
-            until(lambda: len(divided.found) == REQUESTS, "all requests to be answered", seconds=120)
-        shares = Counter(map(version_of, divided.found))
-        assert shares.keys() == {"v1", "v2"}, shares
-        assert REQUESTS * 0.08 <= shares["v2"] <= REQUESTS * 0.12, shares
-
+        url = serve(cluster, namespace, behind)
+        check_shares(cluster, url)
         with Answers(cluster, url, STEADY) as answers:
-            until(lambda: len(answers.found) > 20, "answers")
-            killed = kill(cluster, namespace, "v2")
-            answers.wait_all_from("v1")
-            time.sleep(REACTION_SECONDS)  # what comes later is what is looked at
-            late = [entry for entry in answers.since(killed + REACTION_SECONDS) if version_of(entry) != "v1"]
-            failed = [entry for entry in answers.since(killed) if not version_of(entry)]
-            assert (late, len(failed) <= MOST_FAILED) == ([], True), failed
-            cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
-            until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the version to have its share again")
-            until(lambda: "v2" in map(version_of, answers.found[-50:]), "the version to answer again")
+            check_killed(cluster, namespace, answers)
+            check_fallback(cluster, namespace, answers)
+        check_removed(cluster, namespace)
 
-            for name in members:
-                killed = kill(cluster, namespace, name)
-            assert answers.wait_all_from("spare") - killed <= REACTION_SECONDS
-            cluster.kubectl("scale", "deployment", "v1", "--replicas=1", "-n", namespace)
-            answers.wait_all_from("v1")
 
-        cluster.kubectl("delete", "workspace", "v1", "v2", "-n", namespace, "--timeout=60s")
-        until(lambda: weights(cluster, namespace) == "spare=100", "the last member to have all requests")
-        cluster.kubectl("delete", "inferenceset", "spare", "-n", namespace, "--timeout=60s")
-        workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
+def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
+    check_all(serving_cluster, namespace, behind)
+
+
+@pytest.fixture
+def envoy_gateway_cluster():
+    """A cluster with Envoy Gateway and without Istio: where there are both, they write each other's statuses."""
+    name = f"test-traffic-{os.getpid()}"
+    try:
+        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon])
+        workspaces.install_crd(cluster)
+        yield cluster
+        assert refused_statuses(cluster) == []
+    finally:
+        down(name)
+
+
+@pytest.mark.optional_addons
+@pytest.mark.timeout(600)
+def test_requests_are_divided_behind_envoy_gateway(envoy_gateway_cluster):
+    cluster = envoy_gateway_cluster
+    with workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as behind:
+        check_all(cluster, "default", behind)

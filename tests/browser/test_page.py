@@ -129,6 +129,28 @@ async def test_a_fault_of_the_open_object_is_shown_told_and_in_its_history(serve
     await tab.until(f"{TEXT}.includes('this object does not exist, or not any more')")
 
 
+MEMBERS = [
+    {"kind": "Workspace", "name": "phi", "weight": 90, "current": 100, "ready": True},
+    {"kind": "Workspace", "name": "new", "weight": 10, "current": 0, "ready": False},
+]
+
+
+async def test_a_group_is_found_by_its_name_and_leads_to_its_members(server, page, tab):
+    for name in ("phi", "new"):
+        server.put(
+            name, status() | {"gateway": {"group": {"name": "chat", "url": "http://gateway.example/ns/chat", "members": MEMBERS}}}
+        )
+    server.put("other", status())
+    await open_page(tab, page, "#/Workspace/ns/phi")
+    await tab.press("/", "/")
+    for letter in "chat":
+        await tab.press(letter, letter)
+    await tab.until("document.querySelectorAll('#list li').length === 2")
+    await tab.until("document.querySelector('.group')?.innerText.includes('weight 10, now 0')")
+    await tab.evaluate("document.querySelectorAll('.group a')[1].click()")
+    await tab.until("document.activeElement.tagName === 'H2' && document.activeElement.innerText.includes('new')")
+
+
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>javascript:alert(1)"
 
 

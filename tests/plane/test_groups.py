@@ -109,7 +109,6 @@ def test_names_that_are_taken_are_told_and_nothing_of_others_is_changed(installe
         wait_shared(installed, plane_namespace, "v1=7", "v1")
 
         workspaces.apply(installed, plane_namespace, workspaces.workspace(GROUP, gateway=behind))
-        workspaces.wait_reason(installed, plane_namespace, "v1", "GroupReady", "GroupNameTaken")
         found = workspaces.wait_reason(installed, plane_namespace, GROUP, "RouteReady", "PathConflict")
         assert "already routed to group chat" in found["message"]
         elsewhere = {**behind, "match": {"path": f"/{plane_namespace}/elsewhere"}}

@@ -18,7 +18,7 @@ _LABEL_LIMIT = 63
 _LARGEST = 2**31 - 1
 DEFAULT_WEIGHT: Final = 100
 """Of a member of a group that sets none."""
-_LARGEST_WEIGHT = 1_000_000
+LARGEST_WEIGHT: Final = 1_000_000
 """Of a backend of an HTTPRoute."""
 FALLBACK_RULE: Final = "gateway.group cannot have a weight with fallback: true; remove one of them"
 
@@ -103,7 +103,7 @@ class Group(ApiModel):
     weight: int | None = Field(
         default=None,
         ge=0,
-        le=_LARGEST_WEIGHT,
+        le=LARGEST_WEIGHT,
         description="Share of the requests, in proportion to the weights of the other members that are ready; 0 for none. Default: 100.",
     )
     fallback: bool = Field(

@@ -55,8 +55,13 @@ class ModelSize(ApiModel):
     @property
     def weights_gib(self) -> float:
         """Size of the weights in GiB."""
-        number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]+)", self.weights).groups()  # type: ignore[union-attr]
-        return float(number) * _BYTES[unit] / _GIB
+        return gib(self.weights)
+
+
+def gib(quantity: str) -> float:
+    """Return a quantity that matches QUANTITY_PATTERN in GiB."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]+)", quantity).groups()  # type: ignore[union-attr]
+    return float(number) * _BYTES[unit] / _GIB
 
 
 class PresetOptions(ApiModel):

@@ -6,7 +6,7 @@ brackets crash the process.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -130,18 +130,45 @@ def _check_text(text: str, limits: Limits) -> None:
 
 def _check_events(text: str, limits: Limits) -> None:
     """Check the text before any value is built from it."""
-    depth = values = 0
+    values, opened = 0, list[_Opened]()
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            opened.pop()
         elif isinstance(event, yaml.NodeEvent):
             values += 1
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            if depth > limits.depth:
+            if opened:
+                opened[-1].check(event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                opened.append(_Opened(is_mapping=isinstance(event, yaml.MappingStartEvent)))
+            if len(opened) > limits.depth:
                 raise YamlError(f"is nested deeper than {limits.depth} levels{_line(event)}", "reduce the nesting")
             if values > limits.values:
                 raise _too_much(limits, _line(event))
             _check_event(event, limits)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A list or mapping whose end has not been read yet."""
+
+    is_mapping: bool
+    keys: set[str] = field(default_factory=set)
+    at_key: bool = True
+
+    def check(self, event: yaml.NodeEvent) -> None:
+        """Check the next key or value: of two equal keys, YAML keeps the last one, so the first would be lost in silence."""
+        if not self.is_mapping:
+            return
+        if self.at_key and isinstance(event, yaml.ScalarEvent) and not _is_merge(event):
+            if event.value in self.keys:
+                problem = f"has the key {excerpt(event.value, _LONGEST_NUMBER)} twice in the same mapping, again{_line(event)}"
+                raise YamlError(problem, "keep one of them")
+            self.keys.add(event.value)
+        self.at_key = not self.at_key
+
+
+def _is_merge(event: yaml.ScalarEvent) -> bool:
+    return bool(event.value == _MERGE and event.implicit[0])
 
 
 def _check_event(event: yaml.NodeEvent, limits: Limits) -> None:
@@ -153,7 +180,7 @@ def _check_event(event: yaml.NodeEvent, limits: Limits) -> None:
     if isinstance(event, yaml.AliasEvent):
         problem = f"has the alias *{excerpt(str(event.anchor), _LONGEST_NUMBER)}{_line(event)}"
         raise YamlError(problem, "replace it with the value")
-    if isinstance(event, yaml.ScalarEvent) and event.value == _MERGE and event.implicit[0]:
+    if isinstance(event, yaml.ScalarEvent) and _is_merge(event):
         raise YamlError(f"has the merge key <<{_line(event)}", "replace it with the keys and values")
 
 

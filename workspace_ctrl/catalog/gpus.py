@@ -15,6 +15,9 @@ _NOMINAL = 1.06
 PRODUCT_LABEL: Final = "nvidia.com/gpu.product"
 MEMORY_LABEL: Final = "nvidia.com/gpu.memory"
 """In MiB."""
+REPLICAS_LABEL: Final = "nvidia.com/gpu.replicas"
+"""How many pods share each GPU."""
+SHARING_LABEL: Final = "nvidia.com/gpu.sharing-strategy"
 
 
 class Gpu(Row):
@@ -90,12 +93,12 @@ def gpus_from_labels(labels: Mapping[str, str]) -> NodeGpus | None:
 
 def pods_per_gpu(labels: Mapping[str, str]) -> int:
     """Return how many pods share each GPU of a node with `labels`; 1 if none do."""
-    return _number(labels, "nvidia.com/gpu.replicas") or 1
+    return _number(labels, REPLICAS_LABEL) or 1
 
 
 def divides_memory(labels: Mapping[str, str]) -> bool:
     """Whether pods that share a GPU of a node with `labels` get a part of its memory each (MPS)."""
-    return labels.get("nvidia.com/gpu.sharing-strategy") == "mps"
+    return labels.get(SHARING_LABEL) == "mps"
 
 
 def mig_instance(node: NodeGpus, profile: str, labels: Mapping[str, str]) -> NodeGpus | None:

@@ -74,7 +74,7 @@ def chain_view(item: Json) -> RenderableType:
     lines = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
     if is_deleting(item):
         lines.append(shown(deletion(item, conditions), "red"))
-    lines += _rows([found for type_ in CHAIN if (found := find(conditions, type_)) is not None])
+    lines += _rows([found for type_ in (*CHAIN, ConditionType.GROUP_READY) if (found := find(conditions, type_)) is not None])
     warning = find(conditions, ConditionType.WARNING)
     if warning is not None and warning.is_true:
         lines.append(shown(f"! {warning.type} {warning.message}", "yellow"))
@@ -104,10 +104,12 @@ def _kind(item: Json) -> str:
 
 
 def print_url(console: Console, item: Json) -> None:
-    """Print the URL on one line, whatever the width of the terminal, so that it can be copied."""
-    status = parse_status(item.get("status"))
-    if status.gateway and status.gateway.url:
-        console.print(shown(f"URL {status.gateway.url}", "cyan"), soft_wrap=True)
+    """Print each URL on one line, whatever the width of the terminal, so that it can be copied."""
+    gateway = parse_status(item.get("status")).gateway
+    if gateway and gateway.url:
+        console.print(shown(f"URL {gateway.url}", "cyan"), soft_wrap=True)
+    if gateway and gateway.group and gateway.group.url:
+        console.print(shown(f"URL of group {gateway.group.name} {gateway.group.url}", "cyan"), soft_wrap=True)
 
 
 def headings(*, with_namespace: bool, wide: bool, with_kind: bool = False) -> tuple[str, ...]:

@@ -122,6 +122,8 @@ class Reconciler:
         resolved = kept.resolved if kept is not None else resolve(workspace, self._settings)
         planned = kept.planned if kept is not None else None
         state = self._follow(key, resolved.dependencies.keeping(state.dependencies), state)
+        if not self._states.has_pass(key):
+            self._states.set(key, state)  # also if this pass ends with an error: other members of its group need not wait for it
         if not self._watches.is_synced(key):
             self._states.set(key, state.after_pass(now, workspace))
             return None

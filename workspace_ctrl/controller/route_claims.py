@@ -40,7 +40,7 @@ class RouteClaims:
         self._gateways = gateways
         self._is_shard = is_shard
         self._index = RouteClaimIndex(lambda key: self._tell(key, changed))
-        self._groups: dict[Key, set[Key]] = {}
+        self._groups: dict[Key, set[RouteClaimHolder]] = {}
         """Member → the groups of which it made claims, as their holders."""
         self._unseen: set[Key] = set()
         """Workspaces without a pass since the start, or since the served kinds changed."""
@@ -76,10 +76,10 @@ class RouteClaims:
             if self._index.set(holder, since, group.claims):
                 self._note()
             taken |= self._index.taken(holder)
+        left = self._groups.pop(member, set()) - holders.keys()
         if holders:
             self._groups[member] = set(holders)
-        else:
-            self._groups.pop(member, None)
+        self._forget_empty(left)
         return taken
 
     def seen(self, key: Key) -> None:
@@ -91,11 +91,15 @@ class RouteClaims:
     def forget(self, key: Key) -> None:
         """Note that the Workspace `key` is gone, or belongs to another shard now."""
         self._index.set(key, *(claims_of_other_shard(self._cache, key) if self._is_shard else ("", frozenset())))
-        for holder in self._groups.pop(key, ()):
-            if not self._cache.members_of((holder[0], group_of_holder(holder))):
-                self._index.forget(holder)
+        self._forget_empty(self._groups.pop(key, set()))
         self._unseen.discard(key)
         self._note()
+
+    def _forget_empty(self, holders: Iterable[RouteClaimHolder]) -> None:
+        """Remove the claims of those groups that have no members any more."""
+        for holder in holders:
+            if not self._cache.members_of((holder[0], group_of_holder(holder))):
+                self._index.forget(holder)
 
     def _tell(self, holder: Key, changed: Callable[[Key], None]) -> None:
         """Call `changed` with a Workspace, or with all members of a group."""

@@ -187,10 +187,14 @@ def http_port(template: Json) -> int | None:
 
 
 def _ports(containers: Iterable[Json]) -> list[tuple[object, int]]:
-    """Return name and number of each valid port."""
-    ports = [port for container in containers for port in _mappings(container.get("ports"))]
+    """Return name and number of each valid TCP port."""
+    ports = [port for container in containers for port in _mappings(container.get("ports")) if _is_tcp(port)]
     numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
     return [(name, number) for name, number in numbers if type(number) is int and 0 < number < _PORTS]
+
+
+def _is_tcp(port: Json) -> bool:
+    return (port.get("protocol") or "TCP") == "TCP"
 
 
 def _mapping(value: object) -> Json:

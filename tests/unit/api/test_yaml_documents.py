@@ -67,12 +67,29 @@ def refused(text, limits=TENANTS):
         pytest.param(
             "{a: 1, \ud800: 2}", "contains half of a surrogate pair in line 1", "save it as UTF-8", id="half a surrogate pair"
         ),
+        pytest.param(
+            "a: {x: 1, y: 2}\nb: 3\na: 4",
+            "has the key a twice in the same mapping, again in line 3",
+            "keep one of them",
+            id="a key twice",
+        ),
+        pytest.param(
+            "- {x: 1}\n- {x: [y, y], 'x': 2}",
+            "has the key x twice in the same mapping, again in line 2",
+            "keep one of them",
+            id="a key twice, once in quotes",
+        ),
         pytest.param("{null: 1}", "has a key of type NoneType", "write it as a string", id="null as a key"),
         pytest.param("{[a]: 1}", "is not YAML: found unhashable key in line 1", "", id="a list as a key"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_place_and_way_out(text, problem, remedy):
     assert refused(text) == (problem, remedy)
+
+
+def test_a_key_may_be_overridden_where_it_is_merged_and_repeated_elsewhere():
+    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: x}, {x: x}]\n---\na: 1"
+    assert parse_documents(text, FILES) == [{"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": [{"x": "x"}, {"x": "x"}]}, {"a": 1}]
 
 
 def test_half_a_surrogate_pair_in_an_escape_is_refused():

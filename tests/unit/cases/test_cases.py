@@ -106,6 +106,7 @@ CASES = {
     "flag-of-newer-vllm": refused(
         "vllm.shutdown-timeout needs vLLM 0.19.1 or newer, but the model server image has", image=OLD_IMAGE
     ),
+    "key-twice": refused("inference_config.yaml has the key max-model-len twice in the same mapping, again in line 3"),
     "controller-flag": refused("vllm.nnodes cannot be set: the controller sets it"),
     "host-ipv6": Outcome((), ("--host=::",)),
     "host-loopback": refused("vllm.host is '127.0.0.1'", 'set "::"'),
@@ -119,6 +120,10 @@ CASES = {
     # nodes
     "own-node-without-labels": refused("Node n1: GPUs not known", "nvidia.com/gpu.product", "set resource.instanceType"),
     "own-node-one-of-two": Outcome(("node with NVIDIA-L40S", "Node n1: GPUs not known, so the model is sized without them")),
+    "nodes-differ": Outcome(
+        ("on 1 x NVIDIA-L4", "the nodes differ (n1 with 1 x NVIDIA-A100-SXM4-80GB, n2 with 8 x NVIDIA-L4)"), (), "1 nvidia.com/gpu"
+    ),
+    "gke-partition": Outcome(("on 1 x NVIDIA-A100-SXM4-40GB-MIG-3g.20gb",), (), "1 nvidia.com/gpu"),
     "gb10": refused("Node spark-1: memory of NVIDIA-GB10 is not known; set the label nvidia.com/gpu.memory"),
     "gb10-told": Outcome(("node with NVIDIA-GB10", "context 131072 tokens"), (), "1 nvidia.com/gpu"),
     "no-node-at-all": Outcome(

@@ -90,6 +90,7 @@ CASES = {
         "no ready replica",
         "kubectl describe",
     ),
+    "an old Kubernetes": (parts(server="v1.29.4-gke.100"), FAILURE, "v1.29.4-gke.100 is too old", "upgrade it to 1.30 or later"),
     "the gate is off": (replace(GOOD, settings={}), FAILURE, "is off: only model servers are created", "--set featureGates."),
     "the gate is not known": (replace(GOOD, settings=None), WARNING, "settings cannot be read", "featureGates."),
     "no Flux": (parts(flux=[]), WARNING, "no Deployment of source-controller", "install Flux"),
@@ -163,6 +164,7 @@ def test_a_good_cluster_has_no_finding_but_good_ones():
     assert [finding for finding in found if finding.level is not OK] == []
     assert {finding.subject for finding in found} == {
         *(
+            "Kubernetes",
             "CRDs",
             "controller",
             "feature gate",

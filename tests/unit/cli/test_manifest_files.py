@@ -38,6 +38,30 @@ def test_items_of_lists_are_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"kind": "NodeList", "apiVersion": "v1", "items": [{"metadata": {"name": "a"}}]}', id="of the API server"),
+        pytest.param('[{"kind": "Node", "apiVersion": "v1", "metadata": {"name": "a"}}]', id="no kind"),
+        pytest.param(
+            "kind: List\nitems: [{kind: List, items: [{kind: Node, apiVersion: v1, metadata: {name: a}}]}]", id="in a List"
+        ),
+        pytest.param("kind: NodeList\nitems: [{kind: Node, apiVersion: v1, metadata: {name: a}}]", id="kinds repeated"),
+    ],
+)
+def test_lists_of_other_forms_are_unpacked(text, tmp_path):
+    path = tmp_path / "list.yaml"
+    path.write_text(text)
+    (found,) = read_objects([str(path)], recursive=False)
+    assert (found["kind"], found["apiVersion"], found["metadata"]) == ("Node", "v1", {"name": "a"})
+
+
+def test_an_object_whose_kind_ends_with_list_is_not_unpacked_without_items(tmp_path):
+    path = tmp_path / "one.yaml"
+    path.write_text("kind: AllowList\nmetadata: {name: a}\n")
+    assert names(path) == ["a"]
+
+
+@pytest.mark.parametrize(
     ("source", "words"),
     [
         ("missing.yaml", "No such file"),

@@ -63,7 +63,10 @@ def of_status(word):
     condition = {"type": "GatewayReady", "status": word, "reason": word, "message": word}
     return {
         "metadata": {"name": word, "namespace": word, "generation": 1},
-        "status": {"gateway": {"url": word}, "conditions": [condition, {**condition, "type": "Ready"}]},
+        "status": {
+            "gateway": {"url": word, "group": {"name": word, "url": word}},
+            "conditions": [condition, {**condition, "type": "Ready"}, {**condition, "type": "GroupReady"}],
+        },
     }
 
 
@@ -84,7 +87,7 @@ def test_a_status_of_any_text(word):
 def test_a_url_is_shown_as_it_is(url):
     file = io.StringIO()
     print_url(Console(file=file, width=20, force_terminal=False), of_status(url))
-    assert file.getvalue() == f"URL {url}\n"
+    assert file.getvalue() == f"URL {url}\nURL of group {url} {url}\n"
     assert row_of(of_status(url), NOW, with_namespace=False, wide=True)[-1] == url
 
 

@@ -470,3 +470,49 @@ async def test_the_status_of_a_member_shows_the_group(monkeypatch):
         ("v1", 100, 100, True),
         ("v2", 100, 100, True),
     ]
+
+
+async def test_a_member_whose_passes_fail_holds_up_no_other_one(monkeypatch):
+    passes = GroupPasses(monkeypatch)
+    planned = reconciler_module.make_plan
+
+    def failing(desired, snapshot):
+        if desired.workspace.meta.ref.name == "v1":
+            raise ZeroDivisionError
+        return planned(desired, snapshot)
+
+    monkeypatch.setattr(reconciler_module, "make_plan", failing)
+    with pytest.raises(ZeroDivisionError):
+        await passes.shared("v1")
+    assert await passes.shared("v2") == (True, {"v1": 100, "v2": 100})
+
+
+def taking_the_path(name="taker"):
+    """A Workspace of the same namespace that wants the path of the group."""
+    raw = quickstart(gateway={"match": {"path": f"/{NAMESPACE}/chat"}})
+    raw["metadata"] |= {"name": name, "uid": f"uid-of-{name}", "creationTimestamp": "2026-11-21T11:30:00Z"}
+    return raw
+
+
+@pytest.mark.parametrize(
+    "go",
+    [
+        pytest.param(lambda passes, name: passes.cache.workspaces.remove((NAMESPACE, name), 10_000), id="they are gone"),
+        pytest.param(lambda passes, name: passes.give({**member_of_group(name), "gateway": {}}), id="they have left the group"),
+    ],
+)
+async def test_the_path_of_a_group_is_free_again_when_the_last_member_has_gone(monkeypatch, go):
+    passes = GroupPasses(monkeypatch)
+    for name in MEMBERS:
+        await passes.shared(name)
+    passes.give(taking_the_path())
+    passes.server.workspace = taking_the_path()
+    await passes.make((NAMESPACE, "taker"))
+    claims = passes.reconciler._claims._index
+    assert list(claims.taken((NAMESPACE, "taker")).values()) == [(NAMESPACE, "group chat")]
+    for name in MEMBERS:
+        go(passes, name)
+    passes.cache.http_routes.drop((NAMESPACE, "chat"))
+    for name in MEMBERS:
+        await passes.make((NAMESPACE, name))
+    assert claims.taken((NAMESPACE, "taker")) == {}

@@ -44,10 +44,11 @@ def check_part_of_a_workspace(shown, _folder):
     check_manifest({**WORKSPACE, **shown}, _folder)
 
 
-def check_part_of_a_set(shown, _folder):
-    template = {"resource": {"instanceType": "Standard_NC24ads_A100_v4"}, "inference": WORKSPACE["inference"]}
+def check_part_of_an_inference_set(shown, _folder):
+    template = {"resource": {"instanceType": WORKSPACE["resource"]["instanceType"]}, "inference": WORKSPACE["inference"]}
     spec = {"labelSelector": WORKSPACE["resource"]["labelSelector"], "template": template, **shown["spec"]}
-    check_manifest({**WORKSPACE, "kind": "InferenceSet", "resource": None, "inference": None, "spec": spec}, _folder)
+    about = {name: WORKSPACE[name] for name in ("apiVersion", "metadata")}
+    check_manifest({**about, "kind": "InferenceSet", "spec": spec}, _folder)
 
 
 def check_vllm_flags(shown, _folder):
@@ -103,8 +104,8 @@ def check_of(shown):
     by_fields = (
         ({"apiVersion", "kind"}, check_manifest),
         ({"vllm"}, check_vllm_flags),
-        ({"spec"}, check_part_of_a_set),
         ({"containers"}, check_pod),
+        ({"spec"}, check_part_of_an_inference_set),
         ({"livenessProbe"}, check_probes),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)

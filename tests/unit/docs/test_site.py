@@ -87,3 +87,7 @@ def test_tools_of_the_site_are_pinned_with_hashes():
     pinned = (REPOSITORY / "requirements/docs.txt").read_text()
     assert "mkdocs-material==" in pinned
     assert pinned.count("==") <= pinned.count("--hash=sha256:")
+
+
+def test_no_page_has_a_diagram_whose_renderer_would_be_fetched():
+    assert [document for document, text in DOCUMENTS.items() if "```mermaid" in text] == []

@@ -161,6 +161,7 @@ def test_in_managed_mode_they_count_where_the_field_is_missing():
         pytest.param(
             "httpRouteRef: {name: a}\ntimeout: 1s", f"{KEY}.httpRouteRef cannot be combined with parentRefs", id="two fields"
         ),
+        pytest.param("group: {name: chat}", f"{KEY}.group cannot be set in an annotation", id="a group"),
         pytest.param("serviceAccountName: a", f"{KEY}.serviceAccountName cannot be set in an annotation", id="an account"),
         pytest.param(
             "endpointPicker: {valuesFrom: [{kind: Secret, name: a}]}",

@@ -74,6 +74,15 @@ def test_what_is_no_port_is_none(number):
     assert http_port(template) == 8000
 
 
+def test_a_model_server_does_not_listen_on_udp():
+    ports = [
+        {"containerPort": 53, "protocol": "UDP"},
+        {"name": "http", "containerPort": 54, "protocol": ["TCP"]},
+        {"containerPort": 8000},
+    ]
+    assert http_port({"spec": {"containers": [{"ports": ports}]}}) == 8000
+
+
 def test_a_port_of_a_service_is_found_without_looking_through_all():
     raw = {"metadata": {"name": "x"}, "spec": {"ports": [{"port": number} for number in range(1, 30_000)]}}
     assert isinstance(parse_gateway_service(raw, "Service").ports, frozenset)

@@ -24,6 +24,7 @@ _PATIENCE_SECONDS: Final = 20.0
 STANDARD_INPUT: Final = "standard input"
 _HTTPS: Final = "https://"
 _MOST_FILES: Final = 10_000
+_LIST: Final = "List"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,23 @@ def _objects(source: ManifestText) -> Iterator[dict[str, Any]]:
     except YamlError as error:
         raise click.UsageError(f"{source.name} {error}") from None
     for document in documents:
-        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
-        for entry in items if isinstance(items, list) else [document]:
-            if isinstance(entry, dict):
-                yield entry
+        yield from _unpacked(document)
+
+
+def _unpacked(document: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects in a document: in a List, in the list of one kind as the API server returns it, in a plain list, or itself."""
+    if isinstance(document, list):
+        for entry in document:
+            yield from _unpacked(entry)
+    elif isinstance(document, dict):
+        kind, items = str(document.get("kind") or ""), document.get("items")
+        if not kind.endswith(_LIST) or not isinstance(items, list):
+            yield document
+            return
+        # The items of a list of one kind do not repeat it.
+        of_one = {"apiVersion": document.get("apiVersion"), "kind": kind.removesuffix(_LIST)} if kind != _LIST else {}
+        for entry in items:
+            yield from _unpacked({**of_one, **entry} if isinstance(entry, dict) else entry)
 
 
 def _texts(source: str, *, recursive: bool) -> Iterator[ManifestText]:

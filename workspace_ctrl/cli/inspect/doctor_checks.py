@@ -60,7 +60,7 @@ class Finding:
 def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
     """Return the results of all checks; `now` is this machine's time."""
     checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
-        *(_crds, _controller, _gate, _flux, _classes, _switches, _gateways),
+        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways),
         *(_rights, _admission, _registry, _gpus),
     )
     return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
@@ -76,6 +76,14 @@ def _failed(subject: str, words: str, way_out: str) -> Finding:
 
 def _doubt(subject: str, words: str, way_out: str) -> Finding:
     return Finding(subject, Level.WARNING, words, way_out)
+
+
+def _kubernetes(facts: ClusterFacts) -> Iterator[Finding]:
+    server, since = facts.parts.server, part_versions()["Kubernetes"].since
+    if (installed := numbers(server)) and installed < numbers(since):
+        yield _failed("Kubernetes", f"{server} is too old", f"upgrade it to {since} or later")
+    else:
+        yield _ok("Kubernetes", server)
 
 
 def _crds(facts: ClusterFacts) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ def commands_for(found: PageObject, options: str) -> Iterator[tuple[str, str]]:
         return
     short = "" if found.kind == KIND else f"{found.kind.lower()}/"
     named = f"{short}{shlex.quote(found.name)} {place}"
-    yield "Why is it not ready?", f"workspace-ctrl explain {named}"
+    yield "The chain, and what is broken", f"workspace-ctrl explain {named}"
     yield "Follow it until it is ready", f"workspace-ctrl status {named} --watch"
     yield "Events of all its objects", f"workspace-ctrl events {named}"
     yield "Logs of its pods", f"workspace-ctrl logs {named}"

@@ -26,17 +26,19 @@ from workspace_ctrl.records.companion_status import with_our_status
 _EVENT: Final = ApiResource("", "v1", "events", "Event")
 _EVENTS_IN_PAGE: Final = 500
 _MOST_PAGES: Final = 4
+_MOST_SERVED: Final = 100
+_MOST_MEMBERS: Final = 20
 _LONGEST: Final = 2000
 """Characters of a message."""
 
 
-async def details_of(client: Client, item: Json, found: PageObject, options: str) -> dict[str, Any]:
-    """Return what the page shows of an object, as JSON, from the object as JSON and its line of the list.
+async def details_of(client: Client, item: Json, found: PageObject, options: str, others: Iterable[PageObject]) -> dict[str, Any]:
+    """Return what the page shows of an object, as JSON, from the object as JSON, its line of the list, and the other lines.
 
     The objects around a Workspace are read, with the rights of the user; where that fails, its chain is that of its status.
     """
     if is_gateway(found):
-        return gateway_details(item, found, options)
+        return gateway_details(item, found, options, others)
     ours = with_our_status(item)
     try:
         explained = explanation(await observe(client, ours))
@@ -49,6 +51,7 @@ def workspace_details(item: Json, explained: Explanation, found: PageObject, opt
     """Return what the page shows of a Workspace or InferenceSet, as JSON."""
     broken = explained.broken
     reason = explained.reason if broken is not None else None
+    status = parse_status(item.get("status"), found.kind)
     release = Belonging.to(item).release
     notes = [*filter(None, (without_gateway(item),)), *explained.notes]
     if found.state is ObjectState.DELETING:
@@ -58,13 +61,15 @@ def workspace_details(item: Json, explained: Explanation, found: PageObject, opt
         "links": [*map(_link, explained.links)],
         "cause": _cause(broken, reason, found, release, options),
         "notes": [*map(_text, notes)],
-        "facts": [[name, _text(value)] for name, value in _facts(found, parse_status(item.get("status"), found.kind))],
+        "facts": [[name, _text(value)] for name, value in _facts(found, status)],
+        "served": [],
+        "group": _group(found, status),
         "commands": _commands(found, options),
     }
 
 
-def gateway_details(item: Json, found: PageObject, options: str) -> dict[str, Any]:
-    """Return what the page shows of a Gateway, as JSON."""
+def gateway_details(item: Json, found: PageObject, options: str, others: Iterable[PageObject]) -> dict[str, Any]:
+    """Return what the page shows of a Gateway, as JSON, with those of `others` whose routes are attached to it."""
     links = gateway_links(read_gateway(item, found.kind))
     broken = first_broken(links)
     marked = [replace(link, is_first_broken=link is broken) for link in links]
@@ -75,6 +80,8 @@ def gateway_details(item: Json, found: PageObject, options: str) -> dict[str, An
         "cause": _cause(broken, reason, found, "", options),
         "notes": [],
         "facts": [["GatewayClass", found.model], ["Addresses", ", ".join(found.gateways)]],
+        "served": [*islice(_served(found, others), _MOST_SERVED)],
+        "group": None,
         "commands": _commands(found, options),
     }
 
@@ -106,7 +113,11 @@ async def history_of(client: Client, item: Json, found: PageObject, seen: Sequen
             note = f"only the first {_MOST_PAGES * _EVENTS_IN_PAGE} Events of namespace {found.namespace} were read"
     except ApiError as error:
         note = f"without Events, which cannot be read: {error}"
-    mine = [event for event in events if _is_about(event, found)] if is_gateway(found) else events_of(events, Belonging.to(item))
+    mine = (
+        [event for event in events if _is_about(event, found)]
+        if is_gateway(found)
+        else events_of(events, Belonging.to(with_our_status(item)))
+    )
     return {"id": found.id, "entries": [entry.as_object() for entry in history(found.conditions, seen, mine)], "note": _text(note)}
 
 
@@ -127,6 +138,13 @@ async def _events(client: Client, namespace: str) -> tuple[list[Json], bool]:
             return found, True
         asked["continue"] = token
     return found, False
+
+
+def _served(gateway: PageObject, others: Iterable[PageObject]) -> Iterator[dict[str, Any]]:
+    key = f"{gateway.namespace}/{gateway.name}"
+    for other in others:
+        if not is_gateway(other) and key in other.gateways:
+            yield {"id": other.id, "state": other.state.value}
 
 
 def _link(link: ExplainedLink) -> dict[str, Any]:
@@ -156,6 +174,24 @@ def _cause(
         "wayOut": reason.way_out if reason is not None else "",
         "command": with_options(command, options) if command else "",
     }
+
+
+def _group(found: PageObject, status: WorkspaceStatus) -> dict[str, Any] | None:
+    """Return the group of a Workspace with its members, as JSON; None if it is in none."""
+    group = status.gateway.group if status.gateway is not None else None
+    if group is None:
+        return None
+    members = [
+        {
+            "id": f"{member.kind}/{found.namespace}/{member.name}",
+            "weight": member.weight,
+            "current": member.current,
+            "isFallback": member.fallback is True,
+            "isReady": member.ready is True,
+        }
+        for member in group.members[:_MOST_MEMBERS]
+    ]
+    return {"name": _text(group.name or ""), "url": _text(group.url or ""), "members": members}
 
 
 def _facts(found: PageObject, status: WorkspaceStatus) -> Iterator[tuple[str, str]]:

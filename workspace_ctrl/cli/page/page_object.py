@@ -23,6 +23,7 @@ from workspace_ctrl.records.unreadable_objects import read_object
 LONGEST_MESSAGE: Final = 500
 """Characters of a message in the list, and in the history."""
 _MOST_GATEWAYS: Final = 8
+_MOST_CONDITIONS: Final = 32
 _LETTERS: Final[Mapping[str, str]] = {Status.TRUE: "T", Status.FALSE: "F", Status.UNKNOWN: "U"}
 _ABSENT: Final = "-"
 NO_STATUS: Final = "no controller has written a status: is it running, and does its scope include this object?"
@@ -62,6 +63,8 @@ class PageObject:
     """Ready and wanted replicas, such as 2/3; empty if that is not known."""
     gateways: tuple[str, ...] = ()
     """Gateways of the route, as namespace/name; of a Gateway, its addresses."""
+    group: str = ""
+    """The group whose endpoint it shares."""
     conditions: tuple[Condition, ...] = ()
     """With short messages; only for the history."""
 
@@ -86,6 +89,7 @@ class PageObject:
             "url": self.url,
             "replicas": self.replicas,
             "gateways": list(self.gateways),
+            "group": self.group,
         }
 
 
@@ -113,6 +117,7 @@ def _parse_workspace(raw: Json, kind: str) -> PageObject:
         url=printable(gateway.url or "", LONGEST_MESSAGE) if gateway is not None else "",
         replicas=_replicas(status),
         gateways=gateway.gateways[:_MOST_GATEWAYS] if gateway is not None else (),
+        group=printable(gateway.group.name or "", LONGEST_MESSAGE) if gateway is not None and gateway.group is not None else "",
         conditions=_short(status.conditions),
     )
 
@@ -180,4 +185,6 @@ def _replicas(status: WorkspaceStatus) -> str:
 
 
 def _short(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    return tuple(replace(condition, message=printable(condition.message, LONGEST_MESSAGE)) for condition in conditions)
+    return tuple(
+        replace(condition, message=printable(condition.message, LONGEST_MESSAGE)) for condition in conditions[:_MOST_CONDITIONS]
+    )

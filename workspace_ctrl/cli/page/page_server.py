@@ -181,8 +181,8 @@ class PageServer:
         return response
 
     async def _details(self, request: web.Request) -> web.StreamResponse:
-        commands = self._options.commands
-        return await self._read(request, lambda client, item, found: details_of(client, item, found, commands))
+        options, others = self._options.commands, self._live.objects.values()
+        return await self._read(request, lambda client, item, found: details_of(client, item, found, options, others))
 
     async def _history(self, request: web.Request) -> web.StreamResponse:
         return await self._read(request, lambda client, item, found: history_of(client, item, found, self._live.seen(found.id)))

@@ -51,7 +51,7 @@ def ui_command(
     access = access_of(kubeconfig, context)
     own = namespace_of(access, None)
     scope = PageScope(namespace_of(access, namespace), "") if namespace else PageScope("", "" if all_namespaces else own)
-    options = PageOptions(address, port, _title(access.server, namespace), _same_cluster(kubeconfig, context))
+    options = PageOptions(address, port, _title(access.server, scope.namespace), _same_cluster(kubeconfig, context))
     calling(access, FIELD_MANAGER, lambda client: _serve(client, scope, options, with_browser=not no_browser))
 
 
@@ -103,7 +103,7 @@ def _has_display() -> bool:
     return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _title(server: str, namespace: str | None) -> str:
+def _title(server: str, namespace: str) -> str:
     return f"{server}, namespace {namespace}" if namespace else server
 
 

@@ -76,7 +76,7 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
     found = foresee(workspace, objects, settings, reference_problem=_NOT_IN_FILES if known.is_all else "", hub_answer=answer)
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
-    doubts = [problem.message for problem in problems if problem.message not in refusals]
+    doubts = [problem.message for problem in problems if problem.message not in refusals and _is_known(problem, known)]
     warnings = (*doubts, *_warnings(workspace, raw, found.decisions, known, settings))
     is_shown = not refusals and found.decisions.problem(LinkName.SPEC, LinkName.WORKLOAD) is None
     return Verdict(refusals, tuple(dict.fromkeys(warnings)), found if is_shown else None)
@@ -138,6 +138,11 @@ def _is_refused(problem: Problem, spec: Workspace | None, dependencies: Dependen
     if not problem.terminal or problem.by_settings:
         return False
     return not (problem.field == INSTANCE_TYPE_FIELD and spec is not None and _may_fit(dependencies, known))
+
+
+def _is_known(problem: Problem, known: Known) -> bool:
+    """Whether a problem is one in the cluster, too: a group usually has further members there."""
+    return problem.link is not LinkName.GROUP or known.is_all
 
 
 def _may_fit(dependencies: Dependencies, known: Known) -> bool:

@@ -186,7 +186,8 @@ def _check_compute_capability(model: PresetModel, node: NodeGpus, wanted: Wanted
     if needed is not None:
         by = "bfloat16" if needed > (model.min_compute_capability or 0) else model.name
         problem = f"{node.name} has {node.gpu} with compute capability {node.compute_capability}, but {by} needs"
-        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {needed} or higher", _remedy(model, node, wanted))
+        otherwise = f"use GPUs with compute capability {needed} or higher, or another {'dtype' if by == 'bfloat16' else 'model'}"
+        raise SpecError(INSTANCE_TYPE_FIELD, f"{problem} {needed} or higher", _remedy(model, node, wanted, otherwise))
 
 
 def _dtype(model: PresetModel, node: NodeGpus) -> tuple[str, ...]:
@@ -208,11 +209,18 @@ def _too_small(model: PresetModel, node: NodeGpus, wanted: Wanted) -> SpecError:
         f"{placement.weights:.1f} and the runtime {placement.runtime:.1f}, which leaves {max(placement.cache, 0):.1f} GiB of KV cache, "
         f"but {need}"
     )
-    return SpecError(INSTANCE_TYPE_FIELD, problem, _remedy(model, node, wanted))
+    return SpecError(
+        INSTANCE_TYPE_FIELD,
+        problem,
+        _remedy(model, node, wanted, "use nodes with more GPU memory, or a smaller or quantized model"),
+    )
 
 
-def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
-    """Return a remedy with the smallest instance type of the same provider, by total GPU memory, on which the model fits."""
+def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted, otherwise: str) -> str:
+    """Return a remedy with the smallest instance type of the same provider, by total GPU memory, on which the model fits.
+
+    `otherwise` is the remedy if there is none, as for own nodes, whose provider is not known.
+    """
     provider = node.provider if isinstance(node, InstanceType) else None
     fits = [
         (nodes * other.memory_gib, nodes, other.name)  # ties: the catalog's order
@@ -221,7 +229,7 @@ def _remedy(model: PresetModel, node: NodeGpus, wanted: Wanted) -> str:
         if (nodes := _nodes_needed(model, other, wanted)) is not None
     ]
     if not fits:
-        return "use nodes with more GPU memory, or a smaller or quantized model"
+        return otherwise
     _, nodes, name = min(fits, key=lambda fit: fit[:2])
     return f"the smallest instance type that fits is {name}" + (f" ({nodes} nodes)" if nodes > 1 else "")
 

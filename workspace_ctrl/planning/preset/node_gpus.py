@@ -5,13 +5,14 @@ Nothing is assumed silently: the result says what was assumed, or the problem sa
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import ValidationError
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Partition, Resource
+from workspace_ctrl.catalog.gke_labels import with_gpu_labels
 from workspace_ctrl.catalog.gpus import (
     MEMORY_LABEL,
     PRODUCT_LABEL,
@@ -34,7 +35,17 @@ _PARTITION: Final = "resource.partition"
 _LABELS: Final = f"{PRODUCT_LABEL} and {MEMORY_LABEL}"
 _MOST_NAMED: Final = 3
 """Nodes that a message names."""
-_OTHER_VENDORS: Final = ("amd.com/gpu", "gpu.intel.com/", "squat.ai/", "aws.amazon.com/neuron")
+_OTHER_VENDORS: Final = (
+    "amd.com/gpu",
+    "beta.amd.com/gpu",
+    "gpu.intel.com/",
+    "intel.feature.node.kubernetes.io/gaudi",
+    "intel.feature.node.kubernetes.io/gpu",
+    "habana.ai/",
+    "squat.ai/",
+    "aws.amazon.com/neuron",
+    "cloud.google.com/gke-tpu-",
+)
 """Beginnings of labels of nodes with other accelerators."""
 
 
@@ -57,7 +68,7 @@ def reads_nodes(resource: Resource) -> bool:
 
 
 def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable[Node]) -> FoundGpus:
-    """Return the GPUs of one of `nodes` for `resource`; of several different ones, those with the least memory.
+    """Return the GPUs of one of `nodes` for `resource`; of several different ones, what each of them has at least.
 
     What an earlier run has noted in the Workspace's `workloads` takes precedence. Without any node, KAITO's default is assumed.
 
@@ -76,8 +87,8 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
         found = [(gpus, node) for node, gpus in gpus_of if gpus is not None]
         unknown = [node for node, gpus in gpus_of if gpus is None]
         if found:
-            gpus, node = min(found, key=lambda pair: pair[0].memory_gib)
-            return FoundGpus(gpus, _format(gpus), notes=tuple(_doubts(resource, unknown, node)))
+            gpus, node = _weakest(found)
+            return FoundGpus(gpus, _format(gpus), notes=(*_differences(found), *_doubts(resource, unknown, node)))
         if resource.instance_type not in instance_types() and not existing:
             _check_unknown(resource, unknown)
     return _of_instance_type(resource)
@@ -108,14 +119,40 @@ def _has_part(node: NodeGpus, partition: Partition) -> bool:
 
 def _matching(resource: Resource, nodes: Iterable[Node]) -> Iterator[Node]:
     names, selects = frozenset(resource.preferred_nodes or ()), selecting(resource.label_selector)
-    return (node for node in nodes if (not names or node.meta.ref.name in names) and selects(node.labels))
+    for node in nodes:
+        if (not names or node.meta.ref.name in names) and selects(node.labels):
+            yield replace(node, labels=with_gpu_labels(node.labels, _by_instance_type(node.labels)))
+
+
+def _by_instance_type(labels: Mapping[str, str]) -> NodeGpus | None:
+    return instance_types().get(labels.get(INSTANCE_TYPE_LABEL, ""))
+
+
+def _weakest(found: list[tuple[NodeGpus, Node]]) -> tuple[NodeGpus, Node]:
+    """Return the GPUs with the least memory each, as few as any node has, and their node: the scheduler may choose any of the nodes."""
+    gpus, node = min(found, key=lambda pair: (pair[0].gpu_memory_gib, pair[0].gpus))
+    alike = [other for other, _ in found if other.resource == gpus.resource]
+    capabilities = [other.compute_capability for other in alike if other.compute_capability is not None]
+    fewest, oldest = min(other.gpus for other in alike), min(capabilities, default=None)
+    return gpus.model_copy(update={"gpus": fewest, "compute_capability": oldest}), node
+
+
+def _differences(found: list[tuple[NodeGpus, Node]]) -> Iterator[str]:
+    """Yield a warning for the author if the nodes have different GPUs."""
+    kinds = {f"{gpus.gpus} x {gpus.gpu}": node for gpus, node in reversed(found)}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{node.meta.ref.name} with {kind}" for kind, node in [*reversed(kinds.items())][:_MOST_NAMED])
+        yield (
+            f"the nodes differ ({listed}): sized for the least memory and the fewest GPUs of them, because the pods may run on each; "
+            "select nodes that are alike in resource.labelSelector"
+        )
 
 
 def _of_node(labels: Mapping[str, str], partition: Partition | None) -> NodeGpus | None:
     """Return the GPUs, by the labels of GPU feature discovery, else by the instance type; None if neither is known."""
     found = gpus_from_labels(labels)
     if found is None and "-MIG-" not in labels.get(PRODUCT_LABEL, ""):
-        found = instance_types().get(labels.get(INSTANCE_TYPE_LABEL, ""))
+        found = _by_instance_type(labels)
     return _part(found, partition, labels) if found is not None else None
 
 

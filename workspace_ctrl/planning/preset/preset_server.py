@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from workspace_ctrl.api.inference_spec import gib
 from workspace_ctrl.api.labels import (
     INFERENCE_PORT,
     MODEL_FIGURES_ANNOTATION,
@@ -52,6 +53,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
             *sized.notes,
             *noted,
             *_shared_claim_note(server),
+            *_small_claim_note(server),
             *_unused_count(request.resource, sizing.nodes),
         ),
         look_up=sized.look_up,
@@ -76,6 +78,16 @@ def _shared_claim_note(server: PresetServer) -> Iterator[str]:
         return
     shared = "inference.weightsVolume creates one ReadWriteOnce claim, so all copies have to run on one node"
     yield f"{shared}; set claimName to a ReadWriteMany claim, or remove it"
+
+
+def _small_claim_note(server: PresetServer) -> Iterator[str]:
+    """Yield that the weights do not fit on the claim that is created for them; its volume may still be larger than requested."""
+    volume, weights = server.inference.weights_volume, server.model.weights_gib
+    if volume is not None and volume.size is not None and gib(volume.size) < weights:
+        yield (
+            f"inference.weightsVolume.size: {volume.size} is less than the {weights:.1f} GiB of weights, and their download ends when the "
+            "volume is full; set more, or remove size for a fifth more than the weights"
+        )
 
 
 def _model(request: PresetRequest, settings: PlanSettings) -> SizedModel:

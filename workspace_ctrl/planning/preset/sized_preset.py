@@ -127,6 +127,9 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
         if adapter.strength is not None and not _is_one(adapter.strength):
             problem = f"is {adapter.strength}, but vLLM applies every adapter with strength 1.0"
             raise SpecError(f"{path}.strength", problem, "set 1.0, or remove it; merge a scaled adapter into its weights")
+        if adapter.source.name == model.name:
+            problem = f"is {model.name}, the name of the model itself, so requests could reach only one of them"
+            raise SpecError(f"{path}.source.name", problem, "set another name")
         if adapter.source.urls:
             raise SpecError(f"{path}.source.urls", "is not supported", "use an image or a volume")
         if adapter.source.volume is not None and adapter.source.volume_source is not None:

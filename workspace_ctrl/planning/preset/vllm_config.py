@@ -111,9 +111,7 @@ def parse_engine_config(text: str, version: Version | None = None) -> EngineConf
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
         raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
-    named = {str(name).replace("_", "-"): value for name, value in (entries or {}).items()}
-    for name in named:
-        _check_name(name)
+    named = _named(entries or {})
     known = known_flags(named, version)
     given = dict(known.given)
     memory, remarks = parse_memory_settings(given)
@@ -146,7 +144,22 @@ def _document(text: str) -> Any:  # noqa: ANN401 - any JSON
         documents = parse_documents(text, TENANTS)
     except YamlError as error:
         raise SpecError(_PATH, f"{CONFIG_KEY} {error.problem}", error.remedy) from None
-    return documents[0] if documents else {}
+    given = [document for document in documents if document is not None]
+    if len(given) > 1:
+        raise SpecError(_PATH, f"{CONFIG_KEY} has {len(given)} YAML documents, of which only one counts", "make them one mapping")
+    return given[0] if given else {}
+
+
+def _named(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries by flag, without dashes; with underscores and with hyphens it is the same one."""
+    named: dict[str, Any] = {}
+    for key, value in entries.items():
+        name = str(key).replace("_", "-")
+        _check_name(name)
+        if name in named:
+            raise SpecError(_PATH, f"vllm.{name} is set twice, with underscores and with hyphens", "keep one of them")
+        named[name] = value
+    return named
 
 
 def _beside(document: object) -> Iterator[str]:

@@ -143,7 +143,7 @@ def _steps(
 def _blocking(desired: DesiredGroup) -> Problem | None:
     """Return why the group's route can neither be applied nor deleted."""
     records, live = desired.records, desired.records.route
-    if records.namesake is not None:
+    if records.namesake is not None and live is None:
         text = f"{records.namesake} has the name of group {records.name}, so its route has it, too; rename one of them"
         return _problem("GroupNameTaken", text)
     if live is not None and live.group != records.name:
@@ -152,8 +152,8 @@ def _blocking(desired: DesiredGroup) -> Problem | None:
     unknown = live.owners - {member.workspace.meta.uid for member in records.members} if live is not None else frozenset()
     if records.is_shard and unknown:
         text = (
-            f"group {records.name} has a member that another process reconciles, because it is not selected by this one's "
-            "workspaceSelector; give all members the labels of one process"
+            f"group {records.name} has a member that another process reconciles, because the shard selector of this one "
+            "does not select it; give all members the labels that one process selects"
         )
         return _problem("GroupSpansShards", text)
     return None

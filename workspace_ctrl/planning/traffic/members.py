@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from workspace_ctrl.api.gateway_spec import DEFAULT_WEIGHT, Group
+from pydantic import ValidationError
+
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.gateway_spec import DEFAULT_WEIGHT, LARGEST_WEIGHT, Group
+from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.names import endpoint_picker_name, names
-from workspace_ctrl.api.workspace import GatewaySpec
+from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.model.plan_decisions import MemberShare
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 MOST_MEMBERS = 8
 """An HTTPRoute can have 16 rules: one by path and one by header for each member."""
@@ -60,22 +66,25 @@ class GroupMember:
 
 def members_of(records: GroupRecords, settings: PlanSettings) -> tuple[GroupMember, ...]:
     """Return the members of a group, the oldest first: all that name it, stay, and want a Gateway."""
-    found = (_member(each, settings) for each in records.members if not each.workspace.meta.deleting)
+    owners = records.route.owners if records.route is not None else frozenset[str]()
+    found = (_member(each, owners, settings) for each in records.members if not each.workspace.meta.deleting)
     return tuple(member for member in found if member is not None)
 
 
-def _member(records: MemberRecords, settings: PlanSettings) -> GroupMember | None:
+def _member(records: MemberRecords, owners: frozenset[str], settings: PlanSettings) -> GroupMember | None:
+    """Return a member; one whose spec is not valid is none, unless it owns the route of the group already."""
     workspace = records.workspace
-    resolved = resolve(workspace, settings)
-    spec = resolved.spec.gateway if resolved.spec is not None else None
-    if not resolved.gateway_wanted or (resolved.spec is not None and (spec is None or spec.group is None)):
+    spec = _gateway_of(workspace, settings)
+    if workspace.meta.ref.name == workspace.group or (spec is None and workspace.meta.uid not in owners):
+        return None
+    if spec is not None and not spec.enabled:
         return None
     pool = _pool(records, spec, settings)
     status = workspace.status.gateway
     return GroupMember(
         meta=workspace.meta,
         created=workspace.created,
-        group=(spec.group if spec is not None else None) or _group_of_invalid(workspace.fields(), workspace.group),
+        group=(spec.group if spec is not None else None) or _group_of_invalid(workspace),
         pool=pool,
         is_ready=_is_ready(records, pool),
         gateway=spec,
@@ -84,14 +93,37 @@ def _member(records: MemberRecords, settings: PlanSettings) -> GroupMember | Non
     )
 
 
-def _group_of_invalid(fields: Mapping[str, object], name: str) -> Group:
-    """Return the `gateway.group` of a spec that is not valid elsewhere; with the defaults for what is not valid in it."""
-    spec = fields.get("spec")
-    gateway = (spec if isinstance(spec, Mapping) else fields).get("gateway")
-    given = gateway.get("group") if isinstance(gateway, Mapping) else None
+def _gateway_of(workspace: WorkspaceRecord, settings: PlanSettings) -> GatewaySpec | None:
+    """Return the `gateway` field; None if it is not valid, or not allowed in this installation."""
+    is_allowed = settings.restricted_fields and not workspace.meta.unreadable
+    return _parsed(workspace.spec, workspace.meta.ref.kind) if is_allowed else None
+
+
+@lru_cache(maxsize=128)
+def _parsed(spec: bytes, kind: str) -> GatewaySpec | None:
+    """Return the `gateway` field of a stored spec; cached, because each pass over a member needs those of all."""
+    try:
+        gateway = GatewaySpec.model_validate(dict(_gateway_fields(WorkspaceRecord(Meta(ObjectRef(kind, "", "")), spec))))
+        check_gateway(gateway)
+    except (ValidationError, SpecError):
+        return None
+    return gateway if gateway.group is not None else None
+
+
+def _gateway_fields(workspace: WorkspaceRecord) -> Mapping[str, Any]:
+    fields = workspace.fields()
+    spec = fields.get("spec") if workspace.meta.ref.kind == SET_KIND else fields
+    gateway = spec.get("gateway") if isinstance(spec, Mapping) else None
+    return gateway if isinstance(gateway, Mapping) else {}
+
+
+def _group_of_invalid(workspace: WorkspaceRecord) -> Group:
+    """Return the `gateway.group` of a spec that is not valid; with the defaults for what is not valid in it."""
+    given = _gateway_fields(workspace).get("group")
     given = given if isinstance(given, Mapping) else {}
     weight, fallback = given.get("weight"), given.get("fallback") is True
-    return Group.model_construct(name=name, weight=weight if type(weight) is int and not fallback else None, fallback=fallback)
+    is_weight = type(weight) is int and 0 <= weight <= LARGEST_WEIGHT and not fallback
+    return Group.model_construct(name=workspace.group, weight=weight if is_weight else None, fallback=fallback)
 
 
 def _pool(records: MemberRecords, spec: GatewaySpec | None, settings: PlanSettings) -> str:

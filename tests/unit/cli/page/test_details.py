@@ -81,8 +81,37 @@ def test_without_a_url_nothing_is_asked():
 
 def test_a_gateway_that_is_not_programmed():
     raw = gateway(said("Programmed", "False", "AddressNotAssigned", "no load balancer"))
-    found = gateway_details(raw, parse_page_object(raw, "Gateway"), "")
+    found = gateway_details(raw, parse_page_object(raw, "Gateway"), "", ())
     assert (found["cause"]["title"], found["cause"]["message"]) == ("programmed", "no load balancer")
     assert "MetalLB" in found["cause"]["wayOut"]
     assert found["links"][0]["message"] == "ok"
     assert found["commands"][0]["command"] == "kubectl get gateway gw -n ns -o yaml"
+
+
+def test_a_gateway_names_what_is_served_through_it():
+    raw = gateway()
+    others = [parse_page_object(raw, "Gateway")]
+    others += [
+        parse_page_object(workspace(*BROKEN, name="phi"), "Workspace"),
+        parse_page_object(workspace(gateway={}), "InferenceSet"),
+    ]
+    found = gateway_details(raw, others[0], "", others)
+    assert found["served"] == [{"id": "Workspace/ns/phi", "state": "failed"}]
+
+
+MEMBERS = [
+    {"kind": "Workspace", "name": "phi", "weight": 90, "current": 100, "ready": True},
+    {"kind": "InferenceSet", "name": "new", "fallback": True, "current": 0, "ready": False},
+]
+
+
+def test_a_group_has_its_members_with_their_weights():
+    found = details(gateway={"group": {"name": "chat", "url": "http://gw/ns/chat", "members": MEMBERS}})
+    assert (found["group"]["name"], found["group"]["url"]) == ("chat", "http://gw/ns/chat")
+    first, second = found["group"]["members"]
+    assert first == {"id": "Workspace/ns/phi", "weight": 90, "current": 100, "isFallback": False, "isReady": True}
+    assert second == {"id": "InferenceSet/ns/new", "weight": None, "current": 0, "isFallback": True, "isReady": False}
+
+
+def test_without_a_group_there_is_none():
+    assert details()["group"] is None

@@ -28,6 +28,7 @@ def test_a_ready_workspace():
         "url": "http://gw/ns/phi",
         "replicas": "1/2",
         "gateways": ["ns/gw"],
+        "group": "",
     }
 
 

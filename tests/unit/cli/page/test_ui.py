@@ -42,10 +42,8 @@ async def test_the_printed_url_is_that_of_the_page_until_ctrl_c(started):
     process, url = await started()
     async with aiohttp.ClientSession() as session, session.get(f"{url}events") as events:
         assert await events.content.readline() == b"event: hello\n"
-        begin = asyncio.get_running_loop().time()
         process.send_signal(signal.SIGINT)
         code = await asyncio.wait_for(process.wait(), 10)
-    assert asyncio.get_running_loop().time() - begin < 2
     assert (code, b"Traceback" in await process.stderr.read()) == (130, False)
 
 

@@ -114,6 +114,36 @@ def test_what_planning_refuses_is_refused(raw, refusal):
     assert said(raw) == ((refusal,), ())
 
 
+def in_group(**group):
+    return quickstart(gateway={"group": {"name": "chat", **group}})
+
+
+@pytest.mark.parametrize(
+    ("raw", "refusal"),
+    [
+        pytest.param(
+            quickstart(gateway={"group": {"name": NAME}}),
+            "gateway.group.name is the name of this Workspace, whose own route has it; name the group differently",
+            id="its own name",
+        ),
+        pytest.param(
+            in_group(weight=1, fallback=True),
+            "gateway.group cannot have a weight with fallback: true; remove one of them",
+            id="a fallback with a weight",
+        ),
+    ],
+)
+def test_a_group_that_cannot_be_is_refused(raw, refusal):
+    assert said(raw) == ((refusal,), ())
+
+
+def test_what_is_missing_in_a_group_is_a_warning_only_where_all_members_are_known():
+    new = in_group(weight=0)
+    assert said(new) == ((), ())
+    _, (warning,) = said(new, Known([new], is_all=True))
+    assert warning.startswith("every member of group chat has the weight 0")
+
+
 def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_it_fit():
     big = {"preset": {"name": "org/big", "size": {"weights": "900Gi", "layers": 1}}}
     ((refusal,), warnings) = said(quickstart(inference=big))

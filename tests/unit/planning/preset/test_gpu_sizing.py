@@ -104,7 +104,12 @@ def test_parallel_sizes_are_vllm_s_words_for_gpus_and_nodes():
             "fits is g5.xlarge",
             id="old GPU",
         ),
-        pytest.param("deepseek-v3.2", "Standard_NC4_A2", "needs 9.0 or higher; use nodes with more GPU memory", id="nothing here"),
+        pytest.param(
+            "deepseek-v3.2",
+            "Standard_NC4_A2",
+            "needs 9.0 or higher; use GPUs with compute capability 9.0 or higher, or another model",
+            id="nothing here",
+        ),
         pytest.param(
             "qwen3-30b-a3b", "g2-standard-4", "the smallest instance type that fits is a3-highgpu-1g", id="79.65 GiB, not 2 x 40"
         ),
@@ -115,6 +120,22 @@ def test_a_refusal_shows_the_arithmetic_and_a_way_out(preset, node, words):
     with pytest.raises(SpecError) as caught:
         sized(preset, node)
     assert caught.value.path == "resource.instanceType"
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("gib", "capability", "words"),
+    [
+        pytest.param(
+            32, 7.0, "gpt-oss-20b needs 8.0 or higher; use GPUs with compute capability 8.0 or higher, or another model", id="old"
+        ),
+        pytest.param(4, 8.0, "use nodes with more GPU memory, or a smaller or quantized model", id="small"),
+    ],
+)
+def test_the_remedy_for_own_nodes_is_for_what_they_lack(gib, capability, words):
+    own = NodeGpus(name="node with X", gpu="X", gpus=1, gpu_memory_gib=gib, compute_capability=capability)
+    with pytest.raises(SpecError) as caught:
+        size(presets()["gpt-oss-20b"], own)
     assert words in str(caught.value)
 
 

@@ -296,6 +296,7 @@ def test_adapters_are_mounted_and_served_under_their_names():
         pytest.param({"source": {"name": "a", "image": "x"}, "strength": "x"}, "phi-4", "adapters[0].strength", id="no number"),
         pytest.param({"source": {"name": "a", "urls": ["x"]}}, "phi-4", "adapters[0].source.urls", id="addresses"),
         pytest.param({"source": {"name": "a"}}, "phi-4", "adapters[0].source", id="no source"),
+        pytest.param({"source": {"name": "phi-4", "image": "x"}}, "phi-4", "adapters[0].source.name", id="name of the model"),
         pytest.param({"source": {"name": "a", "image": "x"}}, "falcon-7b", "inference.adapters", id="a model without LoRA"),
     ],
 )
@@ -343,6 +344,18 @@ def test_a_claim_that_is_there_is_shared():
     assert not any(manifest["kind"] == "PersistentVolumeClaim" for manifest in server.others)
 
 
+@pytest.mark.parametrize(("size", "notes"), [("7Gi", 1), ("7500M", 1), ("8Gi", 0), (None, 0)])
+def test_a_volume_that_is_smaller_than_the_weights_is_a_warning(size, notes):
+    volume = {"size": size} if size else {"storageClassName": "fast"}
+    server = serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "weightsVolume": volume})
+    said = [
+        note
+        for note in server.notes
+        if note.startswith(f"inference.weightsVolume.size: {size} is less than the 7.2 GiB of weights")
+    ]
+    assert (len(said), len(server.notes)) == (notes, notes)
+
+
 def test_kaito_s_annotation_makes_the_service_public():
     assert serve(annotations={"kaito.sh/enablelb": "True"}).others[-1]["spec"]["type"] == "LoadBalancer"
 
@@ -353,6 +366,9 @@ def test_the_transformers_runtime_is_refused():
 
 
 OWN_NODES = {"count": 1, "labelSelector": {"matchLabels": {"apps": "phi-4-mini"}}}
+
+
+UNLABELLED = Node(Meta(ObjectRef("Node", "", "bare")), {"apps": "phi-4-mini"})
 
 
 def node(name: str, memory: int, *, count: int = 1, **labels: str) -> Node:
@@ -380,12 +396,83 @@ def test_own_nodes_are_sized_by_their_labels_and_the_smallest_counts():
     )
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_nodes_that_differ_are_sized_for_what_each_of_them_has(swapped):
+    many, large = node("many", 24 * 1024, count=8), node("large", 80 * 1024)
+    server = serve(ServerRecords(nodes=(large, many) if swapped else (many, large)), resource=OWN_NODES)
+    alone = serve(ServerRecords(nodes=(node("small", 24 * 1024),)), resource=OWN_NODES)
+    assert container(server)["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert length(server) == length(alone)
+    (note,) = server.notes
+    assert note.startswith("the nodes differ (")
+    assert "many with 8 x NVIDIA-L40S" in note
+    assert "large with 1 x NVIDIA-L40S" in note
+
+
+def test_nodes_that_are_alike_are_no_warning():
+    assert serve(ServerRecords(nodes=(node("a", 48 * 1024), node("b", 48 * 1024))), resource=OWN_NODES).notes == ()
+
+
+def test_the_oldest_of_several_nodes_decides_what_vllm_can():
+    old, new = node("old", 80 * 1024, **{"nvidia.com/gpu.compute.major": "7"}), node("new", 48 * 1024)
+    assert "--dtype=float16" in container(serve(ServerRecords(nodes=(new, old)), resource=OWN_NODES))["command"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said", "notes"),
+    [
+        pytest.param({"gpu-partition-size": "3g.20gb"}, "on 1 x NVIDIA-A100-SXM4-40GB-MIG-3g.20gb, context", 0, id="MIG"),
+        pytest.param(
+            {"gpu-sharing-strategy": "time-sharing", "max-shared-clients-per-gpu": "2"},
+            "26.0 GiB KV cache on 1 x NVIDIA-A100-SXM4-40GB-SHARED",
+            1,
+            id="time-sharing: a pod gets one GPU",
+        ),
+        pytest.param(
+            {"gpu-sharing-strategy": "mps", "max-shared-clients-per-gpu": "2"},
+            "8.0 GiB KV cache on 1 x NVIDIA-A100-SXM4-40GB-SHARED",
+            0,
+            id="MPS: a pod gets a part of the memory",
+        ),
+    ],
+)
+def test_gpus_that_gke_shares_or_partitions(labels, said, notes):
+    told = {f"cloud.google.com/gke-{key}": value for key, value in labels.items()}
+    shared = Node(UNLABELLED.meta, {**UNLABELLED.labels, "node.kubernetes.io/instance-type": "a2-highgpu-4g", **told})
+    server = serve(ServerRecords(nodes=(shared,)), resource=OWN_NODES)
+    assert said in server.sizing
+    assert (len(server.notes), container(server)["resources"]["limits"]) == (notes, {"nvidia.com/gpu": "1"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        pytest.param(
+            {"node.kubernetes.io/instance-type": "g2-standard-12", "cloud.google.com/gke-gpu-partition-size": "1g.5gb"},
+            "memory of NVIDIA-L4-MIG-1g.5gb is not known",
+            id="a partition that the GPU cannot have",
+        ),
+        pytest.param(
+            {"node.kubernetes.io/instance-type": "a2-highgpu-1g", "cloud.google.com/gke-gpu-partition-size": "half"},
+            "memory of NVIDIA-A100-SXM4-40GB-MIG-half is not known",
+            id="no profile",
+        ),
+        pytest.param({"cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite"}, "of this kind are not supported", id="TPU"),
+        pytest.param({"habana.ai/gaudi": "true"}, "of this kind are not supported", id="Gaudi"),
+        pytest.param({"intel.feature.node.kubernetes.io/gpu": "true"}, "of this kind are not supported", id="Intel"),
+        pytest.param({"beta.amd.com/gpu.vram": "192G"}, "of this kind are not supported", id="AMD, former label"),
+    ],
+)
+def test_accelerators_that_cannot_be_used_are_named(labels, said):
+    bare = Node(UNLABELLED.meta, {**UNLABELLED.labels, **labels})
+    with pytest.raises(UnresolvedError) as caught:
+        serve(ServerRecords(nodes=(bare,)), resource=OWN_NODES)
+    assert said in caught.value.problem.message
+
+
 def test_nodes_that_are_not_meant_do_not_count():
     other = node("other", 1024, apps="another")
     assert length(serve(ServerRecords(nodes=(other,)), resource=OWN_NODES)) == length(serve(resource=OWN_NODES))
-
-
-UNLABELLED = Node(Meta(ObjectRef("Node", "", "bare")), {"apps": "phi-4-mini"})
 
 
 def test_a_node_whose_gpus_are_not_known_is_waited_for():

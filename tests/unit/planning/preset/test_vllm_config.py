@@ -54,6 +54,18 @@ def test_the_worst_that_fits_takes_milliseconds(text):
             id="merge key",
         ),
         pytest.param(
+            "vllm: {max-model-len: 4096, max_model_len: 8192}",
+            "vllm.max-model-len is set twice, with underscores and with hyphens",
+            "keep one of them",
+            id="two spellings of a flag",
+        ),
+        pytest.param(
+            "vllm: {a: 1}\n---\nvllm: {max-model-len: 4096}",
+            "inference_config.yaml has 2 YAML documents, of which only one counts",
+            "make them one mapping",
+            id="documents",
+        ),
+        pytest.param(
             "vllm: {a: [" + "b," * 1000 + "]}",
             "inference_config.yaml has more than 1000 flags and list values",
             "remove some",
@@ -132,3 +144,7 @@ def test_the_most_that_is_allowed_is_read():
 )
 def test_no_more_of_a_config_map_is_kept_than_shows_that_it_is_too_long(data, text):
     assert config_text(data) == text
+
+
+def test_empty_documents_around_the_mapping_are_no_others():
+    assert parse_engine_config("---\n# flags\n---\nvllm: {max-model-len: 4096}\n---\n").max_model_len == 4096

@@ -182,9 +182,17 @@ def test_nothing_is_written_until_each_member_has_been_observed():
     assert planned(group(member("v1"), member("v2", observed=False))).steps == ()
 
 
-def test_a_member_with_an_invalid_spec_keeps_its_place():
-    broken = member("v2", group={"weight": 10}, parentRefs=[{"name": 7}])
-    assert weights(group(member("v1", group={"weight": 90}), broken)) == {"v1": 90, "v2": 10}
+def test_a_member_whose_spec_becomes_invalid_keeps_its_place_and_others_get_none():
+    broken = member("v2", group={"weight": 30}, parentRefs=[{"name": 7}])
+    records = group(member("v1", group={"weight": 90}), broken)
+    assert weights(records) == {"v1": 90}
+    assert weights(replace(records, route=stored(manifest(TWO)))) == {"v1": 90, "v2": 30}
+
+
+def test_where_groups_are_not_allowed_nothing_is_written():
+    strict = replace(SETTINGS, restricted_fields=False)
+    assert planned(TWO, settings=strict).steps == ()
+    assert planned(replace(TWO, route=stored(manifest(TWO))), settings=strict).steps == ()
 
 
 def test_without_a_gateway_the_route_stays_and_the_reason_is_told():
@@ -238,6 +246,14 @@ def test_each_member_is_told_what_concerns_it(records, workspace, expected):
     assert reasons(records, workspace) == expected
 
 
+def test_a_workspace_that_takes_the_name_of_a_group_later_does_not_stop_the_group():
+    changed = group(
+        member("v1", group={"weight": 90}), member("v2", ready=False), namesake=ObjectRef("Workspace", NAMESPACE, GROUP)
+    )
+    (step,) = planned(replace(changed, route=stored(manifest(TWO)))).steps
+    assert isinstance(step, Apply)
+
+
 def test_matches_that_an_older_workspace_has_are_left_out():
     claim = RouteClaim(f"{NAMESPACE}/inference-gateway", "http", "", f"/{NAMESPACE}/{GROUP}")
     assert desire_group(NAMESPACE, TWO, SETTINGS, cluster()).claims == {claim}
@@ -247,10 +263,10 @@ def test_matches_that_an_older_workspace_has_are_left_out():
     assert outcome.problems[0].reason == "GroupRouteConflict"
 
 
-MEMBERS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), min_size=1, max_size=8)
+ANY_MEMBERS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), min_size=1, max_size=8)
 
 
-@given(MEMBERS, st.sampled_from(["istio.io/gateway-controller", ENVOY_GATEWAY, STANDARD, KTHENA]))
+@given(ANY_MEMBERS, st.sampled_from(["istio.io/gateway-controller", ENVOY_GATEWAY, STANDARD, KTHENA]))
 def test_the_route_is_the_same_whoever_plans_it_and_never_leads_to_others(given_members, controller):
     members = [
         member(f"v{index}", group={"fallback": True} if fallback else {"weight": weight}, ready=ready)

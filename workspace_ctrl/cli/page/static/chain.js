@@ -38,20 +38,21 @@ export function chain(links, width) {
   const size = { width: Math.round(step * inRow), height: rows * HEIGHT };
   const picture = drawn("svg", { class: "chain", viewBox: `0 0 ${size.width} ${size.height}`, ...size, role: "img", "aria-label": inWords(links) });
   const first = links.findIndex((link) => link.isFirstBroken);
+  const gap = (number) => ({ ...place(number), gap: number === first ? 22 : 16 });
   for (let number = 1; number < links.length; number += 1) {
     const reached = links[number - 1].status === "True" && (first < 0 || number <= first);
-    picture.append(drawn("path", { class: reached ? "line" : "line is-behind", d: between(place(number - 1), place(number), step) }));
+    picture.append(drawn("path", { class: reached ? "line" : "line is-behind", d: between(gap(number - 1), gap(number), step) }));
   }
   links.forEach((link, number) => picture.append(node(link, place(number))));
   return picture;
 }
 
 function between(from, to, step) {
-  if (from.y === to.y) return `M${from.x + 16} ${from.y}H${to.x - 16}`;
+  if (from.y === to.y) return `M${from.x + from.gap} ${from.y}H${to.x - to.gap}`;
   const middle = from.y + 59;
   const right = from.x + Math.min(step / 2 - 2, 46);
   const left = to.x - Math.min(step / 2 - 2, 46);
-  return `M${from.x + 16} ${from.y}H${right - 6}q6 0 6 6V${middle - 6}q0 6 -6 6H${left + 6}q-6 0 -6 6V${to.y - 6}q0 6 6 6H${to.x - 16}`;
+  return `M${from.x + from.gap} ${from.y}H${right - 6}q6 0 6 6V${middle - 6}q0 6 -6 6H${left + 6}q-6 0 -6 6V${to.y - 6}q0 6 6 6H${to.x - to.gap}`;
 }
 
 function node(link, { x, y }) {

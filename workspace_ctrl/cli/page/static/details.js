@@ -1,7 +1,7 @@
 // The object that is looked at: its chain, the way out, commands and history.
 
 import { chain } from "./chain.js";
-import { WORDS, age, command, element, icon, stateOf } from "./elements.js";
+import { WORDS, age, command, element, hashOf, icon, stateOf } from "./elements.js";
 
 const DELAY = 200;
 const AGAIN = 10_000;
@@ -16,6 +16,7 @@ export class Details {
     this.hint = document.getElementById("hint");
     this.timer = 0;
     this.request = null;
+    this.isOutdated = false;
     this.links = [];
     this.parts = {};
     this.back = back;
@@ -26,6 +27,10 @@ export class Details {
   /** Show an object, or none if `id` is empty. */
   show(id) {
     this.request?.abort();
+    this.request = null;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.isOutdated = false;
     this.id = id;
     this.shown.clear();
     this.links = [];
@@ -46,7 +51,7 @@ export class Details {
   }
 
   build() {
-    const names = ["head", "notes", "picture", "cause", "links", "facts", "commands", "history"];
+    const names = ["head", "notes", "picture", "cause", "links", "facts", "group", "served", "commands", "history"];
     this.parts = Object.fromEntries(names.map((name) => [name, element(name === "head" ? "header" : "section", { class: name })]));
     const back = element("button", { type: "button", class: "back" }, "← Back to the list");
     back.addEventListener("click", () => this.back());
@@ -62,14 +67,18 @@ export class Details {
     const state = row ? row.state : "unknown";
     this.update("head", [row?.state, row?.reason, row?.message], () => {
       this.title.replaceChildren(icon(state, 26), ` ${name} `, element("span", { class: "quiet" }, `${kind} in ${namespace}`));
-      const words = row ? [row.reason, row.message].filter(Boolean).join(": ") : "this object does not exist, or not any more";
+      const words = row ? [state === "ready" ? "" : row.reason, row.message].filter(Boolean).join(": ") : "this object does not exist, or not any more";
       this.summary.replaceChildren(element("strong", { class: `word is-${state}` }, row ? WORDS[state] : "Not found"), words && ` ${words}`);
     });
   }
 
+  /** Read the object again after a moment; what changes until then, or while it is read, is read together. */
   later(delay) {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.read(), delay);
+    if (this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      this.read();
+    }, delay);
   }
 
   async read() {
@@ -77,14 +86,21 @@ export class Details {
       this.node.setAttribute("aria-busy", "false");
       return;
     }
-    this.request?.abort();
+    if (this.request) {
+      this.isOutdated = true;
+      return;
+    }
     const request = this.request = new AbortController();
     const about = `id=${encodeURIComponent(this.id)}`;
     await Promise.all([
       fetched(`details?${about}`, request.signal).then((found) => this.take(request, found, () => this.fill(found))),
       fetched(`history?${about}`, request.signal).then((found) => this.take(request, found, () => this.history(found))),
     ]);
-    if (request === this.request) this.node.setAttribute("aria-busy", "false");
+    if (request !== this.request) return;
+    this.request = null;
+    this.node.setAttribute("aria-busy", "false");
+    if (this.isOutdated) this.later(DELAY);
+    this.isOutdated = false;
   }
 
   take(request, found, show) {
@@ -97,9 +113,12 @@ export class Details {
     this.notes(found.notes);
     this.links = found.links;
     this.update("picture", found.links.map((link) => [link.title, link.status, link.isFirstBroken]), () => { this.width = 0; this.drawChain(); });
-    this.update("cause", found.cause, (part) => part.replaceChildren(...cause(found.cause)));
+    const known = this.rows.get(this.id)?.message;
+    this.update("cause", [found.cause, known], (part) => part.replaceChildren(...cause(found.cause, known)));
     this.update("links", found.links, (part) => part.replaceChildren(heading("Links of the chain"), linkList(found.links)));
     this.update("facts", found.facts, (part) => part.replaceChildren(...(found.facts.length ? [heading("What it is"), facts(found.facts)] : [])));
+    this.update("group", found.group, (part) => part.replaceChildren(...(found.group ? group(found.group) : [])));
+    this.update("served", found.served, (part) => part.replaceChildren(...(found.served.length ? [heading("Served through it"), servedList(found.served)] : [])));
     this.update("commands", found.commands, (part) => part.replaceChildren(heading("Commands"), commandList(found.commands)));
   }
 
@@ -147,14 +166,15 @@ function heading(text) {
   return element("h3", {}, text);
 }
 
-function cause(found) {
+/** Return the first link that does not hold, with the way out; its message only if it is not `known` from the line of the object. */
+function cause(found, known) {
   if (!found) return [element("p", { class: "whole" }, icon("ready"), " The chain is whole: every link holds.")];
   const line = (name, text) => (text ? [element("dt", {}, name), element("dd", {}, text)] : []);
   return [
     heading(`First link that does not hold: ${found.title}`),
     element("dl", {},
       ...line("Reason", found.reason),
-      ...line("Message", found.message),
+      ...line("Message", found.message === known ? "" : found.message),
       ...line("Meaning", found.meaning),
       ...line("Way out", found.wayOut),
       ...line("Next", found.command && command(found.command))),
@@ -175,6 +195,26 @@ function linkList(links) {
 
 function facts(pairs) {
   return element("dl", {}, ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+function servedList(served) {
+  return element("ul", { role: "list" }, ...served.map(({ id, state }) => element("li", {}, reference(id, state, id.split("/")[1]))));
+}
+
+/** Return a link to another object, with something said of it. */
+function reference(id, state, remark) {
+  const [kind, , name] = id.split("/");
+  return element("a", { href: hashOf(id) }, icon(state, 16), element("span", { class: "hidden" }, `${WORDS[state]}: `), name,
+    element("span", { class: "quiet" }, [remark, kind === "Workspace" ? "" : kind].filter(Boolean).join(" · ")));
+}
+
+function group(found) {
+  const members = found.members.map((member) => {
+    const share = member.isFallback ? "fallback" : `weight ${member.weight ?? 0}`;
+    const remark = `${share}, now ${member.current ?? 0}`;
+    return element("li", {}, reference(member.id, member.isReady ? "ready" : "failed", remark));
+  });
+  return [heading(`Group ${found.name}`), found.url && element("p", {}, found.url), element("ul", { role: "list" }, ...members)].filter(Boolean);
 }
 
 function commandList(commands) {

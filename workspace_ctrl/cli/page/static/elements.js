@@ -116,3 +116,18 @@ async function copy(text, code, button) {
   announce(said === "Copied" ? "copied" : "selected; copy it with the keyboard");
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
+
+/** Return the fragment of an object in the page's address. */
+export function hashOf(id) {
+  return `#/${id.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/** Return the id of the object in the page's address; empty if it names none. */
+export function idOf(hash) {
+  const parts = hash.startsWith("#/") ? hash.slice(2).split("/") : [];
+  try {
+    return parts.length === 3 ? parts.map(decodeURIComponent).join("/") : "";
+  } catch {
+    return "";
+  }
+}

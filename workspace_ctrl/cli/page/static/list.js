@@ -1,7 +1,7 @@
 // The list of all objects: those that are not ready come first.
 
 import { smallChain } from "./chain.js";
-import { WORDS, age, element, icon } from "./elements.js";
+import { WORDS, age, element, hashOf, icon } from "./elements.js";
 
 const ORDER = ["failed", "unknown", "deleting", "progressing", "ready"];
 const RANK = Object.fromEntries(ORDER.map((state, place) => [state, place]));
@@ -169,21 +169,6 @@ export class List {
   }
 }
 
-/** Return the fragment of an object in the page's address. */
-export function hashOf(id) {
-  return `#/${id.split("/").map(encodeURIComponent).join("/")}`;
-}
-
-/** Return the id of the object in the page's address; empty if it names none. */
-export function idOf(hash) {
-  const parts = hash.startsWith("#/") ? hash.slice(2).split("/") : [];
-  try {
-    return parts.length === 3 ? parts.map(decodeURIComponent).join("/") : "";
-  } catch {
-    return "";
-  }
-}
-
 function inOrder(one, other) {
   return RANK[one.state] - RANK[other.state] || compared(one.namespace, other.namespace) || compared(one.name, other.name) || compared(one.kind, other.kind);
 }
@@ -193,7 +178,7 @@ function compared(one, other) {
 }
 
 function searched(row) {
-  row.searched ??= [row.kind, row.namespace, row.name, row.model, row.reason, ...row.gateways].join(" ").toLowerCase();
+  row.searched ??= [row.kind, row.namespace, row.name, row.model, row.reason, row.group, ...row.gateways].join(" ").toLowerCase();
   return row.searched;
 }
 
@@ -206,7 +191,7 @@ function content(row) {
       element("span", { class: "hidden" }, `${WORDS[row.state]}: `),
       element("strong", {}, row.name),
       " ",
-      element("span", { class: "quiet" }, [row.namespace, row.kind === "Workspace" ? "" : row.kind, row.replicas].filter(Boolean).join(" · "))),
+      element("span", { class: "quiet" }, [row.namespace, row.kind === "Workspace" ? "" : row.kind, row.replicas, row.group && `group ${row.group}`].filter(Boolean).join(" · "))),
     smallChain(row.links),
     element("span", { class: "age" }, age(row.created)),
     element("span", { class: isReady ? "second quiet" : "second" }, second),

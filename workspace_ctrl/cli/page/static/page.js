@@ -1,8 +1,8 @@
 // Follows the server's events, and keeps list, details and notices current.
 
 import { Details } from "./details.js";
-import { WORDS, announce, element, refreshAges } from "./elements.js";
-import { List, idOf } from "./list.js";
+import { WORDS, announce, element, idOf, refreshAges } from "./elements.js";
+import { List } from "./list.js";
 
 const SILENCE = 25_000;
 const AGAIN = 2_000;
@@ -90,12 +90,12 @@ function showNotices(notices) {
   const section = document.getElementById("notices");
   section.hidden = !notices.length;
   section.replaceChildren(...notices.map((notice) => element("p", { class: notice.isError ? "notice is-error" : "notice" },
-    element("strong", {}, sentence(notice.message)), notice.wayOut && ` ${sentence(notice.wayOut)}`)));
+    element("strong", {}, `${capital(notice.message)}.`), notice.wayOut && ` ${capital(notice.wayOut)}`)));
   for (const notice of notices) announce(notice.message);
 }
 
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function navigate(isFirst = false) {
