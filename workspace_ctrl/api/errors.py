@@ -4,11 +4,15 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic_core import ErrorDetails
+
 from workspace_ctrl.api.printable_text import printable
 
 _LONGEST_KEY: Final = 64
 """Longest key of a user in a message, in characters."""
 _LONGEST_PATH: Final = 1024
+_NO_MAPPING: Final = frozenset({"dict_type", "model_type", "model_attributes_type"})
+"""Types of pydantic's errors where a mapping is expected."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class SpecError(Exception):
 def field_path(location: tuple[int | str, ...]) -> str:
     """Return a field's path as text, such as `inference.adapters[0].source.name`; a user's own keys are quoted and truncated."""
     return printable("".join(map(_step, location)).removeprefix("."), _LONGEST_PATH)
+
+
+def value_problem(error: ErrorDetails) -> str:
+    """Return what is wrong with a value, as the end of a sentence that begins with its path."""
+    # pydantic speaks of dictionaries and names our classes, neither of which is in a manifest.
+    return "must be a mapping" if error["type"] in _NO_MAPPING else f"is not valid: {error['msg']}"
 
 
 def _step(part: int | str) -> str:

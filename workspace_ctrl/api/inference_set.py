@@ -14,7 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.api_model import ApiModel, rules
-from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
 from workspace_ctrl.api.value_limits import check_values
@@ -311,7 +311,7 @@ def parse_inference_set(name: str, raw: Mapping[str, Any]) -> tuple[Workspace, C
         spec = InferenceSet.model_validate(dict(raw)).spec
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(field_path(first["loc"]), f"is not valid: {first['msg']}") from None
+        raise SpecError(field_path(first["loc"]), value_problem(first)) from None
     if spec.template.inference.workload_ref is not None:
         path, _, words = _NO_REFERENCE.partition(" ")
         problem, _, remedy = words.partition("; ")

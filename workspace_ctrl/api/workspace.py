@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
 from workspace_ctrl.api.endpoint_picker_spec import Chart, EndpointPicker
-from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.gateway_spec import (
     FALLBACK_RULE,
     NO_TIMEOUT,
@@ -291,7 +291,7 @@ def _all_errors(error: ValidationError) -> SpecError:
     found: dict[str, SpecError] = {}
     for entry in error.errors(include_url=False, include_input=False):
         path = field_path(entry["loc"])
-        found.setdefault(path, SpecError(path, f"is not valid: {entry['msg']}"))
+        found.setdefault(path, SpecError(path, value_problem(entry)))
     first, *others = found.values()
     return replace(first, others=tuple(others[:_MOST_FURTHER_ERRORS]))
 

@@ -145,7 +145,8 @@ def find_layout(name: str, version: str) -> ChartLayout:
     """
     layout = known_layout(name, version)
     if layout is None:
-        raise UnknownChartError(f"chart {name} {version} is not supported; supported versions: {_usable()}")
+        why = "" if _parse(version) else ": it is no complete version, such as v1.5.0"
+        raise UnknownChartError(f"chart {name} {version} is not supported{why}; supported versions: {_usable()}")
     refusal = layout.refusal(version)
     if refusal:
         raise UnknownChartError(f"chart {name} {version} is not supported: {refusal}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
@@ -24,6 +25,7 @@ from workspace_ctrl.planning.plan_settings import (
 from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL, OFF, HubSettings, SettingsError, parse_feature_gates
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
+from workspace_ctrl.settings.value_types import Url
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -243,7 +245,10 @@ def _chart(options: InstallationOptions, chart: ChartSource) -> ChartSource:
     insecure = options["chart_insecure"] or chart.insecure
     chosen = replace(chart, url=url, version=version, digest=digest, allowed_digests=allowed, layout=layout, insecure=insecure)
     try:
+        TypeAdapter(Url).validate_python(url)
         find_layout(chosen.values_of, version)
+    except ValidationError as error:
+        raise click.UsageError(f"--chart-url {url!r} {error.errors()[0]['msg']}") from None
     except UnknownChartError as error:
         raise click.UsageError(str(error)) from None
     return chosen

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from workspace_ctrl.api.errors import field_path
+from workspace_ctrl.api.errors import field_path, value_problem
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.catalog.data_files import suggestion
@@ -395,5 +395,5 @@ def parse_settings_file(text: str) -> SettingsFile:
 
 def _sentence(error: ErrorDetails) -> str:
     location = (*error["loc"], error["ctx"]["key"]) if error["type"] == "unknown_key" else error["loc"]
-    words = error["msg"] if error["type"] in {"rule", "unknown_key"} else f"is not valid: {error['msg']}"
+    words = error["msg"] if error["type"] in {"rule", "unknown_key"} else value_problem(error)
     return f"{field_path(location)} {words}".strip()

@@ -92,6 +92,7 @@ def test_objects_that_have_pods_can_be_referenced(reference):
             "inference.preset.name is not valid: Input should be a valid string",
             id="wrong type",
         ),
+        pytest.param({"inference": {"preset": "x"}}, "inference.preset must be a mapping", id="text for a mapping"),
     ],
 )
 def test_refusals_name_path_problem_and_remedy(changes, text):

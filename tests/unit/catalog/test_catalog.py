@@ -22,6 +22,14 @@ def test_an_unknown_chart_version_is_refused_with_the_known_ones(version):
         find_layout("inferencepool", version)
 
 
+@pytest.mark.parametrize("version", ["1.5", "v1", "latest", "1.5.x", ">=1.5.0", "1.5.0.1"])
+def test_what_is_no_complete_version_is_said_to_be_none(version):
+    with pytest.raises(
+        UnknownChartError, match=r"is not supported: it is no complete version, such as v1\.5\.0; supported versions"
+    ):
+        find_layout("inferencepool", version)
+
+
 def test_a_version_that_does_harm_is_refused_with_the_reason():
     with pytest.raises(UnknownChartError, match=r"inferencepool v1\.0\.0 is not supported: its ClusterRole .* use v1\.0\.1"):
         find_layout("inferencepool", "v1.0.0")

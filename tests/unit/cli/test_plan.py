@@ -116,6 +116,16 @@ def test_the_tree_shows_selector_and_port_of_every_chart(chart, version):
         assert line in result.stdout
 
 
+@pytest.mark.parametrize(
+    "url", ["https://charts.example", "registry.example/inferencepool", "oci://a/inferencepool:v1.5.0", "oci://a/b/"]
+)
+def test_the_url_of_a_chart_is_checked_as_in_the_settings(url):
+    result = run("plan", "-f", QUICKSTART, "--chart-url", url)
+    assert result.exit_code == 2
+    said = f"--chart-url '{url}' must be a URL without a tag, such as oci://registry.example/charts/inferencepool; set the tag as version"
+    assert said in result.stderr
+
+
 def test_the_tree_shows_the_digest_of_a_pinned_chart(tmp_path):
     digest = "sha256:" + "a" * 64
     text = document("one", PHI).replace("---", f"gateway: {{chart: {{digest: '{digest}'}}}}")

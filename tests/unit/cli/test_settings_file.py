@@ -226,6 +226,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param(
             'featureGates: {gatewayAPIInferenceExtension: "yes"}', "Input should be a valid boolean", id="text for a bool"
         ),
+        pytest.param("gateway: infra/public", "gateway must be a mapping", id="text for a mapping"),
         pytest.param("gateway: {name: a}", "gateway.namespace is not valid: Field required", id="missing"),
         pytest.param("gateway: {name: A b, namespace: c}", "gateway.name must be the name of an object", id="name"),
         pytest.param("chartSources: []", "chartSources is not valid: List should have at least 1", id="no source"),
@@ -299,7 +300,7 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
             id="body-based router that reaches every proxy",
         ),
         pytest.param("timeout: 5 minutes", "timeout must be a duration, such as 300s", id="duration"),
-        pytest.param("[1]", "is not valid", id="a list"),
+        pytest.param("[1]", "must be a mapping", id="a list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
         pytest.param("a: 1\n---\nb: 2", "contains 2 documents; use one", id="two documents"),
     ],

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from workspace_ctrl.api.errors import SpecError, field_path
+from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.labels import GATEWAY_ANNOTATION
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
@@ -40,7 +40,7 @@ def gateway_of(annotations: Mapping[str, str]) -> GatewaySpec | None:
         gateway = GatewaySpec.model_validate(dict(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SpecError(_at(field_path(first["loc"])), f"is not valid: {first['msg']}") from None
+        raise SpecError(_at(field_path(first["loc"])), value_problem(first)) from None
     try:
         check_gateway(gateway)
     except SpecError as error:
