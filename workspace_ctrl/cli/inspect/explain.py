@@ -25,6 +25,7 @@ from workspace_ctrl.cli.output import say
 from workspace_ctrl.cli.status_view import is_ready, without_gateway
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.records.companion_status import with_our_status
 
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
 
@@ -105,6 +106,7 @@ async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: st
         items = [await find_named(client, each, namespace) for each in wanted]
     else:
         items = await list_kinds(client, wanted[0], namespace)
+    items = [*map(with_our_status, items)]
     if not items:
         click.echo("no Workspaces and InferenceSets" + (f" in namespace {namespace}" if namespace else ""), err=True)
     looked_at = items if len(items) <= _MOST_READY else [item for item in items if not is_ready(item)]
@@ -118,7 +120,7 @@ async def _explain_until_ready(client: Client, wanted: ObjectName, namespace: st
     async with aclosing(follow(client, wanted, namespace)) as changes:
         async for item in changes:
             click.echo(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-            if await _explain_one(client, item):
+            if await _explain_one(client, with_our_status(item)):
                 return True
     return False
 
