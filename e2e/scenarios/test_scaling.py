@@ -29,8 +29,8 @@ NODE = "10.244.0.1"
 BURST = 50
 ROUNDS, FEWER_ROUNDS = 20, 5
 PATIENCE = 60
-QUEUE_WITHIN = 40
-"""Seconds in which a queue of 30 has four copies wanted: two periods of Kubernetes' autoscaler, and what a busy machine adds."""
+QUEUE_WITHIN = 30
+"""Seconds in which a queue of 30 has four copies wanted: two periods of Kubernetes' autoscaler."""
 WITHIN = 15
 """Seconds in which a burst at zero is answered, if a pod starts in three."""
 TO_ZERO = {"minReplicas": 0, "maxReplicas": 4, "target": {"metric": "queueSize", "value": 5}}
