@@ -218,6 +218,9 @@ def test_the_nodes_are_those_of_all_copies(document, nodes):
         pytest.param(
             raw(updateStrategy={"rollingUpdate": {"partition": 1}}), "rollingUpdate.partition has no effect", id="partition"
         ),
+        pytest.param(
+            raw(resource={}), "field spec.resource; of an InferenceSet it is spec.template.resource", id="not in the template"
+        ),
         pytest.param(raw(replcas=2), "unknown field spec.replcas; did you mean replicas?", id="a misspelt field"),
         pytest.param(
             raw({**SMALL, "weightsVolume": {"size": "9Gi"}}, replicas=2),

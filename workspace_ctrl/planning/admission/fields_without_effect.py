@@ -63,10 +63,15 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
     ("parentRefs", "kind"): "a parent is always a Gateway; name the Gateway itself",
     ("parentRefs", "group"): "a parent is always a Gateway; name the Gateway itself",
     ("parentRefs", "port"): "name the listener with sectionName",
+    ("resource", "labelSelector"): "of an InferenceSet it is spec.labelSelector",
+    ("resource", "count"): "the nodes of a copy follow from the size of the model; spec.replicas is the number of copies",
+    ("spec", "inference"): "of an InferenceSet it is spec.template.inference",
+    ("spec", "resource"): "of an InferenceSet it is spec.template.resource",
+    ("template", "gateway"): "of an InferenceSet it is spec.gateway",
     ("presetOptions", "modelWeightsPVC"): "use inference.weightsVolume.claimName",
     ("presetOptions", "modelWeightsSubPath"): "inference.weightsVolume is mounted as a whole",
 }
-"""What to do about fields that similar objects of other APIs have, by the field above and their own name."""
+"""What to do about fields that similar objects of other APIs, or Workspaces, have, by the field above and their own name."""
 
 
 FieldPath = tuple[int | str, ...]

@@ -96,7 +96,7 @@ def node_gpus(resource: Resource, workloads: Iterable[Workload], nodes: Iterable
 
 def _of_instance_type(resource: Resource) -> FoundGpus:
     whole = find_instance_type(resource.instance_type or DEFAULT_INSTANCE_TYPE)
-    if resource.instance_type is None and resource.partition is not None and not _has_part(whole, resource.partition):
+    if not resource.instance_type and resource.partition is not None and not _has_part(whole, resource.partition):
         text = f"{_PARTITION} needs GPUs that no node has according to its labels"
         remedy = f"label the nodes ({_LABELS}), or set {INSTANCE_TYPE_FIELD}"
         raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "GPUsUnknown", f"{text}; {remedy}"))
@@ -104,7 +104,7 @@ def _of_instance_type(resource: Resource) -> FoundGpus:
     if gpus is None and resource.partition is not None:
         remedy = "set a profile of that GPU, or use nodes whose GPUs can be partitioned"
         raise SpecError(f"{_PARTITION}.profile", f"{resource.partition.profile} is no MIG profile of {whole.gpu}", remedy)
-    if resource.instance_type is not None or gpus is None:
+    if resource.instance_type or gpus is None:
         return FoundGpus(gpus or whole)
     note = f"sized for {whole.name}, unless matching nodes have labels of other GPUs; set {INSTANCE_TYPE_FIELD}"
     return FoundGpus(gpus, assumed=f"no node tells its GPUs, so {whole.name} is assumed", notes=(note,))

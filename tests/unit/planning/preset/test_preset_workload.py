@@ -488,6 +488,12 @@ def test_such_a_node_does_not_stop_a_running_model():
     assert "is assumed" in server.sizing
 
 
+def test_an_empty_instance_type_is_none():
+    server = serve(resource={**OWN_NODES, "instanceType": ""})
+    assert (server.sizing, server.notes) == ((without := serve(resource=OWN_NODES)).sizing, without.notes)
+    assert "is assumed" in server.sizing
+
+
 def test_a_selector_that_matches_all_nodes_means_none_of_them():
     server = serve(ServerRecords(nodes=(UNLABELLED,)), resource={"labelSelector": {}})
     assert server.sizing.endswith("no node tells its GPUs, so Standard_NC24ads_A100_v4 is assumed")
