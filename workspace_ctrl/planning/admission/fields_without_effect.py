@@ -21,6 +21,7 @@ from workspace_ctrl.api.labels import (
     LOCAL_WEIGHTS_ANNOTATION,
     PAUSE_ANNOTATION,
     PERFORMANCE_ANNOTATION,
+    POD_LABEL,
     RUNTIME_ANNOTATION,
     SET_KIND,
     STATUS_ANNOTATION,
@@ -141,8 +142,23 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
         for name, given in (("config", inference.config), ("adapters", inference.adapters)):
             if given:
                 yield f"inference.{name} has no effect without a preset"
+    if inference.template is not None:
+        yield from _of_template(inference.template)
     if spec.gateway is not None:
         yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension)
+
+
+def _of_template(template: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is left out of a pod template, which has no schema in the CRD."""
+    unknown = sorted(str(key)[:_LONGEST] for key in template if key not in {"metadata", "spec"})
+    if unknown:
+        verb = "have" if len(unknown) > 1 else "has"
+        keys = ", ".join(f"inference.template.{key}" for key in unknown[:_MOST]) + (" and more" if len(unknown) > _MOST else "")
+        yield f"{keys} {verb} no effect: a pod template has metadata and spec"
+    metadata = template.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    if isinstance(labels, Mapping) and POD_LABEL in labels:
+        yield f"the label {POD_LABEL} of inference.template is replaced by the name of the Workspace, by which its pods are found"
 
 
 def _of_preset(preset: Preset) -> Iterator[str]:

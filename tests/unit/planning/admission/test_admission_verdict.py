@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.factories import NAME, NAMESPACE, NOW, SETTINGS, quickstart, status, workspace
+from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.snapshot import Snapshot
@@ -223,6 +224,18 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
             NOTHING,
             (NO_PORT,),
             id="a template without a port",
+        ),
+        pytest.param(
+            quickstart(inference={"template": {**TEMPLATE["template"], "kind": "Pod", "replicas": 2}}, resource=NODES),
+            NOTHING,
+            ("inference.template.kind, inference.template.replicas have no effect: a pod template has metadata and spec",),
+            id="fields beside those of a template",
+        ),
+        pytest.param(
+            quickstart(inference={"template": {**TEMPLATE["template"], "metadata": {"labels": {POD_LABEL: "x"}}}}, resource=NODES),
+            NOTHING,
+            (f"the label {POD_LABEL} of inference.template is replaced by the name of the Workspace, by which its pods are found",),
+            id="our label in a template",
         ),
         pytest.param(
             quickstart(inference={**TEMPLATE, "config": "my"}, resource=NODES),
