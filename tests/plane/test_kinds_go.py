@@ -33,7 +33,7 @@ def crds_of(cluster, group):
 
 
 def delete(cluster, crds):
-    cluster.kubectl("delete", "crd", *(entry["metadata"]["name"] for entry in crds), "--timeout=60s")
+    cluster.kubectl("delete", "crd", *(entry["metadata"]["name"] for entry in crds), "--timeout=180s")
 
 
 def restore(cluster, crds):
