@@ -25,8 +25,8 @@ and the whole no less."""
 INSTALLING = "e2e/scenarios/test_install*.py"
 _LONGEST_INSTALLING = "e2e/scenarios/test_install.py"
 PARTS = (
-    ("e2e", f"--ignore-glob={INSTALLING}"),
     ("tests/plane", "--ignore-glob=tests/plane/test_[a-e]*"),
+    ("e2e", f"--ignore-glob={INSTALLING}"),
     ("tests/plane", "--ignore-glob=tests/plane/test_[!a-e]*"),
     tuple(
         name for path in sorted(REPOSITORY.glob(INSTALLING)) if (name := str(path.relative_to(REPOSITORY))) != _LONGEST_INSTALLING
