@@ -1,5 +1,6 @@
 """A cluster whose pods run, with the Workspace's CRD; and one without anything, for the chart."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from e2e import policies, workspaces
-from e2e.cluster import Cluster, LocalCluster, MissingCapabilityError
+from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
+from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError, down, up
 from e2e.controller import ACTOR
 from e2e.release import Release
 from tests.chart.rights import missing, not_granted
@@ -33,6 +35,19 @@ def bare_cluster(bare_cluster: LocalCluster) -> Iterator[LocalCluster]:
     since = bare_cluster.audit_place()
     yield bare_cluster
     assert refused_statuses(bare_cluster, since) == []
+
+
+@pytest.fixture
+def envoy_gateway_cluster() -> Iterator[LocalCluster]:
+    """A cluster with Envoy Gateway and without Istio: where there are both, they write each other's statuses."""
+    name = f"test-envoy-gateway-{os.getpid()}"
+    try:
+        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon])
+        workspaces.install_crd(cluster)
+        yield cluster
+        assert refused_statuses(cluster) == []
+    finally:
+        down(name)
 
 
 @pytest.fixture

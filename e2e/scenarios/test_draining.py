@@ -1,7 +1,6 @@
 """Answers that are streamed while a model server is rolled out and scaled down come to their end."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,11 +11,9 @@ import pytest
 
 import e2e.streams
 from e2e import workspaces
-from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
-from e2e.cluster import Form, down, up
+from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
-from tests.refused_statuses import refused_statuses
 
 CLIENTS = 10
 FLAGS = "--inter-token-latency=250ms --max-num-seqs=100"
@@ -132,19 +129,6 @@ def gateway(serving_cluster, namespace):
 def test_no_stream_is_cut_while_the_model_server_is_rolled_out_and_scaled_down(serving_cluster, namespace, gateway):
     with ControllerProcess(serving_cluster, "--probe", "models", inside=True):
         check(*disturb(serving_cluster, namespace, serve(serving_cluster, namespace, gateway)))
-
-
-@pytest.fixture
-def envoy_gateway_cluster():
-    """A cluster with Envoy Gateway and without Istio: where there are both, they write each other's statuses."""
-    name = f"test-draining-{os.getpid()}"
-    try:
-        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon])
-        workspaces.install_crd(cluster)
-        yield cluster
-        assert refused_statuses(cluster) == []
-    finally:
-        down(name)
 
 
 @pytest.mark.optional_addons

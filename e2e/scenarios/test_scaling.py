@@ -1,7 +1,6 @@
 """InferenceSets that a real KEDA scales by the load of a real endpoint picker, to zero and back, while clients look on."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ import pytest
 
 import e2e.bursts
 from e2e import policies, workspaces
-from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
-from e2e.cluster import Form, down, up
+from e2e.agreement.scene import ENVOY_GATEWAY
+from e2e.cluster import Form, up
 from e2e.cluster.addons import keda
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
@@ -126,20 +125,15 @@ def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, control
     bursts_at_zero(scaling_cluster, namespace, gateway, ROUNDS)
 
 
-def test_no_request_is_lost_at_zero_behind_envoy_gateway(tmp_path):
-    """On a cluster without Istio: where there are both, they write each other's statuses."""
-    name = f"test-scaling-{os.getpid()}"
-    try:
-        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon, "keda"])
-        workspaces.install_crd(cluster)
-        with (
-            workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
-            loading_controller(cluster, tmp_path),
-        ):
-            bursts_at_zero(cluster, "default", gateway, FEWER_ROUNDS)
-            cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
-    finally:
-        down(name)
+def test_no_request_is_lost_at_zero_behind_envoy_gateway(envoy_gateway_cluster, tmp_path):
+    cluster = envoy_gateway_cluster
+    up(cluster.name, Form.FULL, ["keda"])
+    with (
+        workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
+        loading_controller(cluster, tmp_path),
+    ):
+        bursts_at_zero(cluster, "default", gateway, FEWER_ROUNDS)
+        cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
 
 
 def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, namespace, gateway, controller):

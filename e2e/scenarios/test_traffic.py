@@ -1,7 +1,6 @@
 """One endpoint over several versions, for real: how requests are divided, and where they go while versions come and go."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -14,11 +13,9 @@ import pytest
 
 import e2e.answers
 from e2e import workspaces
-from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
-from e2e.cluster import Form, down, up
+from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
-from tests.refused_statuses import refused_statuses
 
 GROUP = "chat"
 MODEL = "phi-4-mini-instruct"
@@ -167,19 +164,6 @@ def check_all(cluster, namespace, behind):
 
 def test_requests_are_divided_by_weight_and_follow_the_versions_that_are_ready(serving_cluster, namespace, behind):
     check_all(serving_cluster, namespace, behind)
-
-
-@pytest.fixture
-def envoy_gateway_cluster():
-    """A cluster with Envoy Gateway and without Istio: where there are both, they write each other's statuses."""
-    name = f"test-traffic-{os.getpid()}"
-    try:
-        cluster = up(name, Form.FULL, [*ADDONS, ENVOY_GATEWAY.addon])
-        workspaces.install_crd(cluster)
-        yield cluster
-        assert refused_statuses(cluster) == []
-    finally:
-        down(name)
 
 
 @pytest.mark.optional_addons

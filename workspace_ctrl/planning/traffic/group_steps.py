@@ -1,4 +1,4 @@
-"""The steps to the route of a group, and what its members are told.
+"""The steps to the route of a group, and the problems that its members report.
 
 Each member plans and applies the whole route, from the same observed objects, so none depends on another one's passes. A member that leaves
 the group, or is deleted, plans it as well, without itself; the last one deletes it.
@@ -58,7 +58,7 @@ class DesiredGroup:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """The next steps for the route of a group, and what a member is told."""
+    """The next steps for the route of a group, and what a member reports about it."""
 
     steps: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -87,7 +87,7 @@ def plan_group(
     taken: Mapping[RouteClaim, RouteClaimHolder],
     accepted_drift: Mapping[ObjectRef, Fields],
 ) -> GroupPlan:
-    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, is told."""
+    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports."""
     records, routed = desired.records, desired.routing
     taken = {claim: holder for claim, holder in taken.items() if claim in desired.claims}
     blocking = _blocking(desired)
@@ -109,7 +109,7 @@ def plan_groups(
     taken: Mapping[RouteClaim, RouteClaimHolder],
     accepted_drift: Mapping[ObjectRef, Fields],
 ) -> GroupPlan:
-    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it is told only of the former."""
+    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former."""
     plans = [plan_group(group, workspace.meta.ref, taken, accepted_drift) for group in groups]
     told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)
     own = next(told, GroupPlan())
@@ -160,7 +160,7 @@ def _blocking(desired: DesiredGroup) -> Problem | None:
 
 
 def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, RouteClaimHolder]) -> Iterator[Problem]:
-    """Yield what this member is told about the group."""
+    """Yield the problems that this member reports about the group."""
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
     name, lead = desired.records.name, desired.lead
     if own is None:

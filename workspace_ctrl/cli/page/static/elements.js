@@ -85,7 +85,7 @@ export function refreshAges() {
 let announcing = 0;
 const waiting = [];
 
-/** Tell screen readers something; what comes within a second is told together, and of much only how much. */
+/** Announce something to screen readers; announcements of one second are merged, and only counted if there are many. */
 export function announce(text) {
   waiting.push(text);
   if (announcing) return;
