@@ -37,10 +37,9 @@ def seen(
     *,
     columns: int = 80,
     environment: Mapping[str, str] | None = None,
-    interrupted_after: float | None = None,
     interrupted_by: str | None = None,
 ) -> Seen:
-    """Run the program in a terminal, and press Ctrl-C after some seconds, or once a text is shown."""
+    """Run the program in a terminal, and press Ctrl-C once a text is shown."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     variables = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "NO_COLOR", "FORCE_COLOR"}}
@@ -54,7 +53,7 @@ def seen(
     )
     os.close(theirs)
     try:
-        output = _read(ours, process, interrupted_after, interrupted_by)
+        output = _read(ours, process, interrupted_by)
     finally:
         process.kill()
         code = process.wait()
@@ -67,11 +66,11 @@ def _own_terminal(terminal: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
 
-def _read(terminal: int, process: "subprocess.Popen[bytes]", after: float | None, by: str | None) -> bytes:
+def _read(terminal: int, process: "subprocess.Popen[bytes]", by: str | None) -> bytes:
     """Return all output; the keys are pressed once."""
     begun, output, pressed = time.monotonic(), b"", False
     while time.monotonic() < begun + _LONGEST_SECONDS:
-        if not pressed and ((after is not None and time.monotonic() >= begun + after) or (by and by.encode() in output)):
+        if not pressed and by and by.encode() in output:
             os.write(terminal, CTRL_C)
             pressed = True
         if select.select([terminal], [], [], 0.01)[0]:
