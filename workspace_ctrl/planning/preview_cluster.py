@@ -35,7 +35,7 @@ _QUOTED: Final = 64
 
 
 def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    """Return the record of the Workspace or InferenceSet `raw`, as if it were new.
+    """Return the record of the Workspace or InferenceSet `raw`, as if it were new; in the version in which controllers read it.
 
     Raises:
         SpecError: its metadata is not that of an object.
@@ -50,7 +50,7 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
             for name in ("annotations", "labels")
         },
     }
-    fields = {name: value for name, value in raw.items() if name != "status"}
+    fields = {name: value for name, value in raw.items() if name not in {"apiVersion", "status"}}
     return parse_workspace_record({**fields, "metadata": metadata}, kind_of_owner(raw))
 
 
