@@ -27,6 +27,8 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_r
 
 _UID = "00000000-0000-0000-0000-000000000000"
 _VERSION = "1"
+DEFAULT_NAMESPACE: Final = "default"
+"""Of objects without one."""
 _CLASS = "istio"
 _CONTROLLER = "istio.io/gateway-controller"
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -42,7 +44,7 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
     """
     given = _mapping(raw, "metadata", "metadata")
     metadata = {
-        "namespace": str(given.get("namespace") or "default"),
+        "namespace": str(given.get("namespace") or DEFAULT_NAMESPACE),
         "name": str(given.get("name") or ""),
         "uid": _UID,
         **{
@@ -118,7 +120,7 @@ def find_object(others: Sequence[Mapping[str, Any]], kind: str, name: str, names
         metadata = entry.get("metadata")
         if entry.get("kind") != kind or not isinstance(metadata, Mapping):
             continue
-        if (str(metadata.get("namespace") or "default"), metadata.get("name")) == (namespace, name):
+        if (str(metadata.get("namespace") or DEFAULT_NAMESPACE), metadata.get("name")) == (namespace, name):
             return entry
     return None
 
