@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from workspace_ctrl.api.api_model import ApiModel
 from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
 from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
+from workspace_ctrl.api.patterns import pattern_rule
 from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
 
@@ -148,6 +149,8 @@ def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         result = {key: value for key, value in node.items() if key not in _DROPPED}
         if node.get("default") is not None:
             result["default"] = node["default"]
+        if "pattern" in result:
+            result["x-kubernetes-validations"] = [pattern_rule(result.pop("pattern")), *result.get("x-kubernetes-validations", ())]
         if "properties" in node:
             result["properties"] = {name: convert(child) for name, child in node["properties"].items()}
         if isinstance(node.get("items"), Mapping):

@@ -16,7 +16,8 @@ from pydantic.alias_generators import to_camel
 from workspace_ctrl.api.api_model import ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
+from workspace_ctrl.api.names import WORKSPACE_NAME_RULE
+from workspace_ctrl.api.patterns import DURATION_PATTERN, WORKSPACE_NAME_PATTERN
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import (
     INSTANCE_TYPE_IS_FIXED,
@@ -35,7 +36,6 @@ _NO_REFERENCE: Final = (
     "spec.template.inference.workloadRef selects existing pods, which are not copied; "
     "use Workspaces for them, or set preset or template"
 )
-_DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 """A duration of the Gateway API (GEP-2257)."""
 _LONGEST_DURATION: Final = 32
 _UNITS: Final[Mapping[str, int]] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
@@ -169,13 +169,13 @@ class Autoscaling(ApiModel):
     idle_after: str = Field(
         default="10m",
         max_length=_LONGEST_DURATION,
-        pattern=_DURATION_PATTERN,
+        pattern=DURATION_PATTERN,
         description="Time without requests after which the last copy ends, if minReplicas is 0.",
     )
     requests_held_for: str = Field(
         default="15m",
         max_length=_LONGEST_DURATION,
-        pattern=_DURATION_PATTERN,
+        pattern=DURATION_PATTERN,
         description="Longest time that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer than the "
         "start of the model.",
     )
