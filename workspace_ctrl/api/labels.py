@@ -16,6 +16,8 @@ PLURAL: Final = "workspaces"
 SET_KIND: Final = "InferenceSet"
 SET_PLURAL: Final = "inferencesets"
 STORAGE_VERSION: Final = "v1beta1"
+OLDER_VERSIONS: Final = ("v1alpha1",)
+"""Further versions of our CRDs. Of KAITO's, some releases serve only these: InferenceSets had no other one before 0.11."""
 API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
 
 FIELD_MANAGER: Final = "workspace-ctrl"

@@ -108,7 +108,7 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
     return _without_objects(workspace, new, now)
 
 
-def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime) -> WorkspaceStatus:
+def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime, *, gateway_wanted: bool) -> WorkspaceStatus:
     """Return the status of a Workspace or InferenceSet that has the name of one of the other kind, the older `holder`."""
     message = (
         f"{holder} has the same name, is older, and would need objects of the same names, so nothing is created for this "
@@ -121,6 +121,7 @@ def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: dateti
             (ConditionType.STALLED, Status.TRUE),
             (ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE),
             (ConditionType.WORKLOAD_ACCEPTED, Status.FALSE),
+            *([(ConditionType.GATEWAY_READY, Status.FALSE)] if gateway_wanted else []),
         )
     ]
     return _without_objects(workspace, new, now)

@@ -73,15 +73,27 @@ def crds(**changes):
     return parts(crds={**CRDS, **changes})
 
 
+def with_fields(*names):
+    schema = {"openAPIV3Schema": {"properties": {name: {"type": "object"} for name in names}}}
+    versions = [{"name": version, "served": True, "schema": schema} for version in ("v1alpha1", "v1beta1")]
+    return {"metadata": {}, "spec": {"versions": versions}}
+
+
+def beside_kaito(found):
+    return replace(crds(**{WORKSPACES: found}), settings={**GOOD.settings, "mode": "companion"})
+
+
 CASES = {
     "no CRD": (crds(**{GATEWAYS: None}), FAILURE, "Gateway API is not installed", "install it"),
     "an old CRD": (crds(**{GATEWAYS: definition("v1beta1")}), FAILURE, "serves v1beta1, not v1", "upgrade it"),
     "another CRD of ours": (
-        crds(**{WORKSPACES: {"spec": {"versions": [{"name": "v1beta1", "served": True, "schema": {"openAPIV3Schema": {}}}]}}}),
+        crds(**{WORKSPACES: with_fields("gateway")}),
         WARNING,
         "that of another version of workspace-ctrl",
         "workspace-ctrl crd | kubectl apply",
     ),
+    "KAITO's CRD": (crds(**{WORKSPACES: with_fields("resource")}), WARNING, "no field gateway, so it is KAITO's", "mode=companion"),
+    "no KAITO in companion mode": (beside_kaito(None), FAILURE, "Workspace is not installed", "install it: KAITO"),
     "CRDs may not be read": (parts(may_read_crds=False), WARNING, "you may not read", "administrator"),
     "no controller": (parts(controllers=[]), FAILURE, "no Deployment of workspace-ctrl", "workspace-ctrl run"),
     "a controller that does not run": (
@@ -177,6 +189,11 @@ def test_a_good_cluster_has_no_finding_but_good_ones():
         ),
         *("registry", "GPUs", "clock"),
     }
+
+
+def test_in_companion_mode_the_crd_of_kaito_is_as_it_should_be():
+    """And nobody is advised to replace it."""
+    assert [found for found in findings(beside_kaito(with_fields("resource")), NOW) if found.level is not OK] == []
 
 
 @pytest.mark.parametrize(("facts", "level", "words", "way_out"), CASES.values(), ids=CASES)

@@ -374,6 +374,7 @@ async def test_an_inference_set_of_the_same_name_is_told_once_and_costs_the_olde
     await passes.make()
     passes.cache.inference_sets.put(KEY, younger(), 1)
     costs, calls = await passes.make()
+    assert costs.pop("resolve") == 1  # of the younger one: whether it wants a gateway side
     assert (costs, calls) == ({"take_snapshot": 1, "evaluate": 1, "desire": 1, "make_plan": 1}, [("InferenceSet", "status")])
     assert passes.written[-1].workspace.meta.uid == "uid-of-set"
     assert {entry.reason for entry in passes.written[-1].status.conditions} == {"NameTaken"}
