@@ -38,6 +38,7 @@ class ConditionType(StrEnum):
     BODY_ROUTING_READY = "BodyRoutingReady"
     OBJECTIVES_READY = "ObjectivesReady"
     AUTOSCALING = "Autoscaling"
+    DISRUPTION_BUDGET_READY = "DisruptionBudgetReady"
     GROUP_READY = "GroupReady"
     GATEWAY_READY = "GatewayReady"
 
@@ -63,6 +64,8 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives exist. Present if the Workspace has any; no part of "
     "GatewayReady.",
     ConditionType.AUTOSCALING: "KEDA scales the InferenceSet by its load. Present with spec.autoscaling; no part of Ready.",
+    ConditionType.DISRUPTION_BUDGET_READY: "A PodDisruptionBudget limits how many copies are evicted at a time. Present with several "
+    "copies; no part of Ready.",
     ConditionType.GROUP_READY: "The route of gateway.group is accepted, and a member of the group is ready. Present if "
     "gateway.group is set; no part of GatewayReady.",
     ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
+from workspace_ctrl.api.conditions import Condition, ConditionType, find, parse_conditions
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
 
@@ -164,6 +164,11 @@ class WorkspaceStatus:
     conditions: Annotated[
         tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether a PodDisruptionBudget was wanted, as far as is known."""
+        return find(self.conditions, ConditionType.DISRUPTION_BUDGET_READY) is not None
 
     @property
     def is_scaled(self) -> bool:

@@ -28,6 +28,7 @@ from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.companion_status import parse_companion_record
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
+from workspace_ctrl.records.disruption_budgets import DISRUPTION_BUDGET, parse_disruption_budget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
     GatewayProxy,
@@ -77,6 +78,8 @@ ROLE_BINDING: Final = ApiResource("rbac.authorization.k8s.io", "v1", "rolebindin
 SERVICE_ACCOUNT: Final = ApiResource("", "v1", "serviceaccounts", "ServiceAccount")
 NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 """Watched only for models on several nodes."""
+DISRUPTION_BUDGETS: Final = ApiResource("policy", "v1", "poddisruptionbudgets", DISRUPTION_BUDGET)
+"""Watched only in namespaces with a model server of several copies; all of them there, as users may have their own."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
 SCALED_OBJECT: Final = ApiResource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
@@ -272,6 +275,7 @@ BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
 }
 _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
     WatchedKind(NETWORK_POLICY.kind, NETWORK_POLICY, parse_network_policy),
+    WatchedKind(DISRUPTION_BUDGETS.kind, DISRUPTION_BUDGETS, parse_disruption_budget),
     WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
     WatchedKind(SCALED_OBJECT.kind, SCALED_OBJECT, parse_scaled_object),
     *(WatchedKind(resource.kind, resource, parse_objective) for resource in INFERENCE_OBJECTIVES.values()),

@@ -24,6 +24,7 @@ class LinkName(StrEnum):
     GROUP = "group"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
+    DISRUPTION_BUDGET = "disruptionBudget"
     BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
@@ -104,6 +105,18 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictionLimit:
+    """How many copies of a model server may be evicted at a time."""
+
+    budget: ObjectRef
+    """Our PodDisruptionBudget."""
+    max_unavailable: int | str
+    """Number of copies, or their percentage as text."""
+    users: tuple[ObjectRef, ...] = ()
+    """PodDisruptionBudgets of users that select the pods, so that ours is not made."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberShare:
     """A member of a group, as it is planned."""
 
@@ -175,6 +188,8 @@ class Decisions:
     """Their workloads: a Deployment, or a StatefulSet for each if the model needs several nodes."""
     scaling: Scaling | None = None
     """How they are scaled by load; None if they are not."""
+    eviction_limit: EvictionLimit | None = None
+    """None without several copies, or where the installation creates no PodDisruptionBudgets."""
     has_outdated_copies: bool = False
     """Whether one of those has, before the steps, pods of an older template."""
     selector: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.records.chart_inventory import ChartObjectId
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
+from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import (
     Gateway,
@@ -32,7 +33,7 @@ from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.scaled_objects import ScaledObject
 from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
-RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
+RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective, DisruptionBudget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,10 @@ class Snapshot:
     """The NetworkPolicy of a model on several nodes; not watched for others."""
     network_policy_problem: str = ""
     """Why NetworkPolicies cannot be watched; empty if they can."""
+    budgets: tuple[DisruptionBudget, ...] = ()
+    """All PodDisruptionBudgets of the namespace, of a model server with several copies; not watched for others."""
+    budgets_problem: str = ""
+    """Why PodDisruptionBudgets cannot be watched; empty if they can."""
     scaled_object: ScaledObject | None = None
     """The ScaledObject of an InferenceSet; not watched for others."""
     scaled_object_problem: str = ""
@@ -193,6 +198,8 @@ class Snapshot:
                 return replace(self, companion=record)
             case NetworkPolicy():
                 return replace(self, network_policy=record)
+            case DisruptionBudget():
+                return replace(self, budgets=_among(self.budgets, record))
             case ScaledObject():
                 return replace(self, scaled_object=record)
             case InferenceObjective():
@@ -209,6 +216,8 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta
+        for budget in self.budgets:
+            yield budget.meta
         for each in (self.companion, self.network_policy, self.scaled_object):
             if each is not None:
                 yield each.meta

@@ -134,6 +134,15 @@ class AutoscalingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """The PodDisruptionBudgets of model servers with several copies."""
+
+    enabled: bool = True
+    max_unavailable: int | str = 1
+    """Number of copies that may be evicted at a time, or their percentage as text."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's settings."""
 
@@ -160,6 +169,7 @@ class PlanSettings:
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
     model_server_priority_class: str = ""
     """PriorityClass of the pods of presets; empty for the cluster's default."""
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True

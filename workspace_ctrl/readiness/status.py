@@ -59,6 +59,7 @@ _OPTIONAL = {
     LinkName.GROUP: ConditionType.GROUP_READY,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
     LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
+    LinkName.DISRUPTION_BUDGET: ConditionType.DISRUPTION_BUDGET_READY,
 }
 _WITHOUT_GATEWAY: Final = (
     "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"

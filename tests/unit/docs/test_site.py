@@ -73,8 +73,8 @@ def test_pictures_are_shown():
 
 
 def test_the_picture_of_the_chain_has_all_its_conditions():
-    # GroupReady is about the group's own route, and Autoscaling about the number of copies: both are beside the chain.
-    beside = {ConditionType.GROUP_READY, ConditionType.AUTOSCALING}
+    # The route of a group, the number of copies and their evictions are beside the chain.
+    beside = {ConditionType.GROUP_READY, ConditionType.AUTOSCALING, ConditionType.DISRUPTION_BUDGET_READY}
     assert {condition for condition, _, _ in pictures.CHAIN} == set(ConditionType) - SUMMARIES - beside
 
 
