@@ -73,8 +73,8 @@ def test_pictures_are_shown():
 
 
 def test_the_picture_of_the_chain_has_all_its_conditions():
-    # GroupReady is about the group's own route, and Autoscaling about the number of copies: both are beside the chain.
-    beside = {ConditionType.GROUP_READY, ConditionType.AUTOSCALING}
+    # GroupReady and CanaryProgressing are about the group's own route, and Autoscaling about the number of copies: beside the chain.
+    beside = {ConditionType.GROUP_READY, ConditionType.CANARY_PROGRESSING, ConditionType.AUTOSCALING}
     assert {condition for condition, _, _ in pictures.CHAIN} == set(ConditionType) - SUMMARIES - beside
 
 
