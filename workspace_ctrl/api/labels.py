@@ -97,6 +97,9 @@ KAITO_SCALING: Final = tuple(
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
 
+CANARY_ANNOTATION: Final = "workspace-ctrl/canary"
+"""On a Workspace: what its author wants of its canary, whatever the figures say."""
+
 GATEWAY_ANNOTATION: Final = "workspace-ctrl/gateway"
 """On a Workspace: its `gateway` field as YAML, where the CRD has no such field, as KAITO's."""
 STATUS_ANNOTATION: Final = "workspace-ctrl/status"
@@ -112,6 +115,8 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     "`autoscaling.keda.sh/paused`, `paused-replicas`, `paused-scale-in` and `paused-scale-out`, which may be on the InferenceSet, too.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
+    CANARY_ANNOTATION: "`promote-<revision>` or `abort-<revision>`, with the revision in `status.gateway.group.canary`: the canary gets "
+    "all requests, or none. `workspace-ctrl promote` and `abort` set it.",
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
     "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }

@@ -72,6 +72,20 @@ class ProbeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryStatus:
+    """How far a canary is; the controller goes on from here."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    revision: Annotated[str | None, Field(description="Identifies what is tried: the model server and the steps.")] = None
+    phase: Annotated[str | None, Field(description="Progressing, Promoted or Stopped.")] = None
+    step: Annotated[int | None, Field(description="Number of the step, from 1.")] = None
+    percent: Annotated[int | None, Field(description="Share of the group's requests in this step, in percent.")] = None
+    reason: Annotated[str | None, Field(description="Reason of the condition CanaryProgressing.")] = None
+    message: Annotated[str | None, Field(description="Figures of the step that has ended last.")] = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupMemberStatus:
     """A member of a group."""
 
@@ -79,7 +93,7 @@ class GroupMemberStatus:
 
     kind: Annotated[str | None, Field(description="Workspace or InferenceSet.")] = None
     name: Annotated[str | None, Field(description="Name of the member.")] = None
-    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback.")] = None
+    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback and for a canary.")] = None
     current: Annotated[int | None, Field(description="Weight that the member has in the route now, among those of the others.")] = (
         None
     )
@@ -96,6 +110,7 @@ class GroupStatus:
     name: Annotated[str | None, Field(description="Name of the group, which is that of its HTTPRoute.")] = None
     url: Annotated[str | None, Field(description="Base URL of the group; append /v1/chat/completions.")] = None
     members: Annotated[tuple[GroupMemberStatus, ...], Field(description="The members, the oldest first.")] = ()
+    canary: Annotated[CanaryStatus | None, Field(description="How far the canary is, if this member is one.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,13 @@ class WorkspaceStatus:
     def is_scaled(self) -> bool:
         """Whether a ScaledObject was created, as far as is known."""
         return False
+
+    @property
+    def canary_step(self) -> tuple[object, ...]:
+        """What identifies the step of a canary; empty for others."""
+        group = self.gateway.group if self.gateway is not None else None
+        canary = group.canary if group is not None else None
+        return (canary.revision, canary.phase, canary.step) if canary is not None else ()
 
     def as_object(self) -> dict[str, Any]:
         """Return the status as JSON, without unknown fields."""
@@ -313,7 +335,12 @@ def _group(raw: object) -> GroupStatus | None:
         return None
     listed = raw.get("members")
     members = (_part(GroupMemberStatus, entry) for entry in listed) if isinstance(listed, list) else ()
-    return GroupStatus(_text(raw.get("name")), _text(raw.get("url")), tuple(entry for entry in members if entry is not None))
+    return GroupStatus(
+        _text(raw.get("name")),
+        _text(raw.get("url")),
+        tuple(entry for entry in members if entry is not None),
+        _part(CanaryStatus, raw.get("canary")),
+    )
 
 
 def _part(type_: type[PartT], raw: object) -> PartT | None:
@@ -345,6 +372,7 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         WorkloadStatus,
         ChartStatus,
         ProbeStatus,
+        CanaryStatus,
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,

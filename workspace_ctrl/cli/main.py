@@ -23,6 +23,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Show all objects that would be created for Workspaces and InferenceSets, in the order of creation.",
     ),
     "diff": (f"{_CLI}.inspect.diff:diff_command", "Show what an apply would change on the cluster."),
+    "promote": (f"{_CLI}.change.canary:promote_command", "Give a canary all requests of its group, whatever its figures say."),
+    "abort": (f"{_CLI}.change.canary:abort_command", "Take all requests of its group from a canary, also after it was promoted."),
     "doctor": (f"{_CLI}.inspect.doctor:doctor_command", "Check that the cluster has what Workspaces need."),
     "presets": (f"{_CLI}.presets:presets_command", "List the models of the catalog."),
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),

@@ -19,7 +19,7 @@ from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
-from workspace_ctrl.cli.plan_summaries import facts, facts_of_chart
+from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
 from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
@@ -223,6 +223,9 @@ def _print_trees(planned: Sequence[_Planned], routers: _Routers, rendered: _Char
 def _tree(planned: _Planned, rendered: _Charts) -> Tree:
     decisions = planned.preview.decisions
     tree = _with_objects(Tree(_line(planned.title, decisions.sizing, "bold")), planned.preview.manifests, rendered)
+    canary = decisions.group.canary if decisions.group is not None else None
+    if canary is not None:
+        tree.add(_line("canary", canary_in_words(canary.plan), "cyan"))
     for problem in decisions.problems:
         tree.add(_line(problem.reason, problem.message, "red"))
     return tree

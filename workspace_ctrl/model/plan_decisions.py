@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import ObjectRef
@@ -22,6 +23,7 @@ class LinkName(StrEnum):
     POOL = "pool"
     ROUTE = "route"
     GROUP = "group"
+    CANARY = "canary"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
     DISRUPTION_BUDGET = "disruptionBudget"
@@ -122,9 +124,10 @@ class MemberShare:
 
     ref: ObjectRef
     weight: int
-    """As wanted; 0 for a fallback."""
+    """As wanted; 0 for a fallback, and for a canary its percentage."""
     is_fallback: bool
     is_ready: bool
+    is_canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ class GroupDecision:
     """Path prefix of the group on the Gateways; empty if there is none."""
     members: tuple[MemberShare, ...] = ()
     """The oldest first."""
+    canary: CanaryDecision | None = None
+    """How far the Workspace is, if it is a canary."""
 
 
 @dataclass(frozen=True, slots=True)

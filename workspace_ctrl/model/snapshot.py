@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
@@ -130,6 +131,8 @@ class Snapshot:
     """The Workspace's namespace; None if namespaces cannot be watched."""
     groups: tuple[GroupRecords, ...] = ()
     """The group of the Workspace, and groups that it was a member of whose routes still have it as an owner."""
+    canary_count: CanaryCount | None = None
+    """What is counted for the Workspace as a canary; None while nothing is counted."""
     taken: Mapping[RouteClaim, str] = field(default_factory=dict)
     """Claims of the Workspace on listeners that an older Workspace already has, with the title of that one."""
     nodes: tuple[Node, ...] = ()

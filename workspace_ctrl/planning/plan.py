@@ -61,7 +61,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
-    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift)
+    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), (*group.steps, *removal()))

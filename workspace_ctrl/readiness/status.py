@@ -57,6 +57,7 @@ _DETAILS = {
 _OPTIONAL = {
     LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
     LinkName.GROUP: ConditionType.GROUP_READY,
+    LinkName.CANARY: ConditionType.CANARY_PROGRESSING,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
     LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
     LinkName.DISRUPTION_BUDGET: ConditionType.DISRUPTION_BUDGET_READY,

@@ -10,6 +10,7 @@ from workspace_ctrl.hub.hub_models import HubModels, NoHubModels
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.load.load_reader import LoadReader
+from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.probe.prober import NoProber, Prober, make_prober
 from workspace_ctrl.settings.process import Settings
 
@@ -21,6 +22,7 @@ class BackgroundTasks:
     prober: Prober | NoProber
     charts: ChartVerifier | NoChartVerifier
     hub: HubModels | NoHubModels
+    counter: RequestCounter
     loads: LoadReader | None = None
     """None if KEDA reads no loads from this process."""
 
@@ -31,12 +33,13 @@ class BackgroundTasks:
             self.prober.is_enabled,
             self.charts.verdicts,
             self.hub.answers,
+            canary_count=self.counter.result(key),
             unread_for=self.loads.unread_for if self.loads is not None else None,
         )
 
     async def close(self) -> None:
         """Stop them all."""
-        for task in (self.prober, self.charts, self.hub):
+        for task in (self.prober, self.charts, self.hub, self.counter):
             await task.close()
 
 
@@ -53,5 +56,6 @@ def make_background_tasks(
         make_prober(client, settings, changed),
         ChartVerifier(settings.helm, changed) if settings.helm else NoChartVerifier(),
         HubModels(HubClient(hub, client.server), changed) if hub.url else NoHubModels(),
+        RequestCounter(changed),
         loads if is_source else None,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, gateway, gateway_class
 from tests.unit.planning.test_inference_set import UID, applied, deleted, live, manifests, raw, record
-from workspace_ctrl.api.inference_set import seconds_of
+from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName
