@@ -4,19 +4,16 @@ A new section is a class here and a field of `SettingsFile`. Unknown keys are re
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from workspace_ctrl.api.errors import field_path, value_problem
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
-from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.gateway.body_router import check_chart
 from workspace_ctrl.planning.plan_settings import (
     BODY_ROUTER_CHART,
@@ -29,7 +26,9 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.settings.model_index import ModelIndexStanza
 from workspace_ctrl.settings.process import DEFAULT_HUB, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.stanza import Stanza
 from workspace_ctrl.settings.value_types import (
     Digest,
     Duration,
@@ -63,22 +62,6 @@ def _mode(given: object) -> object:
     if given not in set(Mode):
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(Mode)})
     return Mode(str(given))
-
-
-class Stanza(BaseModel):
-    """Base of all sections of the file: frozen, camelCase, strict."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="forbid", strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, given: object) -> object:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in given if isinstance(given, Mapping) else ():
-            if key not in known:
-                remedy = suggestion(str(key), known, f"use one of {', '.join(known)}")
-                raise PydanticCustomError("unknown_key", "is not known; {remedy}", {"key": key, "remedy": remedy})
-        return given
 
 
 class FeatureGates(Stanza):
@@ -340,6 +323,7 @@ class SettingsFile(Stanza):
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
     autoscaling: AutoscalingStanza = Field(default_factory=AutoscalingStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
+    model_index: ModelIndexStanza = Field(default_factory=ModelIndexStanza)
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> "SettingsFile":
@@ -365,6 +349,7 @@ class SettingsFile(Stanza):
             picker=self.endpoint_picker.settings(),
             autoscaling=self.autoscaling.settings(),
             body_routing=self.body_based_routing.settings(account),
+            model_index=self.model_index.settings(),
             flux_service_account=account,
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
