@@ -48,6 +48,11 @@ out."""
 BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
 """On the objects of a Gateway's body-based router, with their common name. No Workspace owns them, so they have no owner label."""
 
+MODEL_INDEX_LABEL: Final = "workspace-ctrl/model-index"
+"""On the HTTPRoutes of the list of models, with the name of its Service, which owns them; no Workspace does."""
+MODEL_INDEX_ADDRESSES_ANNOTATION: Final = "workspace-ctrl/model-index-addresses"
+"""On such a route: the addresses of its Gateway, by which URLs without a host name are recognised."""
+
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; its value is our name on objects that we apply, and Helm's on objects of the chart."""
 

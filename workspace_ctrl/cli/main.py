@@ -30,8 +30,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
     "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinitions of Workspace and InferenceSet, or of one KIND."),
     "run": (f"{_CLI}.run:run_command", "Run the controller until a signal ends it."),
+    "model-index": (
+        f"{_CLI}.pods.model_index:model_index_command",
+        "Answer the list of models, and requests that no model takes, until a signal ends it.",
+    ),
     "uninstall-check": (
-        f"{_CLI}.uninstall_check:uninstall_check_command",
+        f"{_CLI}.pods.uninstall_check:uninstall_check_command",
         "Fail if Workspaces or InferenceSets exist: without the controller, they keep serving, but their deletion hangs.",
     ),
     "version": (f"{_CLI}.inspect.version:version_command", "Show the versions of this program and of the cluster's parts."),

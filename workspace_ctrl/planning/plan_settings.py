@@ -133,6 +133,27 @@ class AutoscalingSettings:
     """URL of a Prometheus with the metrics of the endpoint pickers, which is used instead; empty for none."""
 
 
+SAME: Final = "same"
+"""In `ModelIndexSettings.namespaces`: only models in the namespace of the Gateway."""
+ALL: Final = "all"
+"""In `ModelIndexSettings.namespaces`: models in any namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIndexSettings:
+    """The list of models, which a Service of its own answers on each Gateway with models."""
+
+    enabled: bool = False
+    """Whether the Gateways get its route."""
+    namespaces: str | tuple[str, ...] = SAME
+    """Whose models are listed: `SAME`, `ALL`, or these namespaces."""
+    service_namespace: str = ""
+    service: str = ""
+    """Name of the Service."""
+    port: int = 80
+    """Port of the Service."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
     """The PodDisruptionBudgets of model servers with several copies."""
@@ -162,6 +183,7 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     autoscaling: AutoscalingSettings = field(default_factory=AutoscalingSettings)
+    model_index: ModelIndexSettings = field(default_factory=ModelIndexSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     local_weights: str = ""
     """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
@@ -189,6 +211,11 @@ class PlanSettings:
     def is_companion(self) -> bool:
         """Whether Workspaces and their model servers are KAITO's."""
         return self.mode is Mode.COMPANION
+
+    @property
+    def lists_models(self) -> bool:
+        """Whether Gateways get the route of the list of models."""
+        return self.gateway_extension and self.model_index.enabled
 
     @property
     def manages_body_routers(self) -> bool:

@@ -33,7 +33,7 @@ PathPrefix PersistentVolumeClaim Pod PodInitializing PodMonitoring PodProblem Po
 Progressing Range ReadWriteOnce RecordT RegistryUnavailable RegularExpression Released ReplacePrefixMatch ReplicaFailure ResolvedRefs Retain
 RetryOnFailure Role RoleBinding RollingUpdate Routing RuntimeDefault Same Secret Selector Service ServiceAccount ServiceMonitor Skip
 StageTimer StatefulSet StatusThrottle Succeeded True URLRewrite UninstallFailed Unknown ValueT WorkspaceState Ingress Inputs {}Gi
-AverageValue ColdStartTimer EndpointPickerConfig PartialTriggerError ScaledObject ScheduleAnyway TriggerError Value
+AverageValue ColdStartTimer RequestHeaderModifier EndpointPickerConfig PartialTriggerError ScaledObject ScheduleAnyway TriggerError Value
 """
 OTHER_WORDS = {*ConditionType, *NO_REASONS.split(), "PresetRequest"}
 """Words in camel case of those modules that are no reasons of ours: kinds, values of fields, types, reasons that are compared with."""
