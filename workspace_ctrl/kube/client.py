@@ -67,13 +67,16 @@ class Client:
         *,
         fence: Fence | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        attempts: int = _ATTEMPTS,
     ) -> None:
+        """Send requests over `connection`; those that fail for a moment are sent up to `attempts` times."""
         self._connection = connection
         self._field_manager = field_manager
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._fence: Fence = fence or (lambda: None)
+        self._attempts = attempts
 
     @property
     def server(self) -> str:
@@ -291,7 +294,7 @@ class Client:
             return await self._once(request)
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(_ATTEMPTS), wait=_wait, reraise=True
+            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(self._attempts), wait=_wait, reraise=True
         )
         return await retrying(attempt)
 
