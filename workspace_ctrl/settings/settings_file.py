@@ -273,6 +273,7 @@ class ModelServerSettings(Stanza):
     local_weights: Folder | None = None
     priority_class_name: Name | None = None
     resources: Resources | None = None
+    updates: Literal["OnSpecChange", "Always"] = "OnSpecChange"
 
 
 class HelmReleaseSettings(Stanza):
@@ -352,7 +353,7 @@ class SettingsFile(Stanza):
 
     def plan_settings(self) -> PlanSettings:
         """Return the settings for planning."""
-        given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
+        given: dict[str, Any] = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         account = self.helm_release.service_account_name or ""
         return PlanSettings(
             mode=self.mode,
