@@ -150,6 +150,17 @@ class GatewayStatus:
     last_probe: Annotated[ProbeStatus | None, Field(description="Result of probe requests through the Gateway.")] = None
 
 
+@dataclass(frozen=True, slots=True)
+class PodsStatus:
+    """What the pods of model server and endpoint picker were made from: an upgrade of the controller alone does not replace them."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    version: Annotated[str | None, Field(description="Version of the controller; none if it did not say so, before 0.2.0.")] = None
+    inputs: Annotated[str | None, Field(description="Hash of what spec and settings say about the pods.")] = None
+    provider: Annotated[str | None, Field(description="The chart's name of the Gateway's implementation.")] = None
+
+
 class KaitoState(StrEnum):
     """KAITO's summary of a Workspace with inference."""
 
@@ -176,6 +187,10 @@ class WorkspaceStatus:
     worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes of the model server's pods.")] = ()
     workload: Annotated[WorkloadStatus | None, Field(description="The model server.")] = None
     gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and the objects involved.")] = None
+    pods: Annotated[
+        PodsStatus | None,
+        Field(description="What the pods were made from; an upgrade of the controller alone does not change them."),
+    ] = None
     conditions: Annotated[
         tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
@@ -268,6 +283,7 @@ _WITHOUT: Final[Mapping[str, Any]] = {
     "worker_nodes": (),
     "workload": None,
     "gateway": None,
+    "pods": None,
 }
 """What a status without one of its parts has in its place; conditions are never left out."""
 _DISPENSABLE: Final = frozenset(map(to_camel, _WITHOUT))
@@ -296,6 +312,7 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
         "worker_nodes": _texts(raw.get("workerNodes")),
         "workload": _part(WorkloadStatus, raw.get("workload")),
         "gateway": _gateway(gateway) if isinstance(gateway, Mapping) else None,
+        "pods": _part(PodsStatus, raw.get("pods")),
         "conditions": tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
     }
     return InferenceSetStatus(**common, **_numbers_of_copies(raw)) if is_set else WorkspaceStatus(**common)
@@ -376,6 +393,7 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,
+        PodsStatus,
         AutoscalingStatus,
         WorkspaceStatus,
         InferenceSetStatus,

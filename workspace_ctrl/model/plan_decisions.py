@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
@@ -205,6 +206,10 @@ class Decisions:
     notes: tuple[str, ...] = ()
     """What of the Workspace has no effect, and what was assumed for the model server or left out of its settings, as warnings for the
     author."""
+    pods: PodsStatus | None = None
+    """What the pods are made from; None if that is not known, so that the earlier one stays."""
+    waiting: tuple[ObjectRef, ...] = ()
+    """Objects that another version of the controller would change; the notes say so."""
     problems: tuple[Problem, ...] = ()
 
     @property

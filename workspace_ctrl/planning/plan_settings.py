@@ -164,6 +164,16 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatePolicy:
+    """By what it is known that only the controller's version changes pods, so that the change waits."""
+
+    version: str
+    """Version of this controller."""
+    chosen: str
+    """Hash of the settings about pods that are not the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's settings."""
 
@@ -201,6 +211,8 @@ class PlanSettings:
     """ServiceAccount with which Flux installs charts for Workspaces that name none; empty for Flux's own default."""
     request_timeout: str = "300s"
     """Request timeout of the routes; without one, some implementations end responses after 15 s."""
+    updates: UpdatePolicy | None = None
+    """None if changes of pods by another version of the controller do not wait."""
 
     @property
     def chart(self) -> ChartSource:

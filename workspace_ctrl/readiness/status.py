@@ -84,6 +84,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions, before.gateway, now) if decisions.gateway_wanted else None,
+        pods=decisions.pods or before.pods,
         conditions=conditions,
     )
     if isinstance(found, InferenceSetStatus) and isinstance(before, InferenceSetStatus):
@@ -220,7 +221,8 @@ def _warning(decisions: Decisions) -> Iterator[Condition]:
     notes = tuple(dict.fromkeys(decisions.notes))
     if notes:
         listed = notes if len(notes) == 1 else (f"({number}) {text}" for number, text in enumerate(notes, 1))
-        yield Condition(ConditionType.WARNING, Status.TRUE, "IgnoredOrAssumed", " ".join(listed))
+        reason = "UpdateWaits" if decisions.waiting else "IgnoredOrAssumed"
+        yield Condition(ConditionType.WARNING, Status.TRUE, reason, " ".join(listed))
 
 
 def _usage(decisions: Decisions) -> str:

@@ -326,7 +326,7 @@ class SettingsFile(Stanza):
 
     def plan_settings(self) -> PlanSettings:
         """Return the settings for planning."""
-        given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
+        given: dict[str, Any] = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         account = self.helm_release.service_account_name or ""
         return PlanSettings(
             mode=self.mode,

@@ -6,11 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.inspect import doctor_checks
 from workspace_ctrl.cli.inspect.cluster_facts import EXAMPLE, ClusterFacts, TriedWorkspace
 from workspace_ctrl.cli.inspect.doctor_checks import Level, findings
 from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, NEEDED_CRDS, WORKSPACES, InstalledParts
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_crd():
+    """The CRD that the cluster's one is compared with, made once for all tests."""
+    made = crd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor_checks, "crd", lambda: made)
+        yield
+
 
 NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)
 OK, WARNING, FAILURE = Level.OK, Level.WARNING, Level.FAILURE
