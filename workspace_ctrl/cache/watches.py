@@ -28,7 +28,6 @@ from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.companion_status import parse_companion_record
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
-from workspace_ctrl.records.disruption_budgets import DISRUPTION_BUDGET, parse_disruption_budget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
     GatewayProxy,
@@ -44,7 +43,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
-from workspace_ctrl.records.scaled_objects import parse_scaled_object
+from workspace_ctrl.records.scaling import DISRUPTION_BUDGET, parse_disruption_budget, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import (
     Workload,

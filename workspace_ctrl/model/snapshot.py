@@ -16,7 +16,6 @@ from workspace_ctrl.model.probe_results import ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.records.chart_inventory import ChartObjectId
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import (
     Gateway,
@@ -31,7 +30,7 @@ from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import DisruptionBudget, ScaledObject
 from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective, DisruptionBudget)

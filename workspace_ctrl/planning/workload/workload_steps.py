@@ -17,9 +17,9 @@ from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Scale
 from workspace_ctrl.planning.workload.disruption_budget import budgets_of_users, disruption_budget
 from workspace_ctrl.planning.workload.model_server import ModelServer
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaling import DisruptionBudget
 from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
