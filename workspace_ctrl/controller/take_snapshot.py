@@ -34,7 +34,7 @@ class Background:
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The body-based routers by Gateway; None if they are not managed."""
     unread_for: Callable[[str, str], float] | None = None
-    """Returns for how many seconds KEDA has not read the load at an endpoint picker; None if it reads none from this process."""
+    """Returns for how many seconds KEDA has not read the load at an endpoint picker, or shown that it lives; None if that is not known."""
 
 
 _NO_BACKGROUND: Final = Background()
