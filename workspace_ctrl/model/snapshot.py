@@ -112,7 +112,7 @@ class Snapshot:
     scaled_object_problem: str = ""
     """Why ScaledObjects cannot be watched; empty if they can."""
     load_unread_for: float = 0.0
-    """For how many seconds KEDA has not read its load, as far as that is known; 0 if it is not."""
+    """For how many seconds KEDA has not read its load, or shown that it lives, as far as that is known; 0 if it is not."""
     cold_start: ColdStart = NO_COLD_START
     """The start of the first copy of an InferenceSet that had none."""
     gateways: tuple[Gateway, ...] = ()

@@ -119,6 +119,13 @@ that none is missing. */ -}}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch]
+{{- if and .Values.autoscaling.enabled .Values.autoscaling.prometheus }}
+# Whether KEDA lives, which reads the load elsewhere. The Lease is in its namespace, whatever that is called.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [operator.keda.sh]
+  verbs: [list, watch]
+{{- end }}
 {{- if include "workspace-ctrl.gatewaySide" . }}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gatewayclasses]
