@@ -78,6 +78,10 @@ class Parent:
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""
     """How to get routing by the request body if no body-based router can be installed for the class; empty if one can."""
+    access_policies: str = ""
+    """Kinds of the policies by which the class rejects clients that are not authorized; empty if they are not known."""
+    rate_policies: str = ""
+    """Kinds of the policies by which it limits the rate of requests; empty if they are not known."""
     listener_problem: "Problem | None" = None
     """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()

@@ -28,6 +28,7 @@ from workspace_ctrl.readiness.chain import Report, group_route, held_of, install
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import HELD, NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.objectives import existing_objectives
+from workspace_ctrl.readiness.probe import RESTRICTED
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.scaling.autoscaling_status import autoscaling_status
 from workspace_ctrl.readiness.traffic.group import group_status
@@ -250,7 +251,8 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
     advice = "" if has_url else _wildcards_only(decisions)
     if advice:
         text = f"{text}; {advice}"
-    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
+    reason = last.reason if last.reason in RESTRICTED else "GatewayConfigured"
+    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, reason, text)
 
 
 def _first_broken(links: Iterable[Link]) -> Link | None:
