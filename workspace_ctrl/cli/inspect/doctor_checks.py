@@ -245,7 +245,7 @@ def _model_index(facts: ClusterFacts) -> Iterator[Finding]:
         yield _doubt(subject, "no Gateway has it yet", see)
     for route in facts.index_routes:
         name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
-        parent = (route["spec"].get("parentRefs") or ({},))[0]
+        parent: Json = (route["spec"].get("parentRefs") or ({},))[0]
         gateway = f"{parent.get('namespace', namespace)}/{parent.get('name', '')}"
         refused = next(_refusals(route), None)
         if refused is None:
