@@ -233,6 +233,8 @@ def test_the_list_of_models_has_a_deployment_of_its_own_that_may_only_read():
     assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": [{"namespaceSelector": {}}]}]
     for selector in (service["selector"], policy["podSelector"]["matchLabels"], deployment["selector"]["matchLabels"]):
         assert selector.items() <= labels.items()
+    # By its name, the controller's Deployment is found.
+    assert find(manifests, "Deployment", name)["metadata"]["labels"]["app.kubernetes.io/name"] == name
     controller = find(manifests, "Deployment", "workspace-ctrl")["spec"]
     assert not controller["selector"]["matchLabels"].items() <= labels.items()
     assert not service["selector"].items() <= controller["template"]["metadata"]["labels"].items()

@@ -182,8 +182,17 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         assert attacker.kubectl("delete", kind, "stolen", "--wait=false").startswith("ok ")
 
 
-def test_the_controller_makes_the_routes_of_the_list_of_models(attacker):
-    assert attacker.create(attacker.index_route(), NAMESPACE).startswith("ok ")
+@pytest.fixture
+def index_service(installed):
+    """The uid of the Service of the list of models."""
+    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": INDEX}, "spec": {"ports": [{"port": 80}]}}
+    workspaces.apply(installed, NAMESPACE, document)
+    yield workspaces.get(installed, NAMESPACE, "service", INDEX)["metadata"]["uid"]
+    installed.kubectl("delete", "service", INDEX, "-n", NAMESPACE)
+
+
+def test_the_controller_makes_the_routes_of_the_list_of_models(attacker, index_service):
+    assert attacker.create(attacker.index_route(owner={"uid": index_service}), NAMESPACE).startswith("ok ")
     change = {"metadata": {"annotations": {"a": "b"}}}
     assert attacker.patch("httproute", "stolen", change, NAMESPACE).startswith("ok ")
     assert attacker.kubectl("delete", "httproute", "stolen", "--wait=false", namespace=NAMESPACE).startswith("ok ")
@@ -326,29 +335,31 @@ CREATED = [
         "changes only the path",
         id="mirrored requests",
     ),
-    pytest.param(lambda a: a.create(a.index_route()), "needs the label", id="route of the list of models elsewhere"),
+    pytest.param(lambda a: a.create(a.index_route()), "routes only to InferencePools", id="route of the list of models elsewhere"),
     pytest.param(lambda a: a.create(a.route(POOL), NAMESPACE), "belongs to the cluster", id="route beside the list of models"),
     pytest.param(
-        lambda a: a.create(a.index_route({"name": "theirs"}), NAMESPACE), "belongs to the cluster", id="list of models of others"
+        lambda a: a.create(a.index_route({"name": "theirs"}), NAMESPACE),
+        "routes only to InferencePools",
+        id="list of models of others",
     ),
     pytest.param(
         lambda a: a.create(a.index_route({"namespace": "default"}), NAMESPACE),
-        "belongs to the cluster",
+        "routes only to InferencePools",
         id="list of models of another namespace",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(owner={"name": "theirs"}), NAMESPACE),
-        "belongs to the cluster",
+        "routes only to InferencePools",
         id="list of models that stays",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(matches=[{"path": {"type": "PathPrefix", "value": "/team-a"}}]), NAMESPACE),
-        "belongs to the cluster",
+        "routes only to InferencePools",
         id="list of models instead of somebody's model",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": DOCKER}}]), NAMESPACE),
-        "belongs to the cluster",
+        "routes only to InferencePools",
         id="mirrored requests for the list of models",
     ),
     pytest.param(lambda a: a.create(workspaces.workspace("mine")), "changes only the status", id="a Workspace of its own"),

@@ -17,8 +17,8 @@ from workspace_ctrl.model_index.listing import Listing, listing
 from workspace_ctrl.planning.plan_settings import ModelIndexSettings
 from workspace_ctrl.records.unreadable_objects import isolated
 
-_MOST_KEPT: Final = 64
-"""Listings that are kept; with 5,000 models one has 1.5 MB."""
+_MOST_KEPT: Final = 16
+"""Listings that are kept; one of 5,000 models needs 2.4 MiB."""
 _REUSED_SECONDS: Final = 1.0
 """While models change, a listing is made at most once in this time."""
 

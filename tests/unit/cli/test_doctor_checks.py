@@ -94,7 +94,27 @@ def beside_kaito(found):
     return replace(crds(**{WORKSPACES: found}), settings={**GOOD.settings, "mode": "companion"})
 
 
+INDEX = replace(GOOD, settings={**GOOD.settings, "modelIndex": {"enabled": True}})
+
+
+def index_route(**condition):
+    parent = {"namespace": "gateways", "name": "shared"}
+    said = [{"type": "Accepted", **condition}]
+    return {
+        "metadata": {"name": "models", "namespace": "system"},
+        "spec": {"parentRefs": [parent]},
+        "status": {"parents": [{"conditions": said}]},
+    }
+
+
 CASES = {
+    "no list of models": (INDEX, WARNING, "no Gateway has it yet", "the controller's log says"),
+    "a list of models that is not accepted": (
+        replace(INDEX, index_routes=[index_route(status="False", reason="NotAllowedByListeners", message="no")]),
+        WARNING,
+        "Gateway gateways/shared does not accept it: NotAllowedByListeners: no",
+        "kubectl describe httproute models -n system",
+    ),
     "no CRD": (crds(**{GATEWAYS: None}), FAILURE, "Gateway API is not installed", "install it"),
     "an old CRD": (crds(**{GATEWAYS: definition("v1beta1")}), FAILURE, "serves v1beta1, not v1", "upgrade it"),
     "another CRD of ours": (
@@ -223,3 +243,10 @@ def test_clocks(skew, words):
 def test_what_is_applied_by_the_dry_run_is_a_valid_workspace():
     verdict = judge({**EXAMPLE, "metadata": {"namespace": "ns", "name": "doctor"}}, Known(is_all=True), PlanSettings())
     assert verdict.refusals == ()
+
+
+def test_a_list_of_models_is_named_with_its_gateway_and_not_looked_for_where_there_is_none():
+    there = replace(INDEX, index_routes=[index_route(status="True")])
+    said = [finding.words for finding in findings(there, NOW) if finding.subject == "list of models"]
+    assert said == ["attached to Gateway gateways/shared"]
+    assert not [finding for finding in findings(GOOD, NOW) if finding.subject == "list of models"]

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.model_index.served import ADDRESS, PRIVATE, SHARED, models, routes, workspace
-from workspace_ctrl.model_index.index_routes import sides_by_key
-from workspace_ctrl.model_index.listed_models import parse_listed_companion
+from workspace_ctrl.model_index.index_routes import Side, parse_index_route, sides_by_key
+from workspace_ctrl.model_index.listed_models import parse_listed_companion, parse_listed_model
 from workspace_ctrl.model_index.listing import listing
+from workspace_ctrl.records.other_routes import parse_other_route
+from workspace_ctrl.records.unreadable_objects import isolated
 
 
 def at(host, *documents, made=None, namespaces="all"):
@@ -147,3 +151,56 @@ def test_beside_kaito_the_status_is_where_the_controller_keeps_it():
     (sides,) = sides_by_key(routes()).values()
     found = listing([parse_listed_companion(document, "Workspace")], sides.side(ADDRESS), "all")
     assert [(entry["id"], entry["x-ready"]) for entry in found.entries] == [("phi-4", True)]
+
+
+KEYS = st.sampled_from(
+    [
+        "gateway",
+        "urls",
+        "modelNames",
+        "gateways",
+        "group",
+        "name",
+        "url",
+        "conditions",
+        "type",
+        "inference",
+        "adapters",
+        "source",
+        "template",
+        "rules",
+        "matches",
+        "path",
+        "value",
+        "filters",
+        "requestHeaderModifier",
+        "set",
+        "parentRefs",
+        "hostnames",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(KEYS, inside, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "metadata": st.fixed_dictionaries({"name": st.text(), "namespace": st.text()}),
+            "spec": JSON,
+            "status": JSON,
+            "inference": JSON,
+        }
+    )
+)
+@settings(max_examples=200)
+def test_objects_of_any_shape_are_read(document):
+    for kind in ("Workspace", "InferenceSet"):
+        for parse in (parse_listed_model, parse_listed_companion):
+            model = isolated(parse)(document, kind)
+            listing([model], Side(SHARED, addresses=frozenset({ADDRESS})), "all")
+    isolated(parse_index_route)(document, "HTTPRoute")
+    isolated(parse_other_route)(document, "HTTPRoute")
