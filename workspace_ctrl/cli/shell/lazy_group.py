@@ -46,12 +46,14 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, attribute = place[0].partition(":")
+        if module in sys.modules:
+            return _attribute(module, attribute)
         gc.disable()  # what is imported stays, so looking for garbage in it, a fifth of the time, finds none
         try:
-            command: click.Command = getattr(import_module(module), attribute)
+            return _attribute(module, attribute)
         finally:
+            gc.freeze()  # nor later
             gc.enable()
-        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command in `args`; for an unknown one, raise an error with the nearest name."""
@@ -92,6 +94,11 @@ class LazyGroup(click.Group):
                 raise
             _output_failed(error)
         return result
+
+
+def _attribute(module: str, attribute: str) -> click.Command:
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
 
 
 def program_name(path: str) -> str:
