@@ -38,10 +38,10 @@ _STOP: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
 def ui_server_command(
     *, port: int, address: str, certificates: Path | None, api_server: str, certificate_authority: Path | None, title: str
 ) -> None:
-    """Serve the page of `workspace-ctrl ui` in a cluster, until a signal ends it.
+    """Serve the page of `ui` in a cluster, to users with tokens of their own.
 
-    It has no rights of its own: each user comes with a token, from a proxy or pasted into the page, and all requests to the API server are
-    made with that token. The chart runs it with ui.enabled.
+    It has no rights: each user comes with a token, from a proxy or pasted into the page, and all requests to the API server are made with
+    that token. The chart runs it with ui.enabled; a signal ends it.
     """
     try:
         server = api_server or server_of_pods("without a kubeconfig", "--api-server")
