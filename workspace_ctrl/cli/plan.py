@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, TypeAlias, Unpack
 
 import click
@@ -15,6 +14,7 @@ from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
+from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
@@ -142,8 +142,8 @@ def _near_kind(document: Mapping[str, Any]) -> str:
     kind = str(document.get("kind") or "")
     if kind in _KINDS or kind in _INSTEAD:
         return ""
-    if near := get_close_matches(kind, _KINDS, n=1, cutoff=_NEAR):
-        return f"kind {kind} is ignored; did you mean {near[0]}?"
+    if near := suggestion(kind, _KINDS, "", _NEAR):
+        return f"kind {kind} is ignored; {near}"
     is_ours = str(document.get("apiVersion") or "").startswith(f"{GROUP}/")
     return f"kind {kind or 'without a name'} of {GROUP} is ignored; only {' and '.join(_KINDS)} are planned" if is_ours else ""
 

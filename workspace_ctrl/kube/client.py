@@ -55,8 +55,8 @@ Fence = Callable[[], None]
 class Client:
     """Requests to one API server, as one field manager.
 
-    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other. Redirects are not
-    followed: a request carries credentials, and an aggregated API server could send them anywhere.
+    At most 32 requests are in flight, watches not counted, so that neither waits for the other; each is sent up to `attempts` times.
+    Redirects are not followed: a request carries credentials, and an aggregated API server could send them anywhere.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class Client:
         silence_seconds: float = SILENCE_SECONDS,
         attempts: int = _ATTEMPTS,
     ) -> None:
-        """Send requests over `connection`; those that fail for a moment are sent up to `attempts` times."""
         self._connection = connection
         self._field_manager = field_manager
         self._observe: Observer = observer or (lambda _verb, _plural, _status: None)

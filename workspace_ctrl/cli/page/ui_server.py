@@ -38,10 +38,10 @@ _STOP: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
 def ui_server_command(
     *, port: int, address: str, certificates: Path | None, api_server: str, certificate_authority: Path | None, title: str
 ) -> None:
-    """Serve the page of `workspace-ctrl ui` in a cluster, until a signal ends it.
+    """Serve the page of `ui` in a cluster, to users with tokens of their own.
 
-    It has no rights of its own: each user comes with a token, from a proxy or pasted into the page, and all requests to the API server are
-    made with that token. The chart runs it with ui.enabled.
+    It has no rights: each user comes with a token, from a proxy or pasted into the page, and all requests to the API server are made with
+    that token. The chart runs it with ui.enabled; a signal ends it.
     """
     try:
         server = api_server or server_of_pods("without a kubeconfig", "--api-server")
@@ -49,17 +49,17 @@ def ui_server_command(
         raise click.ClickException(str(error)) from None
     sessions = TokenSessions(partial(TokenAccess, server, certificate_authority), title)
     certificate = Certificate(certificates, "the page is not served") if certificates is not None else None
-    asyncio.run(_serve(TokenServer(sessions), address or None, port, certificate))
+    asyncio.run(_serve(sessions, address or None, port, certificate))
 
 
-async def _serve(server: TokenServer, address: str | None, port: int, certificate: Certificate | None) -> None:
-    stopped = asyncio.Event()
-    for number in _STOP:
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+async def _serve(sessions: TokenSessions, address: str | None, port: int, certificate: Certificate | None) -> None:
+    server, stopped = TokenServer(sessions), asyncio.Event()
     try:
         listening = await server.listen(address, port, certificate.context if certificate is not None else None)
     except OSError as error:
         raise click.ClickException(f"cannot listen on port {port}: {error.strerror or error}; choose another --port") from None
+    for number in _STOP:  # the first process of a container has no handlers of its own
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     say(f"the page is served on port {listening}{' by HTTPS' if certificate is not None else ''}")
     sys.stdout.flush()
     try:
