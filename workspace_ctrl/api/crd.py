@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from workspace_ctrl.api.api_model import ApiModel
+from workspace_ctrl.api.api_model import ApiModel, pattern_rule
 from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
 from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
-from workspace_ctrl.api.patterns import pattern_rule
 from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
 

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel
-from workspace_ctrl.api.patterns import CHART_VERSION_PATTERN, DIGEST_PATTERN
+from workspace_ctrl.api.api_model import CHART_VERSION_PATTERN, DIGEST_PATTERN, PRESERVE, ApiModel
 
 _NAME_LIMIT = 253
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
-from workspace_ctrl.api.patterns import pattern_words
+from workspace_ctrl.api.api_model import pattern_words
 from workspace_ctrl.api.printable_text import printable
 
 _LONGEST_KEY: Final = 64

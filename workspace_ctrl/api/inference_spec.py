@@ -5,9 +5,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import (
+    GROUP_VERSION_PATTERN,
+    KIND_PATTERN,
+    NAME_PATTERN,
+    PRESERVE,
+    QUANTITY_PATTERN,
+    ApiModel,
+    rules,
+)
 from workspace_ctrl.api.labels import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
-from workspace_ctrl.api.patterns import GROUP_VERSION_PATTERN, KIND_PATTERN, NAME_PATTERN, QUANTITY_PATTERN
 
 _BYTES = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "M": 10**6, "G": 10**9, "T": 10**12}
 _GIB = 2**30

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from workspace_ctrl.api.patterns import WORKSPACE_NAME_PATTERN
+from workspace_ctrl.api.api_model import WORKSPACE_NAME_PATTERN
 
 WORKSPACE_NAME_RULE: Final = (
     "must be a DNS label of at most 63 characters that begins with a letter; use a name such as workspace-phi-4-mini"

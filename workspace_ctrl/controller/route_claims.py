@@ -12,7 +12,7 @@ from workspace_ctrl.cache.route_conflicts import (
     claims_of_other_shards,
     claims_of_routes,
 )
-from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
+from workspace_ctrl.controller.passes.gateway_tasks import GatewayTasks
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, group_holder, group_of_holder, holder_title
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup
@@ -28,7 +28,7 @@ class RouteClaims:
     def __init__(
         self,
         cache: Cache,
-        gateways: BodyRouterReconciler | NoBodyRouterReconciler,
+        gateways: GatewayTasks,
         changed: Callable[[Key], None],
         *,
         is_shard: bool,
@@ -119,7 +119,7 @@ class RouteClaims:
             changed(holder)
 
     def _note(self) -> None:
-        self._gateways.note(self._index.gateways_by_header, all_told=not self._unseen)
+        self._gateways.note(self._index, all_told=not self._unseen)
 
     def _since(self, workspace: WorkspaceRecord) -> str:
         """Return the age by which a Workspace's claims go before those of others, as text that sorts by time.

@@ -94,8 +94,9 @@ class Publisher:
             restored=state.restored.after_write(current.status, wanted, now),
             rejected_status=rejected or state.rejected_status,
         )
-        # Former charts are removed once the status says so, and our own write makes no event.
-        return Published(state, 0.0 if snapshot.former else None, is_ready)
+        # Former charts are removed, and the share of a canary follows, once the status says so, and our own write makes no event.
+        follows = snapshot.former or current.status.canary_step != wanted.canary_step
+        return Published(state, 0.0 if follows else None, is_ready)
 
     async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord, *, gateway_wanted: bool) -> None:
         """Write the status of `rival`, which has the name of the older `holder`, unless it says so already; nothing is made for it.

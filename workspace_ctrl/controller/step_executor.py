@@ -33,6 +33,7 @@ from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, group_of, kind_of, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
+    CountRequests,
     Delete,
     LookUpModel,
     Prune,
@@ -94,8 +95,9 @@ class Executor:
         return outcome
 
     def forget(self, namespace: str, name: str) -> None:
-        """Drop a Workspace that is gone: nothing is looked up for it any more."""
+        """Drop a Workspace that is gone: nothing is looked up or counted for it any more."""
         self._tasks.hub.forget((namespace, name))
+        self._tasks.counter.forget((namespace, name))
 
     async def ask(self, queries: Iterable[Query], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
         """Return the state with the API server's answers to `queries`, which are sent concurrently.
@@ -126,13 +128,21 @@ class Executor:
                 return await self._set_finalizer(workspace, outcome, present=present)
             case Scale(ref, replicas):
                 return await self._scale(ref, replicas, outcome)
+            case VerifyChart() | LookUpModel() | CountRequests():
+                self._in_background(step, workspace)
+            case Resume(ref):
+                await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
+        return outcome
+
+    def _in_background(self, step: VerifyChart | LookUpModel | CountRequests, workspace: WorkspaceRecord) -> None:
+        """Have another task of the process do something for a Workspace."""
+        match step:
             case VerifyChart(chart):
                 self._tasks.charts.verify(chart, workspace.key)
             case LookUpModel(model, is_known):
                 self._tasks.hub.look_up(model, workspace.key, is_known=is_known)
-            case Resume(ref):
-                await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
-        return outcome
+            case CountRequests(target):
+                self._tasks.counter.follow(workspace.key, target)
 
     async def _apply(self, step: Apply, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
         ref, wanted, state = ref_of(step.manifest), applied_hash(step.manifest), outcome.state

@@ -55,8 +55,8 @@ Fence = Callable[[], None]
 class Client:
     """Requests to one API server, as one field manager.
 
-    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other. Redirects are not
-    followed: a request carries credentials, and an aggregated API server could send them anywhere.
+    At most 32 requests are in flight, watches not counted, so that neither waits for the other; each is sent up to `attempts` times.
+    Redirects are not followed: a request carries credentials, and an aggregated API server could send them anywhere.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Client:
         *,
         fence: Fence | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        attempts: int = _ATTEMPTS,
     ) -> None:
         self._connection = connection
         self._field_manager = field_manager
@@ -74,6 +75,7 @@ class Client:
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._fence: Fence = fence or (lambda: None)
+        self._attempts = attempts
 
     @property
     def server(self) -> str:
@@ -294,7 +296,7 @@ class Client:
             return await self._once(request)
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(_ATTEMPTS), wait=_wait, reraise=True
+            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(self._attempts), wait=_wait, reraise=True
         )
         return await retrying(attempt)
 

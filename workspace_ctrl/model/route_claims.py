@@ -21,6 +21,16 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 """Header with a random id of each request, set by Gateways."""
 
 
+class RoutePlace(NamedTuple):
+    """A listener and a host name, on which routes have matches."""
+
+    gateway: str
+    """Gateway, as namespace/name."""
+    listener: str
+    hostname: str
+    """As in `RouteClaim`."""
+
+
 class RouteClaim(NamedTuple):
     """Requests of one listener with one host name, path prefix and header."""
 
@@ -58,6 +68,11 @@ class RouteClaim(NamedTuple):
     def takes_from(self, other: "RouteClaim", namespace: str) -> bool:
         """Whether this claim of a Workspace in `namespace` takes requests from `other`, of a Workspace in another namespace."""
         return not self.belongs_to(namespace) and self.overlaps(other) and self.precedes(other)
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """Whether all requests that nothing more specific matches are its."""
+        return self.path == "/" and not self.header
 
     @property
     def header_name(self) -> str:

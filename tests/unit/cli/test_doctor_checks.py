@@ -6,11 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.inspect import doctor_checks
 from workspace_ctrl.cli.inspect.cluster_facts import EXAMPLE, ClusterFacts, TriedWorkspace
 from workspace_ctrl.cli.inspect.doctor_checks import Level, findings
 from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, NEEDED_CRDS, WORKSPACES, InstalledParts
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_crd():
+    """The CRD that the cluster's one is compared with, made once for all tests."""
+    made = crd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor_checks, "crd", lambda: made)
+        yield
+
 
 NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)
 OK, WARNING, FAILURE = Level.OK, Level.WARNING, Level.FAILURE
@@ -83,7 +94,27 @@ def beside_kaito(found):
     return replace(crds(**{WORKSPACES: found}), settings={**GOOD.settings, "mode": "companion"})
 
 
+INDEX = replace(GOOD, settings={**GOOD.settings, "modelIndex": {"enabled": True}})
+
+
+def index_route(**condition):
+    parent = {"namespace": "gateways", "name": "shared"}
+    said = [{"type": "Accepted", **condition}]
+    return {
+        "metadata": {"name": "models", "namespace": "system"},
+        "spec": {"parentRefs": [parent]},
+        "status": {"parents": [{"conditions": said}]},
+    }
+
+
 CASES = {
+    "no list of models": (INDEX, WARNING, "no Gateway has it yet", "the controller's log says"),
+    "a list of models that is not accepted": (
+        replace(INDEX, index_routes=[index_route(status="False", reason="NotAllowedByListeners", message="no")]),
+        WARNING,
+        "Gateway gateways/shared does not accept it: NotAllowedByListeners: no",
+        "kubectl describe httproute models -n system",
+    ),
     "no CRD": (crds(**{GATEWAYS: None}), FAILURE, "Gateway API is not installed", "install it"),
     "an old CRD": (crds(**{GATEWAYS: definition("v1beta1")}), FAILURE, "serves v1beta1, not v1", "upgrade it"),
     "another CRD of ours": (
@@ -212,3 +243,10 @@ def test_clocks(skew, words):
 def test_what_is_applied_by_the_dry_run_is_a_valid_workspace():
     verdict = judge({**EXAMPLE, "metadata": {"namespace": "ns", "name": "doctor"}}, Known(is_all=True), PlanSettings())
     assert verdict.refusals == ()
+
+
+def test_a_list_of_models_is_named_with_its_gateway_and_not_looked_for_where_there_is_none():
+    there = replace(INDEX, index_routes=[index_route(status="True")])
+    said = [finding.words for finding in findings(there, NOW) if finding.subject == "list of models"]
+    assert said == ["attached to Gateway gateways/shared"]
+    assert not [finding for finding in findings(GOOD, NOW) if finding.subject == "list of models"]

@@ -189,9 +189,20 @@ async def test_explain_follows_the_changes_until_the_workspace_is_gone(server, r
     assert result.exit_code == 1
     assert result.stdout.count("Workspace ns/phi is not ready: InvalidSpec") >= 1
     assert result.stdout.startswith("--- ")
+    assert "Error: ns/phi was deleted" in result.stderr
+
+
+async def test_explain_ends_where_watching_is_not_allowed(server, run):
+    server.put("phi", ready("False"))
+    server.rule = lambda query: 403 if query.get("watch") else 0
+    result = await ended(run("explain", "ns/phi", "-w"))
+    assert (result.exit_code, "grant the verb watch on workspaces.kaito.sh" in result.stderr) == (1, True)
 
 
 async def test_a_kind_that_is_not_served_is_named_and_nobody_is_sent_to_replace_the_crds_of_kaito(server, run):
     result = await ended(run("status", "is/phi", "-n", "ns"))
-    assert (result.exit_code, "Error: the cluster does not know InferenceSets; install the CRDs with:" in result.output) == (1, True)
+    assert (result.exit_code, "Error: the cluster does not know InferenceSets; install the CRDs with:" in result.output) == (
+        1,
+        True,
+    )
     assert "beside KAITO, its chart has them, that of InferenceSets with the feature gate" in result.output

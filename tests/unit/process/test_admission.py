@@ -17,7 +17,8 @@ from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.process import admission
-from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
+from workspace_ctrl.process.kopf_process import KopfProcess
+from workspace_ctrl.process.stop_signals import STOP_SIGNALS
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
 from workspace_ctrl.telemetry.metrics import Metrics
 

@@ -63,7 +63,7 @@ class Finding:
 def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
     """Return the results of all checks; `now` is this machine's time."""
     checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
-        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways),
+        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways, _model_index),
         *(_rights, _admission, _registry, _gpus),
     )
     return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
@@ -244,6 +244,32 @@ def _gateways(facts: ClusterFacts) -> Iterator[Finding]:
             words = f"{programmed.get('reason', 'no status')}: {programmed.get('message', 'its controller has reported nothing')}"
             see = f"kubectl describe gateway {name} -n {namespace}"
             yield _failed("Gateways", f"{namespace}/{name} is not programmed: {words}", see)
+
+
+def _model_index(facts: ClusterFacts) -> Iterator[Finding]:
+    setting = (facts.settings or {}).get("modelIndex")
+    if not isinstance(setting, Mapping) or setting.get("enabled") is not True or "HTTPRoute" in facts.unreadable:
+        return
+    subject = "list of models"
+    if not facts.index_routes:
+        see = "it is attached where models are; if there are any, the controller's log says what is in its way"
+        yield _doubt(subject, "no Gateway has it yet", see)
+    for route in facts.index_routes:
+        name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
+        parent: Json = (route["spec"].get("parentRefs") or ({},))[0]
+        gateway = f"{parent.get('namespace', namespace)}/{parent.get('name', '')}"
+        refused = next(_refusals(route), None)
+        if refused is None:
+            yield _ok(subject, f"attached to Gateway {gateway}")
+        else:
+            words = f"Gateway {gateway} does not accept it: {refused.get('reason', '')}: {refused.get('message', '')}"
+            yield _doubt(subject, words, f"kubectl describe httproute {name} -n {namespace}")
+
+
+def _refusals(route: Json) -> Iterator[Mapping[str, Any]]:
+    """Yield the conditions by which a Gateway's controller says that a route does not work there."""
+    for parent in (route.get("status") or {}).get("parents") or ():
+        yield from (entry for entry in parent.get("conditions") or () if entry.get("status") == "False")
 
 
 def _condition(item: Json, type_: str) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, Match
-from workspace_ctrl.api.inference_set import seconds_of
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import (

@@ -7,6 +7,7 @@ the group, or is deleted, plans it as well, without itself; the last one deletes
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
@@ -17,6 +18,7 @@ from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import delete_steps
 from workspace_ctrl.planning.steps import Apply, Step
+from workspace_ctrl.planning.traffic.canary_steps import annotation_of, counting_steps, decide_canary
 from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing
 from workspace_ctrl.planning.traffic.members import (
     MOST_MEMBERS,
@@ -86,9 +88,15 @@ def plan_group(
     workspace: ObjectRef,
     taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
+    count: CanaryCount | None = None,
 ) -> GroupPlan:
-    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports."""
+    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports.
+
+    `count` is what is counted for it as a canary.
+    """
     records, routed = desired.records, desired.routing
+    own = next((member for member in desired.members if member.meta.ref == workspace), None)
+    canary = decide_canary(own, annotation_of(records, own), count)
     taken = {claim: holder for claim, holder in taken.items() if claim in desired.claims}
     blocking = _blocking(desired)
     problems = (*filter(None, (blocking,)), *_problems(desired, workspace, taken))
@@ -98,9 +106,11 @@ def plan_group(
         hostnames=routed.asked.hostnames if routed is not None else (),
         path=routed.asked.without(taken).path if routed is not None else "",
         members=tuple(member.share for member in desired.members),
+        canary=canary,
     )
     steps = () if blocking is not None else tuple(_steps(desired, taken, accepted_drift))
-    return GroupPlan(steps, problems, decision)
+    counting = counting_steps(canary, own, desired.members, records, is_counting=count is not None)
+    return GroupPlan((*steps, *counting), problems, decision)
 
 
 def plan_groups(
@@ -108,9 +118,16 @@ def plan_groups(
     workspace: WorkspaceRecord,
     taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
+    count: CanaryCount | None = None,
 ) -> GroupPlan:
-    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former."""
-    plans = [plan_group(group, workspace.meta.ref, taken, accepted_drift) for group in groups]
+    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former.
+
+    `count` is what is counted for it as a canary.
+    """
+    plans = [
+        plan_group(group, workspace.meta.ref, taken, accepted_drift, count if group.records.name == workspace.group else None)
+        for group in groups
+    ]
     told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)
     own = next(told, GroupPlan())
     return replace(own, steps=tuple(step for found in plans for step in found.steps))

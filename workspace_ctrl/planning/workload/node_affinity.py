@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from workspace_ctrl.api.api_model import NAME_PATTERN
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import is_label, wrong_label
-from workspace_ctrl.api.patterns import NAME_PATTERN
 from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 

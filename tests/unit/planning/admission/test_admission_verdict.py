@@ -132,6 +132,21 @@ def in_group(**group):
             "gateway.group cannot have a weight with fallback: true; remove one of them",
             id="a fallback with a weight",
         ),
+        pytest.param(
+            in_group(weight=1, canary={}),
+            "gateway.group.canary decides the share of the requests itself; remove weight and fallback",
+            id="a canary with a weight",
+        ),
+        pytest.param(
+            in_group(canary={"steps": [50, 10]}),
+            "gateway.group.canary.steps must rise; set percentages such as [10, 25, 50, 100]",
+            id="steps that fall",
+        ),
+        pytest.param(
+            in_group(canary={"interval": "1s"}),
+            "gateway.group.canary.interval must be from 5s to 24h; set one such as 5m",
+            id="an interval that is too short",
+        ),
     ],
 )
 def test_a_group_that_cannot_be_is_refused(raw, refusal):
