@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from tests.unit.factories import quickstart
 from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_INDEX_LABEL, POD_LABEL, SET_LABEL, STATUS_ANNOTATION
 from workspace_ctrl.cache import watches
+from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.planning.plan_settings import GatewayChoice, Mode, PlanSettings
 from workspace_ctrl.planning.preview import preview
@@ -337,3 +338,13 @@ async def test_a_workspace_without_a_gateway_is_ready_by_its_server(tmp_path):
     cluster.of("Workspace")["gateway"] = {"enabled": False}
     result = await explained(cluster, tmp_path)
     assert (result.exit_code, "no GatewayReady: gateway.enabled is false" in result.output) == (0, True), result.output
+
+
+@pytest.mark.parametrize(("kind", "label"), [("Workspace", POD_LABEL), ("InferenceSet", SET_LABEL)])
+def test_pods_and_events_of_copies_belong_to_an_inference_set_of_kaito(kind, label):
+    belonging = Belonging.to(of_kaito(kind).of(kind))
+    assert (belonging.pod_label, belonging.release) == (label, RELEASE)
+    found = [belonging.has(each, f"{NAME}-x2x4x") for each in ("Workspace", "StatefulSet", "Pod", "Service")]
+    assert found == [kind == "InferenceSet"] * 3 + [False]
+    assert belonging.has("Pod", f"{NAME}-x2x4x-0") == (kind == "InferenceSet")
+    assert not belonging.has("Workspace", f"{NAME}-another")

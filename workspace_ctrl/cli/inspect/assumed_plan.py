@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
-from workspace_ctrl.api.labels import FINALIZER, STATUS_ANNOTATION
+from workspace_ctrl.api.labels import FINALIZER
 from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.cli.inspect.objects_of_workspace import is_of_kaito
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
 from workspace_ctrl.model.plan_decisions import Decisions
@@ -40,11 +41,6 @@ def assumed_settings(item: Json, sources: Sequence[Json]) -> PlanSettings:
         charts=(_chart(sources, version),),
         mode=Mode.COMPANION if is_of_kaito(item) else Mode.MANAGED,
     )
-
-
-def is_of_kaito(item: Json) -> bool:
-    """Whether a Workspace or InferenceSet is KAITO's: a controller in companion mode has written its status into an annotation."""
-    return STATUS_ANNOTATION in (item["metadata"].get("annotations") or {})
 
 
 def _wants_gateway(item: Json, sources: Sequence[Json]) -> bool:

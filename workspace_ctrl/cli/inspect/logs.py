@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from workspace_ctrl.api.labels import FIELD_MANAGER, PICKER_POD_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import FIELD_MANAGER, PICKER_POD_LABEL
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.cli.arguments.durations import DURATION
 from workspace_ctrl.cli.arguments.object_names import parse_names
@@ -108,7 +108,7 @@ def _model_pods(item: Json, belonging: Belonging) -> str:
     selector = reference.get("selector") if isinstance(reference, dict) else None
     if isinstance(selector, dict) and selector:
         return ",".join(f"{key}={value}" for key, value in selector.items())
-    return f"{POD_LABEL}={belonging.workspace}"
+    return f"{belonging.pod_label}={belonging.workspace}"
 
 
 def _of_pod(pod: Json) -> Iterator[_Container]:

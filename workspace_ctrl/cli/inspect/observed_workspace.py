@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL, SET_KIND, SET_LABEL
+from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.cache.watches import WatchedKind
-from workspace_ctrl.cli.inspect.assumed_plan import assumed_plan, assumed_settings, is_of_kaito
+from workspace_ctrl.cli.inspect.assumed_plan import assumed_plan, assumed_settings
+from workspace_ctrl.cli.inspect.objects_of_workspace import is_of_kaito, model_pod_label
 from workspace_ctrl.controller.take_snapshot import take_snapshot
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
@@ -134,9 +135,8 @@ def _first(name: str, item: Json) -> Iterator[_Wanted]:
     mine = f"{OWNER_LABEL}={name}"
     gateway = item.get("gateway")
     is_own = is_of_kaito(item) or (isinstance(gateway, Mapping) and ("httpRouteRef" in gateway or "pool" in gateway))
-    pod_label = SET_LABEL if is_of_kaito(item) and item.get("kind") == SET_KIND else POD_LABEL
     yield _Wanted(watches.DEPLOYMENTS, mine)
-    yield _Wanted(watches.PODS, f"{pod_label}={name}")
+    yield _Wanted(watches.PODS, f"{model_pod_label(item)}={name}")
     yield _Wanted(watches.OCI_REPOSITORIES, mine)
     yield _Wanted(watches.HELM_RELEASES, mine)
     yield _Wanted(watches.HTTP_ROUTES, "" if is_own else mine)
