@@ -41,7 +41,12 @@ def scaling_controller(cluster: Cluster, folder: Path, prometheus: str = "") -> 
     """Return a controller that serves loads to KEDA, or lets it read them from the Prometheus at that URL."""
     source = {"prometheus": {"url": prometheus}} if prometheus else {"url": f"http://{NODE}:{LOAD_PORT}"}
     settings = folder / "settings.yaml"
-    settings.write_text(json.dumps({"autoscaling": {"enabled": True, **source}}))
+    document: dict[str, Any] = {"autoscaling": {"enabled": True, **source}}
+    if prometheus:  # which has no token for the endpoint pickers
+        document["endpointPicker"] = {
+            "values": {"inferenceExtension": {"monitoring": {"prometheus": {"auth": {"enabled": False}}}}}
+        }
+    settings.write_text(json.dumps(document))
     options = ("--config", str(settings), "--load-port", str(LOAD_PORT), "--probe", "models")
     return ControllerProcess(cluster, *options, inside=True)
 

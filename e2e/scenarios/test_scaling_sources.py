@@ -62,6 +62,11 @@ def test_a_prometheus_is_the_source_of_loads_and_keda_s_end_is_told(measured_clu
         print("longest answer of each round, by Prometheus:", sorted(durations))
         assert sorted(durations)[len(durations) // 2] <= WITHIN
         wait_zero(cluster, namespace)
+        # Without data, KEDA fails, and takes nothing for a load of 0.
+        cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=0")
+        until(lambda: reason_of(cluster, namespace) == "LoadNotReadable", "that there are no data to be told", 180)
+        cluster.kubectl("scale", f"deployment/{NAME}-inferencepool-epp", "-n", namespace, "--replicas=1")
+        until(lambda: reason_of(cluster, namespace) == "Scaled", "KEDA to go on", 180)
         cluster.kubectl("scale", f"deployment/{keda.OPERATOR}", "-n", keda.NAMESPACE, "--replicas=0")
         try:
             until(lambda: reason_of(cluster, namespace) == "KEDASilent", "the end of KEDA to be told", 300)

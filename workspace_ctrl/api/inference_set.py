@@ -42,6 +42,11 @@ _UNITS: Final[Mapping[str, int]] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms"
 """Unit of a duration → milliseconds."""
 _WHOLE: Final = 100
 _BOUNDS: Final = "spec.autoscaling has a minReplicas above its maxReplicas; lower minReplicas, or raise maxReplicas"
+_IDLE: Final = "spec.autoscaling has an idleAfter of less than a second, with which each request would start a copy; set 1s or more"
+_HELD: Final = (
+    "spec.autoscaling has a requestsHeldFor that is not from 1s to 24h; set a little more than a start of the model takes"
+)
+_DAY: Final = 86_400
 _PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 
@@ -170,17 +175,23 @@ class Autoscaling(ApiModel):
         default="10m",
         max_length=_LONGEST_DURATION,
         pattern=_DURATION_PATTERN,
-        description="Time without requests after which the last copy ends, if minReplicas is 0.",
+        description="Time without requests, of at least 1s, after which the last copy ends, if minReplicas is 0.",
     )
     requests_held_for: str = Field(
         default="15m",
         max_length=_LONGEST_DURATION,
         pattern=_DURATION_PATTERN,
-        description="Longest time that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer than the "
-        "start of the model.",
+        description="Longest time, up to 24h, that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer "
+        "than the start of the model.",
     )
 
-    model_config = ConfigDict(json_schema_extra=rules(("self.minReplicas <= self.maxReplicas", _BOUNDS)))
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("self.minReplicas <= self.maxReplicas", _BOUNDS),
+            ("duration(self.idleAfter) >= duration('1s')", _IDLE),
+            ("duration(self.requestsHeldFor) >= duration('1s') && duration(self.requestsHeldFor) <= duration('24h')", _HELD),
+        )
+    )
 
     @property
     def idle_seconds(self) -> int:
@@ -201,6 +212,10 @@ def check_autoscaling(autoscaling: Autoscaling, path: str) -> None:
     """
     if autoscaling.min_replicas > autoscaling.max_replicas:
         raise SpecError(path, *_parts(_BOUNDS))
+    if _milliseconds(autoscaling.idle_after) < _UNITS["s"]:
+        raise SpecError(path, *_parts(_IDLE))
+    if not _UNITS["s"] <= _milliseconds(autoscaling.requests_held_for) <= _DAY * _UNITS["s"]:
+        raise SpecError(path, *_parts(_HELD))
     if autoscaling.target.metric == "kvCacheUtilization" and autoscaling.target.value > _WHOLE:
         raise SpecError(f"{path}.target", *_parts(_PERCENTAGE))
 
@@ -213,8 +228,12 @@ def _parts(rule: str) -> tuple[str, str]:
 
 def seconds_of(duration: str) -> int:
     """Return the seconds of a duration such as 1h30m, rounded up."""
+    return ceil(_milliseconds(duration) / _UNITS["s"])
+
+
+def _milliseconds(duration: str) -> int:
     parts = re.findall(r"([0-9]+)(h|ms|m|s)", duration)
-    return ceil(sum(int(number) * _UNITS[unit] for number, unit in parts) / _UNITS["s"])
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
 class InferenceSetSpec(ApiModel):
