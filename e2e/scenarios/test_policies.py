@@ -15,7 +15,20 @@ from e2e.waiting import until
 PROBE_SECONDS = 1
 QUIET_SECONDS = 5.0
 """Several probes."""
-_NO_KEYS = json.dumps({"keys": []})
+_KEYS = json.dumps(
+    {
+        "keys": [
+            {
+                "kty": "EC",
+                "crv": "P-256",
+                "kid": "test",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            }
+        ]
+    }
+)
+"""The public key of the example in RFC 7515, whose tokens nobody sends here."""
 SECURITY = "security.istio.io/v1"
 ENVOY = "gateway.envoyproxy.io/v1alpha1"
 
@@ -82,7 +95,7 @@ def test_authentication_by_istio(serving_cluster, namespace):
                 "RequestAuthentication",
                 "tokens",
                 targetRefs=target,
-                jwtRules=[{"issuer": "https://issuer.example.com", "jwks": _NO_KEYS}],
+                jwtRules=[{"issuer": "https://issuer.example.com", "jwks": _KEYS}],
             ),
             policy(
                 SECURITY,
