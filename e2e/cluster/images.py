@@ -14,7 +14,7 @@ from pathlib import Path
 
 from e2e.cluster import llama_cpp, llm_d, tiny_model
 from e2e.cluster.builder import build
-from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, GoFolder
+from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, PROMETHEUS, GoFolder
 from e2e.cluster.debian import python_layer
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
@@ -168,6 +168,16 @@ def _keda(name: str, program: str, path: str) -> Image:
     tag = KEDA.version("github.com/kedacore/keda/v2").removeprefix("v")
     files = (FileEntry(path, build(KEDA).binary(program)),)
     return Image(f"ghcr.io/kedacore/{name}:{tag}", files, entrypoint=(path,), user="1000:1000")
+
+
+def prometheus() -> Image:
+    """Return Prometheus."""
+    return Image(
+        name=f"docker.io/prom/prometheus:{PROMETHEUS.version('github.com/prometheus/prometheus')}",
+        files=(FileEntry("/prometheus", build(PROMETHEUS).binary("prometheus")),),
+        entrypoint=("/prometheus",),
+        user=NONROOT,
+    )
 
 
 def body_based_router() -> Image:

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
+from workspace_ctrl.api.conditions import Condition, ConditionType, find, parse_conditions
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupMemberStatus, GroupStatus
 
 PartT = TypeVar("PartT")
 
@@ -72,48 +73,6 @@ class ProbeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryStatus:
-    """How far a canary is; the controller goes on from here."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    revision: Annotated[str | None, Field(description="Identifies what is tried: the model server and the steps.")] = None
-    phase: Annotated[str | None, Field(description="Progressing, Promoted or Stopped.")] = None
-    step: Annotated[int | None, Field(description="Number of the step, from 1.")] = None
-    percent: Annotated[int | None, Field(description="Share of the group's requests in this step, in percent.")] = None
-    reason: Annotated[str | None, Field(description="Reason of the condition CanaryProgressing.")] = None
-    message: Annotated[str | None, Field(description="Figures of the step that has ended last.")] = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMemberStatus:
-    """A member of a group."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    kind: Annotated[str | None, Field(description="Workspace or InferenceSet.")] = None
-    name: Annotated[str | None, Field(description="Name of the member.")] = None
-    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback and for a canary.")] = None
-    current: Annotated[int | None, Field(description="Weight that the member has in the route now, among those of the others.")] = (
-        None
-    )
-    fallback: Annotated[bool | None, Field(description="Whether the member gets requests only while no other one is ready.")] = None
-    ready: Annotated[bool | None, Field(description="Whether requests to the member are answered.")] = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
-    """The endpoint that the model shares with others."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    name: Annotated[str | None, Field(description="Name of the group, which is that of its HTTPRoute.")] = None
-    url: Annotated[str | None, Field(description="Base URL of the group; append /v1/chat/completions.")] = None
-    members: Annotated[tuple[GroupMemberStatus, ...], Field(description="The members, the oldest first.")] = ()
-    canary: Annotated[CanaryStatus | None, Field(description="How far the canary is, if this member is one.")] = None
-
-
-@dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the model is reached, and the objects involved."""
 
@@ -150,6 +109,17 @@ class GatewayStatus:
     last_probe: Annotated[ProbeStatus | None, Field(description="Result of probe requests through the Gateway.")] = None
 
 
+@dataclass(frozen=True, slots=True)
+class PodsStatus:
+    """What the pods of model server and endpoint picker were made from: an upgrade of the controller alone does not replace them."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    version: Annotated[str | None, Field(description="Version of the controller; none if it did not say so, before 0.2.0.")] = None
+    inputs: Annotated[str | None, Field(description="Hash of what spec and settings say about the pods.")] = None
+    provider: Annotated[str | None, Field(description="The chart's name of the Gateway's implementation.")] = None
+
+
 class KaitoState(StrEnum):
     """KAITO's summary of a Workspace with inference."""
 
@@ -176,9 +146,18 @@ class WorkspaceStatus:
     worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes of the model server's pods.")] = ()
     workload: Annotated[WorkloadStatus | None, Field(description="The model server.")] = None
     gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and the objects involved.")] = None
+    pods: Annotated[
+        PodsStatus | None,
+        Field(description="What the pods were made from; an upgrade of the controller alone does not change them."),
+    ] = None
     conditions: Annotated[
         tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether a PodDisruptionBudget was wanted, as far as is known."""
+        return find(self.conditions, ConditionType.DISRUPTION_BUDGET_READY) is not None
 
     @property
     def is_scaled(self) -> bool:
@@ -263,6 +242,7 @@ _WITHOUT: Final[Mapping[str, Any]] = {
     "worker_nodes": (),
     "workload": None,
     "gateway": None,
+    "pods": None,
 }
 """What a status without one of its parts has in its place; conditions are never left out."""
 _DISPENSABLE: Final = frozenset(map(to_camel, _WITHOUT))
@@ -291,6 +271,7 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
         "worker_nodes": _texts(raw.get("workerNodes")),
         "workload": _part(WorkloadStatus, raw.get("workload")),
         "gateway": _gateway(gateway) if isinstance(gateway, Mapping) else None,
+        "pods": _part(PodsStatus, raw.get("pods")),
         "conditions": tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
     }
     return InferenceSetStatus(**common, **_numbers_of_copies(raw)) if is_set else WorkspaceStatus(**common)
@@ -371,6 +352,7 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,
+        PodsStatus,
         AutoscalingStatus,
         WorkspaceStatus,
         InferenceSetStatus,

@@ -15,6 +15,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "explain": (f"{_CLI}.inspect.explain:explain_command", "Explain why a Workspace is not ready, or what a reason means."),
     "ui": (f"{_CLI}.page.ui:ui_command", "Show all Workspaces, InferenceSets and Gateways on a local page."),
+    "ui-server": (
+        f"{_CLI}.page.ui_server:ui_server_command",
+        "Serve the page of `ui` in a cluster, to users with tokens of their own.",
+    ),
     "events": (f"{_CLI}.inspect.events:events_command", "Show the Events of all objects of a Workspace."),
     "logs": (f"{_CLI}.inspect.logs:logs_command", "Print the logs of the pods of a Workspace."),
     "chat": (f"{_CLI}.inspect.chat:chat_command", "Ask the model of a Workspace through its Gateway."),
@@ -30,8 +34,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "chart": (f"{_CLI}.chart:chart_command", "Check charts that install pool and endpoint picker."),
     "crd": (f"{_CLI}.crd:crd_command", "Print the CustomResourceDefinitions of Workspace and InferenceSet, or of one KIND."),
     "run": (f"{_CLI}.run:run_command", "Run the controller until a signal ends it."),
+    "model-index": (
+        f"{_CLI}.pods.model_index:model_index_command",
+        "Answer the list of models, and requests that no model takes, until a signal ends it.",
+    ),
     "uninstall-check": (
-        f"{_CLI}.uninstall_check:uninstall_check_command",
+        f"{_CLI}.pods.uninstall_check:uninstall_check_command",
         "Fail if Workspaces or InferenceSets exist: without the controller, they keep serving, but their deletion hangs.",
     ),
     "version": (f"{_CLI}.inspect.version:version_command", "Show the versions of this program and of the cluster's parts."),

@@ -95,6 +95,10 @@ def _network_policy(spec: _Json) -> Facts:
     yield "open to each other", _labels(spec["podSelector"]["matchLabels"])
 
 
+def _disruption_budget(spec: _Json) -> Facts:
+    yield "evicted at a time", str(spec["maxUnavailable"])
+
+
 def _claim(spec: _Json) -> Facts:
     yield "size", str(spec["resources"]["requests"]["storage"])
     yield "storage class", str(spec.get("storageClassName") or "the cluster's default")
@@ -158,6 +162,7 @@ _FACTS: Mapping[str, Callable[[_Json], Facts]] = {
     "Service": _service,
     "NetworkPolicy": _network_policy,
     "PersistentVolumeClaim": _claim,
+    "PodDisruptionBudget": _disruption_budget,
     "OCIRepository": _source,
     "HelmRelease": _release,
     "HTTPRoute": _route,

@@ -98,14 +98,14 @@ class Publisher:
         follows = snapshot.former or current.status.canary_step != wanted.canary_step
         return Published(state, 0.0 if follows else None, is_ready)
 
-    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord) -> None:
+    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord, *, gateway_wanted: bool) -> None:
         """Write the status of `rival`, which has the name of the older `holder`, unless it says so already; nothing is made for it.
 
         Raises:
             ApiError: a passing error, or the API server rejects the status.
         """
         moment = datetime.now(UTC)
-        wanted = name_taken_status(rival, holder.meta.ref, moment)
+        wanted = self._writer.reported(name_taken_status(rival, holder.meta.ref, moment, gateway_wanted=gateway_wanted))
         if rival.meta.deleting and rival.has_finalizer:
             await self._executor.run((SetFinalizer(present=False),), rival, WorkspaceState())
         elif not rival.meta.deleting and wanted != rival.status:

@@ -9,7 +9,6 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from workspace_ctrl.api.labels import (
-    API_VERSION,
     FIELD_MANAGER,
     FINALIZER,
     MANAGED_BY_LABEL,
@@ -21,7 +20,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES
+from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES, resource_of
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.passes.api_queries import ApiQueries
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
@@ -300,14 +299,15 @@ class Executor:
         changed["finalizers"] = [finalizer for finalizer in finalizers if finalizer != FINALIZER]
         ref = workspace.meta.ref
         try:
-            answer = await self._client.merge_patch(RESOURCES[ref.kind], ref.namespace, ref.name, {"metadata": changed})
+            resource = resource_of(workspace.meta)
+            answer = await self._client.merge_patch(resource, ref.namespace, ref.name, {"metadata": changed})
             self._cache.write_through(answer)
         except (NotFoundError, ConflictError):
             logger.debug("%s was changed or deleted meanwhile: its event will follow", ref)
 
     async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> Json | None:
         try:
-            answer = await self._client.apply(RESOURCES[workspace.meta.ref.kind], manifest, force=True, subresource=subresource)
+            answer = await self._client.apply(resource_of(workspace.meta), manifest, force=True, subresource=subresource)
         except (NotFoundError, ConflictError):
             # The Workspace was deleted, or is another one of that name: its deletion event will follow.
             logger.debug("%s is gone", workspace.meta.ref)
@@ -326,7 +326,7 @@ def _now() -> float:
 def _identity(meta: Meta) -> Manifest:
     """Return the identifying part of a manifest for a Workspace; its uid prevents writes to a new Workspace of that name."""
     metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
-    return {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": metadata}
+    return {"apiVersion": meta.api_version, "kind": meta.ref.kind, "metadata": metadata}
 
 
 def _not_ours(manifest: Manifest, meta: Meta) -> Fields | None:

@@ -37,7 +37,7 @@ class Background:
     canary_count: CanaryCount | None = None
     """What is counted for it as a canary; None while nothing is counted."""
     unread_for: Callable[[str, str], float] | None = None
-    """Returns for how many seconds KEDA has not read the load at an endpoint picker; None if it reads none from this process."""
+    """Returns for how many seconds KEDA has not read the load at an endpoint picker, or shown that it lives; None if that is not known."""
 
 
 _NO_BACKGROUND: Final = Background()

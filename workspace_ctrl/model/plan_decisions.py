@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
@@ -26,6 +27,7 @@ class LinkName(StrEnum):
     CANARY = "canary"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
+    DISRUPTION_BUDGET = "disruptionBudget"
     BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
@@ -110,6 +112,18 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictionLimit:
+    """How many copies of a model server may be evicted at a time."""
+
+    budget: ObjectRef
+    """Our PodDisruptionBudget."""
+    max_unavailable: int | str
+    """Number of copies, or their percentage as text."""
+    users: tuple[ObjectRef, ...] = ()
+    """PodDisruptionBudgets of users that select the pods, so that ours is not made."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberShare:
     """A member of a group, as it is planned."""
 
@@ -184,6 +198,8 @@ class Decisions:
     """Their workloads: a Deployment, or a StatefulSet for each if the model needs several nodes."""
     scaling: Scaling | None = None
     """How they are scaled by load; None if they are not."""
+    eviction_limit: EvictionLimit | None = None
+    """None without several copies, or where the installation creates no PodDisruptionBudgets."""
     has_outdated_copies: bool = False
     """Whether one of those has, before the steps, pods of an older template."""
     selector: Mapping[str, str] = field(default_factory=dict)
@@ -194,6 +210,10 @@ class Decisions:
     notes: tuple[str, ...] = ()
     """What of the Workspace has no effect, and what was assumed for the model server or left out of its settings, as warnings for the
     author."""
+    pods: PodsStatus | None = None
+    """What the pods are made from; None if that is not known, so that the earlier one stays."""
+    waiting: tuple[ObjectRef, ...] = ()
+    """Objects that another version of the controller would change; the notes say so."""
     problems: tuple[Problem, ...] = ()
 
     @property

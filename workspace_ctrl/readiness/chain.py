@@ -33,6 +33,7 @@ from workspace_ctrl.readiness.gateway import (
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, is_silent, wakes
+from workspace_ctrl.readiness.scaling.disruption_budget import disruption_budget_link
 from workspace_ctrl.readiness.traffic.canary import canary_link
 from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
@@ -188,6 +189,10 @@ def _is_probed(snapshot: Snapshot, decisions: Decisions) -> bool:
 
 def _is_autoscaled(_snapshot: Snapshot, decisions: Decisions) -> bool:
     return decisions.scaling is not None or decisions.problem(LinkName.AUTOSCALING) is not None
+
+
+def _is_copied(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.eviction_limit is not None
 
 
 def _by_body(snapshot: Snapshot, decisions: Decisions) -> bool:
@@ -349,6 +354,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         applies=_is_autoscaled,
         inputs=lambda snapshot, decisions: (snapshot.scaled_object, decisions.scaling, snapshot.load_unread_for),
         link=autoscaling_link,
+    ),
+    LinkRow(
+        LinkName.DISRUPTION_BUDGET,
+        applies=_is_copied,
+        inputs=lambda snapshot, decisions: (decisions.eviction_limit, snapshot.budgets),
+        link=disruption_budget_link,
     ),
 )
 """Links with a condition of their own: requests by path and header are answered without them."""

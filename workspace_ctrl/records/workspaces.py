@@ -13,6 +13,7 @@ import orjson
 
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
+    API_VERSION,
     CANARY_ANNOTATION,
     FINALIZER,
     GATEWAY_ANNOTATION,
@@ -123,7 +124,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace or InferenceSet."""
     metadata: Json = raw.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
-    meta = parse_meta(raw, kind)
+    meta = replace(parse_meta(raw, kind), api_version=intern(raw.get("apiVersion") or API_VERSION))
     fields = {name: raw[name] for name in spec_fields(kind) if name in raw}
     if kind == SET_KIND:
         annotations = _of_template(fields) | annotations

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER
+from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NotFoundError
@@ -70,7 +70,7 @@ class EventRecorder:
         if not self._limits.allow(meta.uid, asyncio.get_running_loop().time()):
             self._dropped(Drop.RATE_LIMITED)
             return
-        regarding = Regarding(API_VERSION, meta.ref.kind, meta.ref.namespace, meta.ref.name, meta.uid)
+        regarding = Regarding(meta.api_version, meta.ref.kind, meta.ref.namespace, meta.ref.name, meta.uid)
         event = Event(regarding, told.is_failure, told.reason, told.message, datetime.now(UTC))
         try:
             self._waiting.put_nowait(event)

@@ -6,7 +6,7 @@ spend time on it.
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
@@ -19,6 +19,7 @@ from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.canary import CanaryPhase
+from workspace_ctrl.model.model_index import IndexState
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
 
@@ -82,7 +83,7 @@ class Metrics:
 
     def stopped(self) -> None:
         """Stop reading them."""
-        self._view.watched = None
+        self._view.watched = self._view.index = None
 
     def pass_ended(self, result: Result, seconds: float) -> None:
         """Count a pass."""
@@ -115,6 +116,10 @@ class Metrics:
     def event_dropped(self, cause: Drop) -> None:
         """Count an Event that was dropped."""
         self._drops.labels(cause).inc()
+
+    def index_changed(self, states: Mapping[str, int]) -> None:
+        """Show how it is with the list of models on the Gateways with models, from now on."""
+        self._view.index = dict(states)
 
     def requested(self, verb: str, plural: str, status: int) -> None:
         """Count a request to the API server; `status` is 0 without a response."""
@@ -154,6 +159,7 @@ class _View(Collector):
     def __init__(self) -> None:
         self.watched: tuple[WorkQueue[Key], Cache] | None = None
         self.held: Callable[[], float] | None = None
+        self.index: Mapping[str, int] | None = None
         self._workspaces = _Summaries()
         self._inference_sets = _Summaries()
 
@@ -175,6 +181,8 @@ class _View(Collector):
         yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces))
         yield from _by_status("inference_sets", "InferenceSets", self._inference_sets.tally(cache.inference_sets))
         yield _copies(cache.inference_sets)
+        if self.index is not None:
+            yield _gateways_with_list(self.index)
 
 
 class _Summaries:
@@ -212,6 +220,14 @@ def _copies(store: RecordStore[WorkspaceRecord]) -> GaugeMetricFamily:
             ready += status.ready_replicas or 0
     family.add_metric(["wanted"], wanted)
     family.add_metric(["ready"], ready)
+    return family
+
+
+def _gateways_with_list(states: Mapping[str, int]) -> GaugeMetricFamily:
+    """Return the gauge of the Gateways with models, by what becomes of the list of models on them."""
+    family = GaugeMetricFamily(f"{_PREFIX}model_index_gateways", "Gateways with models, by state of their list.", labels=["state"])
+    for state in IndexState:
+        family.add_metric([state], states.get(state, 0))
     return family
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.factories import condition
-from workspace_ctrl.api.status import GatewayStatus, GroupStatus, WorkspaceStatus, parse_status
+from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus, parse_status
+from workspace_ctrl.api.traffic.group_status import GroupStatus
 from workspace_ctrl.model.canary import CanaryDecision, CanaryPhase, CanaryPlan, CanaryState
 from workspace_ctrl.planning.traffic.canary_state import state_in
 from workspace_ctrl.readiness.event_policy import canary_transition

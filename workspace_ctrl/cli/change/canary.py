@@ -6,7 +6,8 @@ from typing import Final
 import click
 
 from workspace_ctrl.api.labels import CANARY_ANNOTATION
-from workspace_ctrl.api.status import CanaryStatus, parse_status
+from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.api.traffic.group_status import CanaryStatus
 from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, kind_of

@@ -6,8 +6,8 @@ import math
 from functools import lru_cache
 from typing import Any, Final
 
-from workspace_ctrl.api.status import GroupStatus
 from workspace_ctrl.api.traffic.canary_spec import Canary
+from workspace_ctrl.api.traffic.group_status import GroupStatus
 from workspace_ctrl.model.canary import CanaryPhase, CanaryPlan, CanaryState
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord

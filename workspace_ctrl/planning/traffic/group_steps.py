@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, Problem
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, holder_title
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents
 from workspace_ctrl.planning.gateway.route import routing
@@ -86,7 +86,7 @@ def desire_group(namespace: str, records: GroupRecords, settings: PlanSettings, 
 def plan_group(
     desired: DesiredGroup,
     workspace: ObjectRef,
-    taken: Mapping[RouteClaim, RouteClaimHolder],
+    taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
     count: CanaryCount | None = None,
 ) -> GroupPlan:
@@ -116,7 +116,7 @@ def plan_group(
 def plan_groups(
     groups: Sequence[DesiredGroup],
     workspace: WorkspaceRecord,
-    taken: Mapping[RouteClaim, RouteClaimHolder],
+    taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
     count: CanaryCount | None = None,
 ) -> GroupPlan:
@@ -133,9 +133,7 @@ def plan_groups(
     return replace(own, steps=tuple(step for found in plans for step in found.steps))
 
 
-def _steps(
-    desired: DesiredGroup, taken: Mapping[RouteClaim, RouteClaimHolder], accepted_drift: Mapping[ObjectRef, Fields]
-) -> Iterator[Step]:
+def _steps(desired: DesiredGroup, taken: Mapping[RouteClaim, str], accepted_drift: Mapping[ObjectRef, Fields]) -> Iterator[Step]:
     live, routed = desired.records.route, desired.routing
     if not desired.members:
         yield from delete_steps(live.meta) if live is not None else ()
@@ -176,7 +174,7 @@ def _blocking(desired: DesiredGroup) -> Problem | None:
     return None
 
 
-def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, RouteClaimHolder]) -> Iterator[Problem]:
+def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, str]) -> Iterator[Problem]:
     """Yield the problems that this member reports about the group."""
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
     name, lead = desired.records.name, desired.lead
@@ -190,7 +188,7 @@ def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteC
     yield from (replace(problem, link=LinkName.GROUP) for problem in desired.chosen.problems)
     yield from _of_weights(desired)
     if taken:
-        holders = sorted(set(map(holder_title, taken.values())))
+        holders = sorted(set(taken.values()))
         text = f"requests of group {name} are already routed to {', '.join(holders)}, which is older; rename the group"
         yield _problem("GroupRouteConflict", text)
     fields = list(differing(lead, own))

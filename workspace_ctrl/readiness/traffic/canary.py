@@ -4,7 +4,7 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.api.status import CanaryStatus
+from workspace_ctrl.api.traffic.group_status import CanaryStatus
 from workspace_ctrl.model.canary import CanaryDecision, CanaryPhase
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.readiness.chain_link import Link

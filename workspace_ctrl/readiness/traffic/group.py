@@ -3,7 +3,7 @@
 This has its own condition and is no part of GatewayReady, which is about the Workspace's own path.
 """
 
-from workspace_ctrl.api.status import GroupMemberStatus, GroupStatus
+from workspace_ctrl.api.traffic.group_status import GroupMemberStatus, GroupStatus
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, MemberShare
 from workspace_ctrl.readiness.address import urls_of
 from workspace_ctrl.readiness.chain_link import Link

@@ -476,3 +476,10 @@ def test_whatever_the_object_is_there_is_a_verdict(raw, known):
 def test_whatever_changes_there_is_a_verdict(before, after):
     verdict = judge_change(after, before, NOTHING, SETTINGS)
     assert set(verdict.refusals).isdisjoint(judge(before, NOTHING, SETTINGS).refusals)
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_what_is_planned_of_a_file_is_what_a_controller_makes_which_reads_the_stored_version(version):
+    preview = judge(quickstart(apiVersion=f"kaito.sh/{version}"), NOTHING, SETTINGS).preview
+    owners = {owner["apiVersion"] for manifest in preview.manifests for owner in manifest["metadata"]["ownerReferences"]}
+    assert owners == {"kaito.sh/v1beta1"}

@@ -18,7 +18,7 @@ from workspace_ctrl.planning.plan_settings import AutoscalingSettings, ChartSour
 from workspace_ctrl.planning.preview import preview
 from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 URL = "http://load.example:8090"
 SCALING = replace(SETTINGS, autoscaling=AutoscalingSettings(enabled=True, url=URL))

@@ -5,7 +5,8 @@ from dataclasses import replace
 from tests.unit.factories import NAMESPACE, SETTINGS, gateway, gateway_class, meta, quickstart
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import endpoint_picker_name, release_name
-from workspace_ctrl.api.status import CanaryStatus, GatewayStatus, GroupStatus, WorkspaceStatus
+from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
+from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupStatus
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.planning.gateway.parents import Cluster
 from workspace_ctrl.planning.traffic.members import members_of
