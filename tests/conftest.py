@@ -15,6 +15,7 @@ from tests.refused_statuses import refused_statuses
 
 # A deadline would be a timed assertion, and machines that run tests are noisy.
 settings.register_profile("project", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("project")
 
 

@@ -19,6 +19,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gate on, body-based routers": {**GATE, "bodyBasedRouting": {"mode": "managed"}},
     "gate on, autoscaling": {**GATE, "autoscaling": {"enabled": True}},
     "gate on, list of models": {**GATE, "modelIndex": {"enabled": True}},
+    "gate on, autoscaling by a Prometheus": {
+        **GATE,
+        "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
+    },
+    "gate on, no disruption budgets": {**GATE, "modelServer": {"disruptionBudget": {"enabled": False}}},
     "gate on, companion": {**GATE, "mode": "companion"},
     "gate on, all options": {
         **GATE,

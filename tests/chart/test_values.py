@@ -43,6 +43,7 @@ SETTINGS = {
         "image": "registry.example/vllm:v1",
         "localWeights": "/opt/kaito/models",
         "priorityClassName": "models",
+        "updates": "Always",
         "resources": {"requests": {"cpu": 4}},
     },
     "modelHub": {"url": "https://hub.example/mirror", "networks": ["127.0.0.0/8"]},

@@ -16,6 +16,8 @@ PLURAL: Final = "workspaces"
 SET_KIND: Final = "InferenceSet"
 SET_PLURAL: Final = "inferencesets"
 STORAGE_VERSION: Final = "v1beta1"
+OLDER_VERSIONS: Final = ("v1alpha1",)
+"""Further versions of our CRDs. Of KAITO's, some releases serve only these: InferenceSets had no other one before 0.11."""
 API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
 
 FIELD_MANAGER: Final = "workspace-ctrl"
@@ -86,6 +88,9 @@ PERFORMANCE_ANNOTATION: Final = "kaito.sh/performance-mode"
 LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 """On a Workspace: the weights of a preset are in a directory of the node (KAITO's)."""
 
+UPDATE_ANNOTATION: Final = "workspace-ctrl/update-pods"
+"""On a Workspace: the version of the controller up to which its pods may be changed by an upgrade, or `always`."""
+
 PAUSE_ANNOTATION: Final = "kaito.sh/paused"
 """On an InferenceSet, with value "true": KEDA does not scale it (KAITO's)."""
 KEDA_PAUSE: Final = "autoscaling.keda.sh/paused"
@@ -99,6 +104,9 @@ KAITO_SCALING: Final = tuple(
 
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
+
+CANARY_ANNOTATION: Final = "workspace-ctrl/canary"
+"""On a Workspace: what its author wants of its canary, whatever the figures say."""
 
 GATEWAY_ANNOTATION: Final = "workspace-ctrl/gateway"
 """On a Workspace: its `gateway` field as YAML, where the CRD has no such field, as KAITO's."""
@@ -115,6 +123,10 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     "`autoscaling.keda.sh/paused`, `paused-replicas`, `paused-scale-in` and `paused-scale-out`, which may be on the InferenceSet, too.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
+    CANARY_ANNOTATION: "`promote-<revision>` or `abort-<revision>`, with the revision in `status.gateway.group.canary`: the canary gets "
+    "all requests, or none. `workspace-ctrl promote` and `abort` set it.",
+    UPDATE_ANNOTATION: "A version of the controller, whose changes of pods no longer wait for a change of this Workspace, or `always` "
+    "([upgrading](../upgrading.md#pods-wait)).",
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
     "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }

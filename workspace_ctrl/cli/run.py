@@ -1,6 +1,8 @@
 """`workspace-ctrl run`: the controller process."""
 
 import logging
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
@@ -17,6 +19,7 @@ from workspace_ctrl.cli.installation_options import (
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
+from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.process.kopf_process import run
 from workspace_ctrl.process.log_format import set_up_logging
 from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, Settings
@@ -87,6 +90,8 @@ def run_command(
     set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
     file = read_settings_file(options["config"])
     plan, scope = plan_settings(options, model_hub=DEFAULT_HUB), scope_of(options)
+    if file.model_server.updates == "OnSpecChange":
+        plan = replace(plan, updates=update_policy(plan, version("workspace-ctrl")))
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
             "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "

@@ -87,7 +87,7 @@ class RouteClaim(NamedTuple):
 
 
 RouteClaimHolder = tuple[str, str]
-"""Namespace and name of a Workspace, or of a group as `group_holder` returns it."""
+"""Namespace and name of a Workspace or InferenceSet, or of a group as `group_holder` returns it."""
 _GROUP: Final = "group "
 """Begins the name of a group; no Workspace has a space in its name."""
 
@@ -102,10 +102,10 @@ def group_of_holder(holder: RouteClaimHolder) -> str:
     return holder[1].removeprefix(_GROUP) if holder[1].startswith(_GROUP) else ""
 
 
-def holder_title(holder: RouteClaimHolder) -> str:
-    """Return who holds claims, for messages."""
+def holder_title(holder: RouteClaimHolder, kind: str) -> str:
+    """Return who holds claims, for messages; of a group, `kind` does not count."""
     group = group_of_holder(holder)
-    return f"group {group} of namespace {holder[0]}" if group else f"Workspace {'/'.join(holder)}"
+    return f"group {group} of namespace {holder[0]}" if group else f"{kind} {'/'.join(holder)}"
 
 
 def prefix_of(namespace: str) -> str:

@@ -155,6 +155,25 @@ class ModelIndexSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """The PodDisruptionBudgets of model servers with several copies."""
+
+    enabled: bool = True
+    max_unavailable: int | str = 1
+    """Number of copies that may be evicted at a time, or their percentage as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePolicy:
+    """By what it is known that only the controller's version changes pods, so that the change waits."""
+
+    version: str
+    """Version of this controller."""
+    chosen: str
+    """Hash of the settings about pods that are not the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """The installation's settings."""
 
@@ -182,6 +201,7 @@ class PlanSettings:
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
     model_server_priority_class: str = ""
     """PriorityClass of the pods of presets; empty for the cluster's default."""
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""
     restricted_fields: bool = True
@@ -191,6 +211,8 @@ class PlanSettings:
     """ServiceAccount with which Flux installs charts for Workspaces that name none; empty for Flux's own default."""
     request_timeout: str = "300s"
     """Request timeout of the routes; without one, some implementations end responses after 15 s."""
+    updates: UpdatePolicy | None = None
+    """None if changes of pods by another version of the controller do not wait."""
 
     @property
     def chart(self) -> ChartSource:

@@ -327,6 +327,8 @@ class InferencePool(Attached):
     """Checksum of the fields that Flux owns."""
     has_picker: bool = True
     """Whether it names an endpoint picker; since 1.6 of the inference extension a pool may have none."""
+    port: int = 0
+    """The first port of the model servers; 0 if it names none."""
 
 
 def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
@@ -339,7 +341,14 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         selector={intern(key): intern(value) for key, value in selector.items()},
         shape=content_checksum(raw.get("metadata") or {}),
         has_picker=bool(spec_of(raw).get("endpointPickerRef")),
+        port=_first_port(spec_of(raw).get("targetPorts")),
     )
+
+
+def _first_port(ports: object) -> int:
+    first = ports[0] if isinstance(ports, list) and ports else None
+    number = first.get("number") if isinstance(first, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 @dataclass(frozen=True, slots=True)

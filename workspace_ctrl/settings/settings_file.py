@@ -27,12 +27,12 @@ from workspace_ctrl.planning.plan_settings import (
     Verification,
 )
 from workspace_ctrl.settings.model_index import ModelIndexStanza
+from workspace_ctrl.settings.model_server_settings import ModelServerSettings
 from workspace_ctrl.settings.process import DEFAULT_HUB, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
 from workspace_ctrl.settings.stanza import Stanza
 from workspace_ctrl.settings.value_types import (
     Digest,
     Duration,
-    Folder,
     GatewayKey,
     HttpUrl,
     HubUrl,
@@ -41,7 +41,6 @@ from workspace_ctrl.settings.value_types import (
     NamespaceOrAll,
     Network,
     Path,
-    Resources,
     Url,
     ValuePath,
 )
@@ -249,15 +248,6 @@ class ChartCheckSettings(Stanza):
     helm: str = Field(default="helm", min_length=1)
 
 
-class ModelServerSettings(Stanza):
-    """Settings of all model servers."""
-
-    image: str | None = Field(default=None, min_length=1)
-    local_weights: Folder | None = None
-    priority_class_name: Name | None = None
-    resources: Resources | None = None
-
-
 class HelmReleaseSettings(Stanza):
     """Settings of all HelmReleases."""
 
@@ -336,7 +326,7 @@ class SettingsFile(Stanza):
 
     def plan_settings(self) -> PlanSettings:
         """Return the settings for planning."""
-        given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
+        given: dict[str, Any] = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         account = self.helm_release.service_account_name or ""
         return PlanSettings(
             mode=self.mode,
@@ -351,6 +341,7 @@ class SettingsFile(Stanza):
             body_routing=self.body_based_routing.settings(account),
             model_index=self.model_index.settings(),
             flux_service_account=account,
+            budgets=self.model_server.disruption_budget.settings(),
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
             model_server_priority_class=self.model_server.priority_class_name or "",

@@ -1,4 +1,4 @@
-"""The base of all sections of the settings file."""
+"""What all sections of the settings file have in common."""
 
 from collections.abc import Mapping
 

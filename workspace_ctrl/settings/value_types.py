@@ -59,6 +59,16 @@ def _is_network(value: str) -> str:
 Network = Annotated[str, AfterValidator(_is_network)]
 
 
+def _right_count(value: object) -> object:
+    is_count = type(value) is int and value > 0
+    if not (is_count or (isinstance(value, str) and re.fullmatch("([1-9][0-9]?|100)%", value))):
+        raise PydanticCustomError("rule", "must be a positive number, or a percentage such as 25%")
+    return value
+
+
+CountOrPercentage = Annotated[Any, AfterValidator(_right_count)]
+
+
 def _right_resources(value: dict[str, Any]) -> dict[str, Any]:
     problem = resources_problem(value)
     if problem:

@@ -18,6 +18,7 @@ from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.canary import CanaryPhase
 from workspace_ctrl.model.model_index import IndexState
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
@@ -64,6 +65,7 @@ class Metrics:
         self._cold_starts = histogram(
             "cold_start_seconds", "Time from the scaling of an InferenceSet from zero to its first ready copy.", _STAGE_BUCKETS
         )
+        self._canaries = counter("canary_transitions", "Steps of canaries, and their ends.", "result")
         self._on_their_way: dict[str, frozenset[str]] = {}
         """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
         self._view = _View()
@@ -72,6 +74,8 @@ class Metrics:
             self._passes.labels(result)
         for drop in Drop:
             self._drops.labels(drop)
+        for phase in CanaryPhase:
+            self._canaries.labels(phase.lower())
 
     def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
         """Read `queue` and `cache` at each scrape from now on."""
@@ -94,6 +98,9 @@ class Metrics:
         if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
             self._flaps.inc()
         self._count_stages(change, new)
+        ended = canary_result(change.workspace.status, change.status)
+        if ended is not None:
+            self._canaries.labels(ended).inc()
         started = cold_start(change.workspace.status, change.status)
         if started is not None:
             self._cold_starts.observe(started)
@@ -232,6 +239,14 @@ def cold_start(old: WorkspaceStatus, new: WorkspaceStatus) -> float | None:
     ended, seconds = new.autoscaling.cold_start_time, new.autoscaling.cold_start_seconds
     is_new = ended is not None and ended != (before.cold_start_time if before is not None else None)
     return float(seconds) if is_new and seconds is not None else None
+
+
+def canary_result(old: WorkspaceStatus, new: WorkspaceStatus) -> str | None:
+    """Return what a canary did between two statuses: progressing (a step began), promoted or stopped; None if nothing."""
+    if not new.canary_step or old.canary_step == new.canary_step:
+        return None
+    phase = str(new.canary_step[1]).lower()
+    return phase if phase in {each.lower() for each in CanaryPhase} else None
 
 
 def _by_status(name: str, title: str, tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:

@@ -21,6 +21,19 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- /* Of the page, whose pods must not be taken for those of the controller. */ -}}
+{{- define "workspace-ctrl.uiSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "workspace-ctrl.name" . }}-ui
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "workspace-ctrl.uiLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{ include "workspace-ctrl.uiSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
 {{- define "workspace-ctrl.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}{{ default (include "workspace-ctrl.fullname" .) .Values.serviceAccount.name }}
 {{- else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}

@@ -46,6 +46,7 @@ from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.probe.prober import NoProber
@@ -108,7 +109,7 @@ class Passes:
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
         self.prober = Recorded()
-        tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels())
+        tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels(), RequestCounter(lambda _key: None))
         executor = Executor(self.server, self.cache, watches, settings, tasks)
         is_companion = settings.plan.is_companion
         writer = CompanionWriter(self.server, self.cache) if is_companion else SubresourceWriter(executor)
@@ -383,6 +384,7 @@ async def test_an_inference_set_of_the_same_name_is_told_once_and_costs_the_olde
     await passes.make()
     passes.cache.inference_sets.put(KEY, younger(), 1)
     costs, calls = await passes.make()
+    assert costs.pop("resolve") == 1  # of the younger one: whether it wants a gateway side
     assert (costs, calls) == ({"take_snapshot": 1, "evaluate": 1, "desire": 1, "make_plan": 1}, [("InferenceSet", "status")])
     assert passes.written[-1].workspace.meta.uid == "uid-of-set"
     assert {entry.reason for entry in passes.written[-1].status.conditions} == {"NameTaken"}

@@ -21,6 +21,7 @@ from workspace_ctrl.cli.inspect.installed_parts import (
     version_of,
 )
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.planning.plan_settings import Mode
 
 _GATE: Final = "gatewayAPIInferenceExtension"
 _ISTIO: Final = "istio.io/gateway-controller"
@@ -35,6 +36,8 @@ _CRDS: Final = {
     OCI_REPOSITORIES: ("Flux's OCIRepository", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v1",)),
     HELM_RELEASES: ("Flux's HelmRelease", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v2",)),
 }
+_OF_KAITO: Final = {WORKSPACES: ("Workspace", "KAITO, which owns it in companion mode", ("v1beta1",))}
+_GATEWAY_FIELD: Final = "gateway"
 
 
 class Level(Enum):
@@ -90,7 +93,8 @@ def _crds(facts: ClusterFacts) -> Iterator[Finding]:
     if not facts.parts.may_read_crds:
         yield _doubt("CRDs", "you may not read CustomResourceDefinitions", "ask an administrator to run this command")
         return
-    for name, (title, source, versions) in _CRDS.items():
+    is_companion = (facts.settings or {}).get("mode") == Mode.COMPANION
+    for name, (title, source, versions) in (_CRDS | (_OF_KAITO if is_companion else {})).items():
         found = facts.parts.crds[name]
         served = [entry["name"] for entry in (found or {}).get("spec", {}).get("versions", ()) if entry.get("served")]
         missing = [version for version in versions if version not in served]
@@ -98,11 +102,18 @@ def _crds(facts: ClusterFacts) -> Iterator[Finding]:
             yield _failed("CRDs", f"{title} is not installed ({name})", f"install it: {source}")
         elif missing:
             yield _failed("CRDs", f"{name} serves {', '.join(served)}, not {', '.join(missing)}", f"upgrade it: {source}")
-        elif name == WORKSPACES and not _is_our_schema(found):
-            yield _doubt("CRDs", f"{name} is that of another version of workspace-ctrl", f"if it is older, upgrade it: {source}")
+        elif name == WORKSPACES and not is_companion and not _is_our_schema(found):
+            yield _of_others(name, found, source)
         else:
             version = facts.parts.crd_version(name)
             yield _ok("CRDs", f"{title}{f' {version}' if version else ''}")
+
+
+def _of_others(name: str, found: Json, source: str) -> Finding:
+    if any(_GATEWAY_FIELD not in (fields or {}) for fields in _fields(found).values()):
+        words = f"{name} has no field {_GATEWAY_FIELD}, so it is KAITO's"
+        return _doubt("CRDs", words, f"beside KAITO, set mode=companion; instead of KAITO, replace it: {source}")
+    return _doubt("CRDs", f"{name} is that of another version of workspace-ctrl", f"if it is older, upgrade it: {source}")
 
 
 def _is_our_schema(found: Json) -> bool:
