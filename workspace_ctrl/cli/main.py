@@ -15,7 +15,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "explain": (f"{_CLI}.inspect.explain:explain_command", "Explain why a Workspace is not ready, or what a reason means."),
     "ui": (f"{_CLI}.page.ui:ui_command", "Show all Workspaces, InferenceSets and Gateways on a local page."),
-    "ui-server": (f"{_CLI}.page.ui_server:ui_server_command", "Serve the page of `ui` in a cluster, to users with tokens of their own."),
+    "ui-server": (
+        f"{_CLI}.page.ui_server:ui_server_command",
+        "Serve the page of `ui` in a cluster, to users with tokens of their own.",
+    ),
     "events": (f"{_CLI}.inspect.events:events_command", "Show the Events of all objects of a Workspace."),
     "logs": (f"{_CLI}.inspect.logs:logs_command", "Print the logs of the pods of a Workspace."),
     "chat": (f"{_CLI}.inspect.chat:chat_command", "Ask the model of a Workspace through its Gateway."),
