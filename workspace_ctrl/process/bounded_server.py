@@ -85,13 +85,17 @@ class BoundedServer(web.Server):
 
 
 @asynccontextmanager
-async def serving(handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-    """Serve on all addresses while the context lasts; with TLS if there is a `context`. `option` sets the port, for messages.
+async def serving(
+    handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None, *, most: int = MOST_CONNECTIONS
+) -> AsyncIterator[None]:
+    """Serve on all addresses while the context lasts; with TLS if there is a `context`.
+
+    `option` sets the port, for messages; `most` is the number of connections.
 
     Raises:
         PortError: the port is in use, or the process may not listen on it.
     """
-    server = BoundedServer(handler)
+    server = BoundedServer(handler, most)
     handshake = _HANDSHAKE_SECONDS if context is not None else None
     try:
         listening = await asyncio.get_running_loop().create_server(

@@ -1,20 +1,25 @@
-"""The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
+"""The steps to the model server's objects: the workload, once the API server accepts it, its Services, claims and disruption budget."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from typing import Final
 
 from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.model.api_query_results import DryRun
-from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import EvictionLimit, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, hash_with_replicas, ref_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Scale
+from workspace_ctrl.planning.workload.disruption_budget import budgets_of_users, disruption_budget
 from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaling import DisruptionBudget
 from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -24,12 +29,19 @@ _EXPOSED: Final = (
 )
 
 
-def dry_run(workspace: WorkspaceRecord, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
+_NO_BUDGETS: Final = (
+    "grant list, watch, create, patch and delete on poddisruptionbudgets of policy, "
+    "or set modelServer.disruptionBudget.enabled to false"
+)
+
+
+def dry_run(draft: PlanBuilder, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
     """Return the dry-run of the workload, where the API server has not answered one for it; `tried` is its newest answer.
 
-    A `live` workload with our hash was accepted before, so a restart needs no dry-run.
+    A `live` workload with our hash was accepted before, so a restart needs no dry-run; one that stays as it is needs none, either.
     """
-    if _live_kind(manifest, live, workspace.meta):
+    workspace = draft.workspace
+    if _live_kind(draft, manifest, live):
         return None
     adopting = is_adopted(workspace.annotations, manifest["kind"])
     is_outdated = tried is not None and tried.foreign and tried.adopting != adopting
@@ -43,7 +55,7 @@ def accepted_kind(draft: PlanBuilder, server: ModelServer, live: Workload | None
     manifest = server.workload
     if manifest is None:
         return server.kind
-    live_kind = _live_kind(manifest, live, draft.owner)
+    live_kind = _live_kind(draft, manifest, live)
     if live_kind or tried is None:
         return live_kind
     if tried.refusal:
@@ -70,6 +82,36 @@ def plan_workload(
     wanted = {ref_of(manifest) for manifest in server.manifests}
     draft.delete(meta for meta in there if meta.ref not in wanted)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedBudgets:
+    """The PodDisruptionBudgets of a namespace, and the pods of the model server, as observed."""
+
+    budgets: tuple[DisruptionBudget, ...]
+    pods: tuple[Pod, ...]
+    unwatched: str = ""
+    """Why budgets cannot be watched; empty if they can."""
+
+
+def plan_budget(
+    draft: PlanBuilder, server: ModelServer, copies: int, settings: BudgetSettings, there: ObservedBudgets
+) -> EvictionLimit | None:
+    """Plan the PodDisruptionBudget of the model server with so many `copies`; one that is not wanted any more is deleted."""
+    metas = [budget.meta for budget in there.budgets]
+    if not settings.enabled or copies <= 1:
+        draft.delete(metas)
+        return None
+    make = partial(disruption_budget, draft.owner, server, copies, settings.max_unavailable)
+    manifest = draft.manifest("disruption budget", make, (copies, settings.max_unavailable))
+    users = tuple(budgets_of_users(there.budgets, there.pods, draft.workspace, server))
+    if there.unwatched:
+        draft.report(Problem(LinkName.DISRUPTION_BUDGET, "BudgetsNotPermitted", f"{there.unwatched}; {_NO_BUDGETS}"))
+    elif users:
+        draft.delete(metas)
+    else:
+        draft.apply(manifest, LinkName.DISRUPTION_BUDGET)
+    return EvictionLimit(ref_of(manifest), settings.max_unavailable, users)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +172,8 @@ def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live:
         yield Scale(ref_of(manifest), earlier.replicas or 0)
 
 
-def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:
-    """Return the kind of the workload where it exists as we want it; empty where it does not."""
-    is_own = live is not None and live.meta.is_controlled_by(owner.uid)
-    return live.ref.kind if live is not None and is_own and live.meta.applied_hash == applied_hash(manifest) else ""
+def _live_kind(draft: PlanBuilder, manifest: Manifest, live: Workload | None) -> str:
+    """Return the kind of the workload where it exists as we want it, or stays as it is; empty where it does not."""
+    if live is None or not live.meta.is_controlled_by(draft.owner.uid):
+        return ""
+    return live.ref.kind if live.meta.applied_hash == applied_hash(manifest) or draft.keeps(manifest, live.meta) else ""
