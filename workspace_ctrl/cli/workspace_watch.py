@@ -42,6 +42,7 @@ async def follow_list(
 
     async def tell() -> None:
         await informer.wait_synced()
+        changed.sort(key=_place)  # the list; changes are shown as they come
         while True:
             await news.wait()
             news.clear()
@@ -51,6 +52,10 @@ async def follow_list(
                 show(items)
 
     await first_completed(informer.run, tell)
+
+
+def _place(item: Json) -> tuple[str, str]:
+    return str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])
 
 
 class WorkspaceWatch:
