@@ -54,6 +54,23 @@ def changed(cluster: Cluster, more: Mapping[str, Any], probe: dict[str, Any]) ->
 
 
 @contextmanager
+def extended(cluster: Cluster, more: Mapping[str, Any]) -> Iterator[None]:
+    """Have the policies of an installation with `more` values until the end of the block, also those that only it has."""
+    install(cluster, more)
+    try:
+        yield
+    finally:
+        install(cluster)
+        kept = {_target(document) for document in rendered(values(cluster))}
+        added = [document for document in rendered({**values(cluster), **more}) if _target(document) not in kept]
+        cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(added))
+
+
+def _target(document: dict[str, Any]) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
+
+
+@contextmanager
 def digest_allowed(cluster: Cluster, version: str, digest: str) -> Iterator[None]:
     """Let the first source have this digest for a version, too, until the end of the block."""
     sources = values(cluster)["chartSources"]
@@ -80,6 +97,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
         "featureGates": {"gatewayAPIInferenceExtension": True},
         "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}, pinned],
         "bodyBasedRouting": {"mode": "managed", "chart": router},
+        "modelIndex": {"enabled": True},
         "flux2": {"enabled": False},
     }
 

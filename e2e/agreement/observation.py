@@ -19,7 +19,7 @@ CALM_SECONDS = 3.0
 WELL_SECONDS = 1.0
 """How long requests must have been answered, and the condition True, before the next fault."""
 _SAMPLER = Path(__file__).with_name("sampler.py")
-_WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/{}/workspaces?watch=true&fieldSelector=metadata.name%3D{}"
+_WATCH = "/apis/kaito.sh/v1beta1/namespaces/{}/{}?watch=true&fieldSelector=metadata.name%3D{}"
 
 
 class NotSteadyError(Exception):
@@ -27,11 +27,15 @@ class NotSteadyError(Exception):
 
 
 class Observation:
-    """Samples and changes of a Workspace, from entering to leaving this context."""
+    """Samples and changes of a Workspace or InferenceSet, from entering to leaving this context."""
 
-    def __init__(self, cluster: Cluster, namespace: str, workspace: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, plural: str = "workspaces", sampling: tuple[float, float] | None = None
+    ) -> None:
+        """Make it; `sampling` is how often a request is sent, and after how long it counts as not answered, both in seconds."""
         self._cluster = cluster
-        self._path = _WORKSPACES.format(namespace, workspace)
+        self._path = _WATCH.format(namespace, plural, name)
+        self._sampling = tuple(map(str, sampling or ()))
         self._news = threading.Condition()
         self._processes: list[subprocess.Popen[str]] = []
         self._threads: list[threading.Thread] = []
@@ -82,6 +86,14 @@ class Observation:
             return found if found is not None and self._newest() - found >= CALM_SECONDS else None
 
         self._wait(calm, seconds)
+
+    def pause(self) -> None:
+        """Send no requests until `resume`; those that are under way go on."""
+        self._send("")
+
+    def resume(self) -> None:
+        """Send requests again."""
+        self._send(self._url)
 
     def between(self, start: float, end: float) -> list[Stretch]:
         """Return what held from `start` to `end`."""
@@ -143,11 +155,14 @@ class Observation:
         if not url or url == self._url:
             return
         if not self._url:
-            command = [sys.executable, str(_SAMPLER), gateway["modelNames"][0]]
+            command = [sys.executable, str(_SAMPLER), gateway["modelNames"][0], *self._sampling]
             pipe = subprocess.PIPE
             self._sampler = self._cluster.popen(command, stdin=pipe, stdout=pipe)
             self._read_lines(self._sampler, self._note_sample)
         self._url = url
+        self._send(url)
+
+    def _send(self, url: str) -> None:
         stdin = self._sampler.stdin
         if stdin is not None:
             stdin.write(f"{url}\n")

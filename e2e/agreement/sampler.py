@@ -1,7 +1,8 @@
 """`sampler.py MODEL [INTERVAL PATIENCE]`, run where the Gateway can be reached: one chat completion every 100 ms, or so many seconds.
 
-Lines on standard input are URLs, each in use until the next; a line of JSON on standard output is a finished request. Every request has a
-connection of its own, so none profits from what an earlier one was given, and a request that hangs holds up no other.
+Lines on standard input are URLs, each in use until the next; after an empty one, no request is sent. A line of JSON on standard output is a
+finished request. Every request has a connection of its own, so none profits from what an earlier one was given, and a request that hangs
+holds up no other.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ async def sample(model: str, interval: float = INTERVAL_SECONDS, patience: float
         while not reader.done():
             while not urls.empty():
                 url = urls.get_nowait()
-            requests.create_task(_ask(session, url, model))
+            if url:
+                requests.create_task(_ask(session, url, model))
             due += interval
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 

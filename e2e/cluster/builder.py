@@ -76,7 +76,8 @@ def build_all(folders: Iterable[GoFolder]) -> None:
 
 def output_of(folder: GoFolder) -> Build:
     """Return where the folder's build lies or will lie."""
-    name = fingerprint(folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), folder.ldflags, folder.assets)
+    flags = " ".join((folder.ldflags, *_tags(folder)))
+    name = fingerprint(folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), flags, folder.assets)
     return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
 
 
@@ -107,7 +108,7 @@ def _build_into(folder: GoFolder, final: Path) -> None:
         output = Build(Path(scratch) / "build")
         output.binary("x").parent.mkdir(parents=True)
         if folder.has_programs:
-            total = len(_go(folder, "list", "-deps", "tool").splitlines())
+            total = len(_go(folder, "list", *_tags(folder), "-deps", "tool").splitlines())
             with BuildDisplay(folder.name, total) as display:
                 _compile(folder, output, display)
         for asset in folder.assets:
@@ -119,9 +120,13 @@ def _build_into(folder: GoFolder, final: Path) -> None:
 
 
 def _compile(folder: GoFolder, output: Build, display: BuildDisplay) -> None:
-    command = [str(go()), "build", "-v", "-mod=readonly", "-trimpath", "-ldflags", folder.ldflags]
+    command = [str(go()), "build", "-v", "-mod=readonly", "-trimpath", *_tags(folder), "-ldflags", folder.ldflags]
     command += ["-o", f"{output.binary('x').parent}/", "tool"]
     follow(folder.name, command, display.line, cwd=folder.path, env=_environment())
+
+
+def _tags(folder: GoFolder) -> tuple[str, ...]:
+    return (f"-tags={','.join(folder.tags)}",) if folder.tags else ()
 
 
 def _go(folder: GoFolder, *arguments: str) -> str:

@@ -32,6 +32,8 @@ class GoFolder:
 
     name: str
     assets: tuple[Asset, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Build tags."""
 
     @property
     def path(self) -> Path:
@@ -117,6 +119,8 @@ ENVOY_GATEWAY = GoFolder(
 )
 KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthena", "charts/kthena"),))
 KEDA = GoFolder("keda", assets=(Asset("config", "github.com/kedacore/keda/v2", "config"),))
+PROMETHEUS = GoFolder("prometheus", tags=("remove_all_sd", "enable_kubernetes_sd"))
+"""It finds what it reads in Kubernetes alone; the clients of all clouds would be most of the build."""
 KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
 ACTIONLINT = GoFolder("actionlint")
 """Needed by no cluster: checks the workflows of `.github`."""
@@ -135,6 +139,7 @@ FOLDERS = {
         ENVOY_GATEWAY,
         KTHENA,
         KEDA,
+        PROMETHEUS,
         ACTIONLINT,
     )
 }

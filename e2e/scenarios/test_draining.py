@@ -1,18 +1,11 @@
 """Answers that are streamed while a model server is rolled out and scaled down come to their end."""
 
-import json
-import subprocess
-import sys
-import threading
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
-import e2e.streams
 from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
 from e2e.controller import ControllerProcess
+from e2e.streaming import streaming
 from e2e.waiting import until
 
 CLIENTS = 10
@@ -23,60 +16,6 @@ LONG, SHORT = 240, 20
 LONG_SECONDS = 55
 ROLLOUT_SECONDS = 240
 MODEL = "qwen3-0.6b"
-
-
-class Streams:
-    """The answers of some clients so far."""
-
-    def __init__(self, process):
-        self.begun, self.answers = 0, []
-        self._process = process
-        self._news = threading.Condition()
-
-    def read(self):
-        for line in self._process.stdout:
-            found = json.loads(line)
-            with self._news:
-                if "begun" in found:
-                    self.begun += 1
-                else:
-                    self.answers.append(found)
-                self._news.notify_all()
-
-    def wait_begun(self):
-        """Wait until each client has the beginning of an answer."""
-        with self._news:
-            assert self._news.wait_for(lambda: self.begun >= CLIENTS, ROLLOUT_SECONDS), self.answers
-
-    def wait(self):
-        """Wait until as many more answers have ended as there are clients."""
-        with self._news:
-            wanted = len(self.answers) + CLIENTS
-            assert self._news.wait_for(lambda: len(self.answers) >= wanted, ROLLOUT_SECONDS), self.answers
-
-    def stop(self):
-        """Have no further answer begin."""
-        self._process.stdin.close()
-
-    @property
-    def broken(self):
-        return [answer for answer in self.answers if not answer["whole"]]
-
-
-@contextmanager
-def streaming(cluster, url, words):
-    """Answers are streamed to ten clients without a pause; leaving it waits for those that have begun."""
-    command = [sys.executable, str(Path(e2e.streams.__file__)), url, MODEL, str(CLIENTS), str(words)]
-    process = cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    found = Streams(process)
-    reader = threading.Thread(target=found.read, daemon=True)
-    reader.start()
-    try:
-        yield found
-    finally:
-        found.stop()
-        reader.join(ROLLOUT_SECONDS)
-        process.wait(ROLLOUT_SECONDS)
 
 
 def serve(cluster, namespace, gateway):
@@ -100,8 +39,8 @@ def disturb(cluster, namespace, url):
 
     All long answers are of the pods that the rollout ends.
     """
-    with streaming(cluster, url, SHORT) as short:
-        with streaming(cluster, url, LONG) as long:
+    with streaming(cluster, url, MODEL, CLIENTS, SHORT) as short:
+        with streaming(cluster, url, MODEL, CLIENTS, LONG) as long:
             long.wait_begun()
             long.stop()
             cluster.kubectl("rollout", "restart", "deployment/drain", "-n", namespace)

@@ -23,7 +23,9 @@ EVERYBODYS = (" ", "selfsubject")
 LARGE = {"name": "example/model", "size": {"weights": "140Gi"}}
 SMALL = {"name": "example/model", "size": {"weights": "7Gi"}}
 OBJECTIVES = ("inferenceobjectives.inference.networking.x-k8s.io", "inferenceobjectives.llm-d.ai")
-KEPT = ",".join(("deployment,statefulset,service,persistentvolumeclaim,ocirepository,helmrelease,httproute", *OBJECTIVES))
+KEPT = ",".join(
+    ("deployment,statefulset,service,persistentvolumeclaim,poddisruptionbudget,ocirepository,helmrelease,httproute", *OBJECTIVES)
+)
 
 
 def allowed(cluster, namespace):
@@ -101,7 +103,7 @@ def exercise(release, team, behind):
     # A user's rule for the endpoint picker, which the chart brings as well, is taken over.
     rule = workspaces.destination_rule("phi-inferencepool-epp")
     workspaces.apply(cluster, team, rule, config, phi, workspaces.workspace("stored", inference=stored, gateway=off))
-    workspaces.apply(cluster, team, workspaces.inference_set("copies", gateway=behind))
+    workspaces.apply(cluster, team, workspaces.inference_set("copies", gateway=behind, replicas=2))
     for name, size in (("shrinks", LARGE), ("grows", SMALL)):
         workspaces.apply(cluster, team, workspaces.workspace(name, inference={"preset": size}, gateway=off))
         workspaces.wait_ready(cluster, team, name, "WorkloadAccepted")
@@ -129,6 +131,8 @@ def exercise(release, team, behind):
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
     workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
     workspaces.wait_reason(cluster, team, "copies", "Ready", "Ready", kind="inferenceset", seconds=120)
+    cluster.kubectl("scale", "inferenceset", "copies", "-n", team, "--replicas=1", actor="user")
+    workspaces.wait_gone(cluster, team, "poddisruptionbudget", "copies")
     cluster.kubectl("delete", "inferenceset", "copies", "-n", team, "--timeout=60s")
     for name in ("phi", "borrows", "stored", "shrinks", "grows"):
         cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")

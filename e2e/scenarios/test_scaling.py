@@ -5,28 +5,37 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import e2e.bursts
 from e2e import policies, workspaces
+from e2e.agreement.observation import Observation
 from e2e.agreement.scene import ENVOY_GATEWAY
+from e2e.agreement.timeline import disagreement
 from e2e.cluster import Form, up
 from e2e.cluster.addons import keda
-from e2e.controller import ControllerProcess
+from e2e.controller import ACTOR, ControllerProcess
+from e2e.streaming import streaming
 from e2e.waiting import until
+from tests.chart.helm import GATE
+from tests.chart.rights import AGENT, granted, used
 
 pytestmark = [pytest.mark.optional_addons, pytest.mark.timeout(1800)]
 
 KIND = "inferenceset"
+AUTOSCALING = {"autoscaling": {"enabled": True}}
 NAME = "phi"
 MODEL = "phi-4-mini-instruct"
 LOAD_PORT = 8090
 NODE = "10.244.0.1"
 """Where pods reach the controller, which runs on the node."""
 BURST = 50
-ROUNDS, FEWER_ROUNDS = 20, 5
+ROUNDS = 20
+SAMPLED_EVERY = 0.5
+CLIENTS, WORDS = 3, 20
 PATIENCE = 60
 QUEUE_WITHIN = 30
 """Seconds in which a queue of 30 has four copies wanted: two periods of Kubernetes' autoscaler."""
@@ -40,8 +49,8 @@ STARTS_IN_3_S = "--startup-duration=3s --max-num-seqs=20"
 def scaling_cluster(serving_cluster):
     """The cluster with KEDA."""
     up(serving_cluster.name, Form.FULL, ["keda"])
-    policies.install(serving_cluster, {"autoscaling": {"enabled": True}})
-    return serving_cluster
+    with policies.extended(serving_cluster, AUTOSCALING):
+        yield serving_cluster
 
 
 @pytest.fixture
@@ -104,25 +113,41 @@ def written_replicas(cluster):
     return [call for call in calls if call.get("resource") == "inferencesets" and call.get("subresource") == "scale"]
 
 
-def bursts_at_zero(cluster, namespace, gateway, rounds):
+@contextmanager
+def looking_on(cluster, namespace, every, patience):
+    """Requests beside those of the test, each answered; and GatewayReady is True all the while, at zero and during starts, too."""
+    with Observation(cluster, namespace, NAME, "inferencesets", (every, patience)) as seen:
+        seen.wait_well(PATIENCE)
+        began = time.monotonic()
+        yield seen
+        found = disagreement(seen.between(began, time.monotonic()))
+        assert (found.failing, found.true_while_failing) == (0, 0), Counter(sample.status for sample in seen.samples)
+        assert [change for change in seen.changes if change.at > began and not change.ready] == []
+
+
+def bursts_at_zero(cluster, namespace, gateway):
     """Send bursts to a set without copies, each answered as a whole, and to one that has gone to sleep again after the one before."""
     url = serve(cluster, namespace, gateway, idleAfter="10s", requestsHeldFor="2m")
     durations = []
-    for _ in range(rounds):
-        held = wait_zero(cluster, namespace)
-        assert held["status"] == "True"
-        answers = burst(cluster, url)
-        assert lost(answers) == {}
-        assert len(answers) == BURST
-        durations.append(max(answer["seconds"] for answer in answers))
-    print("longest answer of each round:", sorted(durations))
+    with looking_on(cluster, namespace, SAMPLED_EVERY, PATIENCE) as seen:
+        for _ in range(ROUNDS):
+            seen.pause()
+            held = wait_zero(cluster, namespace)
+            assert held["status"] == "True"
+            seen.resume()
+            answers = burst(cluster, url)
+            assert lost(answers) == {}
+            assert len(answers) == BURST
+            durations.append(max(answer["seconds"] for answer in answers))
+        sampled = len(seen.samples)
+    print("longest answer of each round:", sorted(durations), "requests beside them:", sampled)
     assert sorted(durations)[len(durations) // 2] <= WITHIN
     assert get(cluster, namespace)["status"]["autoscaling"]["coldStartSeconds"] >= 3
     assert written_replicas(cluster) == []
 
 
 def test_no_request_is_lost_at_zero(scaling_cluster, namespace, gateway, controller):
-    bursts_at_zero(scaling_cluster, namespace, gateway, ROUNDS)
+    bursts_at_zero(scaling_cluster, namespace, gateway)
 
 
 def test_no_request_is_lost_at_zero_behind_envoy_gateway(envoy_gateway_cluster, tmp_path):
@@ -132,21 +157,29 @@ def test_no_request_is_lost_at_zero_behind_envoy_gateway(envoy_gateway_cluster, 
         workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
         loading_controller(cluster, tmp_path),
     ):
-        bursts_at_zero(cluster, "default", gateway, FEWER_ROUNDS)
+        bursts_at_zero(cluster, "default", gateway)
         cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
 
 
-def test_a_queue_adds_copies_and_they_go_without_a_cut_answer(scaling_cluster, namespace, gateway, controller):
+def test_a_queue_adds_copies_and_they_go_without_a_cut_stream(scaling_cluster, namespace, gateway, controller):
     cluster = scaling_cluster
     flags = "--max-num-seqs=1 --inter-token-latency=200ms"
-    url = serve(cluster, namespace, gateway, flags, minReplicas=1)
+    url = serve(cluster, namespace, gateway, flags, idleAfter="30s")
     command = [sys.executable, str(Path(e2e.bursts.__file__)), url, MODEL, "30", "300", "40"]
-    process, began = cluster.popen(command, stdout=subprocess.PIPE), time.monotonic()
-    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 4, "four copies to be wanted", QUEUE_WITHIN)
-    print("four copies are wanted after", round(time.monotonic() - began, 1), "s")
-    out, _ = process.communicate(timeout=400)
-    assert lost(json.loads(line) for line in out.splitlines()) == {}
-    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 1, "one copy to be wanted again", 600)
+    with looking_on(cluster, namespace, 4.0, 240.0):
+        process, began = cluster.popen(command, stdout=subprocess.PIPE), time.monotonic()
+        until(lambda: get(cluster, namespace)["spec"]["replicas"] == 4, "four copies to be wanted", QUEUE_WITHIN)
+        print("four copies are wanted after", round(time.monotonic() - began, 1), "s")
+        out, _ = process.communicate(timeout=400)
+        assert lost(json.loads(line) for line in out.splitlines()) == {}
+        with streaming(cluster, url, MODEL, CLIENTS, WORDS) as streams:
+            streams.wait_begun()
+            selector = f"kaito.sh/workspace={NAME}"
+            until(lambda: len(workspaces.items(cluster, namespace, "pod", selector)) == 1, "one copy to be left", 600)
+            streams.wait()
+    print("streams during the scale-down:", len(streams.answers), "broken:", len(streams.broken))
+    assert streams.broken == []
+    assert len(streams.answers) > CLIENTS
     assert written_replicas(cluster) == []
 
 
@@ -204,3 +237,6 @@ def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, ga
     until(lambda: workspaces.items(cluster, namespace, "scaledobject") == [], "the ScaledObject to go", 60)
     assert get(cluster, namespace)["spec"]["replicas"] == 2
     assert written_replicas(cluster) == []
+    # What rights autoscaling adds is all used. That no other right is used, the cluster's fixture checks.
+    ours = [event for event in cluster.audit_events(ACTOR) if event.get("userAgent") == AGENT]
+    assert granted({**GATE, **AUTOSCALING}) - granted(GATE) <= used(ours)

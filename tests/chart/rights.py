@@ -18,7 +18,7 @@ EVERYTHING: dict[str, Any] = {
     "rbac": {"kthena": True, "workloadKinds": [{"apiGroup": "serving.example.com", "resource": "modelservings"}]},
     "probe": {"secret": {"namespace": "any", "name": "any"}},
     "metrics": {"secure": {"enabled": True}},
-    "autoscaling": {"enabled": True},
+    "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
 }
 """Values by which the chart gives all rights that it can give; a kind of the tests' own among them."""
 

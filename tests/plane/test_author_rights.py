@@ -28,6 +28,7 @@ ADOPTABLE = (
     "inferenceobjectives.llm-d.ai",
     "modelservers.networking.serving.volcano.sh",
     "networkpolicies.networking.k8s.io",
+    "poddisruptionbudgets.policy",
     "scaledobjects.keda.sh",
 )
 

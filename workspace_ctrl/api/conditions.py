@@ -38,7 +38,9 @@ class ConditionType(StrEnum):
     BODY_ROUTING_READY = "BodyRoutingReady"
     OBJECTIVES_READY = "ObjectivesReady"
     AUTOSCALING = "Autoscaling"
+    DISRUPTION_BUDGET_READY = "DisruptionBudgetReady"
     GROUP_READY = "GroupReady"
+    CANARY_PROGRESSING = "CanaryProgressing"
     GATEWAY_READY = "GatewayReady"
 
 
@@ -63,8 +65,12 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.OBJECTIVES_READY: "The InferenceObjectives of gateway.objectives exist. Present if the Workspace has any; no part of "
     "GatewayReady.",
     ConditionType.AUTOSCALING: "KEDA scales the InferenceSet by its load. Present with spec.autoscaling; no part of Ready.",
+    ConditionType.DISRUPTION_BUDGET_READY: "A PodDisruptionBudget limits how many copies are evicted at a time. Present with several "
+    "copies; no part of Ready.",
     ConditionType.GROUP_READY: "The route of gateway.group is accepted, and a member of the group is ready. Present if "
     "gateway.group is set; no part of GatewayReady.",
+    ConditionType.CANARY_PROGRESSING: "The canary gets its share of the requests, or all of them; False if it was stopped. Present if "
+    "gateway.group.canary is set; no part of GatewayReady.",
     ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",
 }
 """The meaning of each condition type when it is True."""

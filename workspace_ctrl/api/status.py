@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, parse_conditions
+from workspace_ctrl.api.conditions import Condition, ConditionType, find, parse_conditions
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupMemberStatus, GroupStatus
 
 PartT = TypeVar("PartT")
 
@@ -69,33 +70,6 @@ class ProbeStatus:
     since: Annotated[
         str | None, Field(json_schema_extra={"format": "date-time"}, description="Time since which probes have this result.")
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMemberStatus:
-    """A member of a group."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    kind: Annotated[str | None, Field(description="Workspace or InferenceSet.")] = None
-    name: Annotated[str | None, Field(description="Name of the member.")] = None
-    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback.")] = None
-    current: Annotated[int | None, Field(description="Weight that the member has in the route now, among those of the others.")] = (
-        None
-    )
-    fallback: Annotated[bool | None, Field(description="Whether the member gets requests only while no other one is ready.")] = None
-    ready: Annotated[bool | None, Field(description="Whether requests to the member are answered.")] = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
-    """The endpoint that the model shares with others."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    name: Annotated[str | None, Field(description="Name of the group, which is that of its HTTPRoute.")] = None
-    url: Annotated[str | None, Field(description="Base URL of the group; append /v1/chat/completions.")] = None
-    members: Annotated[tuple[GroupMemberStatus, ...], Field(description="The members, the oldest first.")] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +155,21 @@ class WorkspaceStatus:
     ] = ()
 
     @property
+    def is_budgeted(self) -> bool:
+        """Whether a PodDisruptionBudget was wanted, as far as is known."""
+        return find(self.conditions, ConditionType.DISRUPTION_BUDGET_READY) is not None
+
+    @property
     def is_scaled(self) -> bool:
         """Whether a ScaledObject was created, as far as is known."""
         return False
+
+    @property
+    def canary_step(self) -> tuple[object, ...]:
+        """What identifies the step of a canary; empty for others."""
+        group = self.gateway.group if self.gateway is not None else None
+        canary = group.canary if group is not None else None
+        return (canary.revision, canary.phase, canary.step) if canary is not None else ()
 
     def as_object(self) -> dict[str, Any]:
         """Return the status as JSON, without unknown fields."""
@@ -325,7 +311,12 @@ def _group(raw: object) -> GroupStatus | None:
         return None
     listed = raw.get("members")
     members = (_part(GroupMemberStatus, entry) for entry in listed) if isinstance(listed, list) else ()
-    return GroupStatus(_text(raw.get("name")), _text(raw.get("url")), tuple(entry for entry in members if entry is not None))
+    return GroupStatus(
+        _text(raw.get("name")),
+        _text(raw.get("url")),
+        tuple(entry for entry in members if entry is not None),
+        _part(CanaryStatus, raw.get("canary")),
+    )
 
 
 def _part(type_: type[PartT], raw: object) -> PartT | None:
@@ -357,6 +348,7 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         WorkloadStatus,
         ChartStatus,
         ProbeStatus,
+        CanaryStatus,
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,

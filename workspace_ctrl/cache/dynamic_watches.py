@@ -1,4 +1,4 @@
-"""Watches of objects that single Workspaces reference: a workload with its pods, a route, a pool, a ModelServer, a NetworkPolicy.
+"""Watches of what only some Workspaces have: a referenced workload with its pods, a route, a pool, a NetworkPolicy, disruption budgets.
 
 They are watched only while a Workspace references them, so rights can be granted kind by kind. Watches are shared (`followed_objects`), and
 the number of references in a namespace is limited: each costs memory, and anyone who can create Workspaces can reference anything.
@@ -16,7 +16,15 @@ from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.cache.objective_watches import Objectives
 from workspace_ctrl.cache.shared_watches import FollowedObjects, Interest
-from workspace_ctrl.cache.watches import HTTP_ROUTE, INFERENCE_POOL, MODEL_SERVER, NETWORK_POLICY, POD, SCALED_OBJECT
+from workspace_ctrl.cache.watches import (
+    DISRUPTION_BUDGETS,
+    HTTP_ROUTE,
+    INFERENCE_POOL,
+    MODEL_SERVER,
+    NETWORK_POLICY,
+    POD,
+    SCALED_OBJECT,
+)
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.kube.informer import Source
@@ -35,7 +43,7 @@ from workspace_ctrl.records.gateways import (
 )
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
-from workspace_ctrl.records.scaled_objects import ScaledObject, parse_scaled_object
+from workspace_ctrl.records.scaling import DisruptionBudget, ScaledObject, parse_disruption_budget, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import NetworkPolicy, ReferencedWorkload, parse_network_policy, parse_referenced_workload
 
@@ -70,6 +78,10 @@ class DependencyRecords:
     network_policy: NetworkPolicy | None = None
     network_policy_problem: str = ""
     """The same for NetworkPolicies."""
+    budgets: tuple[DisruptionBudget, ...] = ()
+    """All PodDisruptionBudgets of the namespace."""
+    budgets_problem: str = ""
+    """The same for them."""
     scaled_object: ScaledObject | None = None
     scaled_object_problem: str = ""
     """The same for ScaledObjects."""
@@ -92,6 +104,8 @@ class DependencyRecords:
             companion_problem=self.companion_problem,
             network_policy=self.network_policy,
             network_policy_problem=self.network_policy_problem,
+            budgets=self.budgets,
+            budgets_problem=self.budgets_problem,
             scaled_object=self.scaled_object,
             scaled_object_problem=self.scaled_object_problem,
             objectives=self.objectives,
@@ -155,6 +169,7 @@ class DynamicWatches:
             "pool": self._followed(INFERENCE_POOL, parse_inference_pool),
             "companion": self._followed(MODEL_SERVER, parse_kthena_model_server),
             "network_policy": self._followed(NETWORK_POLICY, parse_network_policy),
+            "budgets": self._followed(DISRUPTION_BUDGETS, parse_disruption_budget, _concerns),
             "scaled_object": self._followed(SCALED_OBJECT, parse_scaled_object),
         }
 
@@ -197,6 +212,8 @@ class DynamicWatches:
             companion_problem=problems.get("companion", ""),
             network_policy=next(iter(found.get("network_policy", ())), None),
             network_policy_problem=problems.get("network_policy", ""),
+            budgets=found.get("budgets", ()),
+            budgets_problem=problems.get("budgets", ""),
             scaled_object=next(iter(found.get("scaled_object", ())), None),
             scaled_object_problem=problems.get("scaled_object", ""),
             objectives=self._objectives.of(key) if has_objectives else (),
@@ -222,9 +239,11 @@ class DynamicWatches:
             state.clear()
         await asyncio.gather(*closing, *self._closing, self._objectives.close())
 
-    def _followed(self, resource: ApiResource, parse: Callable[[Json, str], Any]) -> FollowedObjects[Any]:
-        make = partial(_source, resource, parse)
-        return FollowedObjects(self._client, make, self._changed, cluster_wide=self._cluster_wide)
+    def _followed(
+        self, resource: ApiResource, parse: Callable[[Json, str], Any], concerns: Callable[[Any, Key], bool] | None = None
+    ) -> FollowedObjects[Any]:
+        make, only = partial(_source, resource, parse), {"concerns": concerns} if concerns is not None else {}
+        return FollowedObjects(self._client, make, self._changed, cluster_wide=self._cluster_wide, **only)
 
     def _follow(self, key: Key, dependencies: Dependencies) -> None:
         """Follow what `dependencies` names, as far as the namespace has not too many references."""
@@ -270,6 +289,8 @@ class DynamicWatches:
         names = {"route": dependencies.route, "pool": dependencies.pool, "companion": dependencies.companion}
         names |= {"network_policy": dependencies.network_policy, "scaled_object": dependencies.scaled_object}
         found = {name: (self._kinds[name], Interest(key[0], wanted)) for name, wanted in names.items() if wanted}
+        if dependencies.budgets:
+            found["budgets"] = self._kinds["budgets"], Interest(key[0])
         if dependencies.pods:
             found["pods"] = self._kinds["pods"], Interest(key[0], labels=tuple(sorted(dependencies.pods.items())))
         kind = self._workloads.get(_kind_of(dependencies.reference)) if dependencies.reference is not None else None
@@ -326,6 +347,10 @@ def _count(dependencies: Dependencies) -> int:
     """Return the number of references that a user has made, with the pods of a workload, which are known later."""
     has_workload = dependencies.reference is not None or bool(dependencies.pods)
     return 2 * has_workload + bool(dependencies.route) + bool(dependencies.pool)
+
+
+def _concerns(budget: DisruptionBudget, key: Key) -> bool:
+    return budget.may_concern(key[1])
 
 
 def _kind_of(reference: WorkloadRef) -> tuple[str, str]:

@@ -33,12 +33,12 @@ _JITTER: Final = (0.5, 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Objects of one kind in a namespace that a Workspace references: the one with a name, or all with some labels."""
+    """Objects of one kind in a namespace that a Workspace references: the one with a name, all with some labels, or all."""
 
     namespace: str
     name: str = ""
     labels: tuple[tuple[str, str], ...] = ()
-    """Sorted; empty if there is a name."""
+    """Sorted; empty if there is a name. Without either, all objects of the namespace are meant."""
 
     @property
     def topic(self) -> tuple[str, str, str]:
@@ -53,23 +53,31 @@ class Interest:
         """Return it as parameters of a list."""
         if self.labels:
             return {"labelSelector": ",".join(f"{name}={value}" for name, value in self.labels)}
-        return {"fieldSelector": f"metadata.name={self.name}"}
+        return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
 
 
 def _topics(record: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - a record of any kind
     ref = record.meta.ref
+    yield ref.namespace, "", ""
     yield ref.namespace, "", ref.name
     for name, value in getattr(record, "labels", {}).items():
         yield ref.namespace, name, value
 
 
+def _always(_record: object, _key: Key) -> bool:
+    return True
+
+
 class _SharedWatch(Generic[RecordT]):
     """One watch, and the records in which a Workspace is interested; it is the sink of its informer."""
 
-    def __init__(self, client: Client, source: Source[RecordT], changed: Callable[[Key], None]) -> None:
+    def __init__(
+        self, client: Client, source: Source[RecordT], changed: Callable[[Key], None], concerns: Callable[[RecordT, Key], bool]
+    ) -> None:
         self._client = client
         self._source = source
         self._changed = changed
+        self._concerns = concerns
         self._followers: dict[Interest, set[Key]] = {}
         self._by_topic: dict[tuple[str, str, str], set[Interest]] = {}
         self._records: Store[RecordT] = Store(lambda _record: None)
@@ -163,7 +171,7 @@ class _SharedWatch(Generic[RecordT]):
         if not interests:
             self.remove(key, version)
         elif self._records.put(key, record, version):
-            self._assign(key, before, interests)
+            self._assign(key, before, record, interests)
         elif self._records.get(key) == record:
             self._join(key, interests)  # of an interest that is newer than the record
         return False
@@ -172,7 +180,7 @@ class _SharedWatch(Generic[RecordT]):
         """Remove a deleted object; notify the Workspaces that are interested in it."""
         before = self._records.remove(key, version)
         if before is not None:
-            self._assign(key, before, set())
+            self._assign(key, before, None, set())
         return None
 
     def replace(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> list[RecordT]:
@@ -188,13 +196,14 @@ class _SharedWatch(Generic[RecordT]):
         self._notify(self._followers.keys())
         return []
 
-    def _assign(self, key: Key, before: RecordT | None, interests: set[Interest]) -> None:
-        """Note that `interests` cover the object `key`, and those of its record `before` not any more."""
+    def _assign(self, key: Key, before: RecordT | None, after: RecordT | None, interests: set[Interest]) -> None:
+        """Note that `interests` cover the object `key`, now `after`, and those of its record `before` not any more."""
         earlier = self._interests(before) if before is not None else set()
         for interest in earlier - interests:
             self._members.get(interest, set()).discard(key)
         self._join(key, interests)
-        self._notify(earlier | interests)
+        records = [record for record in (before, after) if record is not None]
+        self._notify(earlier | interests, lambda follower: any(self._concerns(record, follower) for record in records))
 
     def _join(self, key: Key, interests: set[Interest]) -> None:
         for interest in interests:
@@ -204,8 +213,8 @@ class _SharedWatch(Generic[RecordT]):
         found = (interest for topic in _topics(record) for interest in self._by_topic.get(topic, ()))
         return {interest for interest in found if interest.covers(record)}
 
-    def _notify(self, interests: Iterable[Interest]) -> None:
-        for key in {key for interest in interests for key in self._followers.get(interest, ())}:
+    def _notify(self, interests: Iterable[Interest], is_concerned: Callable[[Key], bool] = lambda _key: True) -> None:
+        for key in {key for interest in interests for key in self._followers.get(interest, ()) if is_concerned(key)}:
             self._changed(key)
 
     def _served(self) -> None:
@@ -257,12 +266,23 @@ class FollowedObjects(Generic[RecordT]):
     """The objects of one kind that Workspaces reference."""
 
     def __init__(
-        self, client: Client, make_source: Callable[[str], Source[RecordT]], changed: Callable[[Key], None], *, cluster_wide: bool
+        self,
+        client: Client,
+        make_source: Callable[[str], Source[RecordT]],
+        changed: Callable[[Key], None],
+        *,
+        cluster_wide: bool,
+        concerns: Callable[[RecordT, Key], bool] = _always,
     ) -> None:
-        """Make it; `make_source` returns the source for a namespace, empty for all; `cluster_wide` is whether all may be watched."""
+        """Make it.
+
+        `make_source` returns the source for a namespace, empty for all; `cluster_wide` is whether all may be watched; `concerns` returns
+        whether a change of a record matters to a Workspace that follows it.
+        """
         self._client = client
         self._make_source = make_source
         self._changed = changed
+        self._concerns = concerns
         self._cluster_wide = cluster_wide
         self._watches: dict[str, _SharedWatch[RecordT]] = {}
         """Namespace, or empty for all, → its watch."""
@@ -275,7 +295,7 @@ class FollowedObjects(Generic[RecordT]):
         if place is None:
             place = self._place_of[interest] = self._place(interest.namespace)
         if place not in self._watches:
-            self._watches[place] = _SharedWatch(self._client, self._make_source(place), self._changed)
+            self._watches[place] = _SharedWatch(self._client, self._make_source(place), self._changed, self._concerns)
         self._watches[place].follow(interest, key)
 
     def unfollow(self, interest: Interest, key: Key) -> None:

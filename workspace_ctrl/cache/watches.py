@@ -13,6 +13,7 @@ from workspace_ctrl.api.labels import (
     LLM_D_GROUP,
     MANAGED_BY_LABEL,
     OBJECTIVES_GROUP,
+    OLDER_VERSIONS,
     OWNER_LABEL,
     PICKER_POD_LABEL,
     PLURAL,
@@ -42,7 +43,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
-from workspace_ctrl.records.scaled_objects import parse_scaled_object
+from workspace_ctrl.records.scaling import DISRUPTION_BUDGET, parse_disruption_budget, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import (
     Workload,
@@ -53,8 +54,8 @@ from workspace_ctrl.records.workloads import (
 )
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
-WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
-INFERENCE_SET: Final = ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND)
+WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND, older=OLDER_VERSIONS)
+INFERENCE_SET: Final = ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND, older=OLDER_VERSIONS)
 DEPLOYMENT: Final = ApiResource("apps", "v1", "deployments", "Deployment")
 STATEFUL_SET: Final = ApiResource("apps", "v1", "statefulsets", "StatefulSet")
 CLAIM: Final = ApiResource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
@@ -76,6 +77,8 @@ ROLE_BINDING: Final = ApiResource("rbac.authorization.k8s.io", "v1", "rolebindin
 SERVICE_ACCOUNT: Final = ApiResource("", "v1", "serviceaccounts", "ServiceAccount")
 NETWORK_POLICY: Final = ApiResource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 """Watched only for models on several nodes."""
+DISRUPTION_BUDGETS: Final = ApiResource("policy", "v1", "poddisruptionbudgets", DISRUPTION_BUDGET)
+"""Watched only in namespaces with a model server of several copies; all of them there, as users may have their own."""
 MODEL_SERVER: Final = ApiResource("networking.serving.volcano.sh", "v1alpha1", "modelservers", "ModelServer")
 """Kthena's; watched only where a Gateway's class needs it."""
 SCALED_OBJECT: Final = ApiResource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
@@ -271,6 +274,7 @@ BY_KIND: Final[dict[str, WatchedKind[Any]]] = {
 }
 _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
     WatchedKind(NETWORK_POLICY.kind, NETWORK_POLICY, parse_network_policy),
+    WatchedKind(DISRUPTION_BUDGETS.kind, DISRUPTION_BUDGETS, parse_disruption_budget),
     WatchedKind(MODEL_SERVER.kind, MODEL_SERVER, parse_kthena_model_server),
     WatchedKind(SCALED_OBJECT.kind, SCALED_OBJECT, parse_scaled_object),
     *(WatchedKind(resource.kind, resource, parse_objective) for resource in INFERENCE_OBJECTIVES.values()),
@@ -278,6 +282,11 @@ _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
 _WRITTEN: Final = {watched.resource.kind: watched for watched in _WATCHED_ON_DEMAND} | BY_KIND
 RESOURCES: Final = {kind: watched.resource for kind, watched in _WRITTEN.items()}
 """Kind → where it is served, of everything that we write."""
+
+
+def resource_of(owner: Meta) -> ApiResource:
+    """Return where a Workspace or InferenceSet is served, in the version in which it was read."""
+    return RESOURCES[owner.ref.kind].at(owner.api_version)
 
 
 def read_written(answer: Json) -> Record:

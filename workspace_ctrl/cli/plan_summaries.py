@@ -1,10 +1,12 @@
 """A short summary of a planned object."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any, TypeAlias
 
 from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, chart_layouts, value_at
+from workspace_ctrl.model.canary import CanaryPlan
 from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER
 
 Facts: TypeAlias = Iterator[tuple[str, str]]
@@ -20,6 +22,13 @@ def facts(manifest: _Json) -> Facts:
     weights = (manifest["metadata"].get("annotations") or {}).get(GROUP_WEIGHTS_ANNOTATION, "")
     if weights:
         yield "weights", weights.replace("=", " ").replace(",", ", ")
+
+
+def canary_in_words(plan: CanaryPlan) -> str:
+    """Return what will happen to the requests of a canary."""
+    steps = ", ".join(f"{step} %" for step in plan.steps)
+    slow = f" or {plan.max_latency_ratio:g} times the latency of the others" if isfinite(plan.max_latency_ratio) else ""
+    return f"{steps} of the requests, each for {plan.interval:g} s at least; stopped above {plan.max_error_rate:.1%} errors{slow}"
 
 
 def facts_of_chart(manifest: _Json) -> Facts:
@@ -86,6 +95,10 @@ def _network_policy(spec: _Json) -> Facts:
     yield "open to each other", _labels(spec["podSelector"]["matchLabels"])
 
 
+def _disruption_budget(spec: _Json) -> Facts:
+    yield "evicted at a time", str(spec["maxUnavailable"])
+
+
 def _claim(spec: _Json) -> Facts:
     yield "size", str(spec["resources"]["requests"]["storage"])
     yield "storage class", str(spec.get("storageClassName") or "the cluster's default")
@@ -149,6 +162,7 @@ _FACTS: Mapping[str, Callable[[_Json], Facts]] = {
     "Service": _service,
     "NetworkPolicy": _network_policy,
     "PersistentVolumeClaim": _claim,
+    "PodDisruptionBudget": _disruption_budget,
     "OCIRepository": _source,
     "HelmRelease": _release,
     "HTTPRoute": _route,

@@ -15,6 +15,8 @@ class AddedDependencies:
     """Name of the ModelServer that a GatewayClass needs, or needed."""
     network_policy: str = ""
     """Name of the NetworkPolicy of a model on several nodes, or of one that was."""
+    budgets: bool = False
+    """Whether the PodDisruptionBudgets of the namespace may select its pods, because there are several copies, or were."""
     scaled_object: str = ""
     """Name of the ScaledObject of an InferenceSet that is scaled by load, or was."""
     objectives: bool = False

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.status import PodsStatus
+from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import ObjectRef
@@ -23,8 +24,10 @@ class LinkName(StrEnum):
     POOL = "pool"
     ROUTE = "route"
     GROUP = "group"
+    CANARY = "canary"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
+    DISRUPTION_BUDGET = "disruptionBudget"
     BODY_ROUTER = "bodyRouter"
     ENDPOINTS = "endpoints"
     PROBE = "probe"
@@ -75,6 +78,10 @@ class Parent:
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""
     """How to get routing by the request body if no body-based router can be installed for the class; empty if one can."""
+    access_policies: str = ""
+    """Kinds of the policies by which the class rejects clients that are not authorized; empty if they are not known."""
+    rate_policies: str = ""
+    """Kinds of the policies by which it limits the rate of requests; empty if they are not known."""
     listener_problem: "Problem | None" = None
     """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()
@@ -105,14 +112,27 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictionLimit:
+    """How many copies of a model server may be evicted at a time."""
+
+    budget: ObjectRef
+    """Our PodDisruptionBudget."""
+    max_unavailable: int | str
+    """Number of copies, or their percentage as text."""
+    users: tuple[ObjectRef, ...] = ()
+    """PodDisruptionBudgets of users that select the pods, so that ours is not made."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberShare:
     """A member of a group, as it is planned."""
 
     ref: ObjectRef
     weight: int
-    """As wanted; 0 for a fallback."""
+    """As wanted; 0 for a fallback, and for a canary its percentage."""
     is_fallback: bool
     is_ready: bool
+    is_canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +147,8 @@ class GroupDecision:
     """Path prefix of the group on the Gateways; empty if there is none."""
     members: tuple[MemberShare, ...] = ()
     """The oldest first."""
+    canary: CanaryDecision | None = None
+    """How far the Workspace is, if it is a canary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +198,8 @@ class Decisions:
     """Their workloads: a Deployment, or a StatefulSet for each if the model needs several nodes."""
     scaling: Scaling | None = None
     """How they are scaled by load; None if they are not."""
+    eviction_limit: EvictionLimit | None = None
+    """None without several copies, or where the installation creates no PodDisruptionBudgets."""
     has_outdated_copies: bool = False
     """Whether one of those has, before the steps, pods of an older template."""
     selector: Mapping[str, str] = field(default_factory=dict)

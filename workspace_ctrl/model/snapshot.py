@@ -6,13 +6,14 @@ from typing import TypeVar
 
 from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.records.chart_inventory import ChartObjectId
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
@@ -29,10 +30,10 @@ from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import DisruptionBudget, ScaledObject
 from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
-RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective)
+RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective, DisruptionBudget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,16 @@ class Snapshot:
     """The NetworkPolicy of a model on several nodes; not watched for others."""
     network_policy_problem: str = ""
     """Why NetworkPolicies cannot be watched; empty if they can."""
+    budgets: tuple[DisruptionBudget, ...] = ()
+    """All PodDisruptionBudgets of the namespace, of a model server with several copies; not watched for others."""
+    budgets_problem: str = ""
+    """Why PodDisruptionBudgets cannot be watched; empty if they can."""
     scaled_object: ScaledObject | None = None
     """The ScaledObject of an InferenceSet; not watched for others."""
     scaled_object_problem: str = ""
     """Why ScaledObjects cannot be watched; empty if they can."""
     load_unread_for: float = 0.0
-    """For how many seconds KEDA has not read its load, as far as that is known; 0 if it is not."""
+    """For how many seconds KEDA has not read its load, or shown that it lives, as far as that is known; 0 if it is not."""
     cold_start: ColdStart = NO_COLD_START
     """The start of the first copy of an InferenceSet that had none."""
     gateways: tuple[Gateway, ...] = ()
@@ -125,8 +130,10 @@ class Snapshot:
     """The Workspace's namespace; None if namespaces cannot be watched."""
     groups: tuple[GroupRecords, ...] = ()
     """The group of the Workspace, and groups that it was a member of whose routes still have it as an owner."""
-    taken: Mapping[RouteClaim, RouteClaimHolder] = field(default_factory=dict)
-    """Claims of the Workspace on listeners that an older Workspace already has."""
+    canary_count: CanaryCount | None = None
+    """What is counted for the Workspace as a canary; None while nothing is counted."""
+    taken: Mapping[RouteClaim, str] = field(default_factory=dict)
+    """Claims of the Workspace on listeners that an older Workspace already has, with the title of that one."""
     nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is missing."""
@@ -193,6 +200,8 @@ class Snapshot:
                 return replace(self, companion=record)
             case NetworkPolicy():
                 return replace(self, network_policy=record)
+            case DisruptionBudget():
+                return replace(self, budgets=_among(self.budgets, record))
             case ScaledObject():
                 return replace(self, scaled_object=record)
             case InferenceObjective():
@@ -209,6 +218,8 @@ class Snapshot:
         for record in (*self.workloads, *self.services, *self.claims, self.source, self.release, self.route, *self.objectives):
             if record is not None:
                 yield record.meta
+        for budget in self.budgets:
+            yield budget.meta
         for each in (self.companion, self.network_policy, self.scaled_object):
             if each is not None:
                 yield each.meta

@@ -176,12 +176,17 @@ def _dependencies(
     was_scaled = snapshot.scaled_object is not None or workspace.status.is_scaled
     is_scaled = was_scaled or (resolved.copies is not None and resolved.copies.autoscaling is not None)
     was_several = snapshot.network_policy is not None or snapshot.workload("StatefulSet") is not None
+    had_budget = (
+        any(budget.meta.is_controlled_by(workspace.meta.uid) for budget in snapshot.budgets) or workspace.status.is_budgeted
+    )
+    is_copied = settings.budgets.enabled and serving.server.count(snapshot.workloads, workspace.meta) > 1
     objectives = serving.objectives or snapshot.objectives or (status is not None and status.objectives)
     pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
     return replace(
         resolved.dependencies,
         pods=resolved.dependencies.pods or serving.server.selector,
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
+        budgets=is_copied or had_budget,
         scaled_object=serving.names.workspace if is_scaled and settings.autoscaling.enabled else "",
         companion=serving.names.workspace if known or serving.route.companion_kind else "",
         objectives=bool(objectives),

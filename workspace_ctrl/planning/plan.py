@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 
 from workspace_ctrl.api.names import is_valid, names
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
+from workspace_ctrl.model.plan_decisions import Decisions, EvictionLimit, LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.autoscaling.autoscaling_steps import plan_autoscaling, scaling_of
 from workspace_ctrl.planning.chart.chart_steps import WantedChart, plan_chart, plan_retirement, pool_values
@@ -28,10 +28,12 @@ from workspace_ctrl.planning.steps import DryRunWorkload, Query, Step
 from workspace_ctrl.planning.traffic.group_steps import plan_groups
 from workspace_ctrl.planning.workload.planned_server import PlannedServer
 from workspace_ctrl.planning.workload.workload_steps import (
+    ObservedBudgets,
     accepted_kind,
     chosen_replicas,
     dry_run,
     existing_copies,
+    plan_budget,
     plan_workload,
     waiting_copies,
 )
@@ -59,7 +61,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
-    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift)
+    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), (*group.steps, *removal()))
@@ -172,11 +174,19 @@ def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing,
     if not plan_workload(draft, server, there, snapshot.network_policy_problem, waiting):
         return decisions
     draft.steps.extend(chosen_replicas(desired.workspace, server.workload, live))
-    decisions = replace(decisions, scaling=scaling_of(desired, serving))
+    decisions = replace(
+        decisions, scaling=scaling_of(desired, serving), eviction_limit=_plan_budget(draft, serving, snapshot, desired.settings)
+    )
     if desired.resolved.gateway_wanted:
         decisions = _plan_gateway(draft, decisions, desired, serving, snapshot)
     plan_autoscaling(draft, desired, serving, decisions.scaling, snapshot.scaled_object, snapshot.scaled_object_problem)
     return decisions
+
+
+def _plan_budget(draft: PlanBuilder, serving: DesiredServing, snapshot: Snapshot, settings: PlanSettings) -> EvictionLimit | None:
+    copies = serving.server.count(snapshot.workloads, draft.owner)
+    there = ObservedBudgets(snapshot.budgets, snapshot.pods, snapshot.budgets_problem)
+    return plan_budget(draft, serving.server, copies, settings.budgets, there)
 
 
 def _plan_gateway(

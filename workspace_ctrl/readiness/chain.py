@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVarTuple
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.canary import CanaryDecision, CanaryPlan, CanaryState
 from workspace_ctrl.model.plan_decisions import Decisions, GroupDecision, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
@@ -32,6 +33,8 @@ from workspace_ctrl.readiness.gateway import (
 from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, is_silent, wakes
+from workspace_ctrl.readiness.scaling.disruption_budget import disruption_budget_link
+from workspace_ctrl.readiness.traffic.canary import canary_link
 from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -188,6 +191,10 @@ def _is_autoscaled(_snapshot: Snapshot, decisions: Decisions) -> bool:
     return decisions.scaling is not None or decisions.problem(LinkName.AUTOSCALING) is not None
 
 
+def _is_copied(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.eviction_limit is not None
+
+
 def _by_body(snapshot: Snapshot, decisions: Decisions) -> bool:
     is_wanted = decisions.gateway_wanted and decisions.wants_header
     return is_wanted and snapshot.body_routers is not None and bool(decisions.parents)
@@ -203,6 +210,14 @@ def _in_group(_snapshot: Snapshot, decisions: Decisions) -> bool:
 
 def _group_of(decisions: Decisions) -> GroupDecision:
     return decisions.group or GroupDecision("")
+
+
+def _is_canary(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and decisions.group is not None and decisions.group.canary is not None
+
+
+def _canary_of(decisions: Decisions) -> CanaryDecision:
+    return _group_of(decisions).canary or CanaryDecision(CanaryPlan("", (), 0.0), CanaryState(""))
 
 
 def group_route(snapshot: Snapshot, decisions: Decisions) -> HTTPRoute | None:
@@ -323,6 +338,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         link=group_link,
     ),
     LinkRow(
+        LinkName.CANARY,
+        applies=_is_canary,
+        inputs=lambda _, decisions: (_canary_of(decisions),),
+        link=canary_link,
+    ),
+    LinkRow(
         LinkName.OBJECTIVES,
         applies=_with_objectives,
         inputs=lambda snapshot, decisions: (decisions.objectives, snapshot.objectives, decisions.objective_kinds),
@@ -333,6 +354,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         applies=_is_autoscaled,
         inputs=lambda snapshot, decisions: (snapshot.scaled_object, decisions.scaling, snapshot.load_unread_for),
         link=autoscaling_link,
+    ),
+    LinkRow(
+        LinkName.DISRUPTION_BUDGET,
+        applies=_is_copied,
+        inputs=lambda snapshot, decisions: (decisions.eviction_limit, snapshot.budgets),
+        link=disruption_budget_link,
     ),
 )
 """Links with a condition of their own: requests by path and header are answered without them."""

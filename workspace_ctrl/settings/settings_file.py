@@ -4,19 +4,16 @@ A new section is a class here and a field of `SettingsFile`. Unknown keys are re
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from workspace_ctrl.api.errors import field_path, value_problem
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
-from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.gateway.body_router import check_chart
 from workspace_ctrl.planning.plan_settings import (
     BODY_ROUTER_CHART,
@@ -29,11 +26,13 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.settings.model_index import ModelIndexStanza
+from workspace_ctrl.settings.model_server_settings import ModelServerSettings
 from workspace_ctrl.settings.process import DEFAULT_HUB, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.stanza import Stanza
 from workspace_ctrl.settings.value_types import (
     Digest,
     Duration,
-    Folder,
     GatewayKey,
     HttpUrl,
     HubUrl,
@@ -42,7 +41,6 @@ from workspace_ctrl.settings.value_types import (
     NamespaceOrAll,
     Network,
     Path,
-    Resources,
     Url,
     ValuePath,
 )
@@ -63,22 +61,6 @@ def _mode(given: object) -> object:
     if given not in set(Mode):
         raise PydanticCustomError("rule", "must be one of {modes}", {"modes": ", ".join(Mode)})
     return Mode(str(given))
-
-
-class Stanza(BaseModel):
-    """Base of all sections of the file: frozen, camelCase, strict."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="forbid", strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, given: object) -> object:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in given if isinstance(given, Mapping) else ():
-            if key not in known:
-                remedy = suggestion(str(key), known, f"use one of {', '.join(known)}")
-                raise PydanticCustomError("unknown_key", "is not known; {remedy}", {"key": key, "remedy": remedy})
-        return given
 
 
 class FeatureGates(Stanza):
@@ -266,16 +248,6 @@ class ChartCheckSettings(Stanza):
     helm: str = Field(default="helm", min_length=1)
 
 
-class ModelServerSettings(Stanza):
-    """Settings of all model servers."""
-
-    image: str | None = Field(default=None, min_length=1)
-    local_weights: Folder | None = None
-    priority_class_name: Name | None = None
-    resources: Resources | None = None
-    updates: Literal["OnSpecChange", "Always"] = "OnSpecChange"
-
-
 class HelmReleaseSettings(Stanza):
     """Settings of all HelmReleases."""
 
@@ -341,6 +313,7 @@ class SettingsFile(Stanza):
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
     autoscaling: AutoscalingStanza = Field(default_factory=AutoscalingStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
+    model_index: ModelIndexStanza = Field(default_factory=ModelIndexStanza)
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> "SettingsFile":
@@ -366,7 +339,9 @@ class SettingsFile(Stanza):
             picker=self.endpoint_picker.settings(),
             autoscaling=self.autoscaling.settings(),
             body_routing=self.body_based_routing.settings(account),
+            model_index=self.model_index.settings(),
             flux_service_account=account,
+            budgets=self.model_server.disruption_budget.settings(),
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
             model_server_priority_class=self.model_server.priority_class_name or "",

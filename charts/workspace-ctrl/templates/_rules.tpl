@@ -26,6 +26,12 @@ that none is missing. */ -}}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: {{ $workload }}
+{{- if not $companion }}
+# Watched only in namespaces with a model server of several copies. Where they are switched off, those of before are deleted.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: {{ dig "disruptionBudget" "enabled" true .Values.modelServer | ternary "[list, watch, create, patch, delete]" "[list, watch, delete]" }}
+{{- end }}
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: {{ $companion | ternary "[list, watch]" "[list, watch, create, patch]" }}
@@ -113,6 +119,13 @@ that none is missing. */ -}}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [list, watch]
+{{- if and .Values.autoscaling.enabled .Values.autoscaling.prometheus }}
+# Whether KEDA lives, which reads the load elsewhere. The Lease is in its namespace, whatever that is called.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [operator.keda.sh]
+  verbs: [list, watch]
+{{- end }}
 {{- if include "workspace-ctrl.gatewaySide" . }}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [gatewayclasses]

@@ -12,6 +12,7 @@ from e2e.cluster.addons import (
     istio,
     keda,
     kthena,
+    prometheus,
     registry,
     simulated_node,
     workspace_ctrl,
@@ -44,6 +45,7 @@ ADDONS: dict[str, Addon] = {
         envoy_gateway.ADDON,
         kthena.ADDON,
         keda.ADDON,
+        prometheus.ADDON,
     )
 }
 ALL = "all"

@@ -270,3 +270,36 @@ async def test_a_kind_that_is_not_served_is_told():
         assert watches.of(("team-a", "phi")).problem == "Server of gone.example.com/v1 is not served by the cluster"
         watches.follow(("team-a", "three"), Dependencies(pods={"app": "three"}))
         assert watches.is_synced(("team-a", "three"))
+
+
+def of_workspace(name):
+    return {"selector": {"matchLabels": {"kaito.sh/workspace": name}}}
+
+
+def budgets(watches, key):
+    return [budget.ref.name for budget in watches.of(key).budgets]
+
+
+async def test_all_budgets_of_a_namespace_are_read_once_and_a_change_concerns_those_whose_pods_it_may_select():
+    async with following() as (server, watches, told):
+        keys = [("team-a", name) for name in ("one", "two", "three")]
+        for name in ("one", "two"):
+            server.put("poddisruptionbudgets", "team-a", name, spec=of_workspace(name))
+        server.put("poddisruptionbudgets", "team-b", "else", spec=of_workspace("one"))
+        for key in keys[:2]:
+            watches.follow(key, Dependencies(budgets=True))
+        await until(lambda: all(map(watches.is_synced, keys[:2])) and server.open)
+        watches.follow(keys[2], Dependencies(budgets=True))
+        assert watches.is_synced(keys[2])
+        assert [budgets(watches, key) for key in keys] == [["one", "two"]] * 3
+        assert server.lists == {("poddisruptionbudgets", "team-a", ""): 1}
+        told.keys.clear()
+        server.put("poddisruptionbudgets", "team-a", "one", spec=of_workspace("three"))
+        await until(lambda: told.keys)
+        assert told.keys == {keys[0]: 1, keys[2]: 1}
+        server.put("poddisruptionbudgets", "team-a", "all", spec={"selector": {}})
+        await until(lambda: budgets(watches, keys[0]) == ["all", "one", "two"])
+        assert told.keys == {keys[0]: 2, keys[1]: 1, keys[2]: 2}
+        server.delete("poddisruptionbudgets", "team-a", "two")
+        await until(lambda: budgets(watches, keys[0]) == ["all", "one"])
+        assert told.keys == {keys[0]: 2, keys[1]: 2, keys[2]: 2}

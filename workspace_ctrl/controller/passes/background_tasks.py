@@ -9,7 +9,9 @@ from workspace_ctrl.hub.hub_client import HubClient
 from workspace_ctrl.hub.hub_models import HubModels, NoHubModels
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.load.keda_heartbeat import KedaHeartbeat
 from workspace_ctrl.load.load_reader import LoadReader
+from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.probe.prober import NoProber, Prober, make_prober
 from workspace_ctrl.settings.process import Settings
 
@@ -21,8 +23,11 @@ class BackgroundTasks:
     prober: Prober | NoProber
     charts: ChartVerifier | NoChartVerifier
     hub: HubModels | NoHubModels
+    counter: RequestCounter
     loads: LoadReader | None = None
     """None if KEDA reads no loads from this process."""
+    heartbeat: KedaHeartbeat | None = None
+    """None unless KEDA reads loads from a Prometheus."""
 
     def results(self, key: Key) -> Background:
         """Return what the tasks have found out for the Workspace `key`."""
@@ -31,13 +36,22 @@ class BackgroundTasks:
             self.prober.is_enabled,
             self.charts.verdicts,
             self.hub.answers,
-            unread_for=self.loads.unread_for if self.loads is not None else None,
+            canary_count=self.counter.result(key),
+            unread_for=self._unread_for,
         )
+
+    @property
+    def _unread_for(self) -> Callable[[str, str], float] | None:
+        if self.loads is not None:
+            return self.loads.unread_for
+        return self.heartbeat.silent_for if self.heartbeat is not None else None
 
     async def close(self) -> None:
         """Stop them all."""
-        for task in (self.prober, self.charts, self.hub):
+        for task in (self.prober, self.charts, self.hub, self.counter):
             await task.close()
+        if self.heartbeat is not None:
+            await self.heartbeat.close()
 
 
 def make_background_tasks(
@@ -47,11 +61,13 @@ def make_background_tasks(
 
     `loads` is where KEDA reads the loads of models.
     """
-    hub = settings.hub
-    is_source = settings.load_port > 0 and not settings.plan.autoscaling.prometheus
+    hub, scaling = settings.hub, settings.plan.autoscaling
+    is_source = settings.load_port > 0 and not scaling.prometheus
     return BackgroundTasks(
         make_prober(client, settings, changed),
         ChartVerifier(settings.helm, changed) if settings.helm else NoChartVerifier(),
         HubModels(HubClient(hub, client.server), changed) if hub.url else NoHubModels(),
+        RequestCounter(changed),
         loads if is_source else None,
+        KedaHeartbeat(client) if scaling.enabled and scaling.prometheus else None,
     )

@@ -1,6 +1,6 @@
 """The objects of a model server: those on which it depends, as observed, and those of which it consists, as wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
@@ -8,8 +8,8 @@ from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.steps import LookUpModel
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
-from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.workloads import ReferencedWorkload, Workload
+from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,17 @@ class ModelServer:
         if self.replicas is None or self.workload is None:
             return ()
         return tuple(map(ref_of, (self.workload, *self.copies)))
+
+    def count(self, live: Iterable[Workload], owner: Meta) -> int:
+        """Return the number of copies; of a Workspace the replicas of its Deployment in `live`, which anyone may scale."""
+        if self.workload is None or self.of_kaito:
+            return 0
+        if self.replicas is not None:
+            return self.replicas
+        if self.workload["kind"] != WorkloadKind.DEPLOYMENT:
+            return 1
+        ref, planned = ref_of(self.workload), int(self.workload["spec"].get("replicas", 1))
+        return next((each.replicas for each in live if each.ref == ref and each.meta.is_controlled_by(owner.uid)), planned)
 
     @property
     def has_network_policy(self) -> bool:

@@ -1,26 +1,37 @@
-"""The steps to the model server's objects: the workload, once the API server accepts it, its Services and claims."""
+"""The steps to the model server's objects: the workload, once the API server accepts it, its Services, claims and disruption budget."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from typing import Final
 
 from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.model.api_query_results import DryRun
-from workspace_ctrl.model.plan_decisions import LinkName, Problem
+from workspace_ctrl.model.plan_decisions import EvictionLimit, LinkName, Problem
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, hash_with_replicas, ref_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Scale
+from workspace_ctrl.planning.workload.disruption_budget import budgets_of_users, disruption_budget
 from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaling import DisruptionBudget
 from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _EXPOSED: Final = (
     "the pods of a model on several nodes execute what they receive on the ports between them; "
     "grant list, watch, create, patch and delete on networkpolicies of networking.k8s.io"
+)
+
+
+_NO_BUDGETS: Final = (
+    "grant list, watch, create, patch and delete on poddisruptionbudgets of policy, "
+    "or set modelServer.disruptionBudget.enabled to false"
 )
 
 
@@ -71,6 +82,36 @@ def plan_workload(
     wanted = {ref_of(manifest) for manifest in server.manifests}
     draft.delete(meta for meta in there if meta.ref not in wanted)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedBudgets:
+    """The PodDisruptionBudgets of a namespace, and the pods of the model server, as observed."""
+
+    budgets: tuple[DisruptionBudget, ...]
+    pods: tuple[Pod, ...]
+    unwatched: str = ""
+    """Why budgets cannot be watched; empty if they can."""
+
+
+def plan_budget(
+    draft: PlanBuilder, server: ModelServer, copies: int, settings: BudgetSettings, there: ObservedBudgets
+) -> EvictionLimit | None:
+    """Plan the PodDisruptionBudget of the model server with so many `copies`; one that is not wanted any more is deleted."""
+    metas = [budget.meta for budget in there.budgets]
+    if not settings.enabled or copies <= 1:
+        draft.delete(metas)
+        return None
+    make = partial(disruption_budget, draft.owner, server, copies, settings.max_unavailable)
+    manifest = draft.manifest("disruption budget", make, (copies, settings.max_unavailable))
+    users = tuple(budgets_of_users(there.budgets, there.pods, draft.workspace, server))
+    if there.unwatched:
+        draft.report(Problem(LinkName.DISRUPTION_BUDGET, "BudgetsNotPermitted", f"{there.unwatched}; {_NO_BUDGETS}"))
+    elif users:
+        draft.delete(metas)
+    else:
+        draft.apply(manifest, LinkName.DISRUPTION_BUDGET)
+    return EvictionLimit(ref_of(manifest), settings.max_unavailable, users)
 
 
 @dataclass(frozen=True, slots=True)

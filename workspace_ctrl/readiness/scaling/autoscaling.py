@@ -6,7 +6,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.model.cold_start import ColdStart
 from workspace_ctrl.model.plan_decisions import LinkName, Scaling
 from workspace_ctrl.readiness.chain_link import Link
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 SILENT_SECONDS: Final = 120.0
 """KEDA and its HorizontalPodAutoscaler read every few seconds, but each of several replicas of the controller gets only a part of that."""
@@ -17,7 +17,8 @@ _TRIGGER_ERRORS: Final = frozenset({"TriggerError", "PartialTriggerError"})
 def autoscaling_link(scaled: ScaledObject | None, scaling: Scaling | None, unread_for: float = 0.0) -> Link:
     """Return whether KEDA scales the InferenceSet; without `scaling`, planning has found out why it cannot.
 
-    `unread_for` is for how many seconds KEDA has not read the load, as far as that is known.
+    `unread_for` is for how many seconds KEDA has not read the load from the controller, or where it reads it elsewhere, has not renewed its
+    Lease, as far as that is known.
     """
     name = LinkName.AUTOSCALING
     if scaling is None or scaled is None or scaled.meta.deleting:
@@ -45,7 +46,7 @@ def is_silent(unread_for: float) -> bool:
 def _broken(scaled: ScaledObject, ready: Condition, unread_for: float) -> Link:
     """Return that KEDA does not scale, in its words, with the way out; the replicas stay as they are."""
     if is_silent(unread_for):
-        text = f"KEDA has not read the load for over {SILENT_SECONDS:.0f} s, so the replicas stay as they are; check that keda-operator"
+        text = f"KEDA has shown no activity for over {SILENT_SECONDS:.0f} s, so the replicas stay as they are; check that keda-operator"
         return Link.broken(LinkName.AUTOSCALING, "KEDASilent", f"{text} runs, and reaches the URL in the triggers of {scaled.ref}")
     if ready.reason in _TRIGGER_ERRORS:
         text = (
