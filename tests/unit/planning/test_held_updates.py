@@ -180,16 +180,34 @@ def test_a_setting_about_pods_ends_the_waiting(changes):
     assert {ref.kind for ref in same.waiting} >= {"Deployment", "HelmRelease"}
 
 
-def test_a_setting_about_something_else_leaves_them_waiting():
-    assert plan(recorded(known()), made_before(), at("0.2.0", shared_paths=("/models",))).decisions.waiting
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"shared_paths": ("/models",)}, id="paths"),
+        pytest.param({"charts": (*SETTINGS.charts, ChartSource(name="another", version="v1.4.0"))}, id="a chart of others"),
+        pytest.param(
+            {"charts": (replace(SETTINGS.chart, allowed_digests=(("v1.4.0", "sha256:0"),)),)}, id="digests to choose from"
+        ),
+        pytest.param({"picker": PickerSettings(allowed_values=("x",), allow_values_from=True)}, id="values to choose from"),
+    ],
+)
+def test_a_setting_about_something_else_leaves_them_waiting(changes):
+    assert plan(recorded(known()), made_before(), at("0.2.0", **changes)).decisions.waiting
+
+
+def test_the_chart_that_a_workspace_names_counts():
+    named = {"gateway": {"chart": {"name": "another"}}}
+    another = ChartSource(name="another", url="oci://registry.example/inferencepool")
+    before, now = ({"charts": (*SETTINGS.charts, source)} for source in (another, replace(another, version="v1.4.0")))
+    status_before = after(recorded(**named), finished(), at("0.1.0", **before))
+    assert plan(recorded(status_before, **named), made_before(), at("0.2.0", **before)).decisions.waiting
+    assert plan(recorded(status_before, **named), made_before(), at("0.2.0", **now)).decisions.waiting == ()
 
 
 def test_defaults_of_a_new_version_are_no_choice_of_the_installation():
-    assert update_policy(PlanSettings(), "1").chosen == update_policy(PlanSettings(charts=(ChartSource(),)), "2").chosen
-    assert (
-        update_policy(PlanSettings(), "1").chosen
-        != update_policy(PlanSettings(charts=(ChartSource(version="v1.4.0"),)), "1").chosen
-    )
+    """What is set to the default is not distinguished from what is not set."""
+    assert update_policy(PlanSettings(), "1").chosen == update_policy(PlanSettings(picker=PickerSettings()), "2").chosen
+    assert update_policy(PlanSettings(), "1").chosen != update_policy(PlanSettings(request_timeout="9s"), "1").chosen
 
 
 def test_a_gateway_of_another_implementation_ends_the_waiting_and_one_that_is_away_does_not():
