@@ -99,6 +99,7 @@ NAVIGATION: Final[list[object]] = [
                     "docs/decisions/0008-slim-records.md",
                     "docs/decisions/0009-one-verdict.md",
                     "docs/decisions/0010-cluster-without-docker.md",
+                    "docs/decisions/0011-pods-wait.md",
                 ]
             },
         ]

@@ -6,13 +6,16 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import yaml
+
+from e2e import policies, workspaces
+from e2e.cluster import Cluster
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import REPOSITORY, cache_dir, locked
+from workspace_ctrl.api.crd import crd
 
 VERSION = "0.1.0"
 COMMIT = "a05d3874f77d0e41c7e2042ba63ddbc14b414ca8"
-VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.11.2"
-"""The default image of its model servers."""
 
 
 def earlier() -> Path:
@@ -29,6 +32,24 @@ def earlier() -> Path:
                 _export(Path(scratch))
                 (Path(scratch) / "files").rename(final)
     return final
+
+
+def go_back(cluster: Cluster) -> None:
+    """Leave the CRD as that version has it, and no policy that came later, as a rollback of the chart does."""
+    documents = policies.rendered(policies.values(cluster))
+    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", input=yaml.safe_dump_all(documents))
+    _apply_crd(cluster, (earlier() / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text())
+
+
+def go_on(cluster: Cluster) -> None:
+    """Leave CRD and policies of this version, as an upgrade of the chart does."""
+    _apply_crd(cluster, yaml.safe_dump(crd()))
+    policies.install(cluster)
+
+
+def _apply_crd(cluster: Cluster, document: str) -> None:
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document)
+    workspaces.wait_established(cluster, "workspaces.kaito.sh")
 
 
 def _export(scratch: Path) -> None:

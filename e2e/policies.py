@@ -97,6 +97,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
         "featureGates": {"gatewayAPIInferenceExtension": True},
         "chartSources": [*sources, {**sources[0], "name": "login", "secretRef": {"name": "no-such-login"}}, pinned],
         "bodyBasedRouting": {"mode": "managed", "chart": router},
+        "modelIndex": {"enabled": True},
         "flux2": {"enabled": False},
     }
 

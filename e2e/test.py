@@ -40,15 +40,22 @@ PARTS = (
 `make test` prints at its end what each part took, and how much of it was waiting.
 """
 UNIT = "--unit"
-_FIRST_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "catalog", "kube", "planning", "readiness", "records"))
-UNIT_PARTS = (_FIRST_UNITS, ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _FIRST_UNITS)))
-"""The same for the unit tests alone: about half of their CPU time each."""
+_WAITING_UNITS = ("tests/unit/cli",)
+_COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "catalog", "kube", "planning", "readiness", "records"))
+UNIT_PARTS = (
+    _WAITING_UNITS,
+    _COMPUTING_UNITS,
+    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in (*_WAITING_UNITS, *_COMPUTING_UNITS))),
+)
+"""The same for the unit tests alone: those of the commands wait for half of their time, beside the others."""
+FEWER_EXAMPLES = "--hypothesis-profile=quick"
+"""For unit tests alone, which are run often; `make test` tries all examples."""
 
 
 def main() -> None:
     """Prepare and run pytest: once, with the arguments where some are given, else once for each part; `--unit` needs no preparation."""
     if sys.argv[1:] == [UNIT]:
-        sys.exit(run(UNIT_PARTS))
+        sys.exit(run(UNIT_PARTS, FEWER_EXAMPLES))
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:

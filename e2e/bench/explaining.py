@@ -10,6 +10,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -88,8 +89,12 @@ def measure(cluster: LocalCluster, count: int, runs: int) -> Explaining:
     cluster.kubectl("create", "namespace", _NAMESPACE)
     workspaces.apply(cluster, _NAMESPACE, workspaces.gateway())
     objects = asyncio.run(_fill(cluster, count))
-    seconds, cpu = zip(*(_timed(cluster, "explain", f"w{count // 2}", "-n", _NAMESPACE) for _ in range(runs)), strict=True)
-    _, help_cpu = zip(*(_timed(cluster, "explain", "--help") for _ in range(runs)), strict=True)
+    with tempfile.TemporaryDirectory() as bytecode:
+        program = _Program({**_variables(bytecode), "KUBECONFIG": str(cluster.kubeconfig)})
+        name = f"w{count // 2}"
+        program.run("explain", name, "-n", _NAMESPACE)  # compiles it, as its installation does
+        seconds, cpu = zip(*(program.run("explain", name, "-n", _NAMESPACE) for _ in range(runs)), strict=True)
+        _, help_cpu = zip(*(program.run("explain", "--help") for _ in range(runs)), strict=True)
     medians = (round(statistics.median(each), 2) for each in (seconds, cpu, help_cpu))
     median, median_cpu, median_help = medians
     return Explaining(count, objects, runs, median, round(max(seconds), 2), median_cpu, median_help)
@@ -130,13 +135,25 @@ def _at_rest(manifests: Iterable[Any]) -> Iterator[dict[str, Any]]:
         yield {**manifest, "metadata": metadata, "spec": {**manifest["spec"], **_AT_REST.get(manifest["kind"], {})}}
 
 
-def _timed(cluster: LocalCluster, *arguments: str) -> tuple[float, float]:
-    """Run the program; return its seconds, and those of CPU time."""
-    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
-    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "workspace_ctrl", *arguments], env=environment, capture_output=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic() - begun, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _variables(bytecode: str) -> dict[str, str]:
+    """Return the environment of a program whose bytecode is kept in a folder."""
+    found = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**found, "PYTHONPYCACHEPREFIX": bytecode}
+
+
+class _Program:
+    """This program, started again and again."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def run(self, *arguments: str) -> tuple[float, float]:
+        """Run it; return its seconds, and those of CPU time."""
+        begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "workspace_ctrl", *arguments]
+        subprocess.run(command, env=self._variables, capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.monotonic() - begun, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

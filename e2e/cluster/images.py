@@ -15,12 +15,16 @@ from pathlib import Path
 from e2e.cluster import llama_cpp, llm_d, tiny_model
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, PROMETHEUS, GoFolder
+from e2e.cluster.debian import python_layer
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image, write_layout
 from e2e.cluster.places import PACKAGE, cache_dir, locked
 
 VLLM_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
 """The engine's image, as the presets name it; here a simulator answers under it."""
+
+COUNTING_VLLM_IMAGE = "localhost/counting-vllm:1"
+"""The engine's stand-in with the HTTP counters of vLLM, which the simulator has not."""
 
 ENVOY_IMAGE = "docker.io/envoyproxy/envoy:distroless"
 """The data plane of gateways whose controller lets the image be chosen."""
@@ -201,6 +205,18 @@ def vllm() -> Image:
         ),
         links=tuple((f"/bin/{applet}", "busybox") for applet in _applets()),
         entrypoint=("vllm", "serve"),
+    )
+
+
+def counting_vllm() -> Image:
+    """Return the same stand-in behind a server that counts its requests as vLLM does, and that can be told to fail some of them."""
+    engine = vllm()
+    return Image(
+        name=COUNTING_VLLM_IMAGE,
+        files=(*engine.files, FileEntry("/counting.py", PACKAGE / "standins" / "counting.py")),
+        links=engine.links,
+        layers=(python_layer(),),
+        entrypoint=("/usr/bin/python3", "/counting.py"),
     )
 
 

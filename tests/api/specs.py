@@ -146,6 +146,8 @@ _RESOURCES = "inference.resources needs a preset; remove it, or set the resource
 _RESOURCE = "resource is required; select the nodes with resource.labelSelector"
 
 _ROUTE = "gateway.httpRouteRef cannot be combined with parentRefs, hostnames, match and timeout; remove those"
+_CANARY = "gateway.group.canary decides the share of the requests itself; remove weight and fallback"
+_INTERVAL = "gateway.group.canary.interval must be from 5s to 24h; set one such as 5m"
 _OBJECTIVES = "gateway.objectives need unique names; rename the duplicates"
 
 AGAINST_RULES: dict[str, tuple[Json, str]] = {
@@ -153,6 +155,14 @@ AGAINST_RULES: dict[str, tuple[Json, str]] = {
         _gateway(group={"name": "chat", "weight": 1, "fallback": True}),
         "gateway.group cannot have a weight with fallback: true; remove one of them",
     ),
+    "canary-with-weight": (_gateway(group={"name": "chat", "weight": 1, "canary": {}}), _CANARY),
+    "canary-as-fallback": (_gateway(group={"name": "chat", "fallback": True, "canary": {}}), _CANARY),
+    "canary-steps-fall": (
+        _gateway(group={"name": "chat", "canary": {"steps": [50, 10]}}),
+        "gateway.group.canary.steps must rise; set percentages such as [10, 25, 50, 100]",
+    ),
+    "canary-interval": (_gateway(group={"name": "chat", "canary": {"interval": "25h"}}), _INTERVAL),
+    "canary-interval-short": (_gateway(group={"name": "chat", "canary": {"interval": "4999ms"}}), _INTERVAL),
     "route-and-gateway": (_gateway(httpRouteRef={"name": "r"}, parentRefs=[{"name": "g"}]), _ROUTE),
     "route-and-match": (_gateway(httpRouteRef={"name": "r"}, match={"header": True}), _ROUTE),
     "route-and-timeout": (_gateway(httpRouteRef={"name": "r"}, timeout="1s"), _ROUTE),

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from tests.browser.chromium import PageError, chromium, renderer_mebibytes
 from tests.unit.cli.api_server import serving
 from tests.unit.cli.page.objects import BROKEN, STARTING, conditions, said
 from tests.unit.cli.page.running_page import running
+from tests.unit.cli.page.running_token_pages import QUICK, serving_tokens
 from workspace_ctrl.cli.page.followed_kinds import PageScope
 
 pytestmark = pytest.mark.optional_addons
@@ -255,3 +257,59 @@ async def test_a_command_is_copied(server, page, tab):
     await tab.evaluate("document.querySelector('.commands .copy').click()")
     await tab.until("document.querySelector('.commands .copy').textContent === 'Copied'")
     assert await tab.evaluate("navigator.clipboard.readText()") == "workspace-ctrl explain phi -n ns"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def token_pages(cluster):
+    server, kubeconfig = cluster
+    server.users = {"jane-token": ("jane", {""}), "jim-token": ("jim", {"b"})}
+    server.put("phi", status(), namespace="a")
+    server.put("llama", status(*BROKEN), namespace="b")
+    url = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+    async with serving_tokens(url, limits=QUICK, title="production") as found:
+        yield found
+
+
+async def sign_in(tab, token):
+    await tab.until("!document.getElementById('signin').hidden && document.activeElement.id === 'token'")
+    await tab.call("Input.insertText", text=token)
+    await tab.press("Enter")
+
+
+IDS = "[...document.querySelectorAll('#list a')].map((link) => link.dataset.id)"
+
+
+async def test_in_a_cluster_each_user_signs_in_with_a_token_that_stays_in_the_memory_of_the_page(server, token_pages, tab):
+    await tab.open(token_pages.url)
+    await tab.until(f"{TEXT}.includes('No token came with the request')")
+    await sign_in(tab, "wrong-token")
+    await tab.until(f"{TEXT}.includes('The API server does not accept the token')")
+    await sign_in(tab, "jane-token")
+    await tab.until(f"{IS_LOADED} && {IDS}.length === 2 && {TEXT}.includes('production, as jane')")
+    kept = "[location.href, document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.body.innerHTML]"
+    assert "jane-token" not in str(await tab.evaluate(f"{kept}.join()"))
+    assert not any("token" in url for url in tab.requested())
+    del server.users["jane-token"]
+    await tab.until(f"!document.getElementById('signin').hidden && {IDS}.length === 0 && !{TEXT}.includes('jane')")
+    await sign_in(tab, "jim-token")
+    await tab.until(f"{TEXT}.includes('You may not list Workspaces')")
+    assert await tab.evaluate(f"{IDS}.length") == 0
+    await tab.evaluate("document.getElementById('namespace').focus()")
+    await tab.call("Input.insertText", text="b")
+    await tab.press("Enter")
+    await tab.until(f"{IS_LOADED} && {IDS}.join() === 'Workspace/b/llama' && location.search === '?namespace=b'")
+    await tab.evaluate("document.querySelector('#list a').click()")
+    await tab.until("document.querySelector('svg.chain')")
+    await tab.evaluate("document.getElementById('signout').click()")
+    await tab.until(f"!document.getElementById('signin').hidden && {IDS}.length === 0 && document.getElementById('details').hidden")
+    tab.events[:] = [event for event in tab.events if "401" not in str(event)]  # answers that were expected
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_form_that_asks_for_a_token_can_be_read_and_is_not_wider_than_the_screen(token_pages, tab, scheme):
+    await tab.resize(320, 700, scheme=scheme)
+    await tab.open(token_pages.url)
+    await tab.until("!document.getElementById('signin').hidden")
+    assert await tab.evaluate("document.documentElement.scrollWidth") <= 320
+    assert await tab.evaluate(POOR_CONTRASTS) == []
+    tab.events.clear()  # an answer with 401

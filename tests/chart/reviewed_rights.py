@@ -18,6 +18,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gate on, chosen namespaces and their Gateways": {**GATE, "scope": {"namespaces": ["team-a"], "gatewaysEverywhere": False}},
     "gate on, body-based routers": {**GATE, "bodyBasedRouting": {"mode": "managed"}},
     "gate on, autoscaling": {**GATE, "autoscaling": {"enabled": True}},
+    "gate on, list of models": {**GATE, "modelIndex": {"enabled": True}},
     "gate on, autoscaling by a Prometheus": {
         **GATE,
         "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
@@ -45,6 +46,9 @@ def reviewed() -> str:
     managed = _refused(SETTINGS["gate on, autoscaling"])
     for name, refusals in managed.items():
         lines += [f"# Refused: {name}", *refusals, ""]
+    for name, refusals in _refused(SETTINGS["gate on, list of models"]).items():
+        if refusals != managed[name]:
+            lines += [f"# Refused with the list of models: {name}", *refusals, ""]
     for name, refusals in _refused(SETTINGS["gate on, companion"]).items():
         if refusals != managed[name]:
             lines += [f"# Refused in companion mode: {name}", *refusals, ""]

@@ -32,7 +32,7 @@ def test_only_workspaces_that_are_written_by_others_and_stay_are_asked_about_and
         "rules": [
             {
                 "apiGroups": ["kaito.sh"],
-                "apiVersions": ["v1beta1"],
+                "apiVersions": ["v1beta1", "v1alpha1"],
                 "operations": ["CREATE", "UPDATE"],
                 "resources": ["workspaces", "inferencesets"],
                 "scope": "Namespaced",

@@ -211,3 +211,43 @@ def test_loads_are_served_to_keda_only_where_autoscaling_reads_them_there():
     assert of(enabled=True) == (1, True, True, 1)
     assert of(enabled=False) == (0, False, False, 0)
     assert of(enabled=True, prometheus={"url": "http://prometheus.example"}) == (0, False, False, 0)
+
+
+INDEX = {**GATE, "modelIndex": {"enabled": True}}
+
+
+def test_the_list_of_models_has_a_deployment_of_its_own_that_may_only_read():
+    manifests = render(INDEX)
+    name = "workspace-ctrl-models"
+    deployment = find(manifests, "Deployment", name)["spec"]
+    pod, labels = deployment["template"]["spec"], deployment["template"]["metadata"]["labels"]
+    (container,) = pod["containers"]
+    assert container["args"][0] == "model-index"
+    assert container["resources"] == {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
+    assert pod["serviceAccountName"] == find(manifests, "ServiceAccount", name)["metadata"]["name"] == name
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    roles = find(manifests, "ClusterRole", name), find(manifests, "Role", name)
+    assert {verb for role in roles for rule in role["rules"] for verb in rule["verbs"]} == {"list", "watch"}
+    service, policy = find(manifests, "Service", name)["spec"], find(manifests, "NetworkPolicy", name)["spec"]
+    assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}], "from": [{"namespaceSelector": {}}]}]
+    for selector in (service["selector"], policy["podSelector"]["matchLabels"], deployment["selector"]["matchLabels"]):
+        assert selector.items() <= labels.items()
+    # By its name, the controller's Deployment is found.
+    assert find(manifests, "Deployment", name)["metadata"]["labels"]["app.kubernetes.io/name"] == name
+    controller = find(manifests, "Deployment", "workspace-ctrl")["spec"]
+    assert not controller["selector"]["matchLabels"].items() <= labels.items()
+    assert not service["selector"].items() <= controller["template"]["metadata"]["labels"].items()
+
+
+def test_the_pods_of_the_list_open_connections_to_the_api_server_only():
+    policy = find(render({**INDEX, "networkPolicy": {"egress": True, "modelIndexFrom": []}}), "NetworkPolicy", "-models")["spec"]
+    assert policy["egress"] == [{"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}]
+    assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+
+
+@pytest.mark.parametrize(
+    "values", [{}, GATE, {"gatewayRemoval": True, "modelIndex": {"enabled": True}}], ids=["gate off", "gate on", "removal"]
+)
+def test_without_the_list_of_models_nothing_of_it_is_left(values):
+    assert not [each for each in render(values) if each["metadata"]["name"].endswith("-models")]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from e2e.cluster.chart import SOURCE, chart
-from tests.chart.helm import GATE, find, helm, refusal, render
+from tests.chart.helm import GATE, NAMESPACE, find, helm, refusal, render
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -43,12 +43,14 @@ SETTINGS = {
         "image": "registry.example/vllm:v1",
         "localWeights": "/opt/kaito/models",
         "priorityClassName": "models",
+        "updates": "Always",
         "resources": {"requests": {"cpu": 4}},
     },
     "modelHub": {"url": "https://hub.example/mirror", "networks": ["127.0.0.0/8"]},
     "helmRelease": {"serviceAccountName": "flux-tenant"},
     "restrictedFields": "allow",
     "autoscaling": {"enabled": True, "prometheus": {"url": "http://prometheus.example:9090"}},
+    "modelIndex": {"enabled": True, "namespaces": ["team-a", "team-b"]},
     "timeout": "600s",
     "probe": {
         "mode": "completion",
@@ -96,6 +98,9 @@ def container_of(values):
             "chartSources: default has both digest and allowedDigests",
             id="digest that is pinned and to be chosen",
         ),
+        pytest.param({"modelIndex": {"namespaces": "some"}}, "at '/modelIndex/namespaces'", id="no such choice"),
+        pytest.param({"modelIndex": {"namespaces": []}}, "at '/modelIndex/namespaces'", id="no namespaces"),
+        pytest.param({"modelIndex": {"enabled": True}}, "set featureGates.gatewayAPIInferenceExtension=true as well", id="no gate"),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
     ],
 )
@@ -156,7 +161,8 @@ def test_options_that_the_policy_of_charts_does_not_know_are_refused():
 
 
 def test_every_setting_reaches_the_controller():
-    assert yaml.safe_load(settings_of(SETTINGS)) == SETTINGS
+    service = {"service": {"namespace": NAMESPACE, "name": "workspace-ctrl-models"}}
+    assert yaml.safe_load(settings_of(SETTINGS)) == {**SETTINGS, "modelIndex": SETTINGS["modelIndex"] | service}
     read = parse_settings_file(settings_of(SETTINGS))
     assert read.model_fields_set == set(SettingsFile.model_fields)
     used = {field for source in read.chart_sources for field in source.model_fields_set}
@@ -179,6 +185,11 @@ def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
 def test_body_based_routers_are_managed_for_the_whole_cluster_or_not_at_all(scope):
     assert "cannot be combined with scope.namespaces" in refusal({**GATE, "bodyBasedRouting": {"mode": "managed"}, "scope": scope})
     render({**GATE, "bodyBasedRouting": {"mode": "off"}, "scope": scope})
+
+
+@pytest.mark.parametrize("scope", [{"namespaces": ["team"]}, {"shardSelector": "shard=a"}], ids=["namespaces", "shard"])
+def test_models_are_listed_for_the_whole_cluster_or_not_at_all(scope):
+    assert "cannot be combined with scope.namespaces" in refusal({**GATE, "modelIndex": {"enabled": True}, "scope": scope})
 
 
 def test_a_change_of_settings_starts_the_pods_anew():

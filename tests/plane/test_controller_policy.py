@@ -12,6 +12,7 @@ import pytest
 
 from e2e import policies, workspaces
 from e2e.controller import ACTOR
+from e2e.release import NAMESPACE
 
 LABEL = "workspace-ctrl/workspace"
 FLUX = {"OCIRepository": "source.toolkit.fluxcd.io/v1", "HelmRelease": "helm.toolkit.fluxcd.io/v2"}
@@ -27,6 +28,7 @@ API = {
     "Lease": "coordination.k8s.io/v1",
     **FLUX,
 }
+INDEX = "workspace-ctrl-models"
 CONTAINER = {"name": "server", "image": "example/server:1"}
 
 
@@ -94,6 +96,18 @@ class Attacker:
 
     def route(self, backend, **rule):
         return self.ours("HTTPRoute", {"rules": [{"backendRefs": [backend], **rule}]})
+
+    def index_route(self, backend=None, owner=None, **rule):
+        """A route of the list of models, as the controller makes it in the namespace of the release."""
+        service = {"apiVersion": "v1", "kind": "Service", "name": INDEX, "uid": "1"} | (owner or {})
+        whole = {
+            "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+            "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "a", "value": "b"}]}}],
+            "backendRefs": [{"kind": "Service", "name": INDEX, "port": 80} | (backend or {})],
+            **rule,
+        }
+        labels = {"workspace-ctrl/model-index": INDEX}
+        return self.ours("HTTPRoute", {"rules": [whole]}, labels=labels, ownerReferences=[service])
 
 
 THEIRS = [
@@ -173,6 +187,22 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         kind = document["kind"]
         assert attacker.patch(kind, "stolen", {"metadata": {"annotations": {"a": "b"}}}).startswith("ok ")
         assert attacker.kubectl("delete", kind, "stolen", "--wait=false").startswith("ok ")
+
+
+@pytest.fixture
+def index_service(installed):
+    """The uid of the Service of the list of models."""
+    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": INDEX}, "spec": {"ports": [{"port": 80}]}}
+    workspaces.apply(installed, NAMESPACE, document)
+    yield workspaces.get(installed, NAMESPACE, "service", INDEX)["metadata"]["uid"]
+    installed.kubectl("delete", "service", INDEX, "-n", NAMESPACE)
+
+
+def test_the_controller_makes_the_routes_of_the_list_of_models(attacker, index_service):
+    assert attacker.create(attacker.index_route(owner={"uid": index_service}), NAMESPACE).startswith("ok ")
+    change = {"metadata": {"annotations": {"a": "b"}}}
+    assert attacker.patch("httproute", "stolen", change, NAMESPACE).startswith("ok ")
+    assert attacker.kubectl("delete", "httproute", "stolen", "--wait=false", namespace=NAMESPACE).startswith("ok ")
 
 
 DOCKER = {"group": "", "kind": "Service", "name": "theirs", "port": 80}
@@ -317,6 +347,33 @@ CREATED = [
         lambda a: a.create(a.route(POOL, filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": DOCKER}}])),
         "changes only the path",
         id="mirrored requests",
+    ),
+    pytest.param(lambda a: a.create(a.index_route()), "routes only to InferencePools", id="route of the list of models elsewhere"),
+    pytest.param(lambda a: a.create(a.route(POOL), NAMESPACE), "belongs to the cluster", id="route beside the list of models"),
+    pytest.param(
+        lambda a: a.create(a.index_route({"name": "theirs"}), NAMESPACE),
+        "routes only to InferencePools",
+        id="list of models of others",
+    ),
+    pytest.param(
+        lambda a: a.create(a.index_route({"namespace": "default"}), NAMESPACE),
+        "routes only to InferencePools",
+        id="list of models of another namespace",
+    ),
+    pytest.param(
+        lambda a: a.create(a.index_route(owner={"name": "theirs"}), NAMESPACE),
+        "routes only to InferencePools",
+        id="list of models that stays",
+    ),
+    pytest.param(
+        lambda a: a.create(a.index_route(matches=[{"path": {"type": "PathPrefix", "value": "/team-a"}}]), NAMESPACE),
+        "routes only to InferencePools",
+        id="list of models instead of somebody's model",
+    ),
+    pytest.param(
+        lambda a: a.create(a.index_route(filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": DOCKER}}]), NAMESPACE),
+        "routes only to InferencePools",
+        id="mirrored requests for the list of models",
     ),
     pytest.param(lambda a: a.create(workspaces.workspace("mine")), "changes only the status", id="a Workspace of its own"),
     pytest.param(

@@ -1,6 +1,8 @@
 """A group of Workspaces on a real API server: who owns its route, what each change costs, and what is refused."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -116,3 +118,47 @@ def test_names_that_are_taken_are_told_and_nothing_of_others_is_changed(installe
         found = workspaces.wait_reason(installed, plane_namespace, GROUP, "RouteReady", "NotOwned")
         assert "is the route of group chat" in found["message"]
         assert shared(installed, plane_namespace) == ("v1=7", {"v1"})
+
+
+@pytest.fixture
+def cli(installed, plane_namespace):
+    """Runs a command as the author of the Workspaces."""
+    place = ["--kubeconfig", str(installed.kubeconfig_for("user")), "-n", plane_namespace]
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "workspace_ctrl", *arguments, *place], capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_a_canary_whose_figures_are_unknown_stays_in_its_step_until_its_author_decides(installed, plane_namespace, behind, cli):
+    steps = {"steps": [25, 100], "interval": "5s"}
+    with ControllerProcess(installed) as controller:
+        workspaces.apply(installed, plane_namespace, member("v1", behind), member("v2", behind, canary=steps))
+        wait_shared(installed, plane_namespace, "v1=75,v2=25", "v1", "v2")
+        found = workspaces.wait_reason(installed, plane_namespace, "v2", "CanaryProgressing", "CanaryFiguresUnknown")
+        assert found["status"] == "Unknown"
+        assert "25 % of the requests" in found["message"]
+        told = cli("status", "v2").stdout
+        assert "CanaryProgressing" in told
+
+        assert "is no canary" in cli("promote", "v1").stderr
+        before = controller.writes(plane_namespace)
+        done = cli("promote", "v2")
+        assert (done.returncode, "gets all requests of its group" in done.stdout) == (0, True), done.stderr
+        wait_shared(installed, plane_namespace, "v2=100", "v1", "v2")
+        workspaces.wait_reason(installed, plane_namespace, "v2", "CanaryProgressing", "CanaryPromoted")
+        assert (controller.writes(plane_namespace) - before)["patch", "httproutes"] == 1
+        assert cli("abort", "v2").returncode == 0
+        wait_shared(installed, plane_namespace, "v1=100", "v1", "v2")
+        workspaces.wait_reason(installed, plane_namespace, "v2", "CanaryProgressing", "CanaryAborted")
+
+    with ControllerProcess(installed) as restarted:
+        # Another member's pass shows that this process plans the route: it has the canary's share from the status.
+        workspaces.apply(installed, plane_namespace, member("v3", behind, weight=100))
+        wait_shared(installed, plane_namespace, "v1=100,v3=100", "v1", "v2", "v3")
+        patch(installed, plane_namespace, "v2", {"canary": {"steps": [50], "interval": "5s"}})
+        wait_shared(installed, plane_namespace, "v1=50,v2=100,v3=50", "v1", "v2", "v3")
+        assert restarted.is_running

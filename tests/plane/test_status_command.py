@@ -103,7 +103,11 @@ async def test_a_workspace_that_is_deleted_while_it_is_watched(installed, plane_
     connection = open_connection(load_access(installed.kubeconfig_for("user"), None))
     shown = asyncio.Event()
     watch = WorkspaceWatch(Client(connection, "tester"), WORKSPACE, plane_namespace, "phi")
-    watching = asyncio.create_task(watch.until_ready(lambda _item: shown.set()))
+
+    async def show(_item):
+        shown.set()
+
+    watching = asyncio.create_task(watch.until(show))
     await asyncio.wait_for(shown.wait(), 30)
     installed.kubectl("delete", "workspace", "phi", "-n", plane_namespace)
     with pytest.raises(WorkspaceDeletedError):

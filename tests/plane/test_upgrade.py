@@ -4,12 +4,10 @@ import json
 from collections import Counter
 
 import pytest
-import yaml
 
-from e2e import earlier, policies, workspaces
+from e2e import earlier, workspaces
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
-from workspace_ctrl.api.crd import crd
 from workspace_ctrl.api.labels import OWNER_LABEL
 
 COUNT = 50
@@ -58,23 +56,9 @@ def resize(cluster, room):
 @pytest.fixture
 def old_cluster(installed, roomy_node):
     """The control plane as an installation of the version before leaves it: its CRD, and no policy that came later."""
-    source = earlier.earlier()
-    go_back(installed, source)
+    earlier.go_back(installed)
     yield installed
-    apply_crd(installed, yaml.safe_dump(crd()))
-    policies.install(installed)
-
-
-def go_back(cluster, source):
-    """Leave the CRD as it was, and no policy that came later, as a rollback of the chart does."""
-    documents = policies.rendered(policies.values(cluster))
-    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", input=yaml.safe_dump_all(documents))
-    apply_crd(cluster, (source / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text())
-
-
-def apply_crd(cluster, document):
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document)
-    workspaces.wait_established(cluster, "workspaces.kaito.sh")
+    earlier.go_on(installed)
 
 
 def wait_all_ready(cluster, namespace, names):
@@ -91,8 +75,20 @@ def objects(cluster, namespace):
     return {(item["kind"], item["metadata"]["name"]): item["metadata"]["uid"] for item in found}
 
 
-def pod_templates(cluster, namespace):
-    return {item["metadata"]["name"]: item["spec"]["template"] for item in workspaces.items(cluster, namespace, "deployments")}
+def made(cluster, namespace):
+    """What pods are made from, as the generation of each object says, which grows with every change of its spec."""
+    found = workspaces.items(cluster, namespace, "deployments,ocirepositories,helmreleases")
+    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["generation"] for item in found}
+
+
+def waiting(cluster, namespace):
+    """The Workspaces of which a change of pods waits, and what they say."""
+    found = {}
+    for item in workspaces.items(cluster, namespace, "workspaces"):
+        for condition in item["status"]["conditions"]:
+            if condition["reason"] == "UpdateWaits":
+                found[item["metadata"]["name"]] = condition["message"]
+    return found
 
 
 def settle(cluster, namespace, names, marker):
@@ -119,33 +115,50 @@ def test_fifty_workspaces_are_taken_over_by_this_version_and_given_back(old_clus
     with ControllerProcess(cluster, source=source):
         workspaces.apply(cluster, plane_namespace, *fleet.values())
         settle(cluster, plane_namespace, fleet, "before")
-    first, templates = objects(cluster, plane_namespace), pod_templates(cluster, plane_namespace)
+    first, pods = objects(cluster, plane_namespace), made(cluster, plane_namespace)
     owners = Counter(kind for kind, _ in first)
     assert owners["Deployment"] >= COUNT
 
-    apply_crd(cluster, yaml.safe_dump(crd()))
-    policies.install(cluster)
+    earlier.go_on(cluster)
     with ControllerProcess(cluster) as controller:
         settle(cluster, plane_namespace, fleet, "after")
         writes = controller.writes(plane_namespace)
-    after = pod_templates(cluster, plane_namespace)
-    changed = {name for name, template in templates.items() if after[name] != template}
     with capsys.disabled():
-        print(
-            f"\n  {COUNT} Workspaces of {earlier.VERSION}: writes {dict(writes)}; pod templates changed: {len(changed)} of {len(after)}"
-        )
+        print(f"\n  {COUNT} Workspaces of {earlier.VERSION}: writes {dict(writes)}")
     assert objects(cluster, plane_namespace) == first  # the same objects, none twice, none left over
+    assert made(cluster, plane_namespace) == pods
+    assert waiting(cluster, plane_namespace).keys() == fleet.keys()
 
-    with ControllerProcess(cluster) as controller:  # once is enough: what was rolled out is not rolled out again
+    with ControllerProcess(cluster) as controller:  # also after a restart
         settle(cluster, plane_namespace, fleet, "again")
-    assert pod_templates(cluster, plane_namespace) == after
+        assert made(cluster, plane_namespace) == pods
+        update(cluster, plane_namespace, "w-00")
+    updated = {("Deployment", "w-00"), ("HelmRelease", "w-00-inferencepool"), ("Deployment", "w-00-inferencepool-epp")}
+    assert changed(pods, made(cluster, plane_namespace)) == updated
+    assert waiting(cluster, plane_namespace).keys() == fleet.keys() - {"w-00"}
 
-    go_back(cluster, source)
+    pods = made(cluster, plane_namespace)
+    earlier.go_back(cluster)
     with ControllerProcess(cluster, source=source):
         settle(cluster, plane_namespace, fleet, "back")
     assert objects(cluster, plane_namespace) == first
+    assert {name.partition("-inferencepool")[0] for _, name in changed(pods, made(cluster, plane_namespace))} == {"w-00"}
     for name in fleet:
         cluster.kubectl("delete", "workspace", name, "-n", plane_namespace, "--wait=false")
     with ControllerProcess(cluster, source=source):
         until(lambda: objects(cluster, plane_namespace) == {}, "everything to be removed", SECONDS)
     assert json.loads(cluster.kubectl("get", "workspaces", "-n", plane_namespace, "-o", "json"))["items"] == []
+
+
+def update(cluster, namespace, name):
+    """Have the change of pods of a Workspace that waits, as its message says, and wait until it is rolled out."""
+    command = waiting(cluster, namespace)[name].rpartition("to have it now: kubectl ")[2]
+    assert "vulnerabilities" in waiting(cluster, namespace)[name]
+    cluster.kubectl(*command.split())
+    until(lambda: name not in waiting(cluster, namespace), "the change to wait no more")
+    settle(cluster, namespace, [name], f"{name}-updated")
+
+
+def changed(before, after):
+    """The objects whose generation is another one now."""
+    return {key for key, generation in after.items() if before[key] != generation}

@@ -40,6 +40,7 @@ class ConditionType(StrEnum):
     AUTOSCALING = "Autoscaling"
     DISRUPTION_BUDGET_READY = "DisruptionBudgetReady"
     GROUP_READY = "GroupReady"
+    CANARY_PROGRESSING = "CanaryProgressing"
     GATEWAY_READY = "GatewayReady"
 
 
@@ -68,6 +69,8 @@ MEANINGS: Final[Mapping[ConditionType, str]] = {
     "copies; no part of Ready.",
     ConditionType.GROUP_READY: "The route of gateway.group is accepted, and a member of the group is ready. Present if "
     "gateway.group is set; no part of GatewayReady.",
+    ConditionType.CANARY_PROGRESSING: "The canary gets its share of the requests, or all of them; False if it was stopped. Present if "
+    "gateway.group.canary is set; no part of GatewayReady.",
     ConditionType.GATEWAY_READY: "All requirements of an answered request are met; else the reason of the first unmet one.",
 }
 """The meaning of each condition type when it is True."""

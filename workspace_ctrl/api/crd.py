@@ -8,11 +8,11 @@ from pydantic import TypeAdapter
 
 from workspace_ctrl.api.api_model import ApiModel
 from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
-from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
+from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
 from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
 
-SERVED_VERSIONS: Final = ("v1alpha1", STORAGE_VERSION)
+SERVED_VERSIONS: Final = (*OLDER_VERSIONS, STORAGE_VERSION)
 """KAITO serves both; conversion is None, so both have the same schema."""
 
 _DROPPED = frozenset({"title", "default", "$defs"})

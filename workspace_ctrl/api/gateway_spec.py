@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from workspace_ctrl.api.api_model import ApiModel, rules
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN
+from workspace_ctrl.api.traffic.canary_spec import CANARY_RULE, Canary
 
 NO_TIMEOUT: Final = "none"
 """The route gets no timeout, so that the Gateway's default applies."""
@@ -110,9 +111,16 @@ class Group(ApiModel):
         default=False,
         description="Whether the model gets requests only while no other member of the group is ready, and then all of them.",
     )
+    canary: Canary | None = Field(
+        default=None,
+        description="The model gets its requests step by step instead, and none any more if too many of them fail. Default: none.",
+    )
 
     model_config = ConfigDict(
-        json_schema_extra=rules(("!(has(self.weight) && has(self.fallback) && self.fallback)", FALLBACK_RULE))
+        json_schema_extra=rules(
+            ("!(has(self.weight) && has(self.fallback) && self.fallback)", FALLBACK_RULE),
+            ("!(has(self.canary) && (has(self.weight) || (has(self.fallback) && self.fallback)))", CANARY_RULE),
+        )
     )
 
 

@@ -7,7 +7,6 @@ planned as the Workspace of one copy, and how that is copied.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import ceil
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
@@ -17,6 +16,7 @@ from workspace_ctrl.api.api_model import ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
+from workspace_ctrl.api.traffic.durations import DURATION_PATTERN, LONGEST_DURATION, milliseconds_of, seconds_of
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import (
     INSTANCE_TYPE_IS_FIXED,
@@ -35,18 +35,14 @@ _NO_REFERENCE: Final = (
     "spec.template.inference.workloadRef selects existing pods, which are not copied; "
     "use Workspaces for them, or set preset or template"
 )
-_DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
-"""A duration of the Gateway API (GEP-2257)."""
-_LONGEST_DURATION: Final = 32
-_UNITS: Final[Mapping[str, int]] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-"""Unit of a duration → milliseconds."""
 _WHOLE: Final = 100
 _BOUNDS: Final = "spec.autoscaling has a minReplicas above its maxReplicas; lower minReplicas, or raise maxReplicas"
 _IDLE: Final = "spec.autoscaling has an idleAfter of less than a second, with which each request would start a copy; set 1s or more"
 _HELD: Final = (
     "spec.autoscaling has a requestsHeldFor that is not from 1s to 24h; set a little more than a start of the model takes"
 )
-_DAY: Final = 86_400
+_SECOND, _DAY = 1000, 86_400_000
+"""In milliseconds."""
 _PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 
@@ -173,14 +169,14 @@ class Autoscaling(ApiModel):
     target: ScalingTarget = Field(default_factory=ScalingTarget, description="The load that each copy is to have.")
     idle_after: str = Field(
         default="10m",
-        max_length=_LONGEST_DURATION,
-        pattern=_DURATION_PATTERN,
+        max_length=LONGEST_DURATION,
+        pattern=DURATION_PATTERN,
         description="Time without requests, of at least 1s, after which the last copy ends, if minReplicas is 0.",
     )
     requests_held_for: str = Field(
         default="15m",
-        max_length=_LONGEST_DURATION,
-        pattern=_DURATION_PATTERN,
+        max_length=LONGEST_DURATION,
+        pattern=DURATION_PATTERN,
         description="Longest time, up to 24h, that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer "
         "than the start of the model.",
     )
@@ -212,9 +208,9 @@ def check_autoscaling(autoscaling: Autoscaling, path: str) -> None:
     """
     if autoscaling.min_replicas > autoscaling.max_replicas:
         raise SpecError(path, *_parts(_BOUNDS))
-    if _milliseconds(autoscaling.idle_after) < _UNITS["s"]:
+    if milliseconds_of(autoscaling.idle_after) < _SECOND:
         raise SpecError(path, *_parts(_IDLE))
-    if not _UNITS["s"] <= _milliseconds(autoscaling.requests_held_for) <= _DAY * _UNITS["s"]:
+    if not _SECOND <= milliseconds_of(autoscaling.requests_held_for) <= _DAY:
         raise SpecError(path, *_parts(_HELD))
     if autoscaling.target.metric == "kvCacheUtilization" and autoscaling.target.value > _WHOLE:
         raise SpecError(f"{path}.target", *_parts(_PERCENTAGE))
@@ -224,16 +220,6 @@ def _parts(rule: str) -> tuple[str, str]:
     """Return problem and remedy of a rule of the CRD, whose message begins with the field."""
     problem, _, remedy = rule.partition(" ")[2].partition("; ")
     return problem, remedy
-
-
-def seconds_of(duration: str) -> int:
-    """Return the seconds of a duration such as 1h30m, rounded up."""
-    return ceil(_milliseconds(duration) / _UNITS["s"])
-
-
-def _milliseconds(duration: str) -> int:
-    parts = re.findall(r"([0-9]+)(h|ms|m|s)", duration)
-    return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
 class InferenceSetSpec(ApiModel):

@@ -16,6 +16,8 @@ PLURAL: Final = "workspaces"
 SET_KIND: Final = "InferenceSet"
 SET_PLURAL: Final = "inferencesets"
 STORAGE_VERSION: Final = "v1beta1"
+OLDER_VERSIONS: Final = ("v1alpha1",)
+"""Further versions of our CRDs. Of KAITO's, some releases serve only these: InferenceSets had no other one before 0.11."""
 API_VERSION: Final = f"{GROUP}/{STORAGE_VERSION}"
 
 FIELD_MANAGER: Final = "workspace-ctrl"
@@ -45,6 +47,11 @@ out."""
 
 BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
 """On the objects of a Gateway's body-based router, with their common name. No Workspace owns them, so they have no owner label."""
+
+MODEL_INDEX_LABEL: Final = "workspace-ctrl/model-index"
+"""On the HTTPRoutes of the list of models, with the name of its Service, which owns them; no Workspace does."""
+MODEL_INDEX_ADDRESSES_ANNOTATION: Final = "workspace-ctrl/model-index-addresses"
+"""On such a route: the addresses of its Gateway, by which URLs without a host name are recognised."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 """Kubernetes' label; its value is our name on objects that we apply, and Helm's on objects of the chart."""
@@ -81,6 +88,9 @@ PERFORMANCE_ANNOTATION: Final = "kaito.sh/performance-mode"
 LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 """On a Workspace: the weights of a preset are in a directory of the node (KAITO's)."""
 
+UPDATE_ANNOTATION: Final = "workspace-ctrl/update-pods"
+"""On a Workspace: the version of the controller up to which its pods may be changed by an upgrade, or `always`."""
+
 PAUSE_ANNOTATION: Final = "kaito.sh/paused"
 """On an InferenceSet, with value "true": KEDA does not scale it (KAITO's)."""
 KEDA_PAUSE: Final = "autoscaling.keda.sh/paused"
@@ -94,6 +104,9 @@ KAITO_SCALING: Final = tuple(
 
 ADOPT_ANNOTATION: Final = "workspace-ctrl/adopt"
 """On a Workspace: adopt existing objects with its names."""
+
+CANARY_ANNOTATION: Final = "workspace-ctrl/canary"
+"""On a Workspace: what its author wants of its canary, whatever the figures say."""
 
 GATEWAY_ANNOTATION: Final = "workspace-ctrl/gateway"
 """On a Workspace: its `gateway` field as YAML, where the CRD has no such field, as KAITO's."""
@@ -110,6 +123,10 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     "`autoscaling.keda.sh/paused`, `paused-replicas`, `paused-scale-in` and `paused-scale-out`, which may be on the InferenceSet, too.",
     ADOPT_ANNOTATION: "Adopts existing objects with the Workspace's names, such as those of KAITO: they are changed now, and "
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
+    CANARY_ANNOTATION: "`promote-<revision>` or `abort-<revision>`, with the revision in `status.gateway.group.canary`: the canary gets "
+    "all requests, or none. `workspace-ctrl promote` and `abort` set it.",
+    UPDATE_ANNOTATION: "A version of the controller, whose changes of pods no longer wait for a change of this Workspace, or `always` "
+    "([upgrading](../upgrading.md#pods-wait)).",
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
     "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }

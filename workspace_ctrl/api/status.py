@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from workspace_ctrl.api.conditions import Condition, ConditionType, find, parse_conditions
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupMemberStatus, GroupStatus
 
 PartT = TypeVar("PartT")
 
@@ -72,33 +73,6 @@ class ProbeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupMemberStatus:
-    """A member of a group."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    kind: Annotated[str | None, Field(description="Workspace or InferenceSet.")] = None
-    name: Annotated[str | None, Field(description="Name of the member.")] = None
-    weight: Annotated[int | None, Field(description="Weight that the member wants; none for a fallback.")] = None
-    current: Annotated[int | None, Field(description="Weight that the member has in the route now, among those of the others.")] = (
-        None
-    )
-    fallback: Annotated[bool | None, Field(description="Whether the member gets requests only while no other one is ready.")] = None
-    ready: Annotated[bool | None, Field(description="Whether requests to the member are answered.")] = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
-    """The endpoint that the model shares with others."""
-
-    __pydantic_config__ = _IN_CAMEL_CASE
-
-    name: Annotated[str | None, Field(description="Name of the group, which is that of its HTTPRoute.")] = None
-    url: Annotated[str | None, Field(description="Base URL of the group; append /v1/chat/completions.")] = None
-    members: Annotated[tuple[GroupMemberStatus, ...], Field(description="The members, the oldest first.")] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """How the model is reached, and the objects involved."""
 
@@ -135,6 +109,17 @@ class GatewayStatus:
     last_probe: Annotated[ProbeStatus | None, Field(description="Result of probe requests through the Gateway.")] = None
 
 
+@dataclass(frozen=True, slots=True)
+class PodsStatus:
+    """What the pods of model server and endpoint picker were made from: an upgrade of the controller alone does not replace them."""
+
+    __pydantic_config__ = _IN_CAMEL_CASE
+
+    version: Annotated[str | None, Field(description="Version of the controller; none if it did not say so, before 0.2.0.")] = None
+    inputs: Annotated[str | None, Field(description="Hash of what spec and settings say about the pods.")] = None
+    provider: Annotated[str | None, Field(description="The chart's name of the Gateway's implementation.")] = None
+
+
 class KaitoState(StrEnum):
     """KAITO's summary of a Workspace with inference."""
 
@@ -161,6 +146,10 @@ class WorkspaceStatus:
     worker_nodes: Annotated[tuple[str, ...], Field(description="Names of the nodes of the model server's pods.")] = ()
     workload: Annotated[WorkloadStatus | None, Field(description="The model server.")] = None
     gateway: Annotated[GatewayStatus | None, Field(description="How the model is reached, and the objects involved.")] = None
+    pods: Annotated[
+        PodsStatus | None,
+        Field(description="What the pods were made from; an upgrade of the controller alone does not change them."),
+    ] = None
     conditions: Annotated[
         tuple[Condition, ...], Field(description="The state of each requirement, and summaries.", json_schema_extra=_CONDITION_LIST)
     ] = ()
@@ -174,6 +163,13 @@ class WorkspaceStatus:
     def is_scaled(self) -> bool:
         """Whether a ScaledObject was created, as far as is known."""
         return False
+
+    @property
+    def canary_step(self) -> tuple[object, ...]:
+        """What identifies the step of a canary; empty for others."""
+        group = self.gateway.group if self.gateway is not None else None
+        canary = group.canary if group is not None else None
+        return (canary.revision, canary.phase, canary.step) if canary is not None else ()
 
     def as_object(self) -> dict[str, Any]:
         """Return the status as JSON, without unknown fields."""
@@ -246,6 +242,7 @@ _WITHOUT: Final[Mapping[str, Any]] = {
     "worker_nodes": (),
     "workload": None,
     "gateway": None,
+    "pods": None,
 }
 """What a status without one of its parts has in its place; conditions are never left out."""
 _DISPENSABLE: Final = frozenset(map(to_camel, _WITHOUT))
@@ -274,6 +271,7 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
         "worker_nodes": _texts(raw.get("workerNodes")),
         "workload": _part(WorkloadStatus, raw.get("workload")),
         "gateway": _gateway(gateway) if isinstance(gateway, Mapping) else None,
+        "pods": _part(PodsStatus, raw.get("pods")),
         "conditions": tuple(entry for entry in parse_conditions(raw.get("conditions")) if entry.type in _OUR_TYPES),
     }
     return InferenceSetStatus(**common, **_numbers_of_copies(raw)) if is_set else WorkspaceStatus(**common)
@@ -313,7 +311,12 @@ def _group(raw: object) -> GroupStatus | None:
         return None
     listed = raw.get("members")
     members = (_part(GroupMemberStatus, entry) for entry in listed) if isinstance(listed, list) else ()
-    return GroupStatus(_text(raw.get("name")), _text(raw.get("url")), tuple(entry for entry in members if entry is not None))
+    return GroupStatus(
+        _text(raw.get("name")),
+        _text(raw.get("url")),
+        tuple(entry for entry in members if entry is not None),
+        _part(CanaryStatus, raw.get("canary")),
+    )
 
 
 def _part(type_: type[PartT], raw: object) -> PartT | None:
@@ -345,9 +348,11 @@ _ALIASES: Final[Mapping[type[Any], tuple[tuple[str, str], ...]]] = {
         WorkloadStatus,
         ChartStatus,
         ProbeStatus,
+        CanaryStatus,
         GroupMemberStatus,
         GroupStatus,
         GatewayStatus,
+        PodsStatus,
         AutoscalingStatus,
         WorkspaceStatus,
         InferenceSetStatus,

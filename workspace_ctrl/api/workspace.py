@@ -29,6 +29,7 @@ from workspace_ctrl.api.gateway_spec import (
 from workspace_ctrl.api.inference_spec import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
+from workspace_ctrl.api.traffic.canary_spec import CANARY_RULE, check_canary, rule_error
 from workspace_ctrl.api.value_limits import check_values
 
 _MOST_FURTHER_ERRORS: Final = 9
@@ -312,13 +313,21 @@ def check_gateway(gateway: GatewaySpec) -> None:
     if gateway.http_route_ref is not None and any(field is not None for field in replaced):
         problem = "cannot be combined with parentRefs, hostnames, match and timeout"
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
-    if gateway.group is not None and gateway.group.fallback and gateway.group.weight is not None:
-        field, _, text = FALLBACK_RULE.partition(" ")
-        problem, _, remedy = text.partition("; ")
-        raise SpecError(field, problem, remedy)
+    if gateway.group is not None:
+        _check_group(gateway.group)
     names = [objective.name for objective in gateway.objectives or ()]
     if len(set(names)) != len(names):
         raise SpecError("gateway.objectives", "need unique names", "rename the duplicates")
+
+
+def _check_group(group: Group) -> None:
+    if group.fallback and group.weight is not None:
+        raise rule_error(FALLBACK_RULE)
+    if group.canary is None:
+        return
+    if group.fallback or group.weight is not None:
+        raise rule_error(CANARY_RULE)
+    check_canary(group.canary)
 
 
 def _check_group_name(name: str, group: Group | None) -> None:

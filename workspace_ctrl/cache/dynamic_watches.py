@@ -33,7 +33,6 @@ from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget, parse_disruption_budget
 from workspace_ctrl.records.gateways import (
     HTTPRoute,
     InferencePool,
@@ -44,7 +43,7 @@ from workspace_ctrl.records.gateways import (
 )
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod, parse_pod
-from workspace_ctrl.records.scaled_objects import ScaledObject, parse_scaled_object
+from workspace_ctrl.records.scaling import DisruptionBudget, ScaledObject, parse_disruption_budget, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import isolated
 from workspace_ctrl.records.workloads import NetworkPolicy, ReferencedWorkload, parse_network_policy, parse_referenced_workload
 

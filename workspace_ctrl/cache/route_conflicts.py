@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.route_overlaps import Claimant, RouteOverlapIndex
+from workspace_ctrl.cache.route_places import RoutePlaces
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER, RouteClaim, RouteClaimHolder, group_holder
 from workspace_ctrl.records.gateways import Gateway, HTTPRoute, RouteMatch
@@ -30,6 +31,7 @@ class RouteClaimIndex:
         self._claims: dict[Key, tuple[Claimant, frozenset[RouteClaim]]] = {}
         self._by_header: Counter[str] = Counter()
         """Gateway → number of Workspaces that claim a header on it."""
+        self.places = RoutePlaces()
 
     def set(self, key: Key, created: str, claims: frozenset[RouteClaim]) -> bool:
         """Set the claims of the Workspace `key`, created at `created`; return whether they have changed."""
@@ -48,6 +50,7 @@ class RouteClaimIndex:
             self._claims.pop(key, None)
         self._by_header.subtract(_gateways_by_header(before))
         self._by_header.update(_gateways_by_header(claims))
+        self.places.replace(before - claims, claims - before)
         first = min(known, claimant)
         younger = {other for other in concerned if other[0] != key[0] and first < self._claims[other][0]}
         for other in {(namespace, name) for _, namespace, name in heirs} | younger - {key}:

@@ -13,6 +13,7 @@ from workspace_ctrl.api.labels import (
     LLM_D_GROUP,
     MANAGED_BY_LABEL,
     OBJECTIVES_GROUP,
+    OLDER_VERSIONS,
     OWNER_LABEL,
     PICKER_POD_LABEL,
     PLURAL,
@@ -27,7 +28,6 @@ from workspace_ctrl.planning.manifests import kind_of
 from workspace_ctrl.records.chart_inventory import ChartObject, parse_chart_object
 from workspace_ctrl.records.companion_status import parse_companion_record
 from workspace_ctrl.records.core_v1 import parse_config_map, parse_namespace, parse_node
-from workspace_ctrl.records.disruption_budgets import DISRUPTION_BUDGET, parse_disruption_budget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, parse_helm_release, parse_oci_repository
 from workspace_ctrl.records.gateways import (
     GatewayProxy,
@@ -43,7 +43,7 @@ from workspace_ctrl.records.gateways import (
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.objectives import objective_kind, parse_objective
 from workspace_ctrl.records.pods import Pod, parse_pod
-from workspace_ctrl.records.scaled_objects import parse_scaled_object
+from workspace_ctrl.records.scaling import DISRUPTION_BUDGET, parse_disruption_budget, parse_scaled_object
 from workspace_ctrl.records.unreadable_objects import read_object
 from workspace_ctrl.records.workloads import (
     Workload,
@@ -54,8 +54,8 @@ from workspace_ctrl.records.workloads import (
 )
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
 
-WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND)
-INFERENCE_SET: Final = ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND)
+WORKSPACE: Final = ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND, older=OLDER_VERSIONS)
+INFERENCE_SET: Final = ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND, older=OLDER_VERSIONS)
 DEPLOYMENT: Final = ApiResource("apps", "v1", "deployments", "Deployment")
 STATEFUL_SET: Final = ApiResource("apps", "v1", "statefulsets", "StatefulSet")
 CLAIM: Final = ApiResource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
@@ -282,6 +282,11 @@ _WATCHED_ON_DEMAND: Final[tuple[WatchedKind[Any], ...]] = (
 _WRITTEN: Final = {watched.resource.kind: watched for watched in _WATCHED_ON_DEMAND} | BY_KIND
 RESOURCES: Final = {kind: watched.resource for kind, watched in _WRITTEN.items()}
 """Kind → where it is served, of everything that we write."""
+
+
+def resource_of(owner: Meta) -> ApiResource:
+    """Return where a Workspace or InferenceSet is served, in the version in which it was read."""
+    return RESOURCES[owner.ref.kind].at(owner.api_version)
 
 
 def read_written(answer: Json) -> Record:

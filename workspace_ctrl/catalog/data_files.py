@@ -1,9 +1,10 @@
 """Loads the data files of the catalog as typed rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import resources
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -43,5 +44,12 @@ def load(file: str, key: str, row: type[RowT]) -> tuple[RowT, ...]:
     Raises:
         pydantic.ValidationError: a row does not have the shape of `row`.
     """
+    return tuple(row.model_validate(entry) for entry in _document(file)[key])
+
+
+@lru_cache(maxsize=1)
+def _document(file: str) -> Mapping[str, Any]:
+    """Return the content of a data file; the last one is kept, because its sections are read one after the other."""
     text = resources.files(__package__).joinpath("data", file).read_text(encoding="utf-8")
-    return tuple(row.model_validate(entry) for entry in yaml.load(text, _LOADER)[key])  # noqa: S506 - a safe one
+    content: Mapping[str, Any] = yaml.load(text, _LOADER)  # noqa: S506 - a safe one
+    return content

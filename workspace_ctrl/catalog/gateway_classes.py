@@ -39,6 +39,12 @@ class GatewayClassProfile(Row):
     divides: Literal["weights", "requestIds", "none"] = "weights"
     """How it divides the requests of a route among InferencePools: by the weights of the backends of a rule, as the inference extension
     specifies; by the request id, if it asks one endpoint picker for each rule; or not at all."""
+    routes_to_services: bool = True
+    """Whether its HTTPRoutes may lead to Services."""
+    access_policies: str = ""
+    """Kinds of the policies by which it rejects clients that are not authorized; empty if they are not known."""
+    rate_policies: str = ""
+    """Kinds of the policies by which it limits the rate of requests; empty if they are not known."""
     companion: Literal["", "ModelServer"] = ""
     """Kind of an object that it needs in addition to the pool."""
 

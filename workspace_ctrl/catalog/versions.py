@@ -18,6 +18,21 @@ class PartVersion(Row):
     """What depends on the version, as Markdown."""
 
 
+class PodChange(Row):
+    """How a version of this controller changes the pods of Workspaces that were made by an older one."""
+
+    version: str
+    model_server: str
+    """What is new in the pods of models; empty if nothing is."""
+    endpoint_picker: str
+
+
+@cache
+def pod_changes() -> tuple[PodChange, ...]:
+    """Return the versions that change pods, the oldest first."""
+    return load("versions.yaml", "podChanges", PodChange)
+
+
 @cache
 def part_versions() -> Mapping[str, PartVersion]:
     """Return all versions by part."""

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, TypeAlias, Unpack
 
 import click
@@ -15,18 +14,19 @@ from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
+from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.arguments.helm_program import found_helm
-from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects
+from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_yaml
-from workspace_ctrl.cli.plan_summaries import facts, facts_of_chart
+from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
 from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.plan_settings import AutoscalingSettings, PlanSettings
 from workspace_ctrl.planning.preview import Preview, preview_body_routers
-from workspace_ctrl.planning.preview_cluster import workspace_record
+from workspace_ctrl.planning.preview_cluster import DEFAULT_NAMESPACE, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -86,6 +86,8 @@ def plan_command(
     for document in objects:
         if near := _near_kind(document):
             say(f"warning: {near}", err=True, fg="yellow")
+    for text in repeated_names(objects, DEFAULT_NAMESPACE):
+        say(f"warning: {text}", err=True, fg="yellow")
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
         raise click.UsageError(f"no Workspace or InferenceSet found in {sources}")
@@ -140,8 +142,8 @@ def _near_kind(document: Mapping[str, Any]) -> str:
     kind = str(document.get("kind") or "")
     if kind in _KINDS or kind in _INSTEAD:
         return ""
-    if near := get_close_matches(kind, _KINDS, n=1, cutoff=_NEAR):
-        return f"kind {kind} is ignored; did you mean {near[0]}?"
+    if near := suggestion(kind, _KINDS, "", _NEAR):
+        return f"kind {kind} is ignored; {near}"
     is_ours = str(document.get("apiVersion") or "").startswith(f"{GROUP}/")
     return f"kind {kind or 'without a name'} of {GROUP} is ignored; only {' and '.join(_KINDS)} are planned" if is_ours else ""
 
@@ -221,6 +223,9 @@ def _print_trees(planned: Sequence[_Planned], routers: _Routers, rendered: _Char
 def _tree(planned: _Planned, rendered: _Charts) -> Tree:
     decisions = planned.preview.decisions
     tree = _with_objects(Tree(_line(planned.title, decisions.sizing, "bold")), planned.preview.manifests, rendered)
+    canary = decisions.group.canary if decisions.group is not None else None
+    if canary is not None:
+        tree.add(_line("canary", canary_in_words(canary.plan), "cyan"))
     for problem in decisions.problems:
         tree.add(_line(problem.reason, problem.message, "red"))
     return tree

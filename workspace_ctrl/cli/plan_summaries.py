@@ -1,10 +1,12 @@
 """A short summary of a planned object."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any, TypeAlias
 
 from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, chart_layouts, value_at
+from workspace_ctrl.model.canary import CanaryPlan
 from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER
 
 Facts: TypeAlias = Iterator[tuple[str, str]]
@@ -20,6 +22,13 @@ def facts(manifest: _Json) -> Facts:
     weights = (manifest["metadata"].get("annotations") or {}).get(GROUP_WEIGHTS_ANNOTATION, "")
     if weights:
         yield "weights", weights.replace("=", " ").replace(",", ", ")
+
+
+def canary_in_words(plan: CanaryPlan) -> str:
+    """Return what will happen to the requests of a canary."""
+    steps = ", ".join(f"{step} %" for step in plan.steps)
+    slow = f" or {plan.max_latency_ratio:g} times the latency of the others" if isfinite(plan.max_latency_ratio) else ""
+    return f"{steps} of the requests, each for {plan.interval:g} s at least; stopped above {plan.max_error_rate:.1%} errors{slow}"
 
 
 def facts_of_chart(manifest: _Json) -> Facts:

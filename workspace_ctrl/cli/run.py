@@ -1,7 +1,8 @@
 """`workspace-ctrl run`: the controller process."""
 
 import logging
-import sys
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
@@ -18,8 +19,9 @@ from workspace_ctrl.cli.installation_options import (
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
+from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.process.kopf_process import run
-from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
+from workspace_ctrl.process.log_format import set_up_logging
 from workspace_ctrl.settings.process import DEFAULT_HUB, AdmissionSettings, MetricsSettings, Settings
 from workspace_ctrl.settings.workspace_scope import Scope
 
@@ -85,13 +87,20 @@ def run_command(
     **options: Unpack[_Options],
 ) -> None:
     """Run the controller until a signal ends it."""
-    _set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
+    set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
     file = read_settings_file(options["config"])
     plan, scope = plan_settings(options, model_hub=DEFAULT_HUB), scope_of(options)
+    if file.model_server.updates == "OnSpecChange":
+        plan = replace(plan, updates=update_policy(plan, version("workspace-ctrl")))
     if plan.body_routing.managed and scope != Scope():
         raise click.UsageError(
             "bodyBasedRouting.mode: managed cannot be combined with --namespace or --shard-selector, because all Workspaces share "
             "the router of a Gateway; remove these options, or set the mode to off and install the router yourself"
+        )
+    if plan.model_index.enabled and scope != Scope():
+        raise click.UsageError(
+            "modelIndex.enabled cannot be combined with --namespace or --shard-selector, because only a process that knows all Workspaces "
+            "knows which requests no model takes; remove these options, or set it to false"
         )
     settings = Settings(
         plan=plan,
@@ -118,10 +127,3 @@ def _admission_of(port: int, certificates: Path | None) -> AdmissionSettings | N
             "--admission-port needs --admission-certificates, because the API server calls webhooks by HTTPS only"
         )
     return AdmissionSettings(port, certificates)
-
-
-def _set_up_logging(log_format: str, level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("workspace_ctrl").setLevel(level)

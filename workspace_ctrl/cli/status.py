@@ -120,14 +120,15 @@ async def _watch(client: Client, request: Request, wanted: ObjectName) -> bool:
     if live is None:
         console.print(waiting, soft_wrap=True)
 
-    def show(item: Json) -> None:
+    async def show(item: Json) -> bool:
         if live is not None:
             live.update(chain_view(item), refresh=True)
+        return is_ready(item)
 
     try:
         with live or nullcontext(), suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                await watch.until_ready(show)
+                await watch.until(show)
     finally:  # in a pipe only the end is printed, also after Ctrl-C
         if live is None and watch.current is not None:
             console.print(chain_view(watch.current), soft_wrap=True)

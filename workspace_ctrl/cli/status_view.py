@@ -26,6 +26,8 @@ CHAIN = (
     ConditionType.GATEWAY_READY,
 )
 """The conditions of the links, in the order of the chain."""
+_BELOW = (ConditionType.GROUP_READY, ConditionType.CANARY_PROGRESSING)
+"""Conditions that are shown below the chain."""
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
 
 
@@ -74,7 +76,7 @@ def chain_view(item: Json) -> RenderableType:
     lines = [shown(f"{_kind(item)} {metadata['namespace']}/{metadata['name']}{replicas}", "bold")]
     if is_deleting(item):
         lines.append(shown(deletion(item, conditions), "red"))
-    lines += _rows([found for type_ in (*CHAIN, ConditionType.GROUP_READY) if (found := find(conditions, type_)) is not None])
+    lines += _rows([found for type_ in (*CHAIN, *_BELOW) if (found := find(conditions, type_)) is not None])
     warning = find(conditions, ConditionType.WARNING)
     if warning is not None and warning.is_true:
         lines.append(shown(f"! {warning.type} {warning.message}", "yellow"))

@@ -1,13 +1,12 @@
-"""Watches one Workspace or InferenceSet until it is ready, or a list, through an informer.
+"""Watches one Workspace or InferenceSet until something is true of it, or a list, through an informer.
 
 It survives silence, broken watches and expired resource versions.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from workspace_ctrl.cli.status_view import is_ready
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError
 from workspace_ctrl.kube.informer import Informer, Source
@@ -66,32 +65,33 @@ class WorkspaceWatch:
         self._store: Store[Json] = Store(lambda _item: None)
         self._news = asyncio.Event()
         source = Source(
-            resource, lambda item, _kind: with_our_status(item), field_selector=f"metadata.name={name}", namespace=namespace
+            resource,
+            lambda item, kind: with_our_status({**item, "kind": kind}),  # the items of a list have none
+            field_selector=f"metadata.name={name}",
+            namespace=namespace,
         )
         self._informer = Informer(client, source, self._store, lambda _item: self._news.set(), self._news.set)
         self.current: Json | None = None
         """The latest state of the Workspace; None before it was created."""
 
-    async def until_ready(self, show: Callable[[Json], None]) -> None:
-        """Show the current Workspace and each change; return when it is ready.
+    async def until(self, is_met: Callable[[Json], Awaitable[bool]]) -> None:
+        """Call `is_met` with the current Workspace and with each change; return when it returns True.
 
         Raises:
             ApiError: the API server cannot be reached at the start, or, at any time, Workspaces cannot be listed and watched.
             WorkspaceDeletedError: it was there, and was deleted.
         """
         await self._check_access()
-        await first_completed(self._informer.run, partial(self._follow, show))
+        await first_completed(self._informer.run, partial(self._follow, is_met))
 
-    async def _follow(self, show: Callable[[Json], None]) -> None:
+    async def _follow(self, is_met: Callable[[Json], Awaitable[bool]]) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
             if self._informer.is_missing:  # first, as the informer then forgets the Workspace, which may well be there
                 await self._raise_missing()
-            elif (item := self._take()) is not None:
-                show(item)
-                if is_ready(item):
-                    return
+            elif (item := self._take()) is not None and await is_met(item):
+                return
 
     def _take(self) -> Json | None:
         """Return the Workspace, or None before it was created."""

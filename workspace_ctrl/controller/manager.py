@@ -10,10 +10,10 @@ from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.discovery import watched_namespaces
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.cache.missing_kinds import MissingKinds
-from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.passes.background_tasks import make_background_tasks
 from workspace_ctrl.controller.passes.cache_informers import CacheInformers
+from workspace_ctrl.controller.passes.gateway_tasks import GatewayTasks
 from workspace_ctrl.controller.passes.pipeline import PassInputs, make_reconciler
 from workspace_ctrl.controller.passes.workers import Workers
 from workspace_ctrl.controller.route_claims import RouteClaims
@@ -67,8 +67,15 @@ class Manager:
         self._recorder = EventRecorder(client, self._observer.event_dropped) if settings.events else NoEventRecorder()
         self._watches = DynamicWatches(client, self._events.enqueue, cluster_wide=not settings.scope.namespaces)
         self._tasks = make_background_tasks(client, settings, self._events.enqueue, loads)
-        routers = BodyRouterReconciler if visibility.body_routers else NoBodyRouterReconciler
-        self._gateways = routers(client, self._cache, settings, self._missing, self._events.enqueue_all)
+        self._gateways = GatewayTasks(
+            client,
+            self._cache,
+            settings,
+            self._missing,
+            routers_changed=self._events.enqueue_all,
+            index_changed=self._observer.index_changed,
+            body_routers=visibility.body_routers,
+        )
         self._claims = RouteClaims(self._cache, self._gateways, self._events.enqueue, is_shard=settings.scope.selector != "")
         inputs = PassInputs(
             self._cache,
@@ -78,7 +85,7 @@ class Manager:
             self._claims,
             self._missing,
             self._tasks,
-            self._gateways,
+            self._gateways.routers,
             self._events.written,
         )
         reconciler = make_reconciler(client, settings, inputs, self._status_written)
@@ -88,7 +95,7 @@ class Manager:
             self._cache,
             settings.scope.selector,
             changed=self._events.handle,
-            changed_for_all=self._gateways.enqueue,
+            changed_for_gateways=self._gateways.enqueue,
             served=self._served_kinds_changed,
             restarted=self._observer.watch_restarted,
         )
@@ -118,8 +125,8 @@ class Manager:
                 logger.info(
                     "watching %d Workspaces and %d InferenceSets", len(self._cache.workspaces), len(self._cache.inference_sets)
                 )
-                self._gateways.assess()  # so that the first passes know of them
-                watching.append(group.create_task(self._gateways.run(), name="body-based routers"))
+                self._gateways.routers.assess()  # so that the first passes know of them
+                watching.append(group.create_task(self._gateways.run(), name="gateways"))
             recording = group.create_task(self._recorder.run(), name="events")
             working = self._workers.start(group)
             await stop.wait()

@@ -93,7 +93,8 @@ class Reconciler:
         due_in = await self._pass(key, workspace)
         rival = self._cache.rival(key)
         if rival is not None:
-            await self._publisher.publish_conflict(rival, workspace)
+            gateway_wanted = resolve(rival, self._settings).gateway_wanted
+            await self._publisher.publish_conflict(rival, workspace, gateway_wanted=gateway_wanted)
         return due_in
 
     async def _pass(self, key: Key, workspace: WorkspaceRecord) -> float | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.route_conflicts import (
     RouteClaimIndex,
@@ -11,9 +12,9 @@ from workspace_ctrl.cache.route_conflicts import (
     claims_of_other_shards,
     claims_of_routes,
 )
-from workspace_ctrl.controller.body_router_reconciler import BodyRouterReconciler, NoBodyRouterReconciler
+from workspace_ctrl.controller.passes.gateway_tasks import GatewayTasks
 from workspace_ctrl.kube.store import Key
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, group_holder, group_of_holder
+from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, group_holder, group_of_holder, holder_title
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -27,7 +28,7 @@ class RouteClaims:
     def __init__(
         self,
         cache: Cache,
-        gateways: BodyRouterReconciler | NoBodyRouterReconciler,
+        gateways: GatewayTasks,
         changed: Callable[[Key], None],
         *,
         is_shard: bool,
@@ -60,27 +61,35 @@ class RouteClaims:
         self._unseen.update(self._cache.holder_keys())
         self._note()
 
-    def claim(self, workspace: WorkspaceRecord, claims: frozenset[RouteClaim] | None) -> Mapping[RouteClaim, RouteClaimHolder]:
-        """Note the claims of a Workspace, None for those that it had; return those that an older one has, with that one."""
+    def claim(self, workspace: WorkspaceRecord, claims: frozenset[RouteClaim] | None) -> Mapping[RouteClaim, str]:
+        """Note the claims of a Workspace, None for those that it had; return those that an older one has, with its title."""
         if claims is not None and self._index.set(workspace.key, self._since(workspace), claims):
             self._note()
-        return self._index.taken(workspace.key)
+        return self._taken(workspace.key)
 
-    def claim_for_groups(self, member: Key, groups: Iterable[DesiredGroup]) -> dict[RouteClaim, RouteClaimHolder]:
-        """Note the claims of the groups that concern a Workspace; return those that an older Workspace or group has, with that one."""
-        taken: dict[RouteClaim, RouteClaimHolder] = {}
+    def claim_for_groups(self, member: Key, groups: Iterable[DesiredGroup]) -> dict[RouteClaim, str]:
+        """Note the claims of the groups that concern a Workspace; return those that an older Workspace or group has, with its title."""
+        taken: dict[RouteClaim, str] = {}
         holders = {group_holder(member[0], group.records.name): group for group in groups}
         for holder, group in holders.items():
             route = group.records.route
             since = (route.created if route is not None else _NOT_YET) if self._is_shard else group.since
             if self._index.set(holder, since, group.claims):
                 self._note()
-            taken |= self._index.taken(holder)
+            taken |= self._taken(holder)
         left = self._groups.pop(member, set()) - holders.keys()
         if holders:
             self._groups[member] = set(holders)
         self._forget_empty(left)
         return taken
+
+    def _taken(self, holder: RouteClaimHolder) -> dict[RouteClaim, str]:
+        return {claim: holder_title(other, self._kind_of(other)) for claim, other in self._index.taken(holder).items()}
+
+    def _kind_of(self, holder: RouteClaimHolder) -> str:
+        """Return the kind of what holds claims; of another shard's, it cannot be seen."""
+        record = self._cache.holder(holder)
+        return record.meta.ref.kind if record is not None else f"{KIND} or {SET_KIND}"
 
     def seen(self, key: Key) -> None:
         """Note that there was a pass over the Workspace `key`."""
@@ -110,7 +119,7 @@ class RouteClaims:
             changed(holder)
 
     def _note(self) -> None:
-        self._gateways.note(self._index.gateways_by_header, all_told=not self._unseen)
+        self._gateways.note(self._index, all_told=not self._unseen)
 
     def _since(self, workspace: WorkspaceRecord) -> str:
         """Return the age by which a Workspace's claims go before those of others, as text that sorts by time.

@@ -94,17 +94,18 @@ class Publisher:
             restored=state.restored.after_write(current.status, wanted, now),
             rejected_status=rejected or state.rejected_status,
         )
-        # Former charts are removed once the status says so, and our own write makes no event.
-        return Published(state, 0.0 if snapshot.former else None, is_ready)
+        # Former charts are removed, and the share of a canary follows, once the status says so, and our own write makes no event.
+        follows = snapshot.former or current.status.canary_step != wanted.canary_step
+        return Published(state, 0.0 if follows else None, is_ready)
 
-    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord) -> None:
+    async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord, *, gateway_wanted: bool) -> None:
         """Write the status of `rival`, which has the name of the older `holder`, unless it says so already; nothing is made for it.
 
         Raises:
             ApiError: a passing error, or the API server rejects the status.
         """
         moment = datetime.now(UTC)
-        wanted = name_taken_status(rival, holder.meta.ref, moment)
+        wanted = self._writer.reported(name_taken_status(rival, holder.meta.ref, moment, gateway_wanted=gateway_wanted))
         if rival.meta.deleting and rival.has_finalizer:
             await self._executor.run((SetFinalizer(present=False),), rival, WorkspaceState())
         elif not rival.meta.deleting and wanted != rival.status:

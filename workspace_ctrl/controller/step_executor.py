@@ -9,7 +9,6 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from workspace_ctrl.api.labels import (
-    API_VERSION,
     FIELD_MANAGER,
     FINALIZER,
     MANAGED_BY_LABEL,
@@ -21,7 +20,7 @@ from workspace_ctrl.api.labels import (
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
-from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES
+from workspace_ctrl.cache.watches import CHART_OBJECT_RESOURCES, HELM_RELEASE, RESOURCES, resource_of
 from workspace_ctrl.controller.adoption import NotOwnedError, given_back, take_over
 from workspace_ctrl.controller.passes.api_queries import ApiQueries
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
@@ -34,6 +33,7 @@ from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, group_of, kind_of, ref_of
 from workspace_ctrl.planning.steps import (
     Apply,
+    CountRequests,
     Delete,
     LookUpModel,
     Prune,
@@ -95,8 +95,9 @@ class Executor:
         return outcome
 
     def forget(self, namespace: str, name: str) -> None:
-        """Drop a Workspace that is gone: nothing is looked up for it any more."""
+        """Drop a Workspace that is gone: nothing is looked up or counted for it any more."""
         self._tasks.hub.forget((namespace, name))
+        self._tasks.counter.forget((namespace, name))
 
     async def ask(self, queries: Iterable[Query], workspace: WorkspaceRecord, state: WorkspaceState) -> WorkspaceState:
         """Return the state with the API server's answers to `queries`, which are sent concurrently.
@@ -127,13 +128,21 @@ class Executor:
                 return await self._set_finalizer(workspace, outcome, present=present)
             case Scale(ref, replicas):
                 return await self._scale(ref, replicas, outcome)
+            case VerifyChart() | LookUpModel() | CountRequests():
+                self._in_background(step, workspace)
+            case Resume(ref):
+                await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
+        return outcome
+
+    def _in_background(self, step: VerifyChart | LookUpModel | CountRequests, workspace: WorkspaceRecord) -> None:
+        """Have another task of the process do something for a Workspace."""
+        match step:
             case VerifyChart(chart):
                 self._tasks.charts.verify(chart, workspace.key)
             case LookUpModel(model, is_known):
                 self._tasks.hub.look_up(model, workspace.key, is_known=is_known)
-            case Resume(ref):
-                await self._client.merge_patch(HELM_RELEASE, ref.namespace, ref.name, {"spec": {"suspend": None}})
-        return outcome
+            case CountRequests(target):
+                self._tasks.counter.follow(workspace.key, target)
 
     async def _apply(self, step: Apply, workspace: WorkspaceRecord, outcome: Outcome) -> Outcome:
         ref, wanted, state = ref_of(step.manifest), applied_hash(step.manifest), outcome.state
@@ -290,14 +299,15 @@ class Executor:
         changed["finalizers"] = [finalizer for finalizer in finalizers if finalizer != FINALIZER]
         ref = workspace.meta.ref
         try:
-            answer = await self._client.merge_patch(RESOURCES[ref.kind], ref.namespace, ref.name, {"metadata": changed})
+            resource = resource_of(workspace.meta)
+            answer = await self._client.merge_patch(resource, ref.namespace, ref.name, {"metadata": changed})
             self._cache.write_through(answer)
         except (NotFoundError, ConflictError):
             logger.debug("%s was changed or deleted meanwhile: its event will follow", ref)
 
     async def _apply_to_workspace(self, workspace: WorkspaceRecord, manifest: Manifest, subresource: str = "") -> Json | None:
         try:
-            answer = await self._client.apply(RESOURCES[workspace.meta.ref.kind], manifest, force=True, subresource=subresource)
+            answer = await self._client.apply(resource_of(workspace.meta), manifest, force=True, subresource=subresource)
         except (NotFoundError, ConflictError):
             # The Workspace was deleted, or is another one of that name: its deletion event will follow.
             logger.debug("%s is gone", workspace.meta.ref)
@@ -316,7 +326,7 @@ def _now() -> float:
 def _identity(meta: Meta) -> Manifest:
     """Return the identifying part of a manifest for a Workspace; its uid prevents writes to a new Workspace of that name."""
     metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
-    return {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": metadata}
+    return {"apiVersion": meta.api_version, "kind": meta.ref.kind, "metadata": metadata}
 
 
 def _not_ours(manifest: Manifest, meta: Meta) -> Fields | None:

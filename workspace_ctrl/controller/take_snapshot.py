@@ -10,6 +10,7 @@ from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.model.body_router import BodyRouterState
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.dependencies import Dependencies
@@ -33,6 +34,8 @@ class Background:
     """Answers of the model hub by model."""
     body_routers: Mapping[str, BodyRouterState] | None = None
     """The body-based routers by Gateway; None if they are not managed."""
+    canary_count: CanaryCount | None = None
+    """What is counted for it as a canary; None while nothing is counted."""
     unread_for: Callable[[str, str], float] | None = None
     """Returns for how many seconds KEDA has not read the load at an endpoint picker, or shown that it lives; None if that is not known."""
 
@@ -86,6 +89,7 @@ def take_snapshot(  # noqa: PLR0917 - all that a pass reads
         probing=background.probing,
         chart_verdicts=background.chart_verdicts,
         body_routers=background.body_routers,
+        canary_count=background.canary_count,
         load_unread_for=background.unread_for(*picker) if background.unread_for is not None and referenced.scaled_object else 0.0,
     )
     return referenced.on(snapshot)

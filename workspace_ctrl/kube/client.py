@@ -1,7 +1,8 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,7 +11,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from workspace_ctrl.kube.connection import Connection
-from workspace_ctrl.kube.decoding import decode, encode
+from workspace_ctrl.kube.decoding import decode, encode, lines
 from workspace_ctrl.kube.errors import (
     ConflictError,
     KindNotServedError,
@@ -54,8 +55,8 @@ Fence = Callable[[], None]
 class Client:
     """Requests to one API server, as one field manager.
 
-    At most 32 requests are in flight. Watches are not counted, so that requests and watches do not wait for each other. Redirects are not
-    followed: a request carries credentials, and an aggregated API server could send them anywhere.
+    At most 32 requests are in flight, watches not counted, so that neither waits for the other; each is sent up to `attempts` times.
+    Redirects are not followed: a request carries credentials, and an aggregated API server could send them anywhere.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Client:
         *,
         fence: Fence | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        attempts: int = _ATTEMPTS,
     ) -> None:
         self._connection = connection
         self._field_manager = field_manager
@@ -73,6 +75,7 @@ class Client:
         self._silence_seconds = silence_seconds
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._fence: Fence = fence or (lambda: None)
+        self._attempts = attempts
 
     @property
     def server(self) -> str:
@@ -192,13 +195,16 @@ class Client:
             async with self._connection.session.get(url, params=parameters, timeout=timeout, allow_redirects=False) as response:
                 if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise error_of(response.status, await response.read(), response.headers)
-                async for line in _lines(response.content, with_rest=True):
+                async for line in lines(response.content, with_rest=True):
                     yield line
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryableError(f"get {path}: {error or type(error).__name__}") from error
 
     async def find(self, resource: ApiResource, namespace: str, name: str) -> dict[str, Any] | None:
-        """Return an object, or None if it does not exist; read by a list, which needs no more rights than the watches."""
+        """Return an object, in the newest version that is served, or None if it does not exist.
+
+        It is read by a list, which needs no more rights than the watches.
+        """
         page = await self.list_page(resource, {"fieldSelector": f"metadata.name={name}"}, namespace)
         return next(({"apiVersion": resource.api_version, "kind": resource.kind, **item} for item in page.get("items") or ()), None)
 
@@ -223,18 +229,28 @@ class Client:
     async def list_page(
         self, resource: ApiResource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """Return one page of a list; with `metadata_only`, of the objects' metadata.
+        """Return one page of a list, in the newest version that is served; with `metadata_only`, of the objects' metadata.
 
         Raises:
+            KindNotServedError: no version of the kind is served.
             TooLargeError: a page of several objects has more than 8 MiB; request fewer.
         """
         accept = METADATA_LIST if metadata_only else JSON
+        *newer, oldest = resource.versions
+        for version in newer:
+            with suppress(KindNotServedError):
+                return await self._list(version, parameters, namespace, accept)
+        return await self._list(oldest, parameters, namespace, accept)
+
+    async def _list(self, resource: ApiResource, parameters: Mapping[str, str], namespace: str, accept: str) -> dict[str, Any]:
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
 
     async def watch(
         self, resource: ApiResource, parameters: Mapping[str, str], namespace: str = "", *, metadata_only: bool = False
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the events of a watch until the server ends it; with `metadata_only`, their objects are metadata alone.
+
+        Older versions of the kind are not tried: a resource version to watch from belongs to a list, and the informer knows its version.
 
         Raises:
             GoneError: the resource version is too old.
@@ -253,7 +269,7 @@ class Client:
                 self._observe("watch", resource.plural, status)
                 if status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise error_of(status, await response.read(), response.headers)
-                async for line in _lines(response.content):
+                async for line in lines(response.content):
                     yield await _parsed(line, f"watch of {resource.plural}", _EVENT)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
@@ -277,7 +293,7 @@ class Client:
             return await self._once(request)
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(_ATTEMPTS), wait=_wait, reraise=True
+            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(self._attempts), wait=_wait, reraise=True
         )
         return await retrying(attempt)
 
@@ -375,24 +391,3 @@ async def _parsed(text: bytes, what: str, keys: frozenset[str] = frozenset()) ->
     if not isinstance(document, dict) or not keys <= document.keys():
         raise RetryableError(f"{what}: the response is not from the API server")
     return document
-
-
-async def _lines(stream: aiohttp.StreamReader, *, with_rest: bool = False) -> AsyncIterator[bytes]:
-    """Yield the lines of a stream; unlike the stream's own iterator, whatever their length.
-
-    With `with_rest`, what follows the last line break is a line, too; of a watch it would be an event that was cut off.
-
-    Each chunk is read once, so the time is linear in the length: an object of 1.5 MB, which anyone may store, can be 9 MB of escaped JSON.
-    """
-    pieces: list[bytes] = []
-    async for chunk in stream.iter_any():
-        end, *begins = chunk.split(b"\n")
-        pieces.append(end)
-        for begin in begins:
-            line = b"".join(pieces)
-            pieces = [begin]
-            if line:
-                yield line
-    rest = b"".join(pieces)
-    if rest and with_rest:
-        yield rest

@@ -1,4 +1,4 @@
-"""JSON of the API server, decoded so that one object cannot prevent the decoding of others.
+"""Responses of the API server: their lines, and their JSON, decoded so that one object cannot prevent the decoding of others.
 
 The parser rejects a whole text if one object in it is nested too deeply: a page of a list, or an event of a watch, which would then never
 get past that object. So values that are too deep are removed, and the text is parsed again: the object keeps its identity, and is still
@@ -7,8 +7,10 @@ deeper than any meaningful object, so that its parser can report it.
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
+import aiohttp
 import orjson
 
 from workspace_ctrl.kube.errors import RejectedError
@@ -68,3 +70,24 @@ def without_depths(text: bytes, kept: int = KEPT_LEVELS) -> bytes:
     if depth > kept:  # truncated, so not JSON anyway
         return text
     return b"".join([*pieces, text[begin:]])
+
+
+async def lines(stream: aiohttp.StreamReader, *, with_rest: bool = False) -> AsyncIterator[bytes]:
+    """Yield the lines of a stream; unlike the stream's own iterator, whatever their length.
+
+    With `with_rest`, what follows the last line break is a line, too; of a watch it would be an event that was cut off.
+
+    Each chunk is read once, so the time is linear in the length: an object of 1.5 MB, which anyone may store, can be 9 MB of escaped JSON.
+    """
+    pieces: list[bytes] = []
+    async for chunk in stream.iter_any():
+        end, *begins = chunk.split(b"\n")
+        pieces.append(end)
+        for begin in begins:
+            line = b"".join(pieces)
+            pieces = [begin]
+            if line:
+                yield line
+    rest = b"".join(pieces)
+    if rest and with_rest:
+        yield rest

@@ -3,6 +3,9 @@
 Unlike a watch of kopf (docs/architecture.md), it finds deletions that happened while a watch was broken, because a new list is compared
 with the store; and it retries a kind that is not served (its CRD is missing) every few seconds, at the start and later.
 
+A kind may be served in one of several versions, and in another one later, when its CRD has changed (which ends its watches). So each
+watch tries the newest version first. A list in another version replaces all records, because they contain the version.
+
 The first list is the beginning of the watch if the API server supports that (`sendInitialEvents`, Kubernetes 1.32 and later): one request
 without a large response. Otherwise it is read in pages.
 """
@@ -11,7 +14,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from sys import intern
@@ -106,6 +109,8 @@ class Informer(Generic[RecordT]):
         self._backoff = Backoff(_POLICY)
         self._version = ""
         """Resource version to watch from; empty if a new list is needed."""
+        self._listed: ApiResource | None = None
+        """The kind in the version of the latest list."""
         self._can_stream = True
         self._synced = asyncio.Event()
         self.is_missing = False
@@ -152,21 +157,34 @@ class Informer(Generic[RecordT]):
             await asyncio.sleep(jittered(pause, *_JITTER))
 
     async def _list_and_watch(self) -> None:
-        if not self._version and self._can_stream:
-            await self._watch(is_list=True)
-            return
-        if not self._version:
-            await self._list_pages()
-        await self._watch()
+        """List and watch the newest version that is served.
 
-    async def _list_pages(self) -> None:
+        Raises:
+            KindNotServedError: no version is served.
+        """
+        *newer, oldest = self.resource.versions
+        for resource in newer:
+            with suppress(KindNotServedError):
+                return await self._list_and_watch_in(resource)
+        return await self._list_and_watch_in(oldest)
+
+    async def _list_and_watch_in(self, resource: ApiResource) -> None:
+        is_listed = bool(self._version) and resource == self._listed
+        if not is_listed and self._can_stream:
+            await self._watch(resource, is_list=True)
+            return
+        if not is_listed:
+            await self._list_pages(resource)
+        await self._watch(resource)
+
+    async def _list_pages(self, resource: ApiResource) -> None:
         """List all objects into the store, page by page."""
         source = self._source
         parameters = {"limit": str(_PAGE)} | source.selection()
         listed: dict[Key, tuple[RecordT, int]] = {}
         while True:
             try:
-                page = await self._client.list_page(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+                page = await self._client.list_page(resource, parameters, source.namespace, metadata_only=source.metadata_only)
             except TooLargeError as error:
                 logger.warning("%s; retrying with a smaller page", error)
                 parameters["limit"] = str(max(int(parameters["limit"]) // SMALLER_PAGE, 1))
@@ -177,15 +195,15 @@ class Informer(Generic[RecordT]):
             if not token:
                 break
             parameters["continue"] = token
-        self._take_list(listed, version)
+        self._take_list(resource, listed, version)
 
-    async def _watch(self, *, is_list: bool = False) -> None:
+    async def _watch(self, resource: ApiResource, *, is_list: bool = False) -> None:
         """Store events until the server ends the watch; after an error, the next watch continues from the last event.
 
         With `is_list`, the watch begins with all existing objects.
         """
         parameters = {
-            "resourceVersion": self._version,
+            "resourceVersion": "" if is_list else self._version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),  # noqa: S311
             **self._source.selection(),
@@ -194,16 +212,16 @@ class Informer(Generic[RecordT]):
             parameters |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         source = self._source
         started = asyncio.get_running_loop().time()
-        stream = self._client.watch(self.resource, parameters, source.namespace, metadata_only=source.metadata_only)
+        stream = self._client.watch(resource, parameters, source.namespace, metadata_only=source.metadata_only)
         async with aclosing(stream) as events:
             if is_list:
-                await self._take_initial_events(events)
+                await self._take_initial_events(resource, events)
             async for event in events:
                 self._take(event["type"], event["object"])
         if asyncio.get_running_loop().time() - started < _SHORTEST_WATCH:
             raise RetryableError(f"watch of {self.resource.plural} was closed at once")
 
-    async def _take_initial_events(self, events: AsyncIterator[Event]) -> None:
+    async def _take_initial_events(self, resource: ApiResource, events: AsyncIterator[Event]) -> None:
         """Store the list at the beginning of a watch.
 
         Raises:
@@ -218,7 +236,7 @@ class Informer(Generic[RecordT]):
                     version = version_of(item)
                     if _END_OF_LIST not in (item["metadata"].get("annotations") or {}):
                         break
-                    self._take_list(listed, version)
+                    self._take_list(resource, listed, version)
                     return
                 if type_ == "DELETED":
                     listed.pop(key_of(item), None)
@@ -229,9 +247,11 @@ class Informer(Generic[RecordT]):
                 raise
         raise _NotStreamedError
 
-    def _take_list(self, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
+    def _take_list(self, resource: ApiResource, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
         self._recover()
-        self._version = str(version)
+        if self._listed is not None and resource != self._listed:
+            logger.info("%s are now served as %s", resource.plural, resource.api_version)
+        self._listed, self._version = resource, str(version)
         for record in self._store.replace(listed, version):
             self._changed(record)
         self._find()

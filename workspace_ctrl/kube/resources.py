@@ -1,7 +1,7 @@
 """Kinds and their API paths."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -17,11 +17,22 @@ class ApiResource:
     plural: str
     kind: str
     namespaced: bool = True
+    older: tuple[str, ...] = ()
+    """Earlier versions of the same objects, the newest first. A cluster may serve only one of these; lists and watches find out which."""
 
     @property
     def api_version(self) -> str:
         """The `apiVersion` of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def versions(self) -> tuple["ApiResource", ...]:
+        """The kind in each of its versions, the newest first."""
+        return tuple(replace(self, version=version, older=()) for version in (self.version, *self.older))
+
+    def at(self, api_version: str) -> "ApiResource":
+        """Return the kind in the version of an `apiVersion`."""
+        return replace(self, version=api_version.rpartition("/")[2], older=())
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """Return the path of an object, or of the list of a namespace or (without one) of the cluster."""

@@ -1,1 +1,1 @@
-"""The load of models, read at their endpoint pickers for autoscalers."""
+"""What is read of models at work: their load at the endpoint pickers, for autoscalers, and their requests, for canaries."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.status import PodsStatus
+from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import ObjectRef
@@ -22,6 +24,7 @@ class LinkName(StrEnum):
     POOL = "pool"
     ROUTE = "route"
     GROUP = "group"
+    CANARY = "canary"
     OBJECTIVES = "objectives"
     AUTOSCALING = "autoscaling"
     DISRUPTION_BUDGET = "disruptionBudget"
@@ -75,6 +78,10 @@ class Parent:
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""
     """How to get routing by the request body if no body-based router can be installed for the class; empty if one can."""
+    access_policies: str = ""
+    """Kinds of the policies by which the class rejects clients that are not authorized; empty if they are not known."""
+    rate_policies: str = ""
+    """Kinds of the policies by which it limits the rate of requests; empty if they are not known."""
     listener_problem: "Problem | None" = None
     """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()
@@ -122,9 +129,10 @@ class MemberShare:
 
     ref: ObjectRef
     weight: int
-    """As wanted; 0 for a fallback."""
+    """As wanted; 0 for a fallback, and for a canary its percentage."""
     is_fallback: bool
     is_ready: bool
+    is_canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,8 @@ class GroupDecision:
     """Path prefix of the group on the Gateways; empty if there is none."""
     members: tuple[MemberShare, ...] = ()
     """The oldest first."""
+    canary: CanaryDecision | None = None
+    """How far the Workspace is, if it is a canary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +210,10 @@ class Decisions:
     notes: tuple[str, ...] = ()
     """What of the Workspace has no effect, and what was assumed for the model server or left out of its settings, as warnings for the
     author."""
+    pods: PodsStatus | None = None
+    """What the pods are made from; None if that is not known, so that the earlier one stays."""
+    waiting: tuple[ObjectRef, ...] = ()
+    """Objects that another version of the controller would change; the notes say so."""
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -21,6 +21,16 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 """Header with a random id of each request, set by Gateways."""
 
 
+class RoutePlace(NamedTuple):
+    """A listener and a host name, on which routes have matches."""
+
+    gateway: str
+    """Gateway, as namespace/name."""
+    listener: str
+    hostname: str
+    """As in `RouteClaim`."""
+
+
 class RouteClaim(NamedTuple):
     """Requests of one listener with one host name, path prefix and header."""
 
@@ -60,6 +70,11 @@ class RouteClaim(NamedTuple):
         return not self.belongs_to(namespace) and self.overlaps(other) and self.precedes(other)
 
     @property
+    def takes_the_rest(self) -> bool:
+        """Whether all requests that nothing more specific matches are its."""
+        return self.path == "/" and not self.header
+
+    @property
     def header_name(self) -> str:
         """Name of the header; empty if there is none."""
         return self.header.partition("=")[0]
@@ -72,7 +87,7 @@ class RouteClaim(NamedTuple):
 
 
 RouteClaimHolder = tuple[str, str]
-"""Namespace and name of a Workspace, or of a group as `group_holder` returns it."""
+"""Namespace and name of a Workspace or InferenceSet, or of a group as `group_holder` returns it."""
 _GROUP: Final = "group "
 """Begins the name of a group; no Workspace has a space in its name."""
 
@@ -87,10 +102,10 @@ def group_of_holder(holder: RouteClaimHolder) -> str:
     return holder[1].removeprefix(_GROUP) if holder[1].startswith(_GROUP) else ""
 
 
-def holder_title(holder: RouteClaimHolder) -> str:
-    """Return who holds claims, for messages."""
+def holder_title(holder: RouteClaimHolder, kind: str) -> str:
+    """Return who holds claims, for messages; of a group, `kind` does not count."""
     group = group_of_holder(holder)
-    return f"group {group} of namespace {holder[0]}" if group else f"Workspace {'/'.join(holder)}"
+    return f"group {group} of namespace {holder[0]}" if group else f"{kind} {'/'.join(holder)}"
 
 
 def prefix_of(namespace: str) -> str:

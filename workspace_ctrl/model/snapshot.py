@@ -6,16 +6,16 @@ from typing import TypeVar
 
 from workspace_ctrl.model.api_query_results import QueryResults
 from workspace_ctrl.model.body_router import BodyRouterState
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.chart_objects import NO_FORMER_CHARTS, ChartObjects, FormerCharts
 from workspace_ctrl.model.chart_verdicts import ChartId, ChartVerdict
 from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.probe_results import ProbeResult
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.records.chart_inventory import ChartObjectId
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, StageAges
 from workspace_ctrl.records.gateways import (
     Gateway,
@@ -30,7 +30,7 @@ from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import InferenceObjective
 from workspace_ctrl.records.pods import Pod
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import DisruptionBudget, ScaledObject
 from workspace_ctrl.records.workloads import NetworkPolicy, PersistentVolumeClaim, ReferencedWorkload, Service, Workload
 
 RecordT = TypeVar("RecordT", Workload, Service, PersistentVolumeClaim, InferenceObjective, DisruptionBudget)
@@ -130,8 +130,10 @@ class Snapshot:
     """The Workspace's namespace; None if namespaces cannot be watched."""
     groups: tuple[GroupRecords, ...] = ()
     """The group of the Workspace, and groups that it was a member of whose routes still have it as an owner."""
-    taken: Mapping[RouteClaim, RouteClaimHolder] = field(default_factory=dict)
-    """Claims of the Workspace on listeners that an older Workspace already has."""
+    canary_count: CanaryCount | None = None
+    """What is counted for the Workspace as a canary; None while nothing is counted."""
+    taken: Mapping[RouteClaim, str] = field(default_factory=dict)
+    """Claims of the Workspace on listeners that an older Workspace already has, with the title of that one."""
     nodes: tuple[Node, ...] = ()
     missing_kinds: frozenset[str] = field(default_factory=frozenset)
     """Kinds that the API server does not serve, because their CRD is missing."""

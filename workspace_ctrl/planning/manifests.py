@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER, GROUP_LABEL, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
+from workspace_ctrl.api.labels import FIELD_MANAGER, GROUP_LABEL, HASH_ANNOTATION, MANAGED_BY_LABEL, OWNER_LABEL
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.objectives import OBJECTIVE, objective_kind
 
@@ -30,7 +30,7 @@ def owned(
             "labels": {MANAGED_BY_LABEL: FIELD_MANAGER, OWNER_LABEL: owner.ref.name},
             "ownerReferences": [
                 {
-                    "apiVersion": API_VERSION,
+                    "apiVersion": owner.api_version,
                     "kind": owner.ref.kind,
                     "name": owner.ref.name,
                     "uid": owner.uid,

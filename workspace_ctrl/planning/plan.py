@@ -20,7 +20,7 @@ from workspace_ctrl.planning.gateway.kthena_objects import WantedCompanion, plan
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
 from workspace_ctrl.planning.gateway.objectives import EVERY_GROUP, WantedObjectives, groups_of, plan_objectives
 from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
-from workspace_ctrl.planning.plan_builder import PlanBuilder
+from workspace_ctrl.planning.plan_builder import PlanBuilder, hold_behind, pods_without_plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps, terminating_steps
 from workspace_ctrl.planning.resolved_workspace import resolve
@@ -61,24 +61,26 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
-    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift)
+    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
         return Plan(Decisions(), (*group.steps, *removal()))
     if serving is None or desired.planned is None:
         steps = () if desired.resolved.gateway_wanted else removal()
         return Plan(_without_server(desired), (*desired.look_ups, *group.steps, *steps))
-    query = _dry_run(serving, workspace, snapshot)
+    hold = hold_behind(workspace, snapshot.query_results.config, serving.route.chosen.parents, desired.settings)
+    draft = PlanBuilder(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift, hold)
+    query = _dry_run(draft, serving, snapshot)
     if query is not None:
         return Pending(query)
-    draft = PlanBuilder(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift)
     decisions = _plan_serving(draft, desired, serving, snapshot)
     if not desired.resolved.gateway_wanted:
         _plan_objectives(draft, serving, snapshot, desired.settings)
         plan_companion(draft, None, snapshot.companion, snapshot.companion_problem)
         draft.steps.extend((*group.steps, *removal()))
-        return Plan(replace(decisions, problems=tuple(draft.problems)), (*desired.look_ups, *draft.steps))
-    problems = (*draft.problems, *group.problems)
+        return Plan(draft.decided(decisions, gateway_wanted=False), (*desired.look_ups, *draft.steps))
+    decisions = draft.decided(decisions, gateway_wanted=True)
+    problems = (*decisions.problems, *group.problems)
     return Plan(replace(decisions, group=group.decision, problems=problems), (*desired.look_ups, *draft.steps, *group.steps))
 
 
@@ -120,6 +122,7 @@ def _without_server(desired: Desired) -> Decisions:
         gateway_wanted=desired.resolved.gateway_wanted,
         names=names(name) if is_valid(name) else None,
         notes=desired.notes,
+        pods=pods_without_plan(desired.workspace, desired.settings),
         problems=(desired.problem,) if desired.problem is not None else (),
     )
 
@@ -131,6 +134,7 @@ def _without_kind(desired: Desired) -> Decisions:
         return _without_server(desired)
     return Decisions(
         gateway_wanted=desired.resolved.gateway_wanted,
+        pods=pods_without_plan(desired.workspace, desired.settings),
         names=serving.names,
         model_names=serving.model_names,
         objectives=tuple(serving.objectives),
@@ -145,12 +149,12 @@ def _without_kind(desired: Desired) -> Decisions:
     )
 
 
-def _dry_run(serving: DesiredServing, workspace: WorkspaceRecord, snapshot: Snapshot) -> DryRunWorkload | None:
+def _dry_run(draft: PlanBuilder, serving: DesiredServing, snapshot: Snapshot) -> DryRunWorkload | None:
     manifest = serving.server.workload
     if manifest is None:
         return None
     live = snapshot.workload(manifest["kind"], manifest["metadata"]["name"])
-    return dry_run(workspace, manifest, live, snapshot.query_results.dry_run)
+    return dry_run(draft, manifest, live, snapshot.query_results.dry_run)
 
 
 def _plan_serving(draft: PlanBuilder, desired: Desired, serving: DesiredServing, snapshot: Snapshot) -> Decisions:

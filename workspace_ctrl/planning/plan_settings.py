@@ -133,6 +133,27 @@ class AutoscalingSettings:
     """URL of a Prometheus with the metrics of the endpoint pickers, which is used instead; empty for none."""
 
 
+SAME: Final = "same"
+"""In `ModelIndexSettings.namespaces`: only models in the namespace of the Gateway."""
+ALL: Final = "all"
+"""In `ModelIndexSettings.namespaces`: models in any namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIndexSettings:
+    """The list of models, which a Service of its own answers on each Gateway with models."""
+
+    enabled: bool = False
+    """Whether the Gateways get its route."""
+    namespaces: str | tuple[str, ...] = SAME
+    """Whose models are listed: `SAME`, `ALL`, or these namespaces."""
+    service_namespace: str = ""
+    service: str = ""
+    """Name of the Service."""
+    port: int = 80
+    """Port of the Service."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
     """The PodDisruptionBudgets of model servers with several copies."""
@@ -140,6 +161,16 @@ class BudgetSettings:
     enabled: bool = True
     max_unavailable: int | str = 1
     """Number of copies that may be evicted at a time, or their percentage as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePolicy:
+    """By what it is known that only the controller's version changes pods, so that the change waits."""
+
+    version: str
+    """Version of this controller."""
+    chosen: str
+    """Hash of the settings about pods that are not the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +193,7 @@ class PlanSettings:
     picker: PickerSettings = field(default_factory=PickerSettings)
     body_routing: BodyRoutingSettings = field(default_factory=BodyRoutingSettings)
     autoscaling: AutoscalingSettings = field(default_factory=AutoscalingSettings)
+    model_index: ModelIndexSettings = field(default_factory=ModelIndexSettings)
     model_server_image: str = DEFAULT_MODEL_SERVER_IMAGE
     local_weights: str = ""
     """Folder of the nodes with a directory for each model, which pods of presets may mount; empty if they may not."""
@@ -179,6 +211,8 @@ class PlanSettings:
     """ServiceAccount with which Flux installs charts for Workspaces that name none; empty for Flux's own default."""
     request_timeout: str = "300s"
     """Request timeout of the routes; without one, some implementations end responses after 15 s."""
+    updates: UpdatePolicy | None = None
+    """None if changes of pods by another version of the controller do not wait."""
 
     @property
     def chart(self) -> ChartSource:
@@ -189,6 +223,11 @@ class PlanSettings:
     def is_companion(self) -> bool:
         """Whether Workspaces and their model servers are KAITO's."""
         return self.mode is Mode.COMPANION
+
+    @property
+    def lists_models(self) -> bool:
+        """Whether Gateways get the route of the list of models."""
+        return self.gateway_extension and self.model_index.enabled
 
     @property
     def manages_body_routers(self) -> bool:

@@ -27,6 +27,8 @@ from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_r
 
 _UID = "00000000-0000-0000-0000-000000000000"
 _VERSION = "1"
+DEFAULT_NAMESPACE: Final = "default"
+"""Of objects without one."""
 _CLASS = "istio"
 _CONTROLLER = "istio.io/gateway-controller"
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -35,14 +37,14 @@ _QUOTED: Final = 64
 
 
 def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
-    """Return the record of the Workspace or InferenceSet `raw`, as if it were new.
+    """Return the record of the Workspace or InferenceSet `raw`, as if it were new; in the version in which controllers read it.
 
     Raises:
         SpecError: its metadata is not that of an object.
     """
     given = _mapping(raw, "metadata", "metadata")
     metadata = {
-        "namespace": str(given.get("namespace") or "default"),
+        "namespace": str(given.get("namespace") or DEFAULT_NAMESPACE),
         "name": str(given.get("name") or ""),
         "uid": _UID,
         **{
@@ -50,7 +52,7 @@ def workspace_record(raw: Mapping[str, Any]) -> WorkspaceRecord:
             for name in ("annotations", "labels")
         },
     }
-    fields = {name: value for name, value in raw.items() if name != "status"}
+    fields = {name: value for name, value in raw.items() if name not in {"apiVersion", "status"}}
     return parse_workspace_record({**fields, "metadata": metadata}, kind_of_owner(raw))
 
 
@@ -118,7 +120,7 @@ def find_object(others: Sequence[Mapping[str, Any]], kind: str, name: str, names
         metadata = entry.get("metadata")
         if entry.get("kind") != kind or not isinstance(metadata, Mapping):
             continue
-        if (str(metadata.get("namespace") or "default"), metadata.get("name")) == (namespace, name):
+        if (str(metadata.get("namespace") or DEFAULT_NAMESPACE), metadata.get("name")) == (namespace, name):
             return entry
     return None
 

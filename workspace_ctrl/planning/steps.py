@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from workspace_ctrl.model.canary import CanaryTarget
 from workspace_ctrl.model.chart_verdicts import ChartId
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.manifests import Manifest
@@ -49,6 +50,14 @@ class LookUpModel:
     """Hugging Face id."""
     is_known: bool
     """Whether the plan has figures already, so that newer ones are only for later Workspaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountRequests:
+    """Count the requests to a canary and to the other members in the background; new figures enqueue the Workspace again."""
+
+    target: CanaryTarget | None
+    """None to stop that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ class SetFinalizer:
 
 Query = DryRunWorkload | ReadConfig | ReadScale
 """A query: planning continues with its answer."""
-Step = VerifyChart | LookUpModel | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
+Step = VerifyChart | LookUpModel | CountRequests | Apply | Delete | Resume | Prune | RequestReconcile | Scale | SetFinalizer
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Prober:
         believed = probed.agreement.believed
         if believed != before.believed:
             if believed is not None and believed.outcome is ProbeOutcome.FAILED:
-                logger.warning("Workspace %s/%s: %s", *key, believed.message)
+                logger.warning("%s/%s: %s", *key, believed.message)
             self._changed(key)
 
     async def _result(self, key: Key, probed: _Probed) -> ProbeResult:
@@ -167,7 +167,7 @@ class Prober:
             result = await self._worst(probed.targets, in_doubt=probed.agreement.is_in_doubt)
         except Exception as error:
             if not probed.is_out_of_order:
-                logger.exception("probe of Workspace %s/%s failed with an internal error", *key)
+                logger.exception("probe of %s/%s failed with an internal error", *key)
             probed.is_out_of_order = True
             text = f"the request failed in the controller ({type(error).__name__}; see its log)"
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, probed.targets[0].url, message=text)

@@ -17,7 +17,6 @@ from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.planning.admission.admission_verdict import Known, Verdict, judge, judge_change
 from workspace_ctrl.planning.plan_settings import PlanSettings
-from workspace_ctrl.planning.preview_cluster import kind_of_owner
 from workspace_ctrl.process.admission_lookups import existing
 from workspace_ctrl.process.admission_server import UNDER_REVIEW, AdmissionServer, Review
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES
@@ -60,7 +59,7 @@ class Admission:
             verdict = await self._verdict(review)
         except Exception:  # an error of ours is no reason to reject a Workspace
             logger.exception("%s could not be validated at admission; it was accepted", _name(review))
-            warnings.append("workspace-ctrl could not validate this Workspace because of an internal error; see its status")
+            warnings.append(f"workspace-ctrl could not validate this {review.kind} because of an internal error; see its status")
             return
         warnings += verdict.warnings
         if self._plan.is_companion:  # the Workspace is KAITO's to reject
@@ -100,7 +99,7 @@ def kopf_insights() -> Insights:
 
 def _unread(review: Review) -> Verdict:
     if review.operation == "CREATE":
-        return Verdict((f"the Workspace cannot be read: {_UNREADABLE}",))
+        return Verdict((f"the {review.kind} cannot be read: {_UNREADABLE}",))
     # It must stay possible to remove finalizers and to edit labels, and whether the update does only that is not known here.
     return Verdict(warnings=(f"the update was not validated: {_UNREADABLE}",))
 
@@ -109,4 +108,4 @@ def _name(review: Review) -> str:
     document = review.new if isinstance(review.new, dict) else {}
     metadata = document.get("metadata")
     name = (metadata.get("namespace"), metadata.get("name")) if isinstance(metadata, dict) else (None, None)
-    return f"{kind_of_owner(document)} {name[0]}/{name[1]}"
+    return f"{review.kind} {name[0]}/{name[1]}"

@@ -10,13 +10,14 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import kopf
 import orjson
 from aiohttp import StreamReader, web
 
+from workspace_ctrl.api.labels import KIND
 from workspace_ctrl.cache.watches import WORKSPACE
 from workspace_ctrl.process.bounded_server import OUR_ERRORS
 from workspace_ctrl.process.certificate import Certificate
@@ -37,6 +38,7 @@ _RETRY_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 10.0
 """Interval of the checks of the certificate's files and of the number of connections."""
 _UID = re.compile(rb'"uid":\s*"([0-9A-Za-z-]{1,64})"')
+_KIND = re.compile(rb'"kind":\s*{"group":\s*"[^"]*",\s*"version":\s*"[^"]*",\s*"kind":\s*"([A-Za-z]{1,63})"}')
 _OPERATION = re.compile(rb'"operation":\s*"([A-Z]{1,16})"')
 
 
@@ -49,6 +51,8 @@ class Review:
     new: Mapping[str, Any] | None = None
     """The object that would be stored; None if it is too large or nested too deeply to be parsed."""
     old: Mapping[str, Any] | None = None
+    kind: str = KIND
+    """The kind of the object, also of one that is not parsed."""
 
 
 UNDER_REVIEW: Final[ContextVar[Review]] = ContextVar("under_review")
@@ -157,12 +161,13 @@ def _parse(body: bytes) -> tuple[str, Review]:
     uid, operation = _UID.search(body, 0, _HEAD), _OPERATION.search(body, 0, _HEAD)
     if uid is None or operation is None:
         raise web.HTTPBadRequest(text="not an AdmissionReview\n")
-    unread = Review(operation[1].decode())
+    kind = _KIND.search(body, 0, _HEAD)
+    unread = Review(operation[1].decode(), kind=kind[1].decode() if kind is not None else KIND)
     if len(body) > _MOST_BYTES:
         return uid[1].decode(), unread
     try:
         request = orjson.loads(body)["request"]
-        review = Review(request["operation"], request.get("object"), request.get("oldObject"))
+        review = replace(unread, operation=request["operation"], new=request.get("object"), old=request.get("oldObject"))
         is_typed = isinstance(request["uid"], str) and isinstance(review.operation, str)
         return (request["uid"], review) if is_typed else (uid[1].decode(), unread)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):  # also if nested deeper than the parser supports

@@ -43,8 +43,11 @@ class PortError(Exception):
 class BoundedServer(web.Server):
     """Answers one request per connection, and aborts connections beyond the limits."""
 
-    def __init__(self, handler: Handler, most: int = MOST_CONNECTIONS, seconds: float = LONGEST_SECONDS) -> None:
-        super().__init__(self._answered, access_log=None, logger=OUR_ERRORS)
+    def __init__(
+        self, handler: Handler, most: int = MOST_CONNECTIONS, seconds: float = LONGEST_SECONDS, *, cancels: bool = False
+    ) -> None:
+        """Limit connections to `most` and to `seconds`; with `cancels`, a handler is cancelled when its client has gone."""
+        super().__init__(self._answered, access_log=None, logger=OUR_ERRORS, handler_cancellation=cancels)
         self._answer = handler
         self._most = most
         self._seconds = seconds
@@ -57,6 +60,11 @@ class BoundedServer(web.Server):
         if len(self._open) >= self._most:
             self._abort(next(iter(self._open)))
         self._open[handler] = transport, asyncio.get_running_loop().call_later(self._seconds, self._abort, handler)
+
+    def exempt(self, request: web.BaseRequest) -> None:
+        """Take the connection of a request out of the limits: its handler is known, and limits how many of them there are."""
+        if request.protocol in self._open:
+            self._open.pop(request.protocol)[1].cancel()
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
@@ -77,13 +85,17 @@ class BoundedServer(web.Server):
 
 
 @asynccontextmanager
-async def serving(handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-    """Serve on all addresses while the context lasts; with TLS if there is a `context`. `option` sets the port, for messages.
+async def serving(
+    handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None, *, most: int = MOST_CONNECTIONS
+) -> AsyncIterator[None]:
+    """Serve on all addresses while the context lasts; with TLS if there is a `context`.
+
+    `option` sets the port, for messages; `most` is the number of connections.
 
     Raises:
         PortError: the port is in use, or the process may not listen on it.
     """
-    server = BoundedServer(handler)
+    server = BoundedServer(handler, most)
     handshake = _HANDSHAKE_SECONDS if context is not None else None
     try:
         listening = await asyncio.get_running_loop().create_server(

@@ -9,6 +9,7 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 2.0
+_RENEW_SECONDS: Final = 10.0
 
 
 class Certificate:
@@ -35,6 +36,13 @@ class Certificate:
         problem = await asyncio.to_thread(self._load)
         if problem:
             logger.warning("%s; still serving with the previous certificate", problem)
+
+    async def keep_current(self) -> None:
+        """Load the certificate as soon as it exists, and again whenever it was renewed, until cancelled."""
+        await self.wait()
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            await self.renew()
 
     def _load(self) -> str:
         """Load the files if they have changed; return the error, empty if there is none."""

@@ -30,6 +30,7 @@ from workspace_ctrl.process.health import serve_health
 from workspace_ctrl.process.leader_election import LeaderElectedRunner
 from workspace_ctrl.process.load_server import serve_loads
 from workspace_ctrl.process.metrics_server import MetricsPage, serve_metrics
+from workspace_ctrl.process.stop_signals import STOP_SIGNALS
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.metrics import Metrics
 
@@ -40,9 +41,6 @@ _IDENTITY: Final[Any] = FIELD_MANAGER
 
 _QUESTION_SECONDS: Final = 1.0
 """Longest time that a stop waits for kopf's first request, which kopf sends at once; a version of kopf may send none."""
-
-STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-"""Signals that stop the process gracefully."""
 
 
 class _Unanswered:

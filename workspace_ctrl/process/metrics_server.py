@@ -32,7 +32,6 @@ _KEPT_SECONDS: Final = 10.0
 _MOST_TOKENS: Final = 128
 _MOST_REVIEWS: Final = 4
 _REVIEW_SECONDS: Final = 5.0
-_RENEW_SECONDS: Final = 10.0
 
 Authorize = Callable[[web.BaseRequest], Awaitable[HTTPStatus]]
 """Returns the status with which a request is answered: OK, or why not."""
@@ -126,7 +125,7 @@ async def serve_metrics(settings: MetricsSettings, page: MetricsPage, client: Cl
         return
     certificate = Certificate(settings.certificates, "metrics are not served")
     async with serving(_answering(page, Authorizer(client)), settings.port, "--metrics-port", certificate.context):
-        renewing = asyncio.create_task(_renew(certificate), name="metrics certificate")
+        renewing = asyncio.create_task(certificate.keep_current(), name="metrics certificate")
         try:
             yield
         finally:
@@ -145,10 +144,3 @@ def _answering(page: MetricsPage, authorize: Authorize) -> Callable[[web.BaseReq
         return web.Response(body=await page.read(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return answer
-
-
-async def _renew(certificate: Certificate) -> None:
-    await certificate.wait()
-    while True:
-        await asyncio.sleep(_RENEW_SECONDS)
-        await certificate.renew()

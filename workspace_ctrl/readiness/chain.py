@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVarTuple
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.canary import CanaryDecision, CanaryPlan, CanaryState
 from workspace_ctrl.model.plan_decisions import Decisions, GroupDecision, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
 from workspace_ctrl.model.snapshot import Snapshot
@@ -33,6 +34,7 @@ from workspace_ctrl.readiness.objectives import objectives_link
 from workspace_ctrl.readiness.probe import ModelAddress, probe_link, probe_targets
 from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, is_silent, wakes
 from workspace_ctrl.readiness.scaling.disruption_budget import disruption_budget_link
+from workspace_ctrl.readiness.traffic.canary import canary_link
 from workspace_ctrl.readiness.traffic.group import group_link
 from workspace_ctrl.readiness.workload import workload_link
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -210,6 +212,14 @@ def _group_of(decisions: Decisions) -> GroupDecision:
     return decisions.group or GroupDecision("")
 
 
+def _is_canary(_snapshot: Snapshot, decisions: Decisions) -> bool:
+    return decisions.gateway_wanted and decisions.group is not None and decisions.group.canary is not None
+
+
+def _canary_of(decisions: Decisions) -> CanaryDecision:
+    return _group_of(decisions).canary or CanaryDecision(CanaryPlan("", (), 0.0), CanaryState(""))
+
+
 def group_route(snapshot: Snapshot, decisions: Decisions) -> HTTPRoute | None:
     """Return the HTTPRoute with the name of the Workspace's group."""
     group = snapshot.group(decisions.group.name) if decisions.group is not None else None
@@ -326,6 +336,12 @@ OPTIONAL: Final[tuple[ChainRow, ...]] = (
         applies=_in_group,
         inputs=lambda snapshot, decisions: (_group_of(decisions), group_route(snapshot, decisions)),
         link=group_link,
+    ),
+    LinkRow(
+        LinkName.CANARY,
+        applies=_is_canary,
+        inputs=lambda _, decisions: (_canary_of(decisions),),
+        link=canary_link,
     ),
     LinkRow(
         LinkName.OBJECTIVES,

@@ -1,4 +1,4 @@
-"""Which changes of Ready are worth an Event.
+"""Which changes of Ready, and of a canary, are worth an Event.
 
 An Event is emitted when a Workspace becomes ready, is no longer ready, or fails during its start. Progress emits none, because the status
 shows it, and neither does a deletion, which a user has requested.
@@ -14,11 +14,12 @@ from workspace_ctrl.readiness.failure_reasons import FAILED_WHEN_FALSE, STARTING
 _BROKEN_THOUGH_MADE: Final = frozenset({"ProbeFailed", "ModelNameUnknown", "BodyRouterNotReady"})
 """Reasons of failed links that have no condition of their own."""
 _DELETING: Final = "Deleting"
+_NO_FIGURES: Final = "CanaryFiguresUnknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of Ready."""
+    """A change of Ready, or of a canary."""
 
     reason: str
     message: str
@@ -41,6 +42,18 @@ def transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
         return None
     asked_for = old.observed_generation != new.observed_generation
     return Transition(after.reason, after.message, is_failure=not asked_for)
+
+
+def canary_transition(old: WorkspaceStatus, new: WorkspaceStatus) -> Transition | None:
+    """Return the change of a canary between `old` and `new` that is worth an Event, or None: another step, its end, or missing figures."""
+    after = find(new.conditions, ConditionType.CANARY_PROGRESSING)
+    before = find(old.conditions, ConditionType.CANARY_PROGRESSING)
+    if after is None or not new.canary_step:
+        return None
+    is_blind = after.reason == _NO_FIGURES and (before is None or before.reason != _NO_FIGURES)
+    if old.canary_step == new.canary_step and not is_blind:
+        return None
+    return Transition(after.reason, after.message, is_failure=is_blind or after.status == Status.FALSE)
 
 
 def has_failed(ready: Condition, status: WorkspaceStatus) -> bool:

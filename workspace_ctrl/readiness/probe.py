@@ -1,7 +1,8 @@
 """The last link: a request through the Gateway is answered; and the targets of such requests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import islice
 from typing import Final
 
@@ -14,6 +15,10 @@ from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import SCHEMES
 
 PROBE_FAILED: Final = "ProbeFailed"
+ACCESS_RESTRICTED: Final = "AccessRestricted"
+RATE_LIMITED: Final = "RateLimited"
+RESTRICTED: Final = frozenset({ACCESS_RESTRICTED, RATE_LIMITED})
+"""Reasons of a request that a policy of the Gateway has rejected: whether the model would have answered it is not known."""
 MOST_TARGETS: Final = 64
 """Listeners that are probed for one Workspace."""
 _ANY_NAME = "probe"
@@ -65,12 +70,34 @@ def probe_link(result: ProbeResult | None, parents: Sequence[Parent], model_name
         if silent is not None:
             text = f"{silent.class_title} writes no status, and the controller could not send a request: {result.message}"
             return Link.waiting(LinkName.PROBE, "NotVerified", text)
-        return Link.true(LinkName.PROBE, "NotProbed", f"not probed: {result.message}")
+        return _restricted(result, parents) or Link.true(LinkName.PROBE, "NotProbed", f"not probed: {result.message}")
     wanted = model_names[:1]
     if result.models and wanted and wanted[0] not in result.models:
         text = f"model server does not serve {wanted[0]}, but {', '.join(result.models[:10])}; change gateway.modelName"
         return Link.broken(LinkName.PROBE, "ModelNameUnknown", text)
     return Link.true(LinkName.PROBE, "ProbeAnswered", result.message)
+
+
+def _restricted(result: ProbeResult, parents: Sequence[Parent]) -> Link | None:
+    """Return that a policy of the Gateway keeps the request from the model, which says nothing about it; None if none does.
+
+    Such policies belong to others, and are never changed.
+    """
+    if result.code is None:
+        return None
+    if result.code == HTTPStatus.TOO_MANY_REQUESTS:
+        kinds = _kinds(parent.rate_policies for parent in parents)
+        text = f"not probed: a rate limit of the Gateway{kinds} or of the endpoint picker rejects requests; raise it"
+        return Link.true(LinkName.PROBE, RATE_LIMITED, f"{text}, or make probes rarer (probe.interval): {result.message}")
+    kinds = _kinds(parent.access_policies for parent in parents)
+    text = f"not probed: a policy of the Gateway{kinds} lets only authorized clients pass; give the controller a token (--probe-secret)"
+    return Link.true(LinkName.PROBE, ACCESS_RESTRICTED, f"{text}, or let GET {MODELS} pass: {result.message}")
+
+
+def _kinds(policies: Iterable[str]) -> str:
+    """Return the kinds of policies that may be the cause, in parentheses; empty if they are not known."""
+    known = " or ".join(dict.fromkeys(filter(None, policies)))
+    return f" ({known})" if known else ""
 
 
 def earlier_probe(status: WorkspaceStatus) -> ProbeResult | None:

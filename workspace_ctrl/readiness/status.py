@@ -28,6 +28,7 @@ from workspace_ctrl.readiness.chain import Report, group_route, held_of, install
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.failure_reasons import HELD, NAME_TAKEN, SCALED_TO_ZERO
 from workspace_ctrl.readiness.objectives import existing_objectives
+from workspace_ctrl.readiness.probe import RESTRICTED
 from workspace_ctrl.readiness.removal import removal_waits
 from workspace_ctrl.readiness.scaling.autoscaling_status import autoscaling_status
 from workspace_ctrl.readiness.traffic.group import group_status
@@ -57,6 +58,7 @@ _DETAILS = {
 _OPTIONAL = {
     LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
     LinkName.GROUP: ConditionType.GROUP_READY,
+    LinkName.CANARY: ConditionType.CANARY_PROGRESSING,
     LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
     LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
     LinkName.DISRUPTION_BUDGET: ConditionType.DISRUPTION_BUDGET_READY,
@@ -83,6 +85,7 @@ def status(workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions,
         worker_nodes=tuple(sorted({pod.node for pod in snapshot.pods if pod.node and not pod.has_ended})[:_MOST_NODES]),
         workload=_workload(snapshot, decisions),
         gateway=_gateway(snapshot, decisions, before.gateway, now) if decisions.gateway_wanted else None,
+        pods=decisions.pods or before.pods,
         conditions=conditions,
     )
     if isinstance(found, InferenceSetStatus) and isinstance(before, InferenceSetStatus):
@@ -109,7 +112,7 @@ def removal_status(workspace: WorkspaceRecord, snapshot: Snapshot, now: datetime
     return _without_objects(workspace, new, now)
 
 
-def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime) -> WorkspaceStatus:
+def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: datetime, *, gateway_wanted: bool) -> WorkspaceStatus:
     """Return the status of a Workspace or InferenceSet that has the name of one of the other kind, the older `holder`."""
     message = (
         f"{holder} has the same name, is older, and would need objects of the same names, so nothing is created for this "
@@ -122,6 +125,7 @@ def name_taken_status(workspace: WorkspaceRecord, holder: ObjectRef, now: dateti
             (ConditionType.STALLED, Status.TRUE),
             (ConditionType.WORKSPACE_SUCCEEDED, Status.FALSE),
             (ConditionType.WORKLOAD_ACCEPTED, Status.FALSE),
+            *([(ConditionType.GATEWAY_READY, Status.FALSE)] if gateway_wanted else []),
         )
     ]
     return _without_objects(workspace, new, now)
@@ -218,7 +222,8 @@ def _warning(decisions: Decisions) -> Iterator[Condition]:
     notes = tuple(dict.fromkeys(decisions.notes))
     if notes:
         listed = notes if len(notes) == 1 else (f"({number}) {text}" for number, text in enumerate(notes, 1))
-        yield Condition(ConditionType.WARNING, Status.TRUE, "IgnoredOrAssumed", " ".join(listed))
+        reason = "UpdateWaits" if decisions.waiting else "IgnoredOrAssumed"
+        yield Condition(ConditionType.WARNING, Status.TRUE, reason, " ".join(listed))
 
 
 def _usage(decisions: Decisions) -> str:
@@ -246,7 +251,8 @@ def _gateway_ready(broken: Link | None, last: Link, decisions: Decisions) -> Con
     advice = "" if has_url else _wildcards_only(decisions)
     if advice:
         text = f"{text}; {advice}"
-    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, "GatewayConfigured", text)
+    reason = last.reason if last.reason in RESTRICTED else "GatewayConfigured"
+    return Condition(ConditionType.GATEWAY_READY, Status.TRUE, reason, text)
 
 
 def _first_broken(links: Iterable[Link]) -> Link | None:

@@ -4,7 +4,7 @@ A condition of a Workspace that was ready is written at once when it becomes Fal
 that holds is only progress and can wait. Readiness, and a failure during the start, is written only if it still holds a moment later:
 objects report that they are ready a little before requests are answered (an endpoint picker sees a pod some 100 ms after the API server
 does), and a Gateway's controller that has not seen the pool yet reports a temporary failure. So a Workspace needs two or three status
-writes, and a True is never premature.
+writes, and a True is never premature. A step of a canary is written at once, because requests follow what the status says.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ def write_decision(old: WorkspaceStatus, new: WorkspaceStatus) -> WriteDecision:
     after = new.conditions
     if ConditionType.READY not in before:
         return _first_news(new)
-    if old.observed_generation != new.observed_generation:
+    if old.observed_generation != new.observed_generation or old.canary_step != new.canary_step:
         return WriteDecision(WriteTiming.NOW)
     was_ready = any(entry.is_true for entry in old.conditions if entry.type in _WHOLE)
     urgencies = [(_urgency(before.get(entry.type), entry, was_ready=was_ready), entry) for entry in after]

@@ -262,9 +262,7 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
         meta=meta,
         parents=_parse_parents(raw, namespace),
         hostnames=tuple(map(intern, spec.get("hostnames") or ())),
-        attached_to=tuple(
-            (_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in spec.get("parentRefs") or ()
-        ),
+        attached_to=attached_to(spec, namespace),
         rules=tuple(_parse_rule(rule, namespace) for rule in spec.get("rules") or ()),
         created=intern(metadata.get("creationTimestamp") or ""),
         group=group,
@@ -273,6 +271,12 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
         if group
         else frozenset(),
     )
+
+
+def attached_to(spec: Json, namespace: str) -> tuple[tuple[ObjectRef, str], ...]:
+    """Return the parents of a route in `namespace`, each with the name of a listener, or an empty one for all."""
+    entries = spec.get("parentRefs") or ()
+    return tuple((_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in entries)
 
 
 def _parse_weights(metadata: Json) -> Mapping[str, int]:
@@ -292,14 +296,15 @@ def _parse_rule(rule: Json, namespace: str) -> RouteRule:
     rewrites = (((entry.get("urlRewrite") or {}).get("path") or {}) for entry in rule.get("filters") or ())
     rewrite: Json = next((entry for entry in rewrites if entry), {})
     return RouteRule(
-        tuple(map(_parse_match, matches)),
+        tuple(map(parse_match, matches)),
         tuple(pools),
         rewrite.get("replacePrefixMatch") or "" if rewrite.get("type") == "ReplacePrefixMatch" else None,
         rewrite.get("replaceFullPath") or "",
     )
 
 
-def _parse_match(match: Json) -> RouteMatch:
+def parse_match(match: Json) -> RouteMatch:
+    """Return one match of a rule."""
     path: Json = match.get("path") or {}
     type_, value = path.get("type", "PathPrefix"), intern(path.get("value") or "/")
     headers = (f"{entry.get('name')}={entry.get('value')}" for entry in match.get("headers") or ())
@@ -322,6 +327,8 @@ class InferencePool(Attached):
     """Checksum of the fields that Flux owns."""
     has_picker: bool = True
     """Whether it names an endpoint picker; since 1.6 of the inference extension a pool may have none."""
+    port: int = 0
+    """The first port of the model servers; 0 if it names none."""
 
 
 def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
@@ -334,7 +341,14 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
         selector={intern(key): intern(value) for key, value in selector.items()},
         shape=content_checksum(raw.get("metadata") or {}),
         has_picker=bool(spec_of(raw).get("endpointPickerRef")),
+        port=_first_port(spec_of(raw).get("targetPorts")),
     )
+
+
+def _first_port(ports: object) -> int:
+    first = ports[0] if isinstance(ports, list) and ports else None
+    number = first.get("number") if isinstance(first, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from sys import intern
 from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
-from workspace_ctrl.api.labels import HASH_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.api.labels import API_VERSION, HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.records.managed_fields import NO_FIELDS, Fields, owned_fields
 
 Json = Mapping[str, Any]
@@ -48,6 +48,9 @@ class Meta:
     """The fields that we own; empty for objects that we did not apply."""
     unreadable: str = ""
     """Why only the identity of the object could be parsed; empty if all of it was."""
+    api_version: str = API_VERSION
+    """Of a Workspace or InferenceSet, the `apiVersion` in which it was read, and in which it is written and referred to. Of all other
+    kinds, it has no meaning."""
 
     @property
     def is_usable(self) -> bool:

@@ -20,6 +20,7 @@ VOLUMES_NOT_MOUNTED: Final = "VolumesNotMounted"
 _OOM_KILLED: Final = "OOMKilled"
 _MOST_LABELS: Final = 128
 """Kept of a pod's labels; selectors ask for a few, and a pod can have 10,000 of them."""
+_LONGEST_ADDRESS: Final = 64
 _LONGEST_REASON: Final = 128
 _LONGEST_WORDS: Final = 1024
 """Characters that are kept of messages of kubelet and scheduler."""
@@ -56,6 +57,10 @@ class Pod:
     """Whether it is on a node, and its volumes are not mounted, or its network is not ready. Only Events say why."""
     created: str = ""
     """Creation time, as text that sorts by time."""
+    address: str = ""
+    """Its IP address while it is ready; empty before, as nobody asks it then."""
+    restarts: int = 0
+    """How often its containers have been started again."""
 
     @property
     def is_starting(self) -> bool:
@@ -95,6 +100,8 @@ def parse_pod(raw: Json, kind: str) -> Pod:
         and not has_ended
         and not meta.deleting,
         created=intern((raw.get("metadata") or {}).get("creationTimestamp") or ""),
+        address=str(status.get("podIP") or "")[:_LONGEST_ADDRESS] if is_ready else "",
+        restarts=sum(entry.get("restartCount") or 0 for entry in status.get("containerStatuses") or ()),
     )
 
 

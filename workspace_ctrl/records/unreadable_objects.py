@@ -64,7 +64,8 @@ def _identity(raw: Json, unreadable: str) -> dict[str, Any]:
     kept["generation"] = generation if isinstance(generation := metadata.get("generation"), int) else 0
     kept["finalizers"] = [entry for entry in _listed(metadata, "finalizers") if isinstance(entry, str)]
     owners = [_strings(entry) | {"controller": entry.get("controller") is True} for entry in _listed(metadata, "ownerReferences")]
-    return {"metadata": kept | {"ownerReferences": owners, UNREADABLE: unreadable}}
+    version = {"apiVersion": raw["apiVersion"]} if isinstance(raw.get("apiVersion"), str) else {}
+    return {**version, "metadata": kept | {"ownerReferences": owners, UNREADABLE: unreadable}}
 
 
 def _strings(values: Json) -> dict[str, Any]:

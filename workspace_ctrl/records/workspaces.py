@@ -13,6 +13,8 @@ import orjson
 
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
+    API_VERSION,
+    CANARY_ANNOTATION,
     FINALIZER,
     GATEWAY_ANNOTATION,
     KAITO_PREFIXES,
@@ -55,7 +57,9 @@ _GROUP_NAME: Final = ("gateway", "group", "name")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _EFFECTIVE: Final = frozenset({*USER_ANNOTATIONS, GATEWAY_ANNOTATION, LOCAL_WEIGHTS_ANNOTATION, *KEDA_PAUSES, *KAITO_SCALING})
 """Annotations that have an effect."""
-_OF_SET_ALONE: Final = frozenset({LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION, PAUSE_ANNOTATION, *KAITO_SCALING})
+_OF_SET_ALONE: Final = frozenset(
+    {LOAD_BALANCER_ANNOTATION, ADOPT_ANNOTATION, GATEWAY_ANNOTATION, PAUSE_ANNOTATION, CANARY_ANNOTATION, *KAITO_SCALING}
+)
 """Annotations that count only on an InferenceSet itself, not in its template: the admission policy checks the rights for some of them
 there, and others are about all copies together."""
 _PREFIXES: Final = (*KEY_PREFIXES, *KAITO_PREFIXES)
@@ -120,7 +124,7 @@ def parse_workspace_record(raw: Json, kind: str) -> WorkspaceRecord:
     """Return the record of a Workspace or InferenceSet."""
     metadata: Json = raw.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
-    meta = parse_meta(raw, kind)
+    meta = replace(parse_meta(raw, kind), api_version=intern(raw.get("apiVersion") or API_VERSION))
     fields = {name: raw[name] for name in spec_fields(kind) if name in raw}
     if kind == SET_KIND:
         annotations = _of_template(fields) | annotations

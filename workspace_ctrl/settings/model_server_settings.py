@@ -1,5 +1,7 @@
 """The section of the settings file about model servers."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from workspace_ctrl.planning.plan_settings import BudgetSettings
@@ -26,3 +28,4 @@ class ModelServerSettings(Stanza):
     local_weights: Folder | None = None
     priority_class_name: Name | None = None
     resources: Resources | None = None
+    updates: Literal["OnSpecChange", "Always"] = "OnSpecChange"

@@ -26,6 +26,7 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.settings.model_index import ModelIndexStanza
 from workspace_ctrl.settings.model_server_settings import ModelServerSettings
 from workspace_ctrl.settings.process import DEFAULT_HUB, OFF, HubSettings, ProbeMode, ProbeSettings, SettingsError
 from workspace_ctrl.settings.stanza import Stanza
@@ -312,6 +313,7 @@ class SettingsFile(Stanza):
     probe: ProbeStanza = Field(default_factory=ProbeStanza)
     autoscaling: AutoscalingStanza = Field(default_factory=AutoscalingStanza)
     body_based_routing: BodyRoutingStanza = Field(default_factory=BodyRoutingStanza)
+    model_index: ModelIndexStanza = Field(default_factory=ModelIndexStanza)
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> "SettingsFile":
@@ -324,7 +326,7 @@ class SettingsFile(Stanza):
 
     def plan_settings(self) -> PlanSettings:
         """Return the settings for planning."""
-        given = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
+        given: dict[str, Any] = {"model_server_image": self.model_server.image, "request_timeout": self.timeout}
         account = self.helm_release.service_account_name or ""
         return PlanSettings(
             mode=self.mode,
@@ -337,6 +339,7 @@ class SettingsFile(Stanza):
             picker=self.endpoint_picker.settings(),
             autoscaling=self.autoscaling.settings(),
             body_routing=self.body_based_routing.settings(account),
+            model_index=self.model_index.settings(),
             flux_service_account=account,
             budgets=self.model_server.disruption_budget.settings(),
             local_weights=self.model_server.local_weights or "",

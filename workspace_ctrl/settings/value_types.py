@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -23,15 +23,15 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
 
 
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
-_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+NAMESPACE_PATTERN: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 Name = Annotated[str, _matching(_NAME, "the name of an object, such as inference-gateway")]
-Namespace = Annotated[str, _matching(_NAMESPACE, "the name of a namespace, such as gateways")]
-NamespaceOrAll = Annotated[str, _matching(rf"\*|{_NAMESPACE}", "the name of a namespace, such as gateways, or * for all")]
+Namespace = Annotated[str, _matching(NAMESPACE_PATTERN, "the name of a namespace, such as gateways")]
+NamespaceOrAll = Annotated[str, _matching(rf"\*|{NAMESPACE_PATTERN}", "the name of a namespace, such as gateways, or * for all")]
 Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a trailing slash, such as /models, or / for all")]
 Folder = Annotated[
     str, _matching(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "an absolute path without a trailing slash, such as /opt/kaito/models")
 ]
-GatewayKey = Annotated[str, _matching(f"{_NAMESPACE}/{_NAME}", "a Gateway as namespace/name")]
+GatewayKey = Annotated[str, _matching(f"{NAMESPACE_PATTERN}/{_NAME}", "a Gateway as namespace/name")]
 Url = Annotated[
     str,
     _matching(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from workspace_ctrl.api.labels import API_VERSION, FIELD_MANAGER
+from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, NotFoundError
@@ -24,7 +24,7 @@ from workspace_ctrl.kube.events import (
     event_name,
     series_patch,
 )
-from workspace_ctrl.readiness.event_policy import transition
+from workspace_ctrl.readiness.event_policy import Transition, canary_transition, transition
 from workspace_ctrl.telemetry.observer_interface import Drop, StatusChange
 
 logger = logging.getLogger(__name__)
@@ -59,15 +59,18 @@ class EventRecorder:
         self._instance = socket.gethostname()
 
     def status_written(self, change: StatusChange) -> None:
-        """Queue an Event if the new status is a transition."""
-        told = transition(change.workspace.status, change.status)
-        if told is None:
-            return
+        """Queue an Event for each transition that the new status is."""
+        for found in (transition, canary_transition):
+            told = found(change.workspace.status, change.status)
+            if told is not None:
+                self._queue(change, told)
+
+    def _queue(self, change: StatusChange, told: Transition) -> None:
         meta = change.workspace.meta
         if not self._limits.allow(meta.uid, asyncio.get_running_loop().time()):
             self._dropped(Drop.RATE_LIMITED)
             return
-        regarding = Regarding(API_VERSION, meta.ref.kind, meta.ref.namespace, meta.ref.name, meta.uid)
+        regarding = Regarding(meta.api_version, meta.ref.kind, meta.ref.namespace, meta.ref.name, meta.uid)
         event = Event(regarding, told.is_failure, told.reason, told.message, datetime.now(UTC))
         try:
             self._waiting.put_nowait(event)

@@ -6,7 +6,7 @@ spend time on it.
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
@@ -18,6 +18,8 @@ from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache, RecordStore
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.kube.store import Key
+from workspace_ctrl.model.canary import CanaryPhase
+from workspace_ctrl.model.model_index import IndexState
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 from workspace_ctrl.telemetry.observer_interface import Drop, Result, StatusChange
 
@@ -63,6 +65,7 @@ class Metrics:
         self._cold_starts = histogram(
             "cold_start_seconds", "Time from the scaling of an InferenceSet from zero to its first ready copy.", _STAGE_BUCKETS
         )
+        self._canaries = counter("canary_transitions", "Steps of canaries, and their ends.", "result")
         self._on_their_way: dict[str, frozenset[str]] = {}
         """uid of a Workspace whose first status this process wrote → stages that it has not reached."""
         self._view = _View()
@@ -71,6 +74,8 @@ class Metrics:
             self._passes.labels(result)
         for drop in Drop:
             self._drops.labels(drop)
+        for phase in CanaryPhase:
+            self._canaries.labels(phase.lower())
 
     def started(self, queue: WorkQueue[Key], cache: Cache) -> None:
         """Read `queue` and `cache` at each scrape from now on."""
@@ -78,7 +83,7 @@ class Metrics:
 
     def stopped(self) -> None:
         """Stop reading them."""
-        self._view.watched = None
+        self._view.watched = self._view.index = None
 
     def pass_ended(self, result: Result, seconds: float) -> None:
         """Count a pass."""
@@ -93,6 +98,9 @@ class Metrics:
         if ConditionType.GATEWAY_READY in old - new and not change.workspace.meta.deleting:
             self._flaps.inc()
         self._count_stages(change, new)
+        ended = canary_result(change.workspace.status, change.status)
+        if ended is not None:
+            self._canaries.labels(ended).inc()
         started = cold_start(change.workspace.status, change.status)
         if started is not None:
             self._cold_starts.observe(started)
@@ -108,6 +116,10 @@ class Metrics:
     def event_dropped(self, cause: Drop) -> None:
         """Count an Event that was dropped."""
         self._drops.labels(cause).inc()
+
+    def index_changed(self, states: Mapping[str, int]) -> None:
+        """Show how it is with the list of models on the Gateways with models, from now on."""
+        self._view.index = dict(states)
 
     def requested(self, verb: str, plural: str, status: int) -> None:
         """Count a request to the API server; `status` is 0 without a response."""
@@ -147,6 +159,7 @@ class _View(Collector):
     def __init__(self) -> None:
         self.watched: tuple[WorkQueue[Key], Cache] | None = None
         self.held: Callable[[], float] | None = None
+        self.index: Mapping[str, int] | None = None
         self._workspaces = _Summaries()
         self._inference_sets = _Summaries()
 
@@ -168,6 +181,8 @@ class _View(Collector):
         yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces))
         yield from _by_status("inference_sets", "InferenceSets", self._inference_sets.tally(cache.inference_sets))
         yield _copies(cache.inference_sets)
+        if self.index is not None:
+            yield _gateways_with_list(self.index)
 
 
 class _Summaries:
@@ -208,6 +223,14 @@ def _copies(store: RecordStore[WorkspaceRecord]) -> GaugeMetricFamily:
     return family
 
 
+def _gateways_with_list(states: Mapping[str, int]) -> GaugeMetricFamily:
+    """Return the gauge of the Gateways with models, by what becomes of the list of models on them."""
+    family = GaugeMetricFamily(f"{_PREFIX}model_index_gateways", "Gateways with models, by state of their list.", labels=["state"])
+    for state in IndexState:
+        family.add_metric([state], states.get(state, 0))
+    return family
+
+
 def cold_start(old: WorkspaceStatus, new: WorkspaceStatus) -> float | None:
     """Return how long a start from zero took that ended between two statuses; None if none did."""
     if not isinstance(new, InferenceSetStatus) or new.autoscaling is None:
@@ -216,6 +239,14 @@ def cold_start(old: WorkspaceStatus, new: WorkspaceStatus) -> float | None:
     ended, seconds = new.autoscaling.cold_start_time, new.autoscaling.cold_start_seconds
     is_new = ended is not None and ended != (before.cold_start_time if before is not None else None)
     return float(seconds) if is_new and seconds is not None else None
+
+
+def canary_result(old: WorkspaceStatus, new: WorkspaceStatus) -> str | None:
+    """Return what a canary did between two statuses: progressing (a step began), promoted or stopped; None if nothing."""
+    if not new.canary_step or old.canary_step == new.canary_step:
+        return None
+    phase = str(new.canary_step[1]).lower()
+    return phase if phase in {each.lower() for each in CanaryPhase} else None
 
 
 def _by_status(name: str, title: str, tally: Tally[_Summary]) -> Iterator[GaugeMetricFamily]:

@@ -1,5 +1,6 @@
 """Interface between the controller and whatever counts its work, such as the metrics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -72,6 +73,9 @@ class Observer(Protocol):
     def event_dropped(self, cause: Drop) -> None:
         """An Event was dropped."""
 
+    def index_changed(self, states: Mapping[str, int]) -> None:
+        """The Gateways with models have other states regarding the list of models; `states` has the number in each of them."""
+
 
 class NullObserver:
     """An observer that does nothing."""
@@ -92,4 +96,7 @@ class NullObserver:
         """Do nothing."""
 
     def event_dropped(self, cause: Drop) -> None:
+        """Do nothing."""
+
+    def index_changed(self, states: Mapping[str, int]) -> None:
         """Do nothing."""

@@ -19,6 +19,12 @@
 {{- if and (eq (toString .Values.bodyBasedRouting.mode) "managed") (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nbodyBasedRouting.mode=managed cannot be combined with scope.namespaces or scope.shardSelector, because all Workspaces share the router of a Gateway:\nremove these, or set the mode to off and install the router yourself.\n" }}
 {{- end }}
+{{- if and .Values.modelIndex.enabled (or .Values.scope.namespaces .Values.scope.shardSelector) }}
+{{- fail "\n\nmodelIndex.enabled cannot be combined with scope.namespaces or scope.shardSelector, because only a controller of all Workspaces knows which requests\nno model takes: remove these, or set modelIndex.enabled=false.\n" }}
+{{- end }}
+{{- if and .Values.modelIndex.enabled (not (include "workspace-ctrl.gatewaySide" .)) }}
+{{- fail "\n\nmodelIndex.enabled lists the models on Gateways: set featureGates.gatewayAPIInferenceExtension=true as well, or modelIndex.enabled=false.\n" }}
+{{- end }}
 {{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
 {{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
 {{- end }}

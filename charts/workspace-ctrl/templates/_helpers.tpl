@@ -21,6 +21,19 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- /* Of the page, whose pods must not be taken for those of the controller. */ -}}
+{{- define "workspace-ctrl.uiSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "workspace-ctrl.name" . }}-ui
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "workspace-ctrl.uiLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{ include "workspace-ctrl.uiSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
 {{- define "workspace-ctrl.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}{{ default (include "workspace-ctrl.fullname" .) .Values.serviceAccount.name }}
 {{- else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}
@@ -88,6 +101,10 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- else }}{{ $_ := set $autoscaling "url" (include "workspace-ctrl.loadUrl" .) }}{{ end }}
 {{- $_ := set $settings "autoscaling" $autoscaling }}
 {{- end }}
+{{- if include "workspace-ctrl.listsModels" . }}
+{{- $service := dict "namespace" .Release.Namespace "name" (include "workspace-ctrl.modelIndexName" .) }}
+{{- $_ := set $settings "modelIndex" (dict "enabled" true "namespaces" .Values.modelIndex.namespaces "service" $service) }}
+{{- end }}
 {{- $_ := set $settings "restrictedFields" (.Values.restrictedFields | default (.Values.admissionPolicy.enabled | ternary "allow" "deny")) }}
 {{- toYaml $settings }}
 {{- end }}
@@ -98,6 +115,19 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- end }}
 {{- define "workspace-ctrl.loadUrl" -}}
 {{- printf "http://%s-load.%s.svc:%d" (include "workspace-ctrl.fullname" .) .Release.Namespace (int .Values.autoscaling.port) }}
+{{- end }}
+
+{{- /* Whether Gateways get the list of models; its objects go with the gate, and during gatewayRemoval. */ -}}
+{{- define "workspace-ctrl.listsModels" -}}
+{{- if and .Values.modelIndex.enabled .Values.featureGates.gatewayAPIInferenceExtension }}true{{ end }}
+{{- end }}
+{{- define "workspace-ctrl.modelIndexName" -}}
+{{- printf "%s-models" (include "workspace-ctrl.fullname" .) }}
+{{- end }}
+{{- /* Of its pods; the selectors of the controller's pods do not match them. */ -}}
+{{- define "workspace-ctrl.modelIndexLabels" -}}
+app.kubernetes.io/name: {{ include "workspace-ctrl.name" . }}-models
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- /* The port of the model hub; empty if none is asked. */ -}}

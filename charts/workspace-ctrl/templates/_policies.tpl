@@ -40,6 +40,22 @@ spec:
 r'^\[\{"op": "add", "path": "/metadata/ownerReferences", "value": \[\{"apiVersion": "v1", "kind": "Namespace", "name": "[a-z0-9-]+", "uid": "[a-z0-9-]+"\}\]\}\]$'
 {{- end }}
 
+{{- /* Whether a write is of a route of the list of models, before and after it. */ -}}
+{{- define "workspace-ctrl.isIndexRoute" -}}
+{{- $name := include "workspace-ctrl.modelIndexName" . | quote -}}
+request.resource.resource == "httproutes" && {{ quote .Release.Namespace }} == request.namespace &&
+[variables.before, variables.after].all(route,
+route.metadata.?labels.orValue({})[?"workspace-ctrl/model-index"].orValue("") == {{ $name }} &&
+route.metadata.?ownerReferences.orValue([]).all(owner, owner.apiVersion == "v1" && owner.kind == "Service" && owner.name == {{ $name }})) &&
+variables.after.metadata.?ownerReferences.orValue([]).size() == 1 &&
+variables.after.spec.?rules.orValue([]).all(rule,
+rule.?matches.orValue([]).size() == 1 && rule.matches[0].?path.?value.orValue("") == "/" &&
+rule.?filters.orValue([]).all(filter, filter.type == "RequestHeaderModifier") &&
+rule.?backendRefs.orValue([]).all(backend,
+backend.?kind.orValue("Service") == "Service" && backend.name == {{ $name }} &&
+backend.?namespace.orValue({{ quote .Release.Namespace }}) == {{ quote .Release.Namespace }}))
+{{- end }}
+
 {{- /* The digests that an OCIRepository of a source may have: that of the source, else those for Workspaces, or none. */ -}}
 {{- define "workspace-ctrl.digests" -}}
 {{- $allowed := values (.allowedDigests | default dict) | uniq | sortAlpha }}

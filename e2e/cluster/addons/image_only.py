@@ -8,6 +8,7 @@ from e2e.cluster.catalog import FLUX, INFERENCE, ISTIO, PICKERS_OF_OLD
 from e2e.cluster.forms import Form
 from e2e.cluster.images import (
     body_based_router,
+    counting_vllm,
     endpoint_picker,
     helm_controller,
     istio_pilot,
@@ -61,10 +62,10 @@ BODY_ROUTER = Addon(
 )
 VLLM = Addon(
     "vllm",
-    "a stand-in for the vLLM image",
+    "a stand-in for the vLLM image, and one that counts its requests",
     install,
     folders=(INFERENCE,),
-    images=(vllm,),
+    images=(vllm, counting_vllm),
     forms=frozenset({Form.FULL}),
 )
 FLUX_CONTROLLERS = Addon(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gpus import gpus, gpus_from_labels
-from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, find_instance_type, instance_types
+from workspace_ctrl.catalog.instance_types import DEFAULT_INSTANCE_TYPE, _others, find_instance_type, instance_types
 
 A100 = {
     "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB",
@@ -46,6 +46,45 @@ def test_an_unknown_instance_type_is_answered_with_the_closest():
         find_instance_type("Standard_NC24ads_A100")
     with pytest.raises(SpecError, match="--instance-types` lists the known ones"):
         find_instance_type("!!!")
+
+
+@pytest.mark.parametrize(
+    ("name", "has"),
+    [
+        ("Standard_ND96isr_MI300X_v5", "AMD GPUs"),
+        ("Standard_NV4as_v4", "AMD GPUs"),
+        ("Standard_NV24ads_V710_v5", "AMD GPUs"),
+        ("g4ad.xlarge", "AMD GPUs"),
+        ("Standard_NP10s", "FPGAs"),
+        ("trn1.32xlarge", "accelerators of AWS"),
+        ("inf2.xlarge", "accelerators of AWS"),
+        ("dl1.24xlarge", "accelerators of other vendors than NVIDIA"),
+        ("ct5lp-hightpu-4t", "TPUs"),
+        ("Standard_NC6", "NVIDIA GPUs that are too old"),
+        ("standard_nc6s_v2", "NVIDIA GPUs that are too old"),
+        ("p2.xlarge", "NVIDIA GPUs that are too old"),
+        ("Standard_D4s_v5", "no GPUs"),
+        ("Standard_DC4as_v5", "no GPUs"),
+        ("Standard_E4-2s_v5", "no GPUs"),
+        ("m7i-flex.large", "no GPUs"),
+        ("u-6tb1.metal", "no GPUs"),
+        ("n2-standard-8", "no GPUs of their own"),
+    ],
+)
+def test_nodes_without_gpus_of_nvidia_are_named_as_such_and_not_taken_for_a_slip(name, has):
+    with pytest.raises(SpecError, match=f"names nodes with {has}, on which") as raised:
+        find_instance_type(name)
+    assert "did you mean" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["Standard_NC24ads_A100", "g5.xlarg", "a3-highgpu-8", "Standard_NC6s_v33", "p4d.24xlarges"])
+def test_a_slip_is_none_of_them(name):
+    with pytest.raises(SpecError, match="did you mean"):
+        find_instance_type(name)
+
+
+def test_no_known_instance_type_is_of_a_family_that_cannot_serve():
+    assert [name for name in instance_types() if any(pattern.fullmatch(name) for pattern in _others())] == []
 
 
 def test_labels_tell_the_gpus_of_a_node():

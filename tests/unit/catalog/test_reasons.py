@@ -24,7 +24,8 @@ EXPANDED = {f"{{}}{end}": {f"{kind}{end}" for kind in KINDS} for end in ("Accept
 }
 """Reasons that the code puts together, as they are in the table; of a pod it is any reason of the kubelet."""
 NO_REASONS = """
-All Always Apply Authorization ChartDriftDetector ClusterRole ClusterRoleBinding ConfigMap ContainerCreating CrashLoopBackOff Delete
+All Always AlwaysAllow Apply Authorization ChartDriftDetector ClusterRole ClusterRoleBinding ConfigMap ContainerCreating
+CrashLoopBackOff Delete
 Dependencies Deployment DestinationRule Directory DoesNotExist EndpointPickerRefMissing Equal ErrImageNeverPull ErrImagePull Evicted Exact
 Exists FailOpen Failed FallbackToLogsOnError False FetchFailed GCPBackendPolicy Gateway GatewayClass Gi HTTPRoute HealthCheckPolicy Helm
 HelmRelease IfNotPresent ImageInspectError ImagePullBackOff In InferenceObjective InferencePool InvalidImageName InvalidKind Link
@@ -33,7 +34,7 @@ PathPrefix PersistentVolumeClaim Pod PodInitializing PodMonitoring PodProblem Po
 Progressing Range ReadWriteOnce RecordT RegistryUnavailable RegularExpression Released ReplacePrefixMatch ReplicaFailure ResolvedRefs Retain
 RetryOnFailure Role RoleBinding RollingUpdate Routing RuntimeDefault Same Secret Selector Service ServiceAccount ServiceMonitor Skip
 StageTimer StatefulSet StatusThrottle Succeeded True URLRewrite UninstallFailed Unknown ValueT WorkspaceState Ingress Inputs {}Gi
-AverageValue ColdStartTimer EndpointPickerConfig PartialTriggerError ScaledObject ScheduleAnyway TriggerError Value
+AverageValue ColdStartTimer RequestHeaderModifier EndpointPickerConfig PartialTriggerError ScaledObject ScheduleAnyway TriggerError Value
 """
 OTHER_WORDS = {*ConditionType, *NO_REASONS.split(), "PresetRequest"}
 """Words in camel case of those modules that are no reasons of ours: kinds, values of fields, types, reasons that are compared with."""

@@ -26,6 +26,10 @@ class WorkspaceServer:
         self.watches = asyncio.Queue()
         """Queries of watches, each once the watch is open or refused."""
         self.rule = lambda _query: 0
+        self.users = {}
+        """Name and namespaces ("" for all) of the user of each token; empty: whoever asks may see everything."""
+        self.asked = []
+        """Path and token of all requests so far."""
         self._version = 1
         self._items = {}
         self._events = []
@@ -74,7 +78,8 @@ class WorkspaceServer:
         query = dict(request.query)
         if not query.get("watch"):
             self.lists.append(query)
-        code = self.rule({**query, "namespace": request.match_info.get("namespace", "")})
+        namespace = request.match_info.get("namespace", "")
+        code = self._refused(request, namespace) or self.rule({**query, "namespace": namespace})
         if code:
             if query.get("watch"):
                 self.watches.put_nowait(query)
@@ -83,9 +88,29 @@ class WorkspaceServer:
         is_wanted = self._selection(request.match_info.get("namespace", ""), query.get("fieldSelector", ""))
         return await (self._watch if query.get("watch") else self._list)(request, query, is_wanted)
 
-    async def version(self, _request):
+    def _refused(self, request, namespace):
+        """Return the status with which a request is refused for its token; 0 if it is not."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.asked.append((request.path, token))
+        if not self.users:
+            return 0
+        if token not in self.users:
+            return 401
+        return 0 if {"", namespace} & self.users[token][1] else 403
+
+    async def review(self, request):
+        """Answer who the user of a token is."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.asked.append((request.path, token))
+        code = self.rule({"review": token}) or (0 if token in self.users else 401)
+        if code:
+            return web.json_response({"kind": "Status", "code": code, "message": f"refused with {code}"}, status=code)
+        return web.json_response({"status": {"userInfo": {"username": self.users[token][0]}}}, status=201)
+
+    async def version(self, request):
         """Answer a request that is about no object."""
-        code = self.rule({})
+        code = self._refused(request, "")
+        code = self.rule({}) if code in {0, 403} else code
         return web.json_response({"kind": "Status", "code": code}, status=code) if code else web.json_response({})
 
     @staticmethod
@@ -135,6 +160,7 @@ async def serving(folder):
     for path in ("/workspaces", "/namespaces/{namespace}/workspaces"):
         application.router.add_get(PATH + path, server.answer)
     application.router.add_get("/version", server.version)
+    application.router.add_post("/apis/authentication.k8s.io/v1/selfsubjectreviews", server.review)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -6,11 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workspace_ctrl.api.crd import crd
+from workspace_ctrl.cli.inspect import doctor_checks
 from workspace_ctrl.cli.inspect.cluster_facts import EXAMPLE, ClusterFacts, TriedWorkspace
 from workspace_ctrl.cli.inspect.doctor_checks import Level, findings
 from workspace_ctrl.cli.inspect.installed_parts import GATEWAYS, NEEDED_CRDS, WORKSPACES, InstalledParts
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_crd():
+    """The CRD that the cluster's one is compared with, made once for all tests."""
+    made = crd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor_checks, "crd", lambda: made)
+        yield
+
 
 NOW = datetime(2026, 11, 27, 19, tzinfo=UTC)
 OK, WARNING, FAILURE = Level.OK, Level.WARNING, Level.FAILURE
@@ -73,15 +84,47 @@ def crds(**changes):
     return parts(crds={**CRDS, **changes})
 
 
+def with_fields(*names):
+    schema = {"openAPIV3Schema": {"properties": {name: {"type": "object"} for name in names}}}
+    versions = [{"name": version, "served": True, "schema": schema} for version in ("v1alpha1", "v1beta1")]
+    return {"metadata": {}, "spec": {"versions": versions}}
+
+
+def beside_kaito(found):
+    return replace(crds(**{WORKSPACES: found}), settings={**GOOD.settings, "mode": "companion"})
+
+
+INDEX = replace(GOOD, settings={**GOOD.settings, "modelIndex": {"enabled": True}})
+
+
+def index_route(**condition):
+    parent = {"namespace": "gateways", "name": "shared"}
+    said = [{"type": "Accepted", **condition}]
+    return {
+        "metadata": {"name": "models", "namespace": "system"},
+        "spec": {"parentRefs": [parent]},
+        "status": {"parents": [{"conditions": said}]},
+    }
+
+
 CASES = {
+    "no list of models": (INDEX, WARNING, "no Gateway has it yet", "the controller's log says"),
+    "a list of models that is not accepted": (
+        replace(INDEX, index_routes=[index_route(status="False", reason="NotAllowedByListeners", message="no")]),
+        WARNING,
+        "Gateway gateways/shared does not accept it: NotAllowedByListeners: no",
+        "kubectl describe httproute models -n system",
+    ),
     "no CRD": (crds(**{GATEWAYS: None}), FAILURE, "Gateway API is not installed", "install it"),
     "an old CRD": (crds(**{GATEWAYS: definition("v1beta1")}), FAILURE, "serves v1beta1, not v1", "upgrade it"),
     "another CRD of ours": (
-        crds(**{WORKSPACES: {"spec": {"versions": [{"name": "v1beta1", "served": True, "schema": {"openAPIV3Schema": {}}}]}}}),
+        crds(**{WORKSPACES: with_fields("gateway")}),
         WARNING,
         "that of another version of workspace-ctrl",
         "workspace-ctrl crd | kubectl apply",
     ),
+    "KAITO's CRD": (crds(**{WORKSPACES: with_fields("resource")}), WARNING, "no field gateway, so it is KAITO's", "mode=companion"),
+    "no KAITO in companion mode": (beside_kaito(None), FAILURE, "Workspace is not installed", "install it: KAITO"),
     "CRDs may not be read": (parts(may_read_crds=False), WARNING, "you may not read", "administrator"),
     "no controller": (parts(controllers=[]), FAILURE, "no Deployment of workspace-ctrl", "workspace-ctrl run"),
     "a controller that does not run": (
@@ -179,6 +222,11 @@ def test_a_good_cluster_has_no_finding_but_good_ones():
     }
 
 
+def test_in_companion_mode_the_crd_of_kaito_is_as_it_should_be():
+    """And nobody is advised to replace it."""
+    assert [found for found in findings(beside_kaito(with_fields("resource")), NOW) if found.level is not OK] == []
+
+
 @pytest.mark.parametrize(("facts", "level", "words", "way_out"), CASES.values(), ids=CASES)
 def test_what_is_missing_is_found_with_a_way_out(facts, level, words, way_out):
     bad = [finding for finding in findings(facts, NOW) if finding.level is not OK]
@@ -195,3 +243,10 @@ def test_clocks(skew, words):
 def test_what_is_applied_by_the_dry_run_is_a_valid_workspace():
     verdict = judge({**EXAMPLE, "metadata": {"namespace": "ns", "name": "doctor"}}, Known(is_all=True), PlanSettings())
     assert verdict.refusals == ()
+
+
+def test_a_list_of_models_is_named_with_its_gateway_and_not_looked_for_where_there_is_none():
+    there = replace(INDEX, index_routes=[index_route(status="True")])
+    said = [finding.words for finding in findings(there, NOW) if finding.subject == "list of models"]
+    assert said == ["attached to Gateway gateways/shared"]
+    assert not [finding for finding in findings(GOOD, NOW) if finding.subject == "list of models"]

@@ -22,7 +22,7 @@ def _in_the_repository(monkeypatch):
 
 def test_every_story_is_named_in_the_readme():
     readme = (REPOSITORY / "README.md").read_text()
-    assert len(STORIES) == 12
+    assert len(STORIES) == 13
     assert [story for story in STORIES if f"(examples/{story}/" not in readme] == []
 
 

@@ -227,3 +227,9 @@ def test_a_rejected_spec_is_the_first_link():
 def test_a_reason_is_explained_without_a_cluster(word, code, output):
     result = CliRunner().invoke(main, ["explain", word], env={"KUBECONFIG": "/nowhere"})
     assert (result.exit_code, output in result.output) == (code, True)
+
+
+def test_changes_of_pods_that_wait_are_named():
+    case = observed(Warning=told("Warning", "True", "UpdateWaits", "pods are kept"))
+    assert "pods are kept" in explanation(case).notes
+    assert "pods are kept" not in explanation(observed(Warning=told("Warning", "True", "IgnoredOrAssumed", "pods are kept"))).notes

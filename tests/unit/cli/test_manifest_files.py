@@ -9,7 +9,7 @@ import pytest
 
 from tests.certificates import make_certificate
 from workspace_ctrl.cli.arguments import manifest_files
-from workspace_ctrl.cli.arguments.manifest_files import read_objects
+from workspace_ctrl.cli.arguments.manifest_files import read_objects, repeated_names
 
 
 def names(*sources, recursive=False):
@@ -29,6 +29,20 @@ def test_folders_are_read_by_name_and_deeper_ones_on_request(tmp_path):
     assert names(tmp_path) == ["a", "b1", "b2"]
     assert names(tmp_path, recursive=True) == ["a", "b1", "b2", "d"]
     assert names(tmp_path / "c.txt") == ["c"]
+
+
+def test_objects_that_are_given_twice_are_named():
+    def of(kind, name, **metadata):
+        group = "kaito.sh" if kind in {"Workspace", "InferenceSet"} else "other"
+        return {"apiVersion": f"{group}/v1beta1", "kind": kind, "metadata": {"name": name, **metadata}}
+
+    twice = [of("Workspace", "phi"), of("Workspace", "phi", namespace="here"), of("Workspace", "phi", namespace="there")]
+    shared = [of("InferenceSet", "phi"), of("InferenceSet", "set"), of("Gateway", "phi"), of("Gateway", "set")]
+    nameless = [{"kind": "Workspace"}, {"kind": "Workspace"}, {"metadata": 1, "kind": "Gateway"}]
+    repeated, with_one_name = repeated_names([*twice, *shared, *nameless], "here")
+    assert repeated == "Workspace here/phi is given 2 times; an apply leaves what the last one says"
+    assert with_one_name.startswith("Workspace and InferenceSet here/phi have the same name, so only the one that is created first")
+    assert [*repeated_names([*twice, *shared][1:], "elsewhere")] == []
 
 
 def test_items_of_lists_are_objects(tmp_path):

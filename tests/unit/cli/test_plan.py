@@ -82,6 +82,12 @@ inference: {{{inference}}}
 PHI = "preset: {name: phi-4-mini-instruct}"
 
 
+def test_a_workspace_that_is_given_twice_is_told_and_planned_as_often():
+    result = CliRunner().invoke(main, ["plan", "-f", "-"], input=document("phi", PHI) + document("phi", PHI))
+    assert "warning: Workspace default/phi is given 2 times; an apply leaves what the last one says" in result.stderr
+    assert (result.exit_code, result.stdout.count("Deployment default/phi")) == (0, 2)
+
+
 def plan(text, *arguments):
     return CliRunner().invoke(main, ["plan", "-f", "-", *arguments], input=text)
 

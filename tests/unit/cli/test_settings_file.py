@@ -21,7 +21,8 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
-from workspace_ctrl.settings.process import DEFAULT_HUB, HubSettings, ProbeMode, ProbeSettings
+from workspace_ctrl.settings.process import DEFAULT_HUB, HubSettings, ProbeMode, ProbeSettings, SettingsError
+from workspace_ctrl.settings.settings_file import parse_settings_file
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
 DIGEST = "sha256:" + "a" * 64
@@ -339,3 +340,10 @@ def test_the_help_names_every_stanza(command):
     text = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
     for stanza in ("featureGates", "gateway", "chartSources", "endpointPicker", "modelServer", "timeout"):
         assert stanza in text
+
+
+def test_when_pods_are_updated_is_read_and_another_word_refused():
+    assert parse_settings_file("").model_server.updates == "OnSpecChange"
+    assert parse_settings_file("modelServer: {updates: Always}").model_server.updates == "Always"
+    with pytest.raises(SettingsError, match="OnSpecChange"):
+        parse_settings_file("modelServer: {updates: Never}")

@@ -189,3 +189,11 @@ async def test_explain_follows_the_changes_until_the_workspace_is_gone(server, r
     assert result.exit_code == 1
     assert result.stdout.count("Workspace ns/phi is not ready: InvalidSpec") >= 1
     assert result.stdout.startswith("--- ")
+    assert "Error: ns/phi was deleted" in result.stderr
+
+
+async def test_explain_ends_where_watching_is_not_allowed(server, run):
+    server.put("phi", ready("False"))
+    server.rule = lambda query: 403 if query.get("watch") else 0
+    result = await ended(run("explain", "ns/phi", "-w"))
+    assert (result.exit_code, "grant the verb watch on workspaces.kaito.sh" in result.stderr) == (1, True)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.cli.api_server import ended
-from workspace_ctrl.cli.uninstall_check import _there_are
+from workspace_ctrl.cli.pods.uninstall_check import _there_are
 
 MANY = 1200
 

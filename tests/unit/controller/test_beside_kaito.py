@@ -169,3 +169,21 @@ async def test_an_inference_set_gets_its_condition_too(monkeypatch):
         passes.now += 1
     assert server.condition()["reason"] == "FetchingChart"
     assert (server.conditions_written, server.annotations_written) == (1, 1)
+
+
+@pytest.mark.parametrize("is_of_a_set", [False, True], ids=["on its own", "a copy of a set"])
+async def test_who_comes_second_to_a_name_is_told_unless_it_gets_no_gateway_side_anyway(monkeypatch, is_of_a_set):
+    """Of a Workspace and an InferenceSet of one name; the Workspace is the younger one here."""
+    server = Kaito()
+    passes = Passes(monkeypatch, None, server, mode=Mode.COMPANION)
+    owners = [{"kind": "InferenceSet", "name": "another", "uid": "of-another", "controller": True}] if is_of_a_set else []
+    server.live["metadata"] |= {"creationTimestamp": "2026-11-22T00:00:00Z", "ownerReferences": owners}
+    passes.cache.workspaces.put(KEY, parse_companion_record(server.live, "Workspace"), next(server.versions))
+    about = {**server.live["metadata"], "uid": "uid-of-set", "creationTimestamp": "2026-11-21T00:00:00Z", "ownerReferences": []}
+    older = {"apiVersion": "kaito.sh/v1alpha1", "kind": "InferenceSet", "metadata": about, "spec": {}}
+    passes.cache.inference_sets.put(KEY, parse_companion_record(older, "InferenceSet"), next(server.versions))
+    for _ in range(3):
+        await passes.reconciler.reconcile(KEY)
+    reasons = [server.condition()["reason"]] if server.condition() is not None else []
+    assert reasons == ([] if is_of_a_set else ["NameTaken"])
+    assert (server.conditions_written, server.annotations_written) == ((0, 0) if is_of_a_set else (1, 1))

@@ -9,7 +9,7 @@ from workspace_ctrl.api.status import AutoscalingStatus, InferenceSetStatus
 from workspace_ctrl.controller.passes.cold_start_timer import NO_TIMER
 from workspace_ctrl.model.cold_start import NO_COLD_START, ColdStart
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 SCALED = Snapshot(scaled_object=ScaledObject(meta("ScaledObject")))
 ZERO = replace(SCALED, workloads=(deployment(ready=0, replicas=0),))

@@ -28,10 +28,10 @@ from workspace_ctrl.cache.dependents import DependencyIndex
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
 from workspace_ctrl.controller import reconciler as reconciler_module
 from workspace_ctrl.controller import status_publisher as publisher_module
-from workspace_ctrl.controller.body_router_reconciler import NoBodyRouterReconciler
 from workspace_ctrl.controller.event_handler import EventHandler
 from workspace_ctrl.controller.passes import pass_snapshots as snapshots_module
 from workspace_ctrl.controller.passes.background_tasks import BackgroundTasks
+from workspace_ctrl.controller.passes.gateway_tasks import GatewayTasks
 from workspace_ctrl.controller.passes.group_records import GroupObserver
 from workspace_ctrl.controller.passes.pass_snapshots import PassSnapshots
 from workspace_ctrl.controller.reconciler import Reconciler
@@ -46,6 +46,7 @@ from workspace_ctrl.helm.chart_verifier import NoChartVerifier
 from workspace_ctrl.hub.hub_models import NoHubModels
 from workspace_ctrl.kube.errors import RejectedError, RetryableError
 from workspace_ctrl.kube.queue import WorkQueue
+from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.probe.prober import NoProber
@@ -108,7 +109,7 @@ class Passes:
         watches = DynamicWatches(self.server, lambda _key: None)
         self.states = States()
         self.prober = Recorded()
-        tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels())
+        tasks = BackgroundTasks(self.prober, NoChartVerifier(), NoHubModels(), RequestCounter(lambda _key: None))
         executor = Executor(self.server, self.cache, watches, settings, tasks)
         is_companion = settings.plan.is_companion
         writer = CompanionWriter(self.server, self.cache) if is_companion else SubresourceWriter(executor)
@@ -117,12 +118,21 @@ class Passes:
         groups = GroupObserver(self.cache, watches, self.states.has_pass, is_shard=False)
         self.events = EventHandler(WorkQueue(), self.cache, DependencyIndex(), self.states, pass_interval=0.0)
         self.background = lambda _key: Background()
+        gateways = GatewayTasks(
+            self.server,
+            self.cache,
+            settings,
+            frozenset,
+            routers_changed=lambda: None,
+            index_changed=lambda _states: None,
+            body_routers=False,
+        )
         self.reconciler = Reconciler(
             self.cache,
             watches,
             DependencyIndex(),
             self.states,
-            RouteClaims(self.cache, NoBodyRouterReconciler(), lambda _key: None, is_shard=False),
+            RouteClaims(self.cache, gateways, lambda _key: None, is_shard=False),
             executor,
             publisher,
             settings.plan,
@@ -374,6 +384,7 @@ async def test_an_inference_set_of_the_same_name_is_told_once_and_costs_the_olde
     await passes.make()
     passes.cache.inference_sets.put(KEY, younger(), 1)
     costs, calls = await passes.make()
+    assert costs.pop("resolve") == 1  # of the younger one: whether it wants a gateway side
     assert (costs, calls) == ({"take_snapshot": 1, "evaluate": 1, "desire": 1, "make_plan": 1}, [("InferenceSet", "status")])
     assert passes.written[-1].workspace.meta.uid == "uid-of-set"
     assert {entry.reason for entry in passes.written[-1].status.conditions} == {"NameTaken"}

@@ -25,7 +25,7 @@ class ApiServer:
     """Has one Workspace, and notes the parts of it that are written."""
 
     def __init__(self, written=None, *, theirs=True, error=None):
-        self.calls, self.error, self.live = [], error, quickstart()
+        self.calls, self.places, self.error, self.live = [], [], error, quickstart()
         self.live["metadata"]["resourceVersion"] = "7"
         conditions = [THEIRS.as_object()] if theirs else []
         if written is not None:
@@ -38,11 +38,18 @@ class ApiServer:
     def record(self):
         return parse_companion_record(self.live, "Workspace")
 
-    async def apply(self, _resource, manifest, **_):
+    async def apply(self, resource, manifest, **_):
+        self.places.append((resource.api_version, manifest["apiVersion"]))
         self.calls.append(("annotation", manifest["metadata"].get("annotations", {}).get("workspace-ctrl/status", "")))
         return self.live
 
+    async def merge_patch(self, resource, _namespace, _name, patch):
+        self.places.append((resource.api_version,))
+        self.calls.append(("annotation", patch["metadata"]["annotations"]["workspace-ctrl/status"]))
+        return self.live
+
     async def json_patch(self, *call):
+        self.places.append((call[0].api_version,))
         *_, operations, subresource = call
         self.calls.append((subresource, [entry["op"] for entry in operations]))
         if self.error is not None:
@@ -50,6 +57,7 @@ class ApiServer:
         return self.live
 
     async def find(self, *call):
+        self.places.append((call[0].api_version,))
         self.calls.append(("find", call[-1]))
         return self.live
 
@@ -76,7 +84,15 @@ async def test_only_what_differs_is_written():
 
 
 async def test_what_is_not_reported_any_more_is_removed():
-    assert await calls(ApiServer(status()), WorkspaceStatus()) == [("annotation", ""), ("status", ["test", "test", "remove"])]
+    assert await calls(ApiServer(status()), WorkspaceStatus()) == [("annotation", None), ("status", ["test", "test", "remove"])]
+
+
+@pytest.mark.parametrize(("before", "wanted"), [(None, status()), (status(), WorkspaceStatus())], ids=["written", "removed"])
+async def test_all_is_written_in_the_version_in_which_the_object_was_read(before, wanted):
+    server = ApiServer(before)
+    server.live["apiVersion"] = "kaito.sh/v1alpha1"
+    assert len(await calls(server, wanted)) > 1
+    assert {version for place in server.places for version in place} == {"kaito.sh/v1alpha1"}
 
 
 async def test_without_conditions_of_kaito_the_object_is_read_first():

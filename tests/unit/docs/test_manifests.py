@@ -1,5 +1,6 @@
 """Every block of YAML in the documents is what it is said to be: a Workspace that is planned, settings, a part of either."""
 
+import json
 import re
 
 import pytest
@@ -96,6 +97,12 @@ def check_probes(shown, _folder):
     check_part_of_a_workspace({"inference": {"template": {"spec": {"containers": [container]}}}}, _folder)
 
 
+def check_values(shown, _folder):
+    schema = json.loads((REPOSITORY / "charts/workspace-ctrl/values.schema.json").read_text())
+    for name, values in shown.items():
+        assert values.keys() <= schema["properties"][name]["properties"].keys()
+
+
 def check_of(shown):
     """The check for a block, by its fields."""
     if isinstance(shown, list):
@@ -107,6 +114,7 @@ def check_of(shown):
         ({"containers"}, check_pod),
         ({"spec"}, check_part_of_an_inference_set),
         ({"livenessProbe"}, check_probes),
+        ({"ui"}, check_values),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)
     if found is None and fields <= {"resource", "inference", "gateway"}:

@@ -73,8 +73,9 @@ def test_pictures_are_shown():
 
 
 def test_the_picture_of_the_chain_has_all_its_conditions():
-    # The route of a group, the number of copies and their evictions are beside the chain.
-    beside = {ConditionType.GROUP_READY, ConditionType.AUTOSCALING, ConditionType.DISRUPTION_BUDGET_READY}
+    # The route of a group, a canary, the number of copies and their evictions are beside the chain.
+    copies = {ConditionType.AUTOSCALING, ConditionType.DISRUPTION_BUDGET_READY}
+    beside = {ConditionType.GROUP_READY, ConditionType.CANARY_PROGRESSING, *copies}
     assert {condition for condition, _, _ in pictures.CHAIN} == set(ConditionType) - SUMMARIES - beside
 
 

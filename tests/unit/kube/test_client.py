@@ -9,8 +9,9 @@ from aiohttp import web
 
 from tests.unit.http_server import listening
 from workspace_ctrl.cache.watches import WORKSPACE
-from workspace_ctrl.kube.client import Client, _lines
+from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
+from workspace_ctrl.kube.decoding import lines
 from workspace_ctrl.kube.errors import ConflictError, RedirectedError, RejectedError, RetryableError
 
 EVENT = b'{"type": "ADDED", "object": {"metadata": {"name": "phi"}}}\n'
@@ -83,13 +84,13 @@ class Chunks:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 async def test_lines_are_whole_whatever_the_chunks(size):
-    assert [line async for line in _lines(Chunks(b"one\n\ntwo\nthree\ntorn", size))] == [b"one", b"two", b"three"]
+    assert [line async for line in lines(Chunks(b"one\n\ntwo\nthree\ntorn", size))] == [b"one", b"two", b"three"]
 
 
 async def test_each_chunk_of_a_long_line_is_read_once():
     """Joining each chunk to the earlier ones blocked the event loop for five seconds on an object of 9 MB."""
     line = b"x" * (64 << 20)
-    assert [len(line) async for line in _lines(Chunks(line + b"\n", 4096))] == [len(line)]
+    assert [len(line) async for line in lines(Chunks(line + b"\n", 4096))] == [len(line)]
 
 
 class Elsewhere:

@@ -8,8 +8,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from workspace_ctrl.kube import informer as informers
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
+from workspace_ctrl.kube.errors import KindNotServedError
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource
@@ -125,3 +127,108 @@ async def test_what_is_no_object_breaks_the_watch_which_is_begun_again_where_it_
             pass
         assert store.get(("ns", "good")) == "good"
     assert max(len(message) for message in caplog.messages) < 1000
+
+
+TWICE = ApiResource("example", "v2", "things", "Thing", older=("v1",))
+
+
+@asynccontextmanager
+async def crd_of(served):
+    """An API server with one thing, in the versions of the set `served`; it ends the watches where the test sets the event."""
+    changed, requests = asyncio.Event(), asyncio.Queue()
+
+    async def answer(request):
+        version = request.path.split("/")[3]
+        requests.put_nowait((version, request.query.get("resourceVersion")))
+        if version not in served:
+            return web.Response(text="404 page not found\n", status=404)
+        item = b'{"apiVersion":"example/%b",%b' % (version.encode(), thing("a", 7)[1:])
+        if "watch" not in request.query:
+            return web.Response(body=page(item, version=9))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if "sendInitialEvents" in request.query:
+            end = b'{"metadata":{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}'
+            await response.write(event("ADDED", item) + event("BOOKMARK", end))
+        await changed.wait()
+        changed.clear()
+        return response
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.01)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), changed, requests
+    await runner.cleanup()
+
+
+@pytest.fixture
+def without_delays(monkeypatch):
+    monkeypatch.setattr(informers, "_SHORTEST_WATCH", 0.0)
+    monkeypatch.setattr(informers, "_NOT_SERVED_SECONDS", 0.1)
+
+
+@asynccontextmanager
+async def watching_versions(client):
+    """An informer of things in two versions; tells the version of each, and whether the kind was missing."""
+    store, told, missing = Store(lambda _record: None), asyncio.Queue(), []
+    informer = Informer(
+        client, Source(TWICE, lambda raw, _: raw["apiVersion"]), store, told.put_nowait, lambda: missing.append(informer.is_missing)
+    )
+    task = asyncio.create_task(informer.run())
+    yield told, missing
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.usefixtures("without_delays")
+async def test_an_older_version_is_watched_where_it_alone_is_served_and_goes_on_where_it_was():
+    async with crd_of({"v1"}) as (client, changed, requests), watching_versions(client) as (told, missing):
+        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+        changed.set()
+        asked = [await asyncio.wait_for(requests.get(), 10) for _ in range(4)]
+    assert asked == [("v2", ""), ("v1", ""), ("v2", ""), ("v1", "9")]
+    assert told.empty()
+    assert missing == []
+
+
+@pytest.mark.usefixtures("without_delays")
+@pytest.mark.parametrize("later", [{"v1", "v2"}, {"v2"}], ids=["beside the old one", "instead of the old one"])
+async def test_a_new_version_is_used_when_the_watch_ends_and_nothing_seems_deleted_between(later, caplog):
+    caplog.set_level("INFO")
+    served = {"v1"}
+    async with crd_of(served) as (client, changed, _), watching_versions(client) as (told, missing):
+        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+        served.clear()
+        served |= later
+        changed.set()
+        assert await asyncio.wait_for(told.get(), 10) == "example/v2"
+    assert missing == []
+    assert "things are now served as example/v2" in caplog.messages
+
+
+@pytest.mark.usefixtures("without_delays")
+async def test_a_kind_is_missing_where_no_version_is_served():
+    served = set()
+    async with crd_of(served) as (client, _, requests), watching_versions(client) as (told, missing):
+        assert [(await asyncio.wait_for(requests.get(), 10))[0] for _ in range(2)] == ["v2", "v1"]
+        served.add("v1")
+        assert await asyncio.wait_for(told.get(), 10) == "example/v1"
+    assert missing == [True, False]
+
+
+@pytest.mark.parametrize(("served", "asked"), [({"v2"}, ["v2"]), ({"v1", "v2"}, ["v2"]), ({"v1"}, ["v2", "v1"])])
+async def test_a_list_is_of_the_newest_version_that_is_served_and_costs_one_request_where_that_is_the_newest_of_all(served, asked):
+    async with crd_of(served) as (client, _, requests):
+        found = await client.find(TWICE, "ns", "a")
+    assert found["apiVersion"] == f"example/{asked[-1]}"
+    assert [requests.get_nowait()[0] for _ in range(requests.qsize())] == asked
+
+
+async def test_a_list_of_a_kind_that_is_served_in_no_version_says_so():
+    async with crd_of(set()) as (client, _, _requests):
+        with pytest.raises(KindNotServedError):
+            await list_all(client, TWICE, {})

@@ -224,10 +224,10 @@ def test_the_names_are_those_of_managed_mode():
     assert release_name == derived().release
 
 
-def inference_set(**metadata):
+def inference_set(api_version="kaito.sh/v1beta1", **metadata):
     """An InferenceSet as KAITO has it."""
     spec = {"replicas": 3, "labelSelector": {}, "later": 1, "template": {"inference": {"preset": {"name": "some-org/some-model"}}}}
-    raw = {"apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "spec": spec}
+    raw = {"apiVersion": api_version, "kind": "InferenceSet", "spec": spec}
     about = {"name": NAME, "namespace": NAMESPACE, "uid": UID, "generation": 1, **metadata}
     return parse_companion_record({**raw, "metadata": about}, "InferenceSet")
 
@@ -244,6 +244,17 @@ def test_an_inference_set_has_the_first_pods_of_all_its_copies_behind_one_pool()
         == {"inferenceset.kaito.sh/created-by": NAME}
     )
     assert applied(outcome)["HelmRelease"]["metadata"]["ownerReferences"][0]["kind"] == "InferenceSet"
+
+
+def test_the_owner_is_referred_to_in_the_version_in_which_it_was_read():
+    """As in no other version would the garbage collector find it; and the objects are applied again when that changes."""
+    outcomes = {}
+    for version in ("kaito.sh/v1alpha1", "kaito.sh/v1beta1"):
+        meta = inference_set(version).meta
+        fetched = source(hash_=applied_hash(oci_repository(meta, derived(), SETTINGS.chart)))
+        outcomes[version] = applied(plan(inference_set(version), replace(CLUSTER, source=fetched), COMPANION))["HelmRelease"]
+    assert [release["metadata"]["ownerReferences"][0]["apiVersion"] for release in outcomes.values()] == [*outcomes]
+    assert len({applied_hash(release) for release in outcomes.values()}) == len(outcomes)
 
 
 def test_the_copies_of_managed_mode_count_as_long_as_there_are_any():

@@ -57,7 +57,7 @@ def test_a_workspace_that_is_being_refused_keeps_its_claims():
 
 
 def test_a_route_that_leads_nowhere_any_more_goes():
-    taken = {RouteClaim(GATEWAY, "http", "", PATH): ("a", "older")}
+    taken = {RouteClaim(GATEWAY, "http", "", PATH): "Workspace a/older"}
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathConflict"]
@@ -112,7 +112,7 @@ def test_too_many_references_are_told_before_the_objects_that_are_not_watched_fo
 
 
 def test_a_conflict_on_a_listener_that_is_used_no_more_is_none():
-    taken = {RouteClaim("another/one", "http", "", PATH): ("a", "older")}
+    taken = {RouteClaim("another/one", "http", "", PATH): "Workspace a/older"}
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert (words(outcome), reasons(outcome)) == ([], [])
 

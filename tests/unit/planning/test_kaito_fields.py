@@ -270,7 +270,7 @@ def test_keys_of_one_row_are_one_warning():
             "kaito.sh/x",
             (
                 "known are kaito.sh/runtime, kaito.sh/enablelb, kaito.sh/bypass-resource-checks, kaito.sh/performance-mode, "
-                "kaito.sh/paused, workspace-ctrl/adopt, workspace-ctrl/gateway"
+                "kaito.sh/paused, workspace-ctrl/adopt, workspace-ctrl/canary, workspace-ctrl/update-pods, workspace-ctrl/gateway"
             ),
         ),
     ],

@@ -238,7 +238,7 @@ async def test_an_error_that_nobody_thought_of_is_logged_once_and_the_requests_g
         await told.wait()
         assert prober.result(KEY) == ProbeResult(ANSWERED, TARGET.url, 200)
     await prober.close()
-    assert [record.getMessage() for record in caplog.records] == ["probe of Workspace ns/phi failed with an internal error"]
+    assert [record.getMessage() for record in caplog.records] == ["probe of ns/phi failed with an internal error"]
 
 
 async def test_whoever_is_told_and_fails_does_not_end_the_requests(caplog):

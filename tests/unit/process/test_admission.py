@@ -17,7 +17,8 @@ from tests.unit.process.test_kopf_process import KUBECONFIG, NOTHING_HUNG
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.planning.plan_settings import Mode, PlanSettings
 from workspace_ctrl.process import admission
-from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
+from workspace_ctrl.process.kopf_process import KopfProcess
+from workspace_ctrl.process.stop_signals import STOP_SIGNALS
 from workspace_ctrl.settings.process import AdmissionSettings, Settings
 from workspace_ctrl.telemetry.metrics import Metrics
 
@@ -173,6 +174,15 @@ def test_what_is_deeper_than_we_read_is_refused_as_long_as_it_can_be_parsed(serv
     )
     text = "the Workspace cannot be read: inference.template.x is nested deeper than 64 levels; make it smaller"
     assert (created["status"]["message"], unchanged, changed["status"]["message"]) == (text, ALLOWED, text)
+
+
+def test_a_large_object_is_named_with_its_kind(serve):
+    large = {**quickstart(), "kind": "InferenceSet", "spec": {"x": ["y" * 70_000] * 30}}
+    kind = {"group": "kaito.sh", "version": "v1alpha1", "kind": "InferenceSet"}
+    asked = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    request = {"uid": "u-1", "kind": kind, "operation": "CREATE", "object": large}
+    (answer,) = query_results(serve, json.dumps({**asked, "request": request}))
+    assert answer["status"]["message"] == f"the InferenceSet cannot be read: {UNREAD}"
 
 
 def test_a_defect_lets_it_pass_with_a_warning_and_a_trace_in_the_log(serve, monkeypatch, caplog):

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from workspace_ctrl.kube.access.kubeconfig import load_access
-from workspace_ctrl.process.kopf_process import STOP_SIGNALS, KopfProcess
+from workspace_ctrl.process.kopf_process import KopfProcess
+from workspace_ctrl.process.stop_signals import STOP_SIGNALS
 from workspace_ctrl.settings.process import Settings
 from workspace_ctrl.telemetry.metrics import Metrics
 

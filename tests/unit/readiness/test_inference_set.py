@@ -149,15 +149,17 @@ def test_at_zero_no_condition_says_that_something_is_under_way():
 
 
 @pytest.mark.parametrize("kind", ["Workspace", "InferenceSet"])
-def test_the_younger_of_two_kinds_is_told_who_has_the_name(kind):
+@pytest.mark.parametrize("gateway_wanted", [True, False])
+def test_the_younger_of_two_kinds_is_told_who_has_the_name(kind, gateway_wanted):
     younger, older = (record(), ObjectRef("Workspace", NAMESPACE, NAME)) if kind == "InferenceSet" else (workspace(), SET)
-    found = name_taken_status(younger, older, NOW)
+    found = name_taken_status(younger, older, NOW, gateway_wanted=gateway_wanted)
     ready = find(found.conditions, ConditionType.READY)
     assert (ready.status, ready.reason) == (Status.FALSE, "NameTaken")
     assert ready.message.startswith(f"{older} has the same name, is older")
     assert f"nothing is created for this {kind}" in ready.message
+    assert (find(found.conditions, ConditionType.GATEWAY_READY) is not None) == gateway_wanted
     again = replace(younger, stored_status=pack_status(found.as_object(), kind))
-    assert name_taken_status(again, older, NOW) == again.status
+    assert name_taken_status(again, older, NOW, gateway_wanted=gateway_wanted) == again.status
 
 
 def test_a_written_status_is_read_again_as_it_is():

@@ -30,6 +30,7 @@ from workspace_ctrl.records.workspaces import pack_status
 ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u returned 200", ("phi-4-mini-instruct",))
 FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u returned 503: no healthy upstream")
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
+GUARDED = decisions(parents=(parent(access_policies="SecurityPolicy", rate_policies="BackendTrafficPolicy"),))
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
 PACE = pace(INTERVAL, 1, 1, 1)
@@ -46,6 +47,14 @@ def probing(result):
         pytest.param(ANSWERED, decisions(), Status.TRUE, "ProbeAnswered", "returned 200", id="answered"),
         pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
         pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not probed: no connection", id="no way"),
+        pytest.param(
+            replace(IMPOSSIBLE, code=401), decisions(), Status.TRUE, "AccessRestricted", "of the Gateway lets only", id="401"
+        ),
+        pytest.param(
+            replace(IMPOSSIBLE, code=403), GUARDED, Status.TRUE, "AccessRestricted", "Gateway (SecurityPolicy) lets", id="403"
+        ),
+        pytest.param(replace(IMPOSSIBLE, code=302), GUARDED, Status.TRUE, "AccessRestricted", "--probe-secret", id="a login page"),
+        pytest.param(replace(IMPOSSIBLE, code=429), GUARDED, Status.TRUE, "RateLimited", "(BackendTrafficPolicy) or", id="429"),
         pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K writes no status", id="no way, and no status either"),
         pytest.param(
             ANSWERED,
@@ -64,12 +73,20 @@ def test_what_a_probe_proves(result, decided, state, reason, words):
     assert words in link.message
 
 
+def test_gateway_ready_says_that_a_policy_keeps_requests_from_the_model():
+    found = status(workspace(), probing(replace(IMPOSSIBLE, code=403)), GUARDED, NOW)
+    gateway_ready = find(found.conditions, "GatewayReady")
+    assert (gateway_ready.status, gateway_ready.reason) == ("True", "AccessRestricted")
+    assert "SecurityPolicy" in gateway_ready.message
+
+
 def test_without_an_answer_the_gateway_is_not_ready_and_the_answer_is_told():
     for result, ready in ((None, "False"), (FAILED, "False"), (ANSWERED, "True"), (IMPOSSIBLE, "True")):
         found = status(workspace(), probing(result), decisions(), NOW)
         gateway_ready = find(found.conditions, "GatewayReady")
         assert gateway_ready.status == ready
         if result is not None:
+            assert gateway_ready.reason == {"True": "GatewayConfigured"}.get(ready, "ProbeFailed")
             assert result.message in gateway_ready.message
             assert found.gateway.last_probe.outcome == result.outcome
             assert found.gateway.last_probe.code == result.code

@@ -10,13 +10,17 @@ from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.records.chart_inventory import parse_chart_object
 from workspace_ctrl.records.gateways import parse_kthena_model_server
 from workspace_ctrl.records.objectives import parse_objective
+from workspace_ctrl.records.other_routes import parse_other_route
 from workspace_ctrl.records.unreadable_objects import isolated, too_deep
 from workspace_ctrl.records.workloads import parse_referenced_workload
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
 PARSERS = {
     **{f"{watched.name} {watched.selector}": watched.parse for watched in WATCHED},
-    **{parse.__name__: parse for parse in (parse_kthena_model_server, parse_objective, parse_referenced_workload)},
+    **{
+        parse.__name__: parse
+        for parse in (parse_kthena_model_server, parse_objective, parse_other_route, parse_referenced_workload)
+    },
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

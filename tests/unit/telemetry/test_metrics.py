@@ -9,7 +9,15 @@ from prometheus_client import CollectorRegistry
 
 from tests.unit.factories import NOW, quickstart, workspace
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.api.status import AutoscalingStatus, InferenceSetStatus, WorkloadStatus, WorkspaceStatus
+from workspace_ctrl.api.status import (
+    AutoscalingStatus,
+    CanaryStatus,
+    GatewayStatus,
+    GroupStatus,
+    InferenceSetStatus,
+    WorkloadStatus,
+    WorkspaceStatus,
+)
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.kube.queue import WorkQueue
 from workspace_ctrl.records.workspaces import parse_workspace_record
@@ -205,3 +213,26 @@ async def test_copies_of_inference_sets(registry, metrics):
     metrics.started(WorkQueue(), cache)
     assert value(registry, "inference_set_replicas", state="wanted") == 3
     assert value(registry, "inference_set_replicas", state="ready") == 2
+
+
+def of_canary(phase, step=1):
+    canary = CanaryStatus(revision="r", phase=phase, step=step)
+    return WorkspaceStatus(gateway=GatewayStatus(group=GroupStatus("chat", canary=canary)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "result"),
+    [
+        pytest.param(WorkspaceStatus(), of_canary("Progressing"), "progressing", id="begun"),
+        pytest.param(of_canary("Progressing"), of_canary("Progressing", 2), "progressing", id="next step"),
+        pytest.param(of_canary("Progressing"), of_canary("Stopped"), "stopped", id="stopped"),
+        pytest.param(of_canary("Progressing", 4), of_canary("Promoted", 4), "promoted", id="promoted"),
+        pytest.param(of_canary("Stopped"), of_canary("Stopped"), None, id="nothing new"),
+        pytest.param(of_canary("Stopped"), WorkspaceStatus(), None, id="no canary any more"),
+    ],
+)
+def test_canaries(registry, metrics, old, new, result):
+    results = ("progressing", "promoted", "stopped")
+    assert {value(registry, "canary_transitions_total", result=each) for each in results} == {0}
+    metrics.status_written(change(old, new))
+    assert [each for each in results if value(registry, "canary_transitions_total", result=each)] == ([result] if result else [])

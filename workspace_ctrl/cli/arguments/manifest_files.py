@@ -4,7 +4,8 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
 from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -57,6 +59,32 @@ def read_objects(sources: Sequence[str], *, recursive: bool) -> list[dict[str, A
         click.UsageError: a source cannot be read, or is not YAML; exit code 2.
     """
     return [found for source in sources for text in _texts(source, recursive=recursive) for found in _objects(text)]
+
+
+def repeated_names(objects: Iterable[Mapping[str, Any]], namespace: str) -> Iterator[str]:
+    """Yield a warning for each object that is given several times, and for names that a Workspace and an InferenceSet share.
+
+    `namespace` is that of objects without one.
+    """
+    counts = Counter(filter(None, (_identity(document, namespace) for document in objects)))
+    for (_, kind, place, name), count in counts.items():
+        if count > 1:
+            yield f"{kind} {place}/{name} is given {count} times; an apply leaves what the last one says"
+    for group, kind, place, name in counts:
+        if (group, kind) == (GROUP, KIND) and (group, SET_KIND, place, name) in counts:
+            yield (
+                f"{KIND} and {SET_KIND} {place}/{name} have the same name, so only the one that is created first gets its objects; "
+                "rename one of them"
+            )
+
+
+def _identity(document: Mapping[str, Any], namespace: str) -> tuple[str, str, str, str] | None:
+    """Return API group, kind, namespace and name of an object; None if it has no kind or name."""
+    metadata = document.get("metadata")
+    kind, name = document.get("kind"), metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not (isinstance(metadata, Mapping) and isinstance(kind, str) and isinstance(name, str) and kind and name):
+        return None
+    return str(document.get("apiVersion") or "").rpartition("/")[0], kind, str(metadata.get("namespace") or namespace), name
 
 
 def _objects(source: ManifestText) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from workspace_ctrl.api.labels import GROUP, KIND, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
+from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
 from workspace_ctrl.kube.resources import ApiResource
 
 
@@ -24,8 +24,10 @@ class ShownKind:
         return frozenset({single, plural, *self.short_names, f"{single}.{self.resource.group}", f"{plural}.{self.resource.group}"})
 
 
-WORKSPACE_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND), ("wk", "wks"))
-INFERENCE_SET_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND), ("is", "isets"))
+WORKSPACE_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, PLURAL, KIND, older=OLDER_VERSIONS), ("wk", "wks"))
+INFERENCE_SET_KIND: Final = ShownKind(
+    ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND, older=OLDER_VERSIONS), ("is", "isets")
+)
 KINDS: Final = (WORKSPACE_KIND, INFERENCE_SET_KIND)
 """Where a name has no kind, that of the first one is meant that has an object of the name."""
 _BY_WORD: Final[Mapping[str, ShownKind]] = {word: kind for kind in KINDS for word in kind.words}

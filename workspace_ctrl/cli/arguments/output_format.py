@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 import click
 
+from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.output import to_json, to_yaml
 from workspace_ctrl.cli.printing.jsonpath import JsonPath, JsonPathError
 from workspace_ctrl.kube.resources import Json
@@ -65,10 +65,8 @@ class _OutputFormatType(click.ParamType[OutputFormat]):
             except JsonPathError as error:
                 self.fail(f"jsonpath: {error}", param, ctx)
         if word not in _WORDS or is_given:
-            near = get_close_matches(word, _WORDS, n=1)
-            self.fail(
-                f"{value!r} is not json, yaml, wide, name or jsonpath=...{f'; did you mean {near[0]}?' if near else ''}", param, ctx
-            )
+            near = suggestion(word, _WORDS, "")
+            self.fail(f"{value!r} is not json, yaml, wide, name or jsonpath=...{f'; {near}' if near else ''}", param, ctx)
         return OutputFormat(word)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:  # noqa: ANN401, ARG002

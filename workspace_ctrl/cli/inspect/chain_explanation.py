@@ -219,6 +219,9 @@ def _notes(observed: ObservedWorkspace, links: Sequence[ExplainedLink], status: 
         yield "no controller has written a status: is it running, and does its scope include this Workspace?"
     elif not status.conditions:
         yield "the status is for an older generation: is the controller running?"
+    warning = find(status.conditions, ConditionType.WARNING)
+    if warning is not None and warning.reason == "UpdateWaits":  # what the controller compares is not known here
+        yield warning.message
     broken = next((link for link in links if link.is_first_broken), None)
     ready = find(status.conditions, ConditionType.READY)
     if ready is not None and broken is not None and ready.is_true:

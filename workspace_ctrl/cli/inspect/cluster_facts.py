@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import yaml
 
-from workspace_ctrl.api.labels import API_VERSION, KIND
+from workspace_ctrl.api.labels import API_VERSION, KIND, MODEL_INDEX_LABEL
 from workspace_ctrl.cache.watches import (
     CONFIG_MAP,
     DEPLOYMENT,
     GATEWAY,
     GATEWAY_CLASS,
+    HTTP_ROUTE,
     INFERENCE_POOL,
     NODE,
     OCI_REPOSITORY,
@@ -72,6 +73,8 @@ class ClusterFacts:
     classes: Sequence[Json] = ()
     gateways: Sequence[Json] = ()
     pools: Sequence[Json] = ()
+    index_routes: Sequence[Json] = ()
+    """HTTPRoutes of the list of models."""
     istiods: Sequence[Json] = ()
     nodes: Sequence[Json] = ()
     sources: Sequence[Json] = ()
@@ -87,10 +90,11 @@ async def cluster_facts(client: Client, namespace: str) -> ClusterFacts:
     """
     parts = await installed_parts(client)
     reader = _Reader(client)
-    classes, gateways, pools, istiods, nodes, sources, webhooks = await asyncio.gather(
+    classes, gateways, pools, index_routes, istiods, nodes, sources, webhooks = await asyncio.gather(
         reader.read(GATEWAY_CLASS),
         reader.read(GATEWAY),
         reader.read(INFERENCE_POOL),
+        reader.read(HTTP_ROUTE, MODEL_INDEX_LABEL),
         reader.read(DEPLOYMENT, "app=istiod"),
         reader.read(NODE),
         reader.read(OCI_REPOSITORY),
@@ -105,6 +109,7 @@ async def cluster_facts(client: Client, namespace: str) -> ClusterFacts:
         classes=classes,
         gateways=gateways,
         pools=pools,
+        index_routes=index_routes,
         istiods=istiods,
         nodes=nodes,
         sources=sources,

@@ -11,7 +11,7 @@ import click
 
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.cache.watches import RESOURCES
-from workspace_ctrl.cli.arguments.manifest_files import filename_options, read_objects
+from workspace_ctrl.cli.arguments.manifest_files import filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.kube.client import Client
@@ -55,6 +55,8 @@ def diff_command(
         raise click.UsageError(f"no object found in {', '.join(files)}")
     access = access_of(kubeconfig, context)
     own = namespace_of(access, namespace)
+    for text in repeated_names(objects, own):
+        click.secho(printable(f"warning: {text}"), err=True, fg="yellow")
     changes = calling(access, _MANAGER, lambda client: _changes(client, objects, own))
     for change in changes:
         if change.problem:

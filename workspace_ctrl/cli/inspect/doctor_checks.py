@@ -21,6 +21,7 @@ from workspace_ctrl.cli.inspect.installed_parts import (
     version_of,
 )
 from workspace_ctrl.kube.resources import Json
+from workspace_ctrl.planning.plan_settings import Mode
 
 _GATE: Final = "gatewayAPIInferenceExtension"
 _ISTIO: Final = "istio.io/gateway-controller"
@@ -35,6 +36,8 @@ _CRDS: Final = {
     OCI_REPOSITORIES: ("Flux's OCIRepository", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v1",)),
     HELM_RELEASES: ("Flux's HelmRelease", "https://fluxcd.io/flux/installation, or flux2.enabled=true in the values", ("v2",)),
 }
+_OF_KAITO: Final = {WORKSPACES: ("Workspace", "KAITO, which owns it in companion mode", ("v1beta1",))}
+_GATEWAY_FIELD: Final = "gateway"
 
 
 class Level(Enum):
@@ -60,7 +63,7 @@ class Finding:
 def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
     """Return the results of all checks; `now` is this machine's time."""
     checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
-        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways),
+        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways, _model_index),
         *(_rights, _admission, _registry, _gpus),
     )
     return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
@@ -90,7 +93,8 @@ def _crds(facts: ClusterFacts) -> Iterator[Finding]:
     if not facts.parts.may_read_crds:
         yield _doubt("CRDs", "you may not read CustomResourceDefinitions", "ask an administrator to run this command")
         return
-    for name, (title, source, versions) in _CRDS.items():
+    is_companion = (facts.settings or {}).get("mode") == Mode.COMPANION
+    for name, (title, source, versions) in (_CRDS | (_OF_KAITO if is_companion else {})).items():
         found = facts.parts.crds[name]
         served = [entry["name"] for entry in (found or {}).get("spec", {}).get("versions", ()) if entry.get("served")]
         missing = [version for version in versions if version not in served]
@@ -98,11 +102,18 @@ def _crds(facts: ClusterFacts) -> Iterator[Finding]:
             yield _failed("CRDs", f"{title} is not installed ({name})", f"install it: {source}")
         elif missing:
             yield _failed("CRDs", f"{name} serves {', '.join(served)}, not {', '.join(missing)}", f"upgrade it: {source}")
-        elif name == WORKSPACES and not _is_our_schema(found):
-            yield _doubt("CRDs", f"{name} is that of another version of workspace-ctrl", f"if it is older, upgrade it: {source}")
+        elif name == WORKSPACES and not is_companion and not _is_our_schema(found):
+            yield _of_others(name, found, source)
         else:
             version = facts.parts.crd_version(name)
             yield _ok("CRDs", f"{title}{f' {version}' if version else ''}")
+
+
+def _of_others(name: str, found: Json, source: str) -> Finding:
+    if any(_GATEWAY_FIELD not in (fields or {}) for fields in _fields(found).values()):
+        words = f"{name} has no field {_GATEWAY_FIELD}, so it is KAITO's"
+        return _doubt("CRDs", words, f"beside KAITO, set mode=companion; instead of KAITO, replace it: {source}")
+    return _doubt("CRDs", f"{name} is that of another version of workspace-ctrl", f"if it is older, upgrade it: {source}")
 
 
 def _is_our_schema(found: Json) -> bool:
@@ -233,6 +244,32 @@ def _gateways(facts: ClusterFacts) -> Iterator[Finding]:
             words = f"{programmed.get('reason', 'no status')}: {programmed.get('message', 'its controller has reported nothing')}"
             see = f"kubectl describe gateway {name} -n {namespace}"
             yield _failed("Gateways", f"{namespace}/{name} is not programmed: {words}", see)
+
+
+def _model_index(facts: ClusterFacts) -> Iterator[Finding]:
+    setting = (facts.settings or {}).get("modelIndex")
+    if not isinstance(setting, Mapping) or setting.get("enabled") is not True or "HTTPRoute" in facts.unreadable:
+        return
+    subject = "list of models"
+    if not facts.index_routes:
+        see = "it is attached where models are; if there are any, the controller's log says what is in its way"
+        yield _doubt(subject, "no Gateway has it yet", see)
+    for route in facts.index_routes:
+        name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
+        parent: Json = (route["spec"].get("parentRefs") or ({},))[0]
+        gateway = f"{parent.get('namespace', namespace)}/{parent.get('name', '')}"
+        refused = next(_refusals(route), None)
+        if refused is None:
+            yield _ok(subject, f"attached to Gateway {gateway}")
+        else:
+            words = f"Gateway {gateway} does not accept it: {refused.get('reason', '')}: {refused.get('message', '')}"
+            yield _doubt(subject, words, f"kubectl describe httproute {name} -n {namespace}")
+
+
+def _refusals(route: Json) -> Iterator[Mapping[str, Any]]:
+    """Yield the conditions by which a Gateway's controller says that a route does not work there."""
+    for parent in (route.get("status") or {}).get("parents") or ():
+        yield from (entry for entry in parent.get("conditions") or () if entry.get("status") == "False")
 
 
 def _condition(item: Json, type_: str) -> Mapping[str, Any]:

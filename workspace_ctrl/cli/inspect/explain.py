@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,10 +18,11 @@ from workspace_ctrl.cli.arguments.durations import age
 from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
 from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanation, explanation
-from workspace_ctrl.cli.inspect.named_workspaces import find_named, follow, kind_of, list_kinds
+from workspace_ctrl.cli.inspect.named_workspaces import find_named, kind_of, list_kinds
 from workspace_ctrl.cli.inspect.observed_workspace import observe
 from workspace_ctrl.cli.output import say
 from workspace_ctrl.cli.status_view import is_ready, without_gateway
+from workspace_ctrl.cli.workspace_watch import WorkspaceDeletedError, WorkspaceWatch
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.records.companion_status import with_our_status
@@ -117,12 +117,18 @@ async def _explain(client: Client, wanted: tuple[ObjectName, ...], namespace: st
 
 
 async def _explain_until_ready(client: Client, wanted: ObjectName, namespace: str) -> bool:
-    async with aclosing(follow(client, wanted, namespace)) as changes:
-        async for item in changes:
-            click.echo(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-            if await _explain_one(client, with_our_status(item)):
-                return True
-    return False
+    place = wanted.namespace or namespace
+    kind = kind_of(await find_named(client, wanted, namespace))
+
+    async def explain(item: Json) -> bool:
+        click.echo(f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        return await _explain_one(client, item)
+
+    try:
+        await WorkspaceWatch(client, kind.resource, place, wanted.name).until(explain)
+    except WorkspaceDeletedError:
+        raise click.ClickException(f"{'/'.join(filter(None, (place, wanted.name)))} was deleted") from None
+    return True
 
 
 async def _explain_one(client: Client, item: Json, *, quiet: bool = False) -> bool:

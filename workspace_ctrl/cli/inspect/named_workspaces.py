@@ -1,21 +1,20 @@
-"""Finds the objects that a user names, and follows one of them."""
+"""Finds the objects that a user names."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from difflib import get_close_matches
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeVar
 
 import click
 
+from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.arguments.object_names import KINDS, ObjectName, ShownKind
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
-from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.pager import list_all
 from workspace_ctrl.kube.resources import ApiResource, Json
-from workspace_ctrl.kube.store import Store
 
 AnswerT = TypeVar("AnswerT")
+_NEAR: Final = 0.6
+"""How alike a name has to be that may have been meant."""
 
 
 async def find_named(client: Client, wanted: ObjectName, namespace: str) -> Json:
@@ -31,9 +30,9 @@ async def find_named(client: Client, wanted: ObjectName, namespace: str) -> Json
         return item
     resource = wanted.kind.resource
     others = await list_all(client, resource, {}, place, metadata_only=True)
-    near = get_close_matches(wanted.name, [str(other["metadata"]["name"]) for other in others], n=1)
+    near = suggestion(wanted.name, [str(other["metadata"]["name"]) for other in others], "", _NEAR)
     title = "/".join(filter(None, (place, wanted.name)))
-    raise click.ClickException(f"there is no {resource.kind} {title}{f'; did you mean {near[0]}?' if near else ''}")
+    raise click.ClickException(f"there is no {resource.kind} {title}{f'; {near}' if near else ''}")
 
 
 async def find_of_any_kind(client: Client, wanted: ObjectName, place: str) -> Json | None:
@@ -71,37 +70,6 @@ async def _of_each_kind(
                 raise
             continue
         yield kind, answer
-
-
-async def follow(client: Client, wanted: ObjectName, namespace: str) -> AsyncGenerator[Json, None]:
-    """Yield an object of which the name is known, now and after each change, until it is deleted.
-
-    Raises:
-        click.ClickException: there is none; exit code 1.
-        ApiError: the API server cannot be reached at the start, or rejects the request.
-    """
-    kind = kind_of(await find_named(client, wanted, namespace))
-    store: Store[Json] = Store(lambda _item: None)
-    news = asyncio.Event()
-    source: Source[Json] = Source(
-        kind.resource,
-        lambda item, kind: {**item, "kind": kind},  # the items of a list have none
-        field_selector=f"metadata.name={wanted.name}",
-        namespace=wanted.namespace or namespace,
-    )
-    informer: Informer[Json] = Informer(client, source, store, lambda _item: news.set(), news.set)
-    running = asyncio.create_task(informer.run())
-    try:
-        await informer.wait_synced()
-        while keys := store.keys():
-            item = store.get(min(keys))
-            news.clear()
-            if item is not None:
-                yield item
-            await news.wait()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 def kind_of(item: Json) -> ShownKind:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.cache.watches import GATEWAY, INFERENCE_SET, WORKSPACE
-from workspace_ctrl.cli.page.live_objects import LiveObjects, Notice
+from workspace_ctrl.cli.page.live_objects import OF_ONE_NAMESPACE, LiveObjects, Notice
 from workspace_ctrl.cli.page.page_object import PageObject, parse_page_object
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError, ForbiddenError, KindNotServedError
@@ -80,7 +80,7 @@ async def _readable(client: Client, resource: ApiResource, scope: PageScope) -> 
         if scope.namespace or not scope.fallback:
             return whole
         words = f"you may not list {resource.plural} of all namespaces; shown are those of namespace {scope.fallback}"
-        way_out = f"another namespace: workspace-ctrl ui -n NAMESPACE; your rights: kubectl auth can-i list {_long(resource)} -A"
+        way_out = f"another namespace: {OF_ONE_NAMESPACE}; your rights: kubectl auth can-i list {_long(resource)} -A"
         return _Part(resource, scope.fallback, Notice(words, way_out, is_error=False))
     return whole
 
@@ -125,6 +125,8 @@ class _FollowedKind:
         """Return why the kind cannot be followed; None if it can, meanwhile."""
         kind, where = self._resource.kind, f" -n {self._namespace}" if self._namespace else " -A"
         rights = f"you need the verbs list and watch; see: kubectl auth can-i watch {_long(self._resource)}{where}"
+        if not self._namespace:
+            rights = f"for those of one namespace: {self._live.of_one_namespace}; {rights}"
         try:
             await self._client.list_page(self._resource, {"limit": "1"}, self._namespace)
         except KindNotServedError:

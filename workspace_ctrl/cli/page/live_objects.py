@@ -20,7 +20,12 @@ _MOST_SEEN: Final = 30
 """Transitions that are kept of one object."""
 BATCH: Final = 250
 """Objects in one update."""
+OF_ONE_NAMESPACE: Final = "workspace-ctrl ui -n NAMESPACE"
 _TOO_MANY: Final = "too many objects"
+
+
+class PageEndedError(Exception):
+    """The page has ended; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,19 @@ class Subscriber:
         self._notices_changed = True
         self._news.set()
 
+    def ended(self) -> None:
+        """Note that the page has ended."""
+        self._news.set()
+
     async def next_update(self) -> dict[str, Any]:
-        """Wait until something has changed, and return it as JSON; the first updates have all objects."""
+        """Wait until something has changed, and return it as JSON; the first updates have all objects.
+
+        Raises:
+            PageEndedError: the page has ended.
+        """
         await self._news.wait()
+        if self._live.end_words:
+            raise PageEndedError(self._live.end_words)
         ids = [*self._changed][:BATCH]
         for id_ in ids:
             del self._changed[id_]
@@ -82,7 +97,14 @@ class Subscriber:
 class LiveObjects:
     """The objects of the page."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC), most: int = MOST_OBJECTS) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        most: int = MOST_OBJECTS,
+        of_one_namespace: str = OF_ONE_NAMESPACE,
+    ) -> None:
+        """Begin without objects; `of_one_namespace` is how a user sees those of one namespace."""
+        self.of_one_namespace = of_one_namespace
         self._now = now
         self._most = most
         self._objects: dict[str, PageObject] = {}
@@ -91,6 +113,8 @@ class LiveObjects:
         self._subscribers: set[Subscriber] = set()
         self.is_synced = False
         """Whether all kinds were listed once."""
+        self.end_words = ""
+        """Why the page has ended; empty while it has not."""
 
     @property
     def objects(self) -> Mapping[str, PageObject]:
@@ -116,7 +140,7 @@ class LiveObjects:
         old = self._objects.get(found.id)
         if old is None and len(self._objects) >= self._most:
             words = f"there are more than {self._most} objects, of which the first are shown"
-            self.note(_TOO_MANY, Notice(words, "start it for one namespace: workspace-ctrl ui -n NAMESPACE", is_error=False))
+            self.note(_TOO_MANY, Notice(words, f"to see those of one namespace: {self.of_one_namespace}", is_error=False))
             return
         self._objects[found.id] = found
         if old is not None:
@@ -147,6 +171,14 @@ class LiveObjects:
         self.is_synced = True
         for subscriber in self._subscribers:
             subscriber.notices_changed()
+
+    def end(self, words: str) -> None:
+        """Forget all objects, and tell all browsers why."""
+        self.end_words = words
+        self._objects.clear()
+        self._seen.clear()
+        for subscriber in self._subscribers:
+            subscriber.ended()
 
     @contextmanager
     def subscriber(self) -> Iterator[Subscriber]:

@@ -17,6 +17,7 @@ from workspace_ctrl.cli.output import say
 from workspace_ctrl.cli.page.followed_kinds import PageScope, follow_kinds
 from workspace_ctrl.cli.page.live_objects import LiveObjects
 from workspace_ctrl.cli.page.page_server import PageOptions, PageServer
+from workspace_ctrl.cli.page.user_page import PageTexts
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.tasks import first_completed
 
@@ -51,7 +52,7 @@ def ui_command(
     access = access_of(kubeconfig, context)
     own = namespace_of(access, None)
     scope = PageScope(namespace_of(access, namespace), "") if namespace else PageScope("", "" if all_namespaces else own)
-    options = PageOptions(address, port, _title(access.server, scope.namespace), _same_cluster(kubeconfig, context))
+    options = PageOptions(address, port, PageTexts(_title(access.server, scope.namespace), _same_cluster(kubeconfig, context)))
     calling(access, FIELD_MANAGER, lambda client: _serve(client, scope, options, with_browser=not no_browser))
 
 

@@ -9,7 +9,6 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,8 @@ from workspace_ctrl.api.printable_text import printable
 
 _PLUGIN: Final = "kubectl-"
 """Beginning of the names of kubectl's plugins; `kubectl-workspace` is called as `kubectl workspace`."""
+_NEAR: Final = 0.6
+"""How alike a command has to be that may have been meant."""
 _COMPLETE: Final = frozenset({"utf-8", "utf-16", "utf-32"})
 """Encodings that have all characters."""
 _INTERRUPTED: Final = 130
@@ -46,20 +47,23 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, attribute = place[0].partition(":")
+        if module in sys.modules:
+            return _attribute(module, attribute)
         gc.disable()  # what is imported stays, so looking for garbage in it, a fifth of the time, finds none
         try:
-            command: click.Command = getattr(import_module(module), attribute)
+            return _attribute(module, attribute)
         finally:
+            gc.freeze()  # nor later
             gc.enable()
-        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command in `args`; for an unknown one, raise an error with the nearest name."""
         name = args[0]
         if name not in self._commands_at and not name.startswith("-"):
-            near = get_close_matches(name, self._commands_at, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the commands are listed by: {ctx.command_path} --help"
-            raise click.UsageError(f"No such command {name!r}{hint}", ctx)
+            from workspace_ctrl.catalog.data_files import suggestion  # noqa: PLC0415 - takes time that --help does not have
+
+            near = suggestion(name, self._commands_at, f"the commands are listed by: {ctx.command_path} --help", _NEAR)
+            raise click.UsageError(f"No such command {name!r}; {near}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as in the base class
@@ -92,6 +96,11 @@ class LazyGroup(click.Group):
                 raise
             _output_failed(error)
         return result
+
+
+def _attribute(module: str, attribute: str) -> click.Command:
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
 
 
 def program_name(path: str) -> str:

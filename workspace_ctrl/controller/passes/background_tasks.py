@@ -11,6 +11,7 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.load.keda_heartbeat import KedaHeartbeat
 from workspace_ctrl.load.load_reader import LoadReader
+from workspace_ctrl.load.request_counter import RequestCounter
 from workspace_ctrl.probe.prober import NoProber, Prober, make_prober
 from workspace_ctrl.settings.process import Settings
 
@@ -22,6 +23,7 @@ class BackgroundTasks:
     prober: Prober | NoProber
     charts: ChartVerifier | NoChartVerifier
     hub: HubModels | NoHubModels
+    counter: RequestCounter
     loads: LoadReader | None = None
     """None if KEDA reads no loads from this process."""
     heartbeat: KedaHeartbeat | None = None
@@ -34,6 +36,7 @@ class BackgroundTasks:
             self.prober.is_enabled,
             self.charts.verdicts,
             self.hub.answers,
+            canary_count=self.counter.result(key),
             unread_for=self._unread_for,
         )
 
@@ -45,7 +48,7 @@ class BackgroundTasks:
 
     async def close(self) -> None:
         """Stop them all."""
-        for task in (self.prober, self.charts, self.hub):
+        for task in (self.prober, self.charts, self.hub, self.counter):
             await task.close()
         if self.heartbeat is not None:
             await self.heartbeat.close()
@@ -64,6 +67,7 @@ def make_background_tasks(
         make_prober(client, settings, changed),
         ChartVerifier(settings.helm, changed) if settings.helm else NoChartVerifier(),
         HubModels(HubClient(hub, client.server), changed) if hub.url else NoHubModels(),
+        RequestCounter(changed),
         loads if is_source else None,
         KedaHeartbeat(client) if scaling.enabled and scaling.prometheus else None,
     )

@@ -7,7 +7,16 @@ from itertools import chain
 from typing import Any, Protocol
 
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.cache.watches import CHART_OBJECTS, INFERENCE_SETS, WATCHED, WORKSPACES, Record, RecordT, WatchedKind
+from workspace_ctrl.cache.watches import (
+    CHART_OBJECTS,
+    INFERENCE_SETS,
+    NAMESPACES,
+    WATCHED,
+    WORKSPACES,
+    Record,
+    RecordT,
+    WatchedKind,
+)
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Sink
@@ -31,20 +40,21 @@ class CacheInformers:
         selector: str,
         *,
         changed: Changed,
-        changed_for_all: Callable[[], None],
+        changed_for_gateways: Callable[[], None],
         served: Callable[[], None],
         restarted: Callable[[str, str], None],
     ) -> None:
         """Make them; `selector` selects the Workspaces and InferenceSets.
 
-        `changed_for_all` is called after `changed` for an event that may concern all Workspaces, `served` when a kind becomes available or
-        unavailable, `restarted` with the plural of a kind and the cause when a watch is restarted.
+        `changed_for_gateways` is called after `changed` for an event that may concern all Workspaces, or which routes
+        listeners accept; `served` when a kind becomes available or unavailable; `restarted` with the plural of a kind
+        and the cause when a watch is restarted.
         """
         self._client = client
         self._cache = cache
         self._selector = selector
         self._changed = changed
-        self._changed_for_all = changed_for_all
+        self._changed_for_gateways = changed_for_gateways
         self._served = served
         self._restarted = restarted
         self._waves: list[list[Informer[Any]]] = []
@@ -77,8 +87,8 @@ class CacheInformers:
 
         def changed(record: RecordT) -> None:
             self._changed(watched, record)
-            if watched.concerns_all:
-                self._changed_for_all()
+            if watched.concerns_all or watched is NAMESPACES:
+                self._changed_for_gateways()
 
         restarted = partial(self._restarted, watched.resource.plural)
         return Informer(self._client, source, sink, changed, self._served, restarted=restarted)

@@ -67,4 +67,4 @@ def _wants_the_same(before: WorkspaceRecord, after: WorkspaceRecord) -> bool:
 
 def _wants(record: WorkspaceRecord) -> tuple[object, ...]:
     meta = record.meta
-    return meta.uid, meta.unreadable, meta.deleting, record.spec, record.annotations, record.labels
+    return meta.uid, meta.api_version, meta.unreadable, meta.deleting, record.spec, record.annotations, record.labels

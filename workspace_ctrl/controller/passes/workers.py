@@ -53,14 +53,14 @@ class Workers:
         try:
             again = await self._reconcile(key)
         except NamespaceTerminatingError as error:
-            logger.debug("Workspace %s/%s: %s", *key, error)  # it is deleted as well in a moment
+            logger.debug("%s/%s: %s", *key, error)  # it is deleted as well in a moment
             self._queue.add_after(key, self._settings.refusal_interval)
         except ApiError as error:
             result, delay = Result.ERROR, self._queue.retry(key, error.retry_after)
-            logger.warning("Workspace %s/%s: %s; retrying in %.1f s", *key, error, delay)
+            logger.warning("%s/%s: %s; retrying in %.1f s", *key, error, delay)
         except Exception:  # the one broad net: a defect in one pass must not end the others
             result, delay = Result.PANIC, self._queue.retry(key)
-            logger.exception("Workspace %s/%s: unexpected error; retrying in %.1f s", *key, delay)
+            logger.exception("%s/%s: unexpected error; retrying in %.1f s", *key, delay)
         else:
             self._queue.forget(key)
             if again is not None:

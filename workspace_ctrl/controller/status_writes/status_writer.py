@@ -4,10 +4,10 @@ import logging
 from typing import Protocol
 
 from workspace_ctrl.api.conditions import Condition
-from workspace_ctrl.api.labels import API_VERSION, STATUS_ANNOTATION
+from workspace_ctrl.api.labels import STATUS_ANNOTATION
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.cache.cache import Cache
-from workspace_ctrl.cache.watches import RESOURCES
+from workspace_ctrl.cache.watches import resource_of
 from workspace_ctrl.controller.step_executor import Executor
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ConflictError, NotFoundError, RetryableError
@@ -85,10 +85,13 @@ class CompanionWriter:
         if rest_of(workspace.status) == rest_of(status):
             return None
         wanted, meta = divided(status).annotation, workspace.meta
-        metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, "uid": meta.uid}
-        annotations = {"annotations": {STATUS_ANNOTATION: wanted}} if wanted else {}
-        manifest = {"apiVersion": API_VERSION, "kind": meta.ref.kind, "metadata": {**metadata, **annotations}}
-        return self._written(await self._client.apply(RESOURCES[meta.ref.kind], manifest, force=True))
+        metadata: Json = {"uid": meta.uid, "annotations": {STATUS_ANNOTATION: wanted or None}}
+        if not wanted:  # not by an apply, which leaves what we do not own any more, as after the end of a version of the CRD
+            patch = {"metadata": metadata}
+            return self._written(await self._client.merge_patch(resource_of(meta), meta.ref.namespace, meta.ref.name, patch))
+        metadata = {"name": meta.ref.name, "namespace": meta.ref.namespace, **metadata}
+        manifest = {"apiVersion": meta.api_version, "kind": meta.ref.kind, "metadata": metadata}
+        return self._written(await self._client.apply(resource_of(meta), manifest, force=True))
 
     async def _write_condition(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
         """Write the condition into the list as it is in the cache; if it is another one by now, that is a conflict."""
@@ -96,15 +99,13 @@ class CompanionWriter:
         patch = await self._condition_patch(workspace, wanted)
         if not patch:
             return None
-        return self._written(
-            await self._client.json_patch(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name, patch, "status")
-        )
+        return self._written(await self._client.json_patch(resource_of(meta), meta.ref.namespace, meta.ref.name, patch, "status"))
 
     async def _condition_patch(self, workspace: WorkspaceRecord, wanted: Condition | None) -> list[Operation]:
         meta, types = workspace.meta, workspace.condition_types
         if wanted is None or OURS in types:
             return condition_patch(meta, types, divided(workspace.status).condition, wanted)
-        live = await self._client.find(RESOURCES[meta.ref.kind], meta.ref.namespace, meta.ref.name)
+        live = await self._client.find(resource_of(meta), meta.ref.namespace, meta.ref.name)
         if live is None or live["metadata"]["uid"] != meta.uid:
             return []
         return added_condition_patch(live, meta, wanted)

@@ -1,6 +1,6 @@
 """Access by a kubeconfig, as the `kubernetes` package reads it, with its exec plugins and renewed tokens.
 
-The package is imported only where there is a kubeconfig; a pod does without it.
+The package is imported only where a kubeconfig has more than addresses, certificates and a token.
 """
 
 import logging
@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+from workspace_ctrl.kube.access.plain_kubeconfig import read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,12 @@ class KubeconfigAccess(Access):
         """
         self._kubeconfig = kubeconfig
         self._context = context
+        self._configuration: Any = None
+        self._plain = plain = read_plain_kubeconfig(kubeconfig, context)
+        if plain is not None:
+            self.server, self.tls, self.proxy = plain.server, plain.tls, ""
+            self._folder = plain.folder
+            return
         self._configuration = found = self._load()
         if not found.host:
             raise self._unreadable(ValueError("the cluster of the context has no server"))
@@ -39,6 +46,8 @@ class KubeconfigAccess(Access):
 
     def authorization(self) -> str:
         """Return the header; the `kubernetes` package renews tokens that it knows to have expired."""
+        if self._plain is not None:
+            return f"Bearer {self._plain.token}" if self._plain.token else ""
         configuration = self._configuration
         header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
         if header:
@@ -51,13 +60,18 @@ class KubeconfigAccess(Access):
     def authorization_anew(self) -> str:
         """Return the header of the kubeconfig, read again with its token files and exec plugins."""
         try:
-            self._configuration = self._load()
+            plain = read_plain_kubeconfig(self._kubeconfig, self._context)
+            if plain is None:
+                self._configuration = self._load()
+            self._plain = plain
         except ConnectionConfigError as error:
             logger.warning("%s", error)
         return self.authorization()
 
     def namespace(self) -> str:
         """Return the namespace of the context."""
+        if (plain := read_plain_kubeconfig(self._kubeconfig, self._context)) is not None:
+            return plain.namespace
         import kubernetes.config  # noqa: PLC0415
         from kubernetes.config.kube_config import (  # noqa: PLC0415
             KUBE_CONFIG_DEFAULT_LOCATION,

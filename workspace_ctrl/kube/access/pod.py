@@ -8,6 +8,7 @@ import logging
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
@@ -27,15 +28,9 @@ class PodAccess(Access):
         Raises:
             ConnectionConfigError: a file or a variable is missing.
         """
-        host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
-        if not host or not port:
-            raise ConnectionConfigError(
-                f"cannot connect to the API server with the ServiceAccount in {folder}: "
-                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; set --kubeconfig outside a pod"
-            )
-        self.server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        self.server = server_of_pods(f"with the ServiceAccount in {folder}", "--kubeconfig")
         self.tls = Tls(authority=str(folder / "ca.crt"))
-        self.proxy = environment_proxy(host)
+        self.proxy = environment_proxy(self.server)
         self._token, self._namespace = folder / "token", folder / "namespace"
         self._header = ""
         if not (folder / "ca.crt").is_file() or not self.authorization():
@@ -64,11 +59,27 @@ class PodAccess(Access):
         return self.authorization()
 
 
-def environment_proxy(host: str) -> str:
-    """Return the proxy for HTTPS requests to `host` as HTTPS_PROXY and NO_PROXY say; empty for none.
+def server_of_pods(how: str, option: str) -> str:
+    """Return the URL of the API server as pods have it in their environment; `how` to connect and `option` are for the error.
+
+    Raises:
+        ConnectionConfigError: a variable is missing.
+    """
+    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
+    if not host or not port:
+        raise ConnectionConfigError(
+            f"cannot connect to the API server {how}: "
+            f"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; set {option} outside a pod"
+        )
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def environment_proxy(server: str) -> str:
+    """Return the proxy for requests to the URL `server` as HTTPS_PROXY and NO_PROXY say; empty for none.
 
     NO_PROXY may have networks, as for client-go: the range of the cluster's Services is how most clusters exclude the API server.
     """
+    host = urlsplit(server).hostname or ""
     proxies = getproxies()
     if proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
         return ""

@@ -92,9 +92,9 @@ def unknown_fields(raw: Mapping[str, Any]) -> Iterator[str]:
 def metadata_without_effect(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Iterator[str]:
     """Yield a message for the annotations and labels without effect, whatever the spec is: unknown ones, and those of KAITO."""
     yield from unknown_annotations(annotations)
-    for entry, keys in ignored(annotations, kaito_annotations()):
+    for entry, keys in ignored(annotations, kaito_annotations() if annotations else {}):
         yield f"{_listed('annotation', keys)} ignored: {entry.reason}"
-    for entry, keys in ignored(labels, kaito_labels()):
+    for entry, keys in ignored(labels, kaito_labels() if labels else {}):
         yield f"{_listed('label', keys)} ignored: {entry.reason}"
     misplaced = sorted(key for key in labels if key in USER_ANNOTATIONS)
     if misplaced:

@@ -17,7 +17,7 @@ from workspace_ctrl.planning.desired_state import Desired
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 _OFF: Final = "this installation creates no ScaledObjects; administrators set autoscaling.enabled in the settings"
 _NO_PICKER: Final = "is measured at the endpoint picker of the controller"

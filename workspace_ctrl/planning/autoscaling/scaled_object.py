@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workspace_ctrl.api.inference_set import Autoscaling
-from workspace_ctrl.api.labels import API_VERSION, KEDA_PAUSE, KEDA_PAUSES, PAUSE_ANNOTATION, SET_KIND
+from workspace_ctrl.api.labels import KEDA_PAUSE, KEDA_PAUSES, PAUSE_ANNOTATION, SET_KIND
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool, triggers
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.plan_settings import AutoscalingSettings
@@ -38,7 +38,7 @@ def scaled_object(owner: Meta, wanted: WantedScaling, annotations: Mapping[str, 
     """Return the ScaledObject of the InferenceSet `owner`, which has `annotations`."""
     given, idle, to_zero = wanted.autoscaling, wanted.autoscaling.idle_seconds, wanted.least == 0
     spec: dict[str, Any] = {
-        "scaleTargetRef": {"apiVersion": API_VERSION, "kind": SET_KIND, "name": owner.ref.name},
+        "scaleTargetRef": {"apiVersion": owner.api_version, "kind": SET_KIND, "name": owner.ref.name},
         "minReplicaCount": wanted.least,
         "maxReplicaCount": given.max_replicas,
         "advanced": {

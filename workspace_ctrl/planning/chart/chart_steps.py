@@ -1,7 +1,7 @@
 """The steps to pool and endpoint picker: the OCIRepository of the chart, the HelmRelease that installs it, and its repair."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.names import Names
@@ -16,6 +16,7 @@ from workspace_ctrl.planning.chart.flux_objects import helm_release, oci_reposit
 from workspace_ctrl.planning.chart.repair import repair_step, take_over_step
 from workspace_ctrl.planning.chart.source import choose_chart
 from workspace_ctrl.planning.chart.values import PoolValues
+from workspace_ctrl.planning.held_updates import RELEASE, Hold
 from workspace_ctrl.planning.manifests import Manifest, applied_hash
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings
@@ -95,6 +96,8 @@ def _plan_source(
         draft.report(Problem(link, "ChartVersionUnknown", str(error), terminal=True, by_settings=asked is None))
         return
     manifest = draft.manifest("source", lambda: oci_repository(draft.owner, wanted.names, chart))
+    if draft.ref(RELEASE, wanted.names.release) not in draft.live:
+        draft = replace(draft, hold=Hold())  # a new release has the values of the new chart
     if not _may_use(draft, chart, manifest, live, verdicts) or not draft.apply(manifest, LinkName.SOURCE):
         return
     # New values must never be applied to an old chart.
@@ -113,7 +116,7 @@ def _may_use(
 
     Flux installs a new chart as soon as the OCIRepository has it, so the check has to be done before.
     """
-    if verdicts is None or (live is not None and live.meta.applied_hash == applied_hash(source)):
+    if verdicts is None or (live is not None and _is_in_use(draft, source, live)):
         return True
     found = verdicts.get(chart.id)
     if found is not None and found.holds:
@@ -124,6 +127,10 @@ def _may_use(
         problem = Problem(LinkName.SOURCE, found.reason, found.message, terminal=found.terminal)
     draft.report(problem)
     return False
+
+
+def _is_in_use(draft: PlanBuilder, source: Manifest, live: OCIRepository) -> bool:
+    return live.meta.applied_hash == applied_hash(source) or draft.keeps(source, live.meta)
 
 
 def _plan_release(draft: PlanBuilder, wanted: WantedChart, pool: PoolValues, chart: ChartSource, settings: PlanSettings) -> None:

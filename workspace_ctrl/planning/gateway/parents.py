@@ -124,6 +124,8 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
         pool_remedy=profile.pool_remedy,
         companion=profile.companion,
+        access_policies=profile.access_policies,
+        rate_policies=profile.rate_policies,
         body_router_remedy=profile.body_router_remedy if profile.chart_provider == NO_PROVIDER else "",
         listener_problem=listeners if isinstance(listeners, Problem) else None,
         listeners=() if isinstance(listeners, Problem) else listeners,

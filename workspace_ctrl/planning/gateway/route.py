@@ -10,16 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, Match
-from workspace_ctrl.api.inference_set import seconds_of
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import (
     BASE_MODEL_HEADER,
     MODEL_HEADER,
     RouteClaim,
-    RouteClaimHolder,
-    holder_title,
     is_under,
     prefix_of,
 )
@@ -80,7 +78,7 @@ class Routing:
         places = sum(len(parent.listeners) for parent in parents)
         return places * max(len(self.hostnames), 1) * (len(self._paths()) + len(self.headers)) <= _MOST_CLAIMS
 
-    def without(self, taken: Mapping[RouteClaim, RouteClaimHolder]) -> "Routing":
+    def without(self, taken: Mapping[RouteClaim, str]) -> "Routing":
         """Return the routing without the matches in `taken`."""
         paths = {claim.path for claim in taken if not claim.header}
         headers = {claim.header for claim in taken}
@@ -166,7 +164,7 @@ def header_problem(spec: GatewaySpec | None, reported: Sequence[str]) -> Problem
 
 
 def routing_problems(
-    asked: Routing, models: Sequence[str], taken: Mapping[RouteClaim, RouteClaimHolder], parents: Sequence[Parent]
+    asked: Routing, models: Sequence[str], taken: Mapping[RouteClaim, str], parents: Sequence[Parent]
 ) -> Iterator[Problem]:
     """Yield the problems of requested matches: used by an older Workspace, too many for a route, or not supported by the GatewayClass."""
     if taken:
@@ -242,8 +240,8 @@ def _conflicts(found: Sequence[Problem]) -> Problem:
     return replace(found[0], message="; ".join((*shown, *more)))
 
 
-def _conflict(claim: RouteClaim, asked: Routing, holder: RouteClaimHolder) -> Problem:
-    older = f"are already routed to {holder_title(holder)}, which is older, or of the same second and first by name"
+def _conflict(claim: RouteClaim, asked: Routing, holder: str) -> Problem:
+    older = f"are already routed to {holder}, which is older, or of the same second and first by name"
     for_host = f" for {claim.hostname}" if claim.hostname else ""
     if claim.header:
         name, _, value = claim.header.partition("=")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.referenced_route import check_route
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
 from workspace_ctrl.planning.gateway.user_route_url import reach_of
@@ -28,7 +28,7 @@ class WantedRoute:
     """Requested matches that the Workspace may not have."""
     has_pool: bool
     """Whether the pool exists: without it, the Gateway would answer all requests of the route with 500."""
-    taken: Mapping[RouteClaim, RouteClaimHolder]
+    taken: Mapping[RouteClaim, str]
     """Claims of the Workspace that an older one already has."""
 
 

@@ -38,6 +38,8 @@ _RESERVED = frozenset(
 _MAX_MODEL_LEN = "max-model-len"
 _HOST = "host"
 _WILDCARDS: Final = ("::", "0.0.0.0")  # noqa: S104 - inside a pod, whose address is the only one that others reach
+_NO: Final = "no-"
+"""Before the name of a switch: off."""
 _SWITCHES: Final = {"true": True, "false": False}
 """Quoted values of switches, which take no value on the command line."""
 _AUTOMATIC: Final = ("auto", "-1")
@@ -113,7 +115,7 @@ def parse_engine_config(text: str, version: Version | None = None) -> EngineConf
         raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
     named = _named(entries or {})
     known = known_flags(named, version)
-    given = dict(known.given)
+    given = _switched(known.given)
     memory, remarks = parse_memory_settings(given)
     length, automatic = _length(given.pop(_MAX_MODEL_LEN, None), version)
     host = _host(given.pop(_HOST, None))
@@ -162,6 +164,29 @@ def _named(entries: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
+def _switched(given: Mapping[str, object]) -> dict[str, object]:
+    """Return the flags with `no-x: true` as `x: false`, which is the same flag, and what sizing reads.
+
+    Raises:
+        SpecError: a flag is set in both ways.
+    """
+    flags: dict[str, object] = {}
+    for name, value in given.items():
+        positive, switch = name.removeprefix(_NO), _switch(value)
+        if positive != name and positive in given:
+            raise SpecError(_PATH, f"vllm.{positive} is set twice, also as {name}", "keep one of them")
+        if positive != name and isinstance(switch, bool):
+            flags[positive] = not switch
+        else:
+            flags[name] = value
+    return flags
+
+
+def _switch(value: object) -> object:
+    """Return the value of a switch, which may be quoted; other values as they are."""
+    return _SWITCHES.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
 def _beside(document: object) -> Iterator[str]:
     """Yield a remark for each key beside `vllm`: only KAITO's server knows them."""
     for key in document if isinstance(document, Mapping) else ():
@@ -182,8 +207,7 @@ def _check_name(name: str) -> None:
 def _flags(name: str, value: object) -> Iterator[str]:
     if value is None:
         return
-    if isinstance(value, str) and value.strip().lower() in _SWITCHES:
-        value = _SWITCHES[value.strip().lower()]
+    value = _switch(value)
     if isinstance(value, bool):
         yield f"--{name}" if value else f"--no-{name}"
     elif isinstance(value, list):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from workspace_ctrl.api.labels import (
-    API_VERSION,
     FIELD_MANAGER,
     GROUP_LABEL,
     GROUP_WEIGHTS_ANNOTATION,
@@ -84,8 +83,8 @@ def group_route(wanted: GroupRouting, granted: Routing, members: Sequence[GroupM
 
 
 def _owner(member: GroupMember) -> dict[str, Any]:
-    ref = member.meta.ref
-    return {"apiVersion": API_VERSION, "kind": ref.kind, "name": ref.name, "uid": member.meta.uid}
+    meta = member.meta
+    return {"apiVersion": meta.api_version, "kind": meta.ref.kind, "name": meta.ref.name, "uid": meta.uid}
 
 
 def _rules(wanted: GroupRouting, granted: Routing) -> Iterator[dict[str, Any]]:

@@ -7,9 +7,10 @@ the group, or is deleted, plans it as well, without itself; the last one deletes
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from workspace_ctrl.model.canary import CanaryCount
 from workspace_ctrl.model.groups import GroupRecords
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, Problem
-from workspace_ctrl.model.route_claims import RouteClaim, RouteClaimHolder, holder_title
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.drift import is_ours
 from workspace_ctrl.planning.gateway.parents import Chosen, Cluster, choose_parents
 from workspace_ctrl.planning.gateway.route import routing
@@ -17,6 +18,7 @@ from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import delete_steps
 from workspace_ctrl.planning.steps import Apply, Step
+from workspace_ctrl.planning.traffic.canary_steps import annotation_of, counting_steps, decide_canary
 from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing
 from workspace_ctrl.planning.traffic.members import (
     MOST_MEMBERS,
@@ -84,11 +86,17 @@ def desire_group(namespace: str, records: GroupRecords, settings: PlanSettings, 
 def plan_group(
     desired: DesiredGroup,
     workspace: ObjectRef,
-    taken: Mapping[RouteClaim, RouteClaimHolder],
+    taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
+    count: CanaryCount | None = None,
 ) -> GroupPlan:
-    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports."""
+    """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports.
+
+    `count` is what is counted for it as a canary.
+    """
     records, routed = desired.records, desired.routing
+    own = next((member for member in desired.members if member.meta.ref == workspace), None)
+    canary = decide_canary(own, annotation_of(records, own), count)
     taken = {claim: holder for claim, holder in taken.items() if claim in desired.claims}
     blocking = _blocking(desired)
     problems = (*filter(None, (blocking,)), *_problems(desired, workspace, taken))
@@ -98,27 +106,34 @@ def plan_group(
         hostnames=routed.asked.hostnames if routed is not None else (),
         path=routed.asked.without(taken).path if routed is not None else "",
         members=tuple(member.share for member in desired.members),
+        canary=canary,
     )
     steps = () if blocking is not None else tuple(_steps(desired, taken, accepted_drift))
-    return GroupPlan(steps, problems, decision)
+    counting = counting_steps(canary, own, desired.members, records, is_counting=count is not None)
+    return GroupPlan((*steps, *counting), problems, decision)
 
 
 def plan_groups(
     groups: Sequence[DesiredGroup],
     workspace: WorkspaceRecord,
-    taken: Mapping[RouteClaim, RouteClaimHolder],
+    taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
+    count: CanaryCount | None = None,
 ) -> GroupPlan:
-    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former."""
-    plans = [plan_group(group, workspace.meta.ref, taken, accepted_drift) for group in groups]
+    """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former.
+
+    `count` is what is counted for it as a canary.
+    """
+    plans = [
+        plan_group(group, workspace.meta.ref, taken, accepted_drift, count if group.records.name == workspace.group else None)
+        for group in groups
+    ]
     told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)
     own = next(told, GroupPlan())
     return replace(own, steps=tuple(step for found in plans for step in found.steps))
 
 
-def _steps(
-    desired: DesiredGroup, taken: Mapping[RouteClaim, RouteClaimHolder], accepted_drift: Mapping[ObjectRef, Fields]
-) -> Iterator[Step]:
+def _steps(desired: DesiredGroup, taken: Mapping[RouteClaim, str], accepted_drift: Mapping[ObjectRef, Fields]) -> Iterator[Step]:
     live, routed = desired.records.route, desired.routing
     if not desired.members:
         yield from delete_steps(live.meta) if live is not None else ()
@@ -159,7 +174,7 @@ def _blocking(desired: DesiredGroup) -> Problem | None:
     return None
 
 
-def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, RouteClaimHolder]) -> Iterator[Problem]:
+def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteClaim, str]) -> Iterator[Problem]:
     """Yield the problems that this member reports about the group."""
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
     name, lead = desired.records.name, desired.lead
@@ -173,7 +188,7 @@ def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteC
     yield from (replace(problem, link=LinkName.GROUP) for problem in desired.chosen.problems)
     yield from _of_weights(desired)
     if taken:
-        holders = sorted(set(map(holder_title, taken.values())))
+        holders = sorted(set(taken.values()))
         text = f"requests of group {name} are already routed to {', '.join(holders)}, which is older; rename the group"
         yield _problem("GroupRouteConflict", text)
     fields = list(differing(lead, own))

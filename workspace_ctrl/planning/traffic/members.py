@@ -1,6 +1,6 @@
 """The members of a group, and how many of the requests each of them gets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,11 +11,15 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway_spec import DEFAULT_WEIGHT, LARGEST_WEIGHT, Group
 from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.names import endpoint_picker_name, names
+from workspace_ctrl.api.traffic.canary_spec import Canary
 from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
+from workspace_ctrl.model.canary import CanaryPlan, CanaryState
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.model.plan_decisions import MemberShare
 from workspace_ctrl.planning.chart.source import chart_name
 from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.traffic.canary_state import canary_plan, state_in
+from workspace_ctrl.planning.traffic.shares import in_order, with_canary
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -38,6 +42,10 @@ class GroupMember:
     """None while its spec is not valid: it keeps its place in the group, but decides nothing."""
     route: HTTPRoute | None
     """Its own route."""
+    canary: CanaryPlan | None = None
+    """The steps of a canary; None for others."""
+    state: CanaryState | None = None
+    """How far the canary is, as its status says; None before that says anything of it."""
     model_names: tuple[str, ...] = ()
     """As its model server has reported them; empty while they are not known."""
 
@@ -48,15 +56,29 @@ class GroupMember:
 
     @property
     def weight(self) -> int:
-        """As wanted; a fallback has none."""
+        """As wanted; a fallback has none, and a canary its percentage."""
+        if self.canary is not None:
+            return self.percent
         if self.group.fallback:
             return 0
         return DEFAULT_WEIGHT if self.group.weight is None else self.group.weight
 
     @property
+    def percent(self) -> int:
+        """Share of a canary by the step in its status; that of the first step before the status says anything of what is tried now.
+
+        So all members come to the same weights, and a new process to those of the one before.
+        """
+        if self.canary is None:
+            return 0
+        is_current = self.state is not None and self.state.revision == self.canary.revision
+        state = self.state if is_current and self.state is not None else CanaryState(self.canary.revision)
+        return state.percent(self.canary)
+
+    @property
     def share(self) -> MemberShare:
         """The member for the status."""
-        return MemberShare(self.meta.ref, self.weight, self.group.fallback, self.is_ready)
+        return MemberShare(self.meta.ref, self.weight, self.group.fallback, self.is_ready, self.canary is not None)
 
     @property
     def has_own_route(self) -> bool:
@@ -81,10 +103,14 @@ def _member(records: MemberRecords, owners: frozenset[str], settings: PlanSettin
         return None
     pool = _pool(records, spec, settings)
     status = workspace.status.gateway
+    group = (spec.group if spec is not None else None) or _group_of_invalid(workspace)
+    state = state_in(status.group if status is not None else None)
     return GroupMember(
         meta=workspace.meta,
         created=workspace.created,
-        group=(spec.group if spec is not None else None) or _group_of_invalid(workspace),
+        group=group,
+        canary=canary_plan(workspace, group.canary, state, is_valid=spec is not None),
+        state=state,
         pool=pool,
         is_ready=_is_ready(records, pool),
         gateway=spec,
@@ -123,7 +149,8 @@ def _group_of_invalid(workspace: WorkspaceRecord) -> Group:
     given = given if isinstance(given, Mapping) else {}
     weight, fallback = given.get("weight"), given.get("fallback") is True
     is_weight = type(weight) is int and 0 <= weight <= LARGEST_WEIGHT and not fallback
-    return Group.model_construct(name=workspace.group, weight=weight if is_weight else None, fallback=fallback)
+    canary = Canary() if given.get("canary") is not None else None  # it keeps its share
+    return Group.model_construct(name=workspace.group, weight=weight if is_weight else None, fallback=fallback, canary=canary)
 
 
 def _pool(records: MemberRecords, spec: GatewaySpec | None, settings: PlanSettings) -> str:
@@ -152,10 +179,19 @@ def weights_now(members: Sequence[GroupMember]) -> dict[str, int]:
     They are divided among the members that are ready. If none is, the fallbacks that are ready get them; without those, requests go where
     they would go, so that the first member that becomes ready need not wait for a new route.
     """
-    wanting = {member.name: member.weight for member in members if member.weight}
-    ready = {member.name: member.weight for member in members if member.weight and member.is_ready}
+    ready = _shares(member for member in members if member.is_ready)
     fallback = {member.name: DEFAULT_WEIGHT for member in members if member.group.fallback and member.is_ready}
-    return ready or fallback or wanting
+    return ready or fallback or _shares(members)
+
+
+def _shares(members: Iterable[GroupMember]) -> dict[str, int]:
+    """Return the weights of members, all above 0; canaries get theirs one after the other, the oldest first."""
+    members = [member for member in members if member.weight]
+    weights = {member.name: member.weight for member in members if member.canary is None}
+    for member in members:
+        if member.canary is not None:
+            weights = with_canary(weights, member.name, member.percent)
+    return in_order(weights, (member.name for member in members))
 
 
 def heaviest(weights: Mapping[str, int]) -> str:

@@ -152,8 +152,8 @@ def _rope(config: Mapping[str, Any]) -> _Parsed:
             )
 
 
-def _chunked(name: str, value: object) -> _Parsed:
-    yield "whole_prompts", is_off(value) is not name.startswith("no-")
+def _chunked(_: str, value: object) -> _Parsed:
+    yield "whole_prompts", is_off(value)
 
 
 def _lora(_: str, value: object) -> _Parsed:
@@ -186,7 +186,6 @@ _FLAGS: Final[Mapping[str, Callable[[str, object], _Parsed]]] = {
     "max-num-seqs": _one("sequences", whole_number),
     PERFORMANCE_MODE: _performance_mode,
     "enable-chunked-prefill": _chunked,
-    "no-enable-chunked-prefill": _chunked,
     "enable-lora": _lora,
     "max-loras": _one("loras", whole_number),
     "max-lora-rank": _one("lora_rank", whole_number),

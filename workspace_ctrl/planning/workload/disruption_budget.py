@@ -15,9 +15,9 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.planning.adoption import is_adopted
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.workload.model_server import ModelServer
-from workspace_ctrl.records.disruption_budgets import DISRUPTION_BUDGET, DisruptionBudget
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaling import DISRUPTION_BUDGET, DisruptionBudget
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 

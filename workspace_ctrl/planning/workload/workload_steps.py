@@ -17,9 +17,9 @@ from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Scale
 from workspace_ctrl.planning.workload.disruption_budget import budgets_of_users, disruption_budget
 from workspace_ctrl.planning.workload.model_server import ModelServer
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
+from workspace_ctrl.records.scaling import DisruptionBudget
 from workspace_ctrl.records.workloads import Workload, WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -35,12 +35,13 @@ _NO_BUDGETS: Final = (
 )
 
 
-def dry_run(workspace: WorkspaceRecord, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
+def dry_run(draft: PlanBuilder, manifest: Manifest, live: Workload | None, tried: DryRun | None) -> DryRunWorkload | None:
     """Return the dry-run of the workload, where the API server has not answered one for it; `tried` is its newest answer.
 
-    A `live` workload with our hash was accepted before, so a restart needs no dry-run.
+    A `live` workload with our hash was accepted before, so a restart needs no dry-run; one that stays as it is needs none, either.
     """
-    if _live_kind(manifest, live, workspace.meta):
+    workspace = draft.workspace
+    if _live_kind(draft, manifest, live):
         return None
     adopting = is_adopted(workspace.annotations, manifest["kind"])
     is_outdated = tried is not None and tried.foreign and tried.adopting != adopting
@@ -54,7 +55,7 @@ def accepted_kind(draft: PlanBuilder, server: ModelServer, live: Workload | None
     manifest = server.workload
     if manifest is None:
         return server.kind
-    live_kind = _live_kind(manifest, live, draft.owner)
+    live_kind = _live_kind(draft, manifest, live)
     if live_kind or tried is None:
         return live_kind
     if tried.refusal:
@@ -171,7 +172,8 @@ def chosen_replicas(workspace: WorkspaceRecord, manifest: Manifest | None, live:
         yield Scale(ref_of(manifest), earlier.replicas or 0)
 
 
-def _live_kind(manifest: Manifest, live: Workload | None, owner: Meta) -> str:
-    """Return the kind of the workload where it exists as we want it; empty where it does not."""
-    is_own = live is not None and live.meta.is_controlled_by(owner.uid)
-    return live.ref.kind if live is not None and is_own and live.meta.applied_hash == applied_hash(manifest) else ""
+def _live_kind(draft: PlanBuilder, manifest: Manifest, live: Workload | None) -> str:
+    """Return the kind of the workload where it exists as we want it, or stays as it is; empty where it does not."""
+    if live is None or not live.meta.is_controlled_by(draft.owner.uid):
+        return ""
+    return live.ref.kind if live.meta.applied_hash == applied_hash(manifest) or draft.keeps(manifest, live.meta) else ""

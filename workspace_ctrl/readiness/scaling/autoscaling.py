@@ -6,7 +6,7 @@ from workspace_ctrl.api.conditions import Condition
 from workspace_ctrl.model.cold_start import ColdStart
 from workspace_ctrl.model.plan_decisions import LinkName, Scaling
 from workspace_ctrl.readiness.chain_link import Link
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 SILENT_SECONDS: Final = 120.0
 """KEDA and its HorizontalPodAutoscaler read every few seconds, but each of several replicas of the controller gets only a part of that."""

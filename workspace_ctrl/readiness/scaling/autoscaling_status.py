@@ -7,7 +7,7 @@ from workspace_ctrl.api.conditions import format_time
 from workspace_ctrl.api.status import AutoscalingStatus
 from workspace_ctrl.model.cold_start import ColdStart
 from workspace_ctrl.model.plan_decisions import Scaling
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 _ROUNDING: Final = timedelta(seconds=2)
 """Two calculations of one time differ by at most that, so that it is written once."""

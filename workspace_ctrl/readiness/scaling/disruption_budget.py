@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from workspace_ctrl.model.plan_decisions import EvictionLimit, LinkName
 from workspace_ctrl.readiness.chain_link import Link
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
+from workspace_ctrl.records.scaling import DisruptionBudget
 
 
 def disruption_budget_link(limit: EvictionLimit | None, budgets: Iterable[DisruptionBudget]) -> Link | None:

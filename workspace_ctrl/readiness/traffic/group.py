@@ -3,11 +3,12 @@
 This has its own condition and is no part of GatewayReady, which is about the Workspace's own path.
 """
 
-from workspace_ctrl.api.status import GroupMemberStatus, GroupStatus
+from workspace_ctrl.api.traffic.group_status import GroupMemberStatus, GroupStatus
 from workspace_ctrl.model.plan_decisions import GroupDecision, LinkName, MemberShare
 from workspace_ctrl.readiness.address import urls_of
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.gateway import attachments
+from workspace_ctrl.readiness.traffic.canary import canary_status
 from workspace_ctrl.records.gateways import HTTPRoute
 
 
@@ -32,14 +33,15 @@ def group_status(decision: GroupDecision | None, route: HTTPRoute | None) -> Gro
         return None
     there = route if route is not None and route.group == decision.name else None
     url = next(iter(urls_of(decision.parents, decision.hostnames, decision.path)), None) if there is not None else None
-    return GroupStatus(decision.name, url, tuple(_member(member, there) for member in decision.members))
+    members = tuple(_member(member, there) for member in decision.members)
+    return GroupStatus(decision.name, url, members, canary_status(decision.canary))
 
 
 def _member(member: MemberShare, route: HTTPRoute | None) -> GroupMemberStatus:
     return GroupMemberStatus(
         kind=member.ref.kind,
         name=member.ref.name,
-        weight=None if member.is_fallback else member.weight,
+        weight=None if member.is_fallback or member.is_canary else member.weight,
         current=route.weights.get(member.ref.name, 0) if route is not None else None,
         fallback=member.is_fallback or None,
         ready=member.is_ready,

@@ -9,6 +9,7 @@ import aiohttp
 from workspace_ctrl.cli.page.followed_kinds import follow_kinds
 from workspace_ctrl.cli.page.live_objects import LiveObjects
 from workspace_ctrl.cli.page.page_server import PageOptions, PageServer
+from workspace_ctrl.cli.page.user_page import PageTexts
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import open_connection
@@ -65,7 +66,7 @@ async def running(kubeconfig, scope, **options):
     """Yield the page of a cluster."""
     connection = open_connection(load_access(kubeconfig, None))
     client, live = Client(connection, "tester"), LiveObjects()
-    server = PageServer(client, live, PageOptions(**options))
+    server = PageServer(client, live, PageOptions(texts=PageTexts(**options)))
     await server.start()
     following = asyncio.create_task(follow_kinds(client, scope, live, lambda: None))
     try:

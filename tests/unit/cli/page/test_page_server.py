@@ -8,9 +8,10 @@ import pytest
 
 from tests.unit.cli.page.objects import BROKEN, conditions
 from tests.unit.cli.page.running_page import running
-from workspace_ctrl.cli.page import page_server
+from workspace_ctrl.cli.page import user_page
 from workspace_ctrl.cli.page.followed_kinds import PageScope
-from workspace_ctrl.cli.page.page_server import _STATIC, HEADERS, is_own_host
+from workspace_ctrl.cli.page.page_server import is_own_host
+from workspace_ctrl.cli.page.responses import FILES, HEADERS
 
 ID = "Workspace/ns/phi"
 STATUS = {"observedGeneration": 1, "conditions": conditions()}
@@ -19,14 +20,14 @@ FAILED = {"observedGeneration": 1, "conditions": conditions(*BROKEN)}
 
 def test_every_file_of_the_page_is_served():
     folder = files("workspace_ctrl.cli.page") / "static"
-    assert {path.name for path in folder.iterdir()} == {file for file, _ in _STATIC.values()}
+    assert {path.name for path in folder.iterdir()} == {file for file, _ in FILES.values()}
 
 
-@pytest.mark.parametrize("path", [*_STATIC, "no-such-file", f"details?id={ID}", f"history?id={ID}"])
+@pytest.mark.parametrize("path", [*FILES, "no-such-file", f"details?id={ID}", f"history?id={ID}"])
 async def test_every_response_has_the_headers(page, path):
     async with page.get(path) as response:
         assert {name: response.headers[name] for name in HEADERS} == HEADERS
-        assert response.status == (200 if path in _STATIC else 404)
+        assert response.status == (200 if path in FILES else 404)
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
@@ -187,7 +188,7 @@ async def test_an_api_server_that_fails_is_said_and_taken_back(page, server):
 
 
 async def test_a_quiet_stream_shows_that_it_is_alive(page, monkeypatch):
-    monkeypatch.setattr(page_server, "_PING_SECONDS", 0.05)
+    monkeypatch.setattr(user_page, "_PING_SECONDS", 0.05)
     async with page.get("events") as response, asyncio.timeout(20):
         while await response.content.readline() != b"event: ping\n":
             pass

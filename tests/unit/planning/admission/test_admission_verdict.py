@@ -132,6 +132,21 @@ def in_group(**group):
             "gateway.group cannot have a weight with fallback: true; remove one of them",
             id="a fallback with a weight",
         ),
+        pytest.param(
+            in_group(weight=1, canary={}),
+            "gateway.group.canary decides the share of the requests itself; remove weight and fallback",
+            id="a canary with a weight",
+        ),
+        pytest.param(
+            in_group(canary={"steps": [50, 10]}),
+            "gateway.group.canary.steps must rise; set percentages such as [10, 25, 50, 100]",
+            id="steps that fall",
+        ),
+        pytest.param(
+            in_group(canary={"interval": "1s"}),
+            "gateway.group.canary.interval must be from 5s to 24h; set one such as 5m",
+            id="an interval that is too short",
+        ),
     ],
 )
 def test_a_group_that_cannot_be_is_refused(raw, refusal):
@@ -461,3 +476,10 @@ def test_whatever_the_object_is_there_is_a_verdict(raw, known):
 def test_whatever_changes_there_is_a_verdict(before, after):
     verdict = judge_change(after, before, NOTHING, SETTINGS)
     assert set(verdict.refusals).isdisjoint(judge(before, NOTHING, SETTINGS).refusals)
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_what_is_planned_of_a_file_is_what_a_controller_makes_which_reads_the_stored_version(version):
+    preview = judge(quickstart(apiVersion=f"kaito.sh/{version}"), NOTHING, SETTINGS).preview
+    owners = {owner["apiVersion"] for manifest in preview.manifests for owner in manifest["metadata"]["ownerReferences"]}
+    assert owners == {"kaito.sh/v1beta1"}

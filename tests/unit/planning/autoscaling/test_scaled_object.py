@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.factories import NAME, NAMESPACE, SETTINGS, gateway, gateway_class
 from tests.unit.planning.test_inference_set import UID, applied, deleted, live, manifests, raw, record
-from workspace_ctrl.api.inference_set import seconds_of
+from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import LinkName
@@ -18,7 +18,7 @@ from workspace_ctrl.planning.plan_settings import AutoscalingSettings, ChartSour
 from workspace_ctrl.planning.preview import preview
 from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.records.meta import Meta, ObjectRef
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 URL = "http://load.example:8090"
 SCALING = replace(SETTINGS, autoscaling=AutoscalingSettings(enabled=True, url=URL))

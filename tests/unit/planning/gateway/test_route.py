@@ -138,7 +138,7 @@ def test_what_is_claimed_is_told_listener_by_listener():
     ],
 )
 def test_what_an_older_workspace_claims_is_left_to_it(claim, reason, words, left):
-    asked, taken = wanted(match={"header": True, "catchAll": True}), {claim: ("a", "older")}
+    asked, taken = wanted(match={"header": True, "catchAll": True}), {claim: "Workspace a/older"}
     (problem,) = routing_problems(asked, MODELS, taken, ())
     assert problem.reason == reason
     assert words in problem.message

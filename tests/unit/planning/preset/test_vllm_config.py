@@ -60,6 +60,12 @@ def test_the_worst_that_fits_takes_milliseconds(text):
             id="two spellings of a flag",
         ),
         pytest.param(
+            "vllm: {no_enable_prefix_caching: true, enable-prefix-caching: true}",
+            "vllm.enable-prefix-caching is set twice, also as no-enable-prefix-caching",
+            "keep one of them",
+            id="a switch and its opposite",
+        ),
+        pytest.param(
             "vllm: {a: 1}\n---\nvllm: {max-model-len: 4096}",
             "inference_config.yaml has 2 YAML documents, of which only one counts",
             "make them one mapping",
@@ -148,3 +154,29 @@ def test_no_more_of_a_config_map_is_kept_than_shows_that_it_is_too_long(data, te
 
 def test_empty_documents_around_the_mapping_are_no_others():
     assert parse_engine_config("---\n# flags\n---\nvllm: {max-model-len: 4096}\n---\n").max_model_len == 4096
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("no-enable-prefix-caching: true", ("--no-enable-prefix-caching",)),
+        ('no-enable-prefix-caching: "True"', ("--no-enable-prefix-caching",)),
+        ("no-enable-prefix-caching: false", ("--enable-prefix-caching",)),
+        ("enable-prefix-caching: false", ("--no-enable-prefix-caching",)),
+        ("no-enable-prefix-caching: 3", ("--no-enable-prefix-caching=3",)),
+        ("no-enable-prefix-caching:", ()),
+    ],
+)
+def test_a_switch_that_is_off_is_written_in_one_way(text, flags):
+    """There is no --no-no-x."""
+    assert parse_engine_config(f"vllm: {{{text}}}" if text[-1] != ":" else f"vllm:\n  {text}").flags == flags
+
+
+@pytest.mark.parametrize(("name", "field"), [("enable-chunked-prefill", "whole_prompts"), ("enable-lora", "lora")])
+def test_sizing_reads_a_switch_in_both_spellings(name, field):
+    on, off, also_off, also_on = (
+        getattr(parse_engine_config(f"vllm: {{{text}}}").memory, field)
+        for text in (f"{name}: true", f"{name}: false", f"no-{name}: true", f"no-{name}: false")
+    )
+    assert (on, off) == (also_on, also_off)
+    assert on != off

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from tests.unit.factories import NAMESPACE, gateway, gateway_class, meta, quickstart
+from tests.unit.factories import NAMESPACE, SETTINGS, gateway, gateway_class, meta, quickstart
 from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import endpoint_picker_name, release_name
 from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
+from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupStatus
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.planning.gateway.parents import Cluster
+from workspace_ctrl.planning.traffic.members import members_of
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod
@@ -49,3 +51,20 @@ def group(*members, **fields):
 def cluster(*gateways, controller="istio.io/gateway-controller"):
     """A cluster with one Gateway."""
     return Cluster(gateways=gateways or (gateway(),), classes=(gateway_class(controller=controller),))
+
+
+CANARY = {"steps": [10, 50], "interval": "10s"}
+
+
+def revision_of(records):
+    """What identifies the version of a canary."""
+    (found,) = members_of(group(records), SETTINGS)
+    return found.canary.revision
+
+
+def at_step(records, step=1, phase="Progressing", revision=None):
+    """A canary whose status says how far it is."""
+    canary = CanaryStatus(revision=revision or revision_of(records), phase=phase, step=step, percent=0, reason="CanaryInProgress")
+    status = WorkspaceStatus(gateway=GatewayStatus(group=GroupStatus(GROUP, canary=canary)))
+    workspace = replace(records.workspace, stored_status=pack_status(status.as_object()))
+    return replace(records, workspace=workspace)

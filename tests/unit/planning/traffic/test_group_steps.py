@@ -257,9 +257,9 @@ def test_a_workspace_that_takes_the_name_of_a_group_later_does_not_stop_the_grou
 def test_matches_that_an_older_workspace_has_are_left_out():
     claim = RouteClaim(f"{NAMESPACE}/inference-gateway", "http", "", f"/{NAMESPACE}/{GROUP}")
     assert desire_group(NAMESPACE, TWO, SETTINGS, cluster()).claims == {claim}
-    outcome = planned(replace(TWO, route=stored(manifest(TWO))), taken={claim: (NAMESPACE, "older")})
+    outcome = planned(replace(TWO, route=stored(manifest(TWO))), taken={claim: "InferenceSet default/older"})
     assert [type(step) for step in outcome.steps] == [Delete]
-    assert "Workspace default/older" in outcome.problems[0].message
+    assert "routed to InferenceSet default/older" in outcome.problems[0].message
     assert outcome.problems[0].reason == "GroupRouteConflict"
 
 

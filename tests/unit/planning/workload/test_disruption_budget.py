@@ -16,8 +16,8 @@ from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import BudgetSettings, Mode
 from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.planning.steps import Apply, Delete
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget, parse_disruption_budget
 from workspace_ctrl.records.managed_fields import packed
+from workspace_ctrl.records.scaling import DisruptionBudget, parse_disruption_budget
 from workspace_ctrl.records.selectors import parse_selector
 
 OF_THE_SET = parse_selector({"matchLabels": {POD_LABEL: NAME}})

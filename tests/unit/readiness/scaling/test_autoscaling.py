@@ -10,7 +10,7 @@ from workspace_ctrl.model.plan_decisions import Scaling
 from workspace_ctrl.readiness.scaling.autoscaling import autoscaling_link, wakes
 from workspace_ctrl.readiness.scaling.autoscaling_status import autoscaling_status
 from workspace_ctrl.records.meta import ObjectRef
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 REF = ObjectRef("ScaledObject", NAMESPACE, NAME)
 SCALING = Scaling(REF, 0, 4, held_seconds=900, shortest_hold=1000)

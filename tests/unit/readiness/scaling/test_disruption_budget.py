@@ -6,8 +6,8 @@ from tests.unit.factories import NAME, NAMESPACE, meta
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.plan_decisions import EvictionLimit
 from workspace_ctrl.readiness.scaling.disruption_budget import disruption_budget_link
-from workspace_ctrl.records.disruption_budgets import DisruptionBudget
 from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.scaling import DisruptionBudget
 
 OURS, A, B = (ObjectRef("PodDisruptionBudget", NAMESPACE, name) for name in (NAME, "a", "b"))
 THERE = DisruptionBudget(meta("PodDisruptionBudget"))

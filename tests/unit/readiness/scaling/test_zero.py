@@ -13,7 +13,7 @@ from workspace_ctrl.model.plan_decisions import Scaling
 from workspace_ctrl.readiness.chain import evaluate
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import PodProblem
-from workspace_ctrl.records.scaled_objects import ScaledObject
+from workspace_ctrl.records.scaling import ScaledObject
 
 KEDA = condition("Ready", generation=None)
 SCALED = ScaledObject(meta("ScaledObject"), (KEDA,))

@@ -2,6 +2,7 @@
 
 import { chain } from "./chain.js";
 import { WORDS, age, command, element, hashOf, icon, stateOf } from "./elements.js";
+import { SignInError, fetched } from "./requests.js";
 
 const DELAY = 200;
 const AGAIN = 10_000;
@@ -91,10 +92,9 @@ export class Details {
       return;
     }
     const request = this.request = new AbortController();
-    const about = `id=${encodeURIComponent(this.id)}`;
     await Promise.all([
-      fetched(`details?${about}`, request.signal).then((found) => this.take(request, found, () => this.fill(found))),
-      fetched(`history?${about}`, request.signal).then((found) => this.take(request, found, () => this.history(found))),
+      this.ask("details", request, (found) => this.fill(found)),
+      this.ask("history", request, (found) => this.history(found)),
     ]);
     if (request !== this.request) return;
     this.request = null;
@@ -103,10 +103,16 @@ export class Details {
     this.isOutdated = false;
   }
 
-  take(request, found, show) {
-    if (request !== this.request || found === null) return;
+  async ask(path, request, show) {
+    let found;
+    try {
+      found = await fetched(path, { id: this.id }, request.signal);
+    } catch (error) {
+      found = { error: error instanceof SignInError ? error.message : "the page's server does not answer" };
+    }
+    if (request !== this.request || request.signal.aborted) return;
     if (found.error) this.notes([found.error]);
-    else show();
+    else show(found);
   }
 
   fill(found) {
@@ -148,17 +154,6 @@ export class Details {
     if (!this.links.length || !width || width === this.width) return;
     this.width = width;
     part.replaceChildren(chain(this.links, width));
-  }
-}
-
-async function fetched(path, signal) {
-  try {
-    const response = await fetch(path, { signal });
-    const type = response.headers.get("Content-Type") ?? "";
-    if (!type.includes("json")) return { error: `the page's server answers with status ${response.status}` };
-    return await response.json();
-  } catch (error) {
-    return error.name === "AbortError" ? null : { error: "the page's server does not answer" };
   }
 }
 

@@ -3,39 +3,97 @@
 import { Details } from "./details.js";
 import { WORDS, announce, element, idOf, refreshAges } from "./elements.js";
 import { List } from "./list.js";
+import { AnswerError, SignInError, followed } from "./requests.js";
+import { SignIn } from "./signin.js";
 
 const SILENCE = 25_000;
 const AGAIN = 2_000;
+const LOST_LOCAL = "Not connected: is workspace-ctrl ui still running?";
+const LOST_REMOTE = "Not connected; if that lasts, reload the page to sign in again";
 
 const rows = new Map();
 const list = new List(rows);
 const details = new Details(rows, back);
 const connection = document.getElementById("connection");
+const signIn = new SignIn(restart);
 
-let source = null;
+let stream = null;
 let heard = Date.now();
 let fresh = new Set();
 let isComplete = false;
+let lost = LOST_LOCAL;
 
-function connect() {
-  source?.close();
+/** Follow the server's events; after a lost connection, again and again. */
+async function connect() {
+  stream?.abort();
+  const mine = new AbortController();
+  stream = mine;
   heard = Date.now();
-  source = new EventSource("events");
-  source.addEventListener("hello", (event) => hello(JSON.parse(event.data)));
-  source.addEventListener("update", (event) => update(JSON.parse(event.data)));
-  source.addEventListener("ping", () => { heard = Date.now(); });
-  source.addEventListener("error", lost);
+  try {
+    await followed("events", mine.signal, take);
+    if (stream === mine) later(lost);
+  } catch (error) {
+    if (stream === mine) failed(error);
+  }
 }
 
-function hello({ title }) {
+function take(name, content) {
   heard = Date.now();
+  if (name === "hello") hello(content);
+  else if (name === "update") update(content);
+  else if (name === "ended") {
+    clear();
+    throw new AnswerError(content.error); // the next request says whether a token is missing
+  }
+}
+
+function failed(error) {
+  if (error instanceof SignInError) {
+    stream.abort();
+    clear();
+    say("waiting", "Not signed in");
+    signIn.ask(capital(error.message));
+  } else if (error instanceof AnswerError) {
+    later(capital(error.message.trim()));
+  } else {
+    later(lost);
+  }
+}
+
+function later(words) {
+  say("lost", words);
+  const before = stream;
+  setTimeout(() => stream === before && connect(), AGAIN);
+}
+
+/** Forget all that is shown, for another user or namespace. */
+function clear() {
+  rows.clear();
+  fresh = new Set();
+  isComplete = false;
+  list.isComplete = false;
+  showNotices([]);
+  document.getElementById("cluster").textContent = "";
+  if (details.id) history.replaceState(null, "", location.pathname + location.search);
+  details.show("");
+  list.select("");
+}
+
+function restart() {
+  clear();
+  say("waiting", "Connecting");
+  connect();
+}
+
+function hello({ title, hasToken }) {
+  signIn.accepted(hasToken);
+  lost = hasToken ? LOST_REMOTE : LOST_LOCAL;
   fresh = new Set();
   isComplete = false;
   document.getElementById("cluster").textContent = title;
 }
 
 function update(news) {
-  heard = Date.now();
   for (const row of news.rows) {
     tell(rows.get(row.id), row);
     rows.set(row.id, row);
@@ -68,15 +126,6 @@ function remove(id) {
 function tell(before, row) {
   if (!isComplete || (before?.state === row.state && before?.reason === row.reason)) return;
   announce(`${row.kind} ${row.name} in ${row.namespace}: ${WORDS[row.state]}${row.state === "ready" ? "" : `, ${row.reason}`}`);
-}
-
-function lost() {
-  if (source.readyState === EventSource.CLOSED) {
-    say("lost", "Ended: start workspace-ctrl ui again");
-    setTimeout(connect, AGAIN);
-  } else {
-    say("lost", "Not connected: is workspace-ctrl ui still running?");
-  }
 }
 
 function say(state, text) {
@@ -112,7 +161,7 @@ function navigate(isFirst = false) {
 }
 
 function back() {
-  history.pushState(null, "", location.pathname);
+  history.pushState(null, "", location.pathname + location.search);
   const before = list.selected;
   navigate();
   list.selected = before;
@@ -160,6 +209,6 @@ chooseTheme();
 window.addEventListener("hashchange", () => navigate());
 document.addEventListener("keydown", onKey);
 setInterval(refreshAges, 5_000);
-setInterval(() => Date.now() - heard > SILENCE && source.readyState !== EventSource.CLOSED && connect(), 5_000);
+setInterval(() => Date.now() - heard > SILENCE && connection.dataset.state === "live" && connect(), 5_000);
 navigate(true);
 connect();

@@ -1,0 +1,1 @@
+"""Programs and scripts that stand in for others in images of the local cluster."""

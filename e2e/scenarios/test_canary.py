@@ -1,0 +1,173 @@
+"""A canary for real: one that fails some requests is stopped, a good one gets all, and killed controllers change nothing of it."""
+
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import pytest
+
+from e2e import workspaces
+from e2e.agreement.scene import ENVOY_GATEWAY
+from e2e.cluster.images import COUNTING_VLLM_IMAGE
+from e2e.controller import ControllerProcess
+from e2e.scenarios.test_traffic import FAST, GROUP, MODEL, Answers, version_of, weights
+from e2e.waiting import until
+
+INTERVAL_SECONDS = 8
+STEPS = [10, 50, 100]
+REACTION_SECONDS = 4.0
+"""From the end of an interval to the next look, the status and the route."""
+FAIL_EVERY = 20
+PORT, BEHIND = 8000, 8001
+
+
+@pytest.fixture
+def behind(serving_cluster, namespace):
+    with workspaces.programmed_gateway(serving_cluster, namespace) as field:
+        yield field
+
+
+def version(name, behind, *, fail_every=0, **group):
+    """A version of the model, whose server fails one of so many requests."""
+    serve = ["vllm", "serve", MODEL, f"--port={BEHIND}"]
+    server = {
+        "name": "server",
+        "image": COUNTING_VLLM_IMAGE,
+        "command": ["/usr/bin/python3", "/counting.py", str(PORT), str(BEHIND), *serve],
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "FAIL_EVERY", "value": str(fail_every)},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1},
+    }
+    template = {"spec": {"containers": [server]}}
+    return workspaces.workspace(name, inference={"template": template}, gateway={**behind, "group": {"name": GROUP, **group}})
+
+
+def canary(behind, **fields):
+    steps = {"steps": STEPS, "interval": f"{INTERVAL_SECONDS}s", "maxErrorRate": "1%", "maxLatencyRatio": 20}
+    return version("v2", behind, canary=steps, **fields)
+
+
+def state(cluster, namespace):
+    """How far the canary is, as its status says."""
+    status = workspaces.get(cluster, namespace, "workspace", "v2").get("status", {})
+    return status.get("gateway", {}).get("group", {}).get("canary", {})
+
+
+@contextmanager
+def controller_that_is_killed(cluster):
+    """A controller that gets no moment to finish anything."""
+    controller = ControllerProcess(cluster, inside=True)
+    with controller:
+        yield controller
+        os.kill(controller.pid, signal.SIGKILL)
+        until(lambda: not controller.is_running, "the controller to be gone")
+        raise _KilledError
+
+
+class _KilledError(Exception):
+    """Ends the context of a controller that was killed, which would else be an error of it."""
+
+
+@contextmanager
+def killed_at_the_end(cluster):
+    try:
+        with controller_that_is_killed(cluster) as controller:
+            yield controller
+    except _KilledError:
+        pass
+
+
+def failed_since(answers, moment):
+    return [entry for entry in answers.since(moment) if entry["status"] != HTTPStatus.OK]
+
+
+def check_stopped(cluster, namespace, answers):
+    """A canary that fails 5 % is stopped within one interval, at most 1 % of all requests have seen it, and it stays so."""
+    until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the canary to have its share", seconds=120)
+    began = time.time()
+    until(lambda: weights(cluster, namespace) == "v1=100", "the canary to be stopped", seconds=60)
+    seconds = time.time() - began
+    stopped = time.time()
+    found, all_of_them = failed_since(answers, began), answers.since(began)
+    share = len(found) / len(all_of_them)
+    told = workspaces.condition(cluster, namespace, "v2", "CanaryProgressing")
+    print(f"stopped after {seconds:.1f} s: {len(found)} of {len(all_of_them)} requests failed ({share:.2%}); {told['message']}")
+    assert seconds <= INTERVAL_SECONDS + REACTION_SECONDS
+    assert share <= 0.01
+    assert (told["status"], told["reason"]) == ("False", "CanaryErrors")
+    assert "requests failed" in told["message"]
+    time.sleep(1.0)  # requests that were under way
+    assert {version_of(entry) for entry in answers.since(stopped + 1.0)} <= {"v1"}
+
+
+def check_events(cluster, namespace, *reasons):
+    listed = json.loads(cluster.kubectl("get", "events.v1.events.k8s.io", "-n", namespace, "-o", "json"))["items"]
+    told = {event["reason"] for event in listed if event["regarding"]["name"] == "v2"}
+    assert set(reasons) <= told
+
+
+def check_promoted(cluster, namespace, answers):
+    """A good one gets all requests, step by step, although the controller is killed in each step."""
+    for number, expected in enumerate(("v1=90,v2=10", "v1=50,v2=50", "v2=100"), 1):
+        with killed_at_the_end(cluster):
+            until(lambda: state(cluster, namespace).get("step") == number, f"step {number}", seconds=60)  # noqa: B023
+            until(lambda: weights(cluster, namespace) == expected, "its share", seconds=30)  # noqa: B023
+        assert weights(cluster, namespace) == expected
+    with ControllerProcess(cluster, inside=True):
+        until(lambda: state(cluster, namespace).get("phase") == "Promoted", "the canary to be promoted", seconds=60)
+        assert weights(cluster, namespace) == "v2=100"
+        answers.wait_all_from("v2")
+        check_events(cluster, namespace, "CanaryInProgress", "CanaryErrors", "CanaryPromoted")
+        before = time.time()
+        cluster.kubectl("delete", "workspace", "v1", "-n", namespace, "--timeout=60s")
+        workspaces.wait_gone(cluster, namespace, "deployment", "v1")
+        answers.wait_all_from("v2")
+        assert failed_since(answers, before) == []
+    return before
+
+
+def check_all(cluster, namespace, behind):
+    with ControllerProcess(cluster, inside=True):
+        workspaces.apply(cluster, namespace, version("v1", behind))
+        workspaces.wait_ready(cluster, namespace, "v1", "GatewayReady", 120)
+        workspaces.wait_ready(cluster, namespace, "v1", "GroupReady")
+        url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
+    with Answers(cluster, url, FAST) as answers:
+        with ControllerProcess(cluster, inside=True):
+            answers.wait_all_from("v1")
+            workspaces.apply(cluster, namespace, canary(behind, fail_every=FAIL_EVERY))
+            check_stopped(cluster, namespace, answers)
+        with ControllerProcess(cluster, inside=True):
+            time.sleep(INTERVAL_SECONDS / 2)  # a new controller has no reason to try it again
+            assert state(cluster, namespace)["phase"] == "Stopped"
+            assert weights(cluster, namespace) == "v1=100"
+            workspaces.apply(cluster, namespace, canary(behind))
+            until(lambda: state(cluster, namespace).get("phase") == "Progressing", "another version to be tried")
+        began = time.time()
+        check_promoted(cluster, namespace, answers)
+        lost = failed_since(answers, began)
+        print(
+            f"promoted after {time.time() - began:.1f} s with 3 controllers killed: {len(answers.since(began))} requests, {lost} failed"
+        )
+        assert len(lost) <= 0
+    cluster.kubectl("delete", "workspace", "v2", "-n", namespace, "--timeout=60s", "--wait=false")
+    with ControllerProcess(cluster, inside=True):
+        workspaces.wait_gone(cluster, namespace, "httproute", GROUP)
+
+
+def test_a_canary_is_stopped_or_gets_all_requests(serving_cluster, namespace, behind):
+    check_all(serving_cluster, namespace, behind)
+
+
+@pytest.mark.optional_addons
+@pytest.mark.timeout(600)
+def test_a_canary_behind_envoy_gateway(envoy_gateway_cluster):
+    cluster = envoy_gateway_cluster
+    with workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as behind:
+        check_all(cluster, "default", behind)

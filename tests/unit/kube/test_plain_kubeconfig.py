@@ -1,0 +1,144 @@
+"""A plain kubeconfig is read as the `kubernetes` package reads it, without importing that."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workspace_ctrl.kube.access import kubeconfig as module
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import KubeconfigAccess
+from workspace_ctrl.kube.access.plain_kubeconfig import read_plain_kubeconfig
+
+DATA = base64.b64encode(b"content").decode()
+SERVER = {"server": "https://api.example:6443/"}
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def document(cluster=None, user=None, context=None):
+    return {
+        "current-context": "one",
+        "clusters": [{"name": "c", "cluster": SERVER | (cluster or {})}],
+        "users": [{"name": "u", "user": user or {}}],
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c", "user": "u", **(context or {})}},
+            {"name": "two", "context": {"cluster": "c"}},
+        ],
+    }
+
+
+def written(folder, content):
+    for name in ("ca.crt", "me.crt", "me.key"):
+        (folder / name).write_text(f"content of {name}")
+    file = folder / "config"
+    file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return file
+
+
+def shown(access):
+    files = [Path(path).read_bytes() if path else path for path in (access.tls.authority, access.tls.certificate, access.tls.key)]
+    return access.server, files, access.tls.verify, access.tls.server_name, access.proxy, access.authorization(), access.namespace()
+
+
+PLAIN = [
+    pytest.param(document(), None, id="an address alone"),
+    pytest.param(document(), "two", id="another context, without user"),
+    pytest.param(document(user={"token": "secret"}), None, id="token"),
+    pytest.param(
+        document({"certificate-authority-data": DATA}, {"client-certificate-data": DATA, "client-key-data": DATA}), None, id="data"
+    ),
+    pytest.param(
+        document({"certificate-authority": "ca.crt"}, {"client-certificate": "me.crt", "client-key": "./me.key"}), None, id="files"
+    ),
+    pytest.param(document({"certificate-authority": "ca.crt", "certificate-authority-data": DATA}), None, id="data before files"),
+    pytest.param(document({"insecure-skip-tls-verify": True, "tls-server-name": "name"}), None, id="not verified, another name"),
+    pytest.param(document({"server": "http://localhost:8080", "certificate-authority-data": DATA}), None, id="without TLS"),
+    pytest.param(document(context={"namespace": "team-a"}), None, id="namespace"),
+    pytest.param(document() | {"kind": "Config", "apiVersion": "v1", "preferences": {}}, None, id="what kubectl writes"),
+]
+
+
+@pytest.mark.parametrize(("content", "context"), PLAIN)
+def test_it_says_what_the_package_says(content, context, tmp_path, monkeypatch):
+    file = written(tmp_path, content)
+    assert read_plain_kubeconfig(file, context) is not None
+    plain = shown(KubeconfigAccess(file, context))
+    monkeypatch.setattr(module, "read_plain_kubeconfig", lambda _file, _context: None)
+    assert plain == shown(KubeconfigAccess(file, context))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(document(user={"exec": {"command": "login"}}), id="exec plugin"),
+        pytest.param(document(user={"auth-provider": {"name": "oidc"}}), id="auth provider"),
+        pytest.param(document(user={"tokenFile": "token"}), id="token file"),
+        pytest.param(document(user={"username": "me", "password": "secret"}), id="password"),
+        pytest.param(document({"proxy-url": "http://proxy:3128"}), id="proxy"),
+        pytest.param(document({"certificate-authority": "missing.crt"}), id="missing file"),
+        pytest.param(document({"certificate-authority-data": "not base64!"}), id="broken data"),
+        pytest.param(document({"server": None}), id="no server"),
+        pytest.param(document() | {"users": None, "clusters": None}, id="no clusters"),
+        pytest.param(document() | {"clusters": document()["clusters"] * 2}, id="two of one name"),
+        pytest.param(document() | {"current-context": "three"}, id="unknown context"),
+        pytest.param("{", id="no YAML"),
+        pytest.param("[]", id="a list"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_all_else_is_left_to_the_package(content, tmp_path):
+    assert read_plain_kubeconfig(written(tmp_path, content), None) is None
+
+
+def test_several_files_a_missing_one_and_a_proxy_are_left_to_the_package(tmp_path, monkeypatch):
+    file = written(tmp_path, document())
+    assert read_plain_kubeconfig(Path(f"{file}{os.pathsep}{file}"), None) is None
+    assert read_plain_kubeconfig(tmp_path / "missing", None) is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    assert read_plain_kubeconfig(file, None) is None
+
+
+def test_the_environment_names_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(written(tmp_path, document(user={"token": "secret"}))))
+    assert read_plain_kubeconfig(None, None).token == "secret"
+
+
+def test_keys_are_in_files_of_this_user_only_and_while_they_are_in_use(tmp_path):
+    access = KubeconfigAccess(written(tmp_path, document(user={"client-key-data": DATA, "client-certificate-data": DATA})), None)
+    key = Path(access.tls.key)
+    assert key.parent.stat().st_mode & 0o077 == 0
+    assert key.exists()
+    del access
+    assert not key.exists()
+
+
+def test_a_token_is_read_again_and_the_last_one_stays_while_the_file_is_broken(tmp_path):
+    file = written(tmp_path, document(user={"token": "old"}))
+    access = KubeconfigAccess(file, None)
+    written(tmp_path, document(user={"token": "new"}))
+    assert access.authorization_anew() == "Bearer new"
+    file.write_text("{")
+    assert access.authorization_anew() == "Bearer new"
+    with pytest.raises(ConnectionConfigError):
+        access.namespace()
+
+
+def test_a_plain_kubeconfig_does_not_need_the_package(tmp_path):
+    file = written(tmp_path, document(user={"token": "secret"}))
+    code = f"""
+import sys, pathlib
+from workspace_ctrl.kube.access.kubeconfig import load_access
+access = load_access(pathlib.Path({str(file)!r}), None)
+print(access.authorization(), access.namespace(), "kubernetes" in sys.modules)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "Bearer secret default False\n"

@@ -1,0 +1,58 @@
+"""What a model server has counted: vLLM's page, and pages of others."""
+
+import pytest
+
+from workspace_ctrl.load.server_figures import parse_figures
+from workspace_ctrl.model.canary import Figures
+
+VLLM = """\
+# HELP http_requests_total Total number of requests by method, status and handler.
+# TYPE http_requests_total counter
+http_requests_total{handler="/v1/chat/completions",method="POST",status="2xx"} 90.0
+http_requests_total{handler="/v1/chat/completions",method="POST",status="5xx"} 6.0
+http_requests_total{handler="/v1/completions",method="POST",status="4xx"} 4.0
+http_requests_total{handler="/v1/models",method="GET",status="2xx"} 1000.0
+http_requests_total{handler="/v1/models",method="GET",status="5xx"} 1000.0
+# TYPE http_request_duration_seconds histogram
+http_request_duration_seconds_bucket{handler="/v1/chat/completions",le="0.1",method="POST"} 1.0
+http_request_duration_seconds_count{handler="/v1/chat/completions",method="POST"} 96.0
+http_request_duration_seconds_sum{handler="/v1/chat/completions",method="POST"} 48.5
+http_request_duration_seconds_count{handler="/v1/models",method="GET"} 2000.0
+http_request_duration_seconds_sum{handler="/v1/models",method="GET"} 0.5
+vllm:e2e_request_latency_seconds_count{model_name="m"} 90.0
+vllm:e2e_request_latency_seconds_sum{model_name="m"} 40.0
+"""
+
+
+def test_requests_for_inference_are_counted_by_status():
+    assert parse_figures(VLLM) == Figures(requests=100, errors=6, rejected=4, answers=96, seconds=48.5)
+
+
+def test_the_engines_latency_stands_for_a_missing_one_of_the_server():
+    page = "\n".join(line for line in VLLM.splitlines() if "duration" not in line)
+    assert (parse_figures(page).answers, parse_figures(page).seconds) == (90, 40.0)
+
+
+def test_a_server_that_was_not_asked_yet_has_counted_nothing():
+    assert parse_figures("# TYPE http_requests_total counter\n") == Figures()
+
+
+def test_statuses_may_be_single_codes():
+    page = 'http_requests_total{method="POST",status="503"} 2\nhttp_requests_total{method="POST",status="404"} 3\n'
+    assert parse_figures(page) == Figures(requests=5, errors=2, rejected=3)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        pytest.param("llamacpp:requests_processing 1\n", "have no http_requests_total", id="a server without these counters"),
+        pytest.param("<html>", "have no http_requests_total", id="no metrics at all"),
+        pytest.param("http_requests_total{status= 1\n", "Invalid|status|label", id="not in the format"),
+        pytest.param('http_requests_total{method="POST",status="2xx"} NaN\n', "counter of nan", id="not a number"),
+        pytest.param('http_requests_total{method="POST",status="2xx"} +Inf\n', "counter of inf", id="endless"),
+        pytest.param('http_requests_total{method="POST",status="2xx"} -1\n', "counter of -1", id="negative"),
+    ],
+)
+def test_another_page_says_nothing(page, words):
+    with pytest.raises(ValueError, match=words):
+        parse_figures(page)

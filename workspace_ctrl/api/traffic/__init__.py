@@ -1,0 +1,1 @@
+"""Typed parts of the API about traffic: steps of canaries, and the durations in which they are written."""

@@ -1,0 +1,1 @@
+"""Commands that change a Workspace on behalf of its author."""

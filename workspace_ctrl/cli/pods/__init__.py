@@ -1,0 +1,1 @@
+"""The commands that pods of the chart run besides the controller."""

@@ -1,0 +1,119 @@
+"""Reads a kubeconfig that has nothing but addresses, certificates and a token.
+
+The `kubernetes` package reads every kubeconfig, but importing it takes a fifth of a second: more than all requests of a command. So it is
+left to what only it can: exec plugins, several files, proxies, and the message for a file that is broken.
+"""
+
+import base64
+import binascii
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import getproxies
+
+import yaml
+
+from workspace_ctrl.kube.access.access import Tls
+
+_DEFAULT: Final = "~/.kube/config"
+_CLUSTER: Final = frozenset({"server", "certificate-authority", "insecure-skip-tls-verify", "tls-server-name"})
+_USER: Final = frozenset({"client-certificate", "client-key", "token"})
+_DATA: Final = "-data"
+_Loader: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class PlainKubeconfig:
+    """A context of a kubeconfig."""
+
+    server: str
+    tls: Tls
+    token: str
+    namespace: str
+    folder: "tempfile.TemporaryDirectory[str] | None"
+    """Has the certificates and the key that are in the kubeconfig itself, for as long as this is in use."""
+
+
+class _NotPlainError(Exception):
+    """The `kubernetes` package has to read this."""
+
+
+def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> PlainKubeconfig | None:
+    """Return a context of a kubeconfig (None for the defaults of kubectl); None if it has more than this module reads, or is broken."""
+    path = str(kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT)
+    if os.pathsep in path or getproxies().keys() - {"no"}:
+        return None
+    file = Path(path).expanduser()
+    try:
+        document = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+        return _read(document, file.absolute().parent, context)
+    except (_NotPlainError, OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
+        return None
+
+
+def _read(document: Mapping[str, Any], base: Path, context: str | None) -> PlainKubeconfig:
+    chosen = _named(document["contexts"], context or document["current-context"])["context"]
+    cluster = _plain(_named(document["clusters"], chosen["cluster"])["cluster"], _CLUSTER)
+    user = _plain(_named(document["users"], chosen["user"])["user"], _USER) if chosen.get("user") else {}
+    server, token = _text(cluster["server"]).rstrip("/"), _text(user.get("token", ""))
+    verify = not cluster.get("insecure-skip-tls-verify", False)
+    name, namespace = _text(cluster.get("tls-server-name") or ""), _text(chosen.get("namespace") or "default")
+    if not server.startswith("https:"):
+        return PlainKubeconfig(server, Tls(verify=verify, server_name=name), token, namespace, None)
+    files = _Files(base)
+    authority = files.path(cluster, "certificate-authority")
+    certificate, key = files.path(user, "client-certificate"), files.path(user, "client-key")
+    return PlainKubeconfig(server, Tls(authority, verify, certificate, key, name), token, namespace, files.folder)
+
+
+def _named(entries: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - anything may be in the file
+    """Return the only entry of a list that has a name."""
+    found = [entry for entry in entries if entry["name"] == name]
+    if len(found) != 1:
+        raise _NotPlainError
+    entry: Mapping[str, Any] = found[0]
+    return entry
+
+
+def _plain(entry: Mapping[str, Any], keys: frozenset[str]) -> Mapping[str, Any]:
+    if not {key.removesuffix(_DATA) for key in entry} <= keys:
+        raise _NotPlainError
+    return entry
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - anything may be in the file
+    if not isinstance(value, str):
+        raise _NotPlainError
+    return value
+
+
+class _Files:
+    """The files that a kubeconfig names, relative to its folder, or has in itself."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def path(self, entry: Mapping[str, Any], name: str) -> str | None:
+        """Return the path of a file; None if there is none."""
+        if data := entry.get(name + _DATA):
+            return self._write(name, _text(data))
+        if not entry.get(name):
+            return None
+        file = self._base / _text(entry[name])
+        if not file.is_file():
+            raise _NotPlainError
+        return os.path.normpath(file)
+
+    def _write(self, name: str, data: str) -> str:
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="workspace-ctrl-")  # readable by this user only
+        file = Path(self.folder.name) / name
+        try:
+            file.write_bytes(base64.standard_b64decode(data))
+        except binascii.Error:
+            raise _NotPlainError from None
+        return str(file)

@@ -1,0 +1,215 @@
+"""Counts the requests to canaries and to the other members of their groups, as their model servers report them.
+
+Each canary in progress has one timer; for others, nothing is sent. Model servers are untrusted: what is read of an answer is limited,
+readings of all namespaces take turns, and special addresses are not connected to.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+
+from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
+from workspace_ctrl.connections.special_addresses import AddressNotAllowedError, Network, special_kind
+from workspace_ctrl.kube.backoff import jittered
+from workspace_ctrl.kube.fair_slots import FairSlots
+from workspace_ctrl.kube.store import Key
+from workspace_ctrl.kube.tasks import log_failure
+from workspace_ctrl.load.server_figures import parse_figures
+from workspace_ctrl.model.canary import CanaryCount, CanaryTarget, CountingServer, Figures
+
+logger = logging.getLogger(__name__)
+_log_failure = partial(log_failure, logger)
+
+_SECONDS: Final = 2.0
+_MOST_BYTES: Final = 4 << 20
+_AT_ONCE: Final = 16
+_AT_ONCE_OF_NAMESPACE: Final = 8
+_REMEDY: Final = "the controller needs to reach the port of the model servers by plain HTTP"
+
+
+class FiguresUnknownError(Exception):
+    """A model server does not answer with what it has counted; the message says why."""
+
+
+@dataclass
+class _Counted:
+    """One canary in progress."""
+
+    target: CanaryTarget
+    seen: dict[str, Figures] = field(default_factory=dict)
+    """uid of a pod → what it had counted when it was read last."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """uid of a pod of the canary that was ready in this step → how often its containers had restarted."""
+    canary: Figures = field(default_factory=Figures)
+    others: Figures = field(default_factory=Figures)
+    began: float | None = None
+    """Since when it has its share of the requests without a break, by the event loop's clock."""
+    count: CanaryCount = field(default_factory=lambda: CanaryCount(""))
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class RequestCounter:
+    """Counts the requests to canaries."""
+
+    def __init__(self, changed: Callable[[Key], None], networks: Sequence[Network] = ()) -> None:
+        """Make it; `changed` is called with each Workspace of which something was counted.
+
+        `networks` may be connected to although their addresses are special.
+        """
+        self._changed = changed
+        self._networks = networks
+        self._slots: FairSlots[str] = FairSlots(_AT_ONCE, _AT_ONCE_OF_NAMESPACE)
+        self._counted: dict[Key, _Counted] = {}
+
+    def follow(self, key: Key, target: CanaryTarget | None) -> None:
+        """Count for the Workspace `key` from now on; with None, no more."""
+        if target is None:
+            self.forget(key)
+            return
+        known = self._counted.get(key)
+        if known is None:
+            self._counted[key] = known = _Counted(target, count=CanaryCount(target.step))
+            self._schedule(key, known, 0.0)
+        elif known.target.step != target.step:
+            known.restarts, known.canary, known.others, known.began = {}, Figures(), Figures(), None
+            known.count = CanaryCount(target.step)
+        known.target = target
+        crashed = _crashed(known)
+        if crashed and not known.count.crashed:
+            known.count = replace(known.count, crashed=crashed)
+            self._changed(key)
+
+    def forget(self, key: Key) -> None:
+        """Count no more for the Workspace `key`."""
+        known = self._counted.pop(key, None)
+        if known is None:
+            return
+        if known.timer is not None:
+            known.timer.cancel()
+        if known.task is not None:
+            known.task.cancel()
+
+    def result(self, key: Key) -> CanaryCount | None:
+        """Return what was counted for the Workspace `key`; None if nothing is counted for it."""
+        known = self._counted.get(key)
+        return known.count if known is not None else None
+
+    async def close(self) -> None:
+        """Stop all readings."""
+        tasks = [known.task for known in self._counted.values() if known.task is not None]
+        for key in list(self._counted):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _schedule(self, key: Key, known: _Counted, delay: float) -> None:
+        known.timer = asyncio.get_running_loop().call_later(jittered(delay, 0.9, 1.0), self._start, key, known)
+
+    def _start(self, key: Key, known: _Counted) -> None:
+        known.task = asyncio.create_task(self._read(key, known), name=f"canary {'/'.join(key)}")
+        known.task.add_done_callback(_log_failure)
+
+    async def _read(self, key: Key, known: _Counted) -> None:
+        target = known.target
+        servers = [server for server in (*target.canary, *target.others) if server.address]
+        read = await asyncio.gather(*(self._figures(key[0], server) for server in servers))
+        self._schedule(key, known, target.period)  # before the callback, which might fail
+        if known.target.step != target.step:
+            return  # these figures are those of the step before
+        found = {server.uid: figures for server, figures in zip(servers, read, strict=True)}
+        now = asyncio.get_running_loop().time()
+        known.began = (known.began if known.began is not None else now) if known.target.is_routed else None
+        known.canary += _growth(known.seen, target.canary, found)
+        known.others += _growth(known.seen, target.others, found)
+        known.seen = dict(_newest(known.seen, target, found))
+        known.count = CanaryCount(
+            target.step,
+            now - known.began if known.began is not None else 0.0,
+            known.canary,
+            known.others,
+            _unknown(target.canary, found),
+            _unknown(target.others, found),
+            known.count.crashed,
+        )
+        self._changed(key)
+
+    async def _figures(self, namespace: str, server: CountingServer) -> Figures | str:
+        """Return what a model server has counted, or why that is not known."""
+        async with self._slots.of(namespace):
+            try:
+                return await self._fetch(server)
+            except FiguresUnknownError as error:
+                return f"Pod {server.name}: {error}"
+
+    async def _fetch(self, server: CountingServer) -> Figures:
+        """Return what a model server has counted.
+
+        Raises:
+            FiguresUnknownError: it does not answer, or not with that.
+        """
+        host = f"[{server.address}]" if ":" in server.address else server.address
+        url = f"http://{host}:{server.port}/metrics"
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=_SECONDS), connector=BoundedConnector(self._check), auto_decompress=False
+                ) as session,
+                session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
+            ):
+                if response.status != HTTPStatus.OK:
+                    raise FiguresUnknownError(f"{url} answers with {response.status}")
+                body = await beginning(response.content, _MOST_BYTES)
+            return await asyncio.to_thread(parse_figures, body.decode(errors="replace"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise FiguresUnknownError(f"{url} does not answer: {error or 'no response in time'}; {_REMEDY}") from error
+        except ValueError as error:
+            raise FiguresUnknownError(str(error)) from error
+
+    def _check(self, address: str, _port: int) -> None:
+        kind = special_kind(address, self._networks)
+        if kind:
+            raise AddressNotAllowedError(f"the pod has a {kind} address")
+
+
+def _crashed(known: _Counted) -> str:
+    """Return which pod of a canary has restarted in this step, after it was ready; empty if none has. Remember those that are ready."""
+    found = ""
+    for server in known.target.canary:
+        before = known.restarts.get(server.uid)
+        if before is not None and server.restarts > before:
+            found = found or f"Pod {server.name} has crashed: its container was restarted"
+        if server.address:
+            known.restarts[server.uid] = server.restarts
+    return found
+
+
+def _growth(seen: Mapping[str, Figures], servers: Sequence[CountingServer], found: Mapping[str, Figures | str]) -> Figures:
+    """Return what was counted since the last reading; of a pod that is read for the first time, nothing."""
+    total = Figures()
+    for server in servers:
+        now, before = found.get(server.uid), seen.get(server.uid)
+        if isinstance(now, Figures) and before is not None:
+            total += now.since(before)
+    return total
+
+
+def _newest(seen: Mapping[str, Figures], target: CanaryTarget, found: Mapping[str, Figures | str]) -> Iterator[tuple[str, Figures]]:
+    """Yield what each pod that still exists had counted when it was read last."""
+    for server in (*target.canary, *target.others):
+        now, before = found.get(server.uid), seen.get(server.uid)
+        if isinstance(now, Figures):
+            yield server.uid, now
+        elif before is not None:
+            yield server.uid, before
+
+
+def _unknown(servers: Sequence[CountingServer], found: Mapping[str, Figures | str]) -> str:
+    """Return why the figures of one of the servers are not known; empty if all are."""
+    reasons = (found.get(server.uid) for server in servers)
+    return next((reason for reason in reasons if isinstance(reason, str)), "")

@@ -1,0 +1,1 @@
+"""The list of models of each Gateway, and the answer to requests that no model takes."""

@@ -1,0 +1,6 @@
+"""The signals that stop a process gracefully."""
+
+import signal
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
