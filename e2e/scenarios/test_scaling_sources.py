@@ -1,6 +1,7 @@
 """InferenceSets that KEDA scales by what a real Prometheus has read at the endpoint picker; and what kthena-router does at zero."""
 
 import os
+from http import HTTPStatus
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_behind_kthena_router_the_last_copy_stays_and_requests_to_none_are_refus
         gateway = workspaces.behind(name, place)
         url = serve(cluster, namespace, gateway, reason="ScaledWithoutZero", idleAfter="10s")
         found = workspaces.condition(cluster, namespace, NAME, "Autoscaling", kind=KIND)
-        assert "kthena-router does not hold requests" in found["message"]
+        assert "kthena-router does not hold requests; without a copy, it answers 404 at once" in found["message"]
         assert workspaces.get(cluster, namespace, "scaledobject", NAME)["spec"]["minReplicaCount"] == 1
         assert get(cluster, namespace)["status"]["autoscaling"]["minReplicas"] == 1
         assert lost(burst(cluster, url)) == {}
@@ -116,4 +117,5 @@ def test_behind_kthena_router_the_last_copy_stays_and_requests_to_none_are_refus
         answers = burst(cluster, url)
         slowest = max(answer["seconds"] for answer in answers)
         print("kthena-router at zero:", {status for status, _ in lost(answers)}, "the slowest after", slowest, "s")
+        assert {status for status, _ in lost(answers)} == {HTTPStatus.NOT_FOUND}
         assert sum(lost(answers).values()) == BURST

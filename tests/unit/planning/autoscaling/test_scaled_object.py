@@ -278,7 +278,7 @@ def test_where_requests_would_be_lost_the_last_copy_stays(given, why):
 
 def test_a_gateway_class_without_endpoint_pickers_does_not_hold_requests():
     scaling = world(raw(autoscaling=TO_ZERO), controller=KTHENA).decisions.scaling
-    assert (scaling.least, scaling.unheld) == (1, "kthena-router does not hold requests")
+    assert (scaling.least, scaling.unheld) == (1, "kthena-router does not hold requests; without a copy, it answers 404 at once")
 
 
 def test_an_older_chart_does_not_hold_requests():
