@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 
 import pytest
@@ -64,28 +64,18 @@ def state(cluster, namespace):
     return status.get("gateway", {}).get("group", {}).get("canary", {})
 
 
-@contextmanager
-def controller_that_is_killed(cluster):
-    """A controller that gets no moment to finish anything."""
-    controller = ControllerProcess(cluster, inside=True)
-    with controller:
-        yield controller
-        os.kill(controller.pid, signal.SIGKILL)
-        until(lambda: not controller.is_running, "the controller to be gone")
-        raise _KilledError
-
-
 class _KilledError(Exception):
     """Ends the context of a controller that was killed, which would else be an error of it."""
 
 
 @contextmanager
 def killed_at_the_end(cluster):
-    try:
-        with controller_that_is_killed(cluster) as controller:
-            yield controller
-    except _KilledError:
-        pass
+    """A controller that gets no moment to finish anything."""
+    with suppress(_KilledError), ControllerProcess(cluster, inside=True) as controller:
+        yield controller
+        os.kill(controller.pid, signal.SIGKILL)
+        until(lambda: not controller.is_running, "the controller to be gone")
+        raise _KilledError
 
 
 def failed_since(answers, moment):
