@@ -7,6 +7,7 @@ waits, and a warning says what that is. A change of the spec, or an annotation, 
 they are replaced one by one.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, Final
@@ -22,7 +23,7 @@ from workspace_ctrl.api.labels import (
 )
 from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.catalog.gateway_classes import chart_provider
-from workspace_ctrl.catalog.versions import numbers, pod_changes
+from workspace_ctrl.catalog.versions import pod_changes
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings, UpdatePolicy
 from workspace_ctrl.records.meta import ObjectRef
@@ -146,7 +147,12 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _changes(earlier: str | None, version: str, refs: Iterable[ObjectRef]) -> str:
     """Return what the versions after `earlier` up to `version` have changed in pods of these objects."""
     kinds = {ref.kind for ref in refs}
-    rows = [row for row in pod_changes() if numbers(earlier or "0.0") < numbers(row.version) <= numbers(version)]
+    rows = [row for row in pod_changes() if _parts(earlier or "") < _parts(row.version) <= _parts(version)]
     of_servers = [row.model_server for row in rows] if kinds & set(WorkloadKind) else []
     of_pickers = [row.endpoint_picker for row in rows] if kinds & {SOURCE, RELEASE} else []
     return "; ".join(filter(None, (*of_servers, *of_pickers))) or "see its changelog"
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    """Return all numbers of a version: a patch may change pods, too."""
+    return tuple(map(int, re.findall("[0-9]+", version)))

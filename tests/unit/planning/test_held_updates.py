@@ -23,8 +23,9 @@ from tests.unit.planning.test_plan import finished, with_accepted, words
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.api.labels import UPDATE_ANNOTATION
 from workspace_ctrl.api.status import parse_status
-from workspace_ctrl.catalog.versions import numbers, pod_changes
+from workspace_ctrl.catalog.versions import PodChange, pod_changes
 from workspace_ctrl.model.chart_verdicts import ChartVerdict
+from workspace_ctrl.planning import held_updates
 from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, Mode, PickerSettings, PlanSettings, Verification
@@ -260,10 +261,11 @@ def test_the_warning_names_only_what_concerns_its_objects_and_is_newer():
     assert "see its changelog" in note
 
 
-def test_versions_that_change_pods_are_in_order():
-    versions = [numbers(row.version) for row in pod_changes()]
-    assert versions == sorted(versions)
-    assert all(versions)
+def test_what_a_patch_changes_is_named_as_well(monkeypatch):
+    rows = [PodChange(version=f"0.2.{patch}", model_server=f"change {patch}", endpoint_picker="") for patch in (9, 10, 11)]
+    monkeypatch.setattr(held_updates, "pod_changes", lambda: rows)
+    (note,) = plan(recorded(known("0.2.9")), made_before(), at("0.2.10")).decisions.notes
+    assert ": change 10. " in note
 
 
 def test_the_status_is_read_as_it_was_written():
