@@ -31,6 +31,10 @@ Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=HO
 """A host name, or a wildcard such as `*.example.com`."""
 
 
+ModelName = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=r"^[!-~]+$")]
+"""A model name, as it can be in a header."""
+
+
 class Match(ApiModel):
     """Which requests of the Gateway are routed to the model."""
 

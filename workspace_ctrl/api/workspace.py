@@ -29,6 +29,7 @@ from workspace_ctrl.api.gateway_spec import (
     Hostname,
     HTTPRouteReference,
     Match,
+    ModelName,
     Objective,
     Pool,
     Probe,
@@ -163,6 +164,13 @@ class GatewaySpec(ApiModel):
         pattern=MODEL_NAME_PATTERN,
         description="Model name that requests use. Default: that of the preset, else the one that the model server reports.",
     )
+    aliases: list[ModelName] | None = Field(
+        default=None,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="Further model names that requests can use. The model server of a preset is started with them; another one has to "
+        "serve them itself. With match.header, requests with these names in the header X-Gateway-Model-Name are matched, too.",
+    )
     timeout: str | None = Field(
         default=None,
         max_length=32,
@@ -264,6 +272,11 @@ class Workspace(ApiModel):
         )
     )
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Further model names that requests can use."""
+        return tuple(self.gateway.aliases or ()) if self.gateway is not None else ()
+
 
 def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     """Return the Workspace in `raw`, the top-level fields as JSON.
@@ -322,6 +335,8 @@ def check_gateway(gateway: GatewaySpec) -> None:
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
     if gateway.group is not None:
         _check_group(gateway.group)
+    if len(set(gateway.aliases or ())) != len(gateway.aliases or ()):
+        raise SpecError("gateway.aliases", "need unique names", "remove the duplicates")
     names = [objective.name for objective in gateway.objectives or ()]
     if len(set(names)) != len(names):
         raise SpecError("gateway.objectives", "need unique names", "rename the duplicates")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError
 
 ResultT = TypeVar("ResultT")
+_NO_CONNECTION: Final = "cannot connect to "
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -76,7 +77,10 @@ def calling(access: Access, field_manager: str, ask: Callable[[Client], Awaitabl
         return asyncio.run(_asked(access, field_manager, ask))
     except KindNotServedError as error:
         raise click.ClickException(_not_served(error)) from None
-    except (ApiError, ConnectionConfigError) as error:
+    except ApiError as error:
+        has_response = not isinstance(error.__cause__, OSError)
+        raise click.ClickException(str(error) if has_response else _unreachable(access, error)) from None
+    except ConnectionConfigError as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -86,6 +90,12 @@ async def _asked(access: Access, field_manager: str, ask: Callable[[Client], Awa
         return await ask(Client(connection, field_manager))
     finally:
         await connection.close()
+
+
+def _unreachable(access: Access, error: ApiError) -> str:
+    words = str(error)
+    reason = words[words.find(_NO_CONNECTION) :] if _NO_CONNECTION in words else words
+    return f"the API server {access.server} does not respond: {reason}; does it run, and is it that of the kubeconfig and context you want?"
 
 
 def _not_served(error: KindNotServedError) -> str:
