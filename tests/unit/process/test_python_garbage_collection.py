@@ -6,6 +6,7 @@ from workspace_ctrl.process.python_garbage_collection import settle
 
 
 def test_what_exists_at_the_start_is_left_out_of_collections():
+    gc.unfreeze()  # what a command of another test has left out
     before, frozen = gc.get_threshold(), gc.get_freeze_count()
     try:
         settle()
