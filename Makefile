@@ -66,7 +66,7 @@ test-unit: setup ## Run the tests of the pure core (half a minute)
 	$(BIN)/python -m e2e.test --unit
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
-	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,endpoint-pickers-of-old,llama-cpp
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,prometheus,endpoint-pickers-of-old,llama-cpp
 	$(BIN)/python -m tests.browser
 	$(BIN)/pytest -m optional_addons e2e tests/browser
 

@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.cli.arguments.object_names import INSTALL_CRDS
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -97,8 +99,6 @@ def _unreachable(access: Access, error: ApiError) -> str:
 
 
 def _not_served(error: KindNotServedError) -> str:
-    """Return what to do about a kind that is not served; the plain 404 of a path is that of Workspaces, which all commands read first."""
+    """Return that a kind is not served, and for ours what to do about it."""
     words = str(error)
-    if "not served" in words:
-        return words
-    return "the cluster does not know Workspaces; install the CRD with: workspace-ctrl crd | kubectl apply --server-side -f -"
+    return f"{words}; {INSTALL_CRDS}" if any(f"{kind}s" in words for kind in (KIND, SET_KIND)) else words

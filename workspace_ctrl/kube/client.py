@@ -240,7 +240,10 @@ class Client:
         for version in newer:
             with suppress(KindNotServedError):
                 return await self._list(version, parameters, namespace, accept)
-        return await self._list(oldest, parameters, namespace, accept)
+        try:
+            return await self._list(oldest, parameters, namespace, accept)
+        except KindNotServedError as error:  # the API server says only that there is no such page
+            raise KindNotServedError(f"the cluster does not know {resource.kind}s", status=error.status) from None
 
     async def _list(self, resource: ApiResource, parameters: Mapping[str, str], namespace: str, accept: str) -> dict[str, Any]:
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))

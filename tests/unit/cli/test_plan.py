@@ -358,7 +358,12 @@ gateway: {hostnames: ["a b"], match: {path: models}}
 def test_all_fields_that_are_wrong_are_named_at_once():
     output = CliRunner().invoke(main, ["plan", "-f", "-"], input=WRONG).output
     assert all(
-        path in output for path in ("resource.count is not valid", "gateway.hostnames[0] is not", "gateway.match.path is not")
+        path in output
+        for path in (
+            "resource.count is not valid",
+            "gateway.hostnames[0] must be a host name",
+            "gateway.match.path must be an absolute path",
+        )
     )
 
 
