@@ -39,6 +39,7 @@ async def exported():
     registry, cache = CollectorRegistry(), Cache()
     metrics = Metrics(registry)
     metrics.follow_held(lambda: 0.0)
+    metrics.index_changed({})
     metrics.started(WorkQueue(), cache)
     for number, state in enumerate(Status):
         raw = quickstart(metadata={"name": state.lower(), "namespace": "default", "uid": state})
