@@ -12,6 +12,7 @@ VERSIONS := docs/compatibility.md
 VALUES := charts/workspace-ctrl/README.md
 DOCS_TOOLS := build/docs-tools
 SETTINGS := docs/reference/settings.md
+DASHBOARD := docs/reference/dashboard.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -90,6 +91,7 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
 	$(BIN)/python -m docsite.values_page > $(VALUES)
 	$(BIN)/python -m docsite.settings_page > $(SETTINGS)
+	$(BIN)/python -m docsite.dashboard_page > $(DASHBOARD)
 	$(BIN)/python -m docsite.pictures
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)

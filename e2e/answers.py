@@ -1,19 +1,22 @@
 """`answers.py URL MODEL INTERVAL [COUNT]`, run where the Gateway can be reached: chat completions, and which pod has answered each.
 
 One request every so many seconds, until so many are sent, or until standard input ends. A line of JSON on standard output is a finished
-request: the time at which it began (Unix), its HTTP status (0 for none), and the name of the pod, as the stand-in for vLLM reports it.
+request: the time at which it began (Unix), its HTTP status (0 for none), the name of the pod, as the stand-in for vLLM reports it, and the
+beginning of what a failed one was answered with.
 """
 
 import asyncio
 import json
 import sys
 import time
+from http import HTTPStatus
 from itertools import count
 
 import aiohttp
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _POD = "x-inference-pod"
+_EXCERPT = 80
 
 
 async def ask(url: str, model: str, interval: float, most: int | None) -> None:
@@ -32,14 +35,15 @@ async def ask(url: str, model: str, interval: float, most: int | None) -> None:
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, object]) -> None:
-    at, status, pod = time.time(), 0, ""
+    at, status, pod, words = time.time(), 0, "", ""
     try:
         async with session.post(url, json=body) as answer:
-            await answer.read()
+            text = (await answer.read()).decode(errors="replace")
             status, pod = answer.status, answer.headers.get(_POD, "")
-    except (aiohttp.ClientError, TimeoutError):
-        status = 0  # that there was no answer is the finding
-    print(json.dumps({"at": at, "status": status, "pod": pod}), flush=True)
+            words = text[:_EXCERPT] if status != HTTPStatus.OK else ""
+    except (aiohttp.ClientError, TimeoutError) as error:
+        words = str(error)[:_EXCERPT]  # that there was no answer is the finding
+    print(json.dumps({"at": at, "status": status, "pod": pod, "words": words}), flush=True)
 
 
 if __name__ == "__main__":

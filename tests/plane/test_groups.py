@@ -160,5 +160,5 @@ def test_a_canary_whose_figures_are_unknown_stays_in_its_step_until_its_author_d
         workspaces.apply(installed, plane_namespace, member("v3", behind, weight=100))
         wait_shared(installed, plane_namespace, "v1=100,v3=100", "v1", "v2", "v3")
         patch(installed, plane_namespace, "v2", {"canary": {"steps": [50], "interval": "5s"}})
-        wait_shared(installed, plane_namespace, "v1=50,v2=100,v3=50", "v1", "v2", "v3")
+        wait_shared(installed, plane_namespace, "v1=25,v2=50,v3=25", "v1", "v2", "v3")
         assert restarted.is_running

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.api_model import ApiModel, rules
+from workspace_ctrl.api.api_model import DURATION_PATTERN, WORKSPACE_NAME_PATTERN, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
-from workspace_ctrl.api.traffic.durations import DURATION_PATTERN, LONGEST_DURATION, milliseconds_of, seconds_of
+from workspace_ctrl.api.names import WORKSPACE_NAME_RULE
+from workspace_ctrl.api.traffic.durations import LONGEST_DURATION, milliseconds_of, seconds_of
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import (
     INSTANCE_TYPE_IS_FIXED,
@@ -41,8 +41,9 @@ _IDLE: Final = "spec.autoscaling has an idleAfter of less than a second, with wh
 _HELD: Final = (
     "spec.autoscaling has a requestsHeldFor that is not from 1s to 24h; set a little more than a start of the model takes"
 )
-_SECOND, _DAY = 1000, 86_400_000
-"""In milliseconds."""
+_SECOND: Final = 1000
+_DAY: Final = 86_400 * _SECOND
+"""In milliseconds, as `_SECOND`."""
 _PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 

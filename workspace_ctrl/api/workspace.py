@@ -11,24 +11,32 @@ from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import (
+    MIG_PROFILE_PATTERN,
+    MODEL_NAME_PATTERN,
+    PRESERVE,
+    TIMEOUT_PATTERN,
+    WORKSPACE_NAME_PATTERN,
+    ApiModel,
+    rules,
+)
 from workspace_ctrl.api.endpoint_picker_spec import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.gateway_spec import (
     FALLBACK_RULE,
     NO_TIMEOUT,
-    TIMEOUT_PATTERN,
     Group,
     Hostname,
     HTTPRouteReference,
     Match,
+    ModelName,
     Objective,
     Pool,
     Probe,
 )
 from workspace_ctrl.api.inference_spec import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
+from workspace_ctrl.api.names import WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.traffic.canary_spec import CANARY_RULE, check_canary, rule_error
 from workspace_ctrl.api.value_limits import check_values
 
@@ -61,7 +69,7 @@ class Partition(ApiModel):
     profile: str | None = Field(
         default=None,
         max_length=32,
-        pattern=r"^[1-7]g\.[0-9]{1,3}gb(\+[a-z0-9.]{1,8})?$",
+        pattern=MIG_PROFILE_PATTERN,
         description="MIG profile, such as 1g.10gb; required for mode mig.",
     )
     count: int | None = Field(default=None, ge=1, le=64, description="Number of GPUs or MIG instances of each pod. Default: 1.")
@@ -153,8 +161,15 @@ class GatewaySpec(ApiModel):
         default=None,
         min_length=1,
         max_length=253,
-        pattern=r"^[!-~]+$",
+        pattern=MODEL_NAME_PATTERN,
         description="Model name that requests use. Default: that of the preset, else the one that the model server reports.",
+    )
+    aliases: list[ModelName] | None = Field(
+        default=None,
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+        description="Further model names that requests can use. The model server of a preset is started with them; another one has to "
+        "serve them itself. With match.header, requests with these names in the header X-Gateway-Model-Name are matched, too.",
     )
     timeout: str | None = Field(
         default=None,
@@ -257,6 +272,11 @@ class Workspace(ApiModel):
         )
     )
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Further model names that requests can use."""
+        return tuple(self.gateway.aliases or ()) if self.gateway is not None else ()
+
 
 def parse_workspace(name: str, raw: Mapping[str, Any]) -> Workspace:
     """Return the Workspace in `raw`, the top-level fields as JSON.
@@ -315,6 +335,8 @@ def check_gateway(gateway: GatewaySpec) -> None:
         raise SpecError("gateway.httpRouteRef", problem, "remove those")
     if gateway.group is not None:
         _check_group(gateway.group)
+    if len(set(gateway.aliases or ())) != len(gateway.aliases or ()):
+        raise SpecError("gateway.aliases", "need unique names", "remove the duplicates")
     names = [objective.name for objective in gateway.objectives or ()]
     if len(set(names)) != len(names):
         raise SpecError("gateway.objectives", "need unique names", "rename the duplicates")

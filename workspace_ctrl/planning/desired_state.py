@@ -18,7 +18,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup, desire_group
-from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec
+from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec, unserved_aliases
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -57,7 +57,9 @@ class Desired:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the Workspace has no effect, and what was assumed or left out, as warnings for its author."""
-        return (*self.resolved.notes, *(self.serving.server.notes if self.serving is not None else ()))
+        if self.serving is None:
+            return self.resolved.notes
+        return (*self.resolved.notes, *self.serving.server.notes, *filter(None, (self.serving.note,)))
 
     @property
     def problem(self) -> Problem | None:
@@ -125,7 +127,8 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
     settings: PlanSettings,
 ) -> DesiredServing:
     derived = names(workspace.meta.ref.name, resolved.dependencies.chart or DEFAULT_CHART)
-    models = model_names(spec, server.model_names, _served_names(workspace, snapshot))
+    served = _reported(snapshot) or _served_before(workspace)
+    models = model_names(spec, server.model_names, served)
     objectives = spec.gateway.objectives if resolved.gateway_wanted and spec.gateway is not None else None
     chosen = _choose(workspace, spec.gateway, snapshot, settings) if resolved.gateway_wanted else Chosen()
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
@@ -147,15 +150,20 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
         route=DesiredRoute(chosen, asked, leads.problem, in_header, tuple(filter(None, (refused, unnamed)))),
+        note=unserved_aliases(spec, server.model_names, _reported(snapshot)),
     )
 
 
-def _served_names(workspace: WorkspaceRecord, snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the model names that the model server has reported, now or at its last answer."""
-    probe, status = snapshot.probe, workspace.status.gateway
+def _reported(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the model names that the model server has reported to this process, now or at its last answer."""
+    return (snapshot.probe.models if snapshot.probe is not None else ()) or snapshot.served_names
+
+
+def _served_before(workspace: WorkspaceRecord) -> tuple[str, ...]:
+    """Return the model names in the status, as far as it is for the current spec."""
+    status = workspace.status.gateway
     is_current = workspace.status.observed_generation == workspace.meta.generation
-    reported = probe.models if probe is not None else ()
-    return reported or snapshot.served_names or (status.model_names if status is not None and is_current else ())
+    return status.model_names if status is not None and is_current else ()
 
 
 def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snapshot, settings: PlanSettings) -> Chosen:

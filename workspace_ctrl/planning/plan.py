@@ -67,7 +67,9 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
         return Plan(Decisions(), (*group.steps, *removal()))
     if serving is None or desired.planned is None:
         steps = () if desired.resolved.gateway_wanted else removal()
-        return Plan(_without_server(desired), (*desired.look_ups, *group.steps, *steps))
+        decisions = _without_server(desired)
+        problems = (*decisions.problems, *group.problems)
+        return Plan(replace(decisions, group=group.decision, problems=problems), (*desired.look_ups, *group.steps, *steps))
     hold = hold_behind(workspace, snapshot.query_results.config, serving.route.chosen.parents, desired.settings)
     draft = PlanBuilder(workspace, desired.planned, {meta.ref: meta for meta in snapshot.metas()}, snapshot.accepted_drift, hold)
     query = _dry_run(draft, serving, snapshot)

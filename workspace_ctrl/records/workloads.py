@@ -60,8 +60,12 @@ class Workload(Conditioned):
     @property
     def serves(self) -> bool:
         """Whether at least one replica is ready, and all are of the newest spec: it is being scaled, or has lost some."""
-        is_rolled_out = self.replicas <= self.updated_replicas and self.existing_replicas <= self.updated_replicas
-        return self.is_current and is_rolled_out and min(self.ready_replicas, self.replicas) > 0
+        return self.replicas <= self.updated_replicas and self.is_rolled_out and min(self.ready_replicas, self.replicas) > 0
+
+    @property
+    def is_rolled_out(self) -> bool:
+        """Whether all pods that exist are of the newest spec."""
+        return self.is_current and self.existing_replicas <= self.updated_replicas
 
     @property
     def is_starting(self) -> bool:

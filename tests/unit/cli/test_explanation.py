@@ -233,3 +233,10 @@ def test_changes_of_pods_that_wait_are_named():
     case = observed(Warning=told("Warning", "True", "UpdateWaits", "pods are kept"))
     assert "pods are kept" in explanation(case).notes
     assert "pods are kept" not in explanation(observed(Warning=told("Warning", "True", "IgnoredOrAssumed", "pods are kept"))).notes
+
+
+def test_a_canary_that_was_stopped_is_said_with_a_way_out_and_one_in_progress_is_not():
+    stopped = observed(CanaryProgressing=told("CanaryProgressing", "False", "CanaryErrors", "3 of 30 requests failed"))
+    (note,) = explanation(stopped).notes
+    assert note.startswith("CanaryProgressing: CanaryErrors: 3 of 30 requests failed; See the logs of the canary")
+    assert explanation(observed(CanaryProgressing=told("CanaryProgressing", "True", "CanaryInProgress"))).notes == ()

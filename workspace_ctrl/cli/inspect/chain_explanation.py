@@ -222,6 +222,10 @@ def _notes(observed: ObservedWorkspace, links: Sequence[ExplainedLink], status: 
     warning = find(status.conditions, ConditionType.WARNING)
     if warning is not None and warning.reason == "UpdateWaits":  # what the controller compares is not known here
         yield warning.message
+    canary = find(status.conditions, ConditionType.CANARY_PROGRESSING)
+    if canary is not None and not canary.is_true:
+        known = find_reason(canary.reason)
+        yield f"{canary.type}: {canary.reason}: {canary.message}{f'; {known.way_out}' if known is not None else ''}"
     broken = next((link for link in links if link.is_first_broken), None)
     ready = find(status.conditions, ConditionType.READY)
     if ready is not None and broken is not None and ready.is_true:

@@ -55,6 +55,8 @@ class PresetServer:
     config: EngineConfig
     image: str
     """Image of the model server."""
+    aliases: tuple[str, ...] = ()
+    """Further model names that it is served under."""
     timeout: str = ""
     """Request timeout of the route, a duration of the Gateway API; empty for the Gateway's default."""
     local_weights: str = ""
@@ -174,7 +176,9 @@ def _container(server: PresetServer) -> dict[str, Any]:
     return {
         "name": "vllm",
         "image": server.image,
-        "command": serve_command(server.model, server.sizing, server.config, adapters, server.multi_node, server.local_weights),
+        "command": serve_command(
+            server.model, server.sizing, server.config, adapters, server.multi_node, server.local_weights, server.aliases
+        ),
         "ports": [{"name": "http", "containerPort": INFERENCE_PORT, "protocol": "TCP"}, *_first_port_between_pods(server)],
         "env": list(_environment(server)),
         "resources": dict(server.resources),

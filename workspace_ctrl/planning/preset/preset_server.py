@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_spec import gib
 from workspace_ctrl.api.labels import (
     INFERENCE_PORT,
@@ -42,7 +43,7 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         workload=manifest,
         copies=tuple(further),
         others=_others(request.record, server, manifest["kind"]),
-        model_names=(sized.model.name, *(adapter.source.name for adapter in server.adapters)),
+        model_names=_model_names(sized.model.name, server),
         node_count=sizing.nodes * (replicas if replicas is not None else 1),
         replicas=replicas,
         sizing="; ".join(filter(None, (sizing.explanation, found.assumed, sized.explanation, *noted))),
@@ -58,6 +59,19 @@ def preset_server(request: PresetRequest, settings: PlanSettings) -> ModelServer
         ),
         look_up=sized.look_up,
     )
+
+
+def _model_names(name: str, server: PresetServer) -> tuple[str, ...]:
+    """Return all names that the model server knows, the model's own first.
+
+    Raises:
+        SpecError: an alias is the name of the model or of an adapter.
+    """
+    adapters = tuple(adapter.source.name for adapter in server.adapters)
+    taken = next((alias for alias in server.aliases if alias in {name, *adapters}), None)
+    if taken is not None:
+        raise SpecError("gateway.aliases", f"has {taken}, which is a name of this model or of an adapter already", "remove it")
+    return (name, *server.aliases, *adapters)
 
 
 def _others(record: WorkspaceRecord, server: PresetServer, kind: str) -> tuple[Manifest, ...]:

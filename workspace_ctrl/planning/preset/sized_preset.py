@@ -41,6 +41,8 @@ class PresetRequest:
     """Request timeout of the route."""
     copies: Copies | None = None
     """How an InferenceSet copies it; None for a Workspace."""
+    aliases: tuple[str, ...] = ()
+    """Further model names."""
 
 
 def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, settings: PlanSettings) -> PresetServer:
@@ -67,6 +69,7 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         sizing=sizing,
         config=config,
         image=settings.model_server_image,
+        aliases=request.aliases,
         timeout=request.timeout,
         local_weights=directory,
         priority_class=settings.model_server_priority_class,

@@ -126,19 +126,20 @@ def serve_command(  # noqa: PLR0917 - all that it depends on
     adapters: Sequence[str],
     multi_node: MultiNodeMode | None,
     weights: str = "",
+    aliases: Sequence[str] = (),
 ) -> list[str]:
     """Return the command of each pod; `adapters` are the names of the LoRA adapters. Flags of the user replace ours.
 
-    `weights` is the directory with the model; if it is empty, vLLM downloads the model.
+    `weights` is the directory with the model; if it is empty, vLLM downloads the model. `aliases` are further names of the model.
     """
     replaced = config.names
-    ours = (flag for flag in (*_flags(model, sizing, config), *model.flags, *sizing.flags) if flag_name(flag) not in replaced)
-    command = ["vllm", "serve", weights or model.model, *ours, *_lora_modules(adapters), *config.flags]
+    ours = (flag for flag in (*_flags(sizing, config), *model.flags, *sizing.flags) if flag_name(flag) not in replaced)
+    named = ["--served-model-name", model.name, *aliases] if aliases else [f"--served-model-name={model.name}"]
+    command = ["vllm", "serve", weights or model.model, *named, *ours, *_lora_modules(adapters), *config.flags]
     return ["/bin/sh", "-c", multi_node.script, *command, *multi_node.flags] if multi_node is not None else command
 
 
-def _flags(model: PresetModel, sizing: Sizing, config: EngineConfig) -> Iterator[str]:
-    yield f"--served-model-name={model.name}"
+def _flags(sizing: Sizing, config: EngineConfig) -> Iterator[str]:
     yield f"--port={INFERENCE_PORT}"
     if config.host:
         yield f"--host={config.host}"

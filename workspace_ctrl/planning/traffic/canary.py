@@ -44,7 +44,9 @@ def advance(state: CanaryState | None, plan: CanaryPlan, observed: Observed) -> 
     if count is not None and count.crashed:
         return CanaryDecision(plan, replace(state, phase=CanaryPhase.STOPPED, reason="CanaryCrashed", message=count.crashed))
     if not observed.is_ready:
-        return CanaryDecision(plan, replace(state, reason="CanaryNotReady"), "no pod of it is ready")
+        return CanaryDecision(
+            plan, replace(state, reason="CanaryNotReady"), "it is not ready, or some of its pods are of an earlier version"
+        )
     if count is None:  # as after a restart of the controller
         return CanaryDecision(plan, replace(state, reason=_BEGUN) if state.reason == "CanaryNotReady" else state)
     return _counted(state, plan, count)

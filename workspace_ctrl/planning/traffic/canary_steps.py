@@ -20,10 +20,12 @@ _DEFAULT_PORT = 5000
 
 
 def decide_canary(own: GroupMember | None, annotation: str, count: CanaryCount | None) -> CanaryDecision | None:
-    """Return the next state of a member that is a canary; None for others, and while its spec is not valid."""
-    if own is None or own.canary is None or own.gateway is None:
+    """Return the next state of a member that is a canary; None for others."""
+    if own is None or own.canary is None:
         return None
-    return advance(own.state, own.canary, Observed(count, own.is_ready, annotation))
+    if own.gateway is None:  # it stays where it is until its spec is valid
+        return CanaryDecision(own.canary, own.state) if own.state is not None else None
+    return advance(own.state, own.canary, Observed(count, own.is_ready and not own.is_held, annotation))
 
 
 def counting_steps(
@@ -35,7 +37,7 @@ def counting_steps(
     is_counting: bool,
 ) -> Iterator[Step]:
     """Yield the step that has requests counted, or that stops it; `is_counting` is whether they are counted now."""
-    if decision is None or own is None or decision.state.phase is not CanaryPhase.PROGRESSING:
+    if decision is None or own is None or own.is_held or decision.state.phase is not CanaryPhase.PROGRESSING:
         yield from (CountRequests(None),) if is_counting else ()
         return
     weights = records.route.weights if records.route is not None else {}

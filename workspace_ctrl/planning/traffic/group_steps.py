@@ -202,11 +202,11 @@ def _of_weights(desired: DesiredGroup) -> Iterator[Problem]:
     name, routed = desired.records.name, desired.routing
     if routed is None:
         return
-    if not routed.weights:
+    if not routed.weights and not any(member.is_changing for member in desired.members):
         yield _problem(
             "GroupWithoutWeight", f"every member of group {name} has the weight 0; set gateway.group.weight of one of them"
         )
-    elif routed.division == UNDIVIDED and routed.effective != routed.weights:
+    elif routed.weights and routed.division == UNDIVIDED and routed.effective != routed.weights:
         classes = ", ".join(dict.fromkeys(parent.class_title for parent in routed.parents if parent.divides == UNDIVIDED))
         text = f"{classes} cannot divide requests among members, so all of group {name} go to {next(iter(routed.effective))}"
         yield _problem("TrafficNotDivisible", f"{text}; use another GatewayClass, or give only one member a weight")

@@ -13,7 +13,7 @@ from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.names import endpoint_picker_name, names
 from workspace_ctrl.api.traffic.canary_spec import Canary
 from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
-from workspace_ctrl.model.canary import CanaryPlan, CanaryState
+from workspace_ctrl.model.canary import CanaryPhase, CanaryPlan, CanaryState
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.model.plan_decisions import MemberShare
 from workspace_ctrl.planning.chart.source import chart_name
@@ -42,6 +42,8 @@ class GroupMember:
     """None while its spec is not valid: it keeps its place in the group, but decides nothing."""
     route: HTTPRoute | None
     """Its own route."""
+    is_rolling_out: bool = False
+    """Whether its Deployment has pods of an earlier version."""
     canary: CanaryPlan | None = None
     """The steps of a canary; None for others."""
     state: CanaryState | None = None
@@ -65,15 +67,25 @@ class GroupMember:
 
     @property
     def percent(self) -> int:
-        """Share of a canary by the step in its status; that of the first step before the status says anything of what is tried now.
+        """Share of a canary by the step in its status; without a status that of the first step.
 
-        So all members come to the same weights, and a new process to those of the one before.
+        So all members come to the same weights, and a new process to those of the one before. Nothing while the status is about another
+        version, whose pods are still there.
         """
-        if self.canary is None:
+        if self.canary is None or self.is_changing:
             return 0
-        is_current = self.state is not None and self.state.revision == self.canary.revision
-        state = self.state if is_current and self.state is not None else CanaryState(self.canary.revision)
-        return state.percent(self.canary)
+        return (self.state or CanaryState(self.canary.revision)).percent(self.canary)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether the status of a canary is about another version than its spec."""
+        return self.canary is not None and self.state is not None and self.state.revision != self.canary.revision
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a canary gets no requests because some of its pods are of an earlier version."""
+        is_tried = self.canary is not None and (self.state is None or self.state.phase is not CanaryPhase.PROMOTED)
+        return self.is_rolling_out and is_tried
 
     @property
     def share(self) -> MemberShare:
@@ -113,6 +125,7 @@ def _member(records: MemberRecords, owners: frozenset[str], settings: PlanSettin
         state=state,
         pool=pool,
         is_ready=_is_ready(records, pool),
+        is_rolling_out=any(each.ref.name == workspace.meta.ref.name and not each.is_rolled_out for each in records.deployments),
         gateway=spec,
         route=records.route,
         model_names=status.model_names if status is not None else (),
@@ -179,7 +192,8 @@ def weights_now(members: Sequence[GroupMember]) -> dict[str, int]:
     They are divided among the members that are ready. If none is, the fallbacks that are ready get them; without those, requests go where
     they would go, so that the first member that becomes ready need not wait for a new route.
     """
-    ready = _shares(member for member in members if member.is_ready)
+    ready = _shares(member for member in members if member.is_ready and not member.is_held)
+    ready = ready or _shares(member for member in members if member.is_ready)
     fallback = {member.name: DEFAULT_WEIGHT for member in members if member.group.fallback and member.is_ready}
     return ready or fallback or _shares(members)
 

@@ -9,6 +9,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.model.probe_results import MOST_NAMES, is_model_name
 
+_MOST_SHOWN = 10
 _FLAG = "--served-model-name"
 _SCRIPT = re.compile("-[a-z]{0,3}c")
 
@@ -29,9 +30,22 @@ def names_in_spec(spec: Workspace, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_wanted(spec: Workspace, found: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `found` with the user's name in front."""
+    """Return `found` with the user's name in front, and with the aliases that it lacks."""
     wanted = spec.gateway.model_name if spec.gateway is not None else None
-    return (wanted, *(name for name in found if name != wanted)) if wanted else found
+    return tuple(dict.fromkeys((*((wanted,) if wanted else ()), *found, *spec.aliases)))
+
+
+def unserved_aliases(spec: Workspace, known: Sequence[str], served: Sequence[str]) -> str:
+    """Return that the model server does not serve some of the aliases, as a warning; empty if it does, or if its names are not known.
+
+    `known` are the names that it is started with, and `served` those that it has reported.
+    """
+    names = tuple(known) or tuple(served)
+    missing = [alias for alias in spec.aliases if alias not in names]
+    if not names or not missing:
+        return ""
+    text = f"gateway.aliases: the model server does not serve {', '.join(missing)}, but {', '.join(names[:_MOST_SHOWN])}"
+    return f"{text}; start it with these names (vLLM: {_FLAG}), or have an InferenceModelRewrite of its pool replace them"
 
 
 def _in_template(spec: Workspace) -> tuple[str, ...]:

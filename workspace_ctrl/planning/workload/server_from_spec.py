@@ -67,7 +67,8 @@ def model_server(
         raise SpecError("inference", "needs exactly one of preset, template and workloadRef")
     own_timeout = spec.gateway.timeout if spec.gateway is not None else None
     timeout = settings.request_timeout if own_timeout is None else own_timeout
-    return preset_server(PresetRequest(record, spec.resource, inference, inference.preset, records, timeout, copies), settings)
+    request = PresetRequest(record, spec.resource, inference, inference.preset, records, timeout, copies, spec.aliases)
+    return preset_server(request, settings)
 
 
 def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRecords) -> ModelServer:

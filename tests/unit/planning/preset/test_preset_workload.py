@@ -70,6 +70,19 @@ def test_one_node_is_a_deployment_that_serves_the_preset_under_its_name():
     assert server.model_names == ("phi-4-mini-instruct",)
 
 
+def test_aliases_are_further_names_of_the_same_server():
+    server = serve(gateway={"aliases": ["chat", "gpt-4o"]})
+    command = container(server)["command"]
+    start = command.index("--served-model-name")
+    assert command[start : start + 5] == ["--served-model-name", "phi-4-mini-instruct", "chat", "gpt-4o", "--port=5000"]
+    assert server.model_names == ("phi-4-mini-instruct", "chat", "gpt-4o")
+
+
+def test_an_alias_is_none_if_the_model_has_that_name():
+    with pytest.raises(SpecError, match=r"gateway\.aliases has phi-4-mini-instruct, which is a name of this model"):
+        serve(gateway={"aliases": ["phi-4-mini-instruct"]})
+
+
 def test_a_model_that_hangs_gets_no_requests_after_eight_seconds_and_is_restarted_after_a_minute():
     found = container(serve())
     every = {name: found[name] for name in ("startupProbe", "readinessProbe", "livenessProbe")}

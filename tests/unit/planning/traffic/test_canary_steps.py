@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NAMESPACE, SETTINGS, quickstart
+from tests.unit.factories import NAMESPACE, SETTINGS, meta, quickstart
 from tests.unit.planning.traffic.groups import CANARY, GROUP, at_step, cluster, group, member, revision_of
 from workspace_ctrl.api.labels import CANARY_ANNOTATION, GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.model.canary import CanaryCount, CanaryPhase, CountingServer, Figures
 from workspace_ctrl.planning.steps import Apply, CountRequests
+from workspace_ctrl.planning.traffic.canary_state import state_in
 from workspace_ctrl.planning.traffic.group_steps import desire_group, plan_group
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
 
 SHARED = Meta(ObjectRef("HTTPRoute", NAMESPACE, GROUP))
@@ -19,6 +21,12 @@ SHARED = Meta(ObjectRef("HTTPRoute", NAMESPACE, GROUP))
 
 def canary(name="v2", **fields):
     return member(name, group={"canary": CANARY}, **fields)
+
+
+def rolling(records):
+    """A member whose Deployment has a pod of an earlier version."""
+    workload = Workload(meta("Deployment", records.workspace.meta.ref.name, owner=""), existing_replicas=2, updated_replicas=1)
+    return replace(records, deployments=(*records.deployments, workload))
 
 
 def planned(records, workspace="v2", count=None):
@@ -44,7 +52,7 @@ def target_of(plan):
         pytest.param([member("v1"), at_step(canary(), 9)], "v1=50,v2=50", id="a step that does not exist"),
         pytest.param([member("v1"), at_step(canary(), 2, "Promoted")], "v2=100", id="promoted"),
         pytest.param([member("v1"), at_step(canary(), 2, "Stopped")], "v1=100", id="stopped"),
-        pytest.param([member("v1"), at_step(canary(), 2, "Stopped", "old")], "v1=90,v2=10", id="another version was stopped"),
+        pytest.param([member("v1"), at_step(canary(), 2, "Stopped", "old")], "v1=100", id="the status is about another version"),
         pytest.param([member("v1"), at_step(canary(), 2, "Odd")], "v1=90,v2=10", id="a status that is none"),
         pytest.param([member("v1"), canary(ready=False)], "v1=100", id="not ready"),
         pytest.param([member("v1", ready=False), canary()], "v2=100", id="nobody else is ready"),
@@ -52,6 +60,9 @@ def target_of(plan):
             [member("v1", ready=False), at_step(canary(), 1, "Stopped")], "v1=100", id="a stopped one does not stand in for others"
         ),
         pytest.param([canary()], "v2=100", id="alone"),
+        pytest.param([member("v1"), rolling(at_step(canary(), 2))], "v1=100", id="pods of an earlier version"),
+        pytest.param([member("v1"), rolling(at_step(canary(), 2, "Promoted"))], "v2=100", id="of one that was promoted"),
+        pytest.param([rolling(at_step(canary(), 2))], "v2=100", id="pods of an earlier version, and nobody else"),
         pytest.param(
             [member("v1", group={"weight": 30}), member("v3", group={"weight": 10}), canary()], "v1=135,v3=45,v2=20", id="three"
         ),
@@ -77,6 +88,8 @@ def test_a_canary_whose_spec_became_invalid_keeps_its_share():
     found = planned(group(member("v1"), replace(mine, workspace=broken), route=route), "v1")
     step = next(step for step in found.steps if isinstance(step, Apply))
     assert step.manifest["metadata"]["annotations"][GROUP_WEIGHTS_ANNOTATION] == "v1=75,v2=25"
+    records = group(member("v1"), replace(mine, workspace=broken), route=route)
+    assert planned(records).decision.canary.state == state_in(mine.workspace.status.gateway.group)  # so its status keeps it
 
 
 def test_the_version_is_the_model_server_and_the_steps_and_not_the_number_of_copies():
@@ -131,6 +144,7 @@ def test_a_pod_is_read_at_its_address_and_the_port_of_the_pool_while_it_is_ready
     [
         pytest.param(group(member("v1"), at_step(canary(), 1, "Stopped")), "v2", id="stopped"),
         pytest.param(group(member("v1"), at_step(canary(), 1, "Promoted")), "v2", id="promoted"),
+        pytest.param(group(member("v1"), rolling(canary())), "v2", id="pods of an earlier version"),
         pytest.param(group(member("v1"), canary(deleting=True)), "v2", id="deleted"),
         pytest.param(group(member("v1"), member("v2")), "v2", id="no canary any more"),
     ],
@@ -150,6 +164,13 @@ def test_the_decision_follows_what_was_counted_and_the_route_follows_the_status(
     found = planned(routed(member("v1"), mine, v1=90, v2=10), count=bad)
     assert (found.decision.canary.state.phase, found.decision.canary.state.reason) == (CanaryPhase.STOPPED, "CanaryErrors")
     assert weights(member("v1"), mine) == "v1=90,v2=10"
+
+
+def test_a_lone_canary_whose_version_changes_keeps_its_route_and_has_no_problem():
+    route = HTTPRoute(SHARED, group=GROUP, owners=frozenset({"uid-of-v2"}), weights={"v2": 100})
+    found = planned(group(at_step(canary(), 2, "Stopped", "old"), route=route))
+    assert [step for step in found.steps if isinstance(step, Apply)] == []
+    assert found.problems == ()
 
 
 def test_the_annotation_of_the_author_decides():

@@ -4,12 +4,12 @@ import pytest
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
-from workspace_ctrl.planning.workload.model_names import check_model_name, model_names
+from workspace_ctrl.planning.workload.model_names import check_model_name, model_names, unserved_aliases
 
 
-def spec(name=None, **container):
+def spec(name=None, aliases=(), **container):
     template = {"spec": {"containers": [container or {"name": "a"}]}}
-    gateway = {"modelName": name} if name else {}
+    gateway = {"aliases": [*aliases]} | ({"modelName": name} if name else {})
     return Workspace.model_validate({"inference": {"template": template}, "gateway": gateway})
 
 
@@ -17,6 +17,7 @@ def spec(name=None, **container):
     ("asked", "known", "served", "names"),
     [
         pytest.param(spec("mine"), (), ("theirs",), ("mine", "theirs"), id="the user's first"),
+        pytest.param(spec(aliases=("chat", "told")), (), ("told",), ("told", "chat"), id="aliases last, and once"),
         pytest.param(spec("poet"), ("phi", "poet"), (), ("poet", "phi"), id="the user's choice among several"),
         pytest.param(spec(), ("phi",), ("other",), ("phi",), id="the preset's before the server's"),
         pytest.param(spec(), (), ("told", "adapter"), ("told", "adapter"), id="the server's own"),
@@ -39,6 +40,23 @@ def spec(name=None, **container):
 )
 def test_names(asked, known, served, names):
     assert model_names(asked, known, served) == names
+
+
+@pytest.mark.parametrize(
+    ("known", "served", "words"),
+    [
+        pytest.param(("phi", "chat", "gpt"), (), "", id="started with them"),
+        pytest.param((), ("chat", "gpt", "phi"), "", id="reported"),
+        pytest.param(
+            (), ("phi", "gpt"), "gateway.aliases: the model server does not serve chat, but phi, gpt; start it with", id="not all"
+        ),
+        pytest.param((), (), "", id="nobody knows"),
+    ],
+)
+def test_aliases_that_the_server_does_not_know_are_a_warning(known, served, words):
+    found = unserved_aliases(spec(aliases=("chat", "gpt")), known, served)
+    assert found.startswith(words)
+    assert bool(found) == bool(words)
 
 
 def test_a_name_that_the_server_would_not_know_is_refused():

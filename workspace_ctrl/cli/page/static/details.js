@@ -205,7 +205,7 @@ function reference(id, state, remark) {
 
 function group(found) {
   const members = found.members.map((member) => {
-    const share = member.isFallback ? "fallback" : `weight ${member.weight ?? 0}`;
+    const share = member.isFallback ? "fallback" : member.weight === null ? "canary" : `weight ${member.weight}`;
     const remark = `${share}, now ${member.current ?? 0}`;
     return element("li", {}, reference(member.id, member.isReady ? "ready" : "failed", remark));
   });
