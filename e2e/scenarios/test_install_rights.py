@@ -119,6 +119,9 @@ def exercise(release, team, behind):
     for kind in OBJECTIVES:
         cluster.kubectl("wait", f"{kind}/borrows.interactive", "-n", team, "--for=create", "--timeout=60s")
     disturb(cluster, team)
+    # The node has no GPU for a further model beside two copies.
+    cluster.kubectl("scale", "inferenceset", "copies", "-n", team, "--replicas=1", actor="user")
+    workspaces.wait_gone(cluster, team, "poddisruptionbudget", "copies")
     workspaces.apply(cluster, team, workspaces.workspace("borrows", gateway=borrowing))
     for kind in OBJECTIVES:
         workspaces.wait_gone(cluster, team, kind, "borrows.interactive")
@@ -131,8 +134,6 @@ def exercise(release, team, behind):
     workspaces.wait_gone(cluster, team, "ocirepository", "phi-inferencepool")
     workspaces.wait_gone(cluster, team, OBJECTIVES[0], "phi.interactive")
     workspaces.wait_reason(cluster, team, "copies", "Ready", "Ready", kind="inferenceset", seconds=120)
-    cluster.kubectl("scale", "inferenceset", "copies", "-n", team, "--replicas=1", actor="user")
-    workspaces.wait_gone(cluster, team, "poddisruptionbudget", "copies")
     cluster.kubectl("delete", "inferenceset", "copies", "-n", team, "--timeout=60s")
     for name in ("phi", "borrows", "stored", "shrinks", "grows"):
         cluster.kubectl("delete", "workspace", name, "-n", team, "--timeout=60s")

@@ -55,6 +55,20 @@ def test_an_inference_set_has_a_scale_subresource(installed, plane_namespace):
         pytest.param({"replicas": 0, "nodeCountLimit": 0}, id="none"),
         pytest.param({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}}, id="percentage"),
         pytest.param({"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2, "partition": 1}}}, id="number"),
+        pytest.param(
+            {"autoscaling": {"maxReplicas": 2, "minReplicas": 0, "idleAfter": "1s", "requestsHeldFor": "24h"}},
+            id="shortest and longest times",
+        ),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "minReplicas": 3}}, id="limits that contradict each other"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "idleAfter": "999ms"}}, id="no idle time"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "idleAfter": "0h"}}, id="zero"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "idleAfter": "99999h99999h99999h99999h"}}, id="the longest duration"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "requestsHeldFor": "0s"}}, id="nothing held"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "requestsHeldFor": "23h60m1ms"}}, id="held for more than a day"),
+        pytest.param({"autoscaling": {"maxReplicas": 2, "requestsHeldFor": "99999h99999h99999h99999h"}}, id="held for ever"),
+        pytest.param(
+            {"autoscaling": {"maxReplicas": 2, "target": {"metric": "kvCacheUtilization", "value": 101}}}, id="percentage above 100"
+        ),
         pytest.param({"autoUpgrade": {"enabled": True, "strategy": "Surge", "maintenanceWindow": {"schedule": "x"}}}, id="upgrade"),
         pytest.param({"gateway": {"objectives": [{"name": "a", "priority": 1}], "timeout": "none"}}, id="gateway"),
         pytest.param({"replicas": -1}, id="fewer than none"),

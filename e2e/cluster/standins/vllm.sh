@@ -45,7 +45,9 @@ if [ -z "$model" ]; then
 fi
 
 if [ -n "$headless" ]; then # a worker of a model on several nodes: it serves no requests
-    exec sleep 2147483647
+    trap 'exit 0' TERM # which the first process of a container otherwise does not get
+    sleep 2147483647 &
+    wait $!
 fi
 
 # The simulator names the pod that served in the header x-inference-pod when it knows the name.
