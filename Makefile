@@ -12,6 +12,7 @@ VERSIONS := docs/compatibility.md
 VALUES := charts/workspace-ctrl/README.md
 DOCS_TOOLS := build/docs-tools
 SETTINGS := docs/reference/settings.md
+DASHBOARD := docs/reference/dashboard.md
 TESTS ?=
 N ?= 200
 BENCH ?=
@@ -65,7 +66,7 @@ test-unit: setup ## Run the tests of the pure core (half a minute)
 	$(BIN)/python -m e2e.test --unit
 
 test-addons: setup ## Run the tests of the local cluster's optional add-ons, and of the page in Chromium (builds and installs them first)
-	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,endpoint-pickers-of-old,llama-cpp
+	$(BIN)/python -m e2e.cluster build --addons all,envoy-gateway,kthena,keda,prometheus,endpoint-pickers-of-old,llama-cpp
 	$(BIN)/python -m tests.browser
 	$(BIN)/pytest -m optional_addons e2e tests/browser
 
@@ -90,6 +91,7 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m docsite.compatibility_page > $(VERSIONS)
 	$(BIN)/python -m docsite.values_page > $(VALUES)
 	$(BIN)/python -m docsite.settings_page > $(SETTINGS)
+	$(BIN)/python -m docsite.dashboard_page > $(DASHBOARD)
 	$(BIN)/python -m docsite.pictures
 
 build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)

@@ -63,6 +63,7 @@ NAVIGATION: Final[list[object]] = [
             "docs/cli.md",
             "charts/workspace-ctrl/README.md",
             "docs/reference/settings.md",
+            "docs/reference/dashboard.md",
             "docs/reference/kaito.md",
             "docs/glossary.md",
         ]

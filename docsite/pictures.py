@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Span, Text
 
+from docsite.dashboard_page import dashboard_picture
 from workspace_ctrl.api.conditions import ConditionType
 from workspace_ctrl.cli.main import main as program
 
@@ -52,7 +53,7 @@ text{font:13px system-ui,sans-serif;fill:#1f2328}.name{font-weight:600}.note{fil
 def pictures() -> dict[str, str]:
     """Return all pictures as SVG, by file name."""
     terminals = {f"{name}.svg": terminal_picture(arguments) for name, arguments in COMMANDS.items()}
-    return {"chain.svg": chain_picture(), **terminals}
+    return {"chain.svg": chain_picture(), "dashboard.svg": dashboard_picture(), **terminals}
 
 
 def terminal_picture(arguments: Sequence[str]) -> str:

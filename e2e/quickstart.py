@@ -31,7 +31,8 @@ NEEDED = {
     "istioctl": "installs Istio",
     "curl": "asks the model",
 }
-REMOVAL = "kind delete cluster --name models"
+NAME = "models"
+REMOVAL = f"kind delete cluster --name {NAME}"
 PROGRAMS = Path(sys.executable).parent
 """Where workspace-ctrl is, as with an activated virtual environment."""
 
@@ -96,17 +97,32 @@ class ThisMachine:
         return subprocess.Popen(argv, env={**os.environ, **env}, stdin=stdin, stdout=stdout, stderr=stderr, text=True)
 
 
-def main() -> None:
-    """Follow the page on this machine as it is written, up to where it removes what it has made."""
+def problem() -> str:
+    """Return why the page cannot be followed on this machine, before anything is made; empty if it can."""
     missing = [f"{tool} ({why})" for tool, why in NEEDED.items() if shutil.which(tool) is None]
     if missing:
-        sys.exit(f"make demo-kind needs programs that are not on PATH: {', '.join(missing)}; without Docker: make demo")
+        return f"make demo-kind needs programs that are not on PATH: {', '.join(missing)}; without Docker: make demo"
+    daemon = subprocess.run(("docker", "version"), capture_output=True, text=True, check=False)
+    if daemon.returncode:
+        return (
+            f"docker does not work: {daemon.stderr.strip()}; is the daemon running, and may you use it? Without Docker: make demo"
+        )
+    clusters = subprocess.run(("kind", "get", "clusters"), capture_output=True, text=True, check=False)
+    if NAME in clusters.stdout.split():
+        return f"kind has a cluster {NAME} already, of an earlier attempt or of yours; to remove it: {REMOVAL}"
+    return ""
+
+
+def main() -> None:
+    """Follow the page on this machine as it is written, up to where it removes what it has made."""
+    if words := problem():
+        sys.exit(words)
     os.chdir(REPOSITORY)
     with guide.Shell(ThisMachine(), {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}) as shell:
         try:
             guide.follow(shell, itertools.takewhile(lambda step: not step.command.startswith("kubectl delete"), steps()), print)
         except AssertionError as error:
-            sys.exit(f"docs/quickstart.md, {error}")
+            sys.exit(f"docs/quickstart.md, {error}\nThe cluster is still there; to begin again: {REMOVAL}")
     print(f"The model still serves: workspace-ctrl chat llama. To remove all of it: {REMOVAL}")
 
 

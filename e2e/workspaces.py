@@ -125,9 +125,17 @@ def _condition(document: dict[str, Any], type_: str) -> dict[str, Any]:
     return next((entry for entry in document.get("status", {}).get("conditions", []) if entry["type"] == type_), {})
 
 
-def wait_ready(cluster: Cluster, namespace: str, name: str, type_: str = "GatewayReady", seconds: int = WAIT_SECONDS) -> None:
-    """Wait until a condition of a Workspace is True."""
-    cluster.kubectl("wait", f"workspace/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
+def wait_ready(
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    type_: str = "GatewayReady",
+    seconds: int = WAIT_SECONDS,
+    *,
+    kind: str = "workspace",
+) -> None:
+    """Wait until a condition of a Workspace, or of another kind, is True."""
+    cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
 
 
 def wait_reason(

@@ -1,15 +1,37 @@
 """`python -m workspace_ctrl` is `workspace-ctrl`: where the program begins."""
 
 import signal
+import sys
 from importlib import import_module
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of a program that ends by the signal."""
 
 
 def run() -> None:
-    """Run the command line; Ctrl-C ends the program without a traceback from here on."""
+    """Run the command line."""
+    _run("workspace_ctrl.cli.main", "main")
+
+
+def complete() -> None:
+    """Complete words for kubectl."""
+    _run("workspace_ctrl.cli.shell.completion", "complete_for_kubectl")
+
+
+def _run(module: str, function: str) -> None:
+    """Call a function; Ctrl-C ends the program without a traceback from here on, until Python has ended.
+
+    Until here only this module is imported, in a millisecond; what comes before is Python's own start.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the imports below take a tenth of a second
-    main = import_module("workspace_ctrl.cli.main").main
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    main()
+    call = getattr(import_module(module), function)
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        call()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

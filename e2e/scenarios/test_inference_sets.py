@@ -1,5 +1,7 @@
 """Copies of a model for real: behind Istio, all of them answer, and they are scaled 1, 3, 0, 2 while clients look on."""
 
+import json
+
 import pytest
 
 from e2e import workspaces
@@ -51,6 +53,13 @@ def answering(cluster, url, model):
     return {answer.pod for answer in answers}
 
 
+def evict(cluster, namespace, pod):
+    """Evict a pod as a drain of its node does; return whether that was allowed."""
+    document = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    return "Success" in cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(document), actor="user", check=False)
+
+
 @pytest.mark.timeout(900)
 def test_all_copies_answer_and_they_are_scaled_from_one_to_three_to_none_to_two(serving_cluster, namespace, gateway, scale):
     cluster = serving_cluster
@@ -78,6 +87,12 @@ def test_all_copies_answer_and_they_are_scaled_from_one_to_three_to_none_to_two(
         chat_until_answered(cluster, url, MODEL, "are you back?")
         copies = pods_of(cluster, namespace, selector)
         until(lambda: answering(cluster, url, MODEL) == copies, "both copies to answer")
+        # A drain takes one copy at a time, and comes to its end.
+        first, second = copies
+        workspaces.wait_reason(cluster, namespace, NAME, "DisruptionBudgetReady", "EvictionsLimited", kind=KIND)
+        until(lambda: evict(cluster, namespace, first), "a copy to be evicted")
+        assert not evict(cluster, namespace, second)
+        until(lambda: evict(cluster, namespace, second), "the other one to be evicted when the first is ready again", 120)
 
 
 @pytest.mark.timeout(900)
@@ -91,6 +106,15 @@ def test_the_leaders_of_copies_on_several_nodes_answer(serving_cluster, namespac
         workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
         url, leaders = status_of(cluster, namespace)["gateway"]["url"], {f"{NAME}-0-0", f"{NAME}-1-0"}
         until(lambda: answering(cluster, url, LARGE_MODEL) == leaders, "both leaders to answer")
+        # With a worker, its whole copy is lost; until it is back, the other copy is not touched.
+        until(lambda: evict(cluster, namespace, f"{NAME}-0-1"), "a worker to be evicted")
+        assert not evict(cluster, namespace, f"{NAME}-1-0")
+        until(
+            lambda: evict(cluster, namespace, f"{NAME}-1-2"),
+            "one of the other copy to be evicted when the first is whole again",
+            240,
+        )
+        until(lambda: answering(cluster, url, LARGE_MODEL) == leaders, "both leaders to answer again", 240)
         with Traffic(cluster, url, LARGE_MODEL) as traffic:
             scale(1)
             until(lambda: len(workspaces.items(cluster, namespace, "statefulset")) == 1, "the second copy to go")

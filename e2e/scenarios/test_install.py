@@ -23,6 +23,7 @@ EVERYTHING = {
     "replicas": 2,
     "metrics": {"dashboard": {"enabled": True}},
     "networkPolicy": {"enabled": True},
+    "ui": {"enabled": True, "certificateSecret": "ui-tls", "from": [{"podSelector": {}}]},
     "rbac": {"workloadKinds": [{"apiGroup": "leaderworkerset.x-k8s.io", "resource": "leaderworkersets"}]},
 }
 

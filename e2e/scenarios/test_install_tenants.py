@@ -134,7 +134,7 @@ def test_a_kind_that_the_controller_may_not_read_is_not_read(developer):
 )
 def test_a_reference_cannot_lead_elsewhere_on_the_api_server(developer, reference):
     document = workspaces.workspace("mine", resource=None, inference={"workloadRef": reference})
-    assert "should match" in developer.apply(document)
+    assert "must be " in developer.apply(document)
 
 
 NODE = [

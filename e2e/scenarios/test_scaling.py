@@ -4,20 +4,34 @@ import json
 import subprocess
 import sys
 import time
-from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import e2e.bursts
 from e2e import policies, workspaces
-from e2e.agreement.observation import Observation
 from e2e.agreement.scene import ENVOY_GATEWAY
-from e2e.agreement.timeline import disagreement
 from e2e.cluster import Form, up
 from e2e.cluster.addons import keda
-from e2e.controller import ACTOR, ControllerProcess
+from e2e.controller import ACTOR
+from e2e.scaling import (
+    AUTOSCALING,
+    BURST,
+    KIND,
+    MODEL,
+    NAME,
+    PATIENCE,
+    PODS,
+    burst,
+    get,
+    looking_on,
+    lost,
+    reason_of,
+    scaling_controller,
+    serve,
+    wait_zero,
+    written_replicas,
+)
 from e2e.streaming import streaming
 from e2e.waiting import until
 from tests.chart.helm import GATE
@@ -25,24 +39,13 @@ from tests.chart.rights import AGENT, granted, used
 
 pytestmark = [pytest.mark.optional_addons, pytest.mark.timeout(1800)]
 
-KIND = "inferenceset"
-AUTOSCALING = {"autoscaling": {"enabled": True}}
-NAME = "phi"
-MODEL = "phi-4-mini-instruct"
-LOAD_PORT = 8090
-NODE = "10.244.0.1"
-"""Where pods reach the controller, which runs on the node."""
-BURST = 50
 ROUNDS = 20
 SAMPLED_EVERY = 0.5
 CLIENTS, WORDS = 3, 20
-PATIENCE = 60
 QUEUE_WITHIN = 30
 """Seconds in which a queue of 30 has four copies wanted: two periods of Kubernetes' autoscaler."""
 WITHIN = 15
 """Seconds in which a burst at zero is answered, if a pod starts in three."""
-TO_ZERO = {"minReplicas": 0, "maxReplicas": 4, "target": {"metric": "queueSize", "value": 5}}
-STARTS_IN_3_S = "--startup-duration=3s --max-num-seqs=20"
 
 
 @pytest.fixture(scope="module")
@@ -59,70 +62,10 @@ def gateway(scaling_cluster, namespace):
         yield field
 
 
-def loading_controller(cluster, folder):
-    """A controller that serves loads to KEDA."""
-    settings = folder / "settings.yaml"
-    settings.write_text(json.dumps({"autoscaling": {"enabled": True, "url": f"http://{NODE}:{LOAD_PORT}"}}))
-    options = ("--config", str(settings), "--load-port", str(LOAD_PORT), "--probe", "models")
-    return ControllerProcess(cluster, *options, inside=True)
-
-
 @pytest.fixture
 def controller(scaling_cluster, tmp_path):
-    with loading_controller(scaling_cluster, tmp_path) as process:
+    with scaling_controller(scaling_cluster, tmp_path) as process:
         yield process
-
-
-def burst(cluster, url, count=BURST, words=10):
-    """The answers to so many requests at once."""
-    command = [sys.executable, str(Path(e2e.bursts.__file__)), url, MODEL, str(count), str(PATIENCE), str(words)]
-    result = cluster.run(command)
-    assert result.returncode == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def lost(answers):
-    """What came instead of answers."""
-    return Counter((answer["status"], answer["text"]) for answer in answers if answer["status"] != 200)
-
-
-def get(cluster, namespace):
-    return workspaces.get(cluster, namespace, KIND, NAME)
-
-
-def serve(cluster, namespace, gateway, flags=STARTS_IN_3_S, **autoscaling):
-    """Apply a scaled set whose pods start as `flags` say, and return its URL."""
-    document = workspaces.inference_set(NAME, gateway=gateway, autoscaling={**TO_ZERO, **autoscaling})
-    workspaces.apply(cluster, namespace, document)
-    workspaces.wait_reason(cluster, namespace, NAME, "WorkloadAccepted", "Accepted", kind=KIND, seconds=60)
-    cluster.kubectl("set", "env", f"deployment/{NAME}", f"SIMULATOR_FLAGS={flags}", "-n", namespace)
-    workspaces.wait_reason(cluster, namespace, NAME, "Autoscaling", "Scaled", kind=KIND, seconds=120)
-    workspaces.wait_reason(cluster, namespace, NAME, "Ready", "Ready", kind=KIND, seconds=240)
-    return get(cluster, namespace)["status"]["gateway"]["url"]
-
-
-def wait_zero(cluster, namespace, seconds=120):
-    until(lambda: get(cluster, namespace)["spec"]["replicas"] == 0, "the set to be scaled to zero", seconds)
-    until(lambda: workspaces.items(cluster, namespace, "pod", f"kaito.sh/workspace={NAME}") == [], "its last pod to end", seconds)
-    return workspaces.wait_reason(cluster, namespace, NAME, "EndpointsReady", "ScaledToZero", kind=KIND, seconds=30)
-
-
-def written_replicas(cluster):
-    """Calls of the controller to the scale subresource of InferenceSets; it applies statuses and finalizers only."""
-    calls = [event["objectRef"] for event in cluster.audit_events("controller") if event.get("objectRef")]
-    return [call for call in calls if call.get("resource") == "inferencesets" and call.get("subresource") == "scale"]
-
-
-@contextmanager
-def looking_on(cluster, namespace, every, patience):
-    """Requests beside those of the test, each answered; and GatewayReady is True all the while, at zero and during starts, too."""
-    with Observation(cluster, namespace, NAME, "inferencesets", (every, patience)) as seen:
-        seen.wait_well(PATIENCE)
-        began = time.monotonic()
-        yield seen
-        found = disagreement(seen.between(began, time.monotonic()))
-        assert (found.failing, found.true_while_failing) == (0, 0), Counter(sample.status for sample in seen.samples)
-        assert [change for change in seen.changes if change.at > began and not change.ready] == []
 
 
 def bursts_at_zero(cluster, namespace, gateway):
@@ -130,12 +73,17 @@ def bursts_at_zero(cluster, namespace, gateway):
     url = serve(cluster, namespace, gateway, idleAfter="10s", requestsHeldFor="2m")
     durations = []
     with looking_on(cluster, namespace, SAMPLED_EVERY, PATIENCE) as seen:
+
+        def awake():
+            """Have requests sent beside the burst once that has woken the set."""
+            until(lambda: get(cluster, namespace)["spec"]["replicas"] > 0, "the set to be woken", PATIENCE)
+            seen.resume()
+
         for _ in range(ROUNDS):
             seen.pause()
             held = wait_zero(cluster, namespace)
             assert held["status"] == "True"
-            seen.resume()
-            answers = burst(cluster, url)
+            answers = burst(cluster, url, awake)
             assert lost(answers) == {}
             assert len(answers) == BURST
             durations.append(max(answer["seconds"] for answer in answers))
@@ -155,7 +103,7 @@ def test_no_request_is_lost_at_zero_behind_envoy_gateway(envoy_gateway_cluster, 
     up(cluster.name, Form.FULL, ["keda"])
     with (
         workspaces.programmed_gateway(cluster, "default", ENVOY_GATEWAY.name) as gateway,
-        loading_controller(cluster, tmp_path),
+        scaling_controller(cluster, tmp_path),
     ):
         bursts_at_zero(cluster, "default", gateway)
         cluster.kubectl("delete", KIND, NAME, "-n", "default", "--timeout=120s")
@@ -174,8 +122,7 @@ def test_a_queue_adds_copies_and_they_go_without_a_cut_stream(scaling_cluster, n
         assert lost(json.loads(line) for line in out.splitlines()) == {}
         with streaming(cluster, url, MODEL, CLIENTS, WORDS) as streams:
             streams.wait_begun()
-            selector = f"kaito.sh/workspace={NAME}"
-            until(lambda: len(workspaces.items(cluster, namespace, "pod", selector)) == 1, "one copy to be left", 600)
+            until(lambda: len(workspaces.items(cluster, namespace, "pod", PODS)) == 1, "one copy to be left", 600)
             streams.wait()
     print("streams during the scale-down:", len(streams.answers), "broken:", len(streams.broken))
     assert streams.broken == []
@@ -198,11 +145,6 @@ def test_with_the_controller_s_rights_nothing_else_is_scaled(scaling_cluster, ch
     document = policies.as_created("keda.sh/v1alpha1", "ScaledObject", spec)
     words = "workspace-ctrl scales only InferenceSets, by their load"
     until(lambda: words in policies.refusal(scaling_cluster, document), "the policy to refuse it", 30)
-
-
-def reason_of(cluster, namespace):
-    found = [each for each in get(cluster, namespace)["status"]["conditions"] if each["type"] == "Autoscaling"]
-    return found[0]["reason"] if found else ""
 
 
 def test_what_fails_is_told_and_the_replicas_stay(scaling_cluster, namespace, gateway, controller):

@@ -6,11 +6,10 @@ import json
 import subprocess
 from typing import Any
 
-import yaml
-
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.chart import chart
+from e2e.policies import read_documents
 
 NAMESPACE = "workspace-ctrl"
 GATE = {"featureGates": {"gatewayAPIInferenceExtension": True}}
@@ -29,10 +28,10 @@ def render(values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
 
 @functools.cache
 def _rendered(values: str) -> list[dict[str, Any]]:
-    """Return the manifests for values as JSON; rendering and reading them takes half a second, and many tests ask for the same."""
+    """Return the manifests for values as JSON; rendering them takes half a second, and many tests ask for the same."""
     result = helm("template", "workspace-ctrl", str(chart()), "--namespace", NAMESPACE, values=json.loads(values))
     assert not result.returncode, result.stderr
-    return [document for document in yaml.safe_load_all(result.stdout) if document]
+    return read_documents(result.stdout)
 
 
 def find(manifests: list[dict[str, Any]], kind: str, ending: str = "") -> dict[str, Any]:

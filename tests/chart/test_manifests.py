@@ -251,3 +251,10 @@ def test_the_pods_of_the_list_open_connections_to_the_api_server_only():
 )
 def test_without_the_list_of_models_nothing_of_it_is_left(values):
     assert not [each for each in render(values) if each["metadata"]["name"].endswith("-models")]
+
+
+def test_several_pods_of_the_list_are_drained_one_by_one():
+    assert "PodDisruptionBudget" not in kinds(render(INDEX))
+    budget = find(render({**GATE, "modelIndex": {"enabled": True, "replicas": 2}}), "PodDisruptionBudget", "-models")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"]["matchLabels"]["app.kubernetes.io/name"] == "workspace-ctrl-models"

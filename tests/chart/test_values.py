@@ -271,6 +271,25 @@ def notes(values):
             "all-namespaces",
             id="removal in namespaces",
         ),
+        pytest.param({}, "Serve a model", "port-forward", id="without the page"),
+        pytest.param(
+            {"ui": {"enabled": True}},
+            "http://localhost:8000 after:\n  kubectl port-forward --namespace system service/workspace-ctrl-ui 8000\n",
+            "tokens of users",
+            id="the page",
+        ),
+        pytest.param(
+            {"ui": {"enabled": True, "from": [{"podSelector": {}}]}},
+            "WARNING: tokens of users go unencrypted from these pods to the page: set ui.certificateSecret.",
+            "https://localhost",
+            id="the page behind a proxy, by HTTP",
+        ),
+        pytest.param(
+            {"ui": {"enabled": True, "certificateSecret": "tls"}, "networkPolicy": {"enabled": False}},
+            "WARNING: tokens of users can be sent to the page by all pods, because networkPolicy.enabled is false.",
+            "unencrypted",
+            id="the page without a policy",
+        ),
     ],
 )
 def test_notes_are_for_what_was_installed(values, said, unsaid):

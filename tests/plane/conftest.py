@@ -1,16 +1,19 @@
 """The controller against a real control plane with real Flux; pods are played."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 
 from e2e import workspaces
 from e2e.cluster import Cluster
 from e2e.controller import ACTOR
 from tests.plane.accounts import ACCOUNT
+from workspace_ctrl.cli.main import main
 
 
 @pytest.fixture
@@ -34,3 +37,13 @@ def account(installed: Cluster, plane_namespace: str, tmp_path: Path) -> Path:
     path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
     path.write_text(yaml.safe_dump(config))
     return path
+
+
+@pytest.fixture
+def run(installed: Cluster, plane_namespace: str) -> Iterator[Callable[..., Result]]:
+    """Run a command as the user, in the test's namespace, in a thread: the test has an event loop."""
+    options = ("--kubeconfig", str(installed.kubeconfig_for("user")), "-n", plane_namespace)
+    with ThreadPoolExecutor(1) as executor:
+        yield lambda command, *arguments, **more: executor.submit(
+            CliRunner().invoke, main, (command, *options, *arguments), **more
+        ).result(120)

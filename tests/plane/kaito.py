@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from e2e.bench.client import BareClient
 from e2e.bench.errors import BenchmarkError
 from e2e.cluster import Cluster
 from workspace_ctrl.api.crd import KINDS, crd
-from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.api.labels import KIND, SET_KIND, SET_LABEL
 from workspace_ctrl.kube.resources import ApiResource
 
 Named = tuple[ApiResource, str, str]
@@ -46,8 +47,11 @@ INDEX = "apps.kubernetes.io/pod-index"
 LABEL = "kaito.sh/workspace"
 
 
-def kaito_crd(kind: str = KIND) -> dict[str, Any]:
-    """Return the CRD of Workspaces or InferenceSets as KAITO has it: without `gateway`, and with an atomic list of conditions."""
+def kaito_crd(kind: str = KIND, versions: Sequence[str] = ("v1beta1", "v1alpha1")) -> dict[str, Any]:
+    """Return the CRD of Workspaces or InferenceSets as KAITO has it: without `gateway`, and with an atomic list of conditions.
+
+    The first of the `versions` is the stored one. Up to 0.10, InferenceSets have v1alpha1 alone.
+    """
     fields = dict.fromkeys(("spec",) if kind == SET_KIND else ("resource", "inference", "tuning"), _ANYTHING)
     schema = {"type": "object", "properties": {"metadata": {"type": "object"}, **fields, "status": _STATUS}}
     version = {"served": True, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}
@@ -60,7 +64,7 @@ def kaito_crd(kind: str = KIND) -> dict[str, Any]:
             "group": "kaito.sh",
             "scope": "Namespaced",
             "names": {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()},
-            "versions": [{"name": "v1beta1", "storage": True, **version}, {"name": "v1alpha1", "storage": False, **version}],
+            "versions": [{"name": name, "storage": name == versions[0], **version} for name in versions],
         },
     }
 
@@ -68,6 +72,11 @@ def kaito_crd(kind: str = KIND) -> dict[str, Any]:
 def install_kaitos(cluster: Cluster) -> None:
     """Replace the CRDs by KAITO's."""
     _replace(cluster, *(kaito_crd(kind) for kind in KINDS))
+
+
+def serve_sets(cluster: Cluster, *versions: str) -> None:
+    """Change the CRD of InferenceSets, as an upgrade of KAITO does; the first of the `versions` is the stored one from then on."""
+    _replace(cluster, kaito_crd(SET_KIND, versions))
 
 
 def install_ours(cluster: Cluster) -> None:
@@ -81,9 +90,20 @@ def _replace(cluster: Cluster, *documents: dict[str, Any]) -> None:
         workspaces.wait_established(cluster, document["metadata"]["name"])
 
 
+def copy_of(inference_set: dict[str, Any]) -> dict[str, Any]:
+    """Return the Workspace that KAITO makes for a copy of an InferenceSet."""
+    metadata, template = inference_set["metadata"], inference_set["spec"]["template"]
+    owner = {"apiVersion": inference_set["apiVersion"], "kind": SET_KIND, "name": metadata["name"], "uid": metadata["uid"]}
+    document = workspaces.workspace(f"{metadata['name']}-x2x4x", inference=template["inference"])
+    owners = [{**owner, "controller": True, "blockOwnerDeletion": True}]
+    document["metadata"] |= {"labels": {SET_LABEL: metadata["name"]}, "ownerReferences": owners}
+    return document
+
+
 def stateful_set(workspace: dict[str, Any]) -> dict[str, Any]:
     """Return the StatefulSet that KAITO 0.8 and later make for a Workspace."""
-    name, labels = workspace["metadata"]["name"], {LABEL: workspace["metadata"]["name"]}
+    name = workspace["metadata"]["name"]
+    labels = {LABEL: name, **{key: value for key, value in workspace["metadata"].get("labels", {}).items() if key == SET_LABEL}}
     owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": name, "uid": workspace["metadata"]["uid"]}
     pod = {"containers": [{"name": name, "image": "example/kaito-base:1", "ports": [{"containerPort": 5000}]}]}
     return {

@@ -7,9 +7,8 @@ import subprocess
 import time
 
 import pytest
-import yaml
 
-from e2e import workspaces
+from e2e import policies, workspaces
 from e2e.cluster.chart import chart
 from e2e.controller import ControllerProcess
 from e2e.waiting import until
@@ -210,7 +209,7 @@ def rendered(installed, namespace):
     gate = {"featureGates": {"gatewayAPIInferenceExtension": True}, "flux2": {"enabled": False}}
     result = helm(*command, values={"crds": {"install": False}, **gate})
     assert not result.returncode, result.stderr
-    manifests = [document for document in yaml.safe_load_all(result.stdout) if document]
+    manifests = policies.read_documents(result.stdout)
     client = find(manifests, "ValidatingWebhookConfiguration")["webhooks"][0]["clientConfig"]
     return find(manifests, "Secret", "-admission"), base64.b64decode(client["caBundle"]).decode()
 

@@ -17,16 +17,6 @@ MOST_REQUESTS = 12
 
 
 @pytest.fixture
-def run(installed, plane_namespace):
-    """Run a command as the user, in the test's namespace, in a thread: the test has an event loop."""
-    options = ("--kubeconfig", str(installed.kubeconfig_for("user")), "-n", plane_namespace)
-    with ThreadPoolExecutor(1) as executor:
-        yield lambda command, *arguments, **more: executor.submit(
-            CliRunner().invoke, main, (command, *options, *arguments), **more
-        ).result(120)
-
-
-@pytest.fixture
 def ready(installed, plane_namespace, gateway):
     """A Workspace that was ready, and whose controller runs no more."""
     workspaces.apply(installed, plane_namespace, workspaces.workspace("phi", gateway=workspaces.behind(gateway, plane_namespace)))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from e2e import policies, workspaces
 from e2e.controller import ACTOR, ControllerProcess
@@ -11,11 +12,14 @@ from e2e.waiting import until
 from tests.chart.helm import GATE
 from tests.chart.rights import AGENT, granted, used
 from tests.plane import kaito
+from workspace_ctrl.api.crd import crd
+from workspace_ctrl.api.labels import SET_KIND
 
 MODE = {"mode": "companion"}
 OPTIONS = "workspace-ctrl/gateway"
 STATUS = "workspace-ctrl/status"
 FINALIZER = "workspace-ctrl/gateway"
+SETS = "inferencesets.kaito.sh"
 KINDS = ("httproute", "helmrelease", "ocirepository", "inferencepool")
 
 
@@ -153,3 +157,70 @@ def test_from_managed_to_companion_and_back_nothing_is_made_anew(installed, plan
         assert uids(installed, plane_namespace, *theirs) == both
         routes = [entry for entry in ours if entry[0] != "deployment"]
         assert uids(installed, plane_namespace, *routes) == {entry: before[entry] for entry in routes}
+
+
+@pytest.fixture
+def before_inference_sets(installed, beside_kaito) -> Iterator[None]:
+    """The same without the CRD of InferenceSets, as where KAITO's feature gate for them was never on."""
+    installed.kubectl("delete", "crd", SETS, "--timeout=120s")
+    yield
+    installed.kubectl("delete", "crd", SETS, "--timeout=120s")
+    create_sets(installed, crd(SET_KIND))
+
+
+def create_sets(cluster, definition):
+    cluster.kubectl("create", "-f", "-", input=yaml.safe_dump(definition))
+    workspaces.wait_established(cluster, SETS)
+
+
+def owners(cluster, namespace, name):
+    """The apiVersion in the owner reference of each object of the gateway side."""
+    found = (workspaces.get(cluster, namespace, *each) for each in gateway_side(name)[:3])
+    return {each["metadata"]["ownerReferences"][0]["apiVersion"] for each in found}
+
+
+@pytest.mark.timeout(300)
+def test_inference_sets_are_read_and_written_in_whatever_version_kaito_serves(
+    installed, plane_namespace, gateway, before_inference_sets, run
+):
+    old, new = (f"inferencesets.{version}.kaito.sh" for version in ("v1alpha1", "v1beta1"))
+    with ControllerProcess(installed, "--mode=companion") as controller:
+        create_sets(installed, kaito.kaito_crd(SET_KIND, ["v1alpha1"]))
+        document = workspaces.inference_set("phi") | {"apiVersion": "kaito.sh/v1alpha1"}
+        document["metadata"]["annotations"] = {OPTIONS: options(gateway, plane_namespace)}
+        workspaces.apply(installed, plane_namespace, document)
+        live = workspaces.get(installed, plane_namespace, old, "phi")
+        workspaces.apply(installed, plane_namespace, kaito.copy_of(live))
+        copy = workspaces.get(installed, plane_namespace, "workspace", "phi-x2x4x")
+        workspaces.apply(installed, plane_namespace, kaito.stateful_set(copy))
+        workspaces.wait_ready(installed, plane_namespace, "phi", kind=old)
+        assert owners(installed, plane_namespace, "phi") == {"kaito.sh/v1alpha1"}
+        before = uids(installed, plane_namespace, *gateway_side("phi"))
+        for command in (("status", "phi"), ("explain", "is/phi"), ("events", "phi"), ("logs", "phi"), ("status",)):
+            found = run(*command)
+            assert (found.exit_code, "phi" in found.output) == (0, True), (command, found.output)
+
+        kaito.serve_sets(installed, "v1beta1", "v1alpha1")
+        until(lambda: owners(installed, plane_namespace, "phi") == {"kaito.sh/v1beta1"}, "the owner to be the new version")
+        assert workspaces.condition(installed, plane_namespace, "phi", "GatewayReady", kind=new)["status"] == "True"
+        assert uids(installed, plane_namespace, *gateway_side("phi")) == before
+
+        installed.kubectl("annotate", f"{new}/phi", "-n", plane_namespace, "example.com/stored=v1beta1", actor="user")
+        stored = '{"status": {"storedVersions": ["v1beta1"]}}'
+        installed.kubectl("patch", "crd", SETS, "--subresource=status", "--type=merge", "-p", stored)
+        kaito.serve_sets(installed, "v1beta1")
+        off = json.dumps({"enabled": False})
+        installed.kubectl("annotate", f"{new}/phi", "-n", plane_namespace, f"{OPTIONS}={off}", "--overwrite", actor="user")
+        workspaces.wait_gone(installed, plane_namespace, "helmrelease", "phi-inferencepool")
+        until(
+            lambda: STATUS not in workspaces.get(installed, plane_namespace, new, "phi")["metadata"]["annotations"],
+            "the annotation to be removed",
+        )
+        on = options(gateway, plane_namespace)
+        installed.kubectl("annotate", f"{new}/phi", "-n", plane_namespace, f"{OPTIONS}={on}", "--overwrite", actor="user")
+        workspaces.wait_ready(installed, plane_namespace, "phi", kind=new)
+        assert run("status", "phi").exit_code == 0
+    assert not [line for line in controller.log if "Traceback" in line or "ERROR" in line]
+    installed.kubectl("delete", f"{new}/phi", "-n", plane_namespace, "--timeout=20s", actor="user")
+    for kind, name in gateway_side("phi"):
+        workspaces.wait_gone(installed, plane_namespace, kind, name)

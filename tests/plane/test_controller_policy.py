@@ -21,6 +21,7 @@ API = {
     "Service": "v1",
     "ConfigMap": "v1",
     "PersistentVolumeClaim": "v1",
+    "PodDisruptionBudget": "policy/v1",
     "Workspace": "kaito.sh/v1beta1",
     "HTTPRoute": "gateway.networking.k8s.io/v1",
     "Event": "events.k8s.io/v1",
@@ -88,6 +89,10 @@ class Attacker:
     def claim(self, **spec):
         size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
         return self.ours("PersistentVolumeClaim", {**size, **spec})
+
+    def budget(self, **spec):
+        chosen = {"selector": {"matchLabels": {"kaito.sh/workspace": "phi"}}, "maxUnavailable": 1, **spec}
+        return self.ours("PodDisruptionBudget", {key: value for key, value in chosen.items() if value is not None})
 
     def route(self, backend, **rule):
         return self.ours("HTTPRoute", {"rules": [{"backendRefs": [backend], **rule}]})
@@ -173,6 +178,8 @@ def test_what_the_controller_itself_does_is_allowed(attacker):
         attacker.release(postRenderers=patched("ClusterRole", owned_by(attacker.namespace))),
         attacker.release(postRenderers=patched("ClusterRoleBinding", owned_by(attacker.namespace))),
         attacker.claim(),
+        attacker.budget(),
+        attacker.budget(maxUnavailable="25%"),
         attacker.route(pool),
     )
     for document in made:
@@ -202,8 +209,11 @@ DOCKER = {"group": "", "kind": "Service", "name": "theirs", "port": 80}
 POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "phi"}
 EVERY_RIGHT = '[{"op": "add", "path": "/rules/0", "value": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}}]'
 NODE = "creates no pods with hostNetwork"
+BLOCKS = "PodDisruptionBudgets that let a pod be evicted"
 OTHERS = "has neither the label workspace-ctrl/workspace nor a Workspace as its owner"
 OTHER_DIGEST = f"sha256:{'b' * 64}"
+REFUSED = "denied request"
+"""Two policies refuse it; which of them is told is not said."""
 UNLISTED = "is not listed in chartSources"
 CREATED = [
     pytest.param(lambda a: a.create(a.deployment(), "kube-system"), "belongs to the cluster", id="Deployment in kube-system"),
@@ -222,6 +232,11 @@ CREATED = [
         "needs the label",
         id="Deployment in the name of a body-based router",
     ),
+    pytest.param(lambda a: a.create(a.budget(selector={})), "pods with the label kaito.sh/workspace", id="budget of all pods"),
+    pytest.param(lambda a: a.create(a.budget(maxUnavailable=0)), BLOCKS, id="budget that blocks drains"),
+    pytest.param(lambda a: a.create(a.budget(maxUnavailable="0%")), BLOCKS, id="budget that blocks drains, in percent"),
+    pytest.param(lambda a: a.create(a.budget(maxUnavailable=None)), BLOCKS, id="budget without a limit"),
+    pytest.param(lambda a: a.create(a.budget(maxUnavailable=None, minAvailable=1)), BLOCKS, id="budget that keeps pods"),
     pytest.param(lambda a: a.create(a.deployment({"hostNetwork": True})), NODE, id="network of the node"),
     pytest.param(lambda a: a.create(a.deployment({"hostPID": True})), NODE, id="processes of the node"),
     pytest.param(
@@ -335,31 +350,31 @@ CREATED = [
         "changes only the path",
         id="mirrored requests",
     ),
-    pytest.param(lambda a: a.create(a.index_route()), "routes only to InferencePools", id="route of the list of models elsewhere"),
-    pytest.param(lambda a: a.create(a.route(POOL), NAMESPACE), "belongs to the cluster", id="route beside the list of models"),
+    pytest.param(lambda a: a.create(a.index_route()), REFUSED, id="route of the list of models elsewhere"),
+    pytest.param(lambda a: a.create(a.route(POOL), NAMESPACE), REFUSED, id="route beside the list of models"),
     pytest.param(
         lambda a: a.create(a.index_route({"name": "theirs"}), NAMESPACE),
-        "routes only to InferencePools",
+        REFUSED,
         id="list of models of others",
     ),
     pytest.param(
         lambda a: a.create(a.index_route({"namespace": "default"}), NAMESPACE),
-        "routes only to InferencePools",
+        REFUSED,
         id="list of models of another namespace",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(owner={"name": "theirs"}), NAMESPACE),
-        "routes only to InferencePools",
+        REFUSED,
         id="list of models that stays",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(matches=[{"path": {"type": "PathPrefix", "value": "/team-a"}}]), NAMESPACE),
-        "routes only to InferencePools",
+        REFUSED,
         id="list of models instead of somebody's model",
     ),
     pytest.param(
         lambda a: a.create(a.index_route(filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": DOCKER}}]), NAMESPACE),
-        "routes only to InferencePools",
+        REFUSED,
         id="mirrored requests for the list of models",
     ),
     pytest.param(lambda a: a.create(workspaces.workspace("mine")), "changes only the status", id="a Workspace of its own"),

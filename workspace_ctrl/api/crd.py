@@ -1,12 +1,13 @@
 """The CustomResourceDefinitions, generated from the typed models."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from workspace_ctrl.api.api_model import ApiModel
+from workspace_ctrl.api.api_model import ApiModel, pattern_rule
 from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
 from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
 from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
@@ -41,6 +42,7 @@ class _Kind:
 def crd(kind: str = KIND) -> dict[str, Any]:
     """Return the CustomResourceDefinition of the Workspace, or of another one of `KINDS`."""
     row = _KINDS[kind]
+    schema = _schema(kind, row)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -49,7 +51,7 @@ def crd(kind: str = KIND) -> dict[str, Any]:
             "group": GROUP,
             "scope": "Namespaced",
             "names": _names(kind, row),
-            "versions": [_version(name, kind, row) for name in SERVED_VERSIONS],
+            "versions": [_version(name, row, deepcopy(schema)) for name in SERVED_VERSIONS],
         },
     }
 
@@ -65,7 +67,7 @@ def _names(kind: str, row: _Kind) -> dict[str, Any]:
     }
 
 
-def _version(name: str, kind: str, row: _Kind) -> dict[str, Any]:
+def _schema(kind: str, row: _Kind) -> dict[str, Any]:
     schema = structural_schema(row.model.model_json_schema(by_alias=True))
     schema["properties"] = {
         "apiVersion": {"type": "string", "description": "Version of the API."},
@@ -74,13 +76,18 @@ def _version(name: str, kind: str, row: _Kind) -> dict[str, Any]:
         **schema["properties"],
         "status": _without_defaults(structural_schema(TypeAdapter(row.status).json_schema(by_alias=True))),
     }
+    found: dict[str, Any] = _in_words(schema, row.words)
+    return found
+
+
+def _version(name: str, row: _Kind, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "served": True,
         "storage": name == STORAGE_VERSION,
         "subresources": {"status": {}} | ({"scale": dict(row.scale)} if row.scale is not None else {}),
         "additionalPrinterColumns": row.columns(),
-        "schema": {"openAPIV3Schema": _in_words(schema, row.words)},
+        "schema": {"openAPIV3Schema": schema},
     }
 
 
@@ -148,6 +155,8 @@ def structural_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         result = {key: value for key, value in node.items() if key not in _DROPPED}
         if node.get("default") is not None:
             result["default"] = node["default"]
+        if "pattern" in result:
+            result["x-kubernetes-validations"] = [pattern_rule(result.pop("pattern")), *result.get("x-kubernetes-validations", ())]
         if "properties" in node:
             result["properties"] = {name: convert(child) for name, child in node["properties"].items()}
         if isinstance(node.get("items"), Mapping):

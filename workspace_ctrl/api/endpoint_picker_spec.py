@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel
+from workspace_ctrl.api.api_model import CHART_VERSION_PATTERN, DIGEST_PATTERN, PRESERVE, ApiModel
 
 _NAME_LIMIT = 253
 
@@ -18,13 +18,13 @@ class Chart(ApiModel):
     version: str | None = Field(
         default=None,
         max_length=128,
-        pattern="^[A-Za-z0-9_][A-Za-z0-9._+-]*$",
+        pattern=CHART_VERSION_PATTERN,
         description="Version of the chart, a tag such as v1.5.0. Default: that of the source.",
     )
     digest: str | None = Field(
         default=None,
         max_length=71,
-        pattern="^sha256:[0-9a-f]{64}$",
+        pattern=DIGEST_PATTERN,
         description="Digest of the chart's manifest in the registry; pins the chart even if the tag is moved. Only one that the "
         "controller's settings allow for the version.",
     )

@@ -6,11 +6,13 @@ from typing import Final
 
 from pydantic_core import ErrorDetails
 
+from workspace_ctrl.api.api_model import pattern_words
 from workspace_ctrl.api.printable_text import printable
 
 _LONGEST_KEY: Final = 64
 """Longest key of a user in a message, in characters."""
 _LONGEST_PATH: Final = 1024
+_PATTERN: Final = "string_pattern_mismatch"
 _NO_MAPPING: Final = frozenset({"dict_type", "model_type", "model_attributes_type"})
 """Types of pydantic's errors where a mapping is expected."""
 
@@ -43,7 +45,11 @@ def field_path(location: tuple[int | str, ...]) -> str:
 def value_problem(error: ErrorDetails) -> str:
     """Return what is wrong with a value, as the end of a sentence that begins with its path."""
     # pydantic speaks of dictionaries and names our classes, neither of which is in a manifest.
-    return "must be a mapping" if error["type"] in _NO_MAPPING else f"is not valid: {error['msg']}"
+    if error["type"] in _NO_MAPPING:
+        return "must be a mapping"
+    if error["type"] == _PATTERN:
+        return pattern_words(error["ctx"]["pattern"])
+    return f"is not valid: {error['msg']}"
 
 
 def _step(part: int | str) -> str:

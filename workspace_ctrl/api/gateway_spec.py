@@ -4,16 +4,20 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.api_model import ApiModel, rules
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN
+from workspace_ctrl.api.api_model import (
+    HOSTNAME_PATTERN,
+    LABEL_NAME_PATTERN,
+    PATH_PATTERN,
+    PROBE_PATH_PATTERN,
+    WORKSPACE_NAME_PATTERN,
+    ApiModel,
+    rules,
+)
 from workspace_ctrl.api.traffic.canary_spec import CANARY_RULE, Canary
 
 NO_TIMEOUT: Final = "none"
 """The route gets no timeout, so that the Gateway's default applies."""
-TIMEOUT_PATTERN: Final = r"^(none|([0-9]{1,5}(h|m|s|ms)){1,4})$"
 """A duration of the Gateway API (GEP-2257), or `none`."""
-_PATH_PATTERN = r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?$"
-_HOSTNAME_PATTERN = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _NAME_LIMIT = 253
 _LABEL_LIMIT = 63
 _LARGEST = 2**31 - 1
@@ -23,7 +27,7 @@ LARGEST_WEIGHT: Final = 1_000_000
 """Of a backend of an HTTPRoute."""
 FALLBACK_RULE: Final = "gateway.group cannot have a weight with fallback: true; remove one of them"
 
-Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=_HOSTNAME_PATTERN)]
+Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=HOSTNAME_PATTERN)]
 """A host name, or a wildcard such as `*.example.com`."""
 
 
@@ -37,7 +41,7 @@ class Match(ApiModel):
     path: str | None = Field(
         default=None,
         max_length=1024,
-        pattern=_PATH_PATTERN,
+        pattern=PATH_PATTERN,
         description="Path prefix, without a trailing slash; it is removed before the request reaches the model server. "
         "Default: /<namespace>/<workspace>.",
     )
@@ -57,7 +61,7 @@ class Probe(ApiModel):
 
     path: str = Field(
         max_length=256,
-        pattern=r"^/[A-Za-z0-9._~/-]*$",
+        pattern=PROBE_PATH_PATTERN,
         description="Path of a GET request, under the base URL, such as /health for a server without /v1/models. It should be one that the "
         "model server itself answers.",
     )
@@ -134,7 +138,7 @@ class Objective(ApiModel):
     name: str = Field(
         min_length=1,
         max_length=_LABEL_LIMIT,
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        pattern=LABEL_NAME_PATTERN,
         description="Name of the objective; requests select it as <workspace>.<name> with the header x-gateway-inference-objective.",
     )
     priority: int = Field(

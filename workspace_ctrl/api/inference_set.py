@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.api_model import ApiModel, rules
+from workspace_ctrl.api.api_model import DURATION_PATTERN, WORKSPACE_NAME_PATTERN, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.inference_spec import Inference
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE
-from workspace_ctrl.api.traffic.durations import DURATION_PATTERN, LONGEST_DURATION, seconds_of
+from workspace_ctrl.api.names import WORKSPACE_NAME_RULE
+from workspace_ctrl.api.traffic.durations import LONGEST_DURATION, milliseconds_of, seconds_of
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import (
     INSTANCE_TYPE_IS_FIXED,
@@ -37,6 +37,13 @@ _NO_REFERENCE: Final = (
 )
 _WHOLE: Final = 100
 _BOUNDS: Final = "spec.autoscaling has a minReplicas above its maxReplicas; lower minReplicas, or raise maxReplicas"
+_IDLE: Final = "spec.autoscaling has an idleAfter of less than a second, with which each request would start a copy; set 1s or more"
+_HELD: Final = (
+    "spec.autoscaling has a requestsHeldFor that is not from 1s to 24h; set a little more than a start of the model takes"
+)
+_SECOND: Final = 1000
+_DAY: Final = 86_400 * _SECOND
+"""In milliseconds, as `_SECOND`."""
 _PERCENTAGE: Final = "spec.autoscaling.target has a value above 100, which is a percentage of the KV cache; set 1 to 100"
 
 
@@ -165,17 +172,23 @@ class Autoscaling(ApiModel):
         default="10m",
         max_length=LONGEST_DURATION,
         pattern=DURATION_PATTERN,
-        description="Time without requests after which the last copy ends, if minReplicas is 0.",
+        description="Time without requests, of at least 1s, after which the last copy ends, if minReplicas is 0.",
     )
     requests_held_for: str = Field(
         default="15m",
         max_length=LONGEST_DURATION,
         pattern=DURATION_PATTERN,
-        description="Longest time that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer than the "
-        "start of the model.",
+        description="Longest time, up to 24h, that the endpoint picker holds a request while no copy is ready, if minReplicas is 0; longer "
+        "than the start of the model.",
     )
 
-    model_config = ConfigDict(json_schema_extra=rules(("self.minReplicas <= self.maxReplicas", _BOUNDS)))
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("self.minReplicas <= self.maxReplicas", _BOUNDS),
+            ("duration(self.idleAfter) >= duration('1s')", _IDLE),
+            ("duration(self.requestsHeldFor) >= duration('1s') && duration(self.requestsHeldFor) <= duration('24h')", _HELD),
+        )
+    )
 
     @property
     def idle_seconds(self) -> int:
@@ -196,6 +209,10 @@ def check_autoscaling(autoscaling: Autoscaling, path: str) -> None:
     """
     if autoscaling.min_replicas > autoscaling.max_replicas:
         raise SpecError(path, *_parts(_BOUNDS))
+    if milliseconds_of(autoscaling.idle_after) < _SECOND:
+        raise SpecError(path, *_parts(_IDLE))
+    if not _SECOND <= milliseconds_of(autoscaling.requests_held_for) <= _DAY:
+        raise SpecError(path, *_parts(_HELD))
     if autoscaling.target.metric == "kvCacheUtilization" and autoscaling.target.value > _WHOLE:
         raise SpecError(f"{path}.target", *_parts(_PERCENTAGE))
 

@@ -5,10 +5,17 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import (
+    GROUP_VERSION_PATTERN,
+    KIND_PATTERN,
+    NAME_PATTERN,
+    PRESERVE,
+    QUANTITY_PATTERN,
+    ApiModel,
+    rules,
+)
 from workspace_ctrl.api.labels import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 
-QUANTITY_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(Mi|Gi|Ti|M|G|T)$"
 _BYTES = {"Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "M": 10**6, "G": 10**9, "T": 10**12}
 _GIB = 2**30
 
@@ -107,7 +114,7 @@ class AdapterSource(ApiModel):
     name: str = Field(
         min_length=1,
         max_length=_NAME_LIMIT,
-        pattern="^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+        pattern=NAME_PATTERN,
         description="Name of the adapter, unique in the Workspace; requests use it as the model name.",
     )
     image: str | None = Field(
@@ -178,19 +185,19 @@ class WorkloadRef(ApiModel):
     api_version: str = Field(
         default="apps/v1",
         max_length=253,
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+$",  # becomes part of a request path of the API server
+        pattern=GROUP_VERSION_PATTERN,  # becomes part of a request path of the API server
         description="API version of the object, such as leaderworkerset.x-k8s.io/v1.",
     )
     kind: str | None = Field(
         default=None,
         max_length=63,
-        pattern="^[A-Z][A-Za-z0-9]*$",
+        pattern=KIND_PATTERN,
         description="Kind of the object: Deployment, StatefulSet, or any kind with a pod template or a scale subresource.",
     )
     name: str | None = Field(
         default=None,
         max_length=_NAME_LIMIT,
-        pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        pattern=NAME_PATTERN,
         description="Name of the object, in the Workspace's namespace.",
     )
     selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(

@@ -89,7 +89,7 @@ LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 """On a Workspace: the weights of a preset are in a directory of the node (KAITO's)."""
 
 UPDATE_ANNOTATION: Final = "workspace-ctrl/update-pods"
-"""On a Workspace: the version of the controller up to which its pods may be changed by an upgrade, or `always`."""
+"""On a Workspace: the version of the controller whose changes of its pods no longer wait, or `always`."""
 
 PAUSE_ANNOTATION: Final = "kaito.sh/paused"
 """On an InferenceSet, with value "true": KEDA does not scale it (KAITO's)."""
@@ -125,8 +125,8 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     'deleted with the Workspace. Value: `"true"`, or their kinds, such as `Deployment,Service`. Not needed after the adoption.',
     CANARY_ANNOTATION: "`promote-<revision>` or `abort-<revision>`, with the revision in `status.gateway.group.canary`: the canary gets "
     "all requests, or none. `workspace-ctrl promote` and `abort` set it.",
-    UPDATE_ANNOTATION: "A version of the controller, whose changes of pods no longer wait for a change of this Workspace, or `always` "
-    "([upgrading](../upgrading.md#pods-wait)).",
+    UPDATE_ANNOTATION: "The version of the controller whose changes of pods no longer wait for a change of the spec, or `always` "
+    "([upgrading](../upgrading.md#pods-wait)). Pods of InferenceSets wait for nothing.",
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
     "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }

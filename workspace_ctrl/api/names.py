@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-WORKSPACE_NAME_PATTERN: Final = "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
-"""A DNS label that begins with a letter, because the Workspace's Service has the same name (RFC 1035)."""
+from workspace_ctrl.api.api_model import WORKSPACE_NAME_PATTERN
+
 WORKSPACE_NAME_RULE: Final = (
     "must be a DNS label of at most 63 characters that begins with a letter; use a name such as workspace-phi-4-mini"
 )

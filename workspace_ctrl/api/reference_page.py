@@ -134,8 +134,8 @@ def _limits(schema: Mapping[str, Any], messages: Sequence[str], *, required: boo
     for key, unit in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "items")):
         if key in schema:
             yield f"at most {schema[key]} {unit if schema[key] > 1 else unit.removesuffix('s')}"
-    if "pattern" in schema:
-        yield f"matches `{schema['pattern']}`"
+    for text in schema, schema.get("items", {}):
+        yield from (rule["message"] for rule in text.get("x-kubernetes-validations", ()) if text.get("type") == "string")
     if "format" in schema:
         yield f"a {schema['format']}"
     if schema.get("x-kubernetes-preserve-unknown-fields"):

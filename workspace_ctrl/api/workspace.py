@@ -11,13 +11,20 @@ from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from workspace_ctrl.api.api_model import PRESERVE, ApiModel, rules
+from workspace_ctrl.api.api_model import (
+    MIG_PROFILE_PATTERN,
+    MODEL_NAME_PATTERN,
+    PRESERVE,
+    TIMEOUT_PATTERN,
+    WORKSPACE_NAME_PATTERN,
+    ApiModel,
+    rules,
+)
 from workspace_ctrl.api.endpoint_picker_spec import Chart, EndpointPicker
 from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.gateway_spec import (
     FALLBACK_RULE,
     NO_TIMEOUT,
-    TIMEOUT_PATTERN,
     Group,
     Hostname,
     HTTPRouteReference,
@@ -29,7 +36,7 @@ from workspace_ctrl.api.gateway_spec import (
 )
 from workspace_ctrl.api.inference_spec import NO_WORKLOADS_PATTERN, WORKLOAD_REF_RULE, Inference, WorkloadRef
 from workspace_ctrl.api.labels import wrong_label
-from workspace_ctrl.api.names import WORKSPACE_NAME_PATTERN, WORKSPACE_NAME_RULE, is_valid
+from workspace_ctrl.api.names import WORKSPACE_NAME_RULE, is_valid
 from workspace_ctrl.api.traffic.canary_spec import CANARY_RULE, check_canary, rule_error
 from workspace_ctrl.api.value_limits import check_values
 
@@ -62,7 +69,7 @@ class Partition(ApiModel):
     profile: str | None = Field(
         default=None,
         max_length=32,
-        pattern=r"^[1-7]g\.[0-9]{1,3}gb(\+[a-z0-9.]{1,8})?$",
+        pattern=MIG_PROFILE_PATTERN,
         description="MIG profile, such as 1g.10gb; required for mode mig.",
     )
     count: int | None = Field(default=None, ge=1, le=64, description="Number of GPUs or MIG instances of each pod. Default: 1.")
@@ -154,7 +161,7 @@ class GatewaySpec(ApiModel):
         default=None,
         min_length=1,
         max_length=253,
-        pattern=r"^[!-~]+$",
+        pattern=MODEL_NAME_PATTERN,
         description="Model name that requests use. Default: that of the preset, else the one that the model server reports.",
     )
     aliases: list[ModelName] | None = Field(

@@ -36,6 +36,8 @@ class GatewayClassProfile(Row):
     """What to do if it does not know InferencePools, or reports no status of them."""
     holds_seconds: float | None = None
     """How long it waits for an endpoint picker that holds a request; 0 if it uses none, None if there is no limit or it is not known."""
+    at_zero: str = ""
+    """What it does with requests while there is no pod, as far as that was measured; empty if it holds them, or it is not known."""
     divides: Literal["weights", "requestIds", "none"] = "weights"
     """How it divides the requests of a route among InferencePools: by the weights of the backends of a rule, as the inference extension
     specifies; by the request id, if it asks one endpoint picker for each rule; or not at all."""

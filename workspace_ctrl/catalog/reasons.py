@@ -72,5 +72,5 @@ def find_reason(name: str) -> Reason | None:
 
 
 def near_reasons(name: str) -> str:
-    """Return the remedy for an unknown reason."""
-    return suggestion(name, _by_name(), "they are listed in docs/reference/conditions.md")
+    """Return the remedy for an unknown reason, which may be a misspelt condition."""
+    return suggestion(name, (*ConditionType, *_by_name()), "they are listed in docs/reference/conditions.md")

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from workspace_ctrl.api.labels import KIND, SET_KIND
+from workspace_ctrl.cli.arguments.object_names import INSTALL_CRDS
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -14,6 +16,7 @@ from workspace_ctrl.kube.connection import open_connection
 from workspace_ctrl.kube.errors import ApiError, KindNotServedError
 
 ResultT = TypeVar("ResultT")
+_NO_CONNECTION: Final = "cannot connect to "
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -74,7 +77,10 @@ def calling(access: Access, field_manager: str, ask: Callable[[Client], Awaitabl
         return asyncio.run(_asked(access, field_manager, ask))
     except KindNotServedError as error:
         raise click.ClickException(_not_served(error)) from None
-    except (ApiError, ConnectionConfigError) as error:
+    except ApiError as error:
+        has_response = not isinstance(error.__cause__, OSError)
+        raise click.ClickException(str(error) if has_response else _unreachable(access, error)) from None
+    except ConnectionConfigError as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -86,9 +92,13 @@ async def _asked(access: Access, field_manager: str, ask: Callable[[Client], Awa
         await connection.close()
 
 
-def _not_served(error: KindNotServedError) -> str:
-    """Return what to do about a kind that is not served; the plain 404 of a path is that of Workspaces, which all commands read first."""
+def _unreachable(access: Access, error: ApiError) -> str:
     words = str(error)
-    if "not served" in words:
-        return words
-    return "the cluster does not know Workspaces; install the CRD with: workspace-ctrl crd | kubectl apply --server-side -f -"
+    reason = words[words.find(_NO_CONNECTION) :] if _NO_CONNECTION in words else words
+    return f"the API server {access.server} does not respond: {reason}; does it run, and is it that of the kubeconfig and context you want?"
+
+
+def _not_served(error: KindNotServedError) -> str:
+    """Return that a kind is not served, and for ours what to do about it."""
+    words = str(error)
+    return f"{words}; {INSTALL_CRDS}" if any(f"{kind}s" in words for kind in (KIND, SET_KIND)) else words

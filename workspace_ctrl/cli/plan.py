@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, TypeAlias, Unpack
 
 import click
@@ -18,7 +19,7 @@ from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
-from workspace_ctrl.cli.output import say, shown, to_yaml
+from workspace_ctrl.cli.output import say, shown, to_json, to_yaml
 from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
 from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
@@ -61,7 +62,7 @@ class _Planned:
 
 @click.command("plan")
 @filename_options
-@click.option("--output", "-o", type=click.Choice(["tree", "yaml"]), default="tree", show_default=True, help="Format.")
+@click.option("--output", "-o", type=click.Choice(["tree", "yaml", "json"]), default="tree", show_default=True, help="Format.")
 @click.option("--render", is_flag=True, help="Show the objects of the charts, too: fetches and renders them with Helm.")
 @click.option("--helm", default="helm", show_default=True, help="Path of the helm binary, for --render.")
 @installation_options
@@ -97,6 +98,8 @@ def plan_command(
     rendered = _rendered(program, planned, routers) if program else None
     if output == "yaml":
         _print_yaml(planned, routers, rendered or {})
+    elif output == "json":
+        _print_json(planned, routers, rendered or {})
     else:
         _print_trees(planned, routers, rendered or {})
     if rendered is not None:
@@ -187,11 +190,17 @@ def _rendered(program: str, planned: Sequence[_Planned], routers: _Routers) -> _
         raise click.ClickException(str(error)) from None
 
 
+def _print_json(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:
+    """Print the objects as a List; everything else goes to the standard error."""
+    items = [*_all_manifests(planned, routers), *chain.from_iterable(rendered.values())]
+    click.echo(to_json({"apiVersion": "v1", "kind": "List", "items": items}))
+    for text in (*_assumptions(planned), *_warnings(planned), *_problems(planned)):
+        say(text, err=True)
+
+
 def _print_yaml(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:
     """Print the objects so that they can be applied; everything else is a comment."""
-    manifests = _all_manifests(planned, routers)
-    for objects in rendered.values():
-        manifests += objects
+    manifests = [*_all_manifests(planned, routers), *chain.from_iterable(rendered.values())]
     if manifests:
         click.echo(to_yaml(*manifests), nl=False)
         click.echo("# The uids in ownerReferences are placeholders for those of the Workspaces in the cluster.")

@@ -29,19 +29,21 @@ async def follow_list(
         ApiError: the API server cannot be reached at the start, or objects of the kind cannot be listed.
     """
     await client.list_page(resource, {"limit": "1"} | ({"labelSelector": selector} if selector else {}), namespace)
+    listed: list[Json] = []
     changed: list[Json] = []
     news = asyncio.Event()
 
     def take(item: Json) -> None:
-        changed.append(item)
+        (changed if informer.is_synced else listed).append(item)
         news.set()
 
     store: Store[Json] = Store(lambda _item: None)
     source = Source(resource, lambda item, _kind: with_our_status(item), selector=selector, namespace=namespace)
-    informer = Informer(client, source, store, take, news.set)
+    informer: Informer[Json] = Informer(client, source, store, take, news.set)
 
     async def tell() -> None:
         await informer.wait_synced()
+        changed[:0] = sorted(listed, key=_place)
         while True:
             await news.wait()
             news.clear()
@@ -51,6 +53,10 @@ async def follow_list(
                 show(items)
 
     await first_completed(informer.run, tell)
+
+
+def _place(item: Json) -> tuple[str, str]:
+    return str(item["metadata"].get("namespace") or ""), str(item["metadata"]["name"])
 
 
 class WorkspaceWatch:

@@ -20,6 +20,7 @@ from workspace_ctrl.kube.errors import (
     RetryableError,
     TooLargeError,
     error_of,
+    unreachable,
 )
 from workspace_ctrl.kube.resources import ApiResource, Json
 
@@ -108,8 +109,8 @@ class Client:
             ConflictError: the uid in the patch is not that of the object.
             NotFoundError: the object does not exist.
         """
-        parameters = {"fieldManager": field_manager or self._field_manager}
-        return await self._retrying(_Request("patch", resource, resource.path(namespace, name), parameters, encode(patch), MERGE))
+        parameters, path = {"fieldManager": field_manager or self._field_manager}, resource.path(namespace, name)
+        return await self._retrying(_Request("patch", resource, path, parameters, encode(patch), MERGE))
 
     async def json_patch(
         self, resource: ApiResource, namespace: str, name: str, operations: Sequence[Json], subresource: str = ""
@@ -162,9 +163,8 @@ class Client:
 
     async def delete_collection(self, resource: ApiResource, namespace: str, selector: str) -> None:
         """Delete the objects of a namespace that match the label selector."""
-        options = {"propagationPolicy": "Background"}
-        path, parameters = resource.path(namespace), {"labelSelector": selector}
-        await self._retrying(_Request("deletecollection", resource, path, parameters, encode(options)))
+        options, path = {"propagationPolicy": "Background"}, resource.path(namespace)
+        await self._retrying(_Request("deletecollection", resource, path, {"labelSelector": selector}, encode(options)))
 
     async def get(self, resource: ApiResource, namespace: str, name: str, subresource: str = "") -> dict[str, Any]:
         """Return an object, or a subresource of it.
@@ -198,7 +198,7 @@ class Client:
                 async for line in lines(response.content, with_rest=True):
                     yield line
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RetryableError(f"get {path}: {error or type(error).__name__}") from error
+            raise unreachable(f"get {path}", error) from error
 
     async def find(self, resource: ApiResource, namespace: str, name: str) -> dict[str, Any] | None:
         """Return an object, in the newest version that is served, or None if it does not exist.
@@ -240,7 +240,10 @@ class Client:
         for version in newer:
             with suppress(KindNotServedError):
                 return await self._list(version, parameters, namespace, accept)
-        return await self._list(oldest, parameters, namespace, accept)
+        try:
+            return await self._list(oldest, parameters, namespace, accept)
+        except KindNotServedError as error:  # the API server says only that there is no such page
+            raise KindNotServedError(f"the cluster does not know {resource.kind}s", status=error.status) from None
 
     async def _list(self, resource: ApiResource, parameters: Mapping[str, str], namespace: str, accept: str) -> dict[str, Any]:
         return await self._retrying(_Request("list", resource, resource.path(namespace), parameters, accept=accept))
@@ -274,7 +277,7 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not status:
                 self._observe("watch", resource.plural, status)
-            raise RetryableError(f"watch of {resource.plural} failed: {error or type(error).__name__}") from error
+            raise unreachable(f"watch of {resource.plural} failed", error) from error
 
     async def _retrying(self, request: "_Request") -> dict[str, Any]:
         """Send an idempotent request, and repeat it after temporary errors; longer delays are left to the work queue."""
@@ -318,7 +321,7 @@ class Client:
                 status, headers = response.status, response.headers
                 answer = await _read(response, request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RetryableError(f"{request.verb} {request.path}: {error or type(error).__name__}") from error
+            raise unreachable(f"{request.verb} {request.path}", error) from error
         finally:
             self._observe(request.verb, request.resource.plural, status)
         if status >= HTTPStatus.MULTIPLE_CHOICES:

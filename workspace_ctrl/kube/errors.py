@@ -1,5 +1,7 @@
 """Errors of requests, with a type for each way to handle them."""
 
+import os
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -59,6 +61,16 @@ class TooLargeError(ApiError):
 
 class GoneError(ApiError):
     """The resource version is too old for a watch; a new list is needed."""
+
+
+def unreachable(what: str, error: BaseException) -> RetryableError:
+    """Return the error of a request, of which `what` is said, that got no response because of `error`."""
+    words = str(error) or type(error).__name__
+    cause = getattr(error, "os_error", None)  # aiohttp's error of a connection quotes objects of Python
+    if isinstance(cause, OSError) and (place := _PLACE.match(words)):
+        reason = os.strerror(cause.errno) if cause.errno is not None and cause.errno > 0 else cause.strerror
+        words = f"cannot connect to {place[1]}: {reason or cause}"
+    return RetryableError(f"{what}: {words}")
 
 
 def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> ApiError:
@@ -146,6 +158,7 @@ def _in_one_line(message: str) -> str:
 
 
 _STATUSES = frozenset(HTTPStatus)
+_PLACE = re.compile(r"Cannot connect to host (\S+)")
 _LONGEST_PLAIN = 500
 """Bytes that are quoted of a response that is not a Status object."""
 _LONGEST_LOCATION = 200

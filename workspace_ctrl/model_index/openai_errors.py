@@ -39,7 +39,7 @@ def _elsewhere(entries: Sequence[Entry]) -> str:
 
 def _names(entries: Sequence[Entry]) -> str:
     if not entries:
-        return "There are no models here."
+        return "No models are listed here."
     shown = ", ".join(f"{entry['id']} ({entry['x-path']}/v1){_unready(entry)}" for entry in entries[:_MOST_NAMED])
     more = f", and {len(entries) - _MOST_NAMED} more: see GET /v1/models" if len(entries) > _MOST_NAMED else ""
     return f"Models, with the paths of their base URLs: {shown}{more}."

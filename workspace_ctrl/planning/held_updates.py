@@ -7,7 +7,8 @@ waits, and a warning says what that is. A change of the spec, or an annotation, 
 they are replaced one by one.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, Final
 
@@ -22,9 +23,9 @@ from workspace_ctrl.api.labels import (
 )
 from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.catalog.gateway_classes import chart_provider
-from workspace_ctrl.catalog.versions import numbers, pod_changes
+from workspace_ctrl.catalog.versions import pod_changes
 from workspace_ctrl.planning.manifests import manifest_hash
-from workspace_ctrl.planning.plan_settings import PlanSettings, UpdatePolicy
+from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings, UpdatePolicy
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -42,11 +43,9 @@ _ANNOTATIONS: Final = (
     RUNTIME_ANNOTATION,
 )
 _FIELDS: Final = ("resource", "inference")
-_GATEWAY_FIELDS: Final = ("enabled", "pool", "endpointPicker", "chart", "serviceAccountName", "timeout")
+_GATEWAY_FIELDS: Final = ("pool", "endpointPicker", "chart", "serviceAccountName", "timeout")
 """Fields about pods. Weights in a group, say, are none: a canary must be shifted without replacing it."""
 _SETTINGS: Final = (
-    "gateway_extension",
-    "charts",
     "picker",
     "model_server_image",
     "local_weights",
@@ -55,18 +54,22 @@ _SETTINGS: Final = (
     "flux_service_account",
     "request_timeout",
 )
+_ALLOWED: Final = frozenset({"allowed_digests", "allowed_values", "allow_values_from"})
+"""Settings that say what Workspaces may choose; to allow more changes no pod."""
 
 
 def update_policy(settings: PlanSettings, version: str) -> UpdatePolicy:
     """Return the policy of an installation with these settings, whose controller has that version."""
-    return UpdatePolicy(version, manifest_hash({name: value for name, value in _chosen(settings).items() if name in _SETTINGS}))
+    chosen = _chosen(settings)
+    return UpdatePolicy(version, manifest_hash({name: chosen[name] for name in _SETTINGS if name in chosen}))
 
 
 def _chosen(value: Any) -> Any:  # noqa: ANN401 - settings of any type
     """Return `value` as JSON; of settings, only those that are not the defaults, as a new version may have others."""
     if is_dataclass(value) and not isinstance(value, type):
-        given = ((entry, getattr(value, entry.name)) for entry in fields(value))
-        return {entry.name: _chosen(item) for entry, item in given if item != _default(entry)}
+        given = ((entry, getattr(value, entry.name)) for entry in fields(value) if entry.name not in _ALLOWED)
+        found = {entry.name: (item, _chosen(item)) for entry, item in given if item != _default(entry)}
+        return {name: chosen for name, (item, chosen) in found.items() if chosen or not is_dataclass(item)}
     if isinstance(value, Mapping):
         return {str(key): _chosen(item) for key, item in value.items()}
     return [_chosen(item) for item in value] if isinstance(value, list | tuple) else value
@@ -113,7 +116,7 @@ def hold_of(workspace: WorkspaceRecord, config: str | None, controllers: Iterabl
         return Hold()
     names, known = tuple(controllers), before.provider if before is not None else None
     provider = chart_provider(names) if names else known
-    pods = PodsStatus(policy.version, manifest_hash(_inputs(workspace, config, policy)), provider)
+    pods = PodsStatus(policy.version, manifest_hash(_inputs(workspace, config, policy, settings.charts)), provider)
     if workspace.annotations.get(UPDATE_ANNOTATION) in {ALWAYS, policy.version}:
         is_held = False
     elif before is None:  # by a version that did not note it; what it has observed, it has applied
@@ -123,22 +126,33 @@ def hold_of(workspace: WorkspaceRecord, config: str | None, controllers: Iterabl
     return Hold(pods, before, is_held)
 
 
-def _inputs(workspace: WorkspaceRecord, config: str | None, policy: UpdatePolicy) -> dict[str, Any]:
+def _inputs(workspace: WorkspaceRecord, config: str | None, policy: UpdatePolicy, charts: Sequence[ChartSource]) -> dict[str, Any]:
     spec = workspace.fields()
-    gateway = spec.get("gateway")
+    gateway = _mapping(spec.get("gateway"))
+    name = _mapping(gateway.get("chart")).get("name")
     return {
         "spec": {name: spec[name] for name in _FIELDS if name in spec},
-        "gateway": {name: gateway[name] for name in _GATEWAY_FIELDS if name in gateway} if isinstance(gateway, Mapping) else {},
+        "gateway": {name: gateway[name] for name in _GATEWAY_FIELDS if name in gateway},
+        "chart": _chosen(next((chart for chart in charts if chart.name == name), charts[0])),
         "annotations": {name: workspace.annotations[name] for name in _ANNOTATIONS if name in workspace.annotations},
         "config": config,
         "settings": policy.chosen,
     }
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _changes(earlier: str | None, version: str, refs: Iterable[ObjectRef]) -> str:
     """Return what the versions after `earlier` up to `version` have changed in pods of these objects."""
     kinds = {ref.kind for ref in refs}
-    rows = [row for row in pod_changes() if numbers(earlier or "0.0") < numbers(row.version) <= numbers(version)]
+    rows = [row for row in pod_changes() if _parts(earlier or "") < _parts(row.version) <= _parts(version)]
     of_servers = [row.model_server for row in rows] if kinds & set(WorkloadKind) else []
     of_pickers = [row.endpoint_picker for row in rows] if kinds & {SOURCE, RELEASE} else []
     return "; ".join(filter(None, (*of_servers, *of_pickers))) or "see its changelog"
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    """Return all numbers of a version: a patch may change pods, too."""
+    return tuple(map(int, re.findall("[0-9]+", version)))

@@ -338,3 +338,21 @@ def test_the_page_of_commands_is_current():
     # In a process of its own: click keeps the help option of a command that was used without its group.
     command = [sys.executable, "-m", "workspace_ctrl", "cli-reference"]
     assert (REPOSITORY / "docs/cli.md").read_text() == subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_an_api_server_that_does_not_run_is_named_with_what_to_check(tmp_path, unused_tcp_port):
+    cluster = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{unused_tcp_port}"}}
+    contexts = [{"name": "it", "context": {"cluster": "it"}}]
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump({"current-context": "it", "clusters": [cluster], "contexts": contexts}))
+    result = CliRunner().invoke(main, ["version", "--kubeconfig", str(file)])
+    assert result.exit_code == 1
+    assert f"the API server http://127.0.0.1:{unused_tcp_port} does not respond: cannot connect to 127.0.0.1:" in result.output
+    assert "Connection refused; does it run" in result.output
+
+
+def test_a_condition_is_explained_with_its_reasons():
+    result = CliRunner().invoke(main, ["explain", "GatewayReady"])
+    assert (result.exit_code, "ProbeFailed" in result.output) == (0, True)
+    result = CliRunner().invoke(main, ["explain", "GatewayRead"])
+    assert (result.exit_code, "did you mean GatewayReady?" in result.output) == (2, True)

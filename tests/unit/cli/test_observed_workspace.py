@@ -1,6 +1,7 @@
 """What `workspace-ctrl explain` reads: few lists, and the same chain as the controller evaluates."""
 
 import asyncio
+import json
 import re
 from contextlib import asynccontextmanager
 
@@ -10,10 +11,10 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from tests.unit.factories import quickstart
-from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_INDEX_LABEL, POD_LABEL, SET_LABEL, STATUS_ANNOTATION
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cli.main import main
-from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
+from workspace_ctrl.planning.plan_settings import GatewayChoice, Mode, PlanSettings
 from workspace_ctrl.planning.preview import preview
 
 NAME, NAMESPACE, UID = "workspace-phi-4-mini", "default", "uid-of-workspace"
@@ -63,18 +64,19 @@ STATUSES = {
 }
 
 
-def cluster_of(workspace):
-    """All objects of a Workspace that is served, as JSON, by kind."""
-    settings = PlanSettings(gateway_extension=True, gateway=GatewayChoice(NAMESPACE, "inference-gateway"))
+def cluster_of(workspace, mode=Mode.MANAGED, **labels):
+    """All objects of a Workspace or InferenceSet that is served, as JSON, by kind; `labels` are those of its pod."""
+    labels = labels or {POD_LABEL: NAME}
+    settings = PlanSettings(gateway_extension=True, gateway=GatewayChoice(NAMESPACE, "inference-gateway"), mode=mode)
     objects = [dict(manifest) for manifest in preview(workspace, (), settings).manifests]
     for item in objects:
-        owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": NAME, "uid": UID, "controller": True}
+        owner = {"apiVersion": workspace["apiVersion"], "kind": workspace["kind"], "name": NAME, "uid": UID, "controller": True}
         item["metadata"] = {**item["metadata"], "uid": "u", "generation": 1, "resourceVersion": "1", "ownerReferences": [owner]}
         item["status"] = STATUSES.get(item["kind"], {})
     mine = {OWNER_LABEL: NAME}
     picker = {"metadata": metadata(f"{RELEASE}-epp", **mine), "spec": {"replicas": 1}, "status": STATUSES["Deployment"]}
     pool_spec = {
-        "selector": {"matchLabels": {POD_LABEL: NAME}},
+        "selector": {"matchLabels": labels},
         "targetPorts": [{"number": 5000}],
         "endpointPickerRef": {"name": "x"},
     }
@@ -85,7 +87,7 @@ def cluster_of(workspace):
         *objects,
         {"kind": "Deployment", **picker},
         {"kind": "Service", "metadata": metadata(f"{RELEASE}-epp", **mine)},
-        {"kind": "Pod", "metadata": metadata("pod-1", **{POD_LABEL: NAME}), "spec": {"nodeName": "node-1"}, "status": pod_status},
+        {"kind": "Pod", "metadata": metadata("pod-1", **labels), "spec": {"nodeName": "node-1"}, "status": pod_status},
         {"kind": "InferencePool", "metadata": metadata(RELEASE, **mine), "spec": pool_spec, "status": {"parents": parents()}},
         {
             "kind": "Gateway",
@@ -115,6 +117,8 @@ class Cluster:
         self.denied = set()
         self.denied_everywhere = set()
         self.unserved = set()
+        self.versions = {}
+        """Kind → its versions, where not all are served."""
 
     def of(self, kind, name=""):
         return next(item for item in self.objects if item["kind"] == kind and name in {"", item["metadata"]["name"]})
@@ -149,9 +153,11 @@ async def serving(cluster, folder):
     application = web.Application()
     for resource in RESOURCES:
         handler = cluster.handler(resource)
-        application.router.add_get(resource.path(), handler)
-        if resource.namespaced:
-            application.router.add_get(resource.path("NAMESPACE").replace("NAMESPACE", "{namespace}"), handler)
+        for each in resource.versions:
+            if each.version in cluster.versions.get(each.kind, {each.version}):
+                application.router.add_get(each.path(), handler)
+                if each.namespaced:
+                    application.router.add_get(each.path("NAMESPACE").replace("NAMESPACE", "{namespace}"), handler)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -202,6 +208,36 @@ async def test_a_whole_chain_takes_few_requests(tmp_path):
     result = await explained(cluster, tmp_path)
     assert (result.exit_code, f"Workspace {NAMESPACE}/{NAME} is ready" in result.output) == (0, True), result.output
     assert 8 < len(cluster.requests) <= MOST_REQUESTS
+
+
+def of_kaito(kind="Workspace", version="v1beta1"):
+    """The cluster of a KAITO, beside which a controller in companion mode has written READY."""
+    fields = quickstart(apiVersion=f"kaito.sh/{version}", kind=kind)
+    labels = {POD_LABEL: NAME}
+    if kind == "InferenceSet":
+        fields["spec"] = {"replicas": 1, "template": {name: fields.pop(name) for name in ("resource", "inference")}}
+        labels = {POD_LABEL: f"{NAME}-x2x4x", SET_LABEL: NAME}
+    said = {**READY, "conditions": good("Ready")}
+    about = {"name": NAME, "namespace": NAMESPACE, "uid": UID, "generation": 1, "resourceVersion": "1"}
+    fields["metadata"] = {**about, "annotations": {STATUS_ANNOTATION: json.dumps(said)}}
+    found = Cluster(cluster_of(fields, Mode.COMPANION, **labels, **{POD_INDEX_LABEL: "0"}))
+    found.versions[kind] = {version}
+    fields["status"] = {"conditions": good("ResourceReady", "GatewayReady")}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "requests"),
+    [("Workspace", "v1beta1", 12), ("InferenceSet", "v1beta1", 12), ("InferenceSet", "v1alpha1", 12)],
+)
+async def test_beside_kaito_its_pods_are_the_model_server(tmp_path, kind, version, requests):
+    cluster = of_kaito(kind, version)
+    name = f"{kind.lower()}/{NAME}"
+    result = await explained(cluster, tmp_path, name)
+    assert (result.exit_code, f"{kind} {NAMESPACE}/{NAME} is ready" in result.output) == (0, True), result.output
+    assert len(cluster.requests) <= requests
+    cluster.drop("Pod")
+    assert (marked(await explained(cluster, tmp_path, name))[1]) == "NoPods"
 
 
 def scale_picker(cluster):

@@ -1,5 +1,6 @@
 """`workspace-ctrl plan`: every object with what matters of it, what was assumed, and why a Workspace is refused."""
 
+import json
 import re
 
 import pytest
@@ -19,6 +20,12 @@ def test_plan_prints_every_object_in_order_without_a_cluster():
     kinds = [document["kind"] for document in yaml.safe_load_all(result.output)]
     assert kinds == ["Deployment", "Service", "OCIRepository", "HelmRelease", "HTTPRoute"]
     assert "&id" not in result.output
+
+
+def test_json_is_a_list_of_the_same_objects():
+    listed, documents = run("plan", "-f", QUICKSTART, "-o", "json"), run("plan", "-f", QUICKSTART, "-o", "yaml")
+    assert json.loads(listed.stdout)["items"] == list(yaml.safe_load_all(documents.stdout))
+    assert "assumed for Workspace" in listed.stderr
 
 
 def test_plan_with_the_gate_off_shows_the_workload_only():
@@ -351,7 +358,12 @@ gateway: {hostnames: ["a b"], match: {path: models}}
 def test_all_fields_that_are_wrong_are_named_at_once():
     output = CliRunner().invoke(main, ["plan", "-f", "-"], input=WRONG).output
     assert all(
-        path in output for path in ("resource.count is not valid", "gateway.hostnames[0] is not", "gateway.match.path is not")
+        path in output
+        for path in (
+            "resource.count is not valid",
+            "gateway.hostnames[0] must be a host name",
+            "gateway.match.path must be an absolute path",
+        )
     )
 
 

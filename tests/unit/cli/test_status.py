@@ -112,7 +112,7 @@ async def test_ready_of_the_former_generation_is_not_ready(server, watch, run):
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        pytest.param(lambda _query: 404, "Error: the cluster does not know Workspaces; install the CRD with:", id="no CRD"),
+        pytest.param(lambda _query: 404, "Error: the cluster does not know Workspaces; install the CRDs with:", id="no CRD"),
         pytest.param(lambda _query: 403, "Error: refused with 403", id="no rights"),
         pytest.param(lambda query: 403 if query.get("watch") else 0, "grant the verb watch on workspaces.kaito.sh", id="list only"),
     ],
@@ -127,7 +127,7 @@ async def test_what_waiting_would_not_mend_ends_it(server, watch, rule, words):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        pytest.param(404, "Error: the cluster does not know Workspaces; install the CRD with:", id="the CRD"),
+        pytest.param(404, "Error: the cluster does not know Workspaces; install the CRDs with:", id="the CRD"),
         pytest.param(403, "Error: refused with 403", id="the rights"),
     ],
 )
@@ -197,3 +197,12 @@ async def test_explain_ends_where_watching_is_not_allowed(server, run):
     server.rule = lambda query: 403 if query.get("watch") else 0
     result = await ended(run("explain", "ns/phi", "-w"))
     assert (result.exit_code, "grant the verb watch on workspaces.kaito.sh" in result.stderr) == (1, True)
+
+
+async def test_a_kind_that_is_not_served_is_named_and_nobody_is_sent_to_replace_the_crds_of_kaito(server, run):
+    result = await ended(run("status", "is/phi", "-n", "ns"))
+    assert (result.exit_code, "Error: the cluster does not know InferenceSets; install the CRDs with:" in result.output) == (
+        1,
+        True,
+    )
+    assert "beside KAITO, its chart has them, that of InferenceSets with the feature gate" in result.output

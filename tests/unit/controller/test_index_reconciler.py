@@ -113,7 +113,7 @@ async def test_a_write_that_failed_is_tried_again(error, said, monkeypatch):
             assert (await server.writes.get())[0] == "apply"
 
 
-async def test_without_the_service_there_is_no_route():
+async def test_without_the_service_nothing_is_written_as_its_routes_go_with_it():
     server = ApiServer()
     async with running(server) as (reconciler, _):
         reconciler.note(claimed().places, all_told=True)

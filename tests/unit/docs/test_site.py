@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from docsite import pictures, site
+from docsite.dashboard_page import dashboard_page, panels
 from docsite.settings_page import settings_keys, settings_page
 from tests.unit.docs.documents import DOCUMENTS, REPOSITORY
 from workspace_ctrl.api.conditions import ConditionType
@@ -92,3 +93,9 @@ def test_tools_of_the_site_are_pinned_with_hashes():
 
 def test_no_page_has_a_diagram_whose_renderer_would_be_fetched():
     assert [document for document, text in DOCUMENTS.items() if "```mermaid" in text] == []
+
+
+def test_the_reference_of_the_dashboard_is_current_and_each_panel_says_what_it_shows():
+    assert (REPOSITORY / "docs/reference/dashboard.md").read_text() == dashboard_page()
+    for panel in panels():
+        assert panel["description"].endswith(".")

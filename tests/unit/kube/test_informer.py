@@ -33,7 +33,7 @@ def event(type_, item):
 @asynccontextmanager
 async def server_of(lists, events):
     """An API server without streamed lists: `lists` makes each page from a request's parameters; watches send `events` and hang."""
-    requests = asyncio.Queue()
+    requests, closing = asyncio.Queue(), asyncio.Event()
 
     async def answer(request):
         requests.put_nowait(dict(request.query))
@@ -44,7 +44,7 @@ async def server_of(lists, events):
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"".join(events))
-        await asyncio.Event().wait()
+        await closing.wait()  # of a connection that is gone, nobody else would end it
         return response
 
     application = web.Application()
@@ -55,6 +55,7 @@ async def server_of(lists, events):
     await site.start()
     async with aiohttp.ClientSession() as session:
         yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), requests
+    closing.set()
     await runner.cleanup()
 
 
@@ -162,6 +163,7 @@ async def crd_of(served):
     await site.start()
     async with aiohttp.ClientSession() as session:
         yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), changed, requests
+    changed.set()  # of a connection that is gone, nobody else would end the answer
     await runner.cleanup()
 
 

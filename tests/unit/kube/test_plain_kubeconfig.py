@@ -142,3 +142,23 @@ access = load_access(pathlib.Path({str(file)!r}), None)
 print(access.authorization(), access.namespace(), "kubernetes" in sys.modules)
 """
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "Bearer secret default False\n"
+
+
+def words_of(file, context=None):
+    with pytest.raises(ConnectionConfigError) as found:
+        KubeconfigAccess(file, context)
+    return str(found.value)
+
+
+def test_a_context_that_does_not_exist_is_said_with_those_that_do(tmp_path):
+    file = written(tmp_path, document())
+    assert f"{file}: there is no context three; there are one, two; kubectl config get-contexts lists them" in words_of(
+        file, "three"
+    )
+
+
+def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
+    assert f"{tmp_path / 'missing'}: no such file" in words_of(tmp_path / "missing")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    assert "~/.kube/config: no such file" in words_of(None)

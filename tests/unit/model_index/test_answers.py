@@ -79,7 +79,7 @@ async def test_many_names_are_not_all_named():
 
 async def test_without_models_that_is_said():
     async with clients() as client:
-        with pytest.raises(NotFoundError, match=r"There are no models here\.$"):
+        with pytest.raises(NotFoundError, match=r"No models are listed here\.$"):
             await client().chat("gpt-4")
 
 
@@ -91,7 +91,7 @@ async def test_nobody_learns_what_is_not_at_his_gateway():
         for path in ("/v1", "/team-a/v1", "/team-b/v1"):
             assert await client(path, key=SHARED).list_models() == []
         for ask in (client(key=SHARED).chat("two"), client(key=SHARED).retrieve_model("two"), client(key=SHARED).chat("one")):
-            with pytest.raises(NotFoundError, match=r"There are no models here\.$"):
+            with pytest.raises(NotFoundError, match=r"No models are listed here\.$"):
                 await ask
 
 

@@ -23,8 +23,9 @@ from tests.unit.planning.test_plan import finished, with_accepted, words
 from workspace_ctrl.api.conditions import find
 from workspace_ctrl.api.labels import UPDATE_ANNOTATION
 from workspace_ctrl.api.status import parse_status
-from workspace_ctrl.catalog.versions import numbers, pod_changes
+from workspace_ctrl.catalog.versions import PodChange, pod_changes
 from workspace_ctrl.model.chart_verdicts import ChartVerdict
+from workspace_ctrl.planning import held_updates
 from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, Mode, PickerSettings, PlanSettings, Verification
@@ -180,16 +181,34 @@ def test_a_setting_about_pods_ends_the_waiting(changes):
     assert {ref.kind for ref in same.waiting} >= {"Deployment", "HelmRelease"}
 
 
-def test_a_setting_about_something_else_leaves_them_waiting():
-    assert plan(recorded(known()), made_before(), at("0.2.0", shared_paths=("/models",))).decisions.waiting
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"shared_paths": ("/models",)}, id="paths"),
+        pytest.param({"charts": (*SETTINGS.charts, ChartSource(name="another", version="v1.4.0"))}, id="a chart of others"),
+        pytest.param(
+            {"charts": (replace(SETTINGS.chart, allowed_digests=(("v1.4.0", "sha256:0"),)),)}, id="digests to choose from"
+        ),
+        pytest.param({"picker": PickerSettings(allowed_values=("x",), allow_values_from=True)}, id="values to choose from"),
+    ],
+)
+def test_a_setting_about_something_else_leaves_them_waiting(changes):
+    assert plan(recorded(known()), made_before(), at("0.2.0", **changes)).decisions.waiting
+
+
+def test_the_chart_that_a_workspace_names_counts():
+    named = {"gateway": {"chart": {"name": "another"}}}
+    another = ChartSource(name="another", url="oci://registry.example/inferencepool")
+    before, now = ({"charts": (*SETTINGS.charts, source)} for source in (another, replace(another, version="v1.4.0")))
+    status_before = after(recorded(**named), finished(), at("0.1.0", **before))
+    assert plan(recorded(status_before, **named), made_before(), at("0.2.0", **before)).decisions.waiting
+    assert plan(recorded(status_before, **named), made_before(), at("0.2.0", **now)).decisions.waiting == ()
 
 
 def test_defaults_of_a_new_version_are_no_choice_of_the_installation():
-    assert update_policy(PlanSettings(), "1").chosen == update_policy(PlanSettings(charts=(ChartSource(),)), "2").chosen
-    assert (
-        update_policy(PlanSettings(), "1").chosen
-        != update_policy(PlanSettings(charts=(ChartSource(version="v1.4.0"),)), "1").chosen
-    )
+    """What is set to the default is not distinguished from what is not set."""
+    assert update_policy(PlanSettings(), "1").chosen == update_policy(PlanSettings(picker=PickerSettings()), "2").chosen
+    assert update_policy(PlanSettings(), "1").chosen != update_policy(PlanSettings(request_timeout="9s"), "1").chosen
 
 
 def test_a_gateway_of_another_implementation_ends_the_waiting_and_one_that_is_away_does_not():
@@ -242,10 +261,11 @@ def test_the_warning_names_only_what_concerns_its_objects_and_is_newer():
     assert "see its changelog" in note
 
 
-def test_versions_that_change_pods_are_in_order():
-    versions = [numbers(row.version) for row in pod_changes()]
-    assert versions == sorted(versions)
-    assert all(versions)
+def test_what_a_patch_changes_is_named_as_well(monkeypatch):
+    rows = [PodChange(version=f"0.2.{patch}", model_server=f"change {patch}", endpoint_picker="") for patch in (9, 10, 11)]
+    monkeypatch.setattr(held_updates, "pod_changes", lambda: rows)
+    (note,) = plan(recorded(known("0.2.9")), made_before(), at("0.2.10")).decisions.notes
+    assert ": change 10. " in note
 
 
 def test_the_status_is_read_as_it_was_written():

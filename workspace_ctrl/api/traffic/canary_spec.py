@@ -4,9 +4,9 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
-from workspace_ctrl.api.api_model import ApiModel, rules
+from workspace_ctrl.api.api_model import DURATION_PATTERN, PERCENTAGE_PATTERN, ApiModel, rules
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.traffic.durations import DURATION_PATTERN, LONGEST_DURATION, milliseconds_of, seconds_of
+from workspace_ctrl.api.traffic.durations import LONGEST_DURATION, milliseconds_of, seconds_of
 
 CANARY_RULE: Final = "gateway.group.canary decides the share of the requests itself; remove weight and fallback"
 _STEPS_RULE: Final = "gateway.group.canary.steps must rise; set percentages such as [10, 25, 50, 100]"
@@ -37,7 +37,7 @@ class Canary(ApiModel):
     max_error_rate: str = Field(
         default="1%",
         max_length=8,
-        pattern=r"^(100|[0-9]{1,2}(\.[0-9]{1,2})?)%$",
+        pattern=PERCENTAGE_PATTERN,
         description="Largest part of the requests that may fail (HTTP status 5xx of the model server). With a larger one the model gets no "
         "requests any more until it is changed.",
     )

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
-DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 LONGEST_DURATION: Final = 32
 """In characters."""
 _UNITS: Final[Mapping[str, int]] = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}

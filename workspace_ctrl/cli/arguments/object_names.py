@@ -28,6 +28,11 @@ WORKSPACE_KIND: Final = ShownKind(ApiResource(GROUP, STORAGE_VERSION, PLURAL, KI
 INFERENCE_SET_KIND: Final = ShownKind(
     ApiResource(GROUP, STORAGE_VERSION, SET_PLURAL, SET_KIND, older=OLDER_VERSIONS), ("is", "isets")
 )
+INSTALL_CRDS: Final = (
+    "install the CRDs with: workspace-ctrl crd | kubectl apply --server-side -f - (beside KAITO, its chart has them, that of InferenceSets "
+    "with the feature gate enableInferenceSetController)"
+)
+"""What to do where one of these kinds is not served."""
 KINDS: Final = (WORKSPACE_KIND, INFERENCE_SET_KIND)
 """Where a name has no kind, that of the first one is meant that has an object of the name."""
 _BY_WORD: Final[Mapping[str, ShownKind]] = {word: kind for kind in KINDS for word in kind.words}

@@ -1,7 +1,7 @@
 """The plan for a Workspace without a controller: with settings and answers of the API server that are assumed. Pure.
 
 The settings of the installation are not known here. What matters of them shows in the objects: the chart in the OCIRepository, the Gateway
-in the status, and whether gateways are wanted at all in what exists.
+in the status, whether gateways are wanted at all in what exists, and companion mode in where the status is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from workspace_ctrl.api.conditions import ConditionType, find
-from workspace_ctrl.api.labels import FINALIZER
+from workspace_ctrl.api.labels import FINALIZER, STATUS_ANNOTATION
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
@@ -17,7 +17,7 @@ from workspace_ctrl.model.plan_decisions import Decisions
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
-from workspace_ctrl.planning.plan_settings import ChartSource, GatewayChoice, PlanSettings
+from workspace_ctrl.planning.plan_settings import ChartSource, GatewayChoice, Mode, PlanSettings
 from workspace_ctrl.planning.steps import DryRunWorkload, Query, ReadConfig, ReadScale
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -38,7 +38,13 @@ def assumed_settings(item: Json, sources: Sequence[Json]) -> PlanSettings:
         gateway_namespaces=("*",) if not name else (),
         shared_paths=("/",),
         charts=(_chart(sources, version),),
+        mode=Mode.COMPANION if is_of_kaito(item) else Mode.MANAGED,
     )
+
+
+def is_of_kaito(item: Json) -> bool:
+    """Whether a Workspace or InferenceSet is KAITO's: a controller in companion mode has written its status into an annotation."""
+    return STATUS_ANNOTATION in (item["metadata"].get("annotations") or {})
 
 
 def _wants_gateway(item: Json, sources: Sequence[Json]) -> bool:

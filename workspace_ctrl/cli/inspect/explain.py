@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from workspace_ctrl.api.conditions import MEANINGS, ConditionType
 from workspace_ctrl.api.labels import FIELD_MANAGER
 from workspace_ctrl.api.names import names as names_of
 from workspace_ctrl.api.printable_text import printable
@@ -54,7 +55,7 @@ def explain_command(
     Reads the objects of the Workspace, and shows the chain link by link; > marks the first broken one, and below are what it means and the
     next command. The controller need not run. Without NAME, explains the Workspaces that are not ready.
 
-    REASON is one of a condition, such as NoReadyEndpoints, and needs no cluster.
+    REASON is one of a condition, such as NoReadyEndpoints, or a condition, such as GatewayReady; it needs no cluster.
     Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
     """
     if markdown:
@@ -78,9 +79,12 @@ def _is_reason(word: str) -> bool:
 
 
 def _print_reason(name: str) -> None:
+    if name in MEANINGS:
+        _print_condition(ConditionType(name))
+        return
     reason = find_reason(name)
     if reason is None:
-        raise click.UsageError(f"the reason {name} is not known; {near_reasons(name)}; reasons of other controllers are theirs")
+        raise click.UsageError(f"the reason {name} is not known (those of other controllers are theirs); {near_reasons(name)}")
     groups = (*own_reasons(), *quoted_reasons())
     group = next(group for group in groups if reason in group.reasons)
     types = ", ".join(reason.types or group.types)
@@ -89,6 +93,15 @@ def _print_reason(name: str) -> None:
     click.echo(f"condition  {types}{' is True with it' if reason.is_good else ''}")
     for text in _advice(reason, "NAMESPACE", "NAME", "NAME-inferencepool"):
         click.echo(text)
+
+
+def _print_condition(condition: ConditionType) -> None:
+    say(f"{condition} is a condition", bold=True)
+    click.echo(f"True means: {MEANINGS[condition]}")
+    reasons = [reason for group in own_reasons() for reason in group.reasons if condition in (reason.types or group.types)]
+    if reasons:
+        click.echo(f"its reasons: {', '.join(reason.name for reason in reasons)}")
+        click.echo("what one means: workspace-ctrl explain REASON")
 
 
 def _advice(reason: Reason, namespace: str, name: str, release: str) -> Iterator[str]:

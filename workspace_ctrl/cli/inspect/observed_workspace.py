@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_LABEL, SET_KIND, SET_LABEL
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.dynamic_watches import DependencyRecords
 from workspace_ctrl.cache.watches import WatchedKind
-from workspace_ctrl.cli.inspect.assumed_plan import assumed_plan, assumed_settings
+from workspace_ctrl.cli.inspect.assumed_plan import assumed_plan, assumed_settings, is_of_kaito
 from workspace_ctrl.controller.take_snapshot import take_snapshot
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ForbiddenError, KindNotServedError
@@ -72,8 +72,11 @@ async def observe(client: Client, item: Json) -> ObservedWorkspace:
     settings = assumed_settings(item, objects.sources)
     resolved = resolve(workspace, settings)
     limit = _MORE_LISTS - has_reference
-    await objects.read(islice(_second(name, objects, has_reference=has_reference, nodes=resolved.dependencies.nodes), limit))
+    has_workload = has_reference or is_of_kaito(item)
+    await objects.read(islice(_second(name, objects, has_workload=has_workload, nodes=resolved.dependencies.nodes), limit))
     referenced = await _referenced(client, namespace, resolved.dependencies)
+    if resolved.dependencies.pods:  # of the copies of an InferenceSet of KAITO, which have names of their own
+        referenced = replace(referenced, pods=tuple(objects.cache.pods.values()))
     snapshot = _snapshot(objects, workspace, resolved.dependencies, referenced)
     snapshot, decisions = assumed_plan(workspace, snapshot, settings)
     return ObservedWorkspace(item, snapshot, decisions, evaluate(snapshot, decisions), tuple(sorted(objects.unreadable)))
@@ -124,12 +127,16 @@ def _key(item: Json) -> tuple[str, str]:
 
 
 def _first(name: str, item: Json) -> Iterator[_Wanted]:
-    """Yield what every Workspace may have; of routes and pools all of the namespace if it names its own, which have no labels of ours."""
+    """Yield what every Workspace may have.
+
+    Of routes and pools these are all of the namespace if it names its own, or if it is KAITO's: those have no labels of ours.
+    """
     mine = f"{OWNER_LABEL}={name}"
     gateway = item.get("gateway")
-    is_own = isinstance(gateway, Mapping) and ("httpRouteRef" in gateway or "pool" in gateway)
+    is_own = is_of_kaito(item) or (isinstance(gateway, Mapping) and ("httpRouteRef" in gateway or "pool" in gateway))
+    pod_label = SET_LABEL if is_of_kaito(item) and item.get("kind") == SET_KIND else POD_LABEL
     yield _Wanted(watches.DEPLOYMENTS, mine)
-    yield _Wanted(watches.PODS, f"{POD_LABEL}={name}")
+    yield _Wanted(watches.PODS, f"{pod_label}={name}")
     yield _Wanted(watches.OCI_REPOSITORIES, mine)
     yield _Wanted(watches.HELM_RELEASES, mine)
     yield _Wanted(watches.HTTP_ROUTES, "" if is_own else mine)
@@ -138,10 +145,10 @@ def _first(name: str, item: Json) -> Iterator[_Wanted]:
     yield _Wanted(watches.GATEWAY_CLASSES, everywhere=True)
 
 
-def _second(name: str, objects: _Objects, *, has_reference: bool, nodes: bool) -> Iterator[_Wanted]:
-    """Yield what follows from the first lists, the most telling first."""
+def _second(name: str, objects: _Objects, *, has_workload: bool, nodes: bool) -> Iterator[_Wanted]:
+    """Yield what follows from the first lists, the most telling first; `has_workload` is whether the model server is not ours."""
     workloads = objects.cache.deployments
-    has_deployment = has_reference or any(record.ref.name == name for record in workloads.values())
+    has_deployment = has_workload or any(record.ref.name == name for record in workloads.values())
     pickers = [record for record in workloads.values() if record.ref.name != name]
     ill = sorted(record.ref.name for record in pickers if not record.has_leader)
     if ill:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.cache.watches import GATEWAY, INFERENCE_SET, WORKSPACE
+from workspace_ctrl.cli.arguments.object_names import INSTALL_CRDS
 from workspace_ctrl.cli.page.live_objects import OF_ONE_NAMESPACE, LiveObjects, Notice
 from workspace_ctrl.cli.page.page_object import PageObject, parse_page_object
 from workspace_ctrl.kube.client import Client
@@ -21,7 +22,7 @@ _CHECK_SECONDS: Final = 4.0
 _ANSWER_SECONDS: Final = 8.0
 _SERVER: Final = "the API server"
 _INSTALL: Final = {
-    WORKSPACE.group: "install the CRDs: workspace-ctrl crd | kubectl apply --server-side -f -",
+    WORKSPACE.group: INSTALL_CRDS,
     GATEWAY.group: "install the Gateway API; workspace-ctrl doctor says which version",
 }
 

@@ -115,8 +115,8 @@ def token_of(request: web.BaseRequest) -> str:
 
 def _refusal(request: web.BaseRequest) -> web.Response | None:
     """Return the answer to a request that is refused whoever sends it; None for others."""
-    if request.method not in {"GET", "HEAD"}:
-        return plain("this page is read-only\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+    if request.method != "GET":
+        return plain("this page is read-only\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET"})
     if _SERVICE_PROXY.match(urlsplit(request.headers.get("X-Forwarded-Uri", "")).path):
         return plain(_THROUGH_API_SERVER, HTTPStatus.FORBIDDEN)
     if _is_of_other_site(request):

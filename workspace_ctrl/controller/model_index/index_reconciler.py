@@ -117,7 +117,10 @@ class ModelIndexReconciler:
         if not self._noted[1] or _DECISIVE & self._missing_kinds():
             return None
         owner = self._objects.service
-        plan = self._plan(owner) if owner is not None else IndexPlan()
+        if owner is None:
+            self._report({})  # the routes are deleted with their owner
+            return None
+        plan = self._plan(owner)
         live = self._objects.own_routes
         wanted = {ref_of(route).name: route for route in plan.routes}
         delays = [await self._keep(route, live.get(name)) for name, route in wanted.items()]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
-from workspace_ctrl.kube.access.plain_kubeconfig import read_plain_kubeconfig
+from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, context_names, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 
 logger = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 _UNREADABLE: Final = (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
 """What the `kubernetes` package raises beside its own error for files that are missing, broken, or of another shape."""
 _LONGEST_ERROR = 300
+_MOST_NAMES = 10
 
 
 class KubeconfigAccess(Access):
@@ -105,7 +106,15 @@ class KubeconfigAccess(Access):
         remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
         where = f"{self._kubeconfig}: " if self._kubeconfig else ""
         words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
-        return ConnectionConfigError(f"cannot load the connection to the API server: {where}{words}; {remedy}")
+        names = context_names(self._kubeconfig)
+        if names is None:
+            words = f"{where or f'{DEFAULT_KUBECONFIG}: '}no such file"
+        elif self._context and names and self._context not in names:
+            words = f"{where}there is no context {self._context}; there are {', '.join(names[:_MOST_NAMES])}"
+            remedy = "kubectl config get-contexts lists them"
+        else:
+            words = f"{where}{words}"
+        return ConnectionConfigError(f"cannot load the connection to the API server: {words}; {remedy}")
 
 
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:

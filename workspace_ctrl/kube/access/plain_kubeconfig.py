@@ -18,7 +18,7 @@ import yaml
 
 from workspace_ctrl.kube.access.access import Tls
 
-_DEFAULT: Final = "~/.kube/config"
+DEFAULT_KUBECONFIG: Final = "~/.kube/config"
 _CLUSTER: Final = frozenset({"server", "certificate-authority", "insecure-skip-tls-verify", "tls-server-name"})
 _USER: Final = frozenset({"client-certificate", "client-key", "token"})
 _DATA: Final = "-data"
@@ -43,7 +43,7 @@ class _NotPlainError(Exception):
 
 def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> PlainKubeconfig | None:
     """Return a context of a kubeconfig (None for the defaults of kubectl); None if it has more than this module reads, or is broken."""
-    path = str(kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT)
+    path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
     if os.pathsep in path or getproxies().keys() - {"no"}:
         return None
     file = Path(path).expanduser()
@@ -52,6 +52,19 @@ def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> Plain
         return _read(document, file.absolute().parent, context)
     except (_NotPlainError, OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
         return None
+
+
+def context_names(kubeconfig: Path | None) -> list[str] | None:
+    """Return the contexts of a kubeconfig, for messages: none if they cannot be read; None if there is no such file."""
+    path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
+    files = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
+    if not any(file.exists() for file in files):
+        return None
+    try:
+        documents = [yaml.load(file.read_text(encoding="utf-8"), _Loader) for file in files if file.exists()]  # noqa: S506
+        return [str(entry["name"]) for document in documents for entry in document["contexts"]]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
+        return []
 
 
 def _read(document: Mapping[str, Any], base: Path, context: str | None) -> PlainKubeconfig:

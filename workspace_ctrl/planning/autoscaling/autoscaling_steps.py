@@ -89,8 +89,11 @@ def _obstacle(desired: Desired, serving: DesiredServing) -> Problem | None:
 def _why_not_held(serving: DesiredServing, settings: PlanSettings) -> str:
     """Return why requests to a set without copies would be lost; empty if they are held."""
     for parent in serving.route.chosen.parents:
-        if find_profile(parent.controller).holds_seconds == 0:
-            return f"{parent.class_title} does not hold requests"
+        profile = find_profile(parent.controller)
+        if profile.holds_seconds == 0:
+            return f"{parent.class_title} does not hold requests" + (
+                f"; without a copy, {profile.at_zero}" if profile.at_zero else ""
+            )
     if serving.route_ref:
         return "the time-outs of gateway.httpRouteRef are not those of the controller"
     try:

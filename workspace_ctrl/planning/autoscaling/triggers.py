@@ -18,6 +18,10 @@ _NEVER: Final = "1000000000"
 """Threshold that no load reaches: of a trigger that scales, but does not decide whether any copy is needed."""
 
 
+_READ_POOL: Final = "inference_pool_ready_pods"
+"""Every endpoint picker has it once it has read its pool, also without pods."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredPool:
     """The pool whose load is measured."""
@@ -42,7 +46,9 @@ def _trigger(  # noqa: PLR0917 - the parts of a trigger
     name: str, kind: str, measured: str, target: str, pool: MeasuredPool, settings: AutoscalingSettings
 ) -> dict[str, Any]:
     if settings.prometheus:
-        metadata = {"serverAddress": settings.prometheus, "query": _query(measured, pool), "threshold": target}
+        query = f"({_query(measured, pool)}) and on() {_READ_POOL}{{{_of(pool)}}}"
+        # Without data of the picker, which is no load of 0, KEDA is to fail, so that the replicas stay as they are.
+        metadata = {"serverAddress": settings.prometheus, "query": query, "threshold": target, "ignoreNullValues": "false"}
         return {"type": "prometheus", "name": name, "metricType": kind, "metadata": metadata}
     url = f"{settings.url}/load/{pool.namespace}/{pool.endpoint_picker}"
     metadata = {"url": url, "format": "json", "valueLocation": measured, "targetValue": target}
@@ -65,5 +71,9 @@ def _query(measured: str, pool: MeasuredPool) -> str:
 
 def _total(average: str, pool: MeasuredPool) -> str:
     """Return the expression for an average over the ready pods, times their number."""
-    labels = f'{{namespace="{pool.namespace}",name="{pool.name}"}}'
-    return f"(max(inference_pool_{average}{labels}) * max(inference_pool_ready_pods{labels}) or vector(0))"
+    labels = f"{{{_of(pool)}}}"
+    return f"(max(inference_pool_{average}{labels}) * max({_READ_POOL}{labels}) or vector(0))"
+
+
+def _of(pool: MeasuredPool) -> str:
+    return f'namespace="{pool.namespace}",name="{pool.name}"'

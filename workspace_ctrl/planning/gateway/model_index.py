@@ -101,7 +101,7 @@ def _usable(
         return IndexState.NOT_SUPPORTED, []
     listeners = {listener.name: listener for listener in gateway.listeners}
     known = [place for place in places if place.listener in listeners]
-    admits = _admission(gateway, settings.service_namespace, inputs.namespaces)
+    admits = _admission(gateway, settings.service_namespace, inputs.namespaces, if_unknown=False)
     admitted = [place for place in known if admits(listeners[place.listener])]
     free = [place for place in admitted if not _is_taken(place, taken)]
     if len(admitted) < len(known):
@@ -109,15 +109,17 @@ def _usable(
     return (IndexState.TAKEN if len(free) < len(admitted) else IndexState.ATTACHED), free
 
 
-def _admission(gateway: Gateway, namespace: str, namespaces: Mapping[str, Namespace]) -> Callable[[Listener], bool]:
-    """Return what tells whether a listener takes routes of `namespace`; one whose labels are not known is not relied on."""
+def _admission(
+    gateway: Gateway, namespace: str, namespaces: Mapping[str, Namespace], *, if_unknown: bool
+) -> Callable[[Listener], bool]:
+    """Return what tells whether a listener takes routes of `namespace`, whose labels may not be known."""
     live = namespaces.get(namespace)
     labels = live.labels if live is not None else None
     own = gateway.ref.namespace
 
     def admits(listener: Listener) -> bool:
-        speaks = listener.speaks_http and listener.takes_http_routes
-        return speaks and bool(listener.admits_namespace(namespace, labels, own=own))
+        said = listener.admits_namespace(namespace, labels, own=own)
+        return listener.speaks_http and listener.takes_http_routes and (if_unknown if said is None else said)
 
     return admits
 
@@ -139,7 +141,7 @@ def _places_of_others(settings: ModelIndexSettings, inputs: IndexInputs) -> Iter
 
 
 def _places_on(gateway: Gateway, section: str, route: OtherRoute, namespaces: Mapping[str, Namespace]) -> Iterator[RoutePlace]:
-    admits = _admission(gateway, route.meta.ref.namespace, namespaces)
+    admits = _admission(gateway, route.meta.ref.namespace, namespaces, if_unknown=True)
     for listener in gateway.listeners:
         if section in {"", listener.name} and admits(listener) and listener.admits_hostnames(route.hostnames):
             for hostname in listener.common_hostnames(route.hostnames) or ("",):

@@ -1,12 +1,21 @@
 """Where model-server pods may run."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from workspace_ctrl.api.api_model import NAME_PATTERN
+from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.labels import is_label, wrong_label
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 
 INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
 
+_SELECTOR: Final = "resource.labelSelector"
+_LONGEST_NODE_NAME: Final = 253
+_QUOTED: Final = 64
+"""Characters of a user's value that a message quotes."""
 TOLERATIONS: Final[tuple[Mapping[str, str], ...]] = (
     {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
     {"key": "sku", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"},
@@ -18,7 +27,11 @@ def node_affinity(resource: Resource) -> dict[str, Any]:
     """Return the affinity that requires the selector's labels and the instance type, and prefers the preferred nodes.
 
     If the user names nodes, the instance type is not required.
+
+    Raises:
+        SpecError: the API server would reject it.
     """
+    _check(resource)
     expressions = _expressions(resource.label_selector)
     if resource.instance_type and not resource.preferred_nodes:
         expressions.append({"key": INSTANCE_TYPE_LABEL, "operator": "In", "values": [resource.instance_type]})
@@ -31,6 +44,31 @@ def node_affinity(resource: Resource) -> dict[str, Any]:
             for name in resource.preferred_nodes
         ]
     return affinity
+
+
+def _check(resource: Resource) -> None:
+    selector = resource.label_selector
+    wrong = wrong_label(selector.match_labels or {})
+    if wrong:
+        raise SpecError(f"{_SELECTOR}.matchLabels", f"contains {wrong!r}, which is not a valid label", "set labels of nodes")
+    for index, entry in enumerate(selector.match_expressions or ()):
+        _check_expression(f"{_SELECTOR}.matchExpressions[{index}]", entry)
+    for index, name in enumerate(resource.preferred_nodes or ()):
+        if len(name) > _LONGEST_NODE_NAME or not re.fullmatch(NAME_PATTERN, name):
+            raise SpecError(f"resource.preferredNodes[{index}]", f"is {excerpt(name, _QUOTED)!r}, which is not the name of a node")
+
+
+def _check_expression(path: str, entry: LabelSelectorRequirement) -> None:
+    needs_values = entry.operator in {"In", "NotIn"}
+    if not is_label(entry.key, ""):
+        raise SpecError(f"{path}.key", f"is {excerpt(entry.key, _QUOTED)!r}, which is not a valid label key")
+    if needs_values and not entry.values:
+        raise SpecError(path, f"needs values for operator {entry.operator}", "add some, or use Exists or DoesNotExist")
+    if entry.values and not needs_values:
+        raise SpecError(path, f"cannot have values with operator {entry.operator}", "remove them, or use In or NotIn")
+    wrong = next((value for value in entry.values or () if not is_label(entry.key, value)), None)
+    if wrong is not None:
+        raise SpecError(f"{path}.values", f"contains {excerpt(wrong, _QUOTED)!r}, which is not a valid label value")
 
 
 def _expressions(selector: LabelSelector) -> list[dict[str, Any]]:

@@ -243,7 +243,7 @@ async def test_all_answers_have_the_headers(pages):
             assert {name: response.headers[name] for name in HEADERS} == HEADERS
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 async def test_the_page_is_read_only(pages, users, method):
     async with pages.session.request(method, pages.url + "events", headers=bearer("jane-token")) as response:
         assert response.status == 405

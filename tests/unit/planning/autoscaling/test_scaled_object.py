@@ -98,8 +98,14 @@ def test_prometheus_sums_up_what_the_controller_would():
     assert load["metadata"]["serverAddress"] == "http://prometheus.example:9090"
     of_pool = f'namespace="{NAMESPACE}",inference_pool="{NAME}-inferencepool"'
     assert f"sum(inference_extension_flow_control_queue_size{{{of_pool}}}) or vector(0)" in load["metadata"]["query"]
-    assert requests["metadata"]["query"].startswith("clamp_max(")
-    assert requests["metadata"]["query"].endswith(", 1)")
+    assert requests["metadata"]["query"].startswith("(clamp_max(")
+
+
+def test_without_data_of_the_picker_in_a_prometheus_there_is_no_load_not_one_of_zero():
+    for trigger in scaled(raw(autoscaling=TO_ZERO), BY_PROMETHEUS)["spec"]["triggers"]:
+        of_pool = f'namespace="{NAMESPACE}",name="{NAME}-inferencepool"'
+        assert trigger["metadata"]["query"].endswith(f") and on() inference_pool_ready_pods{{{of_pool}}}")
+        assert trigger["metadata"]["ignoreNullValues"] == "false"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +167,11 @@ def test_the_field_precedes_them_and_the_limit_of_nodes_is_their_most():
             id="percentage",
         ),
         pytest.param(raw(autoscaling={"minReplicas": 0}), "spec.autoscaling.maxReplicas", id="no most"),
+        pytest.param(
+            raw(autoscaling={"maxReplicas": 2, "idleAfter": "999ms"}), "an idleAfter of less than a second", id="no idle time"
+        ),
+        pytest.param(raw(autoscaling={"maxReplicas": 2, "requestsHeldFor": "0s"}), "not from 1s to 24h", id="nothing held"),
+        pytest.param(raw(autoscaling={"maxReplicas": 2, "requestsHeldFor": "24h1ms"}), "not from 1s to 24h", id="held for ever"),
         pytest.param(raw(autoscaling={"maxReplicas": 2, "idleAfter": "soon"}), "spec.autoscaling.idleAfter", id="no duration"),
         pytest.param(
             annotated(KAITO), "metadata.annotations[scaledobject.kaito.sh/max-replicas] is missing", id="KAITO's, without a most"
@@ -267,7 +278,7 @@ def test_where_requests_would_be_lost_the_last_copy_stays(given, why):
 
 def test_a_gateway_class_without_endpoint_pickers_does_not_hold_requests():
     scaling = world(raw(autoscaling=TO_ZERO), controller=KTHENA).decisions.scaling
-    assert (scaling.least, scaling.unheld) == (1, "kthena-router does not hold requests")
+    assert (scaling.least, scaling.unheld) == (1, "kthena-router does not hold requests; without a copy, it answers 404 at once")
 
 
 def test_an_older_chart_does_not_hold_requests():

@@ -149,6 +149,14 @@ def test_a_route_that_no_listener_accepts_does_not_remove_the_list():
     assert len(plan(places(), allowed).routes) == 1
 
 
+def test_a_route_that_a_listener_may_accept_is_yielded_to():
+    listener = Listener("http", "HTTP", 80, routes_from=RoutesFrom.SELECTOR, selector=selector("team", "a"))
+    given = inputs(shared(listener), others=[other(prefix("/"))], namespaces=[("system", {"team": "a"})])
+    assert plan(places(), given).routes == ()
+    assert len(plan(places(), inputs(shared(listener), namespaces=[("system", {"team": "a"})])).routes) == 1
+    assert plan(places(), inputs(shared(listener))).states == {SHARED: IndexState.NOT_ALLOWED}
+
+
 def selector(key, value):
     return parse_selector({"matchLabels": {key: value}})
 

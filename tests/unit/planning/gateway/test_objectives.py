@@ -191,7 +191,9 @@ def test_while_a_former_chart_serves_its_objectives_are_left_to_it(chart, before
     [
         pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need unique names", id="twice"),
         pytest.param([{"name": "a"}], "gateway.objectives[0].priority is not valid: Field required", id="no priority"),
-        pytest.param([{"name": "a.b", "priority": 1}], "gateway.objectives[0].name is not valid", id="a dot"),
+        pytest.param(
+            [{"name": "a.b", "priority": 1}], "gateway.objectives[0].name must be a name of lower-case letters", id="a dot"
+        ),
         pytest.param([{"name": "a", "priority": 2**31}], "gateway.objectives[0].priority is not valid", id="too important"),
         pytest.param([{"name": f"n{n}", "priority": n} for n in range(17)], "gateway.objectives is not valid", id="too many"),
     ],

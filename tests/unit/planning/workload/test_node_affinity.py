@@ -2,6 +2,7 @@
 
 import pytest
 
+from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import LabelSelector, LabelSelectorRequirement, Resource
 from workspace_ctrl.planning.workload.node_affinity import node_affinity, selecting
 
@@ -83,3 +84,40 @@ TYPE = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [
 )
 def test_the_affinity_of_the_pods(resource, affinity):
     assert node_affinity(resource) == affinity
+
+
+def expression(key, operator, *values):
+    return selector(LabelSelectorRequirement(key=key, operator=operator, values=list(values) or None))
+
+
+@pytest.mark.parametrize(
+    ("given", "nodes", "words"),
+    [
+        pytest.param(
+            LabelSelector(match_labels={"a b": "c"}),
+            None,
+            "resource.labelSelector.matchLabels contains 'a b=c', which is not a valid label; set labels of nodes",
+            id="a key with a space",
+        ),
+        pytest.param(LabelSelector(match_labels={"a": "b c"}), None, "matchLabels contains 'a=b c'", id="a value with a space"),
+        pytest.param(expression("a b", "Exists"), None, "matchExpressions[0].key is 'a b', which is not a valid", id="another key"),
+        pytest.param(expression("a", "In"), None, "matchExpressions[0] needs values for operator In; add some", id="In nothing"),
+        pytest.param(expression("a", "NotIn"), None, "needs values for operator NotIn", id="not in nothing"),
+        pytest.param(expression("a", "Exists", "x"), None, "cannot have values with operator Exists; remove them", id="Exists"),
+        pytest.param(expression("a", "DoesNotExist", "x"), None, "with operator DoesNotExist", id="DoesNotExist"),
+        pytest.param(expression("a", "In", "x", "y z"), None, "matchExpressions[0].values contains 'y z'", id="a wrong value"),
+        pytest.param(selector(), ["a", "B_1"], "resource.preferredNodes[1] is 'B_1', which is not the name of a node", id="a node"),
+        pytest.param(selector(), ["a" * 254], "is not the name of a node", id="a long name"),
+    ],
+)
+def test_what_the_api_server_would_reject_is_rejected_with_its_place(given, nodes, words):
+    with pytest.raises(SpecError) as raised:
+        node_affinity(Resource(label_selector=given, preferred_nodes=nodes))
+    assert words in str(raised.value)
+
+
+def test_empty_values_are_as_good_as_none_where_there_must_be_none():
+    given = LabelSelector(match_expressions=[LabelSelectorRequirement(key="a", operator="Exists", values=[])])
+    assert node_affinity(Resource(label_selector=given))[REQUIRED]["nodeSelectorTerms"][0]["matchExpressions"] == [
+        {"key": "a", "operator": "Exists"}
+    ]

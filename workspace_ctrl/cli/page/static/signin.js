@@ -20,7 +20,7 @@ export class SignIn {
 
   /** Show the form, with why. */
   ask(words) {
-    this.words.textContent = words;
+    this.words.textContent = `${words}.`;
     announce(words);
     setToken("");
     this.show(true);

@@ -1,0 +1,37 @@
+"""The page that the chart installs: in its pod, with its image, each user with his own token."""
+
+from e2e import workspaces
+from e2e.release import NAMESPACE
+from tests.plane.accounts import ACCOUNT, role
+
+READ = [{"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["list", "watch"]}]
+ITS_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl-ui"
+
+
+def asked(cluster, path, token=""):
+    """What the page's Service answers within some seconds, and its status."""
+    address = workspaces.get(cluster, NAMESPACE, "service", "workspace-ctrl-ui")["spec"]["clusterIP"]
+    given = ["-H", f"Authorization: Bearer {token}"] if token else []
+    command = ["curl", "--silent", "--max-time", "5", "--write-out", "%{http_code}", *given, f"http://{address}:8000/{path}"]
+    return cluster.run(command).stdout  # a stream of events does not end by itself
+
+
+def test_the_page_of_the_chart_has_no_rights_and_shows_each_user_what_his_token_may_read(release, team):
+    cluster = release.cluster
+    release.upgrade({"ui": {"enabled": True, "title": "models"}})
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}
+    workspaces.apply(cluster, team, workspaces.workspace("phi"), account, *role("Role", "reader", READ, team))
+    token = cluster.kubectl("create", "token", ACCOUNT, "-n", team).strip()
+
+    shown = asked(cluster, f"events?namespace={team}", token)
+    assert f'"Workspace/{team}/phi"' in shown
+    assert f"models, namespace {team}, as system:serviceaccount:{team}:{ACCOUNT}" in shown
+    assert f'"Workspace/{team}/phi"' not in asked(cluster, "events", token)
+    assert asked(cluster, "events").endswith("401")
+    assert asked(cluster, "events", token[:-4]).endswith("401")
+
+    allowed = cluster.kubectl("auth", "can-i", "list", "workspaces", "-A", f"--as={ITS_ACCOUNT}", check=False)
+    assert allowed.strip() == "no"
+    pods = cluster.kubectl("logs", "deployment/workspace-ctrl-ui", "-n", NAMESPACE)
+    assert "Traceback" not in pods
+    assert token not in pods
