@@ -97,7 +97,7 @@ def test_replicas_sidecars_and_labels_of_others_are_left_to_them(installed, plan
     assert workspaces.get(installed, namespace, "service", "phi")["metadata"]["labels"]["team"] == "a"
     made = Counter(ready.writes(namespace)) - Counter(before)
     made.pop(("patch", "workspaces/status"), None)
-    assert made == {("patch", "services"): 1}
+    assert made == {("patch", "services"): 1, ("patch", "poddisruptionbudgets"): 1}  # two replicas have a budget
 
 
 def test_somebody_who_insists_is_not_fought_at_full_speed(installed, plane_namespace, ready):

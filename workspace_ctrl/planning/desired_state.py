@@ -192,7 +192,7 @@ def _dependencies(
     pool, route = serving.pool_ref or serving.names.release, snapshot.named_route
     return replace(
         resolved.dependencies,
-        pods=resolved.dependencies.pods or serving.server.selector,
+        pods=resolved.dependencies.pods or ({} if serving.server.of_kaito else serving.server.selector),
         network_policy=serving.names.workload if was_several or serving.server.has_network_policy else "",
         budgets=is_copied or had_budget,
         scaled_object=serving.names.workspace if is_scaled and settings.autoscaling.enabled else "",

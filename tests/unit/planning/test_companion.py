@@ -27,12 +27,14 @@ from tests.unit.planning.test_removal import terminating
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.chart.flux_objects import oci_repository
+from workspace_ctrl.planning.desired_state import desire
 from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import Mode
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.planning.steps import Apply, Delete, SetFinalizer
 from workspace_ctrl.records.companion_status import parse_companion_record
+from workspace_ctrl.records.workspaces import parse_workspace_record
 
 COMPANION = replace(SETTINGS, mode=Mode.COMPANION, restricted_fields=True)
 MANAGED = replace(SETTINGS, restricted_fields=True)
@@ -277,3 +279,39 @@ def test_the_pool_of_an_inference_set_is_kaitos_where_its_feature_gate_is_on():
 def test_an_error_in_the_options_of_an_inference_set_is_told_at_its_place():
     outcome = plan(inference_set(annotations={"workspace-ctrl/gateway": "hostname: a"}), CLUSTER, COMPANION)
     assert outcome.decisions.problems[0].message.startswith(f"{KEY}.hostname is not known")
+
+
+SERVED = (
+    pytest.param("Workspace", {"preset": {"name": "phi-4-mini-instruct"}}, id="a preset"),
+    pytest.param("Workspace", {"template": {"spec": {"containers": [{"name": "m", "image": "m"}]}}}, id="a template"),
+    pytest.param(
+        "Workspace", {"workloadRef": {"kind": "Deployment", "name": "m", "selector": {"a": "b"}}}, id="an object and labels"
+    ),
+    pytest.param("Workspace", {"workloadRef": {"selector": {"a": "b"}, "targetPort": 80}}, id="labels"),
+    pytest.param("InferenceSet", {"preset": {"name": "phi-4-mini-instruct"}}, id="copies"),
+)
+
+
+@pytest.mark.parametrize(("kind", "inference"), SERVED)
+@pytest.mark.parametrize("options", [None, "enabled: false", "httpRouteRef: {name: r}", "pool: {ref: {name: p}}"])
+@pytest.mark.parametrize("settings", [COMPANION, MANAGED], ids=["companion", "managed"])
+def test_what_is_watched_stays_from_pass_to_pass(kind, inference, options, settings):
+    """A pass begins with what the spec names, and keeps what the plan has added: a watch that ended and began would start passes."""
+    raw = quickstart(inference=inference)
+    if kind == "InferenceSet":
+        raw = {
+            **raw,
+            "spec": {"replicas": 2, "labelSelector": {}, "template": {name: raw.pop(name) for name in ("resource", "inference")}},
+        }
+    annotations = {"workspace-ctrl/gateway": options} if options is not None else {}
+    raw = {**raw, "kind": kind, "metadata": {**raw["metadata"], "annotations": annotations}}
+    read = parse_companion_record if settings is COMPANION else parse_workspace_record
+    record = read(raw, kind)
+    resolved = resolve(record, settings)
+    labels = {"kaito.sh/workspace": NAME, INDEX: "0"}
+    for cluster in (CLUSTER, replace(CLUSTER, pods=(pod(labels=labels),)), replace(CLUSTER, workloads=(deployment(),))):
+        found = desire(resolved, record, cluster, settings, None)
+        if found.serving is not None:
+            assert resolved.dependencies.keeping(found.dependencies) == found.dependencies
+            assert desire(resolved, record, cluster, settings, found.planned).dependencies == found.dependencies
+    assert resolved.problem is None
