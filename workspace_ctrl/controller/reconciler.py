@@ -191,6 +191,7 @@ class Reconciler:
         """Carry out a plan and publish what came of it; return the seconds after which another pass is due, or None."""
         outcome = await self._executor.run(planned.steps, under_way.workspace, under_way.state)
         is_changed, under_way.state = outcome.state is not under_way.state, outcome.state
+        before = under_way.snapshot
         if outcome.error is not None:
             raise outcome.error
         if is_changed or outcome.records:
@@ -206,7 +207,7 @@ class Reconciler:
         under_way.state = published.state
         if published.is_ready:
             self._resolved.has_become_ready(under_way.key)
-        due_at = under_way.state.due_at
+        due_at = 0.0 if under_way.snapshot.has_settled_source(before) else under_way.state.due_at
         delays = [delay for delay in (published.due_in, due_at - _now() if due_at is not None else None) if delay is not None]
         return max(min(delays), 0.0) if delays else None
 

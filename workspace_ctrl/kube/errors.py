@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -68,7 +69,10 @@ def unreachable(what: str, error: BaseException) -> RetryableError:
     words = str(error) or type(error).__name__
     cause = getattr(error, "os_error", None)  # aiohttp's error of a connection quotes objects of Python
     if isinstance(cause, OSError) and (place := _PLACE.match(words)):
-        reason = os.strerror(cause.errno) if cause.errno is not None and cause.errno > 0 else cause.strerror
+        is_of_system = (
+            cause.errno is not None and cause.errno > 0 and not isinstance(cause, ssl.SSLError)
+        )  # which has those of OpenSSL
+        reason = os.strerror(cause.errno or 0) if is_of_system else cause.strerror
         words = f"cannot connect to {place[1]}: {reason or cause}"
     return RetryableError(f"{what}: {words}")
 

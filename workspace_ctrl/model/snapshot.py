@@ -175,6 +175,13 @@ class Snapshot:
         found = (workload for workload in self.workloads if workload.ref.kind == kind)
         return next((workload for workload in found if name in {"", workload.ref.name}), None)
 
+    def has_settled_source(self, before: "Snapshot") -> bool:
+        """Whether the OCIRepository, for which the HelmRelease waits, was written since and needs no more time: no event of it may follow.
+
+        It is so where only its labels or owners have changed.
+        """
+        return self.source is not None and self.source is not before.source and self.source.is_current
+
     def with_records(self, records: Iterable[object]) -> "Snapshot":
         """Return the snapshot with objects of the Workspace as they are after writes; records of other kinds change nothing."""
         snapshot = self

@@ -206,6 +206,28 @@ async def test_what_flux_has_to_do_is_timed_from_our_write_on(monkeypatch):
     assert due_in <= Stage.UNSEEN.patience
 
 
+class Fetched(ApiServer):
+    """Has fetched the chart before, so that Flux has nothing to do where only labels or owners of the OCIRepository change."""
+
+    async def apply(self, resource, manifest, **options):
+        answer = await super().apply(resource, manifest, **options)
+        if resource.kind != "OCIRepository":
+            return answer
+        ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "observedGeneration": 1}
+        artifact = {"revision": "v1@sha256:" + "0" * 64, "digest": "sha256:" + "0" * 64}
+        status = {"observedGeneration": 1, "conditions": [ready], "artifact": artifact}
+        return {**answer, "metadata": {**answer["metadata"], "generation": 1}, "status": status}
+
+
+@pytest.mark.parametrize(("server", "goes_on"), [(ApiServer(), False), (Fetched(), True)], ids=["Flux fetches", "it has fetched"])
+async def test_where_nothing_more_is_reported_of_an_object_that_was_written_another_pass_follows(monkeypatch, server, goes_on):
+    """The HelmRelease waits for the OCIRepository; if its watch event comes after the response to our write, it tells nothing new."""
+    passes = Passes(monkeypatch, server=server)
+    assert (await passes.reconciler.reconcile(KEY) == 0.0) is goes_on
+    _, calls = await passes.make()
+    assert (("HelmRelease", "apply") in calls) is goes_on
+
+
 async def test_a_passing_error_ends_a_pass_and_the_next_one_goes_on_where_it_was(monkeypatch):
     passes = Passes(monkeypatch)
     passes.server.broken = {("Service", "apply")}
