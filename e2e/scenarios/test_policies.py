@@ -30,12 +30,17 @@ def status_of(cluster, url):
     return fetch(cluster, f"{url}/v1/models").status
 
 
+def events_of(cluster, namespace):
+    listed = workspaces.items(cluster, namespace, "events.v1.events.k8s.io")
+    return {event["metadata"]["name"] for event in listed if event["regarding"]["kind"] == "Workspace"}
+
+
 def check_restricted(cluster, namespace, url, policies, expected):
     """With `policies`, requests get `expected`; the controller says so, writes nothing but its status, and the Workspace stays ready."""
     code, reason, kind = expected
     with ControllerProcess(cluster, "--probe", "models", "--probe-interval", str(PROBE_SECONDS), inside=True) as controller:
         workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
-        before = controller.writes(namespace)
+        before, events = controller.writes(namespace), events_of(cluster, namespace)
         with workspaces.statuses(cluster, namespace, "workspaces.kaito.sh", "GatewayReady") as told:
             workspaces.apply(cluster, namespace, *policies)
             until(lambda: status_of(cluster, url) == code, f"requests to be answered with {code}")
@@ -52,8 +57,7 @@ def check_restricted(cluster, namespace, url, policies, expected):
             workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
             assert next(told) == "True"
         assert {call for call, _ in (controller.writes(namespace) - before).items()} == {("patch", "workspaces/status")}
-        listed = workspaces.items(cluster, namespace, "events.v1.events.k8s.io")
-        assert {event["reason"] for event in listed if event["regarding"]["kind"] == "Workspace"} <= {"Ready"}
+        assert events_of(cluster, namespace) == events
 
 
 def serve(cluster, namespace, behind):
