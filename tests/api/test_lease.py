@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.unit.waiting import until
 from workspace_ctrl.cache.watches import CONFIG_MAP
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -54,15 +55,9 @@ def acquired(lock):
 async def standing_by(lock):
     """A task that acquires, once it has seen who holds the Lease."""
     task = asyncio.create_task(lock.acquire())
-    await until(lambda: lock.holder)
+    await until(lambda: lock.holder, WAIT)
     assert not task.done()
     return task
-
-
-async def until(holds):
-    async with asyncio.timeout(WAIT):
-        while not holds():  # noqa: ASYNC110 - what is looked at has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_create_and_replace_conflict_with_whoever_was_faster(client, plane_namespace):
@@ -117,10 +112,10 @@ async def test_a_lease_that_is_not_renewed_is_taken_when_its_time_is_over_and_no
     waiting = await standing_by(second)
     clock.now += 0.9
     patch({"renewTime": "1970-01-01T00:00:00.000000Z"})  # a renewal by a holder whose wall clock is wrong
-    await until(lambda: second._sighting.at == clock.now)
+    await until(lambda: second._sighting.at == clock.now, WAIT)
     clock.now += 0.9
     looks = clock.looks
-    await until(lambda: clock.looks > looks + 3)
+    await until(lambda: clock.looks > looks + 3, WAIT)
     assert not waiting.done()
     assert spec()["holderIdentity"] == "first"
     clock.now += 0.2

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 INDEX_HEADER: Final = "X-Workspace-Ctrl-Index"
-"""Request header that each route of the list sets, with a word that stands for its Gateway."""
+"""Request header that each route of the list sets, with a token that stands for its Gateway."""
 
 
 class IndexState(StrEnum):

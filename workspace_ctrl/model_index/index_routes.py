@@ -15,7 +15,7 @@ class IndexRoute:
 
     meta: Meta
     key: str = ""
-    """The word in the header that it sets; empty if it sets none."""
+    """The token in the header that it sets; empty if it sets none."""
     gateway: str = ""
     """As namespace/name."""
     hostnames: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class GatewaySides:
 
 
 def sides_by_key(routes: Iterable[IndexRoute]) -> Mapping[str, GatewaySides]:
-    """Return the Gateways by the word that stands for them."""
+    """Return the Gateways by the token that stands for them."""
     by_key: dict[str, list[IndexRoute]] = {}
     for route in routes:
         if route.key and not route.meta.deleting:

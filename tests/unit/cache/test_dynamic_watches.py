@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.unit.http_server import listening
+from tests.unit.waiting import until
 from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.cache import dynamic_watches
 from workspace_ctrl.cache.dynamic_watches import DynamicWatches
@@ -112,12 +113,6 @@ async def following(*, cluster_wide=True):
         watches = DynamicWatches(client, told, cluster_wide=cluster_wide)
         yield server, watches, told
         await watches.close()
-
-
-async def until(holds):
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - what is waited for is at the other end of a connection
-            await asyncio.sleep(0.005)
 
 
 def referencing(name, **more):

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.unit.http_server import listening
 from workspace_ctrl.kube import informer as informers
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
@@ -47,16 +48,10 @@ async def server_of(lists, events):
         await closing.wait()  # of a connection that is gone, nobody else would end it
         return response
 
-    application = web.Application()
-    application.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.01)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with aiohttp.ClientSession() as session:
-        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), requests
-    closing.set()
-    await runner.cleanup()
+    async with listening(answer, shutdown_timeout=0.01) as port:
+        async with aiohttp.ClientSession() as session:
+            yield Client(Connection(f"http://127.0.0.1:{port}", session), "tester"), requests
+        closing.set()
 
 
 @asynccontextmanager
@@ -155,16 +150,10 @@ async def crd_of(served):
         changed.clear()
         return response
 
-    application = web.Application()
-    application.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(application, shutdown_timeout=0.01)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    async with aiohttp.ClientSession() as session:
-        yield Client(Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", session), "tester"), changed, requests
-    changed.set()  # of a connection that is gone, nobody else would end the answer
-    await runner.cleanup()
+    async with listening(answer, shutdown_timeout=0.01) as port:
+        async with aiohttp.ClientSession() as session:
+            yield Client(Connection(f"http://127.0.0.1:{port}", session), "tester"), changed, requests
+        changed.set()  # of a connection that is gone, nobody else would end the answer
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.unit.http_server import listening
+from tests.unit.waiting import until
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.load.keda_heartbeat import LEASE_NAME, KedaHeartbeat
@@ -45,11 +46,6 @@ class Leases:
         await response.prepare(request)
         while True:
             await response.write(json.dumps(await self.events.get()).encode() + b"\n")
-
-
-async def until(holds):
-    while not holds():  # noqa: ASYNC110 - what is waited for is at the other end of a connection
-        await asyncio.sleep(0.005)
 
 
 async def followed(server, check):

@@ -209,7 +209,7 @@ def index_route_name(service: str, gateway: str, number: int) -> str:
 
 
 def index_key(uid: str, gateway: str) -> str:
-    """Return the word by which the Service, whose uid is `uid`, knows from which Gateway a request comes.
+    """Return the token by which the Service, whose uid is `uid`, knows from which Gateway a request comes.
 
     Clients cannot guess it: pods that connect to the Service themselves learn no names of models on Gateways that they cannot reach.
     """

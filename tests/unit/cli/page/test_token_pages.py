@@ -10,6 +10,7 @@ import yaml
 
 from tests.unit.cli.page.objects import BROKEN, conditions
 from tests.unit.cli.page.running_token_pages import QUICK, bearer, serving_tokens
+from tests.unit.waiting import until
 from workspace_ctrl.cli.page.responses import FILES, HEADERS
 from workspace_ctrl.cli.page.token_sessions import RateLimit, Room
 
@@ -40,12 +41,6 @@ async def pages(users, url):
 
 def whole(rows, _notices, is_complete):
     return is_complete
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_two_users_see_what_each_of_them_may_read(pages, users):
