@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster.catalog import Asset, GoFolder
+from e2e.cluster.catalog import FOLDERS, Asset, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
 from e2e.cluster.progress import BuildDisplay
@@ -62,12 +62,13 @@ def build(folder: GoFolder) -> Build:
 
 
 def build_all(folders: Iterable[GoFolder]) -> None:
-    """Build what is not in the cache, two folders at once.
+    """Build what is not in the cache, two folders at once, in the order of the catalog.
 
     One alone keeps two cores busy for two thirds of its time: downloading and linking take one, or none.
     """
+    wanted = set(folders)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        builds = [threads.submit(build, folder) for folder in dict.fromkeys(folders)]
+        builds = [threads.submit(build, folder) for folder in FOLDERS.values() if folder in wanted]
         try:
             for each in as_completed(builds):
                 each.result()

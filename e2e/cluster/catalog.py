@@ -140,12 +140,12 @@ FOLDERS = {
     for folder in (
         KUBERNETES,
         FLUX,
+        ISTIO,
         INFERENCE,
         *CHARTS_OF_OLD,
-        *PICKERS_OF_OLD,
-        COREDNS,
-        ISTIO,
         KWOK,
+        COREDNS,
+        *PICKERS_OF_OLD,
         ENVOY_GATEWAY,
         KTHENA,
         KEDA,
@@ -153,3 +153,5 @@ FOLDERS = {
         ACTIONLINT,
     )
 }
+"""In the order in which they are built: the longest first, so that none of them is alone at the end, and each after the one whose compiled
+packages it shares."""

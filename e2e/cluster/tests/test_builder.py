@@ -11,7 +11,7 @@ import pytest
 from e2e.cluster import builder
 from e2e.cluster.addons.coredns import corefile
 from e2e.cluster.builder import build_all, fingerprint
-from e2e.cluster.catalog import COREDNS, FLUX, FOLDERS, GWIE, INFERENCE, KUBERNETES, KWOK, Asset
+from e2e.cluster.catalog import COREDNS, FLUX, FOLDERS, GWIE, INFERENCE, ISTIO, KUBERNETES, KWOK, Asset
 from e2e.cluster.errors import ClusterError
 
 INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
@@ -83,6 +83,14 @@ def test_what_is_not_tested_shares_the_large_libraries_of_what_is(folder, model)
     shared = own.keys() & others.keys()
     assert "k8s.io/client-go" in shared
     assert {module: own[module] for module in shared} == {module: others[module] for module in shared}
+
+
+def test_folders_are_built_in_the_order_of_the_catalog(monkeypatch):
+    built: list[object] = []
+    monkeypatch.setattr(builder, "build", built.append)
+    monkeypatch.setattr(builder, "AT_ONCE", 1)
+    build_all([COREDNS, KWOK, ISTIO, KUBERNETES, FLUX, ISTIO])
+    assert built == [KUBERNETES, FLUX, ISTIO, KWOK, COREDNS]
 
 
 def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
