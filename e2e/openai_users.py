@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from openai import APIError, AsyncOpenAI, DefaultAsyncHttpxClient
 
@@ -26,7 +26,7 @@ class Found:
 
     def print(self) -> None:
         """Print it as a line of JSON."""
-        print(json.dumps(asdict(self)), flush=True)
+        print(json.dumps({"answered": self.answered, "retries": self.retries, "errors": self.errors}), flush=True)
 
 
 async def ask(base_url: str, model: str, users: int) -> None:
