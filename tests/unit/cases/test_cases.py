@@ -3,6 +3,7 @@
 Each row names a file of `inputs/`, what is printed, and the flags of the model server. The other members of its kind follow it.
 """
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,8 +170,9 @@ def run(name, *options):
     return result
 
 
+@functools.cache
 def pod(name):
-    documents = yaml.safe_load_all(run(name, "-o", "yaml").stdout)
+    documents = yaml.load_all(run(name, "-o", "yaml").stdout, yaml.CSafeLoader)
     return next(entry for entry in documents if entry["kind"] in {"Deployment", "StatefulSet"})["spec"]["template"]["spec"]
 
 
