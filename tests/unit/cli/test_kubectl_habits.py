@@ -86,14 +86,18 @@ def test_kubectl_gets_completions_of_its_plugin(capsys):
 
 
 def test_completion_knows_commands_and_formats():
-    def completed(words, index):
-        variables = {"_WORKSPACE_CTRL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
-        command = [sys.executable, "-m", "workspace_ctrl"]
-        done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
-        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+    def variables(words, index):
+        return {"_WORKSPACE_CTRL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
 
-    assert completed("workspace-ctrl st", 1) == {"status"}
-    assert completed("workspace-ctrl status -o js", 3) == {"json", "jsonpath"}
+    def values(printed):
+        return {line.partition(",")[2] for line in printed.splitlines()}
+
+    asked = variables("workspace-ctrl st", 1)
+    command = [sys.executable, "-m", "workspace_ctrl"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert values(done.stdout) == {"status"}
+    asked = variables("workspace-ctrl status -o js", 3)
+    assert values(CliRunner().invoke(main, [], prog_name="workspace-ctrl", env=asked).stdout) == {"json", "jsonpath"}
 
 
 @pytest.mark.parametrize(
