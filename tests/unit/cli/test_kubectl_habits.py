@@ -321,11 +321,12 @@ def test_a_reader_that_has_read_enough_is_no_error():
     assert result.stderr == b""
 
 
-def test_an_encoding_without_marks_is_no_error(tmp_path):
+def test_an_encoding_without_marks_is_no_error():
     source = REPOSITORY / "examples/quickstart/workspace.yaml"
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    result = of_program("plan", "-f", str(source), stdout=subprocess.PIPE, env=environment)
-    assert (result.returncode, result.stdout.isascii()) == (0, True)
+    arguments = ["plan", "-f", str(source)]
+    assert not CliRunner().invoke(main, arguments).stdout.isascii()
+    result = CliRunner(charset="ascii").invoke(main, arguments)
+    assert (result.exception, result.exit_code, result.stdout.isascii()) == (None, 0, True)
 
 
 def test_no_color_is_respected(monkeypatch):
