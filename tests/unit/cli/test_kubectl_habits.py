@@ -321,12 +321,14 @@ def test_a_reader_that_has_read_enough_is_no_error():
     assert result.stderr == b""
 
 
-def test_an_encoding_without_marks_is_no_error():
-    source = REPOSITORY / "examples/quickstart/workspace.yaml"
-    arguments = ["plan", "-f", str(source)]
-    assert not CliRunner().invoke(main, arguments).stdout.isascii()
-    result = CliRunner(charset="ascii").invoke(main, arguments)
-    assert (result.exception, result.exit_code, result.stdout.isascii()) == (None, 0, True)
+async def test_an_encoding_without_marks_is_no_error(server, served):
+    server.put("phi", ready())
+    arguments = ["status", "ns/phi", "--kubeconfig", str(served[1])]
+    marked = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert "\N{HEAVY CHECK MARK}" in marked.stdout
+    result = await asyncio.to_thread(CliRunner(charset="ascii").invoke, main, arguments)
+    assert (result.exception, result.exit_code) == (None, 0)
+    assert "\\u2714" in result.stdout
 
 
 def test_no_color_is_respected(monkeypatch):
