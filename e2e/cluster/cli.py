@@ -93,7 +93,10 @@ def cache_command(*, clean: bool, keep: int | None) -> None:
     if keep is not None and not clean:
         raise click.UsageError("--keep needs --clean")
     if clean:
-        removed = [entry for folder in cache.KEPT for entry in cache.trim(folder, keep)]
+        try:
+            removed = [entry for folder in cache.KEPT for entry in cache.trim(folder, keep)]
+        except PermissionError as error:
+            raise ClusterError(f"{error.filename}: {error.strerror}; it may be removed by root") from error
         click.echo(f"removed {len(removed)} of what was not used lately")
     Console().print(shown.cache_table())
 

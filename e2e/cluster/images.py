@@ -281,11 +281,12 @@ def envoy() -> Path:
 def _tiny_model() -> Path:
     content = tiny_model.gguf()
     path = cache_dir() / "models" / f"tiny-{hashlib.sha256(content).hexdigest()[:16]}.gguf"
-    if not path.exists():
+    if not cache.take(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(content)
         partial.rename(path)
+        cache.trim("models")
     return path
 
 

@@ -74,7 +74,7 @@ def test_surplus(found, gone):
 def test_taking_an_entry_makes_it_the_one_that_was_used_last(folder):
     first, second, third = (made(folder / "programs", f"go-{digit * 16}", 10 - int(digit)) for digit in "123")
     assert cache.take(first)
-    assert [each.path for each in cache.trim("programs")] == [second]
+    assert [each.path for each in cache.trim("programs", keep=2)] == [second]
     assert (first.is_dir(), second.exists(), third.is_dir()) == (True, False, True)
     assert not cache.take(second)
 
@@ -144,11 +144,11 @@ def run(*arguments):
 
 
 def test_the_command_says_what_there_is_and_removes_what_was_not_used_lately(folder):
-    for digit in "123":
+    for digit in "1234":
         made(folder / "programs", f"go-{digit * 16}", int(digit) + 1)
     listed = run()
     assert "go" in listed.output
-    assert [cell.strip() for cell in listed.output.splitlines()[-3].split("│")[3:4]] == ["3"]
+    assert [cell.strip() for cell in listed.output.splitlines()[-3].split("│")[3:4]] == ["4"]
     assert "removed 1 of" in run("--clean").output
-    assert "removed 2 of" in run("--clean", "--keep", "0").output
+    assert "removed 3 of" in run("--clean", "--keep", "0").output
     assert "--keep needs --clean" in run("--keep", "1").output
