@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.cluster import cache
 from e2e.cluster.catalog import FOLDERS, Asset, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
@@ -58,11 +59,12 @@ def fingerprint(
 def build(folder: GoFolder) -> Build:
     """Return the folder's build, made now if it is not in the cache. A second caller waits for the first."""
     finished = output_of(folder)
-    if finished.root.is_dir():
+    if cache.take(finished.root):
         return finished
     with locked(f"build-{folder.name}", busy=f"build {folder.name}: another process builds it, waiting"):
-        if not finished.root.is_dir():
+        if not cache.take(finished.root):
             _build_into(folder, finished.root)
+            cache.trim("programs")
     return finished
 
 
