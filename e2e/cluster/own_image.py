@@ -17,6 +17,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from e2e.cluster.cache import take, trim
 from e2e.cluster.debian import PYTHON_VERSION, python_layer
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image
@@ -92,12 +93,13 @@ def packages_layer(source: Path = REPOSITORY) -> Path:
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"packages-{name}.tar"
     with locked("packages"):
-        if not final.exists():
+        if not take(final):
             print("installing the packages of the controller's image", flush=True)
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                 layer = Path(scratch) / "layer.tar"
                 write_packages_layer(base, source, Path(scratch) / "root", layer)
                 layer.rename(final)
+            trim("layers")
     return final
 
 
