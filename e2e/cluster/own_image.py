@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -90,17 +91,13 @@ def packages_layer(source: Path = REPOSITORY) -> Path:
     """Return the layer with the packages that the controller runs on, made now if it is not in the cache."""
     base, requirements = python_layer(), source / REQUIREMENTS.relative_to(REPOSITORY)
     parts = (_FORM, base.name, requirements.read_text(), _imports(source))
-    name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    final = cache_dir() / "layers" / f"packages-{name}.tar"
-    with locked("packages"):
-        if not take(final):
-            print("installing the packages of the controller's image", flush=True)
-            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
-                layer = Path(scratch) / "layer.tar"
-                write_packages_layer(base, source, Path(scratch) / "root", layer)
-                layer.rename(final)
-            trim("layers")
-    return final
+    digest = hashlib.sha256("\n".join(parts).encode())
+
+    def write(root: Path, layer: Path) -> None:
+        print("installing the packages of the controller's image", flush=True)
+        write_packages_layer(base, source, root, layer)
+
+    return _kept("packages", digest.hexdigest(), write)
 
 
 def modules_layer(source: Path = REPOSITORY) -> Path:
@@ -113,13 +110,19 @@ def modules_layer(source: Path = REPOSITORY) -> Path:
     for path in sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package)}:{len(content)}:".encode() + content)
-    final = cache_dir() / "layers" / f"modules-{digest.hexdigest()[:16]}.tar"
-    with locked("modules"):
-        if not final.exists():
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+    return _kept("modules", digest.hexdigest(), lambda root, layer: write_modules_layer(base, package, root, layer))
+
+
+def _kept(name: str, digest: str, write: Callable[[Path, Path], None]) -> Path:
+    """Return a layer of the cache, which `write` makes where it is not there, with a folder for a file system."""
+    final = cache_dir() / "layers" / f"{name}-{digest[:16]}.tar"
+    with locked(name):
+        if not take(final):
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                 layer = Path(scratch) / "layer.tar"
-                write_modules_layer(base, package, Path(scratch) / "root", layer)
+                write(Path(scratch) / "root", layer)
                 layer.rename(final)
+            trim("layers")
     return final
 
 
