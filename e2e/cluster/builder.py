@@ -19,6 +19,7 @@ from e2e.cluster.catalog import FOLDERS, Asset, GoFolder
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
 from e2e.cluster.progress import BuildDisplay
+from e2e.cluster.time_left import TimeLeft
 from e2e.cluster.toolchain import go, go_version
 
 GO_SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOGC": "400", "GOWORK": "off"}
@@ -56,14 +57,17 @@ def fingerprint(
     return digest.hexdigest()[:16]
 
 
-def build(folder: GoFolder) -> Build:
-    """Return the folder's build, made now if it is not in the cache. A second caller waits for the first."""
+def build(folder: GoFolder, left: TimeLeft | None = None) -> Build:
+    """Return the folder's build, made now if it is not in the cache. A second caller waits for the first.
+
+    `left` is the time left of all that are being built, where this is not the only one.
+    """
     finished = output_of(folder)
     if cache.take(finished.root):
         return finished
     with locked(f"build-{folder.name}", busy=f"build {folder.name}: another process builds it, waiting"):
         if not cache.take(finished.root):
-            _build_into(folder, finished.root)
+            _build_into(folder, finished.root, left or TimeLeft({folder.name: folder.usual}))
             cache.trim("programs")
     return finished
 
@@ -74,8 +78,11 @@ def build_all(folders: Iterable[GoFolder]) -> None:
     One alone keeps two cores busy for two thirds of its time: downloading and linking take one, or none.
     """
     wanted = set(folders)
+    in_order = [folder for folder in FOLDERS.values() if folder in wanted]
+    missing = [folder for folder in in_order if folder.has_programs and not output_of(folder).root.exists()]
+    left = TimeLeft({folder.name: folder.usual for folder in missing})
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        builds = [threads.submit(build, folder) for folder in FOLDERS.values() if folder in wanted]
+        builds = [threads.submit(build, folder, left) for folder in in_order]
         try:
             for each in as_completed(builds):
                 each.result()
@@ -114,14 +121,14 @@ def follow(
         raise ClusterError(f"building {name} failed:\n" + "\n".join(output[-ERROR_LINES:]))
 
 
-def _build_into(folder: GoFolder, final: Path) -> None:
+def _build_into(folder: GoFolder, final: Path, left: TimeLeft) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{folder.name}-") as scratch:
         output = Build(Path(scratch) / "build")
         output.binary("x").parent.mkdir(parents=True)
         if folder.has_programs:
             total = len(_go(folder, "list", *_tags(folder), "-deps", "tool").splitlines())
-            with BuildDisplay(folder.name, total) as display:
+            with BuildDisplay(folder.name, total, left) as display:
                 _compile(folder, output, display)
         for asset in folder.assets:
             _go(folder, "mod", "download", asset.module)

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import PACKAGE
+from e2e.cluster.time_left import Usual
 from workspace_ctrl.catalog.versions import known_good
 
 STRIP = "-s -w"
+_NOT_MEASURED = Usual(packages=1200, cpu_seconds=250)
+"""About what the build of such programs takes."""
 ISTIO_VERSION = known_good("Istio")
 """The release whose development the Istio module of go.mod belongs to; modules of Istio carry no release tags."""
 
@@ -34,6 +37,8 @@ class GoFolder:
     assets: tuple[Asset, ...] = ()
     tags: tuple[str, ...] = ()
     """Build tags."""
+    usual: Usual = _NOT_MEASURED
+    """What its build takes; where it is given, as measured on two cores on 2026-11-28."""
 
     @property
     def path(self) -> Path:
@@ -85,17 +90,19 @@ def _kubernetes_stamp(version: str) -> list[str]:
 
 GWIE = "sigs.k8s.io/gateway-api-inference-extension"
 
-KUBERNETES = GoFolder("kubernetes")
+KUBERNETES = GoFolder("kubernetes", usual=Usual(packages=2846, cpu_seconds=510))
 FLUX = GoFolder(
     "flux",
     assets=(
         Asset("source-crds", "github.com/fluxcd/source-controller", "config/crd/bases"),
         Asset("helm-crds", "github.com/fluxcd/helm-controller", "config/crd/bases"),
     ),
+    usual=Usual(packages=2142, cpu_seconds=315),
 )
 INFERENCE = GoFolder(
     "inference",
     assets=(Asset("inference-crds", GWIE, "config/crd/bases"), Asset("charts", GWIE, "config/charts")),
+    usual=Usual(packages=1035, cpu_seconds=230),
 )
 CHARTS_OF_OLD = tuple(
     GoFolder(f"charts-{version}", assets=(Asset("charts", GWIE, "config/charts"),))
@@ -104,7 +111,7 @@ CHARTS_OF_OLD = tuple(
 """Earlier versions of the chart `inferencepool`."""
 PICKERS_OF_OLD = tuple(GoFolder(f"picker-{version}") for version in ("1.0.1", "1.3.1", "1.4.0"))
 """The endpoint pickers that belong to some of them."""
-COREDNS = GoFolder("coredns")
+COREDNS = GoFolder("coredns", usual=Usual(packages=60, cpu_seconds=12))
 """A main of our own with the plugins that the cluster needs, as CoreDNS documents it: all plugins bring the clients of three clouds along.
 
 Its libraries have the versions of `kubernetes`, so that most of them are compiled when it is its turn. kwok's have those of `flux`. Neither
@@ -119,6 +126,7 @@ ISTIO = GoFolder(
         Asset("istio-packaging", "istio.io/istio", "tools/packaging/common"),
     ),
     tags=("disable_pgv",),
+    usual=Usual(packages=1402, cpu_seconds=340),
 )
 """Istio's releases, too, are built without the validation code of Envoy's messages, which only Envoy's side would call."""
 ENVOY_GATEWAY = GoFolder(
@@ -133,8 +141,8 @@ KTHENA = GoFolder("kthena", assets=(Asset("kthena", "github.com/volcano-sh/kthen
 KEDA = GoFolder("keda", assets=(Asset("config", "github.com/kedacore/keda/v2", "config"),))
 PROMETHEUS = GoFolder("prometheus", tags=("remove_all_sd", "enable_kubernetes_sd"))
 """It finds what it reads in Kubernetes alone; the clients of all clouds would be most of the build."""
-KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),))
-ACTIONLINT = GoFolder("actionlint")
+KWOK = GoFolder("kwok", assets=(Asset("stages", "sigs.k8s.io/kwok", "kustomize/stage"),), usual=Usual(packages=90, cpu_seconds=19))
+ACTIONLINT = GoFolder("actionlint", usual=Usual(packages=14, cpu_seconds=5))
 """Needed by no cluster: checks the workflows of `.github`."""
 
 FOLDERS = {

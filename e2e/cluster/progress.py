@@ -12,16 +12,22 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from e2e.cluster.time_left import TimeLeft
+
 PLAIN_INTERVAL = 10.0
 SLOWEST_SHOWN = 3
 
 
 class BuildDisplay:
-    """Packages done of a folder's build. The total counts cached packages too, so the end comes early or on time."""
+    """Packages done of a folder's build. The total counts cached packages too, so the end comes early or on time.
 
-    def __init__(self, folder: str, total: int) -> None:
+    With `left`, also the time until this build and those beside and after it are finished.
+    """
+
+    def __init__(self, folder: str, total: int, left: TimeLeft | None = None) -> None:
         self._folder = folder
         self._total = total
+        self._left = left
         self._done = 0
         self._started = time.monotonic()
         self._said = self._started
@@ -30,7 +36,7 @@ class BuildDisplay:
 
     def __enter__(self) -> Self:
         if self._bar:
-            self._task = self._bar.add_task(f"build {self._folder}", total=self._total, package="")
+            self._task = self._bar.add_task(f"build {self._folder}", total=self._total, package="", left="")
             self._bar.start()
         else:
             self._say("started")
@@ -38,9 +44,11 @@ class BuildDisplay:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         seconds = time.monotonic() - self._started
+        if self._left and kind is None:
+            self._left.finished(self._folder)
         if self._bar and self._task is not None:
             if kind is None:
-                self._bar.update(self._task, completed=self._total, package="")
+                self._bar.update(self._task, completed=self._total, package="", left="")
             self._bar.stop_task(self._task)
             if all(task.stop_time is not None for task in self._bar.tasks):
                 self._bar.stop()
@@ -50,10 +58,13 @@ class BuildDisplay:
     def line(self, package: str) -> None:
         """Count one line of `go build -v`: a package that is being compiled."""
         self._done += 1
+        if self._left:
+            self._left.compiled(self._folder)
+        left = str(self._left or "")
         if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=min(self._done, self._total), package=package[-40:])
+            self._bar.update(self._task, completed=min(self._done, self._total), package=package[-40:], left=left)
         elif time.monotonic() - self._said >= PLAIN_INTERVAL:
-            self._say(f"{self._done} of at most {self._total} packages, now {package}")
+            self._say(", ".join(filter(None, [f"{self._done} of at most {self._total} packages", left, f"now {package}"])))
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
@@ -68,6 +79,7 @@ def _bars() -> Progress:
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[package]}", style="dim"),
         console=Console(stderr=True),
     )

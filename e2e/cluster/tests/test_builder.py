@@ -87,7 +87,7 @@ def test_what_is_not_tested_shares_the_large_libraries_of_what_is(folder, model)
 
 def test_folders_are_built_in_the_order_of_the_catalog(monkeypatch):
     built: list[object] = []
-    monkeypatch.setattr(builder, "build", built.append)
+    monkeypatch.setattr(builder, "build", lambda folder, _left: built.append(folder))
     monkeypatch.setattr(builder, "AT_ONCE", 1)
     build_all([COREDNS, KWOK, ISTIO, KUBERNETES, FLUX, ISTIO])
     assert built == [KUBERNETES, FLUX, ISTIO, KWOK, COREDNS]
@@ -96,7 +96,7 @@ def test_folders_are_built_in_the_order_of_the_catalog(monkeypatch):
 def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
     both, built = threading.Barrier(2), []
 
-    def build(folder):
+    def build(folder, _left):
         built.append(folder)
         both.wait(30)
 
@@ -108,7 +108,7 @@ def test_two_folders_are_built_at_once_and_each_once(monkeypatch):
 
 
 def test_the_error_of_a_build_that_fails_is_raised(monkeypatch):
-    def build(folder):
+    def build(folder, _left):
         if folder is KUBERNETES:
             raise ClusterError("no such module")
 
