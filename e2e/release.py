@@ -57,7 +57,6 @@ class Release:
             str(build(FLUX).binary("helm")),
             f"--kubeconfig={self.cluster.kubeconfig}",
             f"--namespace={NAMESPACE}",
-            "--qps=100",  # a chart of a hundred objects would be throttled
             *arguments,
         ]
         command += ["--values=-"] if values is not None else []
@@ -99,22 +98,28 @@ class Release:
         text = fetch(self.cluster, f"http://{NAME}-metrics.{NAMESPACE}.svc.cluster.local:9090/metrics").text
         return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
-    def remove(self) -> None:
-        """Remove the release and all Workspaces, whatever state they are in, and Flux's kinds with it."""
+    def remove(self, *, crds: bool = True) -> None:
+        """Remove the release and all Workspaces, whatever state they are in, and Flux's objects with them.
+
+        Without `crds`, their kinds stay, which helm leaves as well: to make them anew takes an API server seconds of CPU time.
+        """
         kubectl = self.cluster.kubectl
         self.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", "--wait", "--timeout=60s")
         kubectl("delete", "jobs,pods,leases", "--all", f"--namespace={NAMESPACE}", "--now")
-        crds = [name for name in kubectl("get", "crds", "-o", "name").split() if name.endswith(("toolkit.fluxcd.io", "kaito.sh"))]
-        if not crds:
+        names = [name for name in kubectl("get", "crds", "-o", "name").split() if name.endswith(("toolkit.fluxcd.io", "kaito.sh"))]
+        if not names:
             return
-        kinds = ",".join(name.partition("/")[2] for name in crds)
+        kinds = ",".join(name.partition("/")[2] for name in names)
         for item in json.loads(kubectl("get", kinds, "-A", "-o", "json"))["items"]:
             metadata = item["metadata"]
             if "finalizers" in metadata:
                 target = f"{item['kind'].lower()}.{item['apiVersion'].partition('/')[0]}/{metadata['name']}"
                 # The end of an earlier test's namespace may be quicker.
                 kubectl("patch", target, "-n", metadata["namespace"], "--type=merge", "-p", NO_FINALIZERS, check=False)
-        kubectl("delete", *crds)  # and all that there is of them
+        if crds:
+            kubectl("delete", *names)  # and all that there is of them
+        else:
+            kubectl("delete", kinds, "--all", "-A")
 
 
 FAST = {"extraArgs": ["--progress-interval=0.5"]}

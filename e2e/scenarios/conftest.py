@@ -56,15 +56,25 @@ def envoy_gateway_cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def release(bare_cluster: LocalCluster) -> Iterator[Release]:
-    """A release of our chart that is not there yet; afterwards nothing of it is left.
+    """A release of our chart that is not there yet, on a cluster that may have had one; afterwards nothing is left of it but CRDs.
 
     Whatever a test does, no call of the controller is forbidden for a rule that the chart has not.
     """
-    made = Release(bare_cluster)
-    made.remove()
+    yield from _release(bare_cluster, crds=False)
+
+
+@pytest.fixture
+def first_release(bare_cluster: LocalCluster) -> Iterator[Release]:
+    """The same on a cluster that has no CRDs of an earlier one, and has none afterwards."""
+    yield from _release(bare_cluster, crds=True)
+
+
+def _release(cluster: LocalCluster, *, crds: bool) -> Iterator[Release]:
+    made = Release(cluster)
+    made.remove(crds=crds)
     yield made
     lacked = missing(made.events())
-    made.remove()
+    made.remove(crds=crds)
     assert lacked == set()
 
 

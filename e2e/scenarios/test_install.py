@@ -49,21 +49,21 @@ def everything(cluster):
     return set(cluster.kubectl("get", ",".join(sorted(kinds)), "-A", "-o", template).replace("<no value>", "").split())
 
 
-def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them(release, team, capsys):
-    cluster = release.cluster
+def test_with_the_gate_off_models_serve_without_flux_its_kinds_or_rights_to_them(first_release, team, capsys):
+    cluster = first_release.cluster
     began = time.monotonic()
-    release.upgrade()
+    first_release.upgrade()
     seconds = time.monotonic() - began
     workspaces.apply(cluster, team, workspaces.workspace("phi"))
     workspaces.wait_ready(cluster, team, "phi", "Ready")
-    tested = release.helm("test", "workspace-ctrl")
+    tested = first_release.helm("test", "workspace-ctrl")
     assert not tested.returncode, tested.stderr
-    memory = release.metric("process_resident_memory_bytes")
+    memory = first_release.metric("process_resident_memory_bytes")
     with capsys.disabled():
         print(f"\n  chart installed and Available after {seconds:.1f} s; memory {memory / 2**20:.0f} MiB")
     assert memory <= MOST_MEMORY
     # Asked for once, not again: nobody polls for what the gate would need.
-    assert release.forbidden() == dict.fromkeys((f"list {kind}" for kind in GATEWAY_KINDS), 1)
+    assert first_release.forbidden() == dict.fromkeys((f"list {kind}" for kind in GATEWAY_KINDS), 1)
 
 
 def test_the_commands_that_the_notes_name_work(release, bare_cluster):
@@ -77,19 +77,19 @@ def test_the_commands_that_the_notes_name_work(release, bare_cluster):
     assert workspaces.get(bare_cluster, "default", "workspace", "phi")["inference"] == {"preset": {"name": "phi-4-mini-instruct"}}
 
 
-def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(release, team, behind):
-    cluster = release.cluster
-    release.upgrade(GATE, NO_FLUX)
+def test_the_gate_without_flux_says_what_is_missing_and_goes_on_when_flux_comes(first_release, team, behind):
+    cluster = first_release.cluster
+    first_release.upgrade(GATE, NO_FLUX)
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     found = workspaces.wait_reason(cluster, team, "phi", "GatewayReady", "CRDsNotAvailable")
     assert found["message"] == "HelmRelease and OCIRepository not served by the cluster; install Flux"
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
-    release.upgrade(GATE)  # Flux comes with the chart
+    first_release.upgrade(GATE)  # Flux comes with the chart
     workspaces.wait_ready(cluster, team, "phi")
     wait_answered(cluster, team, "phi", "phi-4-mini-instruct")
 
 
-def test_a_second_flux_is_refused(release):
+def test_a_second_flux_is_refused(first_release):
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -101,8 +101,8 @@ def test_a_second_flux_is_refused(release):
             "versions": [{"name": "v2", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
         },
     }
-    release.cluster.kubectl("apply", "-f", "-", input=json.dumps(crd))
-    refused = release.upgrade(GATE, check=False)
+    first_release.cluster.kubectl("apply", "-f", "-", input=json.dumps(crd))
+    refused = first_release.upgrade(GATE, check=False)
     assert "can have only one Flux: set flux2.enabled=false" in refused.stderr
 
 
@@ -158,21 +158,21 @@ def test_an_upgrade_changes_nothing_of_what_serves(release, team, behind, tmp_pa
     assert any(holder.startswith(name) for name in ready)
 
 
-def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds_and_leases_alone(release, team, behind):
-    cluster = release.cluster
+def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds_and_leases_alone(first_release, team, behind):
+    cluster = first_release.cluster
     before = everything(cluster)
-    release.upgrade(GATE)
+    first_release.upgrade(GATE)
     workspaces.apply(cluster, team, workspaces.workspace("phi", gateway=behind))
     workspaces.wait_ready(cluster, team, "phi")
 
-    refused = release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
+    refused = first_release.helm("uninstall", "workspace-ctrl", "--timeout=60s")
     assert refused.returncode
     assert f"1 Workspace still exists (Workspace {team}/phi)" in refused.stdout + refused.stderr
     workspaces.wait_ready(cluster, team, "phi")
     cluster.kubectl("wait", "job/workspace-ctrl-uninstall-check", "-n", NAMESPACE, "--for=delete", "--timeout=120s")
 
     cluster.kubectl("delete", "workspace", "phi", "-n", team, "--timeout=60s", actor="user")
-    gone = release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
+    gone = first_release.helm("uninstall", "workspace-ctrl", "--wait", "--timeout=60s")
     assert not gone.returncode, gone.stderr
     assert served(cluster, team) == set()
     crds = {name for name in cluster.kubectl("get", "crds", "-o", "name").split() if name.endswith(("kaito.sh", "fluxcd.io"))}

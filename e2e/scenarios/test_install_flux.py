@@ -26,9 +26,9 @@ def helm(*arguments, values=None):
 
 
 @pytest.fixture
-def flux(release):
+def flux(first_release):
     """Flux with source-controller and helm-controller, from a release of its own."""
-    cluster = release.cluster
+    cluster = first_release.cluster
     kubeconfig = f"--kubeconfig={cluster.kubeconfig}"
     place = [kubeconfig, "--namespace=flux-system"]
     helm(

@@ -27,14 +27,14 @@ PUBLISHED_CHARTS = "oci://registry.k8s.io/gateway-api-inference-extension/charts
 
 
 @pytest.fixture
-def shell(release, monkeypatch):
+def shell(first_release, monkeypatch):
     """A user's shell in the repository, with kubectl, helm and workspace-ctrl; what a guide that broke off left behind is removed."""
     monkeypatch.chdir(REPOSITORY)
-    cluster = release.cluster
+    cluster = first_release.cluster
     path = ":".join([cluster.environment()["PATH"], str(Path(sys.executable).parent)])
     with guide.Shell(cluster, {"PATH": path, "HOME": os.environ["HOME"]}) as running:
         yield running
-    release.remove()
+    first_release.remove()
     cluster.kubectl("delete", "gateways,inferencepools,secrets,deployments,destinationrules,envoyfilters", "--all", "-n", "default")
     cluster.kubectl("delete", "namespace", "ai-inference", "team-blue", "--ignore-not-found")
 

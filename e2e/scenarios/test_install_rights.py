@@ -79,12 +79,12 @@ def leave_behind(cluster, namespace, behind):
 
 
 @pytest.fixture
-def objectives_of_llm_d(release):
+def objectives_of_llm_d(first_release):
     """The CRD of llm-d's InferenceObjective."""
-    release.cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
-    workspaces.wait_established(release.cluster, OBJECTIVES[1])
+    first_release.cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
+    workspaces.wait_established(first_release.cluster, OBJECTIVES[1])
     yield
-    release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
+    first_release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
 
 
 def lease_renewed(cluster):
@@ -143,12 +143,12 @@ def exercise(release, team, behind):
 
 
 @pytest.mark.usefixtures("objectives_of_llm_d")
-def test_every_right_is_used_and_none_is_missing(release, team, behind):
-    release.upgrade(GATE)
-    exercise(release, team, behind)
-    assert release.forbidden() == {}
+def test_every_right_is_used_and_none_is_missing(first_release, team, behind):
+    first_release.upgrade(GATE)
+    exercise(first_release, team, behind)
+    assert first_release.forbidden() == {}
     rights = granted(GATE)
-    assert rights - used(release.events()) == set(UNSEEN)
+    assert rights - used(first_release.events()) == set(UNSEEN)
 
 
 def test_with_chosen_namespaces_there_are_no_rights_in_others_and_none_is_missing(release, team):
