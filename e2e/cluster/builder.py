@@ -21,13 +21,11 @@ from e2e.cluster.places import cache_dir, locked
 from e2e.cluster.progress import BuildDisplay
 from e2e.cluster.toolchain import go, go_version
 
-GO_SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
-COMPILER_MEMORY = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
-"""No compiler collects garbage before it has a GiB, which few packages need. Four compilers and two `go build` at once fit into 8 GiB."""
+GO_SETTINGS = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOGC": "400", "GOWORK": "off"}
 NO_DWARF = "-gcflags=all=-dwarf=false"
-"""What debuggers read is not made where the linker would leave it out anyway: a tenth of the compilers' time.
+"""What debuggers read is not made, as the linker would leave it out: a tenth of the compilers' time.
 
-Like the memory it leaves the programs as they are, so neither is part of the name of a build.
+The programs are the same, so it is no part of the name of a build.
 """
 ERROR_LINES = 40
 AT_ONCE = 2
@@ -153,7 +151,7 @@ def _go(folder: GoFolder, *arguments: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, **GO_SETTINGS, **COMPILER_MEMORY}
+    return {**os.environ, **GO_SETTINGS}
 
 
 def _make_writable(root: Path) -> None:

@@ -118,7 +118,9 @@ ISTIO = GoFolder(
         Asset("istio-discovery", "istio.io/istio", "manifests/charts/istio-control/istio-discovery"),
         Asset("istio-packaging", "istio.io/istio", "tools/packaging/common"),
     ),
+    tags=("disable_pgv",),
 )
+"""Istio's releases, too, are built without the validation code of Envoy's messages, which only Envoy's side would call."""
 ENVOY_GATEWAY = GoFolder(
     "envoy-gateway",
     assets=(

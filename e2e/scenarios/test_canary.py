@@ -123,6 +123,7 @@ def users(cluster, url):
     process = cluster.popen([sys.executable, script, f"{url}/v1", MODEL, str(USERS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     found: dict[str, object] = {}
     try:
+        process.stdout.readline()  # each has been answered
         yield found
     finally:
         process.stdin.close()
@@ -136,15 +137,15 @@ def check_deleted(cluster, namespace, answers, url, most_retries):
     Returns when it was deleted.
     """
     with users(cluster, url) as found:
-        time.sleep(2.0)  # each has a connection then
         before = time.time()
         cluster.kubectl("delete", "workspace", "v1", "-n", namespace, "--timeout=60s")
         workspaces.wait_gone(cluster, namespace, "deployment", "v1")
         answers.wait_all_from("v2")
+        time.sleep(2.0)  # requests of all users
     lost = failed_since(answers, before)
     print(f"old version deleted: {[(round(entry['at'] - before, 2), entry['status']) for entry in lost]} failed; clients: {found}")
     assert found["errors"] == {}
-    assert found["answered"] > 10 * USERS
+    assert found["answered"] >= 2 * USERS
     assert found["retries"] <= most_retries
     assert lost == [] or most_retries
     return before

@@ -1,6 +1,7 @@
 """What clients get: the list, one model, or an error that OpenAI's Python client turns into NotFoundError; whatever they send."""
 
 import asyncio
+import gzip
 import json
 import socket
 from contextlib import asynccontextmanager
@@ -182,6 +183,37 @@ async def test_bodies_are_read_for_the_name_of_the_model_only(body, named):
     message = json.loads(answer)["error"]["message"]
     assert (status, "secret" in message, message.isprintable()) == (404, False, True)
     assert named in message if named else message.startswith("No model answers POST /v1/chat/completions.")
+
+
+@pytest.mark.parametrize("compressed", [b"not what the header says", gzip.compress(json.dumps(CHAT).encode())])
+async def test_a_body_that_is_compressed_is_not_read(compressed):
+    async with served(known_index(workspace("phi"))) as url:
+        headers = {"Content-Encoding": "gzip"}
+        status, _, answer = await ask(url, "POST", "/v1/chat/completions", data=compressed, headers=headers)
+    assert status == 404
+    assert json.loads(answer)["error"]["message"].startswith("No model answers POST /v1/chat/completions.")
+
+
+async def test_a_body_in_chunks_is_read_for_the_name_of_the_model():
+    async def chunks():
+        for part in (b'{"model": ', b'"gpt-4"', b"}"):
+            yield part
+
+    async with served(known_index(workspace("phi"))) as url:
+        status, _, answer = await ask(url, "POST", "/v1/chat/completions", data=chunks())
+    assert (status, json.loads(answer)["error"]["message"][:33]) == (404, "The model 'gpt-4' does not exist ")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/", "/team-a/v1/models/"])
+@pytest.mark.parametrize("version", [aiohttp.HttpVersion10, aiohttp.HttpVersion11])
+async def test_the_list_is_the_same_for_old_clients_and_with_a_slash_at_the_end(path, version):
+    async with (
+        served(known_index(workspace("phi"))) as url,
+        aiohttp.ClientSession(version=version) as session,
+        session.get(url + path, headers=from_gateway() | {"Accept-Encoding": "br, gzip"}) as response,
+    ):
+        assert "Content-Encoding" not in response.headers
+        assert [entry["id"] for entry in (await response.json())["data"]] == ["phi"]
 
 
 async def test_a_body_that_never_ends_is_answered_after_a_while_and_others_meanwhile():
