@@ -40,10 +40,12 @@ class Build:
         return self.root / "share" / name
 
 
-def fingerprint(go_mod: str, go_sum: str, version: str, ldflags: str, assets: Iterable[Asset] = ()) -> str:
+def fingerprint(
+    go_mod: str, go_sum: str, version: str, ldflags: str, *, assets: Iterable[Asset] = (), sources: Iterable[str] = ()
+) -> str:
     """Return the name of a build: the hash of all that its output depends on."""
     digest = hashlib.sha256()
-    for part in (go_mod, go_sum, version, ldflags, *map(repr, assets)):
+    for part in (go_mod, go_sum, version, ldflags, *map(repr, assets), *sources):
         digest.update(f"{len(part)}:{part}".encode())
     return digest.hexdigest()[:16]
 
@@ -77,7 +79,8 @@ def build_all(folders: Iterable[GoFolder]) -> None:
 def output_of(folder: GoFolder) -> Build:
     """Return where the folder's build lies or will lie."""
     flags = " ".join((folder.ldflags, *_tags(folder)))
-    name = fingerprint(folder.go_mod, (folder.path / "go.sum").read_text(), go_version(), flags, folder.assets)
+    go_sum = (folder.path / "go.sum").read_text()
+    name = fingerprint(folder.go_mod, go_sum, go_version(), flags, assets=folder.assets, sources=folder.sources)
     return Build(cache_dir() / "programs" / f"{folder.name}-{name}")
 
 

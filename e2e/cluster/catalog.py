@@ -45,6 +45,11 @@ class GoFolder:
         """The text of go.mod."""
         return (self.path / "go.mod").read_text()
 
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The Go files that are written here, for programs that no module has."""
+        return tuple(path.read_text() for path in sorted(self.path.rglob("*.go")))
+
     @property
     def has_programs(self) -> bool:
         """Whether anything is compiled; otherwise only folders of modules are taken."""

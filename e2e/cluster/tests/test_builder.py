@@ -14,8 +14,8 @@ from e2e.cluster.errors import ClusterError
 INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
 
 
-def name(assets=(), **changed):
-    return fingerprint(**{**INPUTS, **changed}, assets=assets)
+def name(assets=(), sources=(), **changed):
+    return fingerprint(**{**INPUTS, **changed}, assets=assets, sources=sources)
 
 
 def test_the_same_input_names_the_same_build():
@@ -29,6 +29,10 @@ def test_every_input_changes_the_name(changed):
 
 def test_a_new_asset_changes_the_name():
     assert name(assets=[Asset("crds", "example.org/m", "config")]) != name()
+
+
+def test_a_source_changes_the_name():
+    assert name(sources=["package main"]) != name()
 
 
 def test_text_cannot_move_from_one_input_to_the_next():
