@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from e2e.cluster import Cluster
@@ -12,8 +14,8 @@ _PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
 _SEND = """
 import json, sys, urllib.error, urllib.request
-url, body, count = sys.argv[1], sys.argv[2] or None, int(sys.argv[3])
-request = urllib.request.Request(url, data=body and body.encode(), headers={"Content-Type": "application/json"})
+url, body, count, headers = sys.argv[1], sys.argv[2] or None, int(sys.argv[3]), json.loads(sys.argv[4])
+request = urllib.request.Request(url, data=body and body.encode(), headers={"Content-Type": "application/json", **headers})
 answers = []
 for _ in range(count):
     try:
@@ -86,17 +88,18 @@ def chat_without_tokens(cluster: Cluster, url: str, model: str) -> Answer:
     return _send(cluster, f"{url}/v1/chat/completions", document, 1)[0]
 
 
-def fetch(cluster: Cluster, url: str) -> Answer:
-    """Get `url`.
+def fetch(cluster: Cluster, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
+    """Get `url`, with further headers.
 
     Raises:
         AssertionError: there was no answer at all.
     """
-    return _send(cluster, url, None, 1)[0]
+    return _send(cluster, url, None, 1, headers)[0]
 
 
-def _send(cluster: Cluster, url: str, document: Any, count: int) -> list[Answer]:
-    result = cluster.run(["python3", "-c", _SEND, url, json.dumps(document) if document else "", str(count)])
+def _send(cluster: Cluster, url: str, document: Any, count: int, headers: Mapping[str, str] = MappingProxyType({})) -> list[Answer]:
+    body = json.dumps(document) if document else ""
+    result = cluster.run(["python3", "-c", _SEND, url, body, str(count), json.dumps(dict(headers))])
     if result.returncode:
         raise AssertionError(f"no answer from {url}: {result.stderr.strip().splitlines()[-1]}")
     return [Answer(**entry) for entry in json.loads(result.stdout)]

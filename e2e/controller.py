@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -12,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
-from e2e.cluster.external import ExternalCluster
 from e2e.prepared import Running, start
 
 ACTOR = "controller"
@@ -70,7 +68,7 @@ class ControllerProcess:
         Without `may_fork`, it is not forked from a prepared interpreter, which its memory would show. `source` is a folder with an earlier
         version of the code, which is run instead of this one.
         """
-        self._inside = inside and not isinstance(cluster, ExternalCluster)
+        self._inside = cluster if inside and isinstance(cluster, LocalCluster) else None
         self._may_fork = may_fork and source is None
         # Python takes the folder before what is installed, and leaves out the folder that it is started in.
         self._code = {"PYTHONPATH": str(source), "PYTHONSAFEPATH": "1"} if source is not None else {}
@@ -105,11 +103,11 @@ class ControllerProcess:
             error.add_note("log of the controller:\n" + "\n".join(self.log[-60:]))
 
     def _start(self) -> Running:
-        if self._inside:
-            environment = {"KUBECONFIG": str(self._cluster.inside_kubeconfig_for(ACTOR)), **self._code}
-            return self._cluster.popen(self._command, env=environment, stderr=subprocess.PIPE)
-        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig), **self._code}
-        return start(self._command, environment, may_fork=self._may_fork)
+        if self._inside is not None:
+            environment = {**os.environ, **self._inside.environment(), "KUBECONFIG": str(self._inside.inside_kubeconfig_for(ACTOR))}
+        else:
+            environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
+        return start(self._command, {**environment, **self._code}, may_fork=self._may_fork, inside=self._inside)
 
     @property
     def is_running(self) -> bool:

@@ -6,12 +6,12 @@ A test's CPU time is that of pytest's process, of the programs that the test has
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from e2e.cluster.places import ClusterPlaces, cluster_names
+from e2e.cluster.places import ClusterPlaces, clusters_dir
 from e2e.cluster.processes import cpu_seconds_below
 
 SLOWEST = 10
@@ -85,35 +85,39 @@ class _Recorder:
     """Measures each phase of each test."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        # What is done for each of thousands of tests must not take as long as they do.
+        self._file = path.open("a", buffering=1)
+        self._clusters = clusters_dir()
         self._walls: dict[str, float] = {}
         self._cpu = 0.0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        before = _cpu_seconds()
+        before = self._cpu_seconds()
         self._walls = dict.fromkeys(("setup", "call", "teardown"), 0.0)
         try:
             return (yield)
         finally:
             # A cluster that was taken down with the last test cannot be asked any more; what it used counts for nothing then.
-            cpu = max(0.0, _cpu_seconds() - before)
+            cpu = max(0.0, self._cpu_seconds() - before)
             cost = Cost(item.nodeid, self._walls["setup"], self._walls["call"], self._walls["teardown"], cpu)
-            with self._path.open("a") as file:
-                file.write(json.dumps(asdict(cost)) + "\n")
+            self._file.write(json.dumps(vars(cost)) + "\n")
+
+    def pytest_unconfigure(self) -> None:
+        self._file.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._walls[str(report.when)] = report.duration
 
+    def _cpu_seconds(self) -> float:
+        if supervisors := self._supervisors():
+            return cpu_seconds_below([os.getpid(), *supervisors])
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
 
-def _cpu_seconds() -> float:
-    if supervisors := _supervisors():
-        return cpu_seconds_below([os.getpid(), *supervisors])
-    times = os.times()  # at once, where there may be thousands of tests
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def _supervisors() -> list[int]:
-    """Return the pids of the supervisors of the clusters that this process has started."""
-    ours = (ClusterPlaces(name).keeper for name in cluster_names() if name.endswith(f"-{os.getpid()}"))
-    return [json.loads(keeper.read_text())["supervisor"]["pid"] for keeper in ours if keeper.exists()]
+    def _supervisors(self) -> list[int]:
+        """Return the pids of the supervisors of the clusters that this process has started."""
+        ours = f"-{os.getpid()}"
+        names = os.listdir(self._clusters) if self._clusters.is_dir() else []  # noqa: PTH208 - without a Path for each
+        keepers = (ClusterPlaces(name).keeper for name in names if name.endswith(ours))
+        return [json.loads(keeper.read_text())["supervisor"]["pid"] for keeper in keepers if keeper.exists()]

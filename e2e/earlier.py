@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from e2e import policies, workspaces
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, cache
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import REPOSITORY, cache_dir, locked
 from workspace_ctrl.api.crd import crd
@@ -26,11 +26,12 @@ def earlier() -> Path:
     """
     final = cache_dir() / "earlier" / COMMIT[:12]
     with locked("earlier"):
-        if not final.is_dir():
+        if not cache.take(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                 _export(Path(scratch))
                 (Path(scratch) / "files").rename(final)
+            cache.trim("earlier")
     return final
 
 

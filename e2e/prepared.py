@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+from e2e.cluster import LocalCluster
 from e2e.cluster.places import REPOSITORY
+from e2e.cluster.processes import pid_of
 
 MODULE: Final = "workspace_ctrl"
 _NUMBER: Final = struct.Struct("=i")
+_KNOWN: Final = b"!"
 _LONGEST_ORDER: Final = 1 << 17
 _END_SECONDS: Final = 10.0
 
@@ -47,15 +50,20 @@ class Running(Protocol):
 
 
 class ForkedProcess:
-    """A process whose pid and, at its end, exit code come through a pipe."""
+    """A process that is waited for by another one, which tells its exit code through a socket."""
 
-    def __init__(self, stderr: IO[str], numbers: IO[bytes]) -> None:
-        """Take the reading ends of both pipes, and wait for the pid."""
+    def __init__(self, stderr: IO[str], waiter: socket.socket) -> None:
+        """Take the reading end of a pipe and a socket, and learn from it who the process is: it may have another pid where it runs."""
         self.stderr: IO[str] | None = stderr
-        self._numbers = numbers
+        self._waiter = waiter
         self._one_reads = threading.Lock()
         self._code: int | None = None
-        self.pid = self._next()
+        _, handles, _, _ = socket.recv_fds(waiter, len(_KNOWN), 1)
+        if not handles:
+            raise _ended()
+        self.pid = pid_of(handles[0])
+        os.close(handles[0])
+        waiter.send(_KNOWN)
 
     def poll(self) -> int | None:
         """Return the exit code; None while it runs."""
@@ -80,7 +88,7 @@ class ForkedProcess:
     def _within(self, seconds: float | None) -> int | None:
         if self._code is None:
             with selectors.DefaultSelector() as selector:
-                selector.register(self._numbers, selectors.EVENT_READ)
+                selector.register(self._waiter, selectors.EVENT_READ)
                 if not selector.select(seconds):
                     return None
             with self._one_reads:  # several threads may wait
@@ -89,33 +97,38 @@ class ForkedProcess:
         return self._code
 
     def _next(self) -> int:
-        read = self._numbers.read(_NUMBER.size)
+        read = self._waiter.recv(_NUMBER.size)
         if len(read) != _NUMBER.size:
-            raise RuntimeError("the prepared interpreter has ended")
+            raise _ended()
         return int(_NUMBER.unpack(read)[0])
 
 
-class Interpreter:
-    """The interpreter from which controllers are forked."""
+def _ended() -> RuntimeError:
+    return RuntimeError("the prepared interpreter has ended")
 
-    def __init__(self) -> None:
+
+class Interpreter:
+    """The interpreter from which controllers are forked, on this machine or inside a cluster."""
+
+    def __init__(self, inside: LocalCluster | None = None) -> None:
         """Start it; it imports while the caller goes on."""
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        entry = inside.entry_command() if inside is not None else []
         with theirs:
-            command = [sys.executable, "-m", "e2e.prepared", str(theirs.fileno())]
+            command = [*entry, sys.executable, "-m", "e2e.prepared", str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
         """Start `workspace-ctrl` with arguments; its standard error can be read."""
         order = json.dumps({"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())})
         stderr, their_stderr = os.pipe()
-        numbers, their_numbers = os.pipe()
-        try:
-            socket.send_fds(self._orders, [order.encode()], [their_stderr, their_numbers])
-        finally:
-            os.close(their_stderr)
-            os.close(their_numbers)
-        return ForkedProcess(os.fdopen(stderr, encoding="utf-8"), os.fdopen(numbers, "rb"))
+        waiter, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                socket.send_fds(self._orders, [order.encode()], [their_stderr, theirs.fileno()])
+            finally:
+                os.close(their_stderr)
+        return ForkedProcess(os.fdopen(stderr, encoding="utf-8"), waiter)
 
     def end(self) -> None:
         """End it; controllers that run are not ended."""
@@ -123,24 +136,34 @@ class Interpreter:
         self._process.wait(_END_SECONDS)
 
 
-_prepared: list[Interpreter] = []
+_prepared: dict[str, Interpreter] = {}
+"""By the name of the cluster that they are inside of; empty for this machine."""
 
 
 @contextmanager
-def prepared() -> Iterator[None]:
-    """Fork all controllers from one interpreter from now on."""
-    _prepared.append(Interpreter())
+def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
+    """Fork all controllers of this machine, or those inside a cluster, from one interpreter from now on."""
+    place = _place(inside)
+    _prepared[place] = Interpreter(inside)
     try:
         yield
     finally:
-        _prepared.pop().end()
+        _prepared.pop(place).end()
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], *, may_fork: bool = True) -> Running:
+def start(
+    command: Sequence[str], environment: Mapping[str, str], *, may_fork: bool = True, inside: LocalCluster | None = None
+) -> Running:
     """Start a command with its standard error in a pipe: forked if it may, if it is the controller's, and an interpreter is prepared."""
-    if may_fork and _prepared and list(command[:3]) == [sys.executable, "-m", MODULE]:
-        return _prepared[-1].start(command[3:], environment)
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    interpreter = _prepared.get(_place(inside))
+    if may_fork and interpreter is not None and list(command[:3]) == [sys.executable, "-m", MODULE]:
+        return interpreter.start(command[3:], environment)
+    entry = inside.entry_command() if inside is not None else []
+    return subprocess.Popen([*entry, *command], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _place(inside: LocalCluster | None) -> str:
+    return inside.name if inside is not None else ""
 
 
 @dataclass(frozen=True)
@@ -180,8 +203,8 @@ def _reap(_number: int, _frame: object) -> None:
             pass
 
 
-def _fork_and_wait(stderr: int, numbers: int) -> None:
-    """Return in one more forked process; tell its pid, wait for it, tell its exit code, and end."""
+def _fork_and_wait(stderr: int, starter: int) -> None:
+    """Return in one more forked process; tell who it is, wait for it, tell its exit code, and end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
@@ -190,14 +213,20 @@ def _fork_and_wait(stderr: int, numbers: int) -> None:
         os.close(stderr)
         # The stream of before may believe that it can seek, if it was a file.
         sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-        os.close(numbers)
+        os.close(starter)
         return
     try:
         os.close(stderr)
-        os.write(numbers, _NUMBER.pack(pid))
-        os.write(numbers, _NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+        _tell(pid, starter)
     finally:
         os._exit(0)
+
+
+def _tell(pid: int, starter: int) -> None:
+    with socket.socket(fileno=starter) as connection:
+        socket.send_fds(connection, [_KNOWN], [os.pidfd_open(pid)])
+        connection.recv(len(_KNOWN))  # as long as it is not waited for, it has a pid
+        connection.send(_NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
 
 
 def main() -> None:

@@ -41,7 +41,9 @@ PARTS = (
 """
 UNIT = "--unit"
 _WAITING_UNITS = ("tests/unit/cli",)
-_COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "catalog", "kube", "planning", "readiness", "records"))
+_COMPUTING_UNITS = tuple(
+    f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "planning", "readiness", "records")
+)
 UNIT_PARTS = (
     _WAITING_UNITS,
     _COMPUTING_UNITS,

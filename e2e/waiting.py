@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 
 WAIT_SECONDS = 60.0
-_PAUSE = 0.05
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+_SHARE = 0.1
+"""A pause takes so much of the time that was waited: whoever looks again and again keeps the machine from what is waited for."""
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
@@ -13,7 +15,8 @@ def until(holds: Callable[[], object], what: str, seconds: float = WAIT_SECONDS)
     Raises:
         AssertionError: it did not in `seconds`; the message names `what` was waited for.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"  # noqa: S101 - a test waits
-        time.sleep(_PAUSE)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"waited in vain for {what}"  # noqa: S101 - a test waits
+        time.sleep(min(max(_SHORTEST_PAUSE, waited * _SHARE), _LONGEST_PAUSE))

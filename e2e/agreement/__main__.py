@@ -17,7 +17,7 @@ from e2e.agreement.outcome import Outcome
 from e2e.agreement.run import try_fault
 from e2e.agreement.scene import ADDONS, CLASSES, GatewayClass, Scene, scene
 from e2e.cluster import Cluster, ClusterError, Form, down, up
-from e2e.cluster.local import is_running
+from e2e.cluster.running import is_running
 
 _NAME = "agreement"
 _NAMESPACE = "agreement"

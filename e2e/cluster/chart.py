@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from e2e.cluster import cache
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.errors import ClusterError
@@ -23,14 +24,16 @@ FLUX_STANDIN = PACKAGE / "standins" / "flux2"
 
 def chart(source: Path = SOURCE) -> Path:
     """Return the folder of the chart, or of an earlier version of it in `source`, with its dependency."""
-    final = cache_dir() / "own-charts" / _fingerprint(source) / NAME
+    final = cache_dir() / "own-charts" / _fingerprint(source)
     with locked("own-charts"):
-        if not final.is_dir():
+        if not cache.take(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
-                _assemble(source, Path(scratch) / NAME)
-                (Path(scratch) / NAME).rename(final)
-    return final
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
+                made = Path(scratch) / "made"
+                _assemble(source, made / NAME)
+                made.rename(final)
+            cache.trim("own-charts")
+    return final / NAME
 
 
 def package(folder: Path, chart_version: str = "", app_version: str = "") -> Path:

@@ -11,12 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from e2e.cluster import addons as registry
+from e2e.cluster import cache
 from e2e.cluster import status as shown
 from e2e.cluster.errors import ClusterError, ProgramDiedError
 from e2e.cluster.forms import Form
 from e2e.cluster.identity import ACTORS
-from e2e.cluster.local import LocalCluster, is_running, sweep
+from e2e.cluster.local import LocalCluster, sweep
 from e2e.cluster.places import PYTHON, REPOSITORY, cache_dir, cluster_names, locked
+from e2e.cluster.running import is_running
 from e2e.cluster.start import DEFAULT_NAME, down, prepare, up
 
 PASS_THROUGH = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -81,6 +83,22 @@ def addons_command() -> None:
     for addon in registry.ADDONS.values():
         table.add_row(addon.name, addon.summary, ", ".join(sorted(addon.forms)), ", ".join(addon.needs))
     Console().print(table)
+
+
+@commands.command("cache")
+@click.option("--clean", is_flag=True, help="Remove what making another entry of that name would remove.")
+@click.option("--keep", type=click.IntRange(min=0), help="With --clean: keep so many of each name, not as many as usual.")
+def cache_command(*, clean: bool, keep: int | None) -> None:
+    """Show what is kept of programs and images, and how large it is."""
+    if keep is not None and not clean:
+        raise click.UsageError("--keep needs --clean")
+    if clean:
+        try:
+            removed = [entry for folder in cache.KEPT for entry in cache.trim(folder, keep)]
+        except PermissionError as error:
+            raise ClusterError(f"{error.filename}: {error.strerror}; it may be removed by root") from error
+        click.echo(f"removed {len(removed)} of what was not used lately")
+    Console().print(shown.cache_table())
 
 
 @commands.command(context_settings=PASS_THROUGH)

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from e2e.cluster import cache
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import cache_dir, locked
 
@@ -30,13 +31,14 @@ def python_layer() -> Path:
     name = hashlib.sha256("\n".join([SUITE, _EPOCH, *_command()]).encode()).hexdigest()[:16]
     final = cache_dir() / "layers" / f"python-{name}.tar"
     with locked("layers"):
-        if not final.exists():
+        if not cache.take(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             print("fetching Debian's Python for the controller's image", flush=True)
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                 layer = Path(scratch) / "layer.tar"
                 write_python_layer(layer)
                 layer.rename(final)
+            cache.trim("layers")
     return final
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from e2e.cluster import llama_cpp, llm_d, tiny_model
+from e2e.cluster import cache, llama_cpp, llm_d, tiny_model
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import ENVOY_GATEWAY, FLUX, GWIE, INFERENCE, ISTIO, ISTIO_VERSION, KEDA, KTHENA, PROMETHEUS, GoFolder
 from e2e.cluster.debian import python_layer
@@ -42,11 +42,12 @@ NONROOT = "65532:65532"
 def layout(image: Image) -> Path:
     """Return the image's layout, written now if it is not in the cache."""
     path = cache_dir() / "images" / image.fingerprint
-    if not path.is_dir():
+    if not cache.take(path):
         with locked("images"):
-            if not path.is_dir():
+            if not cache.take(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_layout(image, path)
+                cache.trim("images")
     return path
 
 
@@ -280,11 +281,12 @@ def envoy() -> Path:
 def _tiny_model() -> Path:
     content = tiny_model.gguf()
     path = cache_dir() / "models" / f"tiny-{hashlib.sha256(content).hexdigest()[:16]}.gguf"
-    if not path.exists():
+    if not cache.take(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(content)
         partial.rename(path)
+        cache.trim("models")
     return path
 
 

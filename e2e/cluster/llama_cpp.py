@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from e2e.cluster import cache
 from e2e.cluster.builder import follow
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.places import PYTHON, REPOSITORY, cache_dir, locked
@@ -44,15 +45,18 @@ def server() -> Path:
         ClusterError: the sources cannot be fetched or compiled; the message has the end of what was printed.
     """
     name = hashlib.sha256("\n".join([REQUIREMENTS.read_text(), *_FLAGS]).encode()).hexdigest()[:16]
-    final = cache_dir() / "programs" / f"llama.cpp-{name}" / PROGRAM
+    final = cache_dir() / "programs" / f"llama.cpp-{name}"
     with locked("build-llama.cpp", busy="build llama.cpp: another process builds it, waiting"):
-        if not final.exists():
-            final.parent.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=final.parent.parent, prefix=".llama.cpp-") as scratch:
+        if not cache.take(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".llama.cpp-") as scratch:
                 built = _compile(_sources(Path(scratch)), Path(scratch) / "build")
-                final.parent.mkdir(exist_ok=True)
-                built.rename(final)
-    return final
+                made = Path(scratch) / "made"
+                made.mkdir()
+                built.rename(made / PROGRAM)
+                made.rename(final)
+            cache.trim("programs")
+    return final / PROGRAM
 
 
 def _sources(scratch: Path) -> Path:

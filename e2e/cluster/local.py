@@ -19,6 +19,7 @@ from e2e.cluster.places import HOST, INSIDE, ClusterPlaces
 from e2e.cluster.processes import ProcessId
 from e2e.cluster.program import write_json
 from e2e.cluster.protocol import RUN_SECONDS, Cluster, Stream
+from e2e.cluster.running import is_running
 from e2e.cluster.settings import Settings
 
 END_SECONDS = 20.0
@@ -190,16 +191,6 @@ class LocalCluster(Cluster):
         if not self.keeper.gone_within(END_SECONDS):
             self.keeper.kill()
         sweep(self.name)
-
-
-def is_running(name: str) -> bool:
-    """Say whether both processes that make a cluster are alive."""
-    places = ClusterPlaces(name)
-    try:
-        ids = json.loads(places.keeper.read_text())
-    except FileNotFoundError:
-        return False
-    return all(ProcessId.from_json(value).alive for value in ids.values())
 
 
 def sweep(name: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 BLOCK = 1 << 20
+SMALL = 1 << 18
+"""Bytes: larger than our sources, smaller than programs."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,15 @@ class FileEntry:
 
     @property
     def identity(self) -> str:
-        """What the layout's name is derived from: the text itself, or which version of which file."""
+        """What the layout's name is derived from: the content, of a large file which version of which file.
+
+        So working copies with the same sources share an image, and a program of 50 MB is not read each time.
+        """
         if isinstance(self.source, str):
             return f"{self.path}={self.source}"
         stat = self.source.stat()
+        if stat.st_size <= SMALL:
+            return f"{self.path}={hashlib.sha256(self.source.read_bytes()).hexdigest()}"
         return f"{self.path}<{self.source}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
@@ -75,9 +82,12 @@ def write_layout(image: Image, target: Path) -> None:
 
 
 def _take_layer(layer: Path, layout: Path, blobs: Path) -> tuple[str, int]:
-    """Copy a finished layer; return its digest and size."""
+    """Link a finished layer, on another file system copy it, as nothing changes it any more; return its digest and size."""
     copy = layout / "layer"
-    shutil.copyfile(layer, copy)
+    try:
+        copy.hardlink_to(layer)
+    except OSError:
+        shutil.copyfile(layer, copy)
     digest, size = _digest(copy)
     copy.rename(blobs / digest)
     return digest, size

@@ -93,6 +93,12 @@ def pid_inside(pid: int) -> int:
     return pid
 
 
+def pid_of(handle: int) -> int:
+    """Return the number of the process of a pidfd, as this namespace numbers it."""
+    told = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
+    return next(int(line.split()[-1]) for line in told if line.startswith("Pid:"))
+
+
 def resident_bytes(pid: int) -> int:
     """Return the memory that a process occupies."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE

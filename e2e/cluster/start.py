@@ -18,10 +18,11 @@ from e2e.cluster.catalog import KUBERNETES
 from e2e.cluster.errors import ClusterError, NotPossibleError
 from e2e.cluster.forms import Form
 from e2e.cluster.installation import Installation
-from e2e.cluster.local import LocalCluster, is_running, sweep
+from e2e.cluster.local import LocalCluster, sweep
 from e2e.cluster.oci import Image
 from e2e.cluster.places import ClusterPlaces, locked
 from e2e.cluster.progress import Steps
+from e2e.cluster.running import is_running
 from e2e.cluster.settings import Settings
 
 DEFAULT_NAME = "default"

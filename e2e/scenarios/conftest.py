@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from e2e import policies, workspaces
 from e2e.agreement.scene import ADDONS, ENVOY_GATEWAY
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError, down, up
 from e2e.controller import ACTOR
+from e2e.prepared import prepared
 from e2e.release import Release
 from tests.chart.rights import missing, not_granted
 from tests.refused_statuses import refused_statuses
@@ -21,9 +22,12 @@ from tests.refused_statuses import refused_statuses
 def serving_cluster(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster, ready for Workspaces; RBAC allows controllers everything there, which they must not use."""
     workspaces.install_crd(cluster)
-    if isinstance(cluster, LocalCluster):
-        policies.install(cluster)
-    yield cluster
+    with ExitStack() as interpreters:
+        if isinstance(cluster, LocalCluster):
+            policies.install(cluster)
+            interpreters.enter_context(prepared(inside=cluster))
+        interpreters.enter_context(prepared())
+        yield cluster
     with suppress(MissingCapabilityError):
         assert not_granted(cluster, ACTOR) == set()
         assert refused_statuses(cluster) == []

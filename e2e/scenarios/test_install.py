@@ -180,8 +180,9 @@ def test_uninstalling_is_refused_while_there_are_workspaces_and_then_leaves_crds
     assert "CustomResourceDefinition//workspaces.kaito.sh" in kept
     assert len(kept) > 1  # Flux's stay as well: others may use them
     leases = {f"Lease/{NAMESPACE}/{name}" for name in ("workspace-ctrl", *FLUX_LEASES)}
+    cluster.kubectl("wait", "pods", "-l", "kaito.sh/workspace=phi", "-n", team, "--for=delete", "--timeout=120s")
     deadline = time.monotonic() + 2 * workspaces.WAIT_SECONDS
-    while (left := everything(cluster) - before) != kept | leases:  # pods and what hangs on them go a moment later
+    while (left := everything(cluster) - before) != kept | leases:  # what hangs on pods goes a moment later
         assert time.monotonic() < deadline, left ^ (kept | leases)
 
 

@@ -1,24 +1,29 @@
 """The list of models on real Gateways: what clients read, what they are told of unknown models, and what it yields to."""
 
+import json
+import sys
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+import e2e.openai_requests
 from e2e import workspaces
 from e2e.agreement.scene import ENVOY_GATEWAY
-from e2e.chat import chat, fetch
-from e2e.openai_client import NotFoundError, answer_of, models_in
+from e2e.chat import chat
 from e2e.release import FORBIDDEN, GATE, NAMESPACE, NO_FLUX, Release
 from e2e.waiting import until
 
 INDEX = {"modelIndex": {"enabled": True, "namespaces": "all"}}
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:workspace-ctrl-models"
 MODEL = "phi-4-mini-instruct"
+ALIAS = "microsoft/phi-4"
+BODY_BYTES = 10 << 20
 
 
 class Gateway:
-    """A Gateway as its clients see it."""
+    """A Gateway as users of OpenAI's Python client see it."""
 
     def __init__(self, cluster, url):
         self.cluster = cluster
@@ -27,30 +32,45 @@ class Gateway:
 
     def models(self, base=""):
         """Path and readiness of each model by name; None where nobody answers as OpenAI's API does."""
-        answer = fetch(self.cluster, f"{self.url}{base}/v1/models")
-        if answer.status != HTTPStatus.OK:
+        answer = self.client("list", base=base)
+        if "models" not in answer:
             return None
-        return {entry["id"]: (entry.get("x-path"), entry.get("x-ready")) for entry in models_in(answer_of(200, answer.text))}
+        return {entry["id"]: (entry.get("x-path"), entry.get("x-ready")) for entry in answer["models"]}
 
-    def ask(self, model):
-        answer = chat(self.cluster, self.url, model, "hello")
-        return answer_of(answer.status, answer.text)
+    def client(self, *request, base=""):
+        """What the client returns or raises (`e2e/openai_requests.py`)."""
+        script = str(Path(e2e.openai_requests.__file__))
+        result = self.cluster.run([sys.executable, script, f"{self.url}{base}/v1", *request])
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+
+def check_unknown(gateway, found):
+    """A model that is not there is not found, and the error names those that are."""
+    assert (found["error"], found["code"], found["status"]) == ("NotFoundError", "model_not_found", HTTPStatus.NOT_FOUND)
+    assert f"{MODEL} ({gateway.path}/v1)" in found["message"]
 
 
 def check(release, namespace, behind):
     """Follow the list from the first model to the end of the setting."""
     cluster = release.cluster
-    workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway=behind))
+    workspaces.apply(cluster, namespace, workspaces.workspace("phi", gateway={**behind, "aliases": [ALIAS]}))
     workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=120)
     gateway = Gateway(cluster, workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"])
-    listed = {MODEL: (f"/{namespace}/phi", True)}
+    listed = dict.fromkeys([MODEL, ALIAS], (f"/{namespace}/phi", True))
     until(lambda: gateway.models() == listed, "the list of models")
-    with pytest.raises(NotFoundError, match=rf"'gpt-4' does not exist here.*{MODEL} \({gateway.path}/v1\)") as caught:
-        gateway.ask("gpt-4")
-    assert caught.value.code == "model_not_found"
+    assert gateway.models(f"/{namespace}") == listed
+    assert gateway.client("retrieve", ALIAS)["model"]["owned_by"] == namespace
+    for request in ("chat", "stream", "retrieve"):
+        check_unknown(gateway, gateway.client(request, "gpt-4"))
+    # A body that is too large to be read is answered as well, without the name of the model.
+    assert gateway.client("chat", "gpt-4", str(BODY_BYTES))["code"] == "model_not_found"
     # Its own path is the model's.
-    assert gateway.models(gateway.path) == {MODEL: (None, None)}
-    assert chat(cluster, f"{gateway.url}{gateway.path}", MODEL, "hello").status == HTTPStatus.OK
+    assert gateway.models(gateway.path).keys() == {MODEL, ALIAS}
+    assert gateway.client("chat", MODEL, base=gateway.path)["content"]
+    answer = gateway.client("stream", ALIAS, base=gateway.path)
+    assert answer["content"]
+    assert answer["parts"] > 1
 
     rest = workspaces.workspace("rest", gateway={**behind, "match": {"catchAll": True}})
     workspaces.apply(cluster, namespace, rest)

@@ -45,6 +45,9 @@ def test_a_namespace_that_is_deleted_while_the_controller_is_away_goes_when_it_i
     cluster.kubectl(
         "wait", "pods", "-l", "app.kubernetes.io/name=workspace-ctrl", "-n", "workspace-ctrl", "--for=delete", "--timeout=60s"
     )
+    # As long as the namespace controller sees pods, it looks again only after half of their grace period.
+    cluster.kubectl("scale", "deployment/phi", "-n", f"{team}-n", "--replicas=0")
+    cluster.kubectl("delete", "pods", "--all", "-n", f"{team}-n", "--now")
     cluster.kubectl("delete", "namespace", f"{team}-n", "--wait=false", actor="user")
     role = ("role/workspace-ctrl-workspace-ctrl", "-n", f"{team}-n")
     cluster.kubectl("wait", *role, "--for=delete", f"--timeout={NAMESPACE_SECONDS}s")

@@ -13,7 +13,7 @@ from e2e import workspaces
 from e2e.cluster import LocalCluster, own_image
 from e2e.cluster.chart import NAME, chart
 from e2e.cluster.debian import python_layer, write_python_layer
-from e2e.cluster.own_image import packages_layer, version, write_packages_layer
+from e2e.cluster.own_image import modules_layer, packages_layer, version, write_modules_layer, write_packages_layer
 from e2e.cluster.places import PYTHON, REPOSITORY
 from e2e.release import GATE, NAMESPACE, wait_answered
 from release.chart import helm
@@ -163,6 +163,8 @@ def test_a_layer_that_is_made_anew_has_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(own_image, "PYTHON", tmp_path / "venv" / "bin" / PYTHON.name)
     write_packages_layer(python_layer(), REPOSITORY, tmp_path / "root", tmp_path / "packages.tar")
     assert differences(packages_layer(), tmp_path / "packages.tar") == []
+    write_modules_layer(python_layer(), REPOSITORY / "workspace_ctrl", tmp_path / "modules", tmp_path / "modules.tar")
+    assert differences(modules_layer(), tmp_path / "modules.tar") == []
     for name in ("first.tar", "second.tar"):
         write_python_layer(tmp_path / name)
     assert differences(tmp_path / "first.tar", tmp_path / "second.tar") == []

@@ -3,6 +3,7 @@
 import json
 from http import HTTPStatus
 
+import pytest
 import yaml
 
 from e2e import workspaces
@@ -10,6 +11,10 @@ from e2e.controller import ControllerProcess
 from e2e.waiting import until
 
 HEADER = "x-gateway-inference-objective"
+PRIORITIES = {"v1": 10, "v2": 5}
+"""Members of a group, and the priority of the objective of each."""
+REQUESTS = 12
+"""Of which each of two members gets some: that one gets none has a probability of 1 in 2,000."""
 
 
 def ask(cluster, url, *headers):
@@ -19,17 +24,23 @@ def ask(cluster, url, *headers):
     return int(cluster.run([*command, f"{url}/v1/chat/completions"]).stdout)
 
 
-def assembled(cluster, namespace):
-    """What the endpoint picker says of each request: the objective that it names, and the priority that it has."""
-    log = cluster.kubectl("logs", "deployment/phi-inferencepool-epp", "-n", namespace)
+def assembled(cluster, namespace, name="phi"):
+    """What the endpoint picker of a Workspace says of each request: the objective that it names, and the priority that it has."""
+    log = cluster.kubectl("logs", f"deployment/{name}-inferencepool-epp", "-n", namespace)
     lines = [json.loads(line) for line in log.splitlines() if "LLM request assembled" in line]
     return {(line["objectiveKey"], line["priority"]) for line in lines}
 
 
-def test_a_request_that_names_an_objective_has_its_priority(serving_cluster, namespace, tmp_path):
+@pytest.fixture
+def verbose(tmp_path):
+    """Settings by which endpoint pickers log each request."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"endpointPicker": {"values": {"inferenceExtension": {"flags": {"v": 4}}}}}))
+    return path
+
+
+def test_a_request_that_names_an_objective_has_its_priority(serving_cluster, namespace, verbose):
     cluster = serving_cluster
-    verbose = tmp_path / "settings.yaml"
-    verbose.write_text(yaml.safe_dump({"endpointPicker": {"values": {"inferenceExtension": {"flags": {"v": 4}}}}}))
     workspaces.apply(cluster, namespace, workspaces.gateway())
     objectives = [{"name": "interactive", "priority": 10}, {"name": "batch", "priority": -1}]
     spec = {**workspaces.behind("inference-gateway", namespace), "objectives": objectives}
@@ -45,3 +56,28 @@ def test_a_request_that_names_an_objective_has_its_priority(serving_cluster, nam
         expected = {("phi.interactive", 10), ("phi.batch", -1), ("unknown", 0)}
         until(lambda: assembled(cluster, namespace) >= expected, "the endpoint picker's word on three requests")
     cluster.kubectl("delete", "gateway", "inference-gateway", "-n", namespace)
+
+
+def test_an_objective_of_a_member_has_its_priority_at_the_picker_of_that_member_only(serving_cluster, namespace, verbose):
+    cluster = serving_cluster
+    with (
+        workspaces.programmed_gateway(cluster, namespace) as behind,
+        ControllerProcess(cluster, "--config", str(verbose), "--probe", "models", inside=True),
+    ):
+        for name, priority in PRIORITIES.items():
+            field = {**behind, "group": {"name": "chat"}, "objectives": [{"name": "interactive", "priority": priority}]}
+            workspaces.apply(cluster, namespace, workspaces.workspace(name, gateway=field))
+        for name in PRIORITIES:
+            workspaces.wait_ready(cluster, namespace, name, "Ready", 120)
+            workspaces.wait_ready(cluster, namespace, name, "ObjectivesReady")
+            workspaces.wait_ready(cluster, namespace, name, "GroupReady")
+        url = workspaces.get(cluster, namespace, "workspace", "v1")["status"]["gateway"]["group"]["url"]
+        until(lambda: ask(cluster, url) == HTTPStatus.OK, "the group to answer")
+        for objective in (f"{name}.interactive" for name in PRIORITIES for _ in range(REQUESTS)):
+            assert ask(cluster, url, f"{HEADER}: {objective}") == HTTPStatus.OK
+        for member in PRIORITIES:
+            expected = {(f"{name}.interactive", priority if name == member else 0) for name, priority in PRIORITIES.items()}
+            until(lambda: assembled(cluster, namespace, member) >= expected, f"the endpoint picker of {member} to log requests")  # noqa: B023
+            named = {entry for entry in assembled(cluster, namespace, member) if entry[0].endswith(".interactive")}
+            assert named == expected
+        cluster.kubectl("delete", "workspace", *PRIORITIES, "-n", namespace, "--timeout=60s")

@@ -1,5 +1,9 @@
 """Policies that others attach to our route or to the Gateway: never fought, and GatewayReady says what they do."""
 
+import base64
+import hashlib
+import hmac
+import json
 import time
 from http import HTTPStatus
 
@@ -14,6 +18,8 @@ from e2e.waiting import until
 PROBE_SECONDS = 1
 QUIET_SECONDS = 5.0
 """Several probes."""
+ISSUER = "https://issuer.example.com"
+KEY, ANOTHER_KEY = b"the key of the issuer, 32 bytes.", b"a key that the issuer never had."
 SECURITY = "security.istio.io/v1"
 ENVOY = "gateway.envoyproxy.io/v1alpha1"
 
@@ -26,8 +32,31 @@ def attached_to(kind, name):
     return [{"group": "gateway.networking.k8s.io", "kind": kind, "name": name}]
 
 
-def status_of(cluster, url):
-    return fetch(cluster, f"{url}/v1/models").status
+def status_of(cluster, url, token=""):
+    """The status of a request, with a token where there is one."""
+    return fetch(cluster, f"{url}/v1/models", {"Authorization": f"Bearer {token}"} if token else {}).status
+
+
+def encoded(content):
+    """Content of a token or key as RFC 7515 has it."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def token_by(key):
+    """A token (JWT) of the issuer that is valid for an hour, signed with a key."""
+    claims = {"iss": ISSUER, "sub": "a-client", "exp": int(time.time()) + 3600}
+    parts = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{parts}.{encoded(hmac.digest(key, parts.encode(), hashlib.sha256))}"
+
+
+def tokens(target):
+    """The policies by which a Gateway reads tokens of the issuer, and lets nobody in without one."""
+    keys = json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": encoded(KEY)}]})
+    nobody = [{"from": [{"source": {"notRequestPrincipals": ["*"]}}]}]
+    return (
+        policy(SECURITY, "RequestAuthentication", "tokens", targetRefs=target, jwtRules=[{"issuer": ISSUER, "jwks": keys}]),
+        policy(SECURITY, "AuthorizationPolicy", "tokens-only", targetRefs=target, action="DENY", rules=nobody),
+    )
 
 
 def events_of(cluster, namespace):
@@ -35,8 +64,11 @@ def events_of(cluster, namespace):
     return {event["metadata"]["name"] for event in listed if event["regarding"]["kind"] == "Workspace"}
 
 
-def check_restricted(cluster, namespace, url, policies, expected):
-    """With `policies`, requests get `expected`; the controller says so, writes nothing but its status, and the Workspace stays ready."""
+def check_restricted(cluster, namespace, url, policies, expected, answers=()):
+    """With `policies`, requests get `expected`; the controller says so, writes nothing but its status, and the Workspace stays ready.
+
+    Requests with the tokens of `answers` get the statuses there.
+    """
     code, reason, kind = expected
     with ControllerProcess(cluster, "--probe", "models", "--probe-interval", str(PROBE_SECONDS), inside=True) as controller:
         workspaces.wait_message(cluster, namespace, "phi", "GatewayReady", "returned 200")
@@ -51,6 +83,7 @@ def check_restricted(cluster, namespace, url, policies, expected):
             version = workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"]
             time.sleep(QUIET_SECONDS)
             assert workspaces.get(cluster, namespace, "workspace", "phi")["metadata"]["resourceVersion"] == version
+            assert [(token, status_of(cluster, url, token)) for token, _ in answers] == [*answers]
             for each in policies:
                 cluster.kubectl("delete", each["kind"], each["metadata"]["name"], "-n", namespace)
             until(lambda: status_of(cluster, url) == HTTPStatus.OK, "requests to be answered again")
@@ -73,7 +106,7 @@ def remove(cluster, namespace):
         cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s")
 
 
-def test_authorization_by_istio(serving_cluster, namespace):
+def test_authorization_and_tokens_by_istio(serving_cluster, namespace):
     cluster = serving_cluster
     with workspaces.programmed_gateway(cluster, namespace) as behind:
         url = serve(cluster, namespace, behind)
@@ -82,6 +115,9 @@ def test_authorization_by_istio(serving_cluster, namespace):
         keys = policy(SECURITY, "AuthorizationPolicy", "keys", targetRefs=target, action="DENY", rules=[{"when": [without_key]}])
         kinds = "AuthorizationPolicy or RequestAuthentication"
         check_restricted(cluster, namespace, url, [keys], (HTTPStatus.FORBIDDEN, "AccessRestricted", kinds))
+        reading, requiring = tokens(target)
+        answers = ((token_by(KEY), HTTPStatus.OK), (token_by(ANOTHER_KEY), HTTPStatus.UNAUTHORIZED))
+        check_restricted(cluster, namespace, url, [reading, requiring], (HTTPStatus.FORBIDDEN, "AccessRestricted", kinds), answers)
         remove(cluster, namespace)
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import random
 import signal
-import subprocess
 import threading
 
 import pytest
 
 from e2e.controller import ControllerProcess, command
+from e2e.prepared import start
 from e2e.waiting import until
 from tests.faults import aftermath
 from tests.faults import proxy as faults
@@ -74,21 +74,18 @@ class Executioner:
 
 
 @pytest.mark.timeout(900)
-def test_the_controller_crashes_50_times_during_20_creations(
-    installed, plane_namespace, behind, proxy, through_proxy, tmp_path, capsys
-):
+def test_the_controller_crashes_50_times_during_20_creations(installed, plane_namespace, behind, proxy, through_proxy, capsys):
     proxy.rule = executioner = Executioner(SEED)
     names = aftermath.create(installed, plane_namespace, behind, 20)
     environment = {**os.environ, "KUBECONFIG": str(through_proxy)}
-    for life in range(50):
-        with (tmp_path / f"life-{life}.log").open("w") as log:
-            process = subprocess.Popen(command(installed), stderr=log, env=environment)
-            executioner.choose(process.pid)
-            try:
-                assert process.wait(120) == -signal.SIGKILL, (tmp_path / f"life-{life}.log").read_text()
-            finally:
-                process.kill()
-                process.wait()
+    for _ in range(50):
+        process = start(command(installed), environment)
+        executioner.choose(process.pid)
+        try:
+            assert process.wait(120) == -signal.SIGKILL, process.stderr.read()  # a life's log is less than a pipe takes
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.stderr.close()
     with capsys.disabled():
         print(f"\n  seed {SEED}: killed 50 times, at {executioner.writes} writes in all")
     with ControllerProcess(installed, kubeconfig=through_proxy) as controller:

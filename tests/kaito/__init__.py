@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent
-EXPECTED: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "expected.yaml").read_text())
+EXPECTED: dict[str, dict[str, Any]] = yaml.load((FOLDER / "expected.yaml").read_text(), yaml.CSafeLoader)
 """By folder and name of the file."""
 SETS = FOLDER / "inferencesets"
 """InferenceSets and MultiRoleInferences, of which nothing is expected yet."""
@@ -14,7 +14,7 @@ SETS = FOLDER / "inferencesets"
 
 def documents(name: str) -> list[dict[str, Any]]:
     """Return the objects in a file."""
-    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text()))
+    return list(yaml.load_all((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader))
 
 
 def workspace_of(name: str) -> dict[str, Any]:

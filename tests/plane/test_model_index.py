@@ -1,19 +1,17 @@
 """The list of models on a real API server: where its routes are, what they yield to, who removes them, and what is answered."""
 
-import asyncio
 import os
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 
-import aiohttp
 import pytest
 import yaml
 
 from e2e import workspaces
 from e2e.controller import ACTOR, ControllerProcess
-from e2e.openai_client import NotFoundError, OpenAIClient
+from e2e.openai_requests import ask, client_of
 from e2e.release import NAMESPACE
 from e2e.waiting import until
 
@@ -145,26 +143,20 @@ def test_the_process_answers_for_the_gateway_that_asks(installed, plane_namespac
         (route,) = routes(installed, plane_namespace)
         (header,) = route["spec"]["rules"][0]["filters"][0]["requestHeaderModifier"]["set"]
         key, path = {HEADER: header["value"]}, f"/{plane_namespace}/phi"
-        until(lambda: asyncio.run(ready_models(f"{url}/v1", key)) == [("phi-4-mini-instruct", path)], "the model to be listed")
-        asyncio.run(check_errors(f"{url}/v1", key, path))
+        with client_of(f"{url}/v1", key) as client:
+            until(lambda: ready_models(client) == [("phi-4-mini-instruct", path)], "the model to be listed")
+            check_unknown(client, path)
+        with client_of(f"{url}/v1") as outsider:
+            assert ask(outsider, "list")["code"] == "not_found"
 
 
-async def ready_models(base_url, headers):
+def ready_models(client):
     """Name and path of the ready models; none while the process does not know the Gateway yet."""
-    async with aiohttp.ClientSession() as session:
-        try:
-            models = await OpenAIClient(session, base_url, headers).list_models()
-        except NotFoundError:
-            return []
-    return [(model["id"], model["x-path"]) for model in models if model["x-ready"]]
+    return [(model["id"], model["x-path"]) for model in ask(client, "list").get("models", ()) if model["x-ready"]]
 
 
-async def check_errors(base_url, headers, path):
-    """An unknown model is not found, and whoever does not come from a Gateway learns nothing."""
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(NotFoundError, match=rf"phi-4-mini-instruct \({path}/v1\)") as caught:
-            await OpenAIClient(session, base_url, headers).chat("gpt-4")
-        assert caught.value.code == "model_not_found"
-        with pytest.raises(NotFoundError) as caught:
-            await OpenAIClient(session, base_url).list_models()
-        assert caught.value.code == "not_found"
+def check_unknown(client, path):
+    """A model that is not there is not found, and the error names those that are."""
+    found = ask(client, "chat", "gpt-4")
+    assert (found["error"], found["code"]) == ("NotFoundError", "model_not_found")
+    assert f"phi-4-mini-instruct ({path}/v1)" in found["message"]

@@ -17,3 +17,8 @@ async def listening(handler, host="127.0.0.1", port=0, context=None, **options):
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def not_served(_request):
+    """Answer as an API server where no handler has the path."""
+    return web.Response(status=404, text="404 page not found\n")

@@ -34,6 +34,8 @@ class GatewayClassProfile(Row):
     service_port: int = 80
     pool_remedy: str = "check that it runs, and that its support of InferencePools is enabled"
     """What to do if it does not know InferencePools, or reports no status of them."""
+    lost_status_remedy: str = ""
+    """What to do if it reports the status of some pools and has lost that of others; empty if that does not happen."""
     holds_seconds: float | None = None
     """How long it waits for an endpoint picker that holds a request; 0 if it uses none, None if there is no limit or it is not known."""
     at_zero: str = ""

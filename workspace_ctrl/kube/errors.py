@@ -82,8 +82,10 @@ def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxy
     if status < HTTPStatus.BAD_REQUEST:
         return RedirectedError(_redirect(status, headers), status=status)
     message, causes, is_status = _words(status, body)
+    if status == HTTPStatus.NOT_FOUND and not is_status:
+        return _unknown_path(message)
     rules: tuple[tuple[bool, type[ApiError]], ...] = (
-        (status == HTTPStatus.NOT_FOUND, NotFoundError if is_status else KindNotServedError),
+        (status == HTTPStatus.NOT_FOUND, NotFoundError),
         (status == HTTPStatus.GONE, GoneError),
         (_is_passing(status, message), RetryableError),
         ("NamespaceTerminating" in causes, NamespaceTerminatingError),
@@ -92,6 +94,14 @@ def error_of(status: int, body: bytes, headers: Mapping[str, str] = MappingProxy
     )
     type_ = next((type_ for holds, type_ in rules if holds), _REJECTED.get(status, RejectedError))
     return type_(message, status=status, retry_after=_retry_after(headers) if type_ is RetryableError else 0.0)
+
+
+def _unknown_path(answer: str) -> ApiError:
+    """Return the error of a 404 without a Status: of a kind that is not served, or of another server than the API server."""
+    if answer == _NOT_SERVED:
+        return KindNotServedError(answer, status=HTTPStatus.NOT_FOUND)
+    words = f"the response is not one of a Kubernetes API server (404: {answer!r}); check the API server's address"
+    return RetryableError(words, status=HTTPStatus.NOT_FOUND)
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> str:
@@ -118,6 +128,9 @@ _REJECTED_AS_500 = ("failed to create typed patch object", "etcdserver: request 
 
 _CRD_GOING = "create not allowed while custom resource definition is terminating"
 """Sent for a moment while a CRD is being deleted; after that, the kind is not served, or was created again."""
+
+_NOT_SERVED = "404 page not found"
+"""Of the API server where no handler has the path; Go's `http.NotFound`."""
 
 _REJECTED: dict[int, type[RejectedError]] = {HTTPStatus.CONFLICT: ConflictError, HTTPStatus.FORBIDDEN: ForbiddenError}
 

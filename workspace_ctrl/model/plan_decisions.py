@@ -74,6 +74,8 @@ class Parent:
     """Host name and port inside the cluster for a Gateway that reports no address."""
     pool_remedy: str = ""
     """What to do if that controller does not know InferencePools, or reports no status of them."""
+    lost_status_remedy: str = ""
+    """What to do if it reports the status of some pools and has lost that of others; empty if that does not happen."""
     companion: str = ""
     """Kind of an object that the class needs in addition to the pool."""
     body_router_remedy: str = ""

@@ -41,13 +41,13 @@ class PortError(Exception):
 
 
 class BoundedServer(web.Server):
-    """Answers one request per connection, and aborts connections beyond the limits."""
+    """Answers one request per connection, and aborts connections beyond the limits; does not decompress what is sent."""
 
     def __init__(
         self, handler: Handler, most: int = MOST_CONNECTIONS, seconds: float = LONGEST_SECONDS, *, cancels: bool = False
     ) -> None:
         """Limit connections to `most` and to `seconds`; with `cancels`, a handler is cancelled when its client has gone."""
-        super().__init__(self._answered, access_log=None, logger=OUR_ERRORS, handler_cancellation=cancels)
+        super().__init__(self._answered, access_log=None, logger=OUR_ERRORS, handler_cancellation=cancels, auto_decompress=False)
         self._answer = handler
         self._most = most
         self._seconds = seconds

@@ -197,9 +197,14 @@ def _unheard(name: LinkName, words: str) -> Link:
 
 def silent(link: Link, parents: Sequence[Parent]) -> Link:
     """Return a link that has waited for the status from a Gateway's controller for over a minute as a broken one, with a remedy."""
-    advice = dict.fromkeys(f"{parent.class_title}: {parent.pool_remedy}" for parent in parents if parent.pool_remedy)
+    advice = dict.fromkeys(f"{parent.class_title}: {_remedy(parent)}" for parent in parents if parent.pool_remedy)
     words = "; ".join((f"{link.message}, for over a minute", *advice))
     return Link.broken(link.name, SILENT, words).ended()
+
+
+def _remedy(parent: Parent) -> str:
+    more = f"; if it reports those of other Workspaces, {parent.lost_status_remedy}" if parent.lost_status_remedy else ""
+    return f"{parent.pool_remedy}{more}"
 
 
 def _first_not_holding(links: Sequence[Link]) -> Link | None:

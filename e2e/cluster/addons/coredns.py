@@ -1,6 +1,7 @@
 """Cluster DNS: CoreDNS as a process on the node's address, behind a Service without selector."""
 
 import json
+from pathlib import Path
 
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import COREDNS
@@ -17,15 +18,17 @@ PROTOCOLS = ("UDP", "TCP")
 
 def install(work: Installation) -> None:
     """Start CoreDNS and make it the Service that the kubelet gives to pods."""
-    corefile = work.places.config / "Corefile"
-    kubeconfig = work.places.kubeconfig("coredns", INSIDE)
-    corefile.write_text(
-        f".:53 {{\n  bind {NODE_IP}\n  errors\n  kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n  }}\n}}\n"
-    )
-    work.start(Program.make("coredns", work.build(COREDNS).binary("coredns"), f"-conf={corefile}"))
+    configuration = work.places.config / "Corefile"
+    configuration.write_text(corefile(work.places.kubeconfig("coredns", INSIDE)))
+    work.start(Program.make("coredns", work.build(COREDNS).binary("coredns"), f"-conf={configuration}"))
     work.apply(f"/api/v1/namespaces/{NAMESPACE}/services/{NAME}", json.dumps(_service()).encode())
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices/{NAME}"
     work.apply(slices, json.dumps(_endpoints()).encode())
+
+
+def corefile(kubeconfig: Path) -> str:
+    """Return CoreDNS's configuration; `programs/coredns/main.go` has the plugins that it names, and no others."""
+    return f".:53 {{\n  bind {NODE_IP}\n  errors\n  kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n  }}\n}}\n"
 
 
 def _service() -> dict[str, object]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.cluster import llm_d
+from e2e.cluster import cache, llm_d
 from e2e.cluster.addons.base import Addon
 from e2e.cluster.builder import build, output_of
 from e2e.cluster.catalog import CHARTS_OF_OLD, FLUX, GWIE, INFERENCE, GoFolder
@@ -50,11 +50,12 @@ def filled_storage() -> Path:
     content = "\n".join((*(f"{output_of(folder).root.name} {chart}" for folder, chart in CHARTS), llm_d.fingerprint()))
     final = cache_dir() / "charts" / hashlib.sha256(content.encode()).hexdigest()[:16]
     with locked("charts"):
-        if not final.is_dir():
+        if not cache.take(final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=final.parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                 _fill(Path(scratch))
                 (Path(scratch) / "storage").rename(final)
+            cache.trim("charts")
     return final
 
 

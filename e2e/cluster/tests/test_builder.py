@@ -2,13 +2,16 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
 from e2e.cluster import builder
+from e2e.cluster.addons.coredns import corefile
 from e2e.cluster.builder import build_all, fingerprint
-from e2e.cluster.catalog import FOLDERS, GWIE, INFERENCE, KUBERNETES, Asset
+from e2e.cluster.catalog import COREDNS, FLUX, FOLDERS, GWIE, INFERENCE, ISTIO, KUBERNETES, KWOK, Asset
 from e2e.cluster.errors import ClusterError
 
 INPUTS = {"go_mod": "module a", "go_sum": "sum", "version": "go1.26", "ldflags": "-s"}
@@ -31,8 +34,8 @@ def test_a_new_asset_changes_the_name():
     assert name(assets=[Asset("crds", "example.org/m", "config")]) != name()
 
 
-def test_a_source_changes_the_name():
-    assert name(sources=["package main"]) != name()
+def test_a_folder_s_own_code_is_a_part_of_the_name():
+    assert len({name(), name(sources=["package main"]), name(sources=["package main\n"])}) == 3
 
 
 def test_text_cannot_move_from_one_input_to_the_next():
@@ -63,6 +66,31 @@ def test_a_module_that_is_not_required_is_named():
 
 def test_the_chart_version_is_that_of_the_module():
     assert INFERENCE.version(GWIE) == "v1.5.0"
+
+
+def test_coredns_is_built_with_the_plugins_that_the_cluster_s_corefile_names():
+    named = re.findall(r"^  (\w+)", corefile(Path("kubeconfig")), re.MULTILINE)
+    assert named == re.findall(r'_ "github\.com/coredns/coredns/plugin/(\w+)"', "".join(COREDNS.sources))
+
+
+LARGE = re.compile(r"^\t((?:k8s\.io|sigs\.k8s\.io|golang\.org/x/(?:net|sys|text)|google\.golang\.org)/?\S*) (v\S+)", re.MULTILINE)
+"""The libraries that take long, with their versions."""
+
+
+@pytest.mark.parametrize(("folder", "model"), [(COREDNS, KUBERNETES), (KWOK, FLUX)], ids=["coredns", "kwok"])
+def test_what_is_not_tested_shares_the_large_libraries_of_what_is(folder, model):
+    own, others = (dict(LARGE.findall(each.go_mod)) for each in (folder, model))
+    shared = own.keys() & others.keys()
+    assert "k8s.io/client-go" in shared
+    assert {module: own[module] for module in shared} == {module: others[module] for module in shared}
+
+
+def test_folders_are_built_in_the_order_of_the_catalog(monkeypatch):
+    built: list[object] = []
+    monkeypatch.setattr(builder, "build", built.append)
+    monkeypatch.setattr(builder, "AT_ONCE", 1)
+    build_all([COREDNS, KWOK, ISTIO, KUBERNETES, FLUX, ISTIO])
+    assert built == [KUBERNETES, FLUX, ISTIO, KWOK, COREDNS]
 
 
 def test_two_folders_are_built_at_once_and_each_once(monkeypatch):

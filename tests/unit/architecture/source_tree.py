@@ -1,6 +1,7 @@
 """The modules of the package as syntax trees, for tests of its structure."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import workspace_ctrl
@@ -10,15 +11,21 @@ TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in
 """By path in the package, such as `planning/plan.py`."""
 
 
+@cache
+def nodes(tree):
+    """Return all nodes of a module; going through them once takes as long as parsing it."""
+    return tuple(ast.walk(tree))
+
+
 def functions(tree):
     """Yield all functions and methods of a module."""
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def imported_modules(tree):
     """Return the modules of the package that a module imports, each once."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -3,7 +3,7 @@
 import ast
 from collections import Counter
 
-from tests.unit.architecture.source_tree import TREES, functions, imported_modules
+from tests.unit.architecture.source_tree import TREES, functions, imported_modules, nodes
 
 LONGEST_FUNCTION = 60
 LONG_FUNCTION = 20
@@ -42,7 +42,7 @@ def test_a_class_has_a_name_of_its_own():
     names = Counter(
         node.name
         for tree in TREES.values()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert {name for name, count in names.items() if count > 1} == set()

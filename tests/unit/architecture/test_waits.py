@@ -1,22 +1,20 @@
 """A wait that grows is a `Backoff`: nobody else doubles delays."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
-import workspace_ctrl
+from tests.unit.architecture.source_tree import TREES, nodes
 
-PACKAGE = Path(workspace_ctrl.__file__).parent
 DOUBLING = {
     "kube/backoff.py",
     "probe/consecutive_results.py",  # probes that fail: the pure core lies below `kube`
 }
 
 
-def doubles(source):
-    """Whether `source` has a float power of two, a product with a power of two, or doubles a variable in place."""
-    return any(is_doubling(node) for node in ast.walk(ast.parse(source)))
+def doubles(tree):
+    """Whether a module has a float power of two, a product with a power of two, or doubles a variable in place."""
+    return any(is_doubling(node) for node in nodes(tree))
 
 
 def is_doubling(node):
@@ -40,7 +38,7 @@ def is_power_of_two(node):
 
 
 def test_only_the_backoff_doubles_delays():
-    found = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if doubles(path.read_text())}
+    found = {path for path, tree in TREES.items() if doubles(tree)}
     assert found == DOUBLING, "use workspace_ctrl.kube.backoff; a module that has come to use it leaves this list"
 
 
@@ -60,4 +58,4 @@ def test_only_the_backoff_doubles_delays():
     ],
 )
 def test_doubling_is_told_from_other_arithmetic(source, expected):
-    assert doubles(source) is expected
+    assert doubles(ast.parse(source)) is expected

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from workspace_ctrl.cache.route_conflicts import RouteClaimIndex
 from workspace_ctrl.model.route_claims import BASE_MODEL_HEADER, MODEL_HEADER, RouteClaim, hostnames_above, prefixes_above
 
@@ -195,7 +196,7 @@ claims_ = st.builds(
 keys = st.tuples(st.sampled_from("ab"), st.sampled_from(["one", "two"])) | st.just(("c", "one"))
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.lists(st.tuples(keys, st.integers(0, 3), st.frozensets(claims_, max_size=2)), max_size=8))
 def test_the_index_agrees_with_the_model_and_tells_everybody_whose_claims_are_decided_anew(changes):
     told, state, before = set(), {}, {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.architecture.source_tree import TREES
+from tests.unit.architecture.source_tree import TREES, nodes
 from workspace_ctrl.api.conditions import ConditionType
 from workspace_ctrl.catalog.conditions_page import conditions_page, reasons_in
 from workspace_ctrl.catalog.reasons import find_reason, near_reasons, own_reasons, quoted_reasons
@@ -42,8 +42,8 @@ OTHER_WORDS = {*ConditionType, *NO_REASONS.split(), "PresetRequest"}
 
 def words_of(tree):
     """Yield the strings of a module that are one word in camel case; braces stand for what is put in."""
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    parts = {id(part) for node in nodes(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes(tree):
         if id(node) in parts:
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and IN_CAMEL_CASE.fullmatch(node.value):

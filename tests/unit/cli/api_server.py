@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import yaml
 from aiohttp import web
 
+from tests.unit.http_server import not_served
+
 PATH = "/apis/kaito.sh/v1beta1"
 END_OF_LIST = {"k8s.io/initial-events-end": "true"}
 
@@ -161,6 +163,7 @@ async def serving(folder):
         application.router.add_get(PATH + path, server.answer)
     application.router.add_get("/version", server.version)
     application.router.add_post("/apis/authentication.k8s.io/v1/selfsubjectreviews", server.review)
+    application.router.add_route("*", "/{path:.*}", not_served)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

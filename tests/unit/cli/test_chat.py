@@ -10,6 +10,7 @@ import yaml
 from aiohttp import web
 from click.testing import CliRunner
 
+from tests.unit.http_server import not_served
 from workspace_ctrl.cli.inspect.model_requests import Route, proxied
 from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging, events_of
 from workspace_ctrl.cli.main import main
@@ -82,6 +83,7 @@ async def serving(folder):
     for path in (PROXY, "/ns/phi"):
         application.router.add_get(f"{path}/v1/models", cluster.models)
         application.router.add_post(f"{path}/v1/chat/completions", cluster.chat)
+    application.router.add_route("*", "/{path:.*}", not_served)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

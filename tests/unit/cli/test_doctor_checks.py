@@ -46,6 +46,15 @@ def istiod(switch="true"):
     return deployment("istiod", env=[("ENABLE_GATEWAY_API_INFERENCE_EXTENSION", switch)])
 
 
+def envoy_proxy(seconds):
+    """What Envoy Gateway makes for a Gateway."""
+    owner = "gateway.envoyproxy.io/owning-gateway-"
+    found = deployment("envoy-1", **{f"{owner}namespace": "team", f"{owner}name": "models"})
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    container["args"] = ["--service-node", "$(ENVOY_POD_NAME)", "--drain-time-s", seconds]
+    return found
+
+
 def conditioned(name, type_, status, **fields):
     conditions = [{"type": type_, "status": status, "reason": "Why", "message": "because"}]
     return {"metadata": {"namespace": "ns", "name": name}, "spec": fields, "status": {"conditions": conditions}}
@@ -62,6 +71,7 @@ FLUX = [
 ]
 PARTS = InstalledParts("v1.36.0", CRDS, [deployment("workspace-ctrl", **{"app.kubernetes.io/version": "0.1.0"})], FLUX)
 WEBHOOK = {"metadata": {"name": "w"}, "webhooks": [{"clientConfig": {"caBundle": "x"}}]}
+POOL = {"metadata": {"name": "p"}}
 GOOD = ClusterFacts(
     parts=PARTS,
     namespace="ns",
@@ -164,7 +174,7 @@ CASES = {
     ),
     "Istio with its switch off": (replace(GOOD, istiods=[istiod("false")]), FAILURE, "is not true", "istiod"),
     "a class that reports nothing": (
-        replace(GOOD, istiods=[], pools=[{"metadata": {"name": "p"}}]),
+        replace(GOOD, istiods=[], pools=[POOL]),
         WARNING,
         "Istio has reported nothing",
         "istiod",
@@ -175,6 +185,12 @@ CASES = {
         FAILURE,
         "ns/g is not programmed: Why: because",
         "kubectl describe gateway g -n ns",
+    ),
+    "streams that end early behind Envoy Gateway": (
+        replace(GOOD, pools=[POOL], envoy_proxies=[envoy_proxy("60")]),
+        WARNING,
+        "team/models: an answer that streams for longer than 60 s ends early",
+        "drainTimeout",
     ),
     "rights": (replace(GOOD, denied=("create workspaces.kaito.sh",)), WARNING, "you may not create workspaces", "Role"),
     "rejected": (replace(GOOD, tried=TriedWorkspace("quota")), FAILURE, "is rejected: quota", "message"),
@@ -243,6 +259,19 @@ def test_clocks(skew, words):
 def test_what_is_applied_by_the_dry_run_is_a_valid_workspace():
     verdict = judge({**EXAMPLE, "metadata": {"namespace": "ns", "name": "doctor"}}, Known(is_all=True), PlanSettings())
     assert verdict.refusals == ()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(replace(GOOD, pools=[POOL], envoy_proxies=[envoy_proxy("600")]), id="a longer drain time"),
+        pytest.param(replace(GOOD, pools=[POOL], envoy_proxies=[envoy_proxy("x")]), id="one that is no number"),
+        pytest.param(replace(GOOD, pools=[POOL], envoy_proxies=[deployment("envoy-1")]), id="one that is not known"),
+        pytest.param(replace(GOOD, pools=[], envoy_proxies=[envoy_proxy("60")]), id="no models"),
+    ],
+)
+def test_envoy_gateway_is_left_alone_where_no_stream_is_in_danger(facts):
+    assert not [finding for finding in findings(facts, NOW) if "streams" in finding.words]
 
 
 def test_a_list_of_models_is_named_with_its_gateway_and_not_looked_for_where_there_is_none():

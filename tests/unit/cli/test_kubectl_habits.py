@@ -86,14 +86,18 @@ def test_kubectl_gets_completions_of_its_plugin(capsys):
 
 
 def test_completion_knows_commands_and_formats():
-    def completed(words, index):
-        variables = {"_WORKSPACE_CTRL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
-        command = [sys.executable, "-m", "workspace_ctrl"]
-        done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
-        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+    def variables(words, index):
+        return {"_WORKSPACE_CTRL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
 
-    assert completed("workspace-ctrl st", 1) == {"status"}
-    assert completed("workspace-ctrl status -o js", 3) == {"json", "jsonpath"}
+    def values(printed):
+        return {line.partition(",")[2] for line in printed.splitlines()}
+
+    asked = variables("workspace-ctrl st", 1)
+    command = [sys.executable, "-m", "workspace_ctrl"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert values(done.stdout) == {"status"}
+    asked = variables("workspace-ctrl status -o js", 3)
+    assert values(CliRunner().invoke(main, [], prog_name="workspace-ctrl", env=asked).stdout) == {"json", "jsonpath"}
 
 
 @pytest.mark.parametrize(
@@ -317,11 +321,14 @@ def test_a_reader_that_has_read_enough_is_no_error():
     assert result.stderr == b""
 
 
-def test_an_encoding_without_marks_is_no_error(tmp_path):
-    source = REPOSITORY / "examples/quickstart/workspace.yaml"
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    result = of_program("plan", "-f", str(source), stdout=subprocess.PIPE, env=environment)
-    assert (result.returncode, result.stdout.isascii()) == (0, True)
+async def test_an_encoding_without_marks_is_no_error(server, served):
+    server.put("phi", ready())
+    arguments = ["status", "ns/phi", "--kubeconfig", str(served[1])]
+    marked = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert "\N{HEAVY CHECK MARK}" in marked.stdout
+    result = await asyncio.to_thread(CliRunner(charset="ascii").invoke, main, arguments)
+    assert (result.exception, result.exit_code) == (None, 0)
+    assert "\\u2714" in result.stdout
 
 
 def test_no_color_is_respected(monkeypatch):

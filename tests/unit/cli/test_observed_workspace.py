@@ -11,6 +11,7 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from tests.unit.factories import quickstart
+from tests.unit.http_server import not_served
 from workspace_ctrl.api.labels import OWNER_LABEL, PICKER_POD_LABEL, POD_INDEX_LABEL, POD_LABEL, SET_LABEL, STATUS_ANNOTATION
 from workspace_ctrl.cache import watches
 from workspace_ctrl.cli.inspect.objects_of_workspace import Belonging
@@ -159,6 +160,7 @@ async def serving(cluster, folder):
                 application.router.add_get(each.path(), handler)
                 if each.namespaced:
                     application.router.add_get(each.path("NAMESPACE").replace("NAMESPACE", "{namespace}"), handler)
+    application.router.add_route("*", "/{path:.*}", not_served)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tests.examples import examples
 from tests.fuzz.inputs import mutated, text
 from tests.fuzz.samples import INFERENCE_SETS, WORKSPACES
 from workspace_ctrl.cli.main import main
@@ -25,7 +26,7 @@ from workspace_ctrl.process.log_format import JsonFormatter, TextFormatter
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 HOSTILE = ["\x1b[2J", "\x1b]0;title\x07", "\u202egnp.exe", "\u2066x", "a\r\nINFO forged", "\x7f", "\x9b2J", "\u2028", "\ud800"]
-few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def assert_harmless(output):

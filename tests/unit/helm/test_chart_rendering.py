@@ -13,7 +13,7 @@ from workspace_ctrl.helm.chart_rendering import ChartUnreadableError, Helm, look
 
 CHART = "name: inferencepool\nversion: v1.5.0\n"
 SCRIPT = """#!/bin/sh
-folder=$(dirname "$0")
+folder=${0%/*}
 case "$1 $2" in
 "show chart") cat "$folder/chart" ;;
 "template defaults") cat > /dev/null; cat "$folder/values" ;;

@@ -36,6 +36,12 @@ def status(message):
         ),
         (404, status('deployments.apps "x" not found'), NotFoundError, 'deployments.apps "x" not found'),
         (404, b"404 page not found\n", KindNotServedError, "404 page not found"),
+        (
+            404,
+            b"<html><h1>Not\nFound</h1></html>\n",
+            RetryableError,
+            "the response is not one of a Kubernetes API server (404: '<html><h1>Not\\nFound</h1></html>'); check the API server's address",
+        ),
         (409, status("conflict"), ConflictError, "conflict"),
         (410, status("too old"), GoneError, "too old"),
         (422, status("invalid"), RejectedError, "invalid"),

@@ -1,15 +1,16 @@
-"""What clients get: the list, one model, or an error that OpenAI's client turns into NotFoundError; whatever they send."""
+"""What clients get: the list, one model, or an error that OpenAI's Python client turns into NotFoundError; whatever they send."""
 
 import asyncio
+import gzip
 import json
 import socket
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, NotFoundError
 from yarl import URL
 
-from e2e.openai_client import NotFoundError, OpenAIClient
 from tests.unit.model_index.served import PRIVATE, SHARED, from_gateway, known_index, routes, workspace
 from workspace_ctrl.model_index.listing import listing
 from workspace_ctrl.process.model_index_server import serve_model_index
@@ -33,66 +34,80 @@ async def served(index):
 @asynccontextmanager
 async def clients(*documents, base="/v1", **given):
     """A function that makes a client of a Gateway in front of an index that knows these Workspaces."""
-    async with served(known_index(*documents, **given)) as url, aiohttp.ClientSession() as session:
-        yield lambda path=base, **gateway: OpenAIClient(session, f"{url}{path}", from_gateway(**gateway))
+    async with served(known_index(*documents, **given)) as url, DefaultAsyncHttpxClient(trust_env=False) as http:
+
+        def client(path=base, **gateway):
+            about = {"default_headers": from_gateway(**gateway), "api_key": "unused", "max_retries": 0}
+            return AsyncOpenAI(base_url=f"{url}{path}", http_client=http, **about)
+
+        yield client
+
+
+async def names(client):
+    return [model.id async for model in client.models.list()]
+
+
+def chat(client, model):
+    return client.chat.completions.create(**CHAT | {"model": model})
 
 
 async def test_the_client_lists_what_is_reached():
     async with clients(workspace("phi", "phi-4"), workspace("qwen", namespace="team-b")) as client:
-        assert [model["id"] for model in await client().list_models()] == ["phi-4", "qwen"]
-        assert [model["id"] for model in await client("/team-b/v1").list_models()] == ["qwen"]
-        assert await client("/team-c/v1").list_models() == []
-        assert (await client().retrieve_model("phi-4"))["owned_by"] == "team-a"
+        assert await names(client()) == ["phi-4", "qwen"]
+        assert await names(client("/team-b/v1")) == ["qwen"]
+        assert await names(client("/team-c/v1")) == []
+        assert (await client().models.retrieve("phi-4")).owned_by == "team-a"
 
 
 async def test_a_name_with_a_slash_is_one_name():
     async with clients(workspace("phi", "microsoft/phi-4")) as client:
-        assert (await client().retrieve_model("microsoft/phi-4"))["id"] == "microsoft/phi-4"
+        assert (await client().models.retrieve("microsoft/phi-4")).id == "microsoft/phi-4"
 
 
 async def test_an_unknown_model_is_not_found_and_those_that_exist_are_named():
     async with clients(workspace("phi", "phi-4"), workspace("qwen", ready="False")) as client:
         with pytest.raises(NotFoundError) as caught:
-            await client().chat("gpt-4")
+            await chat(client(), "gpt-4")
         assert (caught.value.code, caught.value.param, caught.value.type) == ("model_not_found", "model", "invalid_request_error")
-        assert caught.value.message == (
+        assert caught.value.body["message"] == (
             "The model 'gpt-4' does not exist here. Models, with the paths of their base URLs: phi-4 (/team-a/phi/v1), "
             "qwen (/team-a/qwen/v1) [not ready]."
         )
         with pytest.raises(NotFoundError, match="The model 'gpt-4' does not exist here") as caught:
-            await client().retrieve_model("gpt-4")
+            await client().models.retrieve("gpt-4")
         assert caught.value.code == "model_not_found"
 
 
 async def test_a_model_that_is_elsewhere_on_the_gateway_is_told_where():
     async with clients(workspace("phi", "phi-4")) as client:
         with pytest.raises(NotFoundError, match=r"reached by the base URL with the path /team-a/phi/v1\.") as caught:
-            await client().chat("phi-4")
+            await chat(client(), "phi-4")
     assert caught.value.code == "model_not_found"
 
 
 async def test_many_names_are_not_all_named():
     async with clients(*(workspace(f"m{number:02}") for number in range(30))) as client:
-        with pytest.raises(NotFoundError, match=r"m19 \(/team-a/m19/v1\), and 10 more: see GET /v1/models\.$"):
-            await client().chat("gpt-4")
+        with pytest.raises(NotFoundError, match=r"m19 \(/team-a/m19/v1\), and 10 more: see GET /v1/models\."):
+            await chat(client(), "gpt-4")
 
 
 async def test_without_models_that_is_said():
     async with clients() as client:
-        with pytest.raises(NotFoundError, match=r"No models are listed here\.$"):
-            await client().chat("gpt-4")
+        with pytest.raises(NotFoundError, match=r"No models are listed here\."):
+            await chat(client(), "gpt-4")
 
 
 async def test_nobody_learns_what_is_not_at_his_gateway():
     documents = [workspace("one"), workspace("two", namespace="team-b", gateways=[PRIVATE])]
     made = [*routes(), *routes(key=PRIVATE)]
     async with clients(*documents, made=made, namespaces="same") as client:
-        assert [model["id"] for model in await client(key=PRIVATE).list_models()] == ["two"]
+        assert await names(client(key=PRIVATE)) == ["two"]
         for path in ("/v1", "/team-a/v1", "/team-b/v1"):
-            assert await client(path, key=SHARED).list_models() == []
-        for ask in (client(key=SHARED).chat("two"), client(key=SHARED).retrieve_model("two"), client(key=SHARED).chat("one")):
-            with pytest.raises(NotFoundError, match=r"No models are listed here\.$"):
-                await ask
+            assert await names(client(path, key=SHARED)) == []
+        shared = client(key=SHARED)
+        for request in (chat(shared, "two"), shared.models.retrieve("two"), chat(shared, "one")):
+            with pytest.raises(NotFoundError, match=r"No models are listed here\."):
+                await request
 
 
 @pytest.mark.parametrize("key", ["", "0" * 32, SHARED])
@@ -168,6 +183,37 @@ async def test_bodies_are_read_for_the_name_of_the_model_only(body, named):
     message = json.loads(answer)["error"]["message"]
     assert (status, "secret" in message, message.isprintable()) == (404, False, True)
     assert named in message if named else message.startswith("No model answers POST /v1/chat/completions.")
+
+
+@pytest.mark.parametrize("compressed", [b"not what the header says", gzip.compress(json.dumps(CHAT).encode())])
+async def test_a_body_that_is_compressed_is_not_read(compressed):
+    async with served(known_index(workspace("phi"))) as url:
+        headers = {"Content-Encoding": "gzip"}
+        status, _, answer = await ask(url, "POST", "/v1/chat/completions", data=compressed, headers=headers)
+    assert status == 404
+    assert json.loads(answer)["error"]["message"].startswith("No model answers POST /v1/chat/completions.")
+
+
+async def test_a_body_in_chunks_is_read_for_the_name_of_the_model():
+    async def chunks():
+        for part in (b'{"model": ', b'"gpt-4"', b"}"):
+            yield part
+
+    async with served(known_index(workspace("phi"))) as url:
+        status, _, answer = await ask(url, "POST", "/v1/chat/completions", data=chunks())
+    assert (status, json.loads(answer)["error"]["message"][:33]) == (404, "The model 'gpt-4' does not exist ")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/", "/team-a/v1/models/"])
+@pytest.mark.parametrize("version", [aiohttp.HttpVersion10, aiohttp.HttpVersion11])
+async def test_the_list_is_the_same_for_old_clients_and_with_a_slash_at_the_end(path, version):
+    async with (
+        served(known_index(workspace("phi"))) as url,
+        aiohttp.ClientSession(version=version) as session,
+        session.get(url + path, headers=from_gateway() | {"Accept-Encoding": "br, gzip"}) as response,
+    ):
+        assert "Content-Encoding" not in response.headers
+        assert [entry["id"] for entry in (await response.json())["data"]] == ["phi"]
 
 
 async def test_a_body_that_never_ends_is_answered_after_a_while_and_others_meanwhile():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.unit.model_index.served import ADDRESS, PRIVATE, SHARED, models, routes, workspace
 from workspace_ctrl.model_index.index_routes import Side, parse_index_route, sides_by_key
 from workspace_ctrl.model_index.listed_models import parse_listed_companion, parse_listed_model
@@ -196,7 +197,7 @@ JSON = st.recursive(
         }
     )
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_objects_of_any_shape_are_read(document):
     for kind in ("Workspace", "InferenceSet"):
         for parse in (parse_listed_model, parse_listed_companion):

@@ -57,7 +57,7 @@ def test_some_gpus_of_a_node_are_used_once_a_node_tells_its_gpus():
 
 @pytest.mark.parametrize("path", sorted(SETS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_what_an_inferenceset_puts_on_its_workspaces_is_known(path):
-    (found,) = (document for document in yaml.safe_load_all(path.read_text()) if document["kind"] != "Secret")
+    (found,) = (document for document in yaml.load_all(path.read_text(), yaml.CSafeLoader) if document["kind"] != "Secret")
     metadata = found["spec"].get("template", {}).get("metadata", {})
     said = [*metadata_without_effect(metadata.get("annotations", {}), metadata.get("labels", {}))]
     expected = {"phi_4_mini_surge": ["label kaito.sh/inference-role is ignored"]}.get(path.stem, [])

@@ -12,7 +12,7 @@ from workspace_ctrl.catalog.kaito import find_entry, kaito_annotations, kaito_fi
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge
 from workspace_ctrl.planning.plan_settings import PlanSettings
 
-FIELDS = yaml.safe_load((FOLDER / "fields.yaml").read_text())
+FIELDS = yaml.load((FOLDER / "fields.yaml").read_text(), yaml.CSafeLoader)
 SETTINGS = PlanSettings(gateway_extension=True)
 PRESET = {"preset": {"name": "phi-4-mini-instruct"}}
 FOUR_GPUS = {"instanceType": "Standard_NC96ads_A100_v4", "labelSelector": {}}

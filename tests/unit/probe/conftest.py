@@ -3,10 +3,10 @@
 import asyncio
 import selectors
 import ssl
-import subprocess
 
 import pytest
 
+from tests.certificates import make_certificate
 from tests.unit.probe.gateways import LOCAL, Server, Told
 from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.settings.process import ProbeMode
@@ -59,16 +59,14 @@ def pytest_asyncio_loop_factories():
     return {"short idle time": ShortIdleTime}
 
 
-@pytest.fixture
-def certificate(tmp_path):
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
     """A certificate for m.example.com that signs itself: (server's context, PEM)."""
-    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
-    name = ["-subj", "/CN=test", "-addext", "subjectAltName=DNS:m.example.com"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files, *name]
-    subprocess.run(command, check=True, capture_output=True)
+    folder = tmp_path_factory.mktemp("certificate")
+    made = make_certificate(folder, "test", "DNS:m.example.com")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
-    return context, (tmp_path / "certificate.pem").read_text()
+    context.load_cert_chain(made, folder / "tls.key")
+    return context, made.read_text()
 
 
 @pytest.fixture

@@ -133,6 +133,13 @@ def test_a_controller_that_says_nothing_for_a_minute_is_a_failure(seconds, reaso
     assert ("set the switch" in find(entries, "GatewayReady").message) == (reason == "GatewayControllerSilent")
 
 
+def test_a_controller_that_has_lost_the_status_of_a_pool_is_to_be_restarted():
+    snapshot = replace(unheard(condition("ResolvedRefs")), ages=StageAges(attachment=60.0))
+    lossy = parent(pool_remedy="set the switch", lost_status_remedy="restart it")
+    message = find(conditions(snapshot, decisions(parents=(lossy,))), "GatewayReady").message
+    assert message.endswith("; Istio: set the switch; if it reports those of other Workspaces, restart it")
+
+
 @pytest.mark.parametrize(
     ("snapshot", "reason"),
     [

@@ -20,9 +20,9 @@ def _interpreter():
 
 
 def test_arguments_standard_error_and_exit_code_are_those_of_a_process_of_its_own():
-    with subprocess.Popen([*CONTROLLER, "run", "--no-such-option"], stderr=subprocess.PIPE, text=True) as own:
+    with subprocess.Popen([*CONTROLLER, "status", "--no-such-option"], stderr=subprocess.PIPE, text=True) as own:
         expected = (own.stderr.read(), own.wait())
-    forked = start([*CONTROLLER, "run", "--no-such-option"], os.environ)
+    forked = start([*CONTROLLER, "status", "--no-such-option"], os.environ)
     assert isinstance(forked, ForkedProcess)
     assert (forked.stderr.read(), forked.wait(30)) == expected
     assert forked.poll() == expected[1] != 0

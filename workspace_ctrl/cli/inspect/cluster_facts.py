@@ -29,6 +29,7 @@ _REVIEW: Final = ApiResource("authorization.k8s.io", "v1", "selfsubjectaccessrev
 _WEBHOOKS: Final = ApiResource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", namespaced=False
 )
+_ENVOY_PROXIES: Final = "app.kubernetes.io/component=proxy,app.kubernetes.io/managed-by=envoy-gateway"
 RIGHTS: Final = (
     ("create", "kaito.sh", "workspaces", ""),
     ("list", "kaito.sh", "workspaces", ""),
@@ -76,6 +77,8 @@ class ClusterFacts:
     index_routes: Sequence[Json] = ()
     """HTTPRoutes of the list of models."""
     istiods: Sequence[Json] = ()
+    envoy_proxies: Sequence[Json] = ()
+    """Deployments that Envoy Gateway has made for Gateways."""
     nodes: Sequence[Json] = ()
     sources: Sequence[Json] = ()
     webhooks: Sequence[Json] = ()
@@ -90,12 +93,13 @@ async def cluster_facts(client: Client, namespace: str) -> ClusterFacts:
     """
     parts = await installed_parts(client)
     reader = _Reader(client)
-    classes, gateways, pools, index_routes, istiods, nodes, sources, webhooks = await asyncio.gather(
+    classes, gateways, pools, index_routes, istiods, proxies, nodes, sources, webhooks = await asyncio.gather(
         reader.read(GATEWAY_CLASS),
         reader.read(GATEWAY),
         reader.read(INFERENCE_POOL),
         reader.read(HTTP_ROUTE, MODEL_INDEX_LABEL),
         reader.read(DEPLOYMENT, "app=istiod"),
+        reader.read(DEPLOYMENT, _ENVOY_PROXIES),
         reader.read(NODE),
         reader.read(OCI_REPOSITORY),
         reader.read(_WEBHOOKS, OUR_DEPLOYMENTS),
@@ -111,6 +115,7 @@ async def cluster_facts(client: Client, namespace: str) -> ClusterFacts:
         pools=pools,
         index_routes=index_routes,
         istiods=istiods,
+        envoy_proxies=proxies,
         nodes=nodes,
         sources=sources,
         webhooks=webhooks,

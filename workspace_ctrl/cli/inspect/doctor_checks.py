@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Final
 
 from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
@@ -27,6 +28,10 @@ _GATE: Final = "gatewayAPIInferenceExtension"
 _ISTIO: Final = "istio.io/gateway-controller"
 _ISTIO_SWITCH: Final = "ENABLE_GATEWAY_API_INFERENCE_EXTENSION"
 _FLUX: Final = ("source-controller", "helm-controller")
+_DRAIN_OPTION: Final = "--drain-time-s"
+_LONGEST_ANSWER_SECONDS: Final = 300
+"""The default timeout of our routes."""
+_OWNING_GATEWAY: Final = ("gateway.envoyproxy.io/owning-gateway-namespace", "gateway.envoyproxy.io/owning-gateway-name")
 _SKEW_SECONDS: Final = 30.0
 _NAMED: Final = 3
 _CRDS: Final = {
@@ -63,7 +68,7 @@ class Finding:
 def findings(facts: ClusterFacts, now: datetime) -> tuple[Finding, ...]:
     """Return the results of all checks; `now` is this machine's time."""
     checks: tuple[Callable[[ClusterFacts], Iterator[Finding]], ...] = (
-        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways, _model_index),
+        *(_kubernetes, _crds, _controller, _gate, _flux, _classes, _switches, _gateways, _drains, _model_index),
         *(_rights, _admission, _registry, _gpus),
     )
     return (*(found for check in checks for found in check(facts)), *_clock(facts, now))
@@ -244,6 +249,27 @@ def _gateways(facts: ClusterFacts) -> Iterator[Finding]:
             words = f"{programmed.get('reason', 'no status')}: {programmed.get('message', 'its controller has reported nothing')}"
             see = f"kubectl describe gateway {name} -n {namespace}"
             yield _failed("Gateways", f"{namespace}/{name} is not programmed: {words}", see)
+
+
+def _drains(facts: ClusterFacts) -> Iterator[Finding]:
+    """Yield the Gateways whose proxy ends streams early: Envoy AI Gateway makes it drain all connections when a route changes."""
+    for each in facts.envoy_proxies:
+        containers = ((each["spec"].get("template") or {}).get("spec") or {}).get("containers") or ()
+        seconds = next((found for container in containers for found in _drain_seconds(container.get("args") or ())), None)
+        if seconds is None or seconds >= _LONGEST_ANSWER_SECONDS or not facts.pools:
+            continue
+        labels = each["metadata"].get("labels") or {}
+        gateway = "/".join(filter(None, (labels.get(name) for name in _OWNING_GATEWAY))) or each["metadata"]["name"]
+        words = f"{gateway}: an answer that streams for longer than {seconds} s ends early when any route there changes"
+        yield _doubt(
+            "Gateways", words, "set spec.shutdown.drainTimeout of its EnvoyProxy to that of the longest answer, such as 600s"
+        )
+
+
+def _drain_seconds(arguments: Sequence[Any]) -> Iterator[int]:
+    for option, value in pairwise(arguments):
+        if option == _DRAIN_OPTION and str(value).isdecimal():
+            yield int(value)
 
 
 def _model_index(facts: ClusterFacts) -> Iterator[Finding]:

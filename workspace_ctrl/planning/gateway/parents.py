@@ -123,6 +123,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
         lists_models=profile.lists_models,
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
         pool_remedy=profile.pool_remedy,
+        lost_status_remedy=profile.lost_status_remedy,
         companion=profile.companion,
         access_policies=profile.access_policies,
         rate_policies=profile.rate_policies,

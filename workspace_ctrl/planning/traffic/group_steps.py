@@ -179,7 +179,8 @@ def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteC
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
     name, lead = desired.records.name, desired.lead
     if own is None:
-        yield _problem("TooManyGroupMembers", f"group {name} has more than {MOST_MEMBERS} members; the oldest ones take part")
+        if len(desired.members) == MOST_MEMBERS:  # else its spec is not valid, which its other conditions say
+            yield _problem("TooManyGroupMembers", f"group {name} has more than {MOST_MEMBERS} members; the oldest ones take part")
         return
     if lead is None:
         text = f"every member of group {name} has gateway.httpRouteRef; let one have a route of its own, whose Gateways the group's gets"

@@ -24,16 +24,25 @@ def simulated_groups(
     """Return the group of a Workspace with the other members among `others`; empty if it has none."""
     if not workspace.group:
         return ()
-    found = {workspace.key: workspace} | {member.key: member for member in _others(workspace, others)}
-    members = sorted(found.values(), key=lambda member: (member.created, member.meta.ref.name))
-    return (GroupRecords(workspace.group, tuple(_ready(member, settings) for member in members)),)
+    beside = {record.key: record for record in _beside(workspace, others) if record.key != workspace.key}
+    found = [workspace, *(record for record in beside.values() if record.group == workspace.group)]
+    members = sorted(found, key=lambda member: (member.created, member.meta.ref.name))
+    namesake = beside.get((workspace.meta.ref.namespace, workspace.group))
+    return (
+        GroupRecords(
+            workspace.group,
+            tuple(_ready(member, settings) for member in members),
+            namesake=namesake.meta.ref if namesake is not None else None,
+        ),
+    )
 
 
-def _others(workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]) -> Iterator[WorkspaceRecord]:
+def _beside(workspace: WorkspaceRecord, others: Sequence[Mapping[str, Any]]) -> Iterator[WorkspaceRecord]:
+    """Yield the Workspaces and InferenceSets among `others` that are in the same namespace."""
     for raw in others:
         with suppress(SpecError):  # the verdict on that object reports it
             record = workspace_record(raw) if raw.get("kind") in {KIND, SET_KIND} else None
-            if record is not None and (record.meta.ref.namespace, record.group) == (workspace.meta.ref.namespace, workspace.group):
+            if record is not None and record.meta.ref.namespace == workspace.meta.ref.namespace:
                 yield record
 
 

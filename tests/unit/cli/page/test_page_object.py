@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.examples import examples
 from tests.fuzz.inputs import mutated
 from tests.fuzz.samples import INFERENCE_SETS, WORKSPACES
 from tests.unit.cli.page.objects import BROKEN, STARTING, gateway, said, workspace
@@ -60,7 +61,7 @@ def test_a_long_message_is_cut():
     assert len(row(said("Ready", "False", "DryRunFailed", "x" * 5000))["message"]) == 500
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(document=mutated([*WORKSPACES, *INFERENCE_SETS]))
 def test_no_object_prevents_the_others_from_being_shown(document):
     given = document if isinstance(document, dict) else {}

@@ -38,8 +38,9 @@ async def started(served):
         await process.communicate()
 
 
-async def test_the_printed_url_is_that_of_the_page_until_ctrl_c(started):
-    process, url = await started()
+async def test_the_printed_url_is_that_of_the_page_at_the_chosen_port_until_ctrl_c(started, unused_tcp_port):
+    process, url = await started("--port", str(unused_tcp_port))
+    assert f":{unused_tcp_port}/" in url
     async with aiohttp.ClientSession() as session, session.get(f"{url}events") as events:
         assert await events.content.readline() == b"event: hello\n"
         process.send_signal(signal.SIGINT)
@@ -47,13 +48,11 @@ async def test_the_printed_url_is_that_of_the_page_until_ctrl_c(started):
     assert (code, b"Traceback" in await process.stderr.read()) == (130, False)
 
 
-async def test_a_port_can_be_chosen_unless_it_is_in_use(started, served):
+async def test_a_port_that_is_in_use_is_said_in_a_sentence(served):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = await on_thread(lambda: CliRunner().invoke(main, ["ui", "--kubeconfig", str(served[1]), "--port", port]))
     assert (result.exit_code, f"cannot listen on 127.0.0.1 port {port}: " in result.output) == (1, True)
-    _, url = await started("--port", port)
-    assert f":{port}/" in url
 
 
 @pytest.mark.parametrize(

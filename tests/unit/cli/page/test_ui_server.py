@@ -11,7 +11,6 @@ from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 
 import aiohttp
-import pytest
 from click.testing import CliRunner
 
 from tests.certificates import make_certificate
@@ -44,22 +43,26 @@ async def status_of(session, url, context):
         return None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_also_while_a_connection_is_open(number):
+async def ended_by(number, process, port):
+    """End the process by a signal, while a connection is open."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    process.send_signal(number)
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await process.stderr.read() == b""
+    writer.close()
+
+
+async def test_it_is_served_by_http_until_the_kubelet_ends_it():
     variables = {"KUBERNETES_SERVICE_HOST": "192.0.2.1", "KUBERNETES_SERVICE_PORT": "443"}
     async with started(variables=variables) as (process, port), aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
             assert response.status == 200
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        process.send_signal(number)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
-        assert await process.stderr.read() == b""
-        writer.close()
+        await ended_by(signal.SIGTERM, process, port)
 
 
-async def test_it_is_served_by_https_with_a_certificate(tmp_path):
+async def test_it_is_served_by_https_with_a_certificate_until_ctrl_c(tmp_path):
     authority = make_certificate(tmp_path)
-    async with started("--api-server=https://192.0.2.1", f"--certificates={tmp_path}") as (_, port):
+    async with started("--api-server=https://192.0.2.1", f"--certificates={tmp_path}") as (process, port):
         context = ssl.create_default_context(cafile=authority)
         async with aiohttp.ClientSession() as session, asyncio.timeout(20):
             url = f"https://127.0.0.1:{port}/healthz"
@@ -67,6 +70,7 @@ async def test_it_is_served_by_https_with_a_certificate(tmp_path):
             while (status := await status_of(session, url, context)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             assert status == 200
+        await ended_by(signal.SIGINT, process, port)
 
 
 async def test_a_port_that_is_in_use_is_said_in_a_sentence():

@@ -151,6 +151,7 @@ def in_group(**group):
 )
 def test_a_group_that_cannot_be_is_refused(raw, refusal):
     assert said(raw) == ((refusal,), ())
+    assert said(raw, Known([raw], is_all=True)) == ((refusal,), ())
 
 
 def test_what_is_missing_in_a_group_is_a_warning_only_where_all_members_are_known():
@@ -158,6 +159,15 @@ def test_what_is_missing_in_a_group_is_a_warning_only_where_all_members_are_know
     assert said(new) == ((), ())
     _, (warning,) = said(new, Known([new], is_all=True))
     assert warning.startswith("every member of group chat has the weight 0")
+
+
+@pytest.mark.parametrize("kind", ["Workspace", "InferenceSet"])
+def test_a_group_with_the_name_of_another_object_of_the_files_is_a_warning(kind):
+    other = {"apiVersion": "kaito.sh/v1beta1", "kind": kind, "metadata": {"name": "chat", "namespace": NAMESPACE}}
+    elsewhere = other | {"metadata": {"name": "chat", "namespace": "elsewhere"}}
+    assert said(in_group(), Known([in_group(), elsewhere], is_all=True)) == ((), ())
+    _, (warning,) = said(in_group(), Known([in_group(), other], is_all=True))
+    assert warning.startswith(f"{kind} {NAMESPACE}/chat has the name of group chat")
 
 
 def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_it_fit():

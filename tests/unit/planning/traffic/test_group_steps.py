@@ -240,6 +240,9 @@ def test_what_is_not_the_groups_is_never_written(records, expected):
             id="by header the group's name is sent",
         ),
         pytest.param(group(*(member(f"v{n}") for n in range(9))), "v8", ["TooManyGroupMembers"], id="the ninth member"),
+        pytest.param(
+            group(member("v1"), member("v2", group={"weight": -1})), "v2", [], id="a spec that is not valid, as is said elsewhere"
+        ),
     ],
 )
 def test_each_member_is_told_what_concerns_it(records, workspace, expected):
