@@ -143,8 +143,8 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 def refusal(cluster: Cluster, document: dict[str, Any]) -> str:
     """Return the error of the API server for a controller that creates an object; empty if it accepts it. Nothing is stored."""
-    command = [*cluster.kubectl_command(ACTOR), "create", "--dry-run=server", "-n", "default", "-f", "-"]
-    return subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False).stderr
+    create = ("create", "--dry-run=server", "-n", "default", "-f", "-")
+    return cluster.kubectl_result(*create, input=json.dumps(document), actor=ACTOR).stderr
 
 
 def _is_denied(cluster: Cluster, document: dict[str, Any]) -> bool:

@@ -53,7 +53,7 @@ class GoFolder:
     @cached_property
     def sources(self) -> tuple[str, ...]:
         """The texts of the folder's own Go files, where it has any."""
-        return tuple(path.read_text() for path in sorted(self.path.glob("*.go")))
+        return tuple(path.read_text() for path in sorted(self.path.rglob("*.go")))
 
     @property
     def has_programs(self) -> bool:

@@ -14,6 +14,7 @@ from e2e.cluster.catalog import FLUX, KUBERNETES
 from e2e.cluster.control import Control
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.forms import Form
+from e2e.cluster.kubectl import ENDS_ITS_PROCESS, Kubectl
 from e2e.cluster.places import HOST, INSIDE, ClusterPlaces
 from e2e.cluster.processes import ProcessId
 from e2e.cluster.program import write_json
@@ -35,6 +36,7 @@ class LocalCluster(Cluster):
         self.keeper = keeper
         self.supervisor = supervisor
         self.control = Control(places)
+        self._kubectl = Kubectl(places, self.control)
 
     @classmethod
     def attach(cls, name: str) -> "LocalCluster":
@@ -104,7 +106,19 @@ class LocalCluster(Cluster):
 
     def kubectl_command(self, actor: str) -> list[str]:
         """Return the beginning of a kubectl command line for the host."""
-        return [str(build(KUBERNETES).binary("kubectl")), f"--kubeconfig={self.kubeconfig_for(actor)}"]
+        options = [f"--kubeconfig={self.kubeconfig_for(actor)}", f"--cache-dir={self.places.kubectl_cache}"]
+        return [str(build(KUBERNETES).binary("kubectl")), *options]
+
+    def kubectl_result(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002
+        actor: str = "admin",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as an actor, without a process of its own unless it has to be; file names have to be absolute."""
+        if ENDS_ITS_PROCESS in arguments:
+            return super().kubectl_result(*arguments, input=input, actor=actor)
+        return self._kubectl.run(self.inside_kubeconfig_for(actor), arguments, input)
 
     def run(
         self,

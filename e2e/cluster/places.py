@@ -109,6 +109,16 @@ class ClusterPlaces:
         return self.root / "control.sock"
 
     @property
+    def kubectl_socket(self) -> Path:
+        """Where the process that runs all kubectl commands takes them."""
+        return self.root / "kubectl.sock"
+
+    @property
+    def kubectl_cache(self) -> Path:
+        """What kubectl remembers of the API server: some megabytes, which would stay in the home directory for ever."""
+        return self.data / "kubectl"
+
+    @property
     def pki(self) -> Path:
         """Certificate, key and the actors' tokens."""
         return self.root / "pki"

@@ -110,8 +110,17 @@ class Cluster(ABC):
         actor: str = "admin",
     ) -> str:
         """Run kubectl as an actor and return what it printed; raise with its error message if `check`."""
-        command = [*self.kubectl_command(actor), *arguments]
-        result = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+        result = self.kubectl_result(*arguments, input=input, actor=actor)
         if check and result.returncode:
             raise ClusterError(f"kubectl {' '.join(arguments)}: {result.stderr.strip()}")
         return result.stdout
+
+    def kubectl_result(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - named as in subprocess
+        actor: str = "admin",
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as an actor and return also its exit code, and what it printed to standard error."""
+        command = [*self.kubectl_command(actor), *arguments]
+        return subprocess.run(command, input=input, capture_output=True, text=True, check=False)

@@ -27,8 +27,8 @@ def listening(path: Path) -> Iterator[socket.socket]:
         yield listener
 
 
-def connected(path: Path, timeout: float) -> socket.socket:
-    """Connect to a socket."""
+def connected(path: Path, timeout: float | None) -> socket.socket:
+    """Connect to a socket; it waits for ever where `timeout`, in seconds, is None."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout)
     try:

@@ -2,11 +2,11 @@
 
 import json
 import secrets
-import subprocess
 from collections.abc import Iterable
 from typing import Any
 
 from e2e.cluster import Cluster
+from e2e.waiting import until
 
 WORKSPACES = {
     "apiGroups": ["kaito.sh"],
@@ -38,11 +38,19 @@ class Tenant:
             "subjects": subjects,
         }
         cluster.kubectl("apply", "-n", namespace, "-f", "-", input="\n---\n".join(map(json.dumps, (role, binding))))
+        until(self._has_rights, f"the rights of {self.user}")
 
-    def kubectl(self, *arguments: str, text: str = "") -> str:
+    def _has_rights(self) -> bool:
+        """Say whether the API server knows role and binding by now; it learns of them as every watcher does."""
+        asked = {"namespace": self.namespace, "verb": "get", "group": "kaito.sh", "resource": "workspaces"}
+        spec = {"user": self.user, "resourceAttributes": asked}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        create = ("create", "-f", "-", "-o", "jsonpath={.status.allowed}")
+        return self.cluster.kubectl(*create, input=json.dumps(review)) == "true"
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Return the answer on one line, with `ok` in front if it was accepted."""
-        command = [*self.cluster.kubectl_command("admin"), f"--as={self.user}", "-n", self.namespace, *arguments]
-        result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        result = self.cluster.kubectl_result(f"--as={self.user}", "-n", self.namespace, *arguments, input=text)
         return " ".join(f"{'' if result.returncode else 'ok '}{result.stdout}{result.stderr}".split())
 
     def create(self, documents: Iterable[dict[str, Any]], *arguments: str) -> str:

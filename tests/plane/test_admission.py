@@ -3,7 +3,6 @@
 import base64
 import json
 import socket
-import subprocess
 import time
 
 import pytest
@@ -47,8 +46,7 @@ def kubectl(installed, plane_namespace):
     """Returns a function that runs kubectl as the user with an object as input, whatever becomes of it: exit code and words."""
 
     def run(*arguments, document=None):
-        command = [*installed.kubectl_command("user"), "-n", plane_namespace, *arguments]
-        result = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False)
+        result = installed.kubectl_result("-n", plane_namespace, *arguments, input=json.dumps(document), actor="user")
         return result.returncode, result.stderr
 
     return run
@@ -166,15 +164,8 @@ def test_one_that_is_there_and_invalid_can_be_edited_freed_and_deleted(installed
 )
 def test_what_would_harm_the_controller_is_not_stored(installed, plane_namespace, checked, inner, words):
     text = json.dumps(workspaces.workspace("huge", inference={"template": {"spec": "INNER"}}))
-    command = [
-        *installed.kubectl_command("user"),
-        "create",
-        "--raw",
-        f"/apis/kaito.sh/v1beta1/namespaces/{plane_namespace}/workspaces",
-    ]
-    result = subprocess.run(
-        [*command, "-f", "-"], input=text.replace('"INNER"', inner), capture_output=True, text=True, check=False
-    )
+    path = f"/apis/kaito.sh/v1beta1/namespaces/{plane_namespace}/workspaces"
+    result = installed.kubectl_result("create", "--raw", path, "-f", "-", input=text.replace('"INNER"', inner), actor="user")
     assert words in result.stderr
     assert workspaces.items(installed, plane_namespace, "workspaces") == []
 

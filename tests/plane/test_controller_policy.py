@@ -6,7 +6,6 @@ The table has a row for each attempt. The controller's user may do everything he
 import copy
 import json
 import secrets
-import subprocess
 
 import pytest
 
@@ -41,8 +40,8 @@ class Attacker:
 
     def kubectl(self, *arguments, document=None, namespace=""):
         """What the API server answers, with `ok` in front if it obeyed."""
-        command = [*self.cluster.kubectl_command(ACTOR), "-n", namespace or self.namespace, *arguments]
-        result = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False)
+        text = json.dumps(document) if document is not None else None
+        result = self.cluster.kubectl_result("-n", namespace or self.namespace, *arguments, input=text, actor=ACTOR)
         return f"{'' if result.returncode else 'ok '}{result.stdout}{result.stderr}".replace("\n", " ")
 
     def create(self, document, namespace=""):
