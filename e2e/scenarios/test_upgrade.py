@@ -10,6 +10,14 @@ from e2e.traffic import Traffic
 MODEL = "phi-4-mini-instruct"
 OPTIONS = ("--probe", "models", "--model-server-image", VLLM_IMAGE)
 MARKER = "marker"
+CONTAINER = {
+    "name": "server",
+    "image": VLLM_IMAGE,
+    "command": ["vllm", "serve", "own"],
+    "ports": [{"name": "http", "containerPort": 8000}],
+    "readinessProbe": {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1},
+}
+"""Of a model of one's own, which needs no GPU."""
 
 
 @pytest.fixture
@@ -39,6 +47,21 @@ def pods(cluster, namespace):
     }
 
 
+def others(count, gateway):
+    """Workspaces beside that of the test; every third without a gateway."""
+    template = {"template": {"spec": {"containers": [CONTAINER]}}}
+    small = {"endpointPicker": {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}}
+    for number in range(count):
+        yield workspaces.workspace(
+            f"other-{number:02}", inference=template, gateway=gateway | small if number % 3 else {"enabled": False}
+        )
+
+
+def wait_all_ready(cluster, namespace, names):
+    every = [f"workspace/{name}" for name in names]
+    cluster.kubectl("wait", *every, "-n", namespace, "--for=condition=Ready", "--timeout=400s")
+
+
 def settle(cluster, namespace):
     """Wait until the controller has worked on the Workspace before: keys are worked on in order, so one of now is done after it."""
     workspaces.apply(cluster, namespace, workspaces.workspace(MARKER, gateway={"enabled": False}))
@@ -47,12 +70,16 @@ def settle(cluster, namespace):
     workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=240)
 
 
-@pytest.mark.timeout(900)
-def test_no_request_is_lost_and_no_pod_replaced_by_an_upgrade_and_a_rollback(old_cluster, namespace, gateway, capsys):
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("beside", [0, pytest.param(49, marks=pytest.mark.optional_addons)])
+def test_no_request_is_lost_and_no_pod_replaced_by_an_upgrade_and_a_rollback(old_cluster, namespace, gateway, beside, capsys):
     cluster, source = old_cluster, earlier.earlier()
+    fleet = {
+        document["metadata"]["name"]: document for document in (workspaces.workspace(gateway=gateway), *others(beside, gateway))
+    }
     with ControllerProcess(cluster, *OPTIONS, source=source, inside=True):
-        workspaces.apply(cluster, namespace, workspaces.workspace(gateway=gateway))
-        workspaces.wait_ready(cluster, namespace, "phi", "Ready", seconds=240)
+        workspaces.apply(cluster, namespace, *fleet.values())
+        wait_all_ready(cluster, namespace, fleet)
         url = workspaces.get(cluster, namespace, "workspace", "phi")["status"]["gateway"]["url"]
         before = pods(cluster, namespace)
     with Traffic(cluster, url, MODEL) as traffic:
@@ -60,16 +87,19 @@ def test_no_request_is_lost_and_no_pod_replaced_by_an_upgrade_and_a_rollback(old
         with ControllerProcess(cluster, *OPTIONS, inside=True):
             settle(cluster, namespace)
             workspaces.wait_reason(cluster, namespace, "phi", "Warning", "UpdateWaits")
+            wait_all_ready(cluster, namespace, fleet)
             traffic.wait_answered()
             assert pods(cluster, namespace) == before
 
         earlier.go_back(cluster)
         with ControllerProcess(cluster, *OPTIONS, source=source, inside=True):
             settle(cluster, namespace)
+            wait_all_ready(cluster, namespace, fleet)
             traffic.wait_answered()
         assert pods(cluster, namespace) == before
     with capsys.disabled():
         print(
-            f"\n  from {earlier.VERSION} to this version and back: of {traffic.query_results.total()} requests lost {traffic.lost or 0}"
+            f"\n  from {earlier.VERSION} to this version and back, {len(before)} pods of {len(fleet)} Workspaces: "
+            f"of {traffic.query_results.total()} requests lost {traffic.lost or 0}"
         )
     assert traffic.lost == {}
