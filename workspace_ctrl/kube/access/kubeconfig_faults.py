@@ -70,22 +70,23 @@ def _listed(names: Iterable[str]) -> str:
 
 
 class _Collector(logging.Handler):
-    """Keeps the messages of errors."""
+    """Keeps the errors that are logged without a logger of their own, as the `kubernetes` package does."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(" ".join(record.getMessage().split()))
+        if record.name == "root":
+            self.messages.append(" ".join(record.getMessage().split()))
 
 
 @contextmanager
 def logged_errors() -> Iterator[list[str]]:
-    """Collect what is logged as an error while the `kubernetes` package reads a kubeconfig, instead of writing it."""
+    """Collect the errors that the `kubernetes` package logs; where no log is set up, it would set one up, in the midst of the output."""
     collector, root = _Collector(), logging.getLogger()
-    before, root.handlers = root.handlers, [collector]
+    root.addHandler(collector)
     try:
         yield collector.messages
     finally:
-        root.handlers = before
+        root.removeHandler(collector)
