@@ -43,7 +43,7 @@ _ANNOTATIONS: Final = (
     RUNTIME_ANNOTATION,
 )
 _FIELDS: Final = ("resource", "inference")
-_GATEWAY_FIELDS: Final = ("pool", "endpointPicker", "chart", "serviceAccountName", "timeout")
+_GATEWAY_FIELDS: Final = ("pool", "endpointPicker", "chart", "serviceAccountName", "timeout", "aliases")
 """Fields about pods. Weights in a group, say, are none: a canary must be shifted without replacing it."""
 _SETTINGS: Final = (
     "picker",
