@@ -3,6 +3,7 @@
 What KAITO has and this controller ignores is in a table, `catalog/data/kaito.yaml`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -14,6 +15,7 @@ from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
+    CANARY_ANNOTATION,
     KAITO_SCALING,
     KEDA_PAUSES,
     KEY_PREFIXES,
@@ -25,6 +27,8 @@ from workspace_ctrl.api.labels import (
     RUNTIME_ANNOTATION,
     SET_KIND,
     STATUS_ANNOTATION,
+    UPDATE_ALWAYS,
+    UPDATE_ANNOTATION,
     USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -40,6 +44,8 @@ _LONGEST: Final = 64
 """Longest value of a user in a message, in characters."""
 _ALIKE: Final = 0.7
 """Likeness of two keys, both with their prefix, from which one is suggested for the other."""
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+\S*")
+_CANARY_WISH: Final = re.compile(r"(promote|abort)-\S+")
 _ADOPTABLE: Final = frozenset(
     {
         "true",
@@ -106,6 +112,20 @@ def scaling_without_effect(annotations: Mapping[str, str]) -> Iterator[str]:
     found = sorted(key for key in annotations if key in {*KAITO_SCALING, *KEDA_PAUSES, PAUSE_ANNOTATION})
     if found:
         yield f"{_listed('annotation', found)} ignored: only InferenceSets are scaled by load; use one, with spec.autoscaling"
+
+
+def decisions_without_effect(annotations: Mapping[str, str], kind: str) -> Iterator[str]:
+    """Yield a message for the annotations by which an author decides about pods and canaries, if nobody reads their value.
+
+    A version or a revision that is not the present one is no mistake: it is what remains of an earlier decision.
+    """
+    update, wish = annotations.get(UPDATE_ANNOTATION), annotations.get(CANARY_ANNOTATION)
+    if update is not None and kind == SET_KIND:
+        yield _said(UPDATE_ANNOTATION, update, "pods of InferenceSets wait for nothing")
+    elif update is not None and update != UPDATE_ALWAYS and not _VERSION.fullmatch(update):
+        yield _said(UPDATE_ANNOTATION, update, f"set a version of the controller, such as 0.2.0, or {UPDATE_ALWAYS}")
+    if wish is not None and not _CANARY_WISH.fullmatch(wish):
+        yield _said(CANARY_ANNOTATION, wish, "use `workspace-ctrl promote` or `workspace-ctrl abort`, which set it")
 
 
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:

@@ -30,6 +30,8 @@ NO_PORT = (
     "inference.template has no container port, so the model server is expected on port 5000; set "
     "inference.template.spec.containers[].ports[].containerPort to the port on which it listens"
 )
+NO_VERSION = "has no effect; set a version of the controller, such as 0.2.0, or always"
+NO_REVISION = "has no effect; use `workspace-ctrl promote` or `workspace-ctrl abort`, which set it"
 
 
 def annotated(**annotations):
@@ -305,6 +307,24 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
             id="an adoption of nothing",
         ),
         pytest.param(
+            annotated(**{"workspace-ctrl/update-pods": "Always"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/update-pods: "Always" {NO_VERSION}',),
+            id="an update of no version",
+        ),
+        pytest.param(
+            annotated(**{"workspace-ctrl/update-pods": "v0.2.0"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/update-pods: "v0.2.0" {NO_VERSION}',),
+            id="a version as tags have it",
+        ),
+        pytest.param(
+            annotated(**{"workspace-ctrl/canary": "promote"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/canary: "promote" {NO_REVISION}',),
+            id="a decision about no revision",
+        ),
+        pytest.param(
             annotated(**{"kaito.sh/bypass-resource-checks": "x"}) | {"inference": TEMPLATE, "resource": NODES},
             NOTHING,
             ('annotation kaito.sh/bypass-resource-checks: "x" has no effect; only presets are sized',),
@@ -314,6 +334,11 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
 )
 def test_what_is_doubtful_or_without_effect_is_a_warning(raw, known, warnings):
     assert said(raw, known) == ((), warnings)
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.3.0", "0.3.0rc1", "always"])
+def test_what_remains_of_an_earlier_decision_is_no_warning(version):
+    assert said(annotated(**{"workspace-ctrl/update-pods": version, "workspace-ctrl/canary": "promote-1a2b"})) == ((), ())
 
 
 def test_of_many_unknown_names_ten_are_told():
