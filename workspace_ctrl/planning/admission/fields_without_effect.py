@@ -75,6 +75,13 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
     ("spec", "inference"): "of an InferenceSet it is spec.template.inference",
     ("spec", "resource"): "of an InferenceSet it is spec.template.resource",
     ("template", "gateway"): "of an InferenceSet it is spec.gateway",
+    ("spec", "group"): "of an InferenceSet it is spec.gateway.group",
+    ("spec", "aliases"): "of an InferenceSet it is spec.gateway.aliases",
+    ("spec", "disruptionBudget"): "modelServer.disruptionBudget in the settings of the installation is that of all models",
+    ("gateway", "weight"): "it is in group: gateway.group.weight",
+    ("gateway", "fallback"): "it is in group: gateway.group.fallback",
+    ("gateway", "canary"): "it is in group: gateway.group.canary",
+    ("preset", "aliases"): "it is gateway.aliases",
     ("presetOptions", "modelWeightsPVC"): "use inference.weightsVolume.claimName",
     ("presetOptions", "modelWeightsSubPath"): "inference.weightsVolume is mounted as a whole",
 }

@@ -341,6 +341,12 @@ def test_what_remains_of_an_earlier_decision_is_no_warning(version):
     assert said(annotated(**{"workspace-ctrl/update-pods": version, "workspace-ctrl/canary": "promote-1a2b"})) == ((), ())
 
 
+@pytest.mark.parametrize("name", ["weight", "fallback", "canary"])
+def test_a_field_of_the_group_beside_it_is_answered_with_its_place(name):
+    raw = quickstart(gateway={"group": {"name": "chat"}, name: 1})
+    assert said(raw) == ((), (f"unknown field gateway.{name}; it is in group: gateway.group.{name}",))
+
+
 def test_of_many_unknown_names_ten_are_told():
     raw = annotated(**{f"kaito.sh/{number:03}": "x" for number in range(500)})
     raw["resource"] |= {f"field{number:03}": 1 for number in range(300)}
