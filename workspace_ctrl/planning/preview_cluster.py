@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, Status
@@ -30,6 +31,7 @@ _VERSION = "1"
 DEFAULT_NAMESPACE: Final = "default"
 """Of objects without one."""
 _CLASS = "istio"
+_DEFAULT_GATEWAY: Final = "inference-gateway"
 _CONTROLLER = "istio.io/gateway-controller"
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _QUOTED: Final = 64
@@ -85,14 +87,22 @@ def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
 
 
 def simulated_cluster(
-    workspace: WorkspaceRecord, dependencies: Dependencies, others: Sequence[Mapping[str, Any]], settings: PlanSettings
+    workspace: WorkspaceRecord,
+    dependencies: Dependencies,
+    others: Sequence[Mapping[str, Any]],
+    settings: PlanSettings,
+    members: Sequence[WorkspaceRecord] = (),
 ) -> Snapshot:
-    """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`."""
+    """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`.
+
+    It has the Gateways of the `members` of its group as well, since the route of the group is attached to those of the oldest one.
+    """
     namespace, name = workspace.key
     spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
-    choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
-    gateways = tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
+    gateways = _gateways(_choices(namespace, spec, settings), settings)
+    beside = [choice for member in members for choice in _choices(namespace, _gateway_spec(member, settings), settings)]
+    known = {gateway.ref for gateway in gateways}
     return Snapshot(
         config_map=_config_map(dependencies.config, namespace, others),
         reference=_reference(dependencies.reference, namespace, others),
@@ -109,7 +119,7 @@ def simulated_cluster(
         ),
         pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, derived.release))),
         objectives_of_llm_d=True,
-        gateways=gateways,
+        gateways=(*gateways, *(each for each in _gateways(beside, settings) if each.ref not in known)),
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
     )
 
@@ -162,6 +172,16 @@ def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
             labels = metadata.get("labels")
             texts = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
             yield parse_node({"metadata": {"name": str(metadata.get("name") or ""), "labels": texts}}, "Node")
+
+
+def _choices(namespace: str, spec: GatewaySpec | None, settings: PlanSettings) -> Sequence[GatewayChoice]:
+    return named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, _DEFAULT_GATEWAY),)
+
+
+def _gateways(choices: Sequence[GatewayChoice], settings: PlanSettings) -> tuple[Gateway, ...]:
+    found = (_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
+    is_assumed = settings.gateway is None  # then the one that nobody names is the default
+    return tuple(replace(each, preferred=is_assumed and each.ref.name == _DEFAULT_GATEWAY) for each in found)
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:

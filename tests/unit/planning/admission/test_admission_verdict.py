@@ -172,6 +172,27 @@ def test_a_group_with_the_name_of_another_object_of_the_files_is_a_warning(kind)
     assert warning.startswith(f"{kind} {NAMESPACE}/chat has the name of group chat")
 
 
+@pytest.mark.parametrize(
+    ("lead", "other", "parents"),
+    [
+        pytest.param({"parentRefs": [{"name": "a"}, {"name": "b"}]}, {"parentRefs": [{"name": "a"}]}, ["a", "b"], id="one more"),
+        pytest.param({"parentRefs": [{"name": "a"}]}, {}, ["a"], id="the oldest member names one"),
+        pytest.param({}, {"parentRefs": [{"name": "a"}]}, ["inference-gateway"], id="the oldest member names none"),
+    ],
+)
+def test_every_member_of_a_group_plans_the_same_route_whatever_gateways_it_has_itself(lead, other, parents):
+    found = []
+    members = [
+        quickstart(metadata={"name": name, "namespace": NAMESPACE}, gateway={"group": {"name": "chat"}, **gateway})
+        for name, gateway in (("v1", lead), ("v2", other))
+    ]
+    for member in members:
+        verdict = judge(member, Known(members, is_all=True), SETTINGS)
+        found += [each["spec"] for each in verdict.preview.manifests if each["metadata"]["name"] == "chat"]
+        assert [text for text in verdict.warnings if "differs from that of" not in text] == []
+    assert [[parent["name"] for parent in spec["parentRefs"]] for spec in found] == [parents, parents]
+
+
 def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_it_fit():
     big = {"preset": {"name": "org/big", "size": {"weights": "900Gi", "layers": 1}}}
     ((refusal,), warnings) = said(quickstart(inference=big))
