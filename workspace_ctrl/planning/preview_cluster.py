@@ -100,14 +100,14 @@ def simulated_cluster(
     namespace, name = workspace.key
     spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
-    gateways = _gateways(_choices(namespace, spec, settings), settings)
-    beside = [choice for member in members for choice in _choices(namespace, _gateway_spec(member, settings), settings)]
-    known = {gateway.ref for gateway in gateways}
+    own = _choices(namespace, spec, settings)
+    beside = (choice for member in members for choice in _choices(namespace, _gateway_spec(member, settings), settings))
+    gateways = _gateways((*own, *beside), _choices(namespace, None, settings)[0], is_named=settings.gateway is not None)
     return Snapshot(
         config_map=_config_map(dependencies.config, namespace, others),
         reference=_reference(dependencies.reference, namespace, others),
         nodes=tuple(_nodes(others)) if dependencies.nodes else (),
-        named_route=_named_route(workspace, dependencies, gateways),
+        named_route=_named_route(workspace, dependencies, own),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool)))
         if spec is not None and spec.pool_ref
         else None,
@@ -119,7 +119,7 @@ def simulated_cluster(
         ),
         pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, derived.release))),
         objectives_of_llm_d=True,
-        gateways=(*gateways, *(each for each in _gateways(beside, settings) if each.ref not in known)),
+        gateways=gateways,
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
     )
 
@@ -152,14 +152,16 @@ def _reference(wanted: WorkloadRef | None, namespace: str, others: Sequence[Mapp
     return parse_referenced_workload(found, str(found["kind"])) if found else None
 
 
-def _named_route(workspace: WorkspaceRecord, dependencies: Dependencies, gateways: Sequence[Gateway]) -> HTTPRoute | None:
+def _named_route(workspace: WorkspaceRecord, dependencies: Dependencies, choices: Sequence[GatewayChoice]) -> HTTPRoute | None:
     """Return a valid route for gateway.httpRouteRef: attached to the Gateway, and routing to the pool."""
     if not dependencies.route:
         return None
     namespace, name = workspace.key
     return HTTPRoute(
         Meta(ObjectRef("HTTPRoute", namespace, dependencies.route)),
-        attached_to=tuple((gateway.ref, "") for gateway in gateways),
+        attached_to=tuple(
+            (ObjectRef("Gateway", *key), "") for key in dict.fromkeys((each.namespace, each.name) for each in choices)
+        ),
         rules=(RouteRule(pools=(dependencies.pool or names(name, dependencies.chart or DEFAULT_CHART).release,)),),
     )
 
@@ -178,10 +180,11 @@ def _choices(namespace: str, spec: GatewaySpec | None, settings: PlanSettings) -
     return named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, _DEFAULT_GATEWAY),)
 
 
-def _gateways(choices: Sequence[GatewayChoice], settings: PlanSettings) -> tuple[Gateway, ...]:
-    found = (_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
-    is_assumed = settings.gateway is None  # then the one that nobody names is the default
-    return tuple(replace(each, preferred=is_assumed and each.ref.name == _DEFAULT_GATEWAY) for each in found)
+def _gateways(choices: Sequence[GatewayChoice], default: GatewayChoice, *, is_named: bool) -> tuple[Gateway, ...]:
+    """Return the Gateways that are chosen; the default has the label of one, unless the settings name it."""
+    keys = dict.fromkeys((choice.namespace, choice.name) for choice in choices)
+    labelled = None if is_named else (default.namespace, default.name)
+    return tuple(replace(_gateway(*key, choices), preferred=key == labelled) for key in keys)
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:

@@ -29,30 +29,29 @@ def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | 
     None if each is there, or if no file can be read as a kubeconfig.
     """
     path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
-    files = [file for each in path.split(os.pathsep) if each and (file := Path(each).expanduser()).exists()]
-    if not files:
-        return "no such file", READABLE_FILE
     try:
-        return _fault([yaml.load(file.read_text(encoding="utf-8"), _LOADER) for file in files], context)  # noqa: S506 - a safe one
+        files = [file for each in path.split(os.pathsep) if each and (file := Path(each).expanduser()).exists()]
+        documents = [yaml.load(file.read_text(encoding="utf-8"), _LOADER) for file in files]  # noqa: S506 - a safe loader
+        return _fault(documents, context) if files else ("no such file", READABLE_FILE)
     except _NOT_READ:
         return None
 
 
 def _fault(documents: Sequence[Mapping[str, Any]], context: str | None) -> tuple[str, str] | None:
     contexts = _by_name(documents, "contexts")
-    chosen = context or next((document["current-context"] for document in documents if document.get("current-context")), None)
-    if contexts and chosen is None:
+    chosen = context or next((str(document["current-context"]) for document in documents if document.get("current-context")), "")
+    if not contexts:
+        return None
+    if not chosen:
         return "it has no current context", f"choose one with --context: {_listed(contexts)}"
-    if contexts and chosen not in contexts:
+    if chosen not in contexts:
         return f"there is no context {chosen}; there are {_listed(contexts)}", "kubectl config get-contexts lists them"
-    for kind in ("cluster", "user") if contexts else ():
+    for kind in ("cluster", "user"):
         name, known = contexts[chosen]["context"].get(kind), _by_name(documents, f"{kind}s")
         if name and name not in known:
             named = f"there are {_listed(known)}" if known else "there are none"
-            return (
-                f"its context {chosen} names {kind} {name}, which is not in it; {named}",
-                "correct it with kubectl config set-context",
-            )
+            words = f"its context {chosen} names {kind} {name}, which is not in it; {named}"
+            return words, "correct it with kubectl config set-context"
     return None
 
 

@@ -178,6 +178,18 @@ def test_a_group_with_the_name_of_another_object_of_the_files_is_a_warning(kind)
         pytest.param({"parentRefs": [{"name": "a"}, {"name": "b"}]}, {"parentRefs": [{"name": "a"}]}, ["a", "b"], id="one more"),
         pytest.param({"parentRefs": [{"name": "a"}]}, {}, ["a"], id="the oldest member names one"),
         pytest.param({}, {"parentRefs": [{"name": "a"}]}, ["inference-gateway"], id="the oldest member names none"),
+        pytest.param(
+            {},
+            {"parentRefs": [{"name": "inference-gateway", "namespace": "gateways"}]},
+            ["inference-gateway"],
+            id="one of the default's name",
+        ),
+        pytest.param(
+            {"parentRefs": [{"name": "a", "sectionName": "https"}]},
+            {"parentRefs": [{"name": "a", "sectionName": "http"}]},
+            ["a"],
+            id="another listener",
+        ),
     ],
 )
 def test_every_member_of_a_group_plans_the_same_route_whatever_gateways_it_has_itself(lead, other, parents):
