@@ -172,7 +172,8 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
     if inference.template is not None:
         yield from _of_template(inference.template)
     if spec.gateway is not None:
-        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension)
+        is_preset = inference.preset is not None
+        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension, starts_with_aliases=is_preset)
 
 
 def _of_template(template: Mapping[str, Any]) -> Iterator[str]:
@@ -196,14 +197,17 @@ def _of_preset(preset: Preset) -> Iterator[str]:
             yield f"{path} is ignored: {entry.reason}"
 
 
-def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
-    """Yield a message for each field of `gateway` without effect."""
-    given = gateway.model_fields_set - {"enabled"}
+def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool, starts_with_aliases: bool = False) -> Iterator[str]:
+    """Yield a message for each field of `gateway` without effect; `starts_with_aliases` if the model server is started with the aliases."""
+    has_effect = starts_with_aliases and bool(gateway.aliases)
+    given = gateway.model_fields_set - ({"enabled", "aliases"} if has_effect else {"enabled"})
+    exception = ", but for aliases, with which the model server is started" if has_effect else ""
     if not gateway.enabled:
         if given:
-            yield "gateway.enabled is false: the other fields of gateway have no effect"
+            yield f"gateway.enabled is false: the other fields of gateway have no effect{exception}"
     elif not gateway_extension:
-        yield "gateway has no effect: the feature gate gatewayAPIInferenceExtension is off"
+        if given or not has_effect:
+            yield f"gateway has no effect{exception}: the feature gate gatewayAPIInferenceExtension is off"
     elif gateway.pool_ref:
         for name, alias in (
             ("endpoint_picker", "endpointPicker"),

@@ -388,6 +388,38 @@ def test_of_many_unknown_names_ten_are_told():
     assert (warnings[10], warnings[21]) == ("290 more unknown fields", "and more unknown annotations")
 
 
+NEVERTHELESS = ", but for aliases, with which the model server is started"
+GATE_OFF = ": the feature gate gatewayAPIInferenceExtension is off"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "settings", "warnings"),
+    [
+        pytest.param({"enabled": False, "aliases": ["chat"]}, SETTINGS, (), id="aliases alone, no Gateway wanted"),
+        pytest.param({"aliases": ["chat"]}, PlanSettings(), (), id="aliases alone, without the feature gate"),
+        pytest.param(
+            {"enabled": False, "aliases": ["chat"], "timeout": "9s"},
+            SETTINGS,
+            (f"gateway.enabled is false: the other fields of gateway have no effect{NEVERTHELESS}",),
+            id="more than aliases, no Gateway wanted",
+        ),
+        pytest.param(
+            {"aliases": ["chat"], "timeout": "9s"},
+            PlanSettings(),
+            (f"gateway has no effect{NEVERTHELESS}{GATE_OFF}",),
+            id="more than aliases, without the feature gate",
+        ),
+    ],
+)
+def test_aliases_have_an_effect_without_a_gateway(gateway, settings, warnings):
+    assert said(quickstart(gateway=gateway), settings=settings) == ((), warnings)
+
+
+def test_aliases_of_a_pod_template_have_none_without_a_gateway():
+    raw = quickstart(inference=TEMPLATE, gateway={"enabled": False, "aliases": ["chat"]})
+    assert said(raw) == ((), ("gateway.enabled is false: the other fields of gateway have no effect",))
+
+
 def test_a_gateway_stanza_without_the_feature_gate_is_a_warning():
     raw = quickstart(gateway={"hostnames": ["a.example"]})
     assert said(raw, settings=PlanSettings()) == (
