@@ -8,6 +8,7 @@ from workspace_ctrl.api.crd import crd
 
 RECORDED = Path(__file__).with_name("0.1.0.schema.json")
 """The schema of 0.1.0, without descriptions."""
+GUIDE = Path(__file__).parents[2] / "docs" / "upgrading.md"
 
 TIGHTENED = {
     (".gateway.chart.version", "pattern"): "^[A-Za-z0-9_][A-Za-z0-9._+-]*$",  # other texts are no tags of a registry
@@ -51,6 +52,15 @@ def test_no_field_is_gone_and_none_has_become_required():
         assert before.keys() - now.keys() == set()
         for path, schema in before.items():
             assert set(now[path].get("required", ())) <= set(schema.get("required", ())), path
+
+
+def test_the_upgrade_guide_names_each_new_field():
+    before = dict(fields(json.loads(RECORDED.read_text())))
+    now = dict(fields(crd()["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]))
+    new = now.keys() - before.keys()
+    outermost = {path for path in new if not any(path.startswith((f"{other}.", f"{other}[", f"{other}{{")) for other in new)}
+    text = GUIDE.read_text()
+    assert [path for path in sorted(outermost) if f"`{path.removeprefix('.')}`" not in text] == []
 
 
 def test_no_limit_is_tighter_but_for_those_that_are_listed():

@@ -1,6 +1,7 @@
 """Errors with a remedy for the user."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,22 @@ _LONGEST_PATH: Final = 1024
 _PATTERN: Final = "string_pattern_mismatch"
 _NO_MAPPING: Final = frozenset({"dict_type", "model_type", "model_attributes_type"})
 """Types of pydantic's errors where a mapping is expected."""
+_WORDS: Final[Mapping[str, str]] = {
+    "missing": "it is required",
+    "string_type": "it must be a text, in quotes if it looks like a number",
+    "int_type": "it must be a whole number, without quotes",
+    "float_type": "it must be a number, without quotes",
+    "bool_type": "it must be true or false, without quotes",
+    "list_type": "it must be a list",
+    "literal_error": "it must be {expected}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "too_long": "it must have at most {max_length} items",
+    "too_short": "it must not be empty",
+    "string_too_long": "it must have at most {max_length} characters",
+    "string_too_short": "it must not be empty",
+}
+"""What a value must be, by the type of pydantic's error: a manifest is YAML, and its author does not know of Python's types."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,8 @@ def value_problem(error: ErrorDetails) -> str:
         return "must be a mapping"
     if error["type"] == _PATTERN:
         return pattern_words(error["ctx"]["pattern"])
-    return f"is not valid: {error['msg']}"
+    words = _WORDS.get(error["type"])
+    return f"is not valid: {words.format(**error.get('ctx', {})) if words is not None else error['msg']}"
 
 
 def _step(part: int | str) -> str:

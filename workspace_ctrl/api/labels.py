@@ -90,6 +90,8 @@ LOCAL_WEIGHTS_ANNOTATION: Final = "kaito.sh/use-local-weights"
 
 UPDATE_ANNOTATION: Final = "workspace-ctrl/update-pods"
 """On a Workspace: the version of the controller whose changes of its pods no longer wait, or `always`."""
+UPDATE_ALWAYS: Final = "always"
+"""Its value with which no change waits."""
 
 PAUSE_ANNOTATION: Final = "kaito.sh/paused"
 """On an InferenceSet, with value "true": KEDA does not scale it (KAITO's)."""

@@ -19,6 +19,7 @@ from workspace_ctrl.api.labels import (
     LOCAL_WEIGHTS_ANNOTATION,
     PERFORMANCE_ANNOTATION,
     RUNTIME_ANNOTATION,
+    UPDATE_ALWAYS,
     UPDATE_ANNOTATION,
 )
 from workspace_ctrl.api.status import PodsStatus
@@ -30,8 +31,6 @@ from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
-ALWAYS: Final = "always"
-"""Value of the annotation with which no change waits."""
 SOURCE, RELEASE = "OCIRepository", "HelmRelease"
 HELD_KINDS: Final = frozenset({*WorkloadKind, SOURCE, RELEASE})
 """Kinds of objects whose changes replace pods."""
@@ -43,7 +42,7 @@ _ANNOTATIONS: Final = (
     RUNTIME_ANNOTATION,
 )
 _FIELDS: Final = ("resource", "inference")
-_GATEWAY_FIELDS: Final = ("pool", "endpointPicker", "chart", "serviceAccountName", "timeout")
+_GATEWAY_FIELDS: Final = ("pool", "endpointPicker", "chart", "serviceAccountName", "timeout", "aliases")
 """Fields about pods. Weights in a group, say, are none: a canary must be shifted without replacing it."""
 _SETTINGS: Final = (
     "picker",
@@ -117,7 +116,7 @@ def hold_of(workspace: WorkspaceRecord, config: str | None, controllers: Iterabl
     names, known = tuple(controllers), before.provider if before is not None else None
     provider = chart_provider(names) if names else known
     pods = PodsStatus(policy.version, manifest_hash(_inputs(workspace, config, policy, settings.charts)), provider)
-    if workspace.annotations.get(UPDATE_ANNOTATION) in {ALWAYS, policy.version}:
+    if workspace.annotations.get(UPDATE_ANNOTATION) in {UPDATE_ALWAYS, policy.version}:
         is_held = False
     elif before is None:  # by a version that did not note it; what it has observed, it has applied
         is_held = workspace.status.observed_generation == workspace.meta.generation

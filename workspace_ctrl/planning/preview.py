@@ -67,7 +67,9 @@ def foresee(
     """
     resolved = resolve(workspace, settings)
     groups = simulated_groups(workspace, others, settings)
-    world = replace(simulated_cluster(workspace, resolved.dependencies, others, settings), hub_answer=hub_answer, groups=groups)
+    members = [member.workspace for group in groups for member in group.members]
+    cluster = simulated_cluster(workspace, resolved.dependencies, others, settings, members)
+    world = replace(cluster, hub_answer=hub_answer, groups=groups)
     if resolved.dependencies.reference is not None and world.reference is None:
         world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from workspace_ctrl.api.conditions import Condition, Status
@@ -30,6 +31,7 @@ _VERSION = "1"
 DEFAULT_NAMESPACE: Final = "default"
 """Of objects without one."""
 _CLASS = "istio"
+_DEFAULT_GATEWAY: Final = "inference-gateway"
 _CONTROLLER = "istio.io/gateway-controller"
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _QUOTED: Final = 64
@@ -85,19 +87,27 @@ def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
 
 
 def simulated_cluster(
-    workspace: WorkspaceRecord, dependencies: Dependencies, others: Sequence[Mapping[str, Any]], settings: PlanSettings
+    workspace: WorkspaceRecord,
+    dependencies: Dependencies,
+    others: Sequence[Mapping[str, Any]],
+    settings: PlanSettings,
+    members: Sequence[WorkspaceRecord] = (),
 ) -> Snapshot:
-    """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`."""
+    """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`.
+
+    It has the Gateways of the `members` of its group as well, since the route of the group is attached to those of the oldest one.
+    """
     namespace, name = workspace.key
     spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
-    choices = named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, "inference-gateway"),)
-    gateways = tuple(_gateway(*key, choices) for key in dict.fromkeys((choice.namespace, choice.name) for choice in choices))
+    own = _choices(namespace, spec, settings)
+    beside = (choice for member in members for choice in _choices(namespace, _gateway_spec(member, settings), settings))
+    gateways = _gateways((*own, *beside), _choices(namespace, None, settings)[0], is_named=settings.gateway is not None)
     return Snapshot(
         config_map=_config_map(dependencies.config, namespace, others),
         reference=_reference(dependencies.reference, namespace, others),
         nodes=tuple(_nodes(others)) if dependencies.nodes else (),
-        named_route=_named_route(workspace, dependencies, gateways),
+        named_route=_named_route(workspace, dependencies, own),
         named_pool=InferencePool(Meta(ObjectRef("InferencePool", namespace, dependencies.pool)))
         if spec is not None and spec.pool_ref
         else None,
@@ -142,14 +152,16 @@ def _reference(wanted: WorkloadRef | None, namespace: str, others: Sequence[Mapp
     return parse_referenced_workload(found, str(found["kind"])) if found else None
 
 
-def _named_route(workspace: WorkspaceRecord, dependencies: Dependencies, gateways: Sequence[Gateway]) -> HTTPRoute | None:
+def _named_route(workspace: WorkspaceRecord, dependencies: Dependencies, choices: Sequence[GatewayChoice]) -> HTTPRoute | None:
     """Return a valid route for gateway.httpRouteRef: attached to the Gateway, and routing to the pool."""
     if not dependencies.route:
         return None
     namespace, name = workspace.key
     return HTTPRoute(
         Meta(ObjectRef("HTTPRoute", namespace, dependencies.route)),
-        attached_to=tuple((gateway.ref, "") for gateway in gateways),
+        attached_to=tuple(
+            (ObjectRef("Gateway", *key), "") for key in dict.fromkeys((each.namespace, each.name) for each in choices)
+        ),
         rules=(RouteRule(pools=(dependencies.pool or names(name, dependencies.chart or DEFAULT_CHART).release,)),),
     )
 
@@ -162,6 +174,17 @@ def _nodes(others: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
             labels = metadata.get("labels")
             texts = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
             yield parse_node({"metadata": {"name": str(metadata.get("name") or ""), "labels": texts}}, "Node")
+
+
+def _choices(namespace: str, spec: GatewaySpec | None, settings: PlanSettings) -> Sequence[GatewayChoice]:
+    return named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, _DEFAULT_GATEWAY),)
+
+
+def _gateways(choices: Sequence[GatewayChoice], default: GatewayChoice, *, is_named: bool) -> tuple[Gateway, ...]:
+    """Return the Gateways that are chosen; the default has the label of one, unless the settings name it."""
+    keys = dict.fromkeys((choice.namespace, choice.name) for choice in choices)
+    labelled = None if is_named else (default.namespace, default.name)
+    return tuple(replace(_gateway(*key, choices), preferred=key == labelled) for key in keys)
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:

@@ -13,6 +13,7 @@ from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.admission.fields_without_effect import (
     OWN_PREFIXES,
     annotations_without_effect,
+    decisions_without_effect,
     fields_without_effect,
     gateway_without_effect,
     metadata_without_effect,
@@ -74,6 +75,7 @@ def _notes(workspace: WorkspaceRecord, spec: Workspace | None, settings: PlanSet
     if settings.is_companion:
         return tuple(_companion_notes(workspace, spec, settings))
     notes = [*metadata_without_effect(workspace.annotations, workspace.labels)]
+    notes += decisions_without_effect(workspace.annotations, workspace.meta.ref.kind)
     if workspace.meta.ref.kind != SET_KIND:
         notes += scaling_without_effect(workspace.annotations)
     if spec is not None and spec.inference is not None:

@@ -60,8 +60,8 @@ def test_the_limit_of_nodes_counts_those_of_each_copy(copies, nodes, allowed):
     ("document", "words"),
     [
         pytest.param(spec(replicas=-1), "spec.replicas is not valid", id="negative"),
-        pytest.param(spec(replicas=None, template=None), "spec.template is not valid: Field required", id="no template"),
-        pytest.param({}, "spec is not valid: Field required", id="no spec"),
+        pytest.param(spec(replicas=None, template=None), "spec.template is not valid: it is required", id="no template"),
+        pytest.param({}, "spec is not valid: it is required", id="no spec"),
         pytest.param(spec(updateStrategy={"rollingUpdate": {"maxUnavailable": 0}}), "maxUnavailable is not valid", id="zero"),
         pytest.param(spec(updateStrategy={"rollingUpdate": {"maxUnavailable": "0%"}}), "maxUnavailable is not valid", id="0 %"),
         pytest.param(

@@ -89,10 +89,48 @@ def test_objects_that_have_pods_can_be_referenced(reference):
         pytest.param({"resource": None}, "resource is required; select the nodes with resource.labelSelector", id="no resource"),
         pytest.param(
             {"inference": {"preset": {"name": 3}}},
-            "inference.preset.name is not valid: Input should be a valid string",
+            "inference.preset.name is not valid: it must be a text, in quotes if it looks like a number",
             id="wrong type",
         ),
         pytest.param({"inference": {"preset": "x"}}, "inference.preset must be a mapping", id="text for a mapping"),
+        pytest.param({"gateway": {"group": {}}}, "gateway.group.name is not valid: it is required", id="a field that is missing"),
+        pytest.param(
+            {"gateway": {"group": {"name": "chat", "weight": "90"}}},
+            "gateway.group.weight is not valid: it must be a whole number, without quotes",
+            id="text for a number",
+        ),
+        pytest.param(
+            {"gateway": {"group": {"name": "chat", "weight": 0.5}}},
+            "gateway.group.weight is not valid: it must be a whole number, without quotes",
+            id="a fraction",
+        ),
+        pytest.param(
+            {"gateway": {"group": {"name": "chat", "fallback": "yes"}}},
+            "gateway.group.fallback is not valid: it must be true or false, without quotes",
+            id="text for a truth value",
+        ),
+        pytest.param(
+            {"gateway": {"group": {"name": "chat", "canary": {"steps": [10, 101]}}}},
+            "gateway.group.canary.steps[1] is not valid: it must be at most 100",
+            id="too large a number",
+        ),
+        pytest.param(
+            {"gateway": {"group": {"name": "chat", "canary": {"maxLatencyRatio": "1.5"}}}},
+            "gateway.group.canary.maxLatencyRatio is not valid: it must be a number, without quotes",
+            id="text for a fraction",
+        ),
+        pytest.param({"gateway": {"aliases": "chat"}}, "gateway.aliases is not valid: it must be a list", id="text for a list"),
+        pytest.param(
+            {"gateway": {"aliases": [f"name-{number}" for number in range(17)]}},
+            "gateway.aliases is not valid: it must have at most 16 items",
+            id="too long a list",
+        ),
+        pytest.param({"gateway": {"aliases": [""]}}, "gateway.aliases[0] is not valid: it must not be empty", id="no text"),
+        pytest.param(
+            {"gateway": {"pool": {"failureMode": "Open"}}},
+            "gateway.pool.failureMode is not valid: it must be 'FailOpen' or 'FailClose'",
+            id="another word",
+        ),
     ],
 )
 def test_refusals_name_path_problem_and_remedy(changes, text):

@@ -361,5 +361,7 @@ def test_an_api_server_that_does_not_run_is_named_with_what_to_check(tmp_path, u
 def test_a_condition_is_explained_with_its_reasons():
     result = CliRunner().invoke(main, ["explain", "GatewayReady"])
     assert (result.exit_code, "ProbeFailed" in result.output) == (0, True)
+    assert "BodyRouterNotReady, and those of the conditions before it" in result.output
+    assert "and those of" not in CliRunner().invoke(main, ["explain", "RouteReady"]).output
     result = CliRunner().invoke(main, ["explain", "GatewayRead"])
     assert (result.exit_code, "did you mean GatewayReady?" in result.output) == (2, True)

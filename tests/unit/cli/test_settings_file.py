@@ -225,12 +225,12 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("probe: {mode: often}", "probe.mode must be one of off, models, completion", id="probe"),
         pytest.param("featureGates: {magic: true}", "featureGates.magic is not known", id="gate"),
         pytest.param(
-            'featureGates: {gatewayAPIInferenceExtension: "yes"}', "Input should be a valid boolean", id="text for a bool"
+            'featureGates: {gatewayAPIInferenceExtension: "yes"}', "it must be true or false, without quotes", id="text for a bool"
         ),
         pytest.param("gateway: infra/public", "gateway must be a mapping", id="text for a mapping"),
-        pytest.param("gateway: {name: a}", "gateway.namespace is not valid: Field required", id="missing"),
+        pytest.param("gateway: {name: a}", "gateway.namespace is not valid: it is required", id="missing"),
         pytest.param("gateway: {name: A b, namespace: c}", "gateway.name must be the name of an object", id="name"),
-        pytest.param("chartSources: []", "chartSources is not valid: List should have at least 1", id="no source"),
+        pytest.param("chartSources: []", "chartSources is not valid: it must not be empty", id="no source"),
         pytest.param("chartSources: [{}, {}]", "rename one of those called default", id="twice"),
         pytest.param("chartSources: [{url: 'https://a/b'}]", "chartSources[0].url must be a URL", id="scheme"),
         pytest.param("chartSources: [{url: 'oci://a/b:v1'}]", "without a tag, such as oci://", id="tag in the address"),

@@ -162,3 +162,64 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
     assert "~/.kube/config: no such file" in words_of(None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(
+            document() | {"current-context": "three"}, "there is no context three; there are one, two;", id="current context"
+        ),
+        pytest.param(
+            document() | {"current-context": None}, "it has no current context; choose one with --context: one, two", id="none"
+        ),
+        pytest.param(
+            document(context={"user": "nobody"}), "its context one names user nobody, which is not in it; there are u;", id="user"
+        ),
+        pytest.param(
+            document(context={"cluster": "gone"}),
+            "its context one names cluster gone, which is not in it; there are c;",
+            id="cluster",
+        ),
+        pytest.param(
+            document({"server": "api.example:6443"}), "has server api.example:6443, which is no URL; set one", id="no URL"
+        ),
+        pytest.param(document({"server": ""}), "the cluster of its context has no server; set one", id="no server"),
+        pytest.param("[]", "it has not the shape of a kubeconfig (TypeError); set KUBECONFIG", id="a list"),
+    ],
+)
+def test_what_is_wrong_in_a_kubeconfig_is_said_with_the_way_out(content, words, tmp_path):
+    file = written(tmp_path, content)
+    assert f"cannot load the connection to the API server: {file}: " in words_of(file)
+    assert words in words_of(file)
+
+
+def with_plugin(command, *arguments):
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": [*arguments], "interactiveMode": "Never"}
+    return document(user={"exec": plugin})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(with_plugin("no-such-plugin"), "No such file or directory: 'no-such-plugin'", id="not installed"),
+        pytest.param(
+            with_plugin("sh", "-c", "echo log in first >&2; exit 1"), "exec: process returned 1. log in first", id="fails"
+        ),
+        pytest.param(with_plugin("echo", "{}"), "missing key", id="no credentials"),
+    ],
+)
+def test_an_exec_plugin_that_gives_no_credentials_is_said_instead_of_requests_without_any(content, words, tmp_path, capfd):
+    found = words_of(written(tmp_path, content))
+    assert "the exec plugin of its user gives no credentials: " in found
+    assert words in found
+    assert found.endswith("; install it, or log in with it; kubectl fails in the same way")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_exec_plugin_that_fails_later_leaves_the_last_token(tmp_path):
+    credential = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "first"}}'
+    access = KubeconfigAccess(written(tmp_path, with_plugin("echo", credential)), None)
+    assert access.authorization() == "Bearer first"
+    written(tmp_path, with_plugin("no-such-plugin"))
+    assert access.authorization_anew() == "Bearer first"

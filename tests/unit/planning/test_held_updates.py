@@ -151,6 +151,7 @@ def test_a_change_that_concerns_no_pod_leaves_them_waiting(changes):
         pytest.param({"resource": quickstart()["resource"] | {"preferredNodes": ["a"]}}, id="nodes"),
         pytest.param({"gateway": {"endpointPicker": {"replicas": 2}}}, id="the endpoint picker"),
         pytest.param({"gateway": {"timeout": "60s"}}, id="the timeout, for which pods are drained"),
+        pytest.param({"gateway": {"aliases": ["chat"]}}, id="names with which the model server is started"),
         pytest.param({"annotations": {"kaito.sh/performance-mode": "throughput"}}, id="an annotation of KAITO"),
         pytest.param({"annotations": {UPDATE_ANNOTATION: "0.2.0"}}, id="the annotation with this version"),
         pytest.param({"annotations": {UPDATE_ANNOTATION: "always"}}, id="the annotation for ever"),

@@ -221,6 +221,18 @@ def test_the_nodes_are_those_of_all_copies(document, nodes):
         pytest.param(
             raw(resource={}), "field spec.resource; of an InferenceSet it is spec.template.resource", id="not in the template"
         ),
+        pytest.param(
+            raw() | {"metadata": {**raw()["metadata"], "annotations": {"workspace-ctrl/update-pods": "always"}}},
+            'workspace-ctrl/update-pods: "always" has no effect; pods of InferenceSets wait for nothing',
+            id="an update that waits for nothing",
+        ),
+        pytest.param(raw(group={}), "field spec.group; of an InferenceSet it is spec.gateway.group", id="a group beside gateway"),
+        pytest.param(
+            raw({"preset": {**SMALL["preset"], "aliases": ["chat"]}}), "preset.aliases; it is spec.gateway.aliases", id="aliases"
+        ),
+        pytest.param(
+            raw(disruptionBudget={}), "spec.disruptionBudget; modelServer.disruptionBudget in the settings", id="a setting"
+        ),
         pytest.param(raw(replcas=2), "unknown field spec.replcas; did you mean replicas?", id="a misspelt field"),
         pytest.param(
             raw({**SMALL, "weightsVolume": {"size": "9Gi"}}, replicas=2),

@@ -30,6 +30,8 @@ from workspace_ctrl.records.companion_status import with_our_status
 
 _MARKS = {"True": ("✔", "green"), "False": ("✘", "red"), "Unknown": ("…", "yellow")}
 
+_SUMMARIES: Final = frozenset({ConditionType.READY, ConditionType.WORKSPACE_SUCCEEDED, ConditionType.GATEWAY_READY})
+"""Conditions that have the reason of the first one before them that is not True."""
 _MOST_READY: Final = 50
 """Workspaces up to which the objects of those are read, too, that are ready by their status; each takes some ten requests."""
 
@@ -100,7 +102,8 @@ def _print_condition(condition: ConditionType) -> None:
     click.echo(f"True means: {MEANINGS[condition]}")
     reasons = [reason for group in own_reasons() for reason in group.reasons if condition in (reason.types or group.types)]
     if reasons:
-        click.echo(f"its reasons: {', '.join(reason.name for reason in reasons)}")
+        others = ", and those of the conditions before it" if condition in _SUMMARIES else ""
+        click.echo(f"its reasons: {', '.join(reason.name for reason in reasons)}{others}")
         click.echo("what one means: workspace-ctrl explain REASON")
 
 

@@ -4,21 +4,23 @@ The package is imported only where a kubeconfig has more than addresses, certifi
 """
 
 import logging
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
-from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, context_names, read_plain_kubeconfig
+from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, logged_errors
+from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 
 logger = logging.getLogger(__name__)
 
 _UNREADABLE: Final = (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError)
 """What the `kubernetes` package raises beside its own error for files that are missing, broken, or of another shape."""
+_OTHER_SHAPE: Final = (AttributeError, KeyError, TypeError)
 _LONGEST_ERROR = 300
-_MOST_NAMES = 10
 
 
 class KubeconfigAccess(Access):
@@ -37,13 +39,13 @@ class KubeconfigAccess(Access):
         if plain is not None:
             self.server, self.tls, self.proxy = plain.server, plain.tls, ""
             self._folder = plain.folder
+            self._check_server()
             return
         self._configuration = found = self._load()
-        if not found.host:
-            raise self._unreadable(ValueError("the cluster of the context has no server"))
-        self.server = found.host.rstrip("/")
+        self.server = (found.host or "").rstrip("/")
         self.tls = Tls(found.ssl_ca_cert, found.verify_ssl, found.cert_file, found.key_file, found.tls_server_name or "")
         self.proxy = found.proxy or ""
+        self._check_server()
 
     def authorization(self) -> str:
         """Return the header; the `kubernetes` package renews tokens that it knows to have expired."""
@@ -88,33 +90,40 @@ class KubeconfigAccess(Access):
             raise self._unreadable(error) from error
 
     def _load(self) -> Any:  # noqa: ANN401 - the package has no types
+        fault = fault_of(self._kubeconfig, self._context)
+        if fault is not None:
+            raise self._error(*fault)
         import kubernetes.client  # noqa: PLC0415
         import kubernetes.config  # noqa: PLC0415
 
         configuration = kubernetes.client.Configuration()
         try:
-            kubernetes.config.load_kube_config(
-                config_file=str(self._kubeconfig) if self._kubeconfig else None,
-                context=self._context,
-                client_configuration=configuration,
-            )
+            with logged_errors() as errors:
+                kubernetes.config.load_kube_config(
+                    config_file=str(self._kubeconfig) if self._kubeconfig else None,
+                    context=self._context,
+                    client_configuration=configuration,
+                )
         except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
             raise self._unreadable(error) from error
+        if errors and not (configuration.api_key or configuration.cert_file):
+            raise self._error(f"the exec plugin of its user gives no credentials: {errors[-1][:_LONGEST_ERROR]}", PLUGIN_REMEDY)
         return configuration
 
+    def _check_server(self) -> None:
+        if not self.server.lower().startswith(("https://", "http://")):
+            what = f"server {self.server[:_LONGEST_ERROR]}, which is no URL" if self.server else "no server"
+            raise self._error(f"the cluster of its context has {what}", "set one such as https://api.example:6443")
+
     def _unreadable(self, error: Exception) -> ConnectionConfigError:
-        remedy = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-        where = f"{self._kubeconfig}: " if self._kubeconfig else ""
         words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
-        names = context_names(self._kubeconfig)
-        if names is None:
-            words = f"{where or f'{DEFAULT_KUBECONFIG}: '}no such file"
-        elif self._context and names and self._context not in names:
-            words = f"{where}there is no context {self._context}; there are {', '.join(names[:_MOST_NAMES])}"
-            remedy = "kubectl config get-contexts lists them"
-        else:
-            words = f"{where}{words}"
-        return ConnectionConfigError(f"cannot load the connection to the API server: {words}; {remedy}")
+        if isinstance(error, _OTHER_SHAPE):  # in words of Python
+            words = f"it has not the shape of a kubeconfig ({type(error).__name__})"
+        return self._error(*(fault_of(self._kubeconfig, self._context) or (words, READABLE_FILE)))
+
+    def _error(self, words: str, remedy: str) -> ConnectionConfigError:
+        where = self._kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+        return ConnectionConfigError(f"cannot load the connection to the API server: {where}: {words}; {remedy}")
 
 
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:

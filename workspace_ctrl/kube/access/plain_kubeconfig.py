@@ -54,19 +54,6 @@ def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> Plain
         return None
 
 
-def context_names(kubeconfig: Path | None) -> list[str] | None:
-    """Return the contexts of a kubeconfig, for messages: none if they cannot be read; None if there is no such file."""
-    path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
-    files = [Path(each).expanduser() for each in path.split(os.pathsep) if each]
-    if not any(file.exists() for file in files):
-        return None
-    try:
-        documents = [yaml.load(file.read_text(encoding="utf-8"), _Loader) for file in files if file.exists()]  # noqa: S506
-        return [str(entry["name"]) for document in documents for entry in document["contexts"]]
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
-        return []
-
-
 def _read(document: Mapping[str, Any], base: Path, context: str | None) -> PlainKubeconfig:
     chosen = _named(document["contexts"], context or document["current-context"])["context"]
     cluster = _plain(_named(document["clusters"], chosen["cluster"])["cluster"], _CLUSTER)

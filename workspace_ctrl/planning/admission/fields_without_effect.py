@@ -3,6 +3,7 @@
 What KAITO has and this controller ignores is in a table, `catalog/data/kaito.yaml`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -14,6 +15,7 @@ from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import (
     ADOPT_ANNOTATION,
     BYPASS_ANNOTATION,
+    CANARY_ANNOTATION,
     KAITO_SCALING,
     KEDA_PAUSES,
     KEY_PREFIXES,
@@ -25,6 +27,8 @@ from workspace_ctrl.api.labels import (
     RUNTIME_ANNOTATION,
     SET_KIND,
     STATUS_ANNOTATION,
+    UPDATE_ALWAYS,
+    UPDATE_ANNOTATION,
     USER_ANNOTATIONS,
 )
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
@@ -40,6 +44,8 @@ _LONGEST: Final = 64
 """Longest value of a user in a message, in characters."""
 _ALIKE: Final = 0.7
 """Likeness of two keys, both with their prefix, from which one is suggested for the other."""
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+\S*")
+_CANARY_WISH: Final = re.compile(r"(promote|abort)-\S+")
 _ADOPTABLE: Final = frozenset(
     {
         "true",
@@ -69,6 +75,13 @@ _OF_OTHER_APIS: Final[Mapping[tuple[str, str], str]] = {
     ("spec", "inference"): "of an InferenceSet it is spec.template.inference",
     ("spec", "resource"): "of an InferenceSet it is spec.template.resource",
     ("template", "gateway"): "of an InferenceSet it is spec.gateway",
+    ("spec", "group"): "of an InferenceSet it is spec.gateway.group",
+    ("spec", "aliases"): "of an InferenceSet it is spec.gateway.aliases",
+    ("spec", "disruptionBudget"): "modelServer.disruptionBudget in the settings of the installation is that of all models",
+    ("gateway", "weight"): "it is in group: gateway.group.weight",
+    ("gateway", "fallback"): "it is in group: gateway.group.fallback",
+    ("gateway", "canary"): "it is in group: gateway.group.canary",
+    ("preset", "aliases"): "it is gateway.aliases",
     ("presetOptions", "modelWeightsPVC"): "use inference.weightsVolume.claimName",
     ("presetOptions", "modelWeightsSubPath"): "inference.weightsVolume is mounted as a whole",
 }
@@ -108,6 +121,20 @@ def scaling_without_effect(annotations: Mapping[str, str]) -> Iterator[str]:
         yield f"{_listed('annotation', found)} ignored: only InferenceSets are scaled by load; use one, with spec.autoscaling"
 
 
+def decisions_without_effect(annotations: Mapping[str, str], kind: str) -> Iterator[str]:
+    """Yield a message for the annotations by which an author decides about pods and canaries, if nobody reads their value.
+
+    A version or a revision that is not the present one is no mistake: it is what remains of an earlier decision.
+    """
+    update, wish = annotations.get(UPDATE_ANNOTATION), annotations.get(CANARY_ANNOTATION)
+    if update is not None and kind == SET_KIND:
+        yield _said(UPDATE_ANNOTATION, update, "pods of InferenceSets wait for nothing")
+    elif update is not None and update != UPDATE_ALWAYS and not _VERSION.fullmatch(update):
+        yield _said(UPDATE_ANNOTATION, update, f"set a version of the controller, such as 0.2.0, or {UPDATE_ALWAYS}")
+    if wish is not None and not _CANARY_WISH.fullmatch(wish):
+        yield _said(CANARY_ANNOTATION, wish, "use `workspace-ctrl promote` or `workspace-ctrl abort`, which set it")
+
+
 def annotations_without_effect(annotations: Mapping[str, str], inference: Inference) -> Iterator[str]:
     """Yield a message for each annotation without effect, because of its value or of other fields."""
     runtime, public = annotations.get(RUNTIME_ANNOTATION), annotations.get(LOAD_BALANCER_ANNOTATION)
@@ -145,7 +172,8 @@ def fields_without_effect(spec: Workspace, inference: Inference, *, gateway_exte
     if inference.template is not None:
         yield from _of_template(inference.template)
     if spec.gateway is not None:
-        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension)
+        is_preset = inference.preset is not None
+        yield from gateway_without_effect(spec.gateway, gateway_extension=gateway_extension, starts_with_aliases=is_preset)
 
 
 def _of_template(template: Mapping[str, Any]) -> Iterator[str]:
@@ -169,14 +197,17 @@ def _of_preset(preset: Preset) -> Iterator[str]:
             yield f"{path} is ignored: {entry.reason}"
 
 
-def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool) -> Iterator[str]:
-    """Yield a message for each field of `gateway` without effect."""
-    given = gateway.model_fields_set - {"enabled"}
+def gateway_without_effect(gateway: GatewaySpec, *, gateway_extension: bool, starts_with_aliases: bool = False) -> Iterator[str]:
+    """Yield a message for each field of `gateway` without effect; `starts_with_aliases` if the model server is started with the aliases."""
+    has_effect = starts_with_aliases and bool(gateway.aliases)
+    given = gateway.model_fields_set - ({"enabled", "aliases"} if has_effect else {"enabled"})
+    exception = ", but for aliases, with which the model server is started" if has_effect else ""
     if not gateway.enabled:
         if given:
-            yield "gateway.enabled is false: the other fields of gateway have no effect"
+            yield f"gateway.enabled is false: the other fields of gateway have no effect{exception}"
     elif not gateway_extension:
-        yield "gateway has no effect: the feature gate gatewayAPIInferenceExtension is off"
+        if given or not has_effect:
+            yield f"gateway has no effect{exception}: the feature gate gatewayAPIInferenceExtension is off"
     elif gateway.pool_ref:
         for name, alias in (
             ("endpoint_picker", "endpointPicker"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from workspace_ctrl.api.errors import SpecError
+from workspace_ctrl.api.errors import SpecError, value_problem
 from workspace_ctrl.api.inference_set import Autoscaling, check_autoscaling
 from workspace_ctrl.api.labels import KAITO_SCALING, KAITO_SCALING_PREFIX
 
@@ -46,7 +46,7 @@ def autoscaling_of(annotations: Mapping[str, str], node_limit: int) -> Autoscali
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = next((key for key, path in _NUMBERS.items() if path == first["loc"]), _SWITCH)
-        raise SpecError(_at(key), f"is not valid: {first['msg']}") from None
+        raise SpecError(_at(key), value_problem(first)) from None
     check_autoscaling(found, f"metadata.annotations[{KAITO_SCALING_PREFIX}*]")
     return found
 

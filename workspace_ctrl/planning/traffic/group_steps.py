@@ -194,7 +194,8 @@ def _problems(desired: DesiredGroup, workspace: ObjectRef, taken: Mapping[RouteC
         yield _problem("GroupRouteConflict", text)
     fields = list(differing(lead, own))
     if fields:
-        text = f"{', '.join(fields)} differ from those of {title(lead.meta.ref)}, the oldest member of group {name}, which the group has"
+        verb = "differs from that" if len(fields) == 1 else "differ from those"
+        text = f"{', '.join(fields)} {verb} of {title(lead.meta.ref)}, the oldest member of group {name}, which the group has"
         yield _problem("GroupMembersDiffer", f"{text}; set the same in all members")
     yield from _of_names(desired)
 

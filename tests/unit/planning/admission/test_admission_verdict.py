@@ -30,6 +30,8 @@ NO_PORT = (
     "inference.template has no container port, so the model server is expected on port 5000; set "
     "inference.template.spec.containers[].ports[].containerPort to the port on which it listens"
 )
+NO_VERSION = "has no effect; set a version of the controller, such as 0.2.0, or always"
+NO_REVISION = "has no effect; use `workspace-ctrl promote` or `workspace-ctrl abort`, which set it"
 
 
 def annotated(**annotations):
@@ -170,6 +172,39 @@ def test_a_group_with_the_name_of_another_object_of_the_files_is_a_warning(kind)
     assert warning.startswith(f"{kind} {NAMESPACE}/chat has the name of group chat")
 
 
+@pytest.mark.parametrize(
+    ("lead", "other", "parents"),
+    [
+        pytest.param({"parentRefs": [{"name": "a"}, {"name": "b"}]}, {"parentRefs": [{"name": "a"}]}, ["a", "b"], id="one more"),
+        pytest.param({"parentRefs": [{"name": "a"}]}, {}, ["a"], id="the oldest member names one"),
+        pytest.param({}, {"parentRefs": [{"name": "a"}]}, ["inference-gateway"], id="the oldest member names none"),
+        pytest.param(
+            {},
+            {"parentRefs": [{"name": "inference-gateway", "namespace": "gateways"}]},
+            ["inference-gateway"],
+            id="one of the default's name",
+        ),
+        pytest.param(
+            {"parentRefs": [{"name": "a", "sectionName": "https"}]},
+            {"parentRefs": [{"name": "a", "sectionName": "http"}]},
+            ["a"],
+            id="another listener",
+        ),
+    ],
+)
+def test_every_member_of_a_group_plans_the_same_route_whatever_gateways_it_has_itself(lead, other, parents):
+    found = []
+    members = [
+        quickstart(metadata={"name": name, "namespace": NAMESPACE}, gateway={"group": {"name": "chat"}, **gateway})
+        for name, gateway in (("v1", lead), ("v2", other))
+    ]
+    for member in members:
+        verdict = judge(member, Known(members, is_all=True), SETTINGS)
+        found += [each["spec"] for each in verdict.preview.manifests if each["metadata"]["name"] == "chat"]
+        assert [text for text in verdict.warnings if "differs from that of" not in text] == []
+    assert [[parent["name"] for parent in spec["parentRefs"]] for spec in found] == [parents, parents]
+
+
 def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_it_fit():
     big = {"preset": {"name": "org/big", "size": {"weights": "900Gi", "layers": 1}}}
     ((refusal,), warnings) = said(quickstart(inference=big))
@@ -305,6 +340,24 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
             id="an adoption of nothing",
         ),
         pytest.param(
+            annotated(**{"workspace-ctrl/update-pods": "Always"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/update-pods: "Always" {NO_VERSION}',),
+            id="an update of no version",
+        ),
+        pytest.param(
+            annotated(**{"workspace-ctrl/update-pods": "v0.2.0"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/update-pods: "v0.2.0" {NO_VERSION}',),
+            id="a version as tags have it",
+        ),
+        pytest.param(
+            annotated(**{"workspace-ctrl/canary": "promote"}),
+            NOTHING,
+            (f'annotation workspace-ctrl/canary: "promote" {NO_REVISION}',),
+            id="a decision about no revision",
+        ),
+        pytest.param(
             annotated(**{"kaito.sh/bypass-resource-checks": "x"}) | {"inference": TEMPLATE, "resource": NODES},
             NOTHING,
             ('annotation kaito.sh/bypass-resource-checks: "x" has no effect; only presets are sized',),
@@ -316,12 +369,55 @@ def test_what_is_doubtful_or_without_effect_is_a_warning(raw, known, warnings):
     assert said(raw, known) == ((), warnings)
 
 
+@pytest.mark.parametrize("version", ["0.1.0", "0.3.0", "0.3.0rc1", "always"])
+def test_what_remains_of_an_earlier_decision_is_no_warning(version):
+    assert said(annotated(**{"workspace-ctrl/update-pods": version, "workspace-ctrl/canary": "promote-1a2b"})) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["weight", "fallback", "canary"])
+def test_a_field_of_the_group_beside_it_is_answered_with_its_place(name):
+    raw = quickstart(gateway={"group": {"name": "chat"}, name: 1})
+    assert said(raw) == ((), (f"unknown field gateway.{name}; it is in group: gateway.group.{name}",))
+
+
 def test_of_many_unknown_names_ten_are_told():
     raw = annotated(**{f"kaito.sh/{number:03}": "x" for number in range(500)})
     raw["resource"] |= {f"field{number:03}": 1 for number in range(300)}
     _, warnings = said(raw)
     assert len(warnings) == 22
     assert (warnings[10], warnings[21]) == ("290 more unknown fields", "and more unknown annotations")
+
+
+NEVERTHELESS = ", but for aliases, with which the model server is started"
+GATE_OFF = ": the feature gate gatewayAPIInferenceExtension is off"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "settings", "warnings"),
+    [
+        pytest.param({"enabled": False, "aliases": ["chat"]}, SETTINGS, (), id="aliases alone, no Gateway wanted"),
+        pytest.param({"aliases": ["chat"]}, PlanSettings(), (), id="aliases alone, without the feature gate"),
+        pytest.param(
+            {"enabled": False, "aliases": ["chat"], "timeout": "9s"},
+            SETTINGS,
+            (f"gateway.enabled is false: the other fields of gateway have no effect{NEVERTHELESS}",),
+            id="more than aliases, no Gateway wanted",
+        ),
+        pytest.param(
+            {"aliases": ["chat"], "timeout": "9s"},
+            PlanSettings(),
+            (f"gateway has no effect{NEVERTHELESS}{GATE_OFF}",),
+            id="more than aliases, without the feature gate",
+        ),
+    ],
+)
+def test_aliases_have_an_effect_without_a_gateway(gateway, settings, warnings):
+    assert said(quickstart(gateway=gateway), settings=settings) == ((), warnings)
+
+
+def test_aliases_of_a_pod_template_have_none_without_a_gateway():
+    raw = quickstart(inference=TEMPLATE, gateway={"enabled": False, "aliases": ["chat"]})
+    assert said(raw) == ((), ("gateway.enabled is false: the other fields of gateway have no effect",))
 
 
 def test_a_gateway_stanza_without_the_feature_gate_is_a_warning():

@@ -190,7 +190,7 @@ def test_while_a_former_chart_serves_its_objectives_are_left_to_it(chart, before
     ("objectives", "words_"),
     [
         pytest.param([INTERACTIVE, INTERACTIVE], "gateway.objectives need unique names", id="twice"),
-        pytest.param([{"name": "a"}], "gateway.objectives[0].priority is not valid: Field required", id="no priority"),
+        pytest.param([{"name": "a"}], "gateway.objectives[0].priority is not valid: it is required", id="no priority"),
         pytest.param(
             [{"name": "a.b", "priority": 1}], "gateway.objectives[0].name must be a name of lower-case letters", id="a dot"
         ),

@@ -1,0 +1,22 @@
+"""Tables of the documents: rows without a head above them are shown as text with bars."""
+
+import re
+
+import pytest
+
+from tests.unit.docs.documents import DOCUMENTS
+from tests.unit.docs.test_links import prose
+
+RULE = re.compile(r"\|[\s:|-]+\|")
+
+
+def without_head(text):
+    """The first row of each run of rows that is no table: its second row is no rule below a head."""
+    lines = ["", *prose(text).split("\n"), ""]
+    begins = (number for number, line in enumerate(lines) if line.startswith("|") and not lines[number - 1].startswith("|"))
+    return [lines[number] for number in begins if not RULE.fullmatch(lines[number + 1])]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_row_is_in_a_table(document):
+    assert without_head(DOCUMENTS[document]) == []
