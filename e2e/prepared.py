@@ -142,13 +142,17 @@ _prepared: dict[str, Interpreter] = {}
 
 @contextmanager
 def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
-    """Fork all controllers of this machine, or those inside a cluster, from one interpreter from now on."""
+    """Fork all controllers of this machine, or those inside a cluster, from one interpreter until the end; then as before."""
     place = _place(inside)
-    _prepared[place] = Interpreter(inside)
+    before, interpreter = _prepared.get(place), Interpreter(inside)
+    _prepared[place] = interpreter
     try:
         yield
     finally:
-        _prepared.pop(place).end()
+        interpreter.end()
+        del _prepared[place]
+        if before is not None:
+            _prepared[place] = before
 
 
 def start(

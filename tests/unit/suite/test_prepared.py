@@ -60,3 +60,11 @@ def test_a_signal_ends_it_and_all_threads_that_wait_are_told(waiting, number):
 def test_what_is_not_the_controller_is_started_as_ever():
     with start([sys.executable, "-c", ""], os.environ) as process:
         assert process.wait(30) == 0
+
+
+def test_after_one_within_another_the_outer_goes_on():
+    with prepared():
+        pass
+    forked = start([*CONTROLLER, "--no-such-option"], os.environ)
+    assert isinstance(forked, ForkedProcess)
+    assert forked.wait(30) != 0
