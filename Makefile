@@ -94,7 +94,7 @@ generate: setup ## Write the generated files
 	$(BIN)/python -m docsite.dashboard_page > $(DASHBOARD)
 	$(BIN)/python -m docsite.pictures
 
-build: setup ## Build the programs of the local cluster (15 to 20 minutes once, then cached)
+build: setup ## Build the programs of the local cluster (about 13 minutes once, then cached)
 	$(BIN)/python -m e2e.cluster build --install-packages
 
 demo: setup ## From nothing to a chat completion through a gateway, on this machine
