@@ -40,16 +40,19 @@ PARTS = (
 `make test` prints at its end what each part took, and how much of it was waiting.
 """
 UNIT = "--unit"
-_WAITING_UNITS = ("tests/unit/cli",)
+_PAGE_UNITS = "tests/unit/cli/page"
+_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("load", "model_index", "probe", "process"))
 _COMPUTING_UNITS = tuple(
     f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "planning", "readiness", "records")
 )
 UNIT_PARTS = (
-    _WAITING_UNITS,
+    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*"),
+    (_PAGE_UNITS,),
+    _SERVER_UNITS,
     _COMPUTING_UNITS,
-    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in (*_WAITING_UNITS, *_COMPUTING_UNITS))),
+    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in ("tests/unit/cli", *_SERVER_UNITS, *_COMPUTING_UNITS))),
 )
-"""The same for the unit tests alone: those of the commands wait for half of their time, beside the others."""
+"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others."""
 FEWER_EXAMPLES = "--hypothesis-profile=quick"
 """For unit tests alone, which are run often; `make test` tries all examples."""
 
@@ -57,7 +60,7 @@ FEWER_EXAMPLES = "--hypothesis-profile=quick"
 def main() -> None:
     """Prepare and run pytest: once, with the arguments where some are given, else once for each part; `--unit` needs no preparation."""
     if sys.argv[1:] == [UNIT]:
-        sys.exit(run(UNIT_PARTS, FEWER_EXAMPLES))
+        sys.exit(run(UNIT_PARTS, len(UNIT_PARTS), FEWER_EXAMPLES))
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:
@@ -68,15 +71,15 @@ def main() -> None:
             sys.exit(f"make test: {error}")
     if sys.argv[1:]:
         os.execv(sys.executable, [*PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
-    sys.exit(run(PARTS, SHUFFLED))
+    sys.exit(run(PARTS, AT_ONCE, SHUFFLED))
 
 
-def run(parts: Sequence[Sequence[str]], *options: str) -> int:
-    """Run pytest for each part, print what was slow, and return the first exit code that is not 0."""
+def run(parts: Sequence[Sequence[str]], at_once: int, *options: str) -> int:
+    """Run pytest for each part, so many at once, print what was slow, and return the first exit code that is not 0."""
     with tempfile.TemporaryDirectory() as folder:
         measured = [Path(folder) / str(number) for number in range(len(parts))]
         commands = [[*PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(parts, measured, strict=True)]
-        code = side_by_side.run(commands, min(AT_ONCE, len(parts)))
+        code = side_by_side.run(commands, at_once)
         for path in measured:
             print("", *costs.report(costs.read([path])), sep="\n")
     return code
