@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.unit.http_server import listening
+from tests.unit.http_server import listening, not_served
 from tests.unit.waiting import until
 from workspace_ctrl.api.inference_spec import WorkloadRef
 from workspace_ctrl.cache import dynamic_watches
@@ -57,7 +57,7 @@ class ApiServer:
             kinds = [("Deployment", "deployments"), ("Server", "servers")]
             return web.json_response({"resources": [{"kind": kind, "name": name, "namespaced": True} for kind, name in kinds]})
         if plural in self.missing or "gone.example.com" in path:
-            return web.Response(status=404, text="404 page not found")
+            return await not_served(request)
         if request.query.get("watch"):
             return await self._watch(request, plural, namespace)
         await self.held.wait()

@@ -86,7 +86,7 @@ class WorkspaceServer:
             if query.get("watch"):
                 self.watches.put_nowait(query)
             body = {"kind": "Status", "code": code, "message": f"refused with {code}"}
-            return web.Response(status=404, text="404 page not found") if code == 404 else web.json_response(body, status=code)
+            return await not_served(request) if code == 404 else web.json_response(body, status=code)
         is_wanted = self._selection(request.match_info.get("namespace", ""), query.get("fieldSelector", ""))
         return await (self._watch if query.get("watch") else self._list)(request, query, is_wanted)
 

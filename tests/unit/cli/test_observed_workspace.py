@@ -135,7 +135,7 @@ class Cluster:
             if is_denied or resource.kind in self.denied:
                 return web.json_response({"kind": "Status", "message": f"may not list {resource.plural}"}, status=403)
             if resource.kind in self.unserved:
-                return web.Response(status=404, text="404 page not found")
+                return await not_served(request)
             namespace, field = request.match_info.get("namespace", ""), request.query.get("fieldSelector", "")
             items = [
                 {key: value for key, value in item.items() if key != "kind"}

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.unit.http_server import listening
+from tests.unit.http_server import listening, not_served
 from workspace_ctrl.kube import informer as informers
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection
@@ -137,7 +137,7 @@ async def crd_of(served):
         version = request.path.split("/")[3]
         requests.put_nowait((version, request.query.get("resourceVersion")))
         if version not in served:
-            return web.Response(text="404 page not found\n", status=404)
+            return await not_served(request)
         item = b'{"apiVersion":"example/%b",%b' % (version.encode(), thing("a", 7)[1:])
         if "watch" not in request.query:
             return web.Response(body=page(item, version=9))

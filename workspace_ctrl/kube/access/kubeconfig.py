@@ -4,7 +4,6 @@ The package is imported only where a kubeconfig has more than addresses, certifi
 """
 
 import logging
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
 from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, logged_errors
-from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, read_plain_kubeconfig
+from workspace_ctrl.kube.access.plain_kubeconfig import paths_of, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 
 logger = logging.getLogger(__name__)
@@ -122,8 +121,9 @@ class KubeconfigAccess(Access):
         return self._error(*(fault_of(self._kubeconfig, self._context) or (words, READABLE_FILE)))
 
     def _error(self, words: str, remedy: str) -> ConnectionConfigError:
-        where = self._kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
-        return ConnectionConfigError(f"cannot load the connection to the API server: {where}: {words}; {remedy}")
+        return ConnectionConfigError(
+            f"cannot load the connection to the API server: {paths_of(self._kubeconfig)}: {words}; {remedy}"
+        )
 
 
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:

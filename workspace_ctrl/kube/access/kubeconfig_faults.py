@@ -11,16 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG
+from workspace_ctrl.kube.access.plain_kubeconfig import NOT_READ, document_of, paths_of
 
 READABLE_FILE: Final = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
 PLUGIN_REMEDY: Final = "install it, or log in with it; kubectl fails in the same way"
-_NOT_READ: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError)
-"""What reading a file raises that is missing, broken, or of another shape."""
 _MOST_NAMES: Final = 10
-_LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | None:
@@ -28,12 +23,10 @@ def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | 
 
     None if each is there, or if no file can be read as a kubeconfig.
     """
-    path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
     try:
-        files = [file for each in path.split(os.pathsep) if each and (file := Path(each).expanduser()).exists()]
-        documents = [yaml.load(file.read_text(encoding="utf-8"), _LOADER) for file in files]  # noqa: S506 - a safe loader
-        return _fault(documents, context) if files else ("no such file", READABLE_FILE)
-    except _NOT_READ:
+        files = [file for each in paths_of(kubeconfig).split(os.pathsep) if each and (file := Path(each).expanduser()).exists()]
+        return _fault([*map(document_of, files)], context) if files else ("no such file", READABLE_FILE)
+    except NOT_READ:
         return None
 
 

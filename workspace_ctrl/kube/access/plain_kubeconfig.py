@@ -23,6 +23,8 @@ _CLUSTER: Final = frozenset({"server", "certificate-authority", "insecure-skip-t
 _USER: Final = frozenset({"client-certificate", "client-key", "token"})
 _DATA: Final = "-data"
 _Loader: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+NOT_READ: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError)
+"""What reading a kubeconfig raises that is missing, broken, or of another shape."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,25 @@ class _NotPlainError(Exception):
     """The `kubernetes` package has to read this."""
 
 
+def paths_of(kubeconfig: Path | None) -> str:
+    """Return the path of a kubeconfig; for None the default of kubectl, which may be several."""
+    return str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
+
+
+def document_of(file: Path) -> Any:  # noqa: ANN401 - whatever is in it
+    """Return what a kubeconfig has; raises one of `NOT_READ` if it cannot be read."""
+    return yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+
+
 def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> PlainKubeconfig | None:
     """Return a context of a kubeconfig (None for the defaults of kubectl); None if it has more than this module reads, or is broken."""
-    path = str(kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
+    path = paths_of(kubeconfig)
     if os.pathsep in path or getproxies().keys() - {"no"}:
         return None
     file = Path(path).expanduser()
     try:
-        document = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-        return _read(document, file.absolute().parent, context)
-    except (_NotPlainError, OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError):
+        return _read(document_of(file), file.absolute().parent, context)
+    except (_NotPlainError, *NOT_READ):
         return None
 
 
