@@ -4,6 +4,7 @@ The imports are most of the CPU time of a short-lived controller, and tests star
 arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
 """
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -217,6 +218,7 @@ def _fork_and_wait(stderr: int, starter: int) -> None:
         os.close(stderr)
         # The stream of before may believe that it can seek, if it was a file.
         sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+        faulthandler.enable()  # what PYTHONFAULTHANDLER says comes too late
         os.close(starter)
         return
     try:
