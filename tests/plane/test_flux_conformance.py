@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e import workspaces
+from e2e.flux import wait_done
 from tests.plane.counting_registry import CountingRegistry
 
 VALUES = {"inferencePool": {"modelServers": {"matchLabels": {"app": "ours"}}}}
@@ -68,9 +69,9 @@ class Flux:
             self.cluster.kubectl("wait", target, "-n", self.namespace, f"--for={condition}", "--timeout=60s")
 
     def wait_ready(self, target):
-        """Wait until an object is Ready, and all else of its status is for the newest spec: Flux writes the conditions before the rest."""
-        generation = self.get(*target.split("/"))["metadata"]["generation"]
-        self.wait(target, f"jsonpath={{.status.observedGeneration}}={generation}", "condition=Ready")
+        """Wait until an object is Ready, and all else of its status has been written, too."""
+        wait_done(self.cluster, self.namespace, *target.split("/"))
+        self.wait(target, "condition=Ready")
 
     def fetched(self, name="source", **changes):
         """Create a source and wait until Flux has its chart."""
