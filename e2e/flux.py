@@ -1,5 +1,6 @@
 """Whether Flux is done with an object, as its status tells it: the conditions alone do not, as Flux writes them before the rest."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,8 @@ def wait_edits_count(cluster: Cluster, namespace: str, release: str) -> None:
     """Wait until an edit of an object of a release's chart can be nothing but an edit: Flux is done, and was so some seconds ago."""
 
     def is_long_done() -> bool:
-        found = workspaces.get(cluster, namespace, "helmrelease", release)
+        shown = cluster.kubectl("get", "helmrelease", release, "-n", namespace, "-o", "json", "--show-managed-fields")
+        found = json.loads(shown)
         written = max(datetime.fromisoformat(entry["time"]) for entry in found["metadata"]["managedFields"])
         age = (datetime.now(UTC) - written).total_seconds()
         return is_done(found) and age >= _TAKEN_FOR_FLUX_SECONDS + _SPARE_SECONDS
