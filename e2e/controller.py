@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
 from e2e.prepared import Running, start
+from e2e.waiting import until
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
@@ -146,10 +147,21 @@ class ControllerProcess:
         calls = self.calls(namespace).items()
         return Counter({call: count for call, count in calls if call[0] not in _READS and call[1] != "events"})
 
-    def streamed_lists(self) -> Counter[str]:
-        """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch."""
-        events = self._cluster.audit_events(ACTOR, self._audit_place)
-        return Counter(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
+    def streamed_lists(self, count: int) -> Counter[str]:
+        """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch.
+
+        The audit log has a watch a moment after its end: that of at least `count` of them is waited for.
+        """
+        found: Counter[str] = Counter()
+
+        def has_all() -> bool:
+            events = self._cluster.audit_events(ACTOR, self._audit_place)
+            found.clear()
+            found.update(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
+            return found.total() >= count
+
+        until(has_all, f"{count} ended watches in the audit log")
+        return found
 
     def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - set before the thread starts

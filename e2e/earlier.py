@@ -49,7 +49,7 @@ def go_on(cluster: Cluster) -> None:
 
 def _apply_crd(cluster: Cluster, document: str) -> None:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document)
-    workspaces.wait_established(cluster, "workspaces.kaito.sh")
+    workspaces.wait_served(cluster, "workspaces.kaito.sh")
 
 
 def _export(scratch: Path) -> None:
