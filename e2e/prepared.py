@@ -4,32 +4,24 @@ The imports are most of the CPU time of a short-lived controller, and tests star
 arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
 """
 
-import gc
-import importlib
 import json
 import os
-import runpy
 import selectors
-import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 
+from e2e import prepared_interpreter
 from e2e.cluster import LocalCluster
 from e2e.cluster.places import REPOSITORY
 from e2e.cluster.processes import pid_of
+from e2e.prepared_interpreter import KNOWN, MODULE, NUMBER
 
-MODULE: Final = "workspace_ctrl"
-_NUMBER: Final = struct.Struct("=i")
-_KNOWN: Final = b"!"
-_LONGEST_ORDER: Final = 1 << 17
 _END_SECONDS: Final = 10.0
 
 
@@ -58,12 +50,12 @@ class ForkedProcess:
         self._waiter = waiter
         self._one_reads = threading.Lock()
         self._code: int | None = None
-        _, handles, _, _ = socket.recv_fds(waiter, len(_KNOWN), 1)
+        _, handles, _, _ = socket.recv_fds(waiter, len(KNOWN), 1)
         if not handles:
             raise _ended()
         self.pid = pid_of(handles[0])
         os.close(handles[0])
-        waiter.send(_KNOWN)
+        waiter.send(KNOWN)
 
     def poll(self) -> int | None:
         """Return the exit code; None while it runs."""
@@ -97,10 +89,10 @@ class ForkedProcess:
         return self._code
 
     def _next(self) -> int:
-        read = self._waiter.recv(_NUMBER.size)
-        if len(read) != _NUMBER.size:
+        read = self._waiter.recv(NUMBER.size)
+        if len(read) != NUMBER.size:
             raise _ended()
-        return int(_NUMBER.unpack(read)[0])
+        return int(NUMBER.unpack(read)[0])
 
 
 def _ended() -> RuntimeError:
@@ -115,7 +107,7 @@ class Interpreter:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         entry = inside.entry_command() if inside is not None else []
         with theirs:
-            command = [*entry, sys.executable, "-m", "e2e.prepared", str(theirs.fileno())]
+            command = [*entry, sys.executable, "-m", prepared_interpreter.__name__, str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
@@ -168,82 +160,3 @@ def start(
 
 def _place(inside: LocalCluster | None) -> str:
     return inside.name if inside is not None else ""
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What a controller is started with."""
-
-    arguments: list[str]
-    environment: dict[str, str]
-    folder: str
-
-
-def _serve(orders: socket.socket) -> _Order | None:
-    """Fork for each order; return it in the forked process, and None here when nobody can give orders any more."""
-    for name in ("main", "run"):  # the group imports a command only when it is used
-        importlib.import_module(f"{MODULE}.cli.{name}")
-    gc.collect()
-    gc.freeze()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends us
-    signal.signal(signal.SIGCHLD, _reap)
-    while True:
-        text, (*handles,), _, _ = socket.recv_fds(orders, _LONGEST_ORDER, 2)
-        if not text:
-            return None
-        if os.fork() == 0:
-            orders.close()
-            _fork_and_wait(*handles)
-            values: dict[str, Any] = json.loads(text)
-            return _Order(**values)
-        for handle in handles:
-            os.close(handle)
-
-
-def _reap(_number: int, _frame: object) -> None:
-    """Wait for those that wait for controllers, so that the CPU time of all counts as ours."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _fork_and_wait(stderr: int, starter: int) -> None:
-    """Return in one more forked process; tell who it is, wait for it, tell its exit code, and end."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.dup2(stderr, sys.stderr.fileno())
-        os.close(stderr)
-        # The stream of before may believe that it can seek, if it was a file.
-        sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-        os.close(starter)
-        return
-    try:
-        os.close(stderr)
-        _tell(pid, starter)
-    finally:
-        os._exit(0)
-
-
-def _tell(pid: int, starter: int) -> None:
-    with socket.socket(fileno=starter) as connection:
-        socket.send_fds(connection, [_KNOWN], [os.pidfd_open(pid)])
-        connection.recv(len(_KNOWN))  # as long as it is not waited for, it has a pid
-        connection.send(_NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-
-
-def main() -> None:
-    """Serve the socket whose number is the argument; in a forked process, be the controller."""
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
-        order = _serve(orders)
-    if order is not None:
-        os.environ.clear()
-        os.environ.update(order.environment)
-        os.chdir(order.folder)
-        sys.argv[1:] = order.arguments
-        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()
