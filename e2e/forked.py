@@ -16,10 +16,11 @@ from typing import IO, Final
 import pytest
 
 import workspace_ctrl
+from e2e.prepared import prepared_here
 
 PYTEST: Final = (sys.executable, "-m", "pytest")
 _PLUGINS: Final = ("hypothesis", "_hypothesis_pytestplugin", "pytest_asyncio.plugin", "pytest_randomly", "pytest_timeout")
-_OF_CONFTESTS: Final = ("e2e.controller", "e2e.policies", "e2e.prepared", "e2e.workspaces")
+_OF_CONFTESTS: Final = ("e2e.controller", "e2e.policies", "e2e.workspaces")
 _NO_WARNING: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """Assertions of plugins that were imported before are not rewritten, which matters to those who write plugins."""
 
@@ -61,4 +62,5 @@ def _run(arguments: Sequence[str], out: IO[bytes] | None) -> None:
     if out is not None:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(out.fileno(), stream.fileno())
-    sys.exit(pytest.main([*_NO_WARNING, *arguments]))
+    with prepared_here():
+        sys.exit(pytest.main([*_NO_WARNING, *arguments]))

@@ -5,14 +5,15 @@ arguments, environment, working directory, standard error, signals and exit code
 """
 
 import json
+import multiprocessing
 import os
 import selectors
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -100,24 +101,42 @@ def _ended() -> RuntimeError:
 
 
 class Interpreter:
-    """The interpreter from which controllers are forked, on this machine or inside a cluster."""
+    """An interpreter from which controllers are forked."""
 
-    def __init__(self, inside: LocalCluster | None = None) -> None:
-        """Start it; it imports while the caller goes on."""
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, orders: socket.socket, wait: Callable[[float], object]) -> None:
+        """Take our end of its socket, and what waits for its end so many seconds."""
+        self._orders = orders
+        self._wait = wait
+
+    @classmethod
+    def started(cls, inside: LocalCluster | None = None) -> "Interpreter":
+        """Start one, on this machine or inside a cluster; it imports while the caller goes on."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         entry = inside.entry_command() if inside is not None else []
         with theirs:
             command = [*entry, sys.executable, "-m", prepared_interpreter.__name__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
+        return cls(ours, process.wait)
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
-        """Start `workspace-ctrl` with arguments; its standard error can be read."""
+    @classmethod
+    def forked(cls) -> "Interpreter":
+        """Fork one from this process, with all that is imported here."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = multiprocessing.get_context("fork").Process(target=_serve, args=(ours, theirs))
+            process.start()
+        return cls(ours, process.join)
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], stdout: int | None = None) -> ForkedProcess:
+        """Start `workspace-ctrl` with arguments; its standard error can be read. Without `stdout` it prints where the interpreter does."""
         order = json.dumps({"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())})
         stderr, their_stderr = os.pipe()
         waiter, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                socket.send_fds(self._orders, [order.encode()], [their_stderr, theirs.fileno()])
+                socket.send_fds(
+                    self._orders, [order.encode()], [theirs.fileno(), their_stderr, *([] if stdout is None else [stdout])]
+                )
             finally:
                 os.close(their_stderr)
         return ForkedProcess(os.fdopen(stderr, encoding="utf-8"), waiter)
@@ -125,18 +144,31 @@ class Interpreter:
     def end(self) -> None:
         """End it; controllers that run are not ended."""
         self._orders.close()
-        self._process.wait(_END_SECONDS)
+        self._wait(_END_SECONDS)
+
+
+def _serve(ours: socket.socket, theirs: socket.socket) -> None:
+    ours.close()  # who has both ends is never told that nobody gives orders any more
+    prepared_interpreter.serve(theirs)
 
 
 _prepared: dict[str, Interpreter] = {}
 """By the name of the cluster that they are inside of; empty for this machine."""
 
 
-@contextmanager
-def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
+def prepared(inside: LocalCluster | None = None) -> AbstractContextManager[None]:
     """Fork all controllers of this machine, or those inside a cluster, from one interpreter until the end; then as before."""
-    place = _place(inside)
-    before, interpreter = _prepared.get(place), Interpreter(inside)
+    return _using(Interpreter.started(inside), _place(inside))
+
+
+def prepared_here() -> AbstractContextManager[None]:
+    """The same for this machine, with the modules of this process, in which no thread may have been started yet."""
+    return _using(Interpreter.forked(), _place(None))
+
+
+@contextmanager
+def _using(interpreter: Interpreter, place: str) -> Iterator[None]:
+    before = _prepared.get(place)
     _prepared[place] = interpreter
     try:
         yield
@@ -148,14 +180,19 @@ def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
 
 
 def start(
-    command: Sequence[str], environment: Mapping[str, str], *, may_fork: bool = True, inside: LocalCluster | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    may_fork: bool = True,
+    inside: LocalCluster | None = None,
+    stdout: int | None = None,
 ) -> Running:
     """Start a command with its standard error in a pipe: forked if it may, if it is the controller's, and an interpreter is prepared."""
     interpreter = _prepared.get(_place(inside))
     if may_fork and interpreter is not None and list(command[:3]) == [sys.executable, "-m", MODULE]:
-        return interpreter.start(command[3:], environment)
+        return interpreter.start(command[3:], environment, stdout)
     entry = inside.entry_command() if inside is not None else []
-    return subprocess.Popen([*entry, *command], stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen([*entry, *command], stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def _place(inside: LocalCluster | None) -> str:

@@ -11,7 +11,7 @@ import struct
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 MODULE: Final = "workspace_ctrl"
 NUMBER: Final = struct.Struct("=i")
@@ -41,7 +41,7 @@ def _serve(orders: socket.socket) -> _Order | None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends us
     signal.signal(signal.SIGCHLD, _reap)
     while True:
-        text, (*handles,), _, _ = socket.recv_fds(orders, _LONGEST_ORDER, 2)
+        text, (*handles,), _, _ = socket.recv_fds(orders, _LONGEST_ORDER, 3)
         if not text:
             return None
         if os.fork() == 0:
@@ -68,23 +68,31 @@ def _reap(_number: int, _frame: object) -> None:
             pass
 
 
-def _fork_and_wait(stderr: int, starter: int) -> None:
+def _fork_and_wait(starter: int, stderr: int, stdout: int | None = None) -> None:
     """Return in one more forked process; tell who it is, wait for it, tell its exit code, and end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.dup2(stderr, sys.stderr.fileno())
-        os.close(stderr)
-        # The stream of before may believe that it can seek, if it was a file.
-        sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = _stream(stderr, sys.stderr.fileno(), buffering=1)
+        if stdout is not None:
+            sys.stdout = _stream(stdout, sys.stdout.fileno())
         os.close(starter)
         return
     try:
-        os.close(stderr)
+        for handle in (stderr, stdout):
+            if handle is not None:
+                os.close(handle)
         _tell(pid, starter)
     finally:
         os._exit(0)
+
+
+def _stream(handle: int, number: int, buffering: int = -1) -> TextIO:
+    os.dup2(handle, number)
+    os.close(handle)
+    # The stream of before may believe that it can seek, if it was a file.
+    return open(number, "w", buffering=buffering, encoding="utf-8", closefd=False)
 
 
 def _tell(pid: int, starter: int) -> None:
@@ -94,9 +102,9 @@ def _tell(pid: int, starter: int) -> None:
         connection.send(NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
 
 
-def main() -> None:
-    """Serve the socket whose number is the argument; in a forked process, be the controller."""
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
+def serve(orders: socket.socket) -> None:
+    """Fork for each order that comes through the socket; in a forked process, be the controller."""
+    with orders:
         order = _serve(orders)
     if order is not None:
         os.environ.clear()
@@ -107,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(socket.socket(fileno=int(sys.argv[1])))
