@@ -69,6 +69,15 @@ def _unpack(layouts: list[Path], scratch: Path) -> None:
     with _containerd(scratch) as pid, ThreadPoolExecutor(AT_ONCE) as threads:
         for _ in threads.map(partial(_import, pid), layouts):
             pass
+    _share_blobs(layouts, scratch / "root")
+
+
+def _share_blobs(layouts: list[Path], root: Path) -> None:
+    """Put links to the layouts' blobs in place of containerd's copies."""
+    for blob in {blob.name: blob for layout in layouts for blob in (layout / "blobs" / "sha256").iterdir()}.values():
+        copy = root / _CONTENT / blob.name
+        copy.unlink()
+        copy.hardlink_to(blob)
 
 
 def _import(pid: int, layout: Path) -> None:
