@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,6 @@ from typing import Any, Protocol
 from e2e.cluster import cache
 from e2e.cluster.api import crds
 from e2e.cluster.builder import Build
-from e2e.cluster.forms import Form
 from e2e.cluster.places import PACKAGE, cache_dir
 
 FOLDER = "crds"
@@ -45,11 +45,10 @@ class KeptCrds:
     """Those of the folders."""
 
     @classmethod
-    def of(cls, form: Form, kubernetes: Build, folders: Iterable[Path]) -> "KeptCrds":
-        """Return the file for clusters of a form with that API server.
+    def of(cls, kubernetes: Build, folders: Iterable[Path]) -> "KeptCrds":
+        """Return the file for clusters with that API server.
 
-        Its name has all in it that decides the content: programs, the files of the CRDs, and our code that installs them. That of another
-        working copy with the same code is the same.
+        Its name has all in it that decides the content: the API server, the files of the CRDs, and our code that installs them.
         """
         folders = sorted(folders)
         digest = hashlib.sha256(kubernetes.root.name.encode())
@@ -58,7 +57,7 @@ class KeptCrds:
         for file in sorted(PACKAGE.rglob("*.py")):
             digest.update(f"\n{file.relative_to(PACKAGE)}\n".encode() + file.read_bytes())
         names = frozenset(name for folder in folders for name in crds(folder))
-        return cls(cache_dir() / FOLDER / f"{form}-{digest.hexdigest()[:16]}.json", names)
+        return cls(cache_dir() / FOLDER / f"{digest.hexdigest()[:16]}.json", names)
 
     def restore(self, storage: Storage) -> frozenset[str]:
         """Write the CRDs, as new ones, into the storage of an API server that has not started yet; return their names.
@@ -73,18 +72,18 @@ class KeptCrds:
         return frozenset(kept)
 
     def keep(self, storage: Storage) -> None:
-        """Keep the CRDs of the folders that an API server has stored, unless they are kept already."""
-        if self.path.exists() or not self.names:
-            return
+        """Keep the CRDs of the folders that an API server has stored."""
         stored = storage.below(_PREFIX)
         found = {name: json.loads(value) for name in sorted(self.names) if (value := stored.get(f"{_PREFIX}{name}"))}
         if not all(map(_is_served, found.values())):  # somebody has changed it meanwhile
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(found))
-        partial.rename(self.path)
-        cache.trim(FOLDER)
+        # Who may only read the cache, as after `sudo -E`, cannot keep any, and starts all the same.
+        with suppress(PermissionError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+            partial.write_text(json.dumps(found))
+            partial.rename(self.path)
+            cache.trim(FOLDER)
 
 
 def _is_served(document: dict[str, Any]) -> bool:

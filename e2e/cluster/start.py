@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from e2e.cluster import addons as registry
 from e2e.cluster import control_plane, distribution, identity, images, keeper, node, unpacked
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.builder import build, build_all
+from e2e.cluster.builder import Build, build, build_all
 from e2e.cluster.catalog import KUBERNETES
 from e2e.cluster.errors import ClusterError, NotPossibleError
 from e2e.cluster.etcd import Etcd
@@ -86,13 +86,8 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
     with _lifeline(places, settings, steps) as cluster:
         kubernetes = build(KUBERNETES)
         image_names = _start_containerd(cluster, chosen, steps) if settings.form is Form.FULL else frozenset()
-        cluster.control.start(control_plane.etcd(settings, places, kubernetes))
-        crds = KeptCrds.of(
-            settings.form, kubernetes, (build(folder).asset(name) for addon in chosen for folder, name in addon.crds)
-        )
-        present = Present(_restore(crds, cluster, steps), image_names)
-        for program in control_plane.programs(settings, places, kubernetes):
-            cluster.control.start(program)
+        crds = KeptCrds.of(kubernetes, (build(folder).asset(name) for addon in chosen for folder, name in addon.crds))
+        present = Present(_start_control_plane(cluster, kubernetes, crds, steps), image_names)
         work = Installation.on(cluster, steps, present)
         if work.full:
             work.wait("containerd", lambda: node.containerd_serves(cluster.supervisor.pid))
@@ -102,10 +97,8 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
             for program in node.programs(settings, places, kubernetes):
                 cluster.control.start(program)
         _install(work, chosen)
+        _keep(cluster, crds)
         work.cluster.control.check()
-        if not present.crds:
-            with Etcd(cluster) as etcd:
-                crds.keep(etcd)
     print(f"cluster {settings.name} is up: {steps.summary()}", flush=True)
     return cluster
 
@@ -119,13 +112,24 @@ def _start_containerd(cluster: LocalCluster, chosen: list[Addon], steps: Steps) 
     return frozenset(image.name for image in lasting)
 
 
-def _restore(crds: KeptCrds, cluster: LocalCluster, steps: Steps) -> frozenset[str]:
-    """Write the CRDs that are kept into a new cluster's etcd, and return their names."""
-    if not crds.names:
-        return crds.names
-    with Etcd(cluster) as etcd, steps.step("etcd"):
-        Installation.on(cluster, steps).wait("etcd", etcd.serves)
-        return crds.restore(etcd)
+def _start_control_plane(cluster: LocalCluster, kubernetes: Build, crds: KeptCrds, steps: Steps) -> frozenset[str]:
+    """Start etcd, then all others on the CRDs that are kept, and return the names of these."""
+    cluster.control.start(control_plane.etcd(cluster.settings, cluster.places, kubernetes))
+    restored: frozenset[str] = frozenset()
+    if crds.names:
+        with Etcd(cluster) as etcd, steps.step("etcd"):
+            Installation.on(cluster, steps).wait("etcd", etcd.serves)
+            restored = crds.restore(etcd)
+    for program in control_plane.programs(cluster.settings, cluster.places, kubernetes):
+        cluster.control.start(program)
+    return restored
+
+
+def _keep(cluster: LocalCluster, crds: KeptCrds) -> None:
+    """Keep the CRDs for later starts, unless they are kept already."""
+    if crds.names and not crds.path.exists():
+        with Etcd(cluster) as etcd:
+            crds.keep(etcd)
 
 
 @contextmanager

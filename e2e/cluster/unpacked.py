@@ -44,6 +44,7 @@ def unpacked(wanted: Iterable[Image]) -> Path:
     if not cache.take(final):
         with locked(FOLDER):
             if not cache.take(final):
+                print("unpacking the images of the node", flush=True)
                 final.parent.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as scratch:
                     _unpack(layouts, Path(scratch))

@@ -8,7 +8,6 @@ import pytest
 
 from e2e.cluster import kept_crds
 from e2e.cluster.builder import Build
-from e2e.cluster.forms import Form
 from e2e.cluster.kept_crds import KeptCrds
 
 PREFIX = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
@@ -60,8 +59,8 @@ def stored(*names, conditions=({"type": "Established", "status": "True", "lastTr
     return Storage({key: json.dumps(value).encode() for key, value in documents.items()} | {"/registry/secrets/x/token": b"secret"})
 
 
-def crds(folder, form=Form.PLANE, build="kubernetes-1"):
-    return KeptCrds.of(form, Build(folder.parent / build), [folder])
+def crds(folder, build="kubernetes-1"):
+    return KeptCrds.of(Build(folder.parent / build), [folder])
 
 
 def test_nothing_is_restored_before_anything_was_kept(folder):
@@ -110,7 +109,6 @@ def test_a_crd_that_is_not_served_keeps_all_from_being_kept(folder):
 def test_whatever_decides_the_content_makes_another_file(folder, tmp_path, monkeypatch):
     first = crds(folder).path
     assert crds(folder).path == first
-    assert crds(folder, form=Form.FULL).path != first
     assert crds(folder, build="kubernetes-2").path != first
     sources = tmp_path / "sources"
     sources.mkdir()
