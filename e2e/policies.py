@@ -17,8 +17,8 @@ from e2e.cluster.chart import NAME, chart
 from e2e.controller import ACTOR
 from e2e.release import ACCOUNT, NAMESPACE
 from e2e.waiting import until
+from workspace_ctrl.api.yaml_documents import FAST_LOADER
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
 CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
@@ -133,7 +133,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
 
 def read_documents(text: str) -> list[dict[str, Any]]:
     """Return the objects in what Helm prints for the chart: half a megabyte, for which PyYAML takes ten times as long without libyaml."""
-    return [document for document in yaml.load_all(text, _LOADER) if document]
+    return [document for document in yaml.load_all(text, FAST_LOADER) if document]
 
 
 def rendered(given: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from workspace_ctrl.api.yaml_documents import FAST_LOADER
+
 _TELLING = 4
 """Minimum length of a prefix for suggestions."""
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times faster if PyYAML was built with libyaml."""
 RowT = TypeVar("RowT", bound="Row")
 
 
@@ -57,5 +57,5 @@ def load(file: str, key: str, row: type[RowT]) -> tuple[RowT, ...]:
 def _document(file: str) -> Mapping[str, Any]:
     """Return the content of a data file; the last one is kept, because its sections are read one after the other."""
     text = resources.files(__package__).joinpath("data", file).read_text(encoding="utf-8")
-    content: Mapping[str, Any] = yaml.load(text, _LOADER)  # noqa: S506 - a safe one
+    content: Mapping[str, Any] = yaml.load(text, FAST_LOADER)  # noqa: S506 - a safe one
     return content
