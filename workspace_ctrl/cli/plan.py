@@ -14,7 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
+from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND, STORAGE_VERSION
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.catalog.reasons import find_reason
 from workspace_ctrl.cli.arguments.helm_program import found_helm
@@ -87,10 +87,7 @@ def plan_command(
     unsupported = [*_unsupported(objects)]
     for text in unsupported:
         say(text, err=True, fg="red")
-    for document in objects:
-        if near := _near_kind(document):
-            say(f"warning: {near}", err=True, fg="yellow")
-    for text in repeated_names(objects, DEFAULT_NAMESPACE):
+    for text in _doubts(objects, workspaces):
         say(f"warning: {text}", err=True, fg="yellow")
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
@@ -151,6 +148,16 @@ def _verdicts(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: P
     for raw, verdict in zip(workspaces, verdicts, strict=True):
         lost = taken.get(verdict.preview.planned.desired.workspace.key) if verdict.preview is not None else None
         yield judge(raw, replace(known, neighbours=replace(beside, taken=lost)), settings) if lost else verdict
+
+
+def _doubts(objects: Sequence[Mapping[str, Any]], workspaces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is doubtful in the input as a whole."""
+    yield from filter(None, map(_near_kind, objects))
+    for raw in workspaces:
+        if not raw.get("apiVersion"):
+            text = f"{raw['kind']} {_name(raw)} has no apiVersion, without which no API server takes it"
+            yield f"{text}; add apiVersion: {GROUP}/{STORAGE_VERSION}"
+    yield from repeated_names(objects, DEFAULT_NAMESPACE)
 
 
 def _near_kind(document: Mapping[str, Any]) -> str:

@@ -78,6 +78,8 @@ def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
     metadata = raw.get("metadata")
     if not isinstance(metadata, Mapping):
         return
+    if not metadata.get("name") and metadata.get("generateName"):
+        raise SpecError("metadata.name", "is needed here; metadata.generateName leaves it to the API server", "set a name")
     namespace = metadata.get("namespace")
     if isinstance(namespace, str) and namespace and not _NAMESPACE.fullmatch(namespace):
         raise SpecError(

@@ -80,7 +80,12 @@ def refused(text, limits=TENANTS):
             id="a key twice, once in quotes",
         ),
         pytest.param("{null: 1}", "has a key of type NoneType", "write it as a string", id="null as a key"),
-        pytest.param("{[a]: 1}", "is not YAML: found unhashable key in line 1", "", id="a list as a key"),
+        pytest.param(
+            "{[a]: 1}",
+            "has a mapping or list as a key in line 1",
+            "write it as a string; a template such as {{ .Values.x }} has to be rendered first",
+            id="a list as a key",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_place_and_way_out(text, problem, remedy):

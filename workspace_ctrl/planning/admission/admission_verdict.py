@@ -120,8 +120,9 @@ def _check_level(raw: Mapping[str, Any]) -> None:
             raise SpecError("spec", "is required", f"{problem}, and labelSelector and gateway in spec")
         return
     if isinstance(inner, Mapping) and not any(name in raw for name in SPEC_FIELDS):
-        fields = ", ".join(name for name in SPEC_FIELDS if name in inner) or "its fields"
-        raise SpecError("", "there is no spec here", f"move its fields up: {fields} are at the top level of a Workspace")
+        fields = [name for name in SPEC_FIELDS if name in inner]
+        named = f"{', '.join(fields) or 'its fields'} {'is' if len(fields) == 1 else 'are'}"
+        raise SpecError("", "there is no spec here", f"move its fields up: {named} at the top level of a Workspace")
 
 
 def asked(raw: Mapping[str, Any]) -> dict[str, Any]:
