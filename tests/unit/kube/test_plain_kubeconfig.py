@@ -210,8 +210,8 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
         pytest.param(document(user={"token": 5}), "token of user u is not a text", id="token, a number"),
         pytest.param(document({"server": 5}), "server of cluster c is not a text", id="server, a number"),
         pytest.param(
-            document({"proxy-url": "socks5://proxy:1080"}),
-            "proxy-url of cluster c is socks5://proxy:1080, which is no URL of an HTTP proxy",
+            document({"proxy-url": "socks5://me:secret@proxy:1080"}),
+            "proxy-url of cluster c is no URL of an HTTP proxy, such as http://proxy.example:3128; set it again",
             id="proxy",
         ),
         pytest.param(
@@ -234,6 +234,11 @@ def test_of_several_files_the_one_with_the_fault_is_said(tmp_path, monkeypatch):
     other.write_text(yaml.safe_dump(document() | {"clusters": []}))
     monkeypatch.setenv("KUBECONFIG", f"{other}{os.pathsep}{broken}")
     assert f"certificate-authority-data of cluster c in {broken} is not base64" in words_of(None)
+
+
+def test_a_token_file_that_is_not_read_need_not_exist(tmp_path):
+    file = written(tmp_path, document(user={"token": "secret", "tokenFile": "/nowhere/token"}))
+    assert KubeconfigAccess(file, None).authorization() == "Bearer secret"
 
 
 def test_a_fault_is_looked_for_once(tmp_path, monkeypatch):

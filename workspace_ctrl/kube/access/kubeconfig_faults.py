@@ -111,6 +111,8 @@ def _wrong_field(entry: _Entry, kind: str) -> tuple[str, str] | None:
     """Return the field of a cluster or user that cannot be read, and why; None if each can."""
     given = entry.fields.get(kind) or {}
     for field in _FIELDS[kind]:
+        if field == "tokenFile" and given.get("token"):
+            continue  # not read
         if data := given.get(field + DATA):
             if not _is_base64(data):
                 return field + DATA, "is not base64"
@@ -121,7 +123,7 @@ def _wrong_field(entry: _Entry, kind: str) -> tuple[str, str] | None:
             return field, "is not a text"
     proxy = given.get("proxy-url") or "" if kind == "cluster" else ""
     if proxy and not proxy.startswith(("http://", "https://")):
-        return "proxy-url", f"is {proxy}, which is no URL of an HTTP proxy"
+        return "proxy-url", "is no URL of an HTTP proxy, such as http://proxy.example:3128"  # not quoted, as it may have a password
     return None
 
 
