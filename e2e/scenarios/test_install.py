@@ -9,6 +9,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
+from e2e.waiting import until
 from tests.chart.helm import render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 
@@ -122,7 +123,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     assert served(cluster, team) == set()
     (command,) = (line for line in notes.splitlines() if "get helmreleases" in line)
     assert cluster.kubectl(*command.split()[1:]) == ""
-    assert "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"]
+    until(lambda: "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"], "the finalizer to be removed")
 
     release.upgrade()
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
