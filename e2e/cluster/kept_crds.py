@@ -1,7 +1,7 @@
 """The CRDs of add-ons, kept as the first start with the same programs left them, and there for others before the API server starts.
 
 An API server reads those that it finds once. Of those that are applied while it runs, each is checked, has its status written, and makes
-the API server put its document of all kinds together anew: a third of the CPU time of a start.
+the API server put its document of all kinds together anew: a fifth of the CPU time of a control plane's start.
 
 Nothing else is kept: whatever tells one cluster from another (tokens, certificates, namespaces, Leases, revisions) is each cluster's own.
 """

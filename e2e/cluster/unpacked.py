@@ -1,4 +1,4 @@
-"""Images as containerd unpacks them, kept for the nodes of all clusters: to do it takes a quarter of the CPU time of a start.
+"""Images as containerd unpacks them, kept for the nodes of all clusters: to do it takes half of the CPU time of a start.
 
 A containerd of its own, which no cluster has, unpacks the images of a set once. A node's containerd gets its two databases as copies, and
 the layers, in which nothing is written any more, as links.
