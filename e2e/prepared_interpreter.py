@@ -1,5 +1,6 @@
 """The interpreter from which e2e/prepared.py has controllers forked. It imports nothing but what they need."""
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -75,6 +76,7 @@ def _fork_and_wait(starter: int, stderr: int, stdout: int | None = None) -> None
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.stderr = _stream(stderr, sys.stderr.fileno(), buffering=1)
+        faulthandler.enable()  # what PYTHONFAULTHANDLER says comes too late
         if stdout is not None:
             sys.stdout = _stream(stdout, sys.stdout.fileno())
         os.close(starter)

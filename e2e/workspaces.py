@@ -190,15 +190,16 @@ def install_crd(cluster: Cluster) -> None:
     """Install the CRDs as the README says."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all([crd(kind) for kind in KINDS]))
     for plural in (PLURAL, SET_PLURAL):
-        wait_established(cluster, f"{plural}.{GROUP}")
+        wait_served(cluster, f"{plural}.{GROUP}")
 
 
-def wait_established(cluster: Cluster, name: str) -> None:
-    """Wait until a CRD is served; `kubectl wait` fails where one is so new that its conditions are null."""
+def wait_served(cluster: Cluster, name: str) -> None:
+    """Wait until kubectl can use the kind of a CRD, in all versions that it has: that is a moment after the CRD is established."""
 
-    def holds() -> bool:
-        document = json.loads(cluster.kubectl("get", "crd", name, "-o", "json"))
-        conditions = document.get("status", {}).get("conditions") or ()
-        return any((entry["type"], entry["status"]) == ("Established", "True") for entry in conditions)
+    def is_served() -> bool:
+        spec = json.loads(cluster.kubectl("get", "crd", name, "-o", "json"))["spec"]
+        versions = (version["name"] for version in spec["versions"] if version["served"])
+        kinds = (f"{spec['names']['plural']}.{version}.{spec['group']}" for version in versions)
+        return all(cluster.kubectl_result("get", kind, "--all-namespaces").returncode == 0 for kind in kinds)
 
-    until(holds, f"CustomResourceDefinition {name} to be established")
+    until(is_served, f"CustomResourceDefinition {name} to be served")

@@ -55,7 +55,7 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
     assert writes == one_workload
     # Whether routers of Gateways were left by an earlier process is asked for once.
     assert [(target, count) for (verb, target), count in calls.items() if verb == "list"] == [("ocirepositories", 1)]
-    assert restarted.streamed_lists() == Counter(watched.resource.plural for watched in WATCHED)
+    assert restarted.streamed_lists(len(WATCHED)) == Counter(watched.resource.plural for watched in WATCHED)
 
 
 @pytest.mark.parametrize(
