@@ -40,18 +40,24 @@ PARTS = (
 """
 UNIT = "--unit"
 _PAGE_UNITS = "tests/unit/cli/page"
-_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("load", "model_index", "probe", "process"))
-_COMPUTING_UNITS = tuple(
-    f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "planning", "readiness", "records")
-)
+_WATCH_UNITS = "tests/unit/cli/test_status.py"
+_PLANNING_UNITS = "tests/unit/planning"
+_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("model_index", "probe", "process"))
+_COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "readiness", "records"))
+_ELSEWHERE = ("tests/unit/cli", "tests/unit/load", _PLANNING_UNITS, *_SERVER_UNITS, *_COMPUTING_UNITS)
 UNIT_PARTS = (
-    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*"),
+    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*", f"--ignore-glob={_WATCH_UNITS}"),
     (_PAGE_UNITS,),
+    (_WATCH_UNITS, "tests/unit/load"),
     _SERVER_UNITS,
+    (_PLANNING_UNITS,),
     _COMPUTING_UNITS,
-    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in ("tests/unit/cli", *_SERVER_UNITS, *_COMPUTING_UNITS))),
+    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _ELSEWHERE)),
 )
-"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others."""
+"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others.
+
+None waits longer than the others compute. They are forked, so a part costs little.
+"""
 FEWER_EXAMPLES = "--hypothesis-profile=quick"
 """For unit tests alone, which are run often; `make test` tries all examples."""
 
