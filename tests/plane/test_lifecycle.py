@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -17,6 +18,7 @@ CALL_BUDGET = 9
 COUNT = 5
 PROGRESS_SECONDS = Settings().progress_interval
 """Mere progress is told this often, so on a slow machine there are more status writes."""
+CONDITIONS = "observed={.status.observedGeneration} {range .status.conditions[*]}{.type}={.status} {end}"
 EVERY_KIND = "deployment,service,ocirepository,helmrelease,httproute,inferencepool,configmap,serviceaccount,role,rolebinding"
 
 
@@ -68,17 +70,28 @@ def test_ready_within_the_call_budget_and_a_restart_writes_nothing(installed, pl
 def test_a_change_that_affects_one_child_costs_at_most_three_calls(installed, plane_namespace, behind, change, child):
     with ControllerProcess(installed) as controller:
         create(installed, plane_namespace, behind, 1)
-        before, began = controller.writes(plane_namespace), time.monotonic()
-        installed.kubectl("patch", "workspace", "phi-0", "-n", plane_namespace, "--type=merge", "-p", json.dumps(change))
-        generation = workspaces.get(installed, plane_namespace, "workspace", "phi-0")["metadata"]["generation"]
-        observed = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
-        installed.kubectl("wait", "workspace/phi-0", "-n", plane_namespace, observed, f"--timeout={workspaces.WAIT_SECONDS}s")
-        workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
+        with workspaces.followed(installed, plane_namespace, "workspaces", CONDITIONS) as lines:
+            versions = [next(lines)]
+            before, began = controller.writes(plane_namespace), time.monotonic()
+            installed.kubectl("patch", "workspace", "phi-0", "-n", plane_namespace, "--type=merge", "-p", json.dumps(change))
+            generation = workspaces.get(installed, plane_namespace, "workspace", "phi-0")["metadata"]["generation"]
+            observed = f"--for=jsonpath={{.status.observedGeneration}}={generation}"
+            installed.kubectl("wait", "workspace/phi-0", "-n", plane_namespace, observed, f"--timeout={workspaces.WAIT_SECONDS}s")
+            workspaces.wait_ready(installed, plane_namespace, "phi-0", "Ready")
+            while not {f"observed={generation}", "Ready=True"} <= set(versions[-1].split()):
+                versions.append(next(lines))
         made, seconds = controller.writes(plane_namespace) - before, time.monotonic() - began
     told = made.pop(("patch", "workspaces/status"))
     assert made.pop(("patch", child)) == 1
-    assert 1 <= told <= 2 + seconds / PROGRESS_SECONDS
+    # One that all is well again, and one for what fails: on a slow machine, that is one link after the other, and each is told at once.
+    assert 1 <= told <= 1 + max(falls(versions), 1) + seconds / PROGRESS_SECONDS
     assert not made
+
+
+def falls(versions):
+    """How often a status told that conditions were not True any more."""
+    held = [{word for word in line.split() if word.endswith("=True")} - {"Reconciling=True"} for line in versions]
+    return sum(bool(before - after) for before, after in pairwise(held))
 
 
 def test_deleting_the_workspace_removes_all_that_came_with_it(installed, plane_namespace, behind):
