@@ -90,9 +90,11 @@ class ControllerProcess:
         self._process = self._start()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._watching.wait(_START_SECONDS) or not self.is_running:
-            self._end(signal.SIGKILL)
-            raise AssertionError("the controller did not start:\n" + "\n".join(self.log))
+        if not self._watching.wait(_START_SECONDS):
+            self._end(signal.SIGABRT)  # Python writes down what each thread does
+            raise AssertionError(f"the controller did not start within {_START_SECONDS:g} s:\n" + "\n".join(self.log))
+        if not self.is_running:
+            raise AssertionError(f"the controller ended with {self._process.wait()} at its start:\n" + "\n".join(self.log))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -108,7 +110,9 @@ class ControllerProcess:
             environment = {**os.environ, **self._inside.environment(), "KUBECONFIG": str(self._inside.inside_kubeconfig_for(ACTOR))}
         else:
             environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
-        return start(self._command, {**environment, **self._code}, may_fork=self._may_fork, inside=self._inside)
+        return start(
+            self._command, {**environment, **self._code, "PYTHONFAULTHANDLER": "1"}, may_fork=self._may_fork, inside=self._inside
+        )
 
     @property
     def is_running(self) -> bool:

@@ -37,8 +37,7 @@ def earlier() -> Path:
 
 def go_back(cluster: Cluster) -> None:
     """Leave the CRD as that version has it, and no policy that came later, as a rollback of the chart does."""
-    documents = policies.rendered(policies.values(cluster))
-    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", input=yaml.safe_dump_all(documents))
+    policies.remove(cluster)
     _apply_crd(cluster, (earlier() / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text())
 
 

@@ -55,6 +55,12 @@ def controller(tag: str = "", source: Path = REPOSITORY) -> Image:
     )
 
 
+def below(source: Path = REPOSITORY) -> Image:
+    """Return an image of what stays the same when the controller's modules change: the layers below them."""
+    layers = (python_layer(), packages_layer(source))
+    return Image(f"{REPOSITORY_NAME}-below:1", files=(), layers=layers, entrypoint=("/usr/bin/python3",), user=USER)
+
+
 def with_helm(image: Image, helm: Path, helm_version: str) -> Image:
     """Return the image with helm in it, and in its bill of materials: what the Dockerfile calls `with-helm`."""
     bill = json.loads(_run("tar", "--extract", "--to-stdout", f"--file={image.layers[1]}", BILL[1:]))

@@ -303,16 +303,9 @@ def test_who_may_only_write_workspaces_gains_none_of_fluxs_rights(installed, pla
 
 
 @pytest.fixture
-def values_from(installed, plane_namespace):
+def values_from(installed):
     """The policies of an installation that allows `valuesFrom`; afterwards those of all other tests."""
-    spec = {
-        "interval": "30m",
-        "chartRef": {"kind": "OCIRepository", "name": "probe"},
-        "install": {"crds": "Skip"},
-        "valuesFrom": [{"kind": "ConfigMap", "name": "x"}],
-    }
-    probe = policies.as_created("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec)
-    with policies.changed(installed, {"endpointPicker": {"allowValuesFrom": True}}, probe):
+    with policies.changed(installed, {"endpointPicker": {"allowValuesFrom": True}}):
         yield
 
 

@@ -23,7 +23,13 @@ class Row(BaseModel):
 
 
 def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
-    """Return the remedy for an unknown `name`: the first of `known` with that prefix, else the closest one, else `otherwise`.
+    """Return the remedy for an unknown `name`: the `closest` of `known`, else `otherwise`."""
+    near = closest(name, known, cutoff)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Return the first of `known` that begins with `name`, else the closest one, else nothing.
 
     Only letters and digits count. `cutoff` says how close is close: 1 is the same, 0 anything.
     """
@@ -31,7 +37,7 @@ def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 
     asked = _letters(name)
     longer = [key for key in reversed(spelling) if len(asked) >= _TELLING and key.startswith(asked)]
     close = longer or get_close_matches(asked, spelling, n=1, cutoff=cutoff)
-    return f"did you mean {spelling[close[0]]}?" if close else otherwise
+    return spelling[close[0]] if close else ""
 
 
 def _letters(name: str) -> str:
