@@ -54,6 +54,7 @@ def wait_back(cluster, namespace, kind, old):
 def settle(cluster, namespace):
     """Wait until Flux has nothing left to do, and all that it said was looked at."""
     flux.wait_done(cluster, namespace, "helmrelease", "phi-inferencepool")
+    workspaces.wait_ready(cluster, namespace, "phi-inferencepool", "Ready", kind="helmrelease")
     workspaces.wait_ready(cluster, namespace, "phi", "Ready")
 
 

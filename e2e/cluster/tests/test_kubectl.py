@@ -76,7 +76,9 @@ def test_a_kind_that_has_come_meanwhile_is_known(plane):
     plane.kubectl("apply", "-f", "-", input=json.dumps(crd))
     try:
         # The API server serves it a moment after it has established it.
-        eventually(lambda: plane.kubectl_result("get", name, "-A", "-o", "name").returncode == 0)
+        paths = ("/apis/example.org/v1", "/apis/example.org/v1/lates")
+        eventually(lambda: not any(plane.kubectl_result("get", "--raw", path).returncode for path in paths))
+        assert plane.kubectl("get", name, "-A", "-o", "name") == ""
     finally:
         plane.kubectl("delete", "crd", name)
 
