@@ -57,6 +57,20 @@ class Api:
         body = json.dumps(change).encode()
         return self._checked("PATCH", path, self._request("PATCH", path, body, "application/merge-patch+json"))
 
+    def delete_all(self, path: str) -> list[dict[str, Any]]:
+        """Delete all objects of a kind, with what they own; return those that were there, none where the kind is not served any more."""
+        response = self._request("DELETE", f"{path}?propagationPolicy=Background")
+        if response.status == NOT_FOUND:
+            return []
+        items: list[dict[str, Any]] = self._checked("DELETE", path, response).get("items") or []
+        return items
+
+    def release(self, path: str) -> None:
+        """Take all finalizers off an object that may have gone."""
+        response = self._request("PATCH", path, b'{"metadata": {"finalizers": null}}', "application/merge-patch+json")
+        if response.status != NOT_FOUND:
+            self._checked("PATCH", path, response)
+
     def apply(self, path: str, document: bytes) -> dict[str, Any]:
         """Apply a YAML or JSON document at its own path."""
         path = f"{path}?fieldManager={FIELD_MANAGER}&force=true"

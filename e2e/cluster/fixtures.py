@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.cluster import addons as registry
-from e2e.cluster import external
+from e2e.cluster import external, leftovers
 from e2e.cluster.errors import ClusterError, NotPossibleError
 from e2e.cluster.forms import Form
 from e2e.cluster.local import LocalCluster
@@ -76,7 +76,7 @@ def bare_cluster() -> Iterator[LocalCluster]:
 
 
 @pytest.fixture(scope="session")
-def plane() -> Iterator[Cluster]:
+def plane() -> Iterator[LocalCluster]:
     """A control plane with Flux and a simulated node; its pods are only played."""
     yield from _started("plane")
 
@@ -88,9 +88,12 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-def plane_namespace(plane: Cluster) -> Iterator[str]:
-    """A namespace of the test's own on `plane`."""
-    yield from _fresh_namespace(plane)
+def plane_namespace(plane: LocalCluster) -> Iterator[str]:
+    """A namespace of the test's own on `plane`; it stays there, without what the test has left in it."""
+    since = plane.audit_place()
+    name = _create_namespace(plane)
+    yield name
+    leftovers.remove(plane, name, since)
 
 
 def _started(fixture: str) -> Iterator[LocalCluster]:
@@ -107,9 +110,14 @@ def _started(fixture: str) -> Iterator[LocalCluster]:
 
 
 def _fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    name = _create_namespace(cluster)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _create_namespace(cluster: Cluster) -> str:
     name = f"test-{secrets.token_hex(4)}"
     cluster.kubectl("create", "namespace", name)
     # A pod is refused until its namespace has a service account.
     cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=30s")
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    return name

@@ -5,13 +5,17 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from uuid import uuid4
 
 import pytest
 
+from e2e import workspaces
 from e2e.cluster.kubectl import NAME
 from e2e.cluster.processes import children, pid_inside, resident_bytes
-from e2e.cluster.tests.manifests import eventually
+from e2e.waiting import until
 
+LATES = "lates.example.org"
 LATE = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
 UNKNOWN_FIELD = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "other": "x"})
 OLD = json.dumps({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "it"}})
@@ -62,25 +66,148 @@ def test_one_that_waits_lets_others_go_on(plane, plane_namespace):
         assert "condition met" in waiting.result(60)
 
 
-def test_a_kind_that_has_come_meanwhile_is_known(plane):
-    name = "lates.example.org"
-    assert plane.kubectl_result("get", name).returncode
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
-    names = {"plural": "lates", "singular": "late", "kind": "Late"}
-    crd = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": name},
-        "spec": {"group": "example.org", "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-    plane.kubectl("apply", "-f", "-", input=json.dumps(crd))
-    try:
-        # The API server serves it a moment after it has established it.
-        paths = ("/apis/example.org/v1", "/apis/example.org/v1/lates")
-        eventually(lambda: not any(plane.kubectl_result("get", "--raw", path).returncode for path in paths))
-        assert plane.kubectl("get", name, "-A", "-o", "name") == ""
-    finally:
-        plane.kubectl("delete", "crd", name)
+@pytest.fixture
+def lates(plane):
+    """The CRD of a kind, with the schema and the short name that are passed to the function; the test finds and leaves none."""
+
+    def applied(schema, short="lt"):
+        names = {"plural": "lates", "singular": "late", "kind": "Late", "shortNames": [short]}
+        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", **schema}}}
+        spec = {"group": "example.org", "scope": "Namespaced", "names": names, "versions": [version]}
+        crd = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": LATES},
+            "spec": spec,
+        }
+        plane.kubectl("apply", "-f", "-", input=json.dumps(crd))
+        workspaces.wait_served(plane, LATES)
+
+    yield applied
+    plane.kubectl("delete", "crd", LATES, "--ignore-not-found")
+
+
+@pytest.fixture
+def fresh(plane, tmp_path):
+    """Run a command in a process of kubectl that has read nothing before."""
+
+    def run(*command, text=None):
+        line = [*plane.kubectl_command("user"), f"--cache-dir={tmp_path / uuid4().hex}", *command]
+        return _left(subprocess.run(line, input=text, capture_output=True, text=True, check=False))
+
+    return run
+
+
+def _left(result):
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_a_kind_that_has_come_meanwhile_is_known(plane, lates):
+    assert plane.kubectl_result("get", LATES).returncode
+    lates({})
+    assert plane.kubectl("get", LATES, "-A", "-o", "name") == ""
+
+
+def test_a_kind_is_known_by_the_names_that_it_has_now(plane, plane_namespace, lates, fresh):
+    lates({}, "lt")
+    assert plane.kubectl("get", "lt", "-n", plane_namespace, "-o", "name") == ""
+    lates({}, "lte")
+    until(lambda: fresh("get", "lt", "-n", plane_namespace)[0], "the API server to have the new name only")
+    for short in ("lt", "lte"):
+        command = ("get", short, "-n", plane_namespace)
+        assert _left(plane.kubectl_result(*command, actor="user")) == fresh(*command)
+
+
+def test_a_kind_that_has_gone_meanwhile_is_not_known(plane, plane_namespace, lates, fresh):
+    lates({})
+    assert plane.kubectl("get", LATES, "-n", plane_namespace, "-o", "name") == ""
+    plane.kubectl("delete", "crd", LATES)
+    command = ("get", LATES, "-n", plane_namespace)
+    until(lambda: "doesn't have a resource type" in fresh(*command)[2], "the API server to have forgotten the kind")
+    assert _left(plane.kubectl_result(*command, actor="user")) == fresh(*command)
+
+
+def test_the_schema_is_the_one_of_now(plane, plane_namespace, lates, fresh):
+    """What one schema knows and the next does not is refused or accepted by the one that the API server has when the command begins."""
+    apply = ("apply", "-n", plane_namespace, "--dry-run=server", "-f", "-")
+    explain = ("explain", "late.size")
+    text = json.dumps({"apiVersion": "example.org/v1", "kind": "Late", "metadata": {"name": "it"}, "size": 1, "other": 2})
+    for type_, others in (("integer", {}), ("string", {}), ("integer", {"other": {"type": "integer"}})):
+        lates({"properties": {"size": {"type": type_}, **others}})
+        until(partial(_says, fresh, explain, f"FIELD: size <{type_}>"), "the API server to publish the schema")
+        assert _left(plane.kubectl_result(*explain, actor="user")) == fresh(*explain)
+        left = _left(plane.kubectl_result(*apply, input=text, actor="user"))
+        assert left == fresh(*apply, text=text)
+        assert (left[0] == 0) == bool(others)
+
+
+def _says(fresh, command, words):
+    return words in fresh(*command)[1]
+
+
+def late(size):
+    return {"apiVersion": "example.org/v1", "kind": "Late", "metadata": {"name": "it"}, "size": size}
+
+
+def config_map(**data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "data": data}
+
+
+def service(**ports):
+    spec = {"clusterIP": "None", "ports": [{"name": name, "port": port} for name, port in ports.items()]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "it"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("document", "changed"),
+    [
+        pytest.param(config_map(a="1", b="2"), config_map(b="3", c="4"), id="a kind of Kubernetes"),
+        pytest.param(service(a=80, b=81), service(b=82, c=83), id="a list that is merged by key"),
+        pytest.param(late(1), late(2), id="a custom resource"),
+    ],
+)
+def test_it_patches_as_a_process_would(plane, plane_namespace, lates, fresh, document, changed):
+    """A second `apply` finds out by the schema of the kind what has changed."""
+    lates({"properties": {"size": {"type": "integer"}}})
+    until(lambda: not fresh("explain", "late.size")[0], "the API server to publish the schema")
+    place = ("-n", plane_namespace)
+
+    def stored(applied):
+        said = [applied("apply", *place, "-f", "-", text=json.dumps(version)) for version in (document, changed, changed)]
+        left = json.loads(plane.kubectl("get", document["kind"], "it", *place, "-o", "json"))
+        plane.kubectl("delete", document["kind"], "it", *place)
+        return said, {key: value for key, value in left.items() if key != "metadata"}
+
+    assert stored(lambda *command, text: _left(plane.kubectl_result(*command, input=text, actor="user"))) == stored(fresh)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["get", "deploy,svc"], id="short names"),
+        pytest.param(["get", "deploy.apps/none"], id="a name with its group"),
+        pytest.param(["get", "--help"], id="help"),
+        pytest.param(["-o", "name", "get", "nodes"], id="options before the command"),
+        pytest.param(["get"], id="too few words"),
+        pytest.param(["delete", "configmap", "none", "--warnings-as-errors"], id="an option of the whole kubectl"),
+        pytest.param(["delete", "nothings", "--all"], id="an unknown kind is deleted"),
+        pytest.param(["rollout", "status", "deployment/none"], id="a command of two words"),
+        pytest.param(["api-resources", "--api-group=apps", "-o", "name"], id="a rare command"),
+    ],
+)
+def test_the_command_line_is_understood_as_a_process_would(plane, plane_namespace, fresh, arguments):
+    command = ("-n", plane_namespace, *arguments)
+    assert _left(plane.kubectl_result(*command, actor="user")) == fresh(*command)
+
+
+def test_what_the_api_server_offers_is_read_once(plane, plane_namespace):
+    """A command asks only whether that is still so; as it lists the kinds, this is one request, and no list of one group's kinds."""
+    plane.kubectl("get", "configmaps", "-n", plane_namespace)
+    since = plane.audit_place()
+    for actor in ("user", "controller"):
+        plane.kubectl("get", "configmaps", "-n", plane_namespace, actor=actor)
+        asked = [event["requestURI"].partition("?")[0] for event in plane.audit_events(actor, since)]
+        assert asked == ["/apis", f"/api/v1/namespaces/{plane_namespace}/configmaps"]
 
 
 def test_it_is_a_program_of_the_cluster(plane):

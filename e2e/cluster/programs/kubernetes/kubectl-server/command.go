@@ -7,11 +7,8 @@ import (
 	"strings"
 	"sync"
 
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
 	"k8s.io/component-base/cli"
-	"k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 )
 
@@ -92,11 +89,7 @@ func execute(arguments []string, streams genericiooptions.IOStreams) (code int) 
 			}
 		}
 	}()
-	command := cmd.NewKubectlCommand(cmd.KubectlOptions{
-		Arguments:   append([]string{"kubectl"}, arguments...),
-		ConfigFlags: configFlags(streams),
-		IOStreams:   streams,
-	})
+	command := command(arguments, streams)
 	defer forget(command)
 	command.SetArgs(arguments)
 	command.SetIn(streams.In)
@@ -104,14 +97,4 @@ func execute(arguments []string, streams genericiooptions.IOStreams) (code int) 
 	command.SetErr(streams.ErrOut)
 	util.CheckErr(cli.RunNoErrOutput(command))
 	return 0
-}
-
-// configFlags returns kubectl's flags about the API server, with kubectl's limits; warnings go to the command that caused them.
-func configFlags(streams genericiooptions.IOStreams) *genericclioptions.ConfigFlags {
-	warnings := rest.NewWarningWriter(streams.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
-	flags := genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag().WithDiscoveryBurst(300).WithDiscoveryQPS(50.0)
-	return flags.WithWarningPrinter(streams).WithWrapConfigFn(func(config *rest.Config) *rest.Config {
-		config.WarningHandler = warnings
-		return config
-	})
 }
