@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 # The tests start hundreds of interpreters. Where nothing compiled may be kept, as in many containers, each compiles all modules anew, and
 # pytest rewrites the assertions of all tests.
@@ -20,6 +22,10 @@ gc.set_threshold(20_000, 20, 20)
 pytest_plugins = ["e2e.cluster.fixtures", "e2e.costs", "pytester"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+    # What compiles has ended. Programs of clusters are idle for most of the time and wake up for timers; to look for work on a second
+    # core each time takes a tenth of their CPU time, and makes nothing quicker where several parts run at once.
+    os.environ.setdefault("GOMAXPROCS", "1")

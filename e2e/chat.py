@@ -61,12 +61,24 @@ def chat_until_answered(cluster: Cluster, url: str, model: str, words: str) -> A
     Raises:
         AssertionError: it does not.
     """
+    return chats_until_answered(cluster, url, model, words, 1)[0]
+
+
+def chats_until_answered(cluster: Cluster, url: str, model: str, words: str, count: int) -> list[Answer]:
+    """Ask the model behind `url` again until it answers `count` times, one after the other: a proxy learns of changes some moments later.
+
+    Raises:
+        AssertionError: it does not.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (answer := chat(cluster, url, model, words)).status != HTTPStatus.OK:
+    while True:
+        answers = chats(cluster, url, model, words, count)
+        failed = [answer for answer in answers if answer.status != HTTPStatus.OK]
+        if not failed:
+            return answers
         if time.monotonic() > deadline:
-            raise AssertionError(f"{url} answers {answer.status}: {answer.text}")
+            raise AssertionError(f"{url} answers {failed[-1].status}: {failed[-1].text}")
         time.sleep(_PAUSE_SECONDS)
-    return answer
 
 
 def chats(cluster: Cluster, url: str, model: str, words: str, count: int) -> list[Answer]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from e2e.cluster import Cluster, Form, LocalCluster, MissingCapabilityError
 from e2e.prepared import Running, start
+from e2e.waiting import until
 
 ACTOR = "controller"
 """The user of the API server under whose name the controller runs, so that the audit log counts its calls alone."""
@@ -89,9 +90,11 @@ class ControllerProcess:
         self._process = self._start()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._watching.wait(_START_SECONDS) or not self.is_running:
-            self._end(signal.SIGKILL)
-            raise AssertionError("the controller did not start:\n" + "\n".join(self.log))
+        if not self._watching.wait(_START_SECONDS):
+            self._end(signal.SIGABRT)  # Python writes down what each thread does
+            raise AssertionError(f"the controller did not start within {_START_SECONDS:g} s:\n" + "\n".join(self.log))
+        if not self.is_running:
+            raise AssertionError(f"the controller ended with {self._process.wait()} at its start:\n" + "\n".join(self.log))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -107,7 +110,9 @@ class ControllerProcess:
             environment = {**os.environ, **self._inside.environment(), "KUBECONFIG": str(self._inside.inside_kubeconfig_for(ACTOR))}
         else:
             environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig)}
-        return start(self._command, {**environment, **self._code}, may_fork=self._may_fork, inside=self._inside)
+        return start(
+            self._command, {**environment, **self._code, "PYTHONFAULTHANDLER": "1"}, may_fork=self._may_fork, inside=self._inside
+        )
 
     @property
     def is_running(self) -> bool:
@@ -142,10 +147,21 @@ class ControllerProcess:
         calls = self.calls(namespace).items()
         return Counter({call: count for call, count in calls if call[0] not in _READS and call[1] != "events"})
 
-    def streamed_lists(self) -> Counter[str]:
-        """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch."""
-        events = self._cluster.audit_events(ACTOR, self._audit_place)
-        return Counter(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
+    def streamed_lists(self, count: int) -> Counter[str]:
+        """Return how often the controller, which must have stopped, listed which resource at the beginning of a watch.
+
+        The audit log has a watch a moment after its end: that of at least `count` of them is waited for.
+        """
+        found: Counter[str] = Counter()
+
+        def has_all() -> bool:
+            events = self._cluster.audit_events(ACTOR, self._audit_place)
+            found.clear()
+            found.update(_target(event) for event in events if "sendInitialEvents=true" in event["requestURI"])
+            return found.total() >= count
+
+        until(has_all, f"{count} ended watches in the audit log")
+        return found
 
     def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - set before the thread starts

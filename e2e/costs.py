@@ -5,6 +5,7 @@ A test's CPU time is that of pytest's process, of the programs that the test has
 
 import json
 import os
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,8 @@ class _Recorder:
     def _cpu_seconds(self) -> float:
         if supervisors := self._supervisors():
             return cpu_seconds_below([os.getpid(), *supervisors])
-        times = os.times()
-        return times.user + times.system + times.children_user + times.children_system
+        used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(each.ru_utime + each.ru_stime for each in used)  # in microseconds; os.times() counts hundredths of a second
 
     def _supervisors(self) -> list[int]:
         """Return the pids of the supervisors of the clusters that this process has started."""

@@ -37,8 +37,7 @@ def earlier() -> Path:
 
 def go_back(cluster: Cluster) -> None:
     """Leave the CRD as that version has it, and no policy that came later, as a rollback of the chart does."""
-    documents = policies.rendered(policies.values(cluster))
-    cluster.kubectl("delete", "-f", "-", "--ignore-not-found", input=yaml.safe_dump_all(documents))
+    policies.remove(cluster)
     _apply_crd(cluster, (earlier() / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text())
 
 
@@ -50,7 +49,7 @@ def go_on(cluster: Cluster) -> None:
 
 def _apply_crd(cluster: Cluster, document: str) -> None:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document)
-    workspaces.wait_established(cluster, "workspaces.kaito.sh")
+    workspaces.wait_served(cluster, "workspaces.kaito.sh")
 
 
 def _export(scratch: Path) -> None:

@@ -1,16 +1,15 @@
 """The chart's admission policies, for controllers that run beside a cluster instead of in it, under the name of an actor."""
 
 import json
+import secrets
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from e2e import workspaces
 from e2e.cluster import Cluster, ClusterError
 from e2e.cluster.builder import build
 from e2e.cluster.catalog import FLUX
@@ -18,8 +17,8 @@ from e2e.cluster.chart import NAME, chart
 from e2e.controller import ACTOR
 from e2e.release import ACCOUNT, NAMESPACE
 from e2e.waiting import until
+from workspace_ctrl.api.yaml_documents import FAST_LOADER
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
 CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
@@ -31,27 +30,58 @@ ALLOWED_DIGEST = f"sha256:{'a' * 64}"
 
 
 def install(cluster: Cluster, more: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Install the policies for controllers of a cluster, with its charts and `more` values; wait until the API server enforces some.
+    """Install the policies for controllers of a cluster, with its charts and `more` values; wait until the API server enforces all.
 
     Raises:
         ClusterError: Helm cannot render the chart.
     """
     documents = rendered({**values(cluster), **more})
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(documents))
-    for probe in _PROBES:
-        until(partial(_is_denied, cluster, probe), "the policies to be enforced")
+    _wait_enforced(cluster)
+
+
+def remove(cluster: Cluster) -> None:
+    """Remove the policies, and wait until the API server enforces none of them."""
+    _delete(cluster, rendered(values(cluster)))
+
+
+def _delete(cluster: Cluster, documents: Iterable[dict[str, Any]]) -> None:
+    cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(documents))
+    _wait_enforced(cluster)
+
+
+def _wait_enforced(cluster: Cluster) -> None:
+    """Wait until the API server enforces the policies as they are now: it hears of changes in order, so that a last one comes after all."""
+    name = f"last-{secrets.token_hex(4)}"
+    last = yaml.safe_dump_all(_policy_against(name))
+    cluster.kubectl("create", "-f", "-", input=last)
+    refused = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    until(lambda: "denied request" in refusal(cluster, refused), "the policies to be enforced")
+    cluster.kubectl("delete", "-f", "-", input=last)
+
+
+def _policy_against(name: str) -> list[dict[str, Any]]:
+    """Return a policy, and its binding, that refuses ConfigMaps of this name alone."""
+    created = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    specs = {
+        POLICY: {
+            "matchConstraints": {"resourceRules": [created]},
+            "validations": [{"expression": f'object.metadata.?name.orValue("") != "{name}"'}],
+        },
+        BINDING: {"policyName": name, "validationActions": ["Deny"]},
+    }
+    api = "admissionregistration.k8s.io/v1"
+    return [{"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec} for kind, spec in specs.items()]
 
 
 @contextmanager
-def changed(cluster: Cluster, more: Mapping[str, Any], probe: dict[str, Any]) -> Iterator[None]:
-    """Have the policies of an installation with `more` values until the end of the block; without them, they refuse `probe`."""
+def changed(cluster: Cluster, more: Mapping[str, Any]) -> Iterator[None]:
+    """Have the policies of an installation with `more` values until the end of the block."""
     install(cluster, more)
     try:
-        until(lambda: not refusal(cluster, probe), "the policies to allow what the values add")
         yield
     finally:
         install(cluster)
-        until(partial(_is_denied, cluster, probe), "the policies to be as before")
 
 
 @contextmanager
@@ -63,8 +93,7 @@ def extended(cluster: Cluster, more: Mapping[str, Any]) -> Iterator[None]:
     finally:
         install(cluster)
         kept = {_target(document) for document in rendered(values(cluster))}
-        added = [document for document in rendered({**values(cluster), **more}) if _target(document) not in kept]
-        cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=yaml.safe_dump_all(added))
+        _delete(cluster, [document for document in rendered({**values(cluster), **more}) if _target(document) not in kept])
 
 
 def _target(document: dict[str, Any]) -> tuple[str, str]:
@@ -76,8 +105,7 @@ def digest_allowed(cluster: Cluster, version: str, digest: str) -> Iterator[None
     """Let the first source have this digest for a version, too, until the end of the block."""
     sources = values(cluster)["chartSources"]
     sources[0]["allowedDigests"] = {version: digest}
-    spec = {"url": sources[0]["url"], "insecure": True, "interval": "1h", "ref": {"digest": digest}}
-    with changed(cluster, {"chartSources": sources}, as_created("source.toolkit.fluxcd.io/v1", "OCIRepository", spec)):
+    with changed(cluster, {"chartSources": sources}):
         yield
 
 
@@ -105,7 +133,7 @@ def values(cluster: Cluster) -> dict[str, Any]:
 
 def read_documents(text: str) -> list[dict[str, Any]]:
     """Return the objects in what Helm prints for the chart: half a megabyte, for which PyYAML takes ten times as long without libyaml."""
-    return [document for document in yaml.load_all(text, _LOADER) if document]
+    return [document for document in yaml.load_all(text, FAST_LOADER) if document]
 
 
 def rendered(given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -145,12 +173,3 @@ def refusal(cluster: Cluster, document: dict[str, Any]) -> str:
     """Return the error of the API server for a controller that creates an object; empty if it accepts it. Nothing is stored."""
     create = ("create", "--dry-run=server", "-n", "default", "-f", "-")
     return cluster.kubectl_result(*create, input=json.dumps(document), actor=ACTOR).stderr
-
-
-def _is_denied(cluster: Cluster, document: dict[str, Any]) -> bool:
-    return "denied request" in refusal(cluster, document)
-
-
-_SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe"}, "spec": {"ports": [{"port": 80}]}}
-_PROBES = (_SERVICE, workspaces.workspace("probe"))
-"""Objects that a controller may not create; one for each kind of policy that is compiled last."""

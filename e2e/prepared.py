@@ -4,32 +4,25 @@ The imports are most of the CPU time of a short-lived controller, and tests star
 arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
 """
 
-import gc
-import importlib
 import json
+import multiprocessing
 import os
-import runpy
 import selectors
-import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Final, Protocol
 
+from e2e import prepared_interpreter
 from e2e.cluster import LocalCluster
 from e2e.cluster.places import REPOSITORY
 from e2e.cluster.processes import pid_of
+from e2e.prepared_interpreter import KNOWN, MODULE, NUMBER
 
-MODULE: Final = "workspace_ctrl"
-_NUMBER: Final = struct.Struct("=i")
-_KNOWN: Final = b"!"
-_LONGEST_ORDER: Final = 1 << 17
 _END_SECONDS: Final = 10.0
 
 
@@ -58,12 +51,12 @@ class ForkedProcess:
         self._waiter = waiter
         self._one_reads = threading.Lock()
         self._code: int | None = None
-        _, handles, _, _ = socket.recv_fds(waiter, len(_KNOWN), 1)
+        _, handles, _, _ = socket.recv_fds(waiter, len(KNOWN), 1)
         if not handles:
             raise _ended()
         self.pid = pid_of(handles[0])
         os.close(handles[0])
-        waiter.send(_KNOWN)
+        waiter.send(KNOWN)
 
     def poll(self) -> int | None:
         """Return the exit code; None while it runs."""
@@ -97,10 +90,10 @@ class ForkedProcess:
         return self._code
 
     def _next(self) -> int:
-        read = self._waiter.recv(_NUMBER.size)
-        if len(read) != _NUMBER.size:
+        read = self._waiter.recv(NUMBER.size)
+        if len(read) != NUMBER.size:
             raise _ended()
-        return int(_NUMBER.unpack(read)[0])
+        return int(NUMBER.unpack(read)[0])
 
 
 def _ended() -> RuntimeError:
@@ -108,24 +101,42 @@ def _ended() -> RuntimeError:
 
 
 class Interpreter:
-    """The interpreter from which controllers are forked, on this machine or inside a cluster."""
+    """An interpreter from which controllers are forked."""
 
-    def __init__(self, inside: LocalCluster | None = None) -> None:
-        """Start it; it imports while the caller goes on."""
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, orders: socket.socket, wait: Callable[[float], object]) -> None:
+        """Take our end of its socket, and what waits for its end so many seconds."""
+        self._orders = orders
+        self._wait = wait
+
+    @classmethod
+    def started(cls, inside: LocalCluster | None = None) -> "Interpreter":
+        """Start one, on this machine or inside a cluster; it imports while the caller goes on."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         entry = inside.entry_command() if inside is not None else []
         with theirs:
-            command = [*entry, sys.executable, "-m", "e2e.prepared", str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
+            command = [*entry, sys.executable, "-m", prepared_interpreter.__name__, str(theirs.fileno())]
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY)
+        return cls(ours, process.wait)
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
-        """Start `workspace-ctrl` with arguments; its standard error can be read."""
+    @classmethod
+    def forked(cls) -> "Interpreter":
+        """Fork one from this process, with all that is imported here."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = multiprocessing.get_context("fork").Process(target=_serve, args=(ours, theirs))
+            process.start()
+        return cls(ours, process.join)
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], stdout: int | None = None) -> ForkedProcess:
+        """Start `workspace-ctrl` with arguments; its standard error can be read. Without `stdout` it prints where the interpreter does."""
         order = json.dumps({"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())})
         stderr, their_stderr = os.pipe()
         waiter, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                socket.send_fds(self._orders, [order.encode()], [their_stderr, theirs.fileno()])
+                socket.send_fds(
+                    self._orders, [order.encode()], [theirs.fileno(), their_stderr, *([] if stdout is None else [stdout])]
+                )
             finally:
                 os.close(their_stderr)
         return ForkedProcess(os.fdopen(stderr, encoding="utf-8"), waiter)
@@ -133,18 +144,31 @@ class Interpreter:
     def end(self) -> None:
         """End it; controllers that run are not ended."""
         self._orders.close()
-        self._process.wait(_END_SECONDS)
+        self._wait(_END_SECONDS)
+
+
+def _serve(ours: socket.socket, theirs: socket.socket) -> None:
+    ours.close()  # who has both ends is never told that nobody gives orders any more
+    prepared_interpreter.serve(theirs)
 
 
 _prepared: dict[str, Interpreter] = {}
 """By the name of the cluster that they are inside of; empty for this machine."""
 
 
-@contextmanager
-def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
+def prepared(inside: LocalCluster | None = None) -> AbstractContextManager[None]:
     """Fork all controllers of this machine, or those inside a cluster, from one interpreter until the end; then as before."""
-    place = _place(inside)
-    before, interpreter = _prepared.get(place), Interpreter(inside)
+    return _using(Interpreter.started(inside), _place(inside))
+
+
+def prepared_here() -> AbstractContextManager[None]:
+    """The same for this machine, with the modules of this process, in which no thread may have been started yet."""
+    return _using(Interpreter.forked(), _place(None))
+
+
+@contextmanager
+def _using(interpreter: Interpreter, place: str) -> Iterator[None]:
+    before = _prepared.get(place)
     _prepared[place] = interpreter
     try:
         yield
@@ -156,94 +180,20 @@ def prepared(inside: LocalCluster | None = None) -> Iterator[None]:
 
 
 def start(
-    command: Sequence[str], environment: Mapping[str, str], *, may_fork: bool = True, inside: LocalCluster | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    may_fork: bool = True,
+    inside: LocalCluster | None = None,
+    stdout: int | None = None,
 ) -> Running:
     """Start a command with its standard error in a pipe: forked if it may, if it is the controller's, and an interpreter is prepared."""
     interpreter = _prepared.get(_place(inside))
     if may_fork and interpreter is not None and list(command[:3]) == [sys.executable, "-m", MODULE]:
-        return interpreter.start(command[3:], environment)
+        return interpreter.start(command[3:], environment, stdout)
     entry = inside.entry_command() if inside is not None else []
-    return subprocess.Popen([*entry, *command], stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen([*entry, *command], stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def _place(inside: LocalCluster | None) -> str:
     return inside.name if inside is not None else ""
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What a controller is started with."""
-
-    arguments: list[str]
-    environment: dict[str, str]
-    folder: str
-
-
-def _serve(orders: socket.socket) -> _Order | None:
-    """Fork for each order; return it in the forked process, and None here when nobody can give orders any more."""
-    for name in ("main", "run"):  # the group imports a command only when it is used
-        importlib.import_module(f"{MODULE}.cli.{name}")
-    gc.collect()
-    gc.freeze()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest, which ends us
-    signal.signal(signal.SIGCHLD, _reap)
-    while True:
-        text, (*handles,), _, _ = socket.recv_fds(orders, _LONGEST_ORDER, 2)
-        if not text:
-            return None
-        if os.fork() == 0:
-            orders.close()
-            _fork_and_wait(*handles)
-            values: dict[str, Any] = json.loads(text)
-            return _Order(**values)
-        for handle in handles:
-            os.close(handle)
-
-
-def _reap(_number: int, _frame: object) -> None:
-    """Wait for those that wait for controllers, so that the CPU time of all counts as ours."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _fork_and_wait(stderr: int, starter: int) -> None:
-    """Return in one more forked process; tell who it is, wait for it, tell its exit code, and end."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.dup2(stderr, sys.stderr.fileno())
-        os.close(stderr)
-        # The stream of before may believe that it can seek, if it was a file.
-        sys.stderr = open(sys.stderr.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-        os.close(starter)
-        return
-    try:
-        os.close(stderr)
-        _tell(pid, starter)
-    finally:
-        os._exit(0)
-
-
-def _tell(pid: int, starter: int) -> None:
-    with socket.socket(fileno=starter) as connection:
-        socket.send_fds(connection, [_KNOWN], [os.pidfd_open(pid)])
-        connection.recv(len(_KNOWN))  # as long as it is not waited for, it has a pid
-        connection.send(_NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-
-
-def main() -> None:
-    """Serve the socket whose number is the argument; in a forked process, be the controller."""
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
-        order = _serve(orders)
-    if order is not None:
-        os.environ.clear()
-        os.environ.update(order.environment)
-        os.chdir(order.folder)
-        sys.argv[1:] = order.arguments
-        runpy.run_module(MODULE, run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -104,7 +104,8 @@ class Release:
         Without `crds`, their kinds stay, which helm leaves as well: to make them anew takes an API server seconds of CPU time.
         """
         kubectl = self.cluster.kubectl
-        self.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", "--wait", "--timeout=60s")
+        if kubectl("get", "secrets", f"--selector=owner=helm,name={NAME}", f"--namespace={NAMESPACE}", "-o", "name"):
+            self.helm("uninstall", NAME, "--no-hooks", "--wait", "--timeout=60s")
         kubectl("delete", "jobs,pods,leases", "--all", f"--namespace={NAMESPACE}", "--now")
         names = [name for name in kubectl("get", "crds", "-o", "name").split() if name.endswith(("toolkit.fluxcd.io", "kaito.sh"))]
         if not names:

@@ -6,35 +6,60 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import IO
+from typing import IO, Protocol
 
 Command = Sequence[str]
+
+
+class Running(Protocol):
+    """What is needed of `subprocess.Popen`."""
+
+    def wait(self) -> int:
+        """Wait until it has ended and return its exit code; that of a signal is negative."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+
+Start = Callable[[Command, IO[bytes] | None], Running]
+"""Starts a command, with its output in a file; None is our own."""
+
+
+def process(command: Command, out: IO[bytes] | None) -> Running:
+    """Start a process."""
+    return subprocess.Popen(command, stdout=out, stderr=out)
 
 
 class _Place:
     """Runs commands one after the other, as long as there are any."""
 
-    def __init__(self, waiting: deque[Command], out: IO[bytes] | None) -> None:
-        """Take the first of the commands that all places share; `out` is where the output goes, None for our own."""
+    def __init__(self, waiting: deque[Command], start: Start, out: IO[bytes] | None) -> None:
+        """Take the commands that all places share; `out` is where the output goes, None for our own."""
         self.out = out
         self.ran: list[Command] = []
         self._waiting = waiting
-        self._first = _next(waiting)
+        self._start = start
         self._stopped = False
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: Running | None = None
+
+    def begin(self) -> None:
+        """Start the next command, if there is one."""
+        command = None if self._stopped else _next(self._waiting)
+        if command is None:
+            self._running = None
+        else:
+            self.ran.append(command)
+            self._running = self._start(command, self.out)
 
     def run(self) -> list[int]:
-        """Run commands until none is left; return the exit codes."""
+        """Wait for the command that has begun, and for others until none is left; return the exit codes."""
         codes: list[int] = []
-        command = self._first
-        while command is not None and not self._stopped:
-            self.ran.append(command)
-            self._running = subprocess.Popen(command, stdout=self.out, stderr=self.out)
+        while self._running is not None:
             codes.append(self._running.wait())
-            command = _next(self._waiting)
+            self.begin()
         return codes
 
     def stop(self, *, signalled: bool) -> None:
@@ -51,16 +76,17 @@ def _next(waiting: deque[Command]) -> Command | None:
         return None
 
 
-def run(commands: Sequence[Command], at_once: int) -> int:
+def run(commands: Sequence[Command], at_once: int, start: Start = process) -> int:
     """Run the commands in their order, so many at once, and return a place's first exit code that is not 0.
 
+    The first ones are started before there is any thread.
     The first place prints as it goes; what the others print follows when all have ended. Ctrl-C reaches all programs that run, and each is
     waited for, as it may have something to take down; SIGTERM is passed on.
     """
     waiting, stopped = deque(commands), list[int]()
     with ExitStack() as stack:
         kept = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, at_once)]
-        places = [_Place(waiting, out) for out in (None, *kept)]
+        places = [_Place(waiting, start, out) for out in (None, *kept)]
 
         def stop(number: int, _frame: object) -> None:
             stopped.append(number)
@@ -69,6 +95,8 @@ def run(commands: Sequence[Command], at_once: int) -> int:
 
         previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            for place in places:
+                place.begin()
             with ThreadPoolExecutor(at_once) as threads:
                 codes = [code for place in threads.map(_Place.run, places) for code in place]
         finally:

@@ -10,13 +10,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e import costs, side_by_side
+from e2e import costs, forked, side_by_side
 from e2e.cluster import ClusterError, Form, addons, external
 from e2e.cluster.fixtures import BARE
 from e2e.cluster.places import REPOSITORY
 from e2e.cluster.start import prepare
 
-PYTEST = (sys.executable, "-m", "pytest")
 SHUFFLED = "--randomly-seed=2026"
 """The same order, and the same examples of properties, each time: what fails can be had again. With arguments, pytest shuffles anew."""
 AT_ONCE = 3
@@ -41,18 +40,24 @@ PARTS = (
 """
 UNIT = "--unit"
 _PAGE_UNITS = "tests/unit/cli/page"
-_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("load", "model_index", "probe", "process"))
-_COMPUTING_UNITS = tuple(
-    f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "planning", "readiness", "records")
-)
+_WATCH_UNITS = "tests/unit/cli/test_status.py"
+_PLANNING_UNITS = "tests/unit/planning"
+_SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("model_index", "probe", "process"))
+_COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "readiness", "records"))
+_ELSEWHERE = ("tests/unit/cli", "tests/unit/load", _PLANNING_UNITS, *_SERVER_UNITS, *_COMPUTING_UNITS)
 UNIT_PARTS = (
-    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*"),
+    ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*", f"--ignore-glob={_WATCH_UNITS}"),
     (_PAGE_UNITS,),
+    (_WATCH_UNITS, "tests/unit/load"),
     _SERVER_UNITS,
+    (_PLANNING_UNITS,),
     _COMPUTING_UNITS,
-    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in ("tests/unit/cli", *_SERVER_UNITS, *_COMPUTING_UNITS))),
+    ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _ELSEWHERE)),
 )
-"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others."""
+"""The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others.
+
+None waits longer than the others compute. They are forked, so a part costs little.
+"""
 FEWER_EXAMPLES = "--hypothesis-profile=quick"
 """For unit tests alone, which are run often; `make test` tries all examples."""
 
@@ -60,7 +65,8 @@ FEWER_EXAMPLES = "--hypothesis-profile=quick"
 def main() -> None:
     """Prepare and run pytest: once, with the arguments where some are given, else once for each part; `--unit` needs no preparation."""
     if sys.argv[1:] == [UNIT]:
-        sys.exit(run(UNIT_PARTS, len(UNIT_PARTS), FEWER_EXAMPLES))
+        forked.prepare()
+        sys.exit(run(UNIT_PARTS, len(UNIT_PARTS), FEWER_EXAMPLES, start=forked.ForkedPytest))
     if not external.wanted():
         form = Form.FULL if os.geteuid() == 0 else Form.PLANE
         try:
@@ -70,16 +76,18 @@ def main() -> None:
         except ClusterError as error:
             sys.exit(f"make test: {error}")
     if sys.argv[1:]:
-        os.execv(sys.executable, [*PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
+        os.execv(sys.executable, [*forked.PYTEST, *sys.argv[1:]])  # noqa: S606 - our own interpreter
     sys.exit(run(PARTS, AT_ONCE, SHUFFLED))
 
 
-def run(parts: Sequence[Sequence[str]], at_once: int, *options: str) -> int:
+def run(parts: Sequence[Sequence[str]], at_once: int, *options: str, start: side_by_side.Start = side_by_side.process) -> int:
     """Run pytest for each part, so many at once, print what was slow, and return the first exit code that is not 0."""
     with tempfile.TemporaryDirectory() as folder:
         measured = [Path(folder) / str(number) for number in range(len(parts))]
-        commands = [[*PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(parts, measured, strict=True)]
-        code = side_by_side.run(commands, at_once)
+        commands = [
+            [*forked.PYTEST, *options, f"--costs={path}", *arguments] for arguments, path in zip(parts, measured, strict=True)
+        ]
+        code = side_by_side.run(commands, at_once, start)
         for path in measured:
             print("", *costs.report(costs.read([path])), sep="\n")
     return code

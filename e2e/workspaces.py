@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import yaml
@@ -170,15 +170,20 @@ def programmed_gateway(cluster: Cluster, namespace: str, class_name: str = "isti
 
 
 @contextmanager
-def statuses(cluster: Cluster, namespace: str, plural: str, type_: str) -> Iterator[Iterator[str]]:
-    """Watch the objects of a kind from now on; yields the status of a condition in each event, also where it lasts for a moment only."""
-    path = f'jsonpath={{.status.conditions[?(@.type=="{type_}")].status}}{{"\\n"}}'
+def followed(cluster: Cluster, namespace: str, plural: str, template: str) -> Iterator[Iterator[str]]:
+    """Watch the objects of a kind from now on; yields what JSONPath makes of each event, also of a state of a moment."""
+    path = f'jsonpath={template}{{"\\n"}}'
     command = [*cluster.kubectl_command("admin"), "get", plural, "-n", namespace, "--watch", "-o", path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (line.strip() for line in process.stdout or ())
         finally:
             process.terminate()
+
+
+def statuses(cluster: Cluster, namespace: str, plural: str, type_: str) -> AbstractContextManager[Iterator[str]]:
+    """Watch the objects of a kind from now on; yields the status of a condition in each event."""
+    return followed(cluster, namespace, plural, f'{{.status.conditions[?(@.type=="{type_}")].status}}')
 
 
 def wait_gone(cluster: Cluster, namespace: str, kind: str, name: str) -> None:
@@ -190,15 +195,23 @@ def install_crd(cluster: Cluster) -> None:
     """Install the CRDs as the README says."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all([crd(kind) for kind in KINDS]))
     for plural in (PLURAL, SET_PLURAL):
-        wait_established(cluster, f"{plural}.{GROUP}")
+        wait_served(cluster, f"{plural}.{GROUP}")
 
 
-def wait_established(cluster: Cluster, name: str) -> None:
-    """Wait until a CRD is served; `kubectl wait` fails where one is so new that its conditions are null."""
+def wait_served(cluster: Cluster, name: str) -> None:
+    """Wait until the kind of a CRD can be used, in all versions that it has: that is a moment after the CRD is established.
 
-    def holds() -> bool:
-        document = json.loads(cluster.kubectl("get", "crd", name, "-o", "json"))
-        conditions = document.get("status", {}).get("conditions") or ()
-        return any((entry["type"], entry["status"]) == ("Established", "True") for entry in conditions)
+    The API server is asked by paths, because kubectl would keep what it has learnt of a kind that a test changes later.
+    """
 
-    until(holds, f"CustomResourceDefinition {name} to be established")
+    def answers(path: str, words: str) -> bool:
+        result = cluster.kubectl_result("get", "--raw", path)
+        return result.returncode == 0 and words in result.stdout
+
+    def is_served() -> bool:
+        spec = json.loads(cluster.kubectl("get", "crd", name, "-o", "json"))["spec"]
+        group, kind, plural = spec["group"], spec["names"]["kind"], spec["names"]["plural"]
+        versions = [f"/apis/{group}/{version['name']}" for version in spec["versions"] if version["served"]]
+        return all(answers(path, f'"{kind}"') and answers(f"{path}/{plural}?limit=1", "items") for path in versions)
+
+    until(is_served, f"CustomResourceDefinition {name} to be served")

@@ -19,6 +19,12 @@ FIELD_MANAGER = "local-cluster"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
+def crds(folder: Path) -> dict[str, bytes]:
+    """Return the CRDs of a folder by name, each as it lies there, without parsing."""
+    documents = (part for file in sorted(folder.glob("*.yaml")) for part in SEPARATOR.split(file.read_bytes()))
+    return {match[1].decode(): document for document in documents if (match := CRD_NAME.search(document))}
+
+
 class NotReachableError(ClusterError):
     """The API server did not answer, or not yet; trying again is right."""
 
@@ -55,16 +61,6 @@ class Api:
         """Apply a YAML or JSON document at its own path."""
         path = f"{path}?fieldManager={FIELD_MANAGER}&force=true"
         return self._checked("PATCH", path, self._request("PATCH", path, document, "application/apply-patch+yaml"))
-
-    def apply_crds(self, folder: Path) -> list[str]:
-        """Apply every CRD of a folder as it lies there, without parsing, and return their names."""
-        names = []
-        documents = (part for file in sorted(folder.glob("*.yaml")) for part in SEPARATOR.split(file.read_bytes()))
-        for document in documents:
-            if match := CRD_NAME.search(document):
-                names.append(match[1].decode())
-                self.apply(f"{CRDS}/{names[-1]}", document)
-        return names
 
     def condition(self, path: str, kind: str) -> bool:
         """Say whether an object has a condition with status True."""

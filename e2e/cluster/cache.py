@@ -18,7 +18,7 @@ from pathlib import Path
 from e2e.cluster.places import cache_dir, locked
 from e2e.cluster.running import running_since
 
-KEPT = {"programs": 3, "layers": 4, "images": 12, "charts": 4, "own-charts": 12, "earlier": 2, "models": 2}
+KEPT = {"programs": 3, "layers": 4, "images": 12, "charts": 4, "own-charts": 12, "earlier": 2, "models": 2, "crds": 6, "nodes": 4}
 """Folders, and how many entries of one name each keeps. Working copies with other sources that are tested in turns want entries of their
 own: those that are quickly used up and cheap to have are kept in greater number than programs, which rarely change."""
 HOUR = 3600.0

@@ -18,9 +18,8 @@ QUIET_NAMESPACES = ("kube-system", "istio-system")
 
 
 def programs(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> list[Program]:
-    """Return the programs of the control plane, in the order in which they are started."""
+    """Return the programs of the control plane above etcd, in the order in which they are started."""
     return [
-        _etcd(settings, places, kubernetes),
         _api_server(settings, places, kubernetes),
         _controller_manager(places, kubernetes),
         _scheduler(places, kubernetes),
@@ -43,7 +42,8 @@ def audit_policy() -> dict[str, object]:
     }
 
 
-def _etcd(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Program:
+def etcd(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> Program:
+    """Return the storage of the API server."""
     client = f"http://127.0.0.1:{settings.ports['etcd']}"
     peer = f"http://127.0.0.1:{settings.ports['etcd-peer']}"
     return Program.make(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from e2e.cluster.api import Api, NotReachableError
+from e2e.cluster.api import CRDS, Api, NotReachableError, crds
 from e2e.cluster.builder import Build, build
 from e2e.cluster.catalog import FLUX, GoFolder
 from e2e.cluster.errors import ClusterError
@@ -17,7 +17,7 @@ from e2e.cluster.identity import INSTALLER, certificate
 from e2e.cluster.images import layout
 from e2e.cluster.local import LocalCluster
 from e2e.cluster.node import CONTAINERD_NAMESPACE
-from e2e.cluster.oci import Image, publish
+from e2e.cluster.oci import Image, archive, publish
 from e2e.cluster.places import INSIDE, ClusterPlaces
 from e2e.cluster.program import Program
 from e2e.cluster.progress import Steps
@@ -28,19 +28,28 @@ PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
+class Present:
+    """What a cluster has from the start, by name, so that it need not be installed."""
+
+    crds: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Installation:
     """A cluster that is being started or added to."""
 
     cluster: LocalCluster
     api: Api
     steps: Steps
+    present: Present = Present()
     given_up: threading.Event = field(default_factory=threading.Event)
     """Set when one part has failed, so that the others stop waiting."""
 
     @classmethod
-    def on(cls, cluster: LocalCluster, steps: Steps) -> "Installation":
+    def on(cls, cluster: LocalCluster, steps: Steps, present: Present | None = None) -> "Installation":
         """Return the means to work on a running cluster."""
-        return cls(cluster, Api(cluster.kubeconfig_for(INSTALLER), certificate(cluster.places)), steps)
+        return cls(cluster, Api(cluster.kubeconfig_for(INSTALLER), certificate(cluster.places)), steps, present or Present())
 
     @property
     def settings(self) -> Settings:
@@ -109,25 +118,30 @@ class Installation:
     def _persist(self, what: str, act: Callable[[], bool]) -> None:
         self.wait(what, act)
 
-    def apply_crds(self, folder: Path) -> None:
-        """Apply a folder of CRDs and wait until they are served, also for clients that discover them: a moment later than established."""
-        names: list[str] = []
+    def apply_crds(self, *folders: Path) -> None:
+        """Apply the CRDs of folders, unless they are there from the start, and wait until they are served.
 
-        def act() -> bool:
-            names[:] = self.api.apply_crds(folder)
-            return True
+        Also for clients that discover them, which is a moment later than established.
+        """
+        documents = {name: text for folder in folders for name, text in crds(folder).items()}
+        for name in documents.keys() - self.present.crds:
+            self._persist(f"applying the CRD {name}", functools.partial(self._apply_crd, name, documents[name]))
+        by_group: dict[str, set[str]] = {}
+        for name in documents:
+            self.wait_condition(f"{CRDS}/{name}", "Established")
+            plural, _, group = name.partition(".")
+            by_group.setdefault(group, set()).add(plural)
+        for group, plurals in by_group.items():
+            self.wait(f"{group} to be discovered", functools.partial(self._are_discovered, group, plurals))
 
-        self._persist(f"applying the CRDs of {folder.name}", act)
-        for name in names:
-            self.wait_condition(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", "Established")
-        for name in names:
-            self.wait(f"{name} to be discovered", functools.partial(self._is_discovered, *name.split(".", 1)))
+    def _apply_crd(self, name: str, document: bytes) -> bool:
+        return bool(self.api.apply(f"{CRDS}/{name}", document))
 
-    def _is_discovered(self, plural: str, group: str) -> bool:
+    def _are_discovered(self, group: str, plurals: set[str]) -> bool:
         found = self.api.get(f"/apis/{group}")
         versions = [entry["groupVersion"] for entry in found["versions"]] if found is not None else []
         resources = (self.api.get(f"/apis/{version}") or {"resources": []} for version in versions)
-        return any(entry["name"] == plural for listed in resources for entry in listed["resources"])
+        return plurals <= {entry["name"] for listed in resources for entry in listed["resources"]}
 
     def helm(self, *arguments: str) -> None:
         """Run helm against the cluster."""
@@ -145,14 +159,12 @@ class Installation:
         """Make an image known to the node, and to the registry for pods whose policy is to pull always."""
         source = layout(image)
         publish(source, image.name, self.places.registry)
-        with self.steps.step(f"image {image.name.rpartition('/')[2]}"):
-            # Another cluster that links the same blobs changes nothing in them.
-            tar = ["tar", "--create", "--warning=no-file-changed", f"--directory={source}", "."]
-            with subprocess.Popen(tar, stdout=subprocess.PIPE) as stream:
-                command = ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "import", "-"]
-                pipe = subprocess.PIPE
-                with self.cluster.popen(command, stdin=stream.stdout, stdout=pipe, stderr=pipe) as process:
-                    out, err = process.communicate()
+        if image.name in self.present.images:
+            return
+        with self.steps.step(f"image {image.name.rpartition('/')[2]}"), archive(source) as stream:
+            command, pipe = ["ctr", f"--namespace={CONTAINERD_NAMESPACE}", "images", "import", "-"], subprocess.PIPE
+            with self.cluster.popen(command, stdin=stream, stdout=pipe, stderr=pipe) as process:
+                out, err = process.communicate()
         self._checked(subprocess.CompletedProcess(command, process.returncode, out, err))
 
     def _checked(self, result: subprocess.CompletedProcess[str]) -> None:

@@ -19,6 +19,11 @@ CGROUP_PARENT = "k8s.io"
 """The control group in which containerd puts pods when the kubelet names none, after containerd's own namespace."""
 
 
+def containerd_root(places: ClusterPlaces) -> Path:
+    """Return the folder of containerd's images and containers."""
+    return places.data / "containerd"
+
+
 def containerd_serves(pid: int) -> bool:
     """Say whether containerd listens in the mount namespace of a process."""
     return Path(f"/proc/{pid}/root{CONTAINERD_SOCKET}").exists()
@@ -26,7 +31,7 @@ def containerd_serves(pid: int) -> bool:
 
 def container_ids(places: ClusterPlaces) -> list[str]:
     """Return the containers that run, or ran when the node died: each is a control group of that name."""
-    folder = places.data / "containerd" / "io.containerd.runtime.v2.task" / CONTAINERD_NAMESPACE
+    folder = containerd_root(places) / "io.containerd.runtime.v2.task" / CONTAINERD_NAMESPACE
     return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
@@ -67,7 +72,7 @@ def programs(settings: Settings, places: ClusterPlaces, kubernetes: Build) -> li
 def _containerd_config(places: ClusterPlaces) -> str:
     return f"""\
 version = 2
-root = "{places.data / "containerd"}"
+root = "{containerd_root(places)}"
 state = "/run/containerd/state"
 disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt"]

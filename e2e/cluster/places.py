@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,6 +156,26 @@ class ClusterPlaces:
 def clusters_dir() -> Path:
     """Return the folder with one folder per cluster."""
     return cache_dir() / "clusters"
+
+
+def spread_clusters() -> None:
+    """Have ext4 put each cluster's files where there is room, instead of near those of all others; other file systems need no advice.
+
+    Where thousands of files came and went near the folder, making one took ten times as long (0.5 instead of 0.04 ms).
+    """
+    clusters_dir().mkdir(parents=True, exist_ok=True)
+    folder = os.open(clusters_dir(), os.O_RDONLY)
+    try:
+        (flags,) = struct.unpack("i", fcntl.ioctl(folder, _GET_FLAGS, bytes(4)))
+        fcntl.ioctl(folder, _SET_FLAGS, struct.pack("i", flags | _TOP_OF_A_TREE))
+    except OSError:  # it is only advice, which may also be somebody else's to give
+        pass
+    finally:
+        os.close(folder)
+
+
+_GET_FLAGS, _SET_FLAGS, _TOP_OF_A_TREE = 0x80086601, 0x40086602, 0x00020000
+"""FS_IOC_GETFLAGS, FS_IOC_SETFLAGS and FS_TOPDIR_FL of linux/fs.h."""
 
 
 def cluster_names() -> list[str]:

@@ -11,16 +11,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
 from e2e.cluster import addons as registry
-from e2e.cluster import control_plane, distribution, identity, images, keeper, node
+from e2e.cluster import control_plane, distribution, identity, images, keeper, node, unpacked
 from e2e.cluster.addons.base import Addon
-from e2e.cluster.builder import build, build_all
+from e2e.cluster.builder import Build, build, build_all
 from e2e.cluster.catalog import KUBERNETES
 from e2e.cluster.errors import ClusterError, NotPossibleError
+from e2e.cluster.etcd import Etcd
 from e2e.cluster.forms import Form
-from e2e.cluster.installation import Installation
+from e2e.cluster.installation import Installation, Present
+from e2e.cluster.kept_crds import KeptCrds
 from e2e.cluster.local import LocalCluster, sweep
 from e2e.cluster.oci import Image
-from e2e.cluster.places import ClusterPlaces, locked
+from e2e.cluster.places import ClusterPlaces, locked, spread_clusters
 from e2e.cluster.progress import Steps
 from e2e.cluster.running import is_running
 from e2e.cluster.settings import Settings
@@ -66,14 +68,16 @@ def prepare(form: Form, chosen: Iterable[Addon], *, install_packages: bool) -> N
     packages += [distribution.BY_PROGRAM[program] for addon in chosen for program in addon.programs]
     distribution.ensure(packages, install=install_packages)
     build_all([KUBERNETES, *(folder for addon in chosen for folder in addon.folders)])
-    for image in _images(form, chosen):
-        images.layout(image)
+    if form is Form.FULL:
+        for image in (make() for addon in chosen for make in addon.images):
+            images.layout(image)
+        unpacked.unpacked(_lasting_images(chosen))
 
 
-def _images(form: Form, chosen: Iterable[Addon]) -> list[Image]:
-    if form is Form.PLANE:
-        return []
-    return [images.pause(), *(make() for addon in chosen for make in addon.images)]
+def _lasting_images(chosen: Iterable[Addon]) -> list[Image]:
+    """Return the images that are the same at many starts."""
+    makes = (make for addon in chosen for make in (addon.images if addon.lasting is None else addon.lasting))
+    return [images.pause(), *(make() for make in makes)]
 
 
 def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
@@ -81,23 +85,51 @@ def _start(settings: Settings, chosen: list[Addon]) -> LocalCluster:
     steps = Steps()
     with _lifeline(places, settings, steps) as cluster:
         kubernetes = build(KUBERNETES)
-        if settings.form is Form.FULL:
-            cluster.control.start(node.containerd(settings, places))
-        for program in control_plane.programs(settings, places, kubernetes):
-            cluster.control.start(program)
-        work = Installation.on(cluster, steps)
+        image_names = _start_containerd(cluster, chosen, steps) if settings.form is Form.FULL else frozenset()
+        crds = KeptCrds.of(kubernetes, (build(folder).asset(name) for addon in chosen for folder, name in addon.crds))
+        present = Present(_start_control_plane(cluster, kubernetes, crds, steps), image_names)
+        work = Installation.on(cluster, steps, present)
         if work.full:
             work.wait("containerd", lambda: node.containerd_serves(cluster.supervisor.pid))
-            work.import_image(images.pause())
         with steps.step("API server"):
             work.wait("the API server", work.api.ready)
         if work.full:
             for program in node.programs(settings, places, kubernetes):
                 cluster.control.start(program)
         _install(work, chosen)
+        _keep(cluster, crds)
         work.cluster.control.check()
     print(f"cluster {settings.name} is up: {steps.summary()}", flush=True)
     return cluster
+
+
+def _start_containerd(cluster: LocalCluster, chosen: list[Addon], steps: Steps) -> frozenset[str]:
+    """Start containerd with the images that last, and return their names."""
+    lasting = _lasting_images(chosen)
+    with steps.step("images"):
+        unpacked.link(unpacked.unpacked(lasting), node.containerd_root(cluster.places))
+    cluster.control.start(node.containerd(cluster.settings, cluster.places))
+    return frozenset(image.name for image in lasting)
+
+
+def _start_control_plane(cluster: LocalCluster, kubernetes: Build, crds: KeptCrds, steps: Steps) -> frozenset[str]:
+    """Start etcd, then all others on the CRDs that are kept, and return the names of these."""
+    cluster.control.start(control_plane.etcd(cluster.settings, cluster.places, kubernetes))
+    restored: frozenset[str] = frozenset()
+    if crds.names:
+        with Etcd(cluster) as etcd, steps.step("etcd"):
+            Installation.on(cluster, steps).wait("etcd", etcd.serves)
+            restored = crds.restore(etcd)
+    for program in control_plane.programs(cluster.settings, cluster.places, kubernetes):
+        cluster.control.start(program)
+    return restored
+
+
+def _keep(cluster: LocalCluster, crds: KeptCrds) -> None:
+    """Keep the CRDs for later starts, unless they are kept already."""
+    if crds.names and not crds.path.exists():
+        with Etcd(cluster) as etcd:
+            crds.keep(etcd)
 
 
 @contextmanager
@@ -123,6 +155,7 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
 
 
 def _prepare_folder(places: ClusterPlaces, settings: Settings) -> None:
+    spread_clusters()
     for folder in (places.root, places.logs, places.config, places.data):
         folder.mkdir(parents=True)
     settings.save(places)

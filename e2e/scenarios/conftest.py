@@ -88,8 +88,19 @@ def team(bare_cluster: LocalCluster) -> Iterator[str]:
     bare_cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
+@pytest.fixture(scope="session")
+def behind(bare_cluster: LocalCluster) -> Iterator[dict[str, Any]]:
+    """A Gateway for all tests that only have models behind it: the field by which a Workspace names it."""
+    namespace = "shared-gateway"
+    bare_cluster.kubectl("create", "namespace", namespace)
+    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=30s")
+    with workspaces.programmed_gateway(bare_cluster, namespace) as field:
+        yield field
+    bare_cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
 @pytest.fixture
-def behind(bare_cluster: LocalCluster, team: str) -> Iterator[dict[str, Any]]:
-    """A Gateway in the team's namespace: the field by which a Workspace names it."""
+def behind_its_own(bare_cluster: LocalCluster, team: str) -> Iterator[dict[str, Any]]:
+    """The same of a Gateway in the team's namespace, which no other test uses."""
     with workspaces.programmed_gateway(bare_cluster, team) as field:
         yield field

@@ -1,7 +1,6 @@
 """The chart on a cluster where nothing of it is there yet: installed, upgraded, its feature gate turned on and off, and removed."""
 
 import json
-import subprocess
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import yaml
 from e2e import workspaces
 from e2e.cluster.chart import package
 from e2e.release import GATE, NAMESPACE, NO_FLUX, RESTRICTED, import_image, wait_answered
+from e2e.waiting import until
 from tests.chart.helm import render
 from workspace_ctrl.cache.watches import GATEWAY_SIDE, WATCHED
 
@@ -123,7 +123,7 @@ def test_the_gate_goes_off_in_order_and_on_again(release, team, behind):
     assert served(cluster, team) == set()
     (command,) = (line for line in notes.splitlines() if "get helmreleases" in line)
     assert cluster.kubectl(*command.split()[1:]) == ""
-    assert "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"]
+    until(lambda: "finalizers" not in workspaces.get(cluster, team, "workspace", "phi")["metadata"], "the finalizer to be removed")
 
     release.upgrade()
     workspaces.wait_ready(cluster, team, "phi", "InferenceReady")
@@ -222,7 +222,7 @@ def test_the_api_server_takes_every_manifest_strictly_and_under_restricted_pod_s
     assert {"Pod", "Deployment", "Job"} <= {each["kind"] for each in manifests}
     # Pod Security refuses pods only; of what makes pods it warns.
     cluster.kubectl("label", "namespace", NAMESPACE, RESTRICTED.replace("enforce", "warn"), "--overwrite")
-    command = [*cluster.kubectl_command("admin"), "apply", "--dry-run=server", "--validate=strict", "-n", NAMESPACE, "-f", "-"]
-    result = subprocess.run(command, input=yaml.safe_dump_all(manifests), capture_output=True, text=True, check=False)
+    command = ("apply", "--dry-run=server", "--validate=strict", "-n", NAMESPACE, "-f", "-")
+    result = cluster.kubectl_result(*command, input=yaml.safe_dump_all(manifests))
     assert not result.returncode, result.stderr
     assert "would violate PodSecurity" not in result.stderr

@@ -1,7 +1,6 @@
 """The chart's admission: `kubectl apply` is answered by the controller's pods, by a certificate that upgrades keep and renewals replace."""
 
 import json
-import subprocess
 
 from e2e import workspaces
 from e2e.release import NAMESPACE
@@ -18,8 +17,8 @@ KUBELET_SECONDS = 180
 
 def applied(cluster, team, document=WRONG):
     """What kubectl says, as an error or warning, to a Workspace that is applied and not kept."""
-    command = [*cluster.kubectl_command("user"), "apply", "--dry-run=server", "-n", team, "-f", "-"]
-    return subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=False).stderr
+    command = ("apply", "--dry-run=server", "-n", team, "-f", "-")
+    return cluster.kubectl_result(*command, input=json.dumps(document), actor="user").stderr
 
 
 def certificate(cluster):

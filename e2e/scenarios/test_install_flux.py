@@ -67,11 +67,12 @@ def push(cluster, archive):
     assert not result.returncode, result.stderr
 
 
-def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind, team, tmp_path):
+def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind, tmp_path):
     push(flux, package(tmp_path))
     helm("package", MANIFESTS / "models", "--destination", tmp_path)
     push(flux, next(tmp_path.glob("models-*.tgz")))
-    gateway = {"gateway": {"name": "inference-gateway", "namespace": team}}
+    (parent,) = behind["parentRefs"]
+    gateway = {"gateway": parent}
     # The team first: it waits for the controller.
     tenant = list(documents(flux, MANIFESTS / "tenant.yaml", {}))
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(tenant))

@@ -84,9 +84,9 @@ def check(release, namespace, behind):
     assert [event for event in calls if event["responseStatus"]["code"] == FORBIDDEN] == []
 
 
-def test_clients_list_the_models_of_a_gateway_until_the_setting_ends(release, team, behind):
+def test_clients_list_the_models_of_a_gateway_until_the_setting_ends(release, team, behind_its_own):
     release.upgrade(GATE, INDEX)
-    check(release, team, behind)
+    check(release, team, behind_its_own)
     cluster, gateway = release.cluster, workspaces.get(release.cluster, team, "workspace", "phi")["status"]["gateway"]
     release.upgrade(GATE)
     until(lambda: not workspaces.items(cluster, NAMESPACE, "httproutes"), "the routes to go with the Service")

@@ -82,7 +82,7 @@ def leave_behind(cluster, namespace, behind):
 def objectives_of_llm_d(first_release):
     """The CRD of llm-d's InferenceObjective."""
     first_release.cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
-    workspaces.wait_established(first_release.cluster, OBJECTIVES[1])
+    workspaces.wait_served(first_release.cluster, OBJECTIVES[1])
     yield
     first_release.cluster.kubectl("delete", "crd", OBJECTIVES[1], "--timeout=60s")
 

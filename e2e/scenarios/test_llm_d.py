@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from e2e import workspaces
-from e2e.chat import chats
+from e2e import flux, workspaces
+from e2e.chat import chats, chats_until_answered
 from e2e.cluster import Form, LocalCluster, MissingCapabilityError, llm_d, up
 from e2e.controller import ControllerProcess
 from e2e.repacking import helm
@@ -74,6 +74,7 @@ def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_re
         (pod,) = workspaces.items(cluster, namespace, "pod", f"llm-d-router-gateway={PICKER}")
         assert pod["spec"]["containers"][0]["image"].endswith(f"/{llm_d.PICKER}:{version}")
         assert pod["metadata"]["labels"]["workspace-ctrl/endpoint-picker"] == PICKER
+        flux.wait_edits_count(cluster, namespace, RELEASE)
         change = json.dumps({"spec": {"selector": {"matchLabels": {"kaito.sh/workspace": "another"}}}})
         cluster.kubectl("patch", "inferencepool", RELEASE, "-n", namespace, "--type=merge", "-p", change, actor="user")
         path = "jsonpath={.spec.selector.matchLabels.kaito\\.sh/workspace}=phi"
@@ -83,7 +84,8 @@ def test_a_model_is_served_and_what_somebody_edits_or_deletes_of_the_chart_is_re
             cluster.kubectl("delete", kind, name, "-n", namespace, actor="user")
             cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, "--for=create", "--timeout=60s")
         workspaces.wait_ready(cluster, namespace, "phi")
-        assert [answer.status for answer in chats(cluster, url(cluster, namespace), MODEL, "and now?", 5)] == [200] * 5
+        # All is there again, and the proxy may still be getting what it lost and what it got in return: no object of the API tells.
+        chats_until_answered(cluster, url(cluster, namespace), MODEL, "and now?", 5)
         cluster.kubectl("delete", "workspace", "phi", "-n", namespace, "--timeout=60s", actor="user")
         assert names_of(cluster, namespace, "inferencepool") == set()
 

@@ -106,6 +106,8 @@ def test_two_models_on_one_gateway_are_kept_apart(serving_cluster, namespace, ga
             name = document["metadata"]["name"]
             workspaces.wait_ready(cluster, namespace, name)
             url = workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"]["url"]
+            # Nobody probes here, so no status tells that the proxy has its configuration.
+            wait_until(lambda url=url: fetch(cluster, f"{url}/v1/models").status == HTTPStatus.OK)
             listed = json.loads(fetch(cluster, f"{url}/v1/models").text)
             assert listed["data"][0]["id"] == document["inference"]["preset"]["name"]
 

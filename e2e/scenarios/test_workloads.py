@@ -1,14 +1,16 @@
 """Model servers of every source, for real: several nodes, pod templates, pods of others, and pods that fail."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from e2e import workspaces
-from e2e.chat import chats, fetch
+from e2e.chat import chat_until_answered, chats_until_answered, fetch
 from e2e.cluster.images import VLLM_IMAGE
 from e2e.controller import ControllerProcess
+from e2e.waiting import until
 
 REQUESTS = 60
 TWO_NODES = {
@@ -54,6 +56,16 @@ def url_of(cluster, namespace, name):
     return workspaces.get(cluster, namespace, "workspace", name)["status"]["gateway"]["url"]
 
 
+def wait_model(cluster, url, model):
+    """Wait until a model answers: nothing tells when the proxy knows its pods, as nobody probes here."""
+
+    def is_served():
+        answer = fetch(cluster, f"{url}/v1/models")
+        return answer.status == HTTPStatus.OK and json.loads(answer.text)["data"][0]["id"] == model
+
+    until(is_served, f"{model} to answer")
+
+
 def pods_of(cluster, namespace, selector):
     return {pod["metadata"]["name"] for pod in workspaces.items(cluster, namespace, "pod", selector)}
 
@@ -79,7 +91,8 @@ def test_a_model_on_several_nodes_is_served_by_its_leader_alone(serving_cluster,
         pool = workspaces.get(cluster, namespace, "inferencepool", "llama-inferencepool")
         selector = pool["spec"]["selector"]["matchLabels"]
         assert pods_of(cluster, namespace, ",".join(f"{key}={value}" for key, value in selector.items())) == {"llama-0"}
-        query_results = chats(cluster, url_of(cluster, namespace, "llama"), "llama-3.3-70b-instruct", "who leads?", REQUESTS)
+        url = url_of(cluster, namespace, "llama")
+        query_results = chats_until_answered(cluster, url, "llama-3.3-70b-instruct", "who leads?", REQUESTS)
         assert {(answer.status, answer.pod) for answer in query_results} == {(200, "llama-0")}
         # Clients inside the cluster that use the Service meet the leader, too.
         inside = json.loads(fetch(cluster, f"http://llama.{namespace}.svc.cluster.local/v1/models").text)
@@ -93,7 +106,7 @@ def test_pods_of_others_share_the_requests_and_are_never_written(serving_cluster
     with ControllerProcess(cluster, "--gateway", gateway) as controller:
         workspaces.apply(cluster, namespace, document)
         workspaces.wait_ready(cluster, namespace, "mine")
-        query_results = chats(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "who are you?", REQUESTS)
+        query_results = chats_until_answered(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "who are you?", REQUESTS)
         assert {answer.status for answer in query_results} == {200}
         assert {answer.pod for answer in query_results} == pods_of(cluster, namespace, "app=llama-cpp")
         written = {call[1] for call in controller.writes(namespace)}
@@ -120,7 +133,7 @@ def test_pods_are_found_by_labels_alone(serving_cluster, namespace, gateway):
     with ControllerProcess(cluster, "--gateway", gateway):
         workspaces.apply(cluster, namespace, pod, workspaces.workspace("mine", resource=None, inference={"workloadRef": reference}))
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
-        (answer,) = chats(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "hello", 1)
+        answer = chat_until_answered(cluster, url_of(cluster, namespace, "mine"), "tiny-llama", "hello")
         assert (answer.status, answer.pod) == (200, "lonely")
 
 
@@ -134,7 +147,7 @@ def test_a_pod_template_serves_on_its_own_port_and_its_edits_roll_out(serving_cl
         workspaces.apply(cluster, namespace, document("first"))
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
         url = url_of(cluster, namespace, "mine")
-        assert json.loads(fetch(cluster, f"{url}/v1/models").text)["data"][0]["id"] == "first"
+        wait_model(cluster, url, "first")
         before = workspaces.get(cluster, namespace, "deployment", "mine")["metadata"]["generation"]
         workspaces.apply(cluster, namespace, document("second"))
         cluster.kubectl(
@@ -147,7 +160,7 @@ def test_a_pod_template_serves_on_its_own_port_and_its_edits_roll_out(serving_cl
         )
         cluster.kubectl("rollout", "status", "deployment/mine", "-n", namespace, "--timeout=60s")
         workspaces.wait_ready(cluster, namespace, "mine", "Ready")
-        assert json.loads(fetch(cluster, f"{url}/v1/models").text)["data"][0]["id"] == "second"
+        wait_model(cluster, url, "second")
 
 
 def test_a_config_map_is_waited_for_and_its_edits_roll_out(serving_cluster, namespace, gateway):

@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+import yaml
 
 from e2e import workspaces
 from e2e.cluster import ClusterError
 from tests.api import specs
+from tests.integer_fields import whole_numbers
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
 
@@ -24,13 +26,24 @@ DIFFERENCES = {
 """Ends of the names of those mutations that only one of the two accepts."""
 
 
+READ_AS_INTEGERS = {
+    "InferenceSet spec.autoscaling.maxReplicas",
+    "InferenceSet spec.autoscaling.minReplicas",
+    "InferenceSet spec.gateway.group.canary.steps",
+    "InferenceSet spec.replicas",
+    "InferenceSet spec.updateStrategy.rollingUpdate.maxUnavailable",
+    "Workspace gateway.group.canary.steps",
+}
+"""Fields that CEL rules or the scale subresource read: the API server refuses 3.0 there, which kubectl writes as 3."""
+
+
 @pytest.fixture
 def server(installed, connection, plane_namespace):
     """Return how the API server answers dry-run creations: an empty text, or why it refuses."""
 
-    async def answer(document, name=NAME, version="v1beta1"):
-        url = f"{connection.server}/apis/kaito.sh/{version}/namespaces/{plane_namespace}/workspaces"
-        body = {"apiVersion": f"kaito.sh/{version}", "kind": "Workspace", "metadata": {"name": name}, **document}
+    async def answer(document, name=NAME, version="v1beta1", kind="Workspace"):
+        url = f"{connection.server}/apis/kaito.sh/{version}/namespaces/{plane_namespace}/{kind.lower()}s"
+        body = {"apiVersion": f"kaito.sh/{version}", "kind": kind, "metadata": {"name": name}, **document}
         async with connection.session.post(url, params={"dryRun": "All"}, json=body) as response:
             found = await response.json()
             assert response.status in {201, 400, 422}, found
@@ -85,6 +98,24 @@ async def test_thousands_of_mutations_find_both_of_one_mind(server):
     refused = sum(map(bool, told))
     print(f"{len(tried)} mutations, {refused} refused by both")
     assert min(refused, len(tried) - refused) > len(tried) / 5, "what is all refused, or all accepted, compares nothing"
+
+
+async def test_whole_numbers_with_a_point_are_accepted_in_every_integer_field_that_nothing_reads_before(server):
+    told = {}
+    for name, kind, document in whole_numbers():
+        told[name] = await server(document, kind=kind)
+    assert {name for name, text in told.items() if text} == READ_AS_INTEGERS
+
+
+def test_kubectl_applies_them_everywhere(installed, plane_namespace):
+    documents = [
+        {"apiVersion": "kaito.sh/v1beta1", "kind": kind, "metadata": {"name": f"{NAME}-{number}"}, **document}
+        for number, (_, kind, document) in enumerate(whole_numbers())
+    ]
+    text = yaml.safe_dump_all(documents)
+    assert ": 8.0\n" in text
+    told = installed.kubectl("apply", "--dry-run=server", "--namespace", plane_namespace, "-f", "-", input=text)
+    assert told.count("created (server dry run)") == len(documents)
 
 
 @pytest.mark.parametrize("name", ["a", "a-1", "a" * 63, "", "1a", "A", "a.b", "a-", "-a", "a" * 64, "a\n", "ä"])

@@ -129,7 +129,7 @@ async def test_a_kind_that_comes_late_and_goes_again(client, plane, kubectl):
     async with Watched(client, THING) as watched:
         assert watched.informer.is_missing
         plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(THING_CRD))
-        workspaces.wait_established(plane, "things.late.example")
+        workspaces.wait_served(plane, "things.late.example")
         kubectl(
             "apply",
             "-f",

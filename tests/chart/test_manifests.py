@@ -58,7 +58,7 @@ def test_charts_can_be_fetched_although_the_root_is_read_only():
     def pod(values):
         return find(render(values), "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]
 
-    checking = pod({"chartCheck": {"enabled": True}})
+    checking = pod({**GATE, "chartCheck": {"enabled": True}})
     assert folder in checking["containers"][0]["volumeMounts"]
     assert {"name": "charts", "emptyDir": {"sizeLimit": "64Mi"}} in checking["volumes"]
     for values in ({}, {"chartCheck": {"enabled": False}}):

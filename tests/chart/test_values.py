@@ -296,3 +296,119 @@ def test_notes_are_for_what_was_installed(values, said, unsaid):
     text = notes(values)
     assert said in text
     assert unsaid not in text
+
+
+OFF = {"featureGates": {"gatewayAPIInferenceExtension": False}}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"autoscaling": {"enabled": True}}, "autoscaling.enabled scales by the load"),
+        ({"bodyBasedRouting": {"mode": "managed"}}, "bodyBasedRouting.mode=managed makes routers for Gateways"),
+        ({"chartCheck": {"enabled": True}}, "chartCheck.enabled checks the charts of endpoint pickers"),
+        ({"modelIndex": {"enabled": True}}, "modelIndex.enabled lists the models on Gateways"),
+    ],
+)
+def test_what_is_switched_on_needs_the_gateway_side(values, words):
+    said = refusal(OFF | values)
+    assert words in said
+    assert "set featureGates.gatewayAPIInferenceExtension=true as well, or" in said
+    removal = notes(OFF | values | {"gatewayRemoval": True})  # on the way to the gate off, they have no effect and do no harm
+    assert "no effect" not in removal
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param(
+            {"gateway": {"namespace": "a", "name": "b"}, "probe": {"mode": "off"}, "rbac": {"kthena": True}},
+            "gateway, probe, rbac.kthena have no effect: featureGates.gatewayAPIInferenceExtension is false.",
+            id="the gate is off",
+        ),
+        pytest.param(
+            GATE | {"mode": "companion", "modelServer": {"updates": "Always"}, "autoscaling": {"enabled": True}},
+            "modelServer, autoscaling have no effect: with mode=companion, KAITO makes and scales the model servers.",
+            id="beside KAITO",
+        ),
+        pytest.param(
+            {"scope": {"gatewaysEverywhere": False}},
+            "scope.gatewaysEverywhere has no effect: scope.namespaces is empty.",
+            id="a scope without namespaces",
+        ),
+        pytest.param(
+            {"rbac": {"create": False, "workloadKinds": [{"apiGroup": "x.io", "resource": "xs"}]}},
+            "rbac.workloadKinds has no effect: rbac.create is false, so the chart grants no rights.",
+            id="no rights",
+        ),
+        pytest.param(
+            {"serviceAccount": {"create": False, "annotations": {"a": "b"}}},
+            "serviceAccount.annotations has no effect: serviceAccount.create is false.",
+            id="no ServiceAccount",
+        ),
+        pytest.param(
+            {"proxy": {"https": "http://proxy:3128"}}, "proxy has no effect: only the Helm of chartCheck uses it", id="a proxy"
+        ),
+        pytest.param(
+            GATE | {"bodyBasedRouting": {"values": {"bbr": {}}}},
+            "bodyBasedRouting.values has no effect: bodyBasedRouting.mode is not managed.",
+            id="a router that is off",
+        ),
+        pytest.param(
+            GATE | {"probe": {"mode": "off", "interval": 5, "networks": ["127.0.0.0/8"]}},
+            "probe.interval, probe.networks have no effect: probe.mode is off.",
+            id="probes that are off",
+        ),
+        pytest.param(
+            GATE | {"probe": {"tokenGateways": ["a/b"]}},
+            "probe.tokenGateways has no effect: there is no probe.secret with a token.",
+            id="no token",
+        ),
+        pytest.param(
+            GATE | {"probe": {"secret": {"namespace": "a", "name": "b"}}},
+            "the token of probe.secret has no effect: it is sent only to probe.tokenGateways, or else to gateway, and neither is set.",
+            id="a token for no Gateway",
+        ),
+        pytest.param(
+            {"admission": {"issuerRef": {"kind": "ClusterIssuer", "name": "x"}}},
+            "admission.issuerRef has no effect: admission.certificates is not cert-manager.",
+            id="an issuer that is not asked",
+        ),
+        pytest.param(
+            {"admission": {"caBundle": "-----BEGIN CERTIFICATE-----"}},
+            "admission.caBundle has no effect: admission.certificates is not existing.",
+            id="certificates that are not used",
+        ),
+    ],
+)
+def test_notes_name_values_without_effect_and_why(values, said):
+    text = notes(values)
+    assert f"WARNING: {said}" in text
+    assert text.count("no effect") == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="none"),
+        pytest.param(GATE, id="the gate is on"),
+        pytest.param(
+            GATE
+            | {
+                "gateway": {"namespace": "a", "name": "b"},
+                "probe": {"secret": {"namespace": "a", "name": "b"}, "interval": 5},
+                "chartCheck": {"enabled": True},
+                "proxy": {"https": "http://proxy:3128"},
+                "autoscaling": {"enabled": True},
+                "bodyBasedRouting": {"mode": "managed", "values": {"bbr": {}}},
+                "modelServer": {"updates": "Always"},
+                "rbac": {"kthena": True},
+            },
+            id="all with effect",
+        ),
+        pytest.param(GATE | {"scope": {"namespaces": ["a"], "gatewaysEverywhere": False}}, id="a scope"),
+        pytest.param({"mode": "companion", **GATE}, id="beside KAITO"),
+    ],
+)
+def test_notes_name_no_values_that_have_an_effect(values):
+    assert "no effect" not in notes(values)

@@ -58,7 +58,7 @@ def record(cluster: Cluster) -> list[dict[str, Any]]:
     folder = earlier.earlier()
     crd = (folder / "charts/workspace-ctrl/files/kaito.sh_workspaces.yaml").read_text()
     cluster.kubectl("apply", "--server-side", "-f", "-", input=crd)
-    workspaces.wait_established(cluster, "workspaces.kaito.sh")
+    workspaces.wait_served(cluster, "workspaces.kaito.sh")
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", NAMESPACE, "--timeout=30s")
     workspaces.apply(cluster, NAMESPACE, *workspaces.played_gateway())

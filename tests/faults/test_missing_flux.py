@@ -30,7 +30,7 @@ def test_crds_of_flux_go_and_come_back(installed, plane_namespace, behind):
         finally:
             for crd in saved:
                 installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(crd))
-                workspaces.wait_established(installed, crd["metadata"]["name"])
+                workspaces.wait_served(installed, crd["metadata"]["name"])
         aftermath.wait_all_ready(installed, plane_namespace, names)
         aftermath.assert_whole(installed, plane_namespace, names)
         aftermath.assert_quiet(installed, plane_namespace, controller)

@@ -29,4 +29,4 @@ def test_a_restart_on_50_ready_workspaces_lists_each_kind_once_and_writes_nothin
         ("patch", "deployments"): 2,
         ("patch", "services"): 2,
     }
-    assert restarted.streamed_lists() == Counter(watched.resource.plural for watched in WATCHED)
+    assert restarted.streamed_lists(len(WATCHED)) == Counter(watched.resource.plural for watched in WATCHED)

@@ -87,7 +87,7 @@ def install_ours(cluster: Cluster) -> None:
 def _replace(cluster: Cluster, *documents: dict[str, Any]) -> None:
     cluster.kubectl("replace", "-f", "-", input=yaml.safe_dump_all(documents))
     for document in documents:
-        workspaces.wait_established(cluster, document["metadata"]["name"])
+        workspaces.wait_served(cluster, document["metadata"]["name"])
 
 
 def copy_of(inference_set: dict[str, Any]) -> dict[str, Any]:

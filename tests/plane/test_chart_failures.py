@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from e2e import workspaces
+from e2e import flux, workspaces
 from e2e.controller import ControllerProcess
 from e2e.repacking import repack
-from e2e.waiting import until
 
 PATIENT_SECONDS = 150
 """Longer than the controller waits before it says that nobody works on something."""
@@ -231,7 +230,8 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
             workspaces.wait_ready(installed, plane_namespace, name, "Ready")
         # After an installation, helm-controller looks for drift before it calls the release done; one that it leaves in the middle of that
         # says for ever that it is being reconciled, and is not asked for.
-        until(lambda: not reconciling(installed, plane_namespace), "helm-controller to be done with both releases")
+        for name in ("leaves", "loses"):
+            flux.wait_done(installed, plane_namespace, "helmrelease", f"{name}-inferencepool")
         installed.stop_program("helm-controller")
         try:
             create(installed, plane_namespace, behind)
@@ -252,16 +252,6 @@ def test_an_absent_helm_controller_is_named_and_is_not_asked_again_and_again(ins
         for name in ("phi", "loses"):
             workspaces.wait_ready(installed, plane_namespace, name, "Ready", PATIENT_SECONDS)
         assert workspaces.items(installed, plane_namespace, "inferencepool", "workspace-ctrl/workspace=leaves") == []
-
-
-def reconciling(cluster, namespace):
-    """The names of the HelmReleases that helm-controller works on."""
-    releases = {
-        item["metadata"]["name"]: item["status"]["conditions"] for item in workspaces.items(cluster, namespace, "helmreleases")
-    }
-    return [
-        name for name, conditions in releases.items() if ("Reconciling", "True") in {(c["type"], c["status"]) for c in conditions}
-    ]
 
 
 def contains(cluster, namespace, name, type_, words):

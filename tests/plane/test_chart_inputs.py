@@ -303,16 +303,9 @@ def test_who_may_only_write_workspaces_gains_none_of_fluxs_rights(installed, pla
 
 
 @pytest.fixture
-def values_from(installed, plane_namespace):
+def values_from(installed):
     """The policies of an installation that allows `valuesFrom`; afterwards those of all other tests."""
-    spec = {
-        "interval": "30m",
-        "chartRef": {"kind": "OCIRepository", "name": "probe"},
-        "install": {"crds": "Skip"},
-        "valuesFrom": [{"kind": "ConfigMap", "name": "x"}],
-    }
-    probe = policies.as_created("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec)
-    with policies.changed(installed, {"endpointPicker": {"allowValuesFrom": True}}, probe):
+    with policies.changed(installed, {"endpointPicker": {"allowValuesFrom": True}}):
         yield
 
 
@@ -351,7 +344,7 @@ def second_namespace(installed, plane_namespace):
 def test_long_and_equal_names_share_no_object(installed, plane_namespace, second_namespace, behind, settings):
     """63 characters, the first 40 in common, in two namespaces; with monitoring, so that cluster roles and Secrets are made, too."""
     installed.kubectl("apply", "-f", "-", input=json.dumps(SERVICE_MONITORS))
-    workspaces.wait_established(installed, "servicemonitors.monitoring.coreos.com")
+    workspaces.wait_served(installed, "servicemonitors.monitoring.coreos.com")
     names = ["w" * 40 + letter * 23 for letter in "ab"]
     places = [(namespace, name) for namespace in (plane_namespace, second_namespace) for name in names]
     monitored = {"endpointPicker": {"values": {"inferenceExtension": {"monitoring": {"prometheus": {"enabled": True}}}}}}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from e2e import workspaces
+from e2e import flux, workspaces
 from e2e.controller import ControllerProcess
 
 PICKER = "phi-inferencepool-epp"
@@ -53,9 +53,8 @@ def wait_back(cluster, namespace, kind, old):
 
 def settle(cluster, namespace):
     """Wait until Flux has nothing left to do, and all that it said was looked at."""
-    release = "helmrelease/phi-inferencepool"
-    cluster.kubectl("wait", release, "-n", namespace, "--for=condition=Reconciling=Unknown", "--timeout=1s", check=False)
-    cluster.kubectl("wait", release, "-n", namespace, "--for=condition=Ready", "--timeout=30s")
+    flux.wait_done(cluster, namespace, "helmrelease", "phi-inferencepool")
+    workspaces.wait_ready(cluster, namespace, "phi-inferencepool", "Ready", kind="helmrelease")
     workspaces.wait_ready(cluster, namespace, "phi", "Ready")
 
 
@@ -111,7 +110,7 @@ def test_all_at_once_come_back(installed, plane_namespace, ready, capsys):
     ],
 )
 def test_an_edited_object_is_brought_back(installed, plane_namespace, ready, target, change, field):
-    time.sleep(3)  # what comes within 2 s of Flux's own writes is taken for Flux's
+    flux.wait_edits_count(installed, plane_namespace, "phi-inferencepool")
     installed.kubectl("patch", target, "-n", plane_namespace, "--type=merge", "-p", json.dumps(change), actor="user")
     installed.kubectl("wait", target, "-n", plane_namespace, f"--for=jsonpath={{{field.replace('=', '}=', 1)}", "--timeout=30s")
 

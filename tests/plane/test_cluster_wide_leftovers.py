@@ -22,7 +22,7 @@ MONITORED = {"endpointPicker": {"values": {"inferenceExtension": {"monitoring": 
 def running(installed, tmp_path):
     """Start a controller whose endpoint pickers have monitoring on."""
     installed.kubectl("apply", "-f", "-", input=json.dumps(SERVICE_MONITORS))
-    workspaces.wait_established(installed, "servicemonitors.monitoring.coreos.com")
+    workspaces.wait_served(installed, "servicemonitors.monitoring.coreos.com")
     path = tmp_path / "settings.yaml"
     path.write_text(json.dumps(MONITORED))
     return lambda: ControllerProcess(installed, "--config", str(path))

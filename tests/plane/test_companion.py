@@ -170,7 +170,7 @@ def before_inference_sets(installed, beside_kaito) -> Iterator[None]:
 
 def create_sets(cluster, definition):
     cluster.kubectl("create", "-f", "-", input=yaml.safe_dump(definition))
-    workspaces.wait_established(cluster, SETS)
+    workspaces.wait_served(cluster, SETS)
 
 
 def owners(cluster, namespace, name):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e import workspaces
+from e2e.flux import wait_done
 from tests.plane.counting_registry import CountingRegistry
 
 VALUES = {"inferencePool": {"modelServers": {"matchLabels": {"app": "ours"}}}}
@@ -67,10 +68,20 @@ class Flux:
         for condition in conditions:
             self.cluster.kubectl("wait", target, "-n", self.namespace, f"--for={condition}", "--timeout=60s")
 
+    def wait_ready(self, target):
+        """Wait until an object is Ready, and all else of its status has been written, too."""
+        wait_done(self.cluster, self.namespace, *target.split("/"))
+        self.wait(target, "condition=Ready")
+
+    def fetched(self, name="source", **changes):
+        """Create a source and wait until Flux has its chart."""
+        self.source(name, **changes)
+        self.wait_ready(f"ocirepository/{name}")
+
     def installed(self, name="release", **changes):
         """Install a release and wait until it is there."""
         self.release(name, **changes)
-        self.wait(f"helmrelease/{name}", "condition=Ready")
+        self.wait_ready(f"helmrelease/{name}")
 
     def reconcile(self, target):
         """Ask for a reconciliation and wait until it was made."""
@@ -88,21 +99,18 @@ def reason(type_, word):
 
 
 def test_a_pinned_digest_costs_the_registry_nothing_after_the_first_fetch(flux, capsys):
-    flux.source("by-tag")
-    flux.wait("ocirepository/by-tag", "condition=Ready")
+    flux.fetched("by-tag")
     tag, _, digest = flux.get("ocirepository", "by-tag")["status"]["artifact"]["revision"].partition("@")
     assert tag == "v1.5.0"
     address = urlsplit(flux.cluster.chart_source_url())
     with CountingRegistry.running(address.netloc) as registry:
         url = f"oci://{registry.address}{address.path}"
-        flux.source("pinned", url=url, ref={"digest": digest})
-        flux.wait("ocirepository/pinned", "condition=Ready")
+        flux.fetched("pinned", url=url, ref={"digest": digest})
         assert flux.get("ocirepository", "pinned")["status"]["artifact"]["revision"] == digest
         first = registry.counts.copy()
         flux.reconcile("ocirepository/pinned")
         assert registry.counts == first
-        flux.source("tagged", url=url)
-        flux.wait("ocirepository/tagged", "condition=Ready")
+        flux.fetched("tagged", url=url)
         fetched = registry.counts.copy()
         flux.reconcile("ocirepository/tagged")
         again = registry.counts - fetched
@@ -115,8 +123,7 @@ def test_a_pinned_digest_costs_the_registry_nothing_after_the_first_fetch(flux, 
 
 
 def test_a_suspended_source_calls_its_old_chart_ready_for_the_new_spec(flux):
-    flux.source()
-    flux.wait("ocirepository/source", "condition=Ready")
+    flux.fetched()
     flux.patch("ocirepository/source", {"spec": {"suspend": True, "ref": {"tag": "v1.4.0"}}})
     flux.wait("ocirepository/source", "jsonpath={.status.observedGeneration}=2")
     ready = flux.condition("ocirepository", "source", "Ready")
@@ -125,8 +132,7 @@ def test_a_suspended_source_calls_its_old_chart_ready_for_the_new_spec(flux):
 
 
 def test_a_source_fills_in_what_we_do_not_send(flux):
-    flux.source(interval="0s")
-    flux.wait("ocirepository/source", "condition=Ready")
+    flux.fetched(interval="0s")
     spec = flux.get("ocirepository", "source")["spec"]
     assert (spec["provider"], spec["timeout"], spec["interval"]) == ("generic", "60s", "0s")
 
@@ -160,8 +166,7 @@ def test_a_new_chart_does_not_change_the_generation_of_its_release(flux):
 
 def test_a_floating_tag_is_read_as_a_version_that_the_chart_does_not_have(flux):
     copy_tag(flux.cluster.chart_source_url(), "v1.5.0", "1")
-    flux.source(ref={"tag": "1"})
-    flux.wait("ocirepository/source", "condition=Ready")
+    flux.fetched(ref={"tag": "1"})
     flux.release()
     flux.wait("helmrelease/release", reason("Ready", "ChartMutateError"))
 

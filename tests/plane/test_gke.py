@@ -35,7 +35,7 @@ def behind(installed, plane_namespace):
     for document in (gke, *(crd(kind, plural) for kind, plural in POLICIES.items())):
         installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(document))
     for plural in POLICIES.values():
-        workspaces.wait_established(installed, f"{plural}.networking.gke.io")
+        workspaces.wait_served(installed, f"{plural}.networking.gke.io")
     workspaces.apply(installed, plane_namespace, workspaces.gateway(class_name=CLASS))
     yield workspaces.behind("inference-gateway", plane_namespace)
     installed.kubectl("delete", "gateway", "inference-gateway", "-n", plane_namespace)

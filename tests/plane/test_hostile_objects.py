@@ -112,7 +112,7 @@ ANY_CRD = {
 def kind(installed):
     """A kind of somebody else, whose objects hold whatever somebody likes."""
     installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(ANY_CRD))
-    workspaces.wait_established(installed, "modelservings.serving.example.com")
+    workspaces.wait_served(installed, "modelservings.serving.example.com")
     yield
     installed.kubectl("delete", "crd", "modelservings.serving.example.com")
 

@@ -41,7 +41,7 @@ def restore(cluster, crds):
         metadata = {key: entry["metadata"][key] for key in ("name", "annotations")}
         document = {"apiVersion": entry["apiVersion"], "kind": entry["kind"], "metadata": metadata, "spec": entry["spec"]}
         cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(document))
-        workspaces.wait_established(cluster, metadata["name"])
+        workspaces.wait_served(cluster, metadata["name"])
 
 
 def restart_judge(cluster):

@@ -111,7 +111,7 @@ def crd_of_llm_d(installed):
 
     def install():
         installed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(llm_d.OBJECTIVES_CRD))
-        workspaces.wait_established(installed, OF_LLM_D)
+        workspaces.wait_served(installed, OF_LLM_D)
 
     yield install
     installed.kubectl("delete", "crd", OF_LLM_D, "--ignore-not-found", "--timeout=60s")

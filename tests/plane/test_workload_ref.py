@@ -39,7 +39,7 @@ def kind(installed):
 
     def install(**fields):
         workspaces.apply(installed, "default", custom_resource_definition(**fields))
-        workspaces.wait_established(installed, f"modelservings.{GROUP}")
+        workspaces.wait_served(installed, f"modelservings.{GROUP}")
 
     yield install
     installed.kubectl("delete", "crd", f"modelservings.{GROUP}", "--ignore-not-found")

@@ -81,4 +81,6 @@ class ApiModel(BaseModel):
 
 
 def _whole(value: object) -> object:
+    if isinstance(value, list):
+        return [_whole(entry) for entry in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

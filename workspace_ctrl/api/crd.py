@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -41,8 +42,7 @@ class _Kind:
 
 def crd(kind: str = KIND) -> dict[str, Any]:
     """Return the CustomResourceDefinition of the Workspace, or of another one of `KINDS`."""
-    row = _KINDS[kind]
-    schema = _schema(kind, row)
+    row, schema = _KINDS[kind], _schema(kind)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -67,7 +67,10 @@ def _names(kind: str, row: _Kind) -> dict[str, Any]:
     }
 
 
-def _schema(kind: str, row: _Kind) -> dict[str, Any]:
+@cache
+def _schema(kind: str) -> dict[str, Any]:
+    """Return the schema, which is made once; who changes it needs a copy."""
+    row = _KINDS[kind]
     schema = structural_schema(row.model.model_json_schema(by_alias=True))
     schema["properties"] = {
         "apiVersion": {"type": "string", "description": "Version of the API."},

@@ -134,7 +134,7 @@ USER_ANNOTATIONS: Final[Mapping[str, str]] = {
     UPDATE_ANNOTATION: "The version of the controller whose changes of pods no longer wait for a change of the spec, or `always` "
     "([upgrading](../upgrading.md#pods-wait)). Pods of InferenceSets wait for nothing.",
     GATEWAY_ANNOTATION: "The field `gateway` as YAML, for a CRD without that field, such as KAITO's; it has no effect beside the field. "
-    "Without `serviceAccountName` and `endpointPicker.valuesFrom`.",
+    "Without `group`, `serviceAccountName` and `endpointPicker.valuesFrom`.",
 }
 """Annotations that users may set on a Workspace."""
 

@@ -21,6 +21,11 @@ _LARGEST_NUMBER: Final = 1 << 63
 _TAGS: Final = frozenset({None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))})
 """Tags that leave a value as it is in JSON."""
 _MERGE: Final = "<<"
+_UNHASHABLE: Final = "found unhashable key"
+"""What PyYAML says of a mapping or list as a key."""
+_NO_KEY: Final = "write it as a string; a template such as {{ .Values.x }} has to be rendered first"
+FAST_LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""For files of our own: ten times faster where PyYAML has libyaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class YamlError(Exception):
         """What to do; empty if the problem makes it clear."""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # ten times faster where there is libyaml
+class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to mypy
     """Keeps dates, and a lone `=`, as strings, as kubectl does; limits numbers and merge keys."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
@@ -114,6 +119,8 @@ def parse_documents(text: str, limits: Limits = FILES) -> list[Any]:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
+        if problem == _UNHASHABLE:
+            raise YamlError(f"has a mapping or list as a key{where}", _NO_KEY) from None
         raise YamlError(f"is not YAML: {excerpt(str(problem), _EXCERPT)}{where}") from None
     _count(documents, limits.values, -1, limits)
     return [_as_json(document) for document in documents]

@@ -94,6 +94,17 @@ class RouteClaimIndex:
         return () if claimants[0] == holder else tuple(claimants)
 
 
+def taken_claims(
+    claimants: Iterable[tuple[RouteClaimHolder, str, frozenset[RouteClaim]]],
+) -> dict[RouteClaimHolder, Mapping[RouteClaim, RouteClaimHolder]]:
+    """Return of each holder the claims that another one keeps from it; `claimants` are holders, creation times, and claims."""
+    index = RouteClaimIndex(lambda _: None)
+    known = [*claimants]
+    for holder, created, claims in known:
+        index.set(holder, created, claims)
+    return {holder: index.taken(holder) for holder, _, _ in known}
+
+
 def _gateways_by_header(claims: Iterable[RouteClaim]) -> set[str]:
     return {claim.gateway for claim in claims if claim.header}
 

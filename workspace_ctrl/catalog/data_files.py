@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from workspace_ctrl.api.yaml_documents import FAST_LOADER
+
 _TELLING = 4
 """Minimum length of a prefix for suggestions."""
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times faster if PyYAML was built with libyaml."""
 RowT = TypeVar("RowT", bound="Row")
 
 
@@ -23,7 +23,13 @@ class Row(BaseModel):
 
 
 def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
-    """Return the remedy for an unknown `name`: the first of `known` with that prefix, else the closest one, else `otherwise`.
+    """Return the remedy for an unknown `name`: the `closest` of `known`, else `otherwise`."""
+    near = closest(name, known, cutoff)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Return the first of `known` that begins with `name`, else the closest one, else nothing.
 
     Only letters and digits count. `cutoff` says how close is close: 1 is the same, 0 anything.
     """
@@ -31,7 +37,7 @@ def suggestion(name: str, known: Iterable[str], otherwise: str, cutoff: float = 
     asked = _letters(name)
     longer = [key for key in reversed(spelling) if len(asked) >= _TELLING and key.startswith(asked)]
     close = longer or get_close_matches(asked, spelling, n=1, cutoff=cutoff)
-    return f"did you mean {spelling[close[0]]}?" if close else otherwise
+    return spelling[close[0]] if close else ""
 
 
 def _letters(name: str) -> str:
@@ -51,5 +57,5 @@ def load(file: str, key: str, row: type[RowT]) -> tuple[RowT, ...]:
 def _document(file: str) -> Mapping[str, Any]:
     """Return the content of a data file; the last one is kept, because its sections are read one after the other."""
     text = resources.files(__package__).joinpath("data", file).read_text(encoding="utf-8")
-    content: Mapping[str, Any] = yaml.load(text, _LOADER)  # noqa: S506 - a safe one
+    content: Mapping[str, Any] = yaml.load(text, FAST_LOADER)  # noqa: S506 - a safe one
     return content

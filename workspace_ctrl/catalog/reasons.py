@@ -3,13 +3,17 @@
 Messages quote the objects of one Workspace; this table has what is the same for all.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Final
 
-from workspace_ctrl.api.conditions import ConditionType
+from workspace_ctrl.api.conditions import ConditionType, Status
 from workspace_ctrl.catalog.data_files import Row, load, suggestion
 
 _FILE = "reasons.yaml"
+_BESIDE: Final = frozenset({"condition", "reason", "type", "status", *(status.lower() for status in Status)})
+"""Words that stand beside conditions and reasons where these are printed, such as `Reason: X` or `Ready=False`."""
 
 
 class Reason(Row):
@@ -69,6 +73,22 @@ def _each() -> Iterator[Reason]:
 def find_reason(name: str) -> Reason | None:
     """Return a reason; None if it is unknown, and so one of another controller."""
     return _by_name().get(name)
+
+
+def names_in(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the conditions and reasons that a user has copied or typed, in any case; empty if there is another word among them.
+
+    They may be as they are printed: `RouteReady: PathConflict`, `condition=Ready`, `Reason: NoReadyEndpoints`.
+    """
+    spelling = _spelling()
+    found = [word.lower() for text in words for word in re.findall("[^=:,;.()]+", text)]
+    named = [word for word in found if word not in _BESIDE]
+    return tuple(dict.fromkeys(spelling[word] for word in named)) if all(word in spelling for word in named) else ()
+
+
+@cache
+def _spelling() -> Mapping[str, str]:
+    return {name.lower(): name for name in (*_by_name(), *ConditionType)}
 
 
 def near_reasons(name: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final, TypeAlias, Unpack
 
@@ -14,20 +14,23 @@ from rich.text import Text
 from rich.tree import Tree
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
+from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND, STORAGE_VERSION
 from workspace_ctrl.catalog.data_files import suggestion
+from workspace_ctrl.catalog.reasons import find_reason
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
 from workspace_ctrl.cli.output import say, shown, to_json, to_yaml
+from workspace_ctrl.cli.plan_conflicts import taken_matches
 from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
 from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
-from workspace_ctrl.planning.admission.admission_verdict import Known, judge
+from workspace_ctrl.model.plan_decisions import Problem
+from workspace_ctrl.planning.admission.admission_verdict import Known, Verdict, judge
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.plan_settings import AutoscalingSettings, PlanSettings
-from workspace_ctrl.planning.preview import Preview, preview_body_routers
-from workspace_ctrl.planning.preview_cluster import DEFAULT_NAMESPACE, workspace_record
+from workspace_ctrl.planning.preview import Neighbours, Preview, preview_body_routers
+from workspace_ctrl.planning.preview_cluster import DEFAULT_NAMESPACE, named_sections, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -84,10 +87,7 @@ def plan_command(
     unsupported = [*_unsupported(objects)]
     for text in unsupported:
         say(text, err=True, fg="red")
-    for document in objects:
-        if near := _near_kind(document):
-            say(f"warning: {near}", err=True, fg="yellow")
-    for text in repeated_names(objects, DEFAULT_NAMESPACE):
+    for text in _doubts(objects, workspaces):
         say(f"warning: {text}", err=True, fg="yellow")
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
@@ -127,8 +127,8 @@ def _hub_models(workspaces: Sequence[Mapping[str, Any]], settings: PlanSettings)
 
 def _plan(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: PlanSettings) -> Iterator[_Planned]:
     """Yield the Workspaces that can be planned, and print why the others cannot."""
-    for raw in workspaces:
-        title, verdict = f"{raw['kind']} {_name(raw)}", judge(raw, known, settings)
+    for raw, verdict in zip(workspaces, _verdicts(workspaces, known, settings), strict=True):
+        title = f"{raw['kind']} {_name(raw)}"
         for text in verdict.refusals:
             say(f"{title} is rejected: {text}", err=True, fg="red")
         for text in verdict.warnings if verdict.refusals else ():  # such as a misspelt field, which may be the cause
@@ -138,6 +138,26 @@ def _plan(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: PlanS
         elif not verdict.refusals:
             for text in verdict.warnings:
                 say(f"{title} cannot be planned yet: {text}", err=True, fg="yellow")
+
+
+def _verdicts(workspaces: Sequence[Mapping[str, Any]], known: Known, settings: PlanSettings) -> Iterator[Verdict]:
+    """Yield the verdict on each Workspace, beside the others: those that want the requests of another one are judged again with that."""
+    beside = Neighbours(named_sections(workspaces, settings))
+    verdicts = [judge(raw, replace(known, neighbours=beside), settings) for raw in workspaces]
+    taken = taken_matches([verdict.preview for verdict in verdicts if verdict.preview is not None])
+    for raw, verdict in zip(workspaces, verdicts, strict=True):
+        lost = taken.get(verdict.preview.planned.desired.workspace.key) if verdict.preview is not None else None
+        yield judge(raw, replace(known, neighbours=replace(beside, taken=lost)), settings) if lost else verdict
+
+
+def _doubts(objects: Sequence[Mapping[str, Any]], workspaces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is doubtful in the input as a whole."""
+    yield from filter(None, map(_near_kind, objects))
+    for raw in workspaces:
+        if not raw.get("apiVersion"):
+            text = f"{raw['kind']} {_name(raw)} has no apiVersion, without which no API server takes it"
+            yield f"{text}; add apiVersion: {GROUP}/{STORAGE_VERSION}"
+    yield from repeated_names(objects, DEFAULT_NAMESPACE)
 
 
 def _near_kind(document: Mapping[str, Any]) -> str:
@@ -213,7 +233,13 @@ def _print_yaml(planned: Sequence[_Planned], routers: _Routers, rendered: _Chart
 def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
     for entry in planned:
         for problem in entry.preview.decisions.problems:
-            yield f"{entry.title}: {problem.reason}: {problem.message}"
+            yield f"{entry.title}: {_heading(problem)}: {problem.message}"
+
+
+def _heading(problem: Problem) -> str:
+    """Return the condition that would have a problem, and the reason there."""
+    reason = find_reason(problem.reason)
+    return f"{reason.types[0]}: {problem.reason}" if reason is not None and reason.types else problem.reason
 
 
 def _print_trees(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:
@@ -236,7 +262,7 @@ def _tree(planned: _Planned, rendered: _Charts) -> Tree:
     if canary is not None:
         tree.add(_line("canary", canary_in_words(canary.plan), "cyan"))
     for problem in decisions.problems:
-        tree.add(_line(problem.reason, problem.message, "red"))
+        tree.add(_line(_heading(problem), problem.message, "red"))
     return tree
 
 

@@ -1,6 +1,7 @@
 """Requests to the API server over one shared session: server-side apply, dry-run, create, replace, delete, list, watch."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from workspace_ctrl.kube.errors import (
 )
 from workspace_ctrl.kube.resources import ApiResource, Json
 
+logger = logging.getLogger(__name__)
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -288,6 +290,8 @@ class Client:
 
     async def _again(self, request: "_Request", error: RetryableError) -> dict[str, Any]:
         """Repeat a request that failed with `error`; setting up tenacity costs as much as a request, so only these need it."""
+        if isinstance(error.__cause__, TimeoutError):  # so it took long, and the caller waits on without a word
+            logger.info("%s; retrying", error)
         failed: list[RetryableError] = [error]
 
         async def attempt() -> dict[str, Any]:

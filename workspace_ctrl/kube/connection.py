@@ -8,13 +8,16 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
 import aiohttp
 
-from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
+_UNTOLD: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
+"""Reasons of OpenSSL that say no more than the message does."""
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
 
@@ -50,23 +53,30 @@ def open_connection(access: Access) -> Connection:
 
 
 def _tls_of(access: Access) -> ssl.SSLContext | bool:
-    try:
-        return _ssl_context(access.server, access.tls)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        files = ", ".join(filter(None, (access.tls.authority, access.tls.certificate, access.tls.key)))
-        raise ConnectionConfigError(f"cannot read the certificates of the API server ({files}): {error}") from error
-
-
-def _ssl_context(server: str, tls: Tls) -> ssl.SSLContext | bool:
-    if not server.startswith("https"):
+    if not access.server.startswith("https"):
         return False
-    context = ssl.create_default_context(cafile=tls.authority)
+    tls = access.tls
+    try:
+        context = ssl.create_default_context(cafile=tls.authority)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise _unreadable(access, "no certificate of an authority", error, tls.authority) from error
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.certificate:
-        context.load_cert_chain(tls.certificate, tls.key)
+        try:
+            context.load_cert_chain(tls.certificate, tls.key)
+        except (OSError, ValueError) as error:
+            raise _unreadable(access, "no certificate with its key", error, tls.certificate, tls.key) from error
     return context
+
+
+def _unreadable(access: Access, lacking: str, error: Exception, *paths: str | None) -> ConnectionConfigError:
+    """Return the error for files of certificates, with the reason of OpenSSL or the system if that is one for users."""
+    origins = " and ".join(access.origin(path) for path in paths if path)
+    reason = getattr(error, "reason" if isinstance(error, ssl.SSLError) else "strerror", None) or ""
+    why = f" ({reason.replace('_', ' ').lower()})" if reason and reason not in _UNTOLD else ""
+    return ConnectionConfigError(f"cannot connect to the API server: {lacking} can be read in PEM from {origins}{why}")
 
 
 class _ServerName:

@@ -66,7 +66,7 @@ class GoneError(ApiError):
 
 def unreachable(what: str, error: BaseException) -> RetryableError:
     """Return the error of a request, of which `what` is said, that got no response because of `error`."""
-    words = str(error) or type(error).__name__
+    words = str(error) or ("no response in time" if isinstance(error, TimeoutError) else type(error).__name__)
     cause = getattr(error, "os_error", None)  # aiohttp's error of a connection quotes objects of Python
     if isinstance(cause, OSError) and (place := _PLACE.match(words)):
         is_of_system = (

@@ -48,6 +48,9 @@ _SHORTEST_WATCH = 1.0
 _POLICY: Final = BackoffPolicy(first=0.4, longest=10.0)
 """Delays between attempts after a broken watch."""
 _JITTER: Final = (0.5, 1.5)
+_LIST_SILENCE_SECONDS = 15.0
+"""Longest time between two objects of a streamed list: an API server whose cache lags behind sends nothing, not even an error, and answers
+a list in pages meanwhile. client-go warns after 10 s, and waits on."""
 _RELIST_SECONDS = 1.0
 _NOT_SERVED_SECONDS = 5.0
 _LONGEST_MESSAGE = 500
@@ -229,7 +232,7 @@ class Informer(Generic[RecordT]):
         """
         listed: dict[Key, tuple[RecordT, int]] = {}
         try:
-            async for event in events:
+            async for event in self._without_silence(events):
                 type_, item = event["type"], event["object"]
                 _raise_error(type_, item)
                 if type_ == "BOOKMARK":
@@ -246,6 +249,20 @@ class Informer(Generic[RecordT]):
             if error.status not in _NO_STREAMING:
                 raise
         raise _NotStreamedError
+
+    async def _without_silence(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Yield the events until none comes for too long."""
+        while True:
+            try:
+                async with asyncio.timeout(_LIST_SILENCE_SECONDS):
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                silence = f"the API server has sent nothing of its list for {_LIST_SILENCE_SECONDS:g} s"
+                logger.warning("%s: %s; listing page by page", self.resource.plural, silence)
+                return
+            yield event
 
     def _take_list(self, resource: ApiResource, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
         self._recover()

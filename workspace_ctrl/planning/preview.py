@@ -1,19 +1,20 @@
 """Preview without a cluster: the normal planning, against a simulated cluster in which every step succeeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
+from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.gateway.body_router import router_release, router_source
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan import Planned, plan
-from workspace_ctrl.planning.plan_settings import PlanSettings
+from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
 from workspace_ctrl.planning.preview_cluster import find_object, simulated_cluster, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
@@ -21,6 +22,19 @@ from workspace_ctrl.planning.steps import Apply, DryRunWorkload, Query, ReadConf
 from workspace_ctrl.planning.traffic.preview_group import simulated_groups
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workspaces import WorkspaceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the other Workspaces of a simulated cluster mean for the routes of one."""
+
+    sections: tuple[GatewayChoice, ...] = ()
+    """The listeners that they name."""
+    taken: Mapping[RouteClaim, str] = field(default_factory=dict)
+    """As in `Snapshot`."""
+
+
+ALONE: Final = Neighbours()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +73,18 @@ def foresee(
     *,
     reference_problem: str = "",
     hub_answer: HubAnswer | None = None,
+    neighbours: Neighbours = ALONE,
 ) -> Preview:
     """Return the preview as far as planning gets; its decisions have the problems.
 
     `reference_problem` is why a referenced workload that is not among `others` cannot be read; empty if it does not exist. `hub_answer` is
-    what the model hub has answered about the model.
+    what the model hub has answered about the model. `neighbours` tells of the Workspaces among `others`.
     """
     resolved = resolve(workspace, settings)
     groups = simulated_groups(workspace, others, settings)
     members = [member.workspace for group in groups for member in group.members]
-    cluster = simulated_cluster(workspace, resolved.dependencies, others, settings, members)
-    world = replace(cluster, hub_answer=hub_answer, groups=groups)
+    cluster = simulated_cluster(workspace, resolved.dependencies, others, settings, members, sections=neighbours.sections)
+    world = replace(cluster, hub_answer=hub_answer, groups=groups, taken=neighbours.taken)
     if resolved.dependencies.reference is not None and world.reference is None:
         world = replace(world, reference_problem=reference_problem)
     outcome = plan(workspace, world, settings)
@@ -82,7 +97,8 @@ def foresee(
     # The HelmRelease follows once the chart is fetched.
     after = plan(workspace, _with_fetched_chart(world, outcome), settings)
     adapters = bool(resolved.spec is not None and resolved.spec.inference is not None and resolved.spec.inference.adapters)
-    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions, adapters=adapters))
+    holders = tuple(sorted(set(neighbours.taken.values())))
+    return Preview(_manifests(outcome, after), after, _assumptions(after.decisions, holders, adapters=adapters))
 
 
 def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) -> dict[ObjectRef, tuple[Manifest, ...]]:
@@ -129,7 +145,7 @@ def _answered(query_results: QueryResults, query: Query, others: Sequence[Mappin
             return replace(query_results, scale=ScaleSelector(uid))
 
 
-def _assumptions(decisions: Decisions, *, adapters: bool) -> tuple[str, ...]:
+def _assumptions(decisions: Decisions, holders: Sequence[str], *, adapters: bool) -> tuple[str, ...]:
     said = [] if decisions.reference else [f"the API server accepts the workload as a {decisions.workload_kind}"]
     if decisions.assumed:
         said.append(decisions.assumed)
@@ -137,6 +153,10 @@ def _assumptions(decisions: Decisions, *, adapters: bool) -> tuple[str, ...]:
     if decisions.scaling is not None:
         said.append("KEDA is installed, and the controller's setting autoscaling.enabled is on")
     said.extend(f"{ref} exists and is valid" for ref in (decisions.named_route, decisions.named_pool) if ref is not None)
+    if holders:
+        said.append(
+            f"it is not created before {', '.join(holders)}; the one that is created first gets the requests that both want"
+        )
     if adapters:
         said.append("no adapter has a rank above 16, or inference.config sets max-lora-rank")
     return tuple(said)

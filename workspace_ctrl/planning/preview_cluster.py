@@ -1,7 +1,8 @@
 """A simulated cluster, in which a Workspace is new and all that it refers to is as it should be."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -77,6 +78,8 @@ def check_metadata(raw: Mapping[str, Any], versions: tuple[str, ...]) -> None:
     metadata = raw.get("metadata")
     if not isinstance(metadata, Mapping):
         return
+    if not metadata.get("name") and metadata.get("generateName"):
+        raise SpecError("metadata.name", "is needed here; metadata.generateName leaves it to the API server", "set a name")
     namespace = metadata.get("namespace")
     if isinstance(namespace, str) and namespace and not _NAMESPACE.fullmatch(namespace):
         raise SpecError(
@@ -92,17 +95,20 @@ def simulated_cluster(
     others: Sequence[Mapping[str, Any]],
     settings: PlanSettings,
     members: Sequence[WorkspaceRecord] = (),
+    *,
+    sections: Sequence[GatewayChoice] = (),
 ) -> Snapshot:
     """Return a cluster with chart, pool, the Gateways that the Workspace or the settings name, else one, and what it needs of `others`.
 
-    It has the Gateways of the `members` of its group as well, since the route of the group is attached to those of the oldest one.
+    It has the Gateways of the `members` of its group as well, since the route of the group is attached to those of the oldest one. The
+    Gateways have the listeners that `sections`, the choices of other Workspaces, name.
     """
     namespace, name = workspace.key
     spec = _gateway_spec(workspace, settings)
     derived = names(name, chart_name(spec.chart if spec is not None else None, settings))
     own = _choices(namespace, spec, settings)
     beside = (choice for member in members for choice in _choices(namespace, _gateway_spec(member, settings), settings))
-    gateways = _gateways((*own, *beside), _choices(namespace, None, settings)[0], is_named=settings.gateway is not None)
+    gateways = _gateways((*own, *beside), sections, _choices(namespace, None, settings)[0], is_named=settings.gateway is not None)
     return Snapshot(
         config_map=_config_map(dependencies.config, namespace, others),
         reference=_reference(dependencies.reference, namespace, others),
@@ -122,6 +128,17 @@ def simulated_cluster(
         gateways=gateways,
         gateway_classes=(GatewayClass(Meta(ObjectRef("GatewayClass", "", _CLASS)), controller=_CONTROLLER),),
     )
+
+
+def named_sections(workspaces: Iterable[Mapping[str, Any]], settings: PlanSettings) -> tuple[GatewayChoice, ...]:
+    """Return each listener that any of `workspaces` names in gateway.parentRefs; those that cannot be read name none."""
+    found: dict[GatewayChoice, None] = {}
+    for raw in workspaces:
+        with suppress(SpecError):  # the verdict reports it
+            record = workspace_record(raw)
+            choices = named_gateways(record.meta.ref.namespace, _gateway_spec(record, settings))
+            found.update(dict.fromkeys(choice for choice in choices if choice.section))
+    return tuple(found)
 
 
 def find_object(others: Sequence[Mapping[str, Any]], kind: str, name: str, namespace: str) -> Mapping[str, Any] | None:
@@ -180,16 +197,20 @@ def _choices(namespace: str, spec: GatewaySpec | None, settings: PlanSettings) -
     return named_gateways(namespace, spec) or (settings.gateway or GatewayChoice(namespace, _DEFAULT_GATEWAY),)
 
 
-def _gateways(choices: Sequence[GatewayChoice], default: GatewayChoice, *, is_named: bool) -> tuple[Gateway, ...]:
+def _gateways(
+    choices: Sequence[GatewayChoice], sections: Sequence[GatewayChoice], default: GatewayChoice, *, is_named: bool
+) -> tuple[Gateway, ...]:
     """Return the Gateways that are chosen; the default has the label of one, unless the settings name it."""
     keys = dict.fromkeys((choice.namespace, choice.name) for choice in choices)
     labelled = None if is_named else (default.namespace, default.name)
-    return tuple(replace(_gateway(*key, choices), preferred=key == labelled) for key in keys)
+    return tuple(replace(_gateway(*key, (*choices, *sections)), preferred=key == labelled) for key in keys)
 
 
 def _gateway(namespace: str, name: str, choices: Sequence[GatewayChoice]) -> Gateway:
     """Return a Gateway with the named listeners, which accept routes from all namespaces."""
-    named = [choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section]
+    named = dict.fromkeys(
+        choice.section for choice in choices if (choice.namespace, choice.name) == (namespace, name) and choice.section
+    )
     listeners = tuple(Listener(section, "HTTP", 80, routes_from=RoutesFrom.ALL) for section in named or ("http",))
     return Gateway(Meta(ObjectRef("Gateway", namespace, name)), class_name=_CLASS, listeners=listeners)
 

@@ -22,8 +22,20 @@
 {{- if and .Values.modelIndex.enabled (or .Values.scope.namespaces .Values.scope.shardSelector) }}
 {{- fail "\n\nmodelIndex.enabled cannot be combined with scope.namespaces or scope.shardSelector, because only a controller of all Workspaces knows which requests\nno model takes: remove these, or set modelIndex.enabled=false.\n" }}
 {{- end }}
-{{- if and .Values.modelIndex.enabled (not (include "workspace-ctrl.gatewaySide" .)) }}
-{{- fail "\n\nmodelIndex.enabled lists the models on Gateways: set featureGates.gatewayAPIInferenceExtension=true as well, or modelIndex.enabled=false.\n" }}
+{{- if not (include "workspace-ctrl.gatewaySide" .) }}
+{{- $gate := "set featureGates.gatewayAPIInferenceExtension=true as well" }}
+{{- if .Values.modelIndex.enabled }}
+{{- fail (printf "\n\nmodelIndex.enabled lists the models on Gateways: %s, or modelIndex.enabled=false.\n" $gate) }}
+{{- end }}
+{{- if .Values.autoscaling.enabled }}
+{{- fail (printf "\n\nautoscaling.enabled scales by the load that endpoint pickers measure: %s, or autoscaling.enabled=false.\n" $gate) }}
+{{- end }}
+{{- if eq (toString .Values.bodyBasedRouting.mode) "managed" }}
+{{- fail (printf "\n\nbodyBasedRouting.mode=managed makes routers for Gateways: %s, or bodyBasedRouting.mode=off.\n" $gate) }}
+{{- end }}
+{{- if .Values.chartCheck.enabled }}
+{{- fail (printf "\n\nchartCheck.enabled checks the charts of endpoint pickers: %s, or chartCheck.enabled=false.\n" $gate) }}
+{{- end }}
 {{- end }}
 {{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
 {{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
@@ -65,4 +77,73 @@
 {{- define "workspace-ctrl.inScope" -}}
 {{- $namespaces := (index . 0).Values.scope.namespaces }}
 {{- if or (not $namespaces) (has (index . 1).metadata.namespace $namespaces) }}true{{ end }}
+{{- end }}
+
+{{- /* Values that are set and have no effect beside the others, as a list of {values, why}. Not those below a feature that is off, except where
+the switch is easily forgotten; nor those of the gateway side during gatewayRemoval. */ -}}
+{{- define "workspace-ctrl.valuesWithoutEffect" -}}
+{{- $found := list }}
+{{- if not (include "workspace-ctrl.gatewaySide" .) }}
+{{- $set := list }}
+{{- range list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "helmRelease" "timeout" "probe" "bodyBasedRouting" }}
+{{- if get $.Values . }}{{ $set = append $set . }}{{ end }}
+{{- end }}
+{{- if .Values.rbac.kthena }}{{ $set = append $set "rbac.kthena" }}{{ end }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" "featureGates.gatewayAPIInferenceExtension is false") }}{{ end }}
+{{- end }}
+{{- if include "workspace-ctrl.companion" . }}
+{{- $set := list }}
+{{- range list "modelServer" "modelHub" }}
+{{- if get $.Values . }}{{ $set = append $set . }}{{ end }}
+{{- end }}
+{{- if .Values.rbac.workloadKinds }}{{ $set = append $set "rbac.workloadKinds" }}{{ end }}
+{{- if .Values.autoscaling.enabled }}{{ $set = append $set "autoscaling" }}{{ end }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" "with mode=companion, KAITO makes and scales the model servers") }}{{ end }}
+{{- end }}
+{{- if not .Values.scope.namespaces }}
+{{- $set := list }}
+{{- if not .Values.scope.gatewaysEverywhere }}{{ $set = append $set "scope.gatewaysEverywhere" }}{{ end }}
+{{- if not .Values.rbac.removal }}{{ $set = append $set "rbac.removal" }}{{ end }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" "scope.namespaces is empty") }}{{ end }}
+{{- end }}
+{{- if not .Values.rbac.create }}
+{{- $set := list }}
+{{- range list "workloadKinds" "kthena" "aggregateRoutes" }}
+{{- if get $.Values.rbac . }}{{ $set = append $set (printf "rbac.%s" .) }}{{ end }}
+{{- end }}
+{{- with $set }}{{ $found = append $found (dict "values" . "why" "rbac.create is false, so the chart grants no rights") }}{{ end }}
+{{- end }}
+{{- if and .Values.serviceAccount.annotations (not .Values.serviceAccount.create) }}
+{{- $found = append $found (dict "values" (list "serviceAccount.annotations") "why" "serviceAccount.create is false") }}
+{{- end }}
+{{- if and .Values.proxy (not .Values.chartCheck.enabled) }}
+{{- $found = append $found (dict "values" (list "proxy") "why" "only the Helm of chartCheck uses it, and chartCheck.enabled is not true") }}
+{{- end }}
+{{- if and .Values.bodyBasedRouting (ne (toString .Values.bodyBasedRouting.mode) "managed") }}
+{{- with pick .Values.bodyBasedRouting "chart" "values" | keys | sortAlpha }}
+{{- $set := list }}
+{{- range . }}{{ $set = append $set (printf "bodyBasedRouting.%s" .) }}{{ end }}
+{{- $found = append $found (dict "values" $set "why" "bodyBasedRouting.mode is not managed") }}
+{{- end }}
+{{- end }}
+{{- if has (toString .Values.probe.mode) (list "off" "false") }}
+{{- with pick .Values.probe "interval" "secret" "tokenGateways" "networks" | keys | sortAlpha }}
+{{- $set := list }}
+{{- range . }}{{ $set = append $set (printf "probe.%s" .) }}{{ end }}
+{{- $found = append $found (dict "values" $set "why" "probe.mode is off") }}
+{{- end }}
+{{- else if and .Values.probe.tokenGateways (not .Values.probe.secret) }}
+{{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token") }}
+{{- else if and .Values.probe.secret (not .Values.probe.tokenGateways) (not .Values.gateway) }}
+{{- $found = append $found (dict "values" (list "the token of probe.secret") "why" "it is sent only to probe.tokenGateways, or else to gateway, and neither is set") }}
+{{- end }}
+{{- if .Values.admission.enabled }}
+{{- if and .Values.admission.issuerRef (ne .Values.admission.certificates "cert-manager") }}
+{{- $found = append $found (dict "values" (list "admission.issuerRef") "why" "admission.certificates is not cert-manager") }}
+{{- end }}
+{{- if and .Values.admission.caBundle (ne .Values.admission.certificates "existing") }}
+{{- $found = append $found (dict "values" (list "admission.caBundle") "why" "admission.certificates is not existing") }}
+{{- end }}
+{{- end }}
+{{- toJson $found }}
 {{- end }}

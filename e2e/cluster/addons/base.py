@@ -23,9 +23,13 @@ class Addon:
     needs: tuple[str, ...] = ()
     folders: tuple[GoFolder, ...] = ()
     images: tuple[Callable[[], Image], ...] = ()
+    crds: tuple[tuple[GoFolder, str], ...] = ()
+    """Folders and their assets with the CRDs that are installed, where these are always the same."""
     programs: tuple[str, ...] = ()
     """Programs of the distribution, by the names in `distribution`."""
 
+    lasting: tuple[Callable[[], Image], ...] | None = None
+    """What is the same at many starts, where `images` are other ones after each change of our own sources: images of their lower layers."""
     forms: frozenset[Form] = frozenset(Form)
     optional: bool = False
     """Whether it is installed only where it is asked for by name."""

@@ -5,14 +5,14 @@ from e2e.cluster.catalog import FLUX
 from e2e.cluster.installation import Installation
 from e2e.cluster.program import Program
 
+CRDS = ((FLUX, "source-crds"), (FLUX, "helm-crds"))
 QUICK = ("--metrics-addr=0", "--health-addr=0", "--events-addr=", "--min-retry-delay=200ms", "--max-retry-delay=10s")
 
 
 def install(work: Installation) -> None:
     """Install Flux."""
     with work.steps.step("Flux CRDs"):
-        work.apply_crds(work.build(FLUX).asset("source-crds"))
-        work.apply_crds(work.build(FLUX).asset("helm-crds"))
+        work.apply_crds(*(work.build(folder).asset(name) for folder, name in CRDS))
     for program in (_source_controller(work), _helm_controller(work)):
         work.start(program)
 
@@ -43,4 +43,4 @@ def _helm_controller(work: Installation) -> Program:
     )
 
 
-ADDON = Addon("flux", "source-controller and helm-controller", install, folders=(FLUX,))
+ADDON = Addon("flux", "source-controller and helm-controller", install, folders=(FLUX,), crds=CRDS)

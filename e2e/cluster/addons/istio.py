@@ -5,9 +5,11 @@ that writes statuses: the cheapest judge of gateways, routes and pools.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 from e2e.cluster.addons.base import Addon
+from e2e.cluster.api import crds
 from e2e.cluster.catalog import FLUX, ISTIO, ISTIO_VERSION
 from e2e.cluster.images import istio_pilot, istio_proxy
 from e2e.cluster.installation import Installation
@@ -15,6 +17,7 @@ from e2e.cluster.places import INSIDE
 from e2e.cluster.program import Program
 
 NAMESPACE = "istio-system"
+CRDS = ((ISTIO, "istio-base/files"),)
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 SWITCHES = {
     "ENABLE_GATEWAY_API_INFERENCE_EXTENSION": "true",
@@ -43,11 +46,12 @@ def install(work: Installation) -> None:
     """Install the control plane and wait until it has accepted its GatewayClass."""
     if work.full:
         with work.steps.step("Istio charts"):
+            work.apply_crds(_crds(work))
             _chart(work, "istio-base")
             _chart(work, "istio-discovery")
     else:
         work.apply(f"/api/v1/namespaces/{NAMESPACE}", json.dumps(_namespace()).encode())
-        work.apply_crds(work.build(ISTIO).asset("istio-base") / "files")
+        work.apply_crds(_crds(work))
         work.start(_process(work))
     with work.steps.step("Istio control plane"):
         if work.full:
@@ -59,9 +63,14 @@ def _namespace() -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
 
 
+def _crds(work: Installation) -> Path:
+    return work.build(ISTIO).asset("istio-base") / "files"
+
+
 def _chart(work: Installation, name: str) -> None:
     values = work.places.config / "istio-values.yaml"
-    values.write_text(json.dumps(VALUES))
+    # The CRDs are there already, for both forms alike.
+    values.write_text(json.dumps({**VALUES, "base": {"excludedCRDs": list(crds(_crds(work)))}}))
     chart = str(work.build(ISTIO).asset(name))
     place = [f"--namespace={NAMESPACE}", "--create-namespace"]
     work.helm("upgrade", "--install", name, chart, *place, f"--values={values}")
@@ -91,5 +100,6 @@ ADDON = Addon(
     install,
     needs=("gateway-api",),
     folders=(ISTIO, FLUX),
+    crds=CRDS,
     images=(istio_pilot, istio_proxy),
 )

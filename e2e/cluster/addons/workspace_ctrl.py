@@ -5,7 +5,7 @@ from e2e.cluster.addons.base import Addon
 from e2e.cluster.catalog import FLUX
 from e2e.cluster.forms import Form
 from e2e.cluster.installation import Installation
-from e2e.cluster.own_image import controller
+from e2e.cluster.own_image import below, controller
 
 NAMESPACE = "workspace-ctrl"
 VALUES = {
@@ -34,6 +34,7 @@ IMAGE = Addon(
     "the image of the controller of this repository",
     _nothing,
     images=(controller,),
+    lasting=(below,),
     programs=("mmdebstrap",),
     forms=frozenset({Form.FULL}),
     optional=True,
@@ -45,6 +46,7 @@ ADDON = Addon(
     needs=("flux", "registry", "gateway-api"),
     folders=(FLUX,),
     images=(controller,),
+    lasting=(below,),
     programs=("mmdebstrap",),
     forms=frozenset({Form.FULL}),
     optional=True,

@@ -81,26 +81,20 @@ def test_two_clusters_side_by_side_and_nothing_left_after_a_kill(cluster, name):
     assert cluster.kubectl("get", "--raw=/readyz") == "ok"
 
 
-def test_a_killed_keeper_takes_the_cluster_along_and_the_next_command_sweeps(name):
-    plane = start(name, Form.PLANE)
-    os.kill(plane.keeper.pid, signal.SIGKILL)
-    assert plane.supervisor.gone_within(SECONDS)
-    down(name)
-    assert gone(name)
-
-
-def test_a_second_start_adds_what_is_missing(name):
+def test_a_second_start_adds_what_is_missing_a_dead_program_is_named_and_a_killed_keeper_takes_the_cluster_along(name):
+    """One cluster for all three, as it takes seconds to start."""
     assert not start(name, Form.PLANE).addons
-    assert start(name, Form.PLANE, "gateway-api").addons == {"gateway-api"}
+    plane = start(name, Form.PLANE, "gateway-api")
+    assert plane.addons == {"gateway-api"}
     assert connect(name).addons == {"gateway-api"}
-
-
-def test_a_program_that_dies_later_is_named_with_its_log(name):
-    plane = start(name, Form.PLANE)
     etcd = next(program for program in plane.control.status() if program.name == "etcd")
     os.kill(etcd.pid, signal.SIGKILL)
     with pytest.raises(ProgramDiedError, match="etcd was killed by signal 9"):
         check_for_a_second(plane)
+    os.kill(plane.keeper.pid, signal.SIGKILL)
+    assert plane.supervisor.gone_within(SECONDS)
+    down(name)  # sweeps
+    assert gone(name)
 
 
 def test_a_program_that_dies_during_the_start_is_named_at_once_and_nothing_is_left(name, monkeypatch):

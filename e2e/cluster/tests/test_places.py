@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from e2e.cluster import unixsocket
+from e2e.cluster import places, unixsocket
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.places import ClusterPlaces, cache_dir, locked
+from e2e.cluster.places import ClusterPlaces, cache_dir, clusters_dir, locked, spread_clusters
 from e2e.cluster.processes import ProcessId
 
 
@@ -77,3 +77,21 @@ def test_a_pid_that_was_given_out_again_is_somebody_else():
     ours = ProcessId.of(os.getpid())
     assert ours.alive
     assert not ProcessId(ours.pid, ours.started + 1).alive
+
+
+@pytest.mark.parametrize("takes_advice", [True, False])
+def test_clusters_have_a_folder_whether_the_file_system_takes_advice_or_not(monkeypatch, takes_advice):
+    given = []
+
+    def ioctl(_, request, value):
+        given.append((request, value))
+        if not takes_advice:
+            raise OSError("not supported")
+        return (0x80000).to_bytes(4, "little")
+
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    spread_clusters()
+    spread_clusters()
+    assert clusters_dir().is_dir()
+    flags = [int.from_bytes(value, "little") for request, value in given if request == places._SET_FLAGS]
+    assert flags == ([0x80000 | places._TOP_OF_A_TREE] * 2 if takes_advice else [])

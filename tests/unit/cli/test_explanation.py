@@ -222,11 +222,41 @@ def test_a_rejected_spec_is_the_first_link():
         ("OCIArtifactPullFailed", 0, "(reported by source-controller)"),
         ("GatewayConfigured", 0, "GatewayReady is True with it"),
         ("NoReadyEndpoint", 2, "did you mean NoReadyEndpoints?"),
+        ("noreadyendpoints", 0, "NoReadyEndpoints\ncondition  EndpointsReady"),
+        ("noreadyendpoints", 0, "for a Workspace of this name: workspace-ctrl explain workspace/noreadyendpoints"),
+        ("GATEWAYREADY", 0, "GatewayReady is a condition"),
+        ("RouteReady:", 0, "RouteReady is a condition"),
+        ("condition=Ready", 0, "Ready is a condition"),
+        ("GatewayReady=False", 0, "GatewayReady is a condition"),
+        ("(NoReadyEndpoints)", 0, "condition  EndpointsReady"),
+        ("InvalidKind", 0, "(reported by Gateway, of an HTTPRoute)"),
+        ("NoStatus", 0, "No controller has written a status yet"),
+        ("ImagePullBackOff", 0, "(reported by kubelet and scheduler)"),
+        ("phi", 1, "cannot load the connection to the API server"),
     ],
 )
 def test_a_reason_is_explained_without_a_cluster(word, code, output):
     result = CliRunner().invoke(main, ["explain", word], env={"KUBECONFIG": "/nowhere"})
     assert (result.exit_code, output in result.output) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["RouteReady:", "PathConflict:"], "PathConflict\ncondition  RouteReady"),
+        (["Reason:", "NoReadyEndpoints"], "condition  EndpointsReady"),
+        (["Ready", "False", "NoReadyEndpoints"], "Ready is a condition"),
+    ],
+)
+def test_conditions_and_reasons_are_explained_as_they_are_printed(words, output):
+    result = CliRunner().invoke(main, ["explain", *words], env={"KUBECONFIG": "/nowhere"})
+    assert (result.exit_code, output in result.output) == (0, True)
+
+
+@pytest.mark.parametrize("words", [["ready", "-n", "a"], ["ready", "phi"], ["InferenceSet", "ready"], ["workspace/ready"]])
+def test_a_name_that_is_a_reason_too_is_one_where_the_rest_says_so(words):
+    result = CliRunner().invoke(main, ["explain", *words], env={"KUBECONFIG": "/nowhere"})
+    assert (result.exit_code, "cannot load the connection" in result.output) == (1, True)
 
 
 def test_changes_of_pods_that_wait_are_named():

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from tests.unit.cli import program
 from tests.unit.cli.api_server import ended, ready
 from workspace_ctrl.cli.arguments.durations import parse_duration
 from workspace_ctrl.cli.arguments.object_names import parse_names
@@ -93,9 +94,7 @@ def test_completion_knows_commands_and_formats():
         return {line.partition(",")[2] for line in printed.splitlines()}
 
     asked = variables("workspace-ctrl st", 1)
-    command = [sys.executable, "-m", "workspace_ctrl"]
-    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
-    assert values(done.stdout) == {"status"}
+    assert values(program.printed(environment={**os.environ, **asked})) == {"status"}
     asked = variables("workspace-ctrl status -o js", 3)
     assert values(CliRunner().invoke(main, [], prog_name="workspace-ctrl", env=asked).stdout) == {"json", "jsonpath"}
 
@@ -302,23 +301,19 @@ def test_a_kubeconfig_that_is_gone_later_is_a_sentence(tmp_path):
         access.namespace()
 
 
-def of_program(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "workspace_ctrl", *arguments], stderr=subprocess.PIPE, check=False, **options)
-
-
 def test_a_full_disk_is_a_sentence():
     for arguments in (("crd",), ("--help",)):
         with Path("/dev/full").open("wb") as full:
-            result = of_program(*arguments, stdout=full)
-        assert (result.returncode, result.stderr) == (1, b"Error: the output cannot be written: No space left on device\n")
+            code, errors = program.run(*arguments, stdout=full.fileno())
+        assert (code, errors) == (1, "Error: the output cannot be written: No space left on device\n")
 
 
 def test_a_reader_that_has_read_enough_is_no_error():
     reading, writing = os.pipe()
     os.close(reading)
-    result = of_program("crd", stdout=writing)
+    _, errors = program.run("crd", stdout=writing)
     os.close(writing)
-    assert result.stderr == b""
+    assert errors == ""
 
 
 async def test_an_encoding_without_marks_is_no_error(server, served):
@@ -343,8 +338,7 @@ def test_no_color_is_respected(monkeypatch):
 
 def test_the_page_of_commands_is_current():
     # In a process of its own: click keeps the help option of a command that was used without its group.
-    command = [sys.executable, "-m", "workspace_ctrl", "cli-reference"]
-    assert (REPOSITORY / "docs/cli.md").read_text() == subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (REPOSITORY / "docs/cli.md").read_text() == program.printed("cli-reference")
 
 
 def test_an_api_server_that_does_not_run_is_named_with_what_to_check(tmp_path, unused_tcp_port):

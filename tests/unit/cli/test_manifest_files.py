@@ -84,6 +84,7 @@ def test_an_object_whose_kind_ends_with_list_is_not_unpacked_without_items(tmp_p
         ("http://example.com/x.yaml", "must begin with https://"),
         ("file:///etc/passwd", "must begin with https://"),
         ("https://[x/", "cannot be read"),
+        ("https://127.0.0.1:1/x", "https://127.0.0.1:1/x cannot be read: Connection refused"),
     ],
 )
 def test_what_cannot_be_read_is_a_sentence(source, words, tmp_path, monkeypatch):

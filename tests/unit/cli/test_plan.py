@@ -46,6 +46,26 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         pytest.param(
             "kind: Workspace\nmetadata: {name: 3, namespace: [1]}\n", "metadata.name must be a DNS label", id="name is a number"
         ),
+        pytest.param(
+            "kind: Workspace\nmetadata: {generateName: w-}\n",
+            "is rejected: metadata.name is needed here; metadata.generateName leaves it to the API server; set a name",
+            id="a name of the API server",
+        ),
+        pytest.param(
+            "kind: Workspace\nmetadata: {name: {{ .Values.name }}}\n",
+            "standard input has a mapping or list as a key in line 2; write it as a string; a template such as {{ .Values.x }} has to be",
+            id="a template",
+        ),
+        pytest.param(
+            "kind: Workspace\nmetadata: {name: w}\nspec: {inference: {}}\n",
+            "move its fields up: inference is at the top level of a Workspace",
+            id="one field under spec",
+        ),
+        pytest.param(
+            "kind: Workspace\nmetadata: {name: w}\n",
+            "warning: Workspace w has no apiVersion, without which no API server takes it; add apiVersion: kaito.sh/v1beta1",
+            id="no apiVersion",
+        ),
         pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in standard input", id="none"),
         pytest.param(
             "kind: InferenceSet\nmetadata: {name: s}\n", "InferenceSet s is rejected: spec is required", id="set without spec"
@@ -275,7 +295,7 @@ def test_strange_pod_templates_are_shown_as_they_are():
             "resource: {count: 99999999999999999999999, labelSelector: {}}", "999 in line 3", id="a number beyond all limits"
         ),
         pytest.param("resource: {instanceType: !!binary aGk=, labelSelector: {}}", "which is not JSON", id="bytes"),
-        pytest.param("resource: {? [a] : 2, labelSelector: {}}", "is not YAML", id="a list as a key"),
+        pytest.param("resource: {? [a] : 2, labelSelector: {}}", "has a mapping or list as a key", id="a list as a key"),
         pytest.param("resource: {instanceType: 2026-01-01, labelSelector: {}}", "'2026-01-01' is not known", id="a date"),
     ],
 )

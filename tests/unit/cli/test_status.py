@@ -3,12 +3,12 @@
 import asyncio
 import json
 import signal
-import sys
 from functools import partial
 
 import pytest
 
 from tests.unit.cli.api_server import ended, ready
+from tests.unit.cli.program import Program
 from workspace_ctrl.cli import connection_options
 from workspace_ctrl.kube.client import Client
 
@@ -151,13 +151,13 @@ async def test_the_timeout_ends_it(server, watch, exists, words):
 
 async def test_an_interrupt_ends_it_without_a_trace(server, served):
     server.put("phi")
-    command = [sys.executable, "-m", "workspace_ctrl", "status", "ns/phi", "--watch", "--kubeconfig", str(served[1])]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    program = Program("status", "ns/phi", "--watch", "--kubeconfig", str(served[1]))
     await next_watch(server)
-    process.send_signal(signal.SIGINT)
-    output, errors = await asyncio.wait_for(process.communicate(), 30)
-    assert (process.returncode, errors) == (130, b"")
-    assert b"Workspace" in output
+    program.process.send_signal(signal.SIGINT)
+    code = await asyncio.wait_for(program.code(), 30)
+    assert (code, await program.errors()) == (130, "")
+    assert "Workspace" in program.stdout.read()
+    program.close()
 
 
 async def test_long_lists_are_read_in_pages(server, run):

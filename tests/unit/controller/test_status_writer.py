@@ -83,8 +83,8 @@ async def test_only_what_differs_is_written():
     assert [call[0] for call in await calls(ApiServer(status()), status(generation=2))] == ["annotation"]
 
 
-async def test_what_is_not_reported_any_more_is_removed():
-    assert await calls(ApiServer(status()), WorkspaceStatus()) == [("annotation", None), ("status", ["test", "test", "remove"])]
+async def test_what_is_not_reported_any_more_is_removed_the_condition_before_its_url():
+    assert await calls(ApiServer(status()), WorkspaceStatus()) == [("status", ["test", "test", "remove"]), ("annotation", None)]
 
 
 @pytest.mark.parametrize(("before", "wanted"), [(None, status()), (status(), WorkspaceStatus())], ids=["written", "removed"])

@@ -1,5 +1,6 @@
 """Requests whose answers something between us and the API server has spoilt."""
 
+import asyncio
 import json
 from contextlib import aclosing, asynccontextmanager
 
@@ -53,6 +54,26 @@ async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypa
         with pytest.raises(RetryableError, match="get .*/workspaces/phi: the response is not"):
             await client.get(WORKSPACE, "ns", "phi")
     assert len(requests) == 4
+
+
+async def test_a_request_without_an_answer_is_sent_again_and_the_log_says_so(monkeypatch, caplog):
+    monkeypatch.setattr("workspace_ctrl.kube.client._REQUEST_TIMEOUT", aiohttp.ClientTimeout(total=0.05))
+    caplog.set_level("INFO", "workspace_ctrl")
+    asked, closing = asyncio.Queue(), asyncio.Event()
+
+    async def answer(request):
+        asked.put_nowait(request.path)
+        if asked.qsize() == 1:
+            await closing.wait()
+        return web.json_response({"metadata": {"name": "phi"}})
+
+    async with listening(answer, shutdown_timeout=0.01) as port, aiohttp.ClientSession() as session:
+        found = await Client(Connection(f"http://127.0.0.1:{port}", session), "tester").get(WORKSPACE, "ns", "phi")
+        closing.set()
+    assert (found["metadata"]["name"], asked.qsize()) == ("phi", 2)
+    assert [record.message for record in caplog.records if record.name == "workspace_ctrl.kube.client"] == [
+        "get /apis/kaito.sh/v1beta1/namespaces/ns/workspaces/phi: no response in time; retrying"
+    ]
 
 
 @pytest.mark.parametrize(

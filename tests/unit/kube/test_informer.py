@@ -32,19 +32,24 @@ def event(type_, item):
 
 
 @asynccontextmanager
-async def server_of(lists, events):
-    """An API server without streamed lists: `lists` makes each page from a request's parameters; watches send `events` and hang."""
+async def server_of(lists, events, streamed=None):
+    """An API server without streamed lists: `lists` makes each page from a request's parameters; watches send `events` and hang.
+
+    With `streamed` it begins a streamed list with these events, and hangs.
+    """
     requests, closing = asyncio.Queue(), asyncio.Event()
 
     async def answer(request):
         requests.put_nowait(dict(request.query))
         if "watch" not in request.query:
             return web.Response(body=lists(request.query))
-        if "sendInitialEvents" in request.query:
+        is_list = "sendInitialEvents" in request.query
+        if is_list and streamed is None:
             return web.json_response({"kind": "Status", "message": "unknown parameter"}, status=422)
         response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(b"".join(events))
+        if not is_list or streamed:
+            await response.prepare(request)
+            await response.write(b"".join(streamed if is_list else events))
         await closing.wait()  # of a connection that is gone, nobody else would end it
         return response
 
@@ -102,6 +107,17 @@ async def test_whole_lists_are_read_whatever_the_size_of_their_objects():
     async with server_of(lists, []) as (client, _):
         listed = await list_all(client, THING, {})
     assert [item["metadata"]["name"] for item in listed] == [f"t{number}" for number in range(25)]
+
+
+@pytest.mark.parametrize("streamed", [[], [event("ADDED", thing("half", 1))]], ids=["no answer", "half a list"])
+async def test_a_streamed_list_that_does_not_end_is_read_in_pages(streamed, caplog, monkeypatch):
+    monkeypatch.setattr(informers, "_LIST_SILENCE_SECONDS", 0.05)
+    serving = server_of(lambda _: page(thing("a", 1), version=7), [event("ADDED", thing("b", 8))], streamed)
+    async with serving as (client, requests), watching(client) as (store, told, _):
+        assert [await told.get(), await told.get()] == ["a", "b"]
+    assert {name for _, name in store.keys()} == {"a", "b"}  # noqa: SIM118 - a store is no dict
+    assert ["sendInitialEvents" in requests.get_nowait() for _ in range(3)] == [True, False, False]
+    assert "things: the API server has sent nothing of its list for 0.05 s; listing page by page" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from workspace_ctrl.kube.access import kubeconfig as module
 from workspace_ctrl.kube.access.access import ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import KubeconfigAccess
 from workspace_ctrl.kube.access.plain_kubeconfig import read_plain_kubeconfig
+from workspace_ctrl.kube.connection import open_connection
 
 DATA = base64.b64encode(b"content").decode()
 SERVER = {"server": "https://api.example:6443/"}
@@ -185,6 +186,39 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
             document({"server": "api.example:6443"}), "has server api.example:6443, which is no URL; set one", id="no URL"
         ),
         pytest.param(document({"server": ""}), "the cluster of its context has no server; set one", id="no server"),
+        pytest.param(
+            document({"certificate-authority-data": "abc"}),
+            "certificate-authority-data of cluster c is not base64; set it again, with kubectl config set-cluster c",
+            id="authority, not base64",
+        ),
+        pytest.param(
+            document(user={"client-certificate-data": DATA, "client-key-data": "a*b*c*d*"}),
+            "client-key-data of user u is not base64; log in again, or set it with kubectl config set-credentials u",
+            id="key, not base64",
+        ),
+        pytest.param(document(user={"client-key-data": 5}), "client-key-data of user u is not base64", id="key, a number"),
+        pytest.param(
+            document({"certificate-authority": "gone.crt"}),
+            "certificate-authority of cluster c is gone.crt, and there is no such file",
+            id="authority, no file",
+        ),
+        pytest.param(
+            document(user={"tokenFile": "/nowhere/token"}),
+            "tokenFile of user u is /nowhere/token, and there is no such file",
+            id="token, no file",
+        ),
+        pytest.param(document(user={"token": 5}), "token of user u is not a text", id="token, a number"),
+        pytest.param(document({"server": 5}), "server of cluster c is not a text", id="server, a number"),
+        pytest.param(
+            document({"proxy-url": "socks5://me:secret@proxy:1080"}),
+            "proxy-url of cluster c is no URL of an HTTP proxy, such as http://proxy.example:3128; set it again",
+            id="proxy",
+        ),
+        pytest.param(
+            document() | {"contexts": [{"name": "one"}]},
+            "its context one has no cluster and user; set them with",
+            id="empty context",
+        ),
         pytest.param("[]", "it has not the shape of a kubeconfig (TypeError); set KUBECONFIG", id="a list"),
     ],
 )
@@ -192,6 +226,60 @@ def test_what_is_wrong_in_a_kubeconfig_is_said_with_the_way_out(content, words, 
     file = written(tmp_path, content)
     assert f"cannot load the connection to the API server: {file}: " in words_of(file)
     assert words in words_of(file)
+
+
+def test_of_several_files_the_one_with_the_fault_is_said(tmp_path, monkeypatch):
+    broken, other = tmp_path / "broken", tmp_path / "other"
+    broken.write_text(yaml.safe_dump(document({"certificate-authority-data": "abc"}) | {"contexts": []}))
+    other.write_text(yaml.safe_dump(document() | {"clusters": []}))
+    monkeypatch.setenv("KUBECONFIG", f"{other}{os.pathsep}{broken}")
+    assert f"certificate-authority-data of cluster c in {broken} is not base64" in words_of(None)
+
+
+def test_a_token_file_that_is_not_read_need_not_exist(tmp_path):
+    file = written(tmp_path, document(user={"token": "secret", "tokenFile": "/nowhere/token"}))
+    assert KubeconfigAccess(file, None).authorization() == "Bearer secret"
+
+
+def test_a_fault_is_looked_for_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "fault_of", lambda *found: asked.append(found))
+    words_of(written(tmp_path, "[]"))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "words"),
+    [
+        pytest.param(
+            {"certificate-authority-data": DATA},
+            {},
+            "no certificate of an authority can be read in PEM from certificate-authority-data of cluster c in FILE",
+            id="authority in the kubeconfig",
+        ),
+        pytest.param(
+            {"certificate-authority": "ca.crt"},
+            {},
+            "no certificate of an authority can be read in PEM from certificate-authority of cluster c in FILE",
+            id="authority in a file",
+        ),
+        pytest.param(
+            {},
+            {"client-certificate-data": DATA, "client-key": "me.key"},
+            "no certificate with its key can be read in PEM from client-certificate-data of user u in FILE "
+            "and client-key of user u in FILE",
+            id="certificate and key",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_content_that_is_no_certificate_is_said_with_its_field(is_plain, cluster, user, words, tmp_path, monkeypatch):
+    file = written(tmp_path, document(cluster, user))
+    if not is_plain:
+        monkeypatch.setattr(module, "read_plain_kubeconfig", lambda _file, _context: None)
+    with pytest.raises(ConnectionConfigError) as found:
+        open_connection(KubeconfigAccess(file, None))
+    assert str(found.value) == f"cannot connect to the API server: {words.replace('FILE', str(file))}"
 
 
 def with_plugin(command, *arguments):

@@ -159,6 +159,14 @@ def test_in_managed_mode_they_count_where_the_field_is_missing():
         pytest.param("a: [", KEY, id="no YAML"),
         pytest.param("hostname: a.example", f"{KEY}.hostname is not known; did you mean hostnames?", id="a misspelt field"),
         pytest.param("match: {pth: /a}", f"{KEY}.match.pth is not known", id="a misspelt field inside"),
+        pytest.param(
+            "grop: {name: chat}", f"{KEY}.grop is not known; known are enabled, ", id="like one that is not for annotations"
+        ),
+        pytest.param(
+            "endpointPicker: {valueFrom: []}",
+            f"{KEY}.endpointPicker.valueFrom is not known; did you mean values?",
+            id="like one inside that is not for annotations",
+        ),
         pytest.param("timeout: soon", f"{KEY}.timeout must be a duration in h, m, s or ms, such as 300s", id="a value"),
         pytest.param(
             "httpRouteRef: {name: a}\ntimeout: 1s", f"{KEY}.httpRouteRef cannot be combined with parentRefs", id="two fields"

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import shutil
 import signal
 import socket
 import ssl
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -31,11 +33,16 @@ UNREAD = "it is larger than 256 KiB or nested deeper than 64 levels; make it sma
 DEFAULTS = PlanSettings()
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder with a certificate, for all tests."""
+    return make_certificate(tmp_path_factory.mktemp("first"), "first").parent
+
+
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with a certificate."""
-    make_certificate(tmp_path / "certificates", "first")
-    return tmp_path / "certificates"
+def folder(tmp_path, first):
+    """A folder with a certificate, for one test."""
+    return Path(shutil.copytree(first, tmp_path / "certificates"))
 
 
 @pytest.fixture

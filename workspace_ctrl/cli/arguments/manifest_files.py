@@ -172,7 +172,8 @@ def _fetch(url: str) -> bytes:
         with opener.open(url, timeout=_PATIENCE_SECONDS) as response:
             content: bytes = response.read(_LARGEST + 1)
     except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors, a malformed URL a ValueError
-        raise click.UsageError(f"{url} cannot be read: {getattr(error, 'reason', '') or error}") from None
+        reason = getattr(error, "reason", "") or error
+        raise click.UsageError(f"{url} cannot be read: {getattr(reason, 'strerror', None) or reason}") from None
     if len(content) > _LARGEST:
         raise click.UsageError(f"{url} has more than {_LARGEST >> 20} MiB")
     return content

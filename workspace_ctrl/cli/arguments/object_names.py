@@ -36,6 +36,8 @@ INSTALL_CRDS: Final = (
 KINDS: Final = (WORKSPACE_KIND, INFERENCE_SET_KIND)
 """Where a name has no kind, that of the first one is meant that has an object of the name."""
 _BY_WORD: Final[Mapping[str, ShownKind]] = {word: kind for kind in KINDS for word in kind.words}
+KIND_WORDS: Final = frozenset(_BY_WORD)
+"""What users may call a kind, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)

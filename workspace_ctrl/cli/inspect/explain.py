@@ -14,9 +14,9 @@ from workspace_ctrl.api.names import names as names_of
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.catalog.conditions_page import conditions_page
-from workspace_ctrl.catalog.reasons import Reason, find_reason, near_reasons, own_reasons, quoted_reasons
+from workspace_ctrl.catalog.reasons import Reason, names_in, near_reasons, own_reasons, quoted_reasons
 from workspace_ctrl.cli.arguments.durations import age
-from workspace_ctrl.cli.arguments.object_names import ObjectName, parse_names
+from workspace_ctrl.cli.arguments.object_names import KIND_WORDS, ObjectName, parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of, namespace_options
 from workspace_ctrl.cli.inspect.chain_explanation import ExplainedLink, Explanation, explanation
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, kind_of, list_kinds
@@ -57,14 +57,17 @@ def explain_command(
     Reads the objects of the Workspace, and shows the chain link by link; > marks the first broken one, and below are what it means and the
     next command. The controller need not run. Without NAME, explains the Workspaces that are not ready.
 
-    REASON is one of a condition, such as NoReadyEndpoints, or a condition, such as GatewayReady; it needs no cluster.
+    REASON is one of a condition, such as NoReadyEndpoints, or a condition, such as GatewayReady, as it is printed; it needs no cluster.
     Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
     """
     if markdown:
         click.echo(conditions_page(), nl=False)
         return
-    if len(names) == 1 and _is_reason(names[0]):
-        _print_reason(names[0])
+    if asked := _reasons(names, is_of_cluster=bool(context or namespace or all_namespaces or watch)):
+        for name in asked:
+            _print_reason(name)
+        if not _has_capitals(names):
+            say(f"for a Workspace of this name: workspace-ctrl explain workspace/{names[0]}", err=True, dim=True)
         return
     wanted = parse_names(names)
     if watch and (len(wanted) > 1 or not wanted[0].name):
@@ -75,20 +78,35 @@ def explain_command(
     sys.exit(0 if ready else 1)
 
 
-def _is_reason(word: str) -> bool:
-    """Whether a word is a reason: names of objects have no capitals."""
-    return any(character.isupper() for character in word) and "/" not in word and word.lower() not in {"workspace", "workspaces"}
+def _reasons(words: tuple[str, ...], *, is_of_cluster: bool) -> tuple[str, ...]:
+    """Return the reasons and conditions that are asked for; empty if `words` name objects, which have no capitals.
+
+    One word in lower case can be both; it is the name of an object if `is_of_cluster`, that is, with an option that says where that is.
+
+    Raises:
+        click.UsageError: they are of no object, and not known.
+    """
+    if not words or words[0].lower() in KIND_WORDS or any("/" in word for word in words):
+        return ()
+    found = names_in(words)
+    if not _has_capitals(words):
+        return found if len(words) == 1 and not is_of_cluster else ()
+    if not found:
+        name = " ".join(words)
+        raise click.UsageError(f"the reason {name} is not known (those of other controllers are theirs); {near_reasons(name)}")
+    return found
+
+
+def _has_capitals(words: tuple[str, ...]) -> bool:
+    return any(character.isupper() for word in words for character in word)
 
 
 def _print_reason(name: str) -> None:
     if name in MEANINGS:
         _print_condition(ConditionType(name))
         return
-    reason = find_reason(name)
-    if reason is None:
-        raise click.UsageError(f"the reason {name} is not known (those of other controllers are theirs); {near_reasons(name)}")
     groups = (*own_reasons(), *quoted_reasons())
-    group = next(group for group in groups if reason in group.reasons)
+    reason, group = next((reason, group) for group in groups for reason in group.reasons if reason.name == name)
     types = ", ".join(reason.types or group.types)
     quoted = f" (reported by {group.title})" if group in quoted_reasons() else ""
     say(f"{reason.name}{quoted}", bold=True)

@@ -1,10 +1,11 @@
 """The informers that fill the cache: one for each watched kind, or for each of its namespaces, started in waves."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.watches import (
@@ -21,6 +22,10 @@ from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.informer import Informer, Source
 from workspace_ctrl.kube.store import Sink
 from workspace_ctrl.kube.tasks import first_completed
+
+logger = logging.getLogger(__name__)
+
+_SYNC_LOG_SECONDS: Final = 10.0
 
 
 class Changed(Protocol):
@@ -74,7 +79,7 @@ class CacheInformers:
         watching: list[asyncio.Task[None]] = []
         for wave in self._waves:
             watching += [group.create_task(informer.run(), name=f"watch {informer.resource.plural}") for informer in wave]
-            await first_completed(partial(_all_synced, wave), stop.wait)
+            await first_completed(partial(_all_synced, wave), stop.wait, partial(_log_unsynced, wave))
         return watching
 
     def _informers_of(self, watched: WatchedKind[Any]) -> list[Informer[Any]]:
@@ -97,3 +102,11 @@ class CacheInformers:
 async def _all_synced(informers: Iterable[Informer[Any]]) -> None:
     for informer in informers:
         await informer.wait_synced()
+
+
+async def _log_unsynced(informers: Collection[Informer[Any]]) -> None:
+    """Log which kinds were not listed yet, again and again: neither an error nor a status would say why nothing happens."""
+    while True:
+        await asyncio.sleep(_SYNC_LOG_SECONDS)
+        waiting = sorted({informer.resource.plural for informer in informers if not informer.is_synced})
+        logger.info("waiting for cache sync: %s", ", ".join(waiting))

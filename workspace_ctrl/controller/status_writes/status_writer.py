@@ -71,10 +71,12 @@ class CompanionWriter:
         return reported(status)
 
     async def write(self, workspace: WorkspaceRecord, status: WorkspaceStatus) -> Json | None:
-        """Write what differs, the annotation first: it has the URL when the condition becomes True."""
+        """Write what differs, in an order in which the annotation has the URL whenever the condition is True."""
+        parts = (self._write_annotation, self._write_condition)
+        first, second = parts if divided(status).condition is not None else reversed(parts)
         try:
-            answer = await self._write_annotation(workspace, status)
-            return await self._write_condition(workspace, status) or answer
+            answer = await first(workspace, status)
+            return await second(workspace, status) or answer
         except NotFoundError:
             logger.debug("%s is gone", workspace.meta.ref)
             return None

@@ -31,6 +31,10 @@ class Access(ABC):
     proxy: str
     """URL of the proxy for requests; empty for none."""
 
+    def origin(self, path: str) -> str:
+        """Return where the content of `path`, a file of `tls`, comes from, for messages."""
+        return path
+
     @abstractmethod
     def namespace(self) -> str:
         """Return the namespace of the context or of the pod; `default` if there is none.

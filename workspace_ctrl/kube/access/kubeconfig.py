@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
-from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, logged_errors
+from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, fields_of, logged_errors
 from workspace_ctrl.kube.access.plain_kubeconfig import paths_of, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 
@@ -86,7 +86,16 @@ class KubeconfigAccess(Access):
             context = KubeConfigLoader(config_dict=files, active_context=self._context).current_context
             return str(context["context"].get("namespace") or "default")
         except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
-            raise self._unreadable(error) from error
+            raise self._error(*(fault_of(self._kubeconfig, self._context) or _unreadable(error))) from error
+
+    def origin(self, path: str) -> str:
+        """Return which field of which file has what is in the file `path`, which may be a temporary one."""
+        names = {
+            self.tls.authority: "certificate-authority",
+            self.tls.certificate: "client-certificate",
+            self.tls.key: "client-key",
+        }
+        return fields_of(self._kubeconfig, self._context).get(names.get(path, ""), path)
 
     def _load(self) -> Any:  # noqa: ANN401 - the package has no types
         fault = fault_of(self._kubeconfig, self._context)
@@ -104,7 +113,7 @@ class KubeconfigAccess(Access):
                     client_configuration=configuration,
                 )
         except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
-            raise self._unreadable(error) from error
+            raise self._error(*_unreadable(error)) from error
         if errors and not (configuration.api_key or configuration.cert_file):
             raise self._error(f"the exec plugin of its user gives no credentials: {errors[-1][:_LONGEST_ERROR]}", PLUGIN_REMEDY)
         return configuration
@@ -114,16 +123,18 @@ class KubeconfigAccess(Access):
             what = f"server {self.server[:_LONGEST_ERROR]}, which is no URL" if self.server else "no server"
             raise self._error(f"the cluster of its context has {what}", "set one such as https://api.example:6443")
 
-    def _unreadable(self, error: Exception) -> ConnectionConfigError:
-        words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
-        if isinstance(error, _OTHER_SHAPE):  # in words of Python
-            words = f"it has not the shape of a kubeconfig ({type(error).__name__})"
-        return self._error(*(fault_of(self._kubeconfig, self._context) or (words, READABLE_FILE)))
-
     def _error(self, words: str, remedy: str) -> ConnectionConfigError:
         return ConnectionConfigError(
             f"cannot load the connection to the API server: {paths_of(self._kubeconfig)}: {words}; {remedy}"
         )
+
+
+def _unreadable(error: Exception) -> tuple[str, str]:
+    """Return why a kubeconfig without a known fault cannot be read, and the way out."""
+    words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+    if isinstance(error, _OTHER_SHAPE):  # in words of Python
+        words = f"it has not the shape of a kubeconfig ({type(error).__name__})"
+    return words, READABLE_FILE
 
 
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:

@@ -5,7 +5,6 @@ left to what only it can: exec plugins, several files, proxies, and the message 
 """
 
 import base64
-import binascii
 import os
 import tempfile
 from collections.abc import Mapping
@@ -21,8 +20,10 @@ from workspace_ctrl.kube.access.access import Tls
 DEFAULT_KUBECONFIG: Final = "~/.kube/config"
 _CLUSTER: Final = frozenset({"server", "certificate-authority", "insecure-skip-tls-verify", "tls-server-name"})
 _USER: Final = frozenset({"client-certificate", "client-key", "token"})
-_DATA: Final = "-data"
-_Loader: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DATA: Final = "-data"
+"""Ends the names of fields that have the content of a file, in base64."""
+_LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""As `FAST_LOADER` of the API's documents, which `kube` does not know."""
 NOT_READ: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError)
 """What reading a kubeconfig raises that is missing, broken, or of another shape."""
 
@@ -50,7 +51,16 @@ def paths_of(kubeconfig: Path | None) -> str:
 
 def document_of(file: Path) -> Any:  # noqa: ANN401 - whatever is in it
     """Return what a kubeconfig has; raises one of `NOT_READ` if it cannot be read."""
-    return yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+    return yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - a safe loader
+
+
+def decoded(data: str) -> bytes:
+    """Return the content of a field that ends in `-data`; line breaks in it do not count.
+
+    Raises:
+        ValueError: it is not base64.
+    """
+    return base64.b64decode("".join(data.split()), validate=True)
 
 
 def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> PlainKubeconfig | None:
@@ -90,7 +100,7 @@ def _named(entries: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - anyt
 
 
 def _plain(entry: Mapping[str, Any], keys: frozenset[str]) -> Mapping[str, Any]:
-    if not {key.removesuffix(_DATA) for key in entry} <= keys:
+    if not {key.removesuffix(DATA) for key in entry} <= keys:
         raise _NotPlainError
     return entry
 
@@ -110,7 +120,7 @@ class _Files:
 
     def path(self, entry: Mapping[str, Any], name: str) -> str | None:
         """Return the path of a file; None if there is none."""
-        if data := entry.get(name + _DATA):
+        if data := entry.get(name + DATA):
             return self._write(name, _text(data))
         if not entry.get(name):
             return None
@@ -124,7 +134,7 @@ class _Files:
             self.folder = tempfile.TemporaryDirectory(prefix="workspace-ctrl-")  # readable by this user only
         file = Path(self.folder.name) / name
         try:
-            file.write_bytes(base64.standard_b64decode(data))
-        except binascii.Error:
+            file.write_bytes(decoded(data))
+        except ValueError:
             raise _NotPlainError from None
         return str(file)

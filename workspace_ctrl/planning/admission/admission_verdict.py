@@ -21,7 +21,7 @@ from workspace_ctrl.planning.admission.fields_without_effect import unknown_fiel
 from workspace_ctrl.planning.adoption import is_adopted, offer, refusal
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
-from workspace_ctrl.planning.preview import Preview, foresee
+from workspace_ctrl.planning.preview import ALONE, Neighbours, Preview, foresee
 from workspace_ctrl.planning.preview_cluster import check_metadata, kind_of_owner, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
 from workspace_ctrl.records.meta import ObjectRef
@@ -44,6 +44,8 @@ class Known:
     """Answers of the model hub by model; others count as not asked yet."""
     taken: Sequence[Mapping[str, Any]] = ()
     """Existing objects, at least their metadata, with names of objects that would be created for the Workspace."""
+    neighbours: Neighbours = ALONE
+    """What is known of other Workspaces with routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,14 @@ def _judge(raw: Mapping[str, Any], known: Known, settings: PlanSettings) -> Verd
     resolved = resolve(workspace, settings)
     objects = (*known.objects, *_assumed(workspace, resolved.dependencies, known))
     answer = known.models.get(resolved.dependencies.hub_model)
-    found = foresee(workspace, objects, settings, reference_problem=_NOT_IN_FILES if known.is_all else "", hub_answer=answer)
+    found = foresee(
+        workspace,
+        objects,
+        settings,
+        reference_problem=_NOT_IN_FILES if known.is_all else "",
+        hub_answer=answer,
+        neighbours=known.neighbours,
+    )
     problems = found.decisions.problems
     refusals = tuple(problem.message for problem in problems if _is_refused(problem, resolved.spec, resolved.dependencies, known))
     doubts = [problem.message for problem in problems if problem.message not in refusals and _is_known(problem, known)]
@@ -111,8 +120,9 @@ def _check_level(raw: Mapping[str, Any]) -> None:
             raise SpecError("spec", "is required", f"{problem}, and labelSelector and gateway in spec")
         return
     if isinstance(inner, Mapping) and not any(name in raw for name in SPEC_FIELDS):
-        fields = ", ".join(name for name in SPEC_FIELDS if name in inner) or "its fields"
-        raise SpecError("", "there is no spec here", f"move its fields up: {fields} are at the top level of a Workspace")
+        fields = [name for name in SPEC_FIELDS if name in inner]
+        named = f"{', '.join(fields) or 'its fields'} {'is' if len(fields) == 1 else 'are'}"
+        raise SpecError("", "there is no spec here", f"move its fields up: {named} at the top level of a Workspace")
 
 
 def asked(raw: Mapping[str, Any]) -> dict[str, Any]:

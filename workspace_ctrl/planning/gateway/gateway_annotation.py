@@ -20,6 +20,8 @@ from workspace_ctrl.records.workspaces import LONGEST_OPTIONS
 
 PATH: Final = f"metadata.annotations[{GATEWAY_ANNOTATION}]"
 _FIELD: Final = "gateway"
+_NOT_HERE: Final = frozenset({("serviceAccountName",), ("group",), ("endpointPicker", "valuesFrom")})
+"""Fields that `_check_rights` rejects, so that no hint names them."""
 
 
 def gateway_of(annotations: Mapping[str, str]) -> GatewaySpec | None:
@@ -32,7 +34,8 @@ def gateway_of(annotations: Mapping[str, str]) -> GatewaySpec | None:
     if text is None:
         return None
     raw = _mapping(text)
-    for path, known in unknown_paths(GatewaySpec, raw):
+    for path, fields in unknown_paths(GatewaySpec, raw):
+        known = [name for name in fields if (*path[:-1], name) not in _NOT_HERE]
         raise SpecError(
             _at(field_path(path)), "is not known", suggestion(str(path[-1])[:64], known, f"known are {', '.join(known)}")
         )

@@ -19,7 +19,7 @@ from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
 from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
-from workspace_ctrl.planning.vllm.known_flags import known_flags
+from workspace_ctrl.planning.vllm.known_flags import RESERVED, known_flags
 from workspace_ctrl.planning.vllm.memory_flags import MemorySettings, parse_memory_settings
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODE, THROUGHPUT, is_tuned, why_not_passed
 from workspace_ctrl.records.core_v1 import ConfigMap
@@ -32,9 +32,6 @@ _MOST_ARGUMENTS: Final = 1000
 """Arguments on the model server's command line; vLLM has about 300 flags."""
 _QUOTED: Final = 64
 """Characters of a name or a value that a message quotes."""
-_RESERVED = frozenset(
-    {"model", "served-model-name", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
-)
 _MAX_MODEL_LEN = "max-model-len"
 _HOST = "host"
 _WILDCARDS: Final = ("::", "0.0.0.0")  # noqa: S104 - inside a pod, whose address is the only one that others reach
@@ -200,7 +197,7 @@ def _check_name(name: str) -> None:
     if not _FLAG.fullmatch(name):
         problem = f"vllm.{excerpt(name, _QUOTED)} is not a valid flag name"
         raise SpecError(_PATH, problem, "write it as in vllm serve --help, without the leading dashes")
-    if name in _RESERVED:
+    if name in RESERVED:
         raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
 
 

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.data_files import suggestion
+from workspace_ctrl.catalog.data_files import closest
 from workspace_ctrl.catalog.vllm import Knowledge, Version, flag, flag_in, flags, format_version, newest_version, obsolete_flags
 from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
 
 _KAITO = "kaito-"
 """Prefix of flags of KAITO's own server, which wraps vLLM."""
+RESERVED: Final = frozenset(
+    {"model", "served-model-name", "port", "uds", "config", "ssl-keyfile", "ssl-certfile", "lora-modules", "root-path"}
+)
+"""Flags that only the controller sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +69,7 @@ def _judge_by_version(name: str, version: Version) -> tuple[bool, str]:
         case Knowledge.NEVER if version > newest_version():
             return True, f"is not a flag of any version of vLLM known here, but vLLM {text} is newer"
         case Knowledge.NEVER:
-            remedy = suggestion(name, flags(), f"vllm serve --help=all of vLLM {text} lists the flags")
+            near = closest(name, flags())
+            remedy = f"did you mean {near}?" if near else f"vllm serve --help=all of vLLM {text} lists the flags"
+            remedy = f"if you mean {near}, remove it: the controller sets that" if near in RESERVED else remedy
             raise SpecError(CONFIG_FIELD, f"vllm.{name} is not a flag of vLLM {text}", remedy)

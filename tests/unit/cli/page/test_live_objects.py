@@ -46,10 +46,11 @@ async def test_it_is_complete_only_when_all_kinds_were_listed(live):
 
 
 async def test_a_slow_browser_gets_only_the_newest_state(live):
+    broken, mended = found(*BROKEN), found()
     with live.subscriber() as subscriber:
         for _ in range(1000):
-            live.put(found(*BROKEN))
-            live.put(found())
+            live.put(broken)
+            live.put(mended)
         assert [row["state"] for row in (await update_of(subscriber))["rows"]] == ["ready"]
 
 

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE
 
 import aiohttp
 import pytest
@@ -13,39 +11,37 @@ import pytest_asyncio
 from click.testing import CliRunner
 
 from tests.unit.cli.page.running_page import on_thread
+from tests.unit.cli.program import Program
 from workspace_ctrl.cli.main import main
 from workspace_ctrl.cli.page.ui import _same_cluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def started(served):
-    """Start the command; returns the process and the URL that it prints."""
+    """Start the command; returns the program and the URL that it prints."""
     environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    processes = []
+    programs = []
 
     async def start(*arguments):
-        command = [sys.executable, "-m", "workspace_ctrl", "ui", "--kubeconfig", str(served[1]), *arguments]
-        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
-        processes.append(process)
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        assert line.startswith("The page is at http://127.0.0.1:"), await process.stderr.read()
-        return process, line.split()[-1]
+        program = Program("ui", "--kubeconfig", str(served[1]), *arguments, environment=environment)
+        programs.append(program)
+        line = await program.line()
+        assert line.startswith("The page is at http://127.0.0.1:"), await program.errors()
+        return program, line.split()[-1]
 
     yield start
-    for process in processes:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    for program in programs:
+        program.close()
 
 
 async def test_the_printed_url_is_that_of_the_page_at_the_chosen_port_until_ctrl_c(started, unused_tcp_port):
-    process, url = await started("--port", str(unused_tcp_port))
+    program, url = await started("--port", str(unused_tcp_port))
     assert f":{unused_tcp_port}/" in url
     async with aiohttp.ClientSession() as session, session.get(f"{url}events") as events:
         assert await events.content.readline() == b"event: hello\n"
-        process.send_signal(signal.SIGINT)
-        code = await asyncio.wait_for(process.wait(), 10)
-    assert (code, b"Traceback" in await process.stderr.read()) == (130, False)
+        program.process.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(program.code(), 10)
+    assert (code, "Traceback" in await program.errors()) == (130, False)
 
 
 async def test_a_port_that_is_in_use_is_said_in_a_sentence(served):

@@ -6,8 +6,6 @@ import re
 import signal
 import socket
 import ssl
-import sys
-from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -15,23 +13,21 @@ from click.testing import CliRunner
 
 from tests.certificates import make_certificate
 from tests.unit.cli.page.running_page import on_thread
+from tests.unit.cli.program import Program
 from workspace_ctrl.cli.main import main
 
 
 @asynccontextmanager
 async def started(*arguments, variables=None):
-    """Start the command; yield the process and the port that it prints."""
+    """Start the command; yield the program and the port that it prints."""
     environment = {**os.environ, **(variables or {})}
-    command = [sys.executable, "-m", "workspace_ctrl", "ui-server", "--port=0", "--address=127.0.0.1", *arguments]
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment)
+    program = Program("ui-server", "--port=0", "--address=127.0.0.1", *arguments, environment=environment)
     try:
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        assert line.startswith("the page is served on port "), await process.stderr.read()
-        yield process, int(re.search("[0-9]+", line)[0])
+        line = await program.line()
+        assert line.startswith("the page is served on port "), await program.errors()
+        yield program, int(re.search("[0-9]+", line)[0])
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+        program.close()
 
 
 async def status_of(session, url, context):
@@ -43,26 +39,26 @@ async def status_of(session, url, context):
         return None
 
 
-async def ended_by(number, process, port):
-    """End the process by a signal, while a connection is open."""
+async def ended_by(number, program, port):
+    """End the program by a signal, while a connection is open."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    process.send_signal(number)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
-    assert await process.stderr.read() == b""
+    program.process.send_signal(number)
+    assert await asyncio.wait_for(program.code(), 10) == 0
+    assert await program.errors() == ""
     writer.close()
 
 
 async def test_it_is_served_by_http_until_the_kubelet_ends_it():
     variables = {"KUBERNETES_SERVICE_HOST": "192.0.2.1", "KUBERNETES_SERVICE_PORT": "443"}
-    async with started(variables=variables) as (process, port), aiohttp.ClientSession() as session:
+    async with started(variables=variables) as (program, port), aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
             assert response.status == 200
-        await ended_by(signal.SIGTERM, process, port)
+        await ended_by(signal.SIGTERM, program, port)
 
 
 async def test_it_is_served_by_https_with_a_certificate_until_ctrl_c(tmp_path):
     authority = make_certificate(tmp_path)
-    async with started("--api-server=https://192.0.2.1", f"--certificates={tmp_path}") as (process, port):
+    async with started("--api-server=https://192.0.2.1", f"--certificates={tmp_path}") as (program, port):
         context = ssl.create_default_context(cafile=authority)
         async with aiohttp.ClientSession() as session, asyncio.timeout(20):
             url = f"https://127.0.0.1:{port}/healthz"
@@ -70,7 +66,7 @@ async def test_it_is_served_by_https_with_a_certificate_until_ctrl_c(tmp_path):
             while (status := await status_of(session, url, context)) is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             assert status == 200
-        await ended_by(signal.SIGINT, process, port)
+        await ended_by(signal.SIGINT, program, port)
 
 
 async def test_a_port_that_is_in_use_is_said_in_a_sentence():

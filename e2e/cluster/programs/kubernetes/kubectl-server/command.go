@@ -97,6 +97,7 @@ func execute(arguments []string, streams genericiooptions.IOStreams) (code int) 
 		ConfigFlags: configFlags(streams),
 		IOStreams:   streams,
 	})
+	defer forget(command)
 	command.SetArgs(arguments)
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)

@@ -1,0 +1,39 @@
+"""How `make test-unit` runs its parts: forked runs of pytest have arguments, output and exit codes of their own."""
+
+import signal
+
+from e2e.forked import PYTEST, ForkedPytest
+
+TESTS = """
+import os
+import signal
+import sys
+
+
+def test_success():
+    print("not shown")
+
+
+def test_failure():
+    print("shown")
+    assert "hypothesis" not in sys.modules  # imported before
+
+
+def test_killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
+    (tmp_path / "test_it.py").write_text(TESTS)
+    started = []
+    for name in ("success or failure", "killed"):
+        with (tmp_path / name).open("wb") as out, capfd.disabled():
+            command = [*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", name, str(tmp_path)]
+            started.append(ForkedPytest(command, out))
+    assert [each.wait() for each in started] == [1, -signal.SIGKILL]
+    printed, killed = ((tmp_path / name).read_text() for name in ("success or failure", "killed"))
+    assert "1 failed, 1 passed, 1 deselected" in printed
+    assert ("shown" in printed, "not shown" in printed) == (True, False)
+    assert "1 passed" not in killed
+    assert "cannot be rewritten" not in printed + killed
