@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import pytest
 
-from e2e import workspaces
+from e2e import outdated_status, workspaces
 from e2e.controller import ControllerProcess
 
 PICKER = "phi-inferencepool-epp"
@@ -128,6 +128,20 @@ def test_what_is_deleted_by_hand_comes_back_and_requests_are_answered(serving_cl
         print(f"\n  {'+'.join(kinds)}: back after {back - deleted:.2f} s, answered after {seconds:.2f} s (before: {failed})")
     answered_after(asking, time.time())
     assert 1 <= controller.writes(namespace)["patch", "helmreleases"] - before <= 3
+
+
+def test_a_service_that_istio_has_looked_for_while_it_was_away_is_found_again(serving_cluster, namespace, served, asking):
+    """Istio does not look again when the Service is back, but when the route changes."""
+    cluster = serving_cluster
+    controller, _ = served
+    before = controller.writes(namespace)["patch", "httproutes"]
+    with outdated_status.picker_away(cluster, namespace):
+        workspaces.wait_reason(cluster, namespace, "phi", "RouteReady", "InferencePoolRefsUnresolved")
+    outdated_status.wait_reason(cluster, namespace, "ResolvedRefs")
+    outdated_status.suspend(cluster, namespace, suspended=False)
+    workspaces.wait_ready(cluster, namespace, "phi", "Ready")
+    answered_after(asking, time.time())
+    assert controller.writes(namespace)["patch", "httproutes"] - before == 2
 
 
 def test_an_endpoint_picker_that_no_node_can_take_says_so(serving_cluster, namespace, served):

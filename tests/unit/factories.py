@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.readiness.chain import evaluate, with_requests
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.status import status as status_of
+from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
 from workspace_ctrl.records.listeners import Listener, RoutesFrom
@@ -201,6 +203,17 @@ def pool(*parents: ParentStatus, generation: int = 1, selector: Mapping[str, str
         parents=parents or (parent_status(),),
         selector=selector or {POD_LABEL: NAME},
     )
+
+
+PICKER_SERVICE = {chart_object_id("Service", derived().endpoint_picker): 1}
+"""The Service of the endpoint picker, among the objects of the chart."""
+PICKER_NOT_FOUND = condition("ResolvedRefs", "False", "InvalidExtensionRef")
+
+
+def missed_pool(*parents: ParentStatus, generation: int = 1) -> InferencePool:
+    """An InferencePool whose gateway controller has not found the endpoint picker's Service."""
+    said = parents or (parent_status(condition("Accepted"), PICKER_NOT_FOUND),)
+    return replace(pool(*said, generation=generation), picker_service=derived().endpoint_picker)
 
 
 def picker(**fields: Any) -> Workload:

@@ -45,6 +45,10 @@ GROUP_WEIGHTS_ANNOTATION: Final = "workspace-ctrl/group-weights"
 """On the HTTPRoute of a group: the weights of its members as the rules have them, such as v1=90,v2=10; members without requests are left
 out."""
 
+STATUS_REQUEST_ANNOTATION: Final = "workspace-ctrl/pool-status-requested"
+"""On the HTTPRoute of a Workspace, while the status of its pool is out of date: a change of the route has Gateways' controllers look at the
+pool again."""
+
 BODY_ROUTER_LABEL: Final = "workspace-ctrl/body-router"
 """On the objects of a Gateway's body-based router, with their common name. No Workspace owns them, so they have no owner label."""
 

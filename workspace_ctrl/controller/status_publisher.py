@@ -75,8 +75,8 @@ class Publisher:
             return Published(state)
         moment, now = datetime.now(UTC), asyncio.get_running_loop().time()
         state = state.with_expired_status(now)
-        wanted, is_unheard = self._status(current, snapshot, decisions, moment)
-        state = state.with_silence(now, is_unheard=is_unheard)
+        wanted, awaited = self._status(current, snapshot, decisions, moment)
+        state = state.with_silence(now, awaited)
         if state.rejected_status is not None:
             wanted = wanted.without(state.rejected_status.parts, state.rejected_status.words)
         wanted = state.restored.timed(self._writer.reported(wanted))
@@ -158,17 +158,17 @@ class Publisher:
 
     def _status(
         self, workspace: WorkspaceRecord, snapshot: Snapshot, decisions: Decisions, moment: datetime
-    ) -> tuple[WorkspaceStatus, bool]:
+    ) -> tuple[WorkspaceStatus, str]:
         """Return the wanted status, with the result of requests through the Gateway if all other links are True.
 
-        And whether a Gateway's controller has reported no status for pool or route.
+        And what a Gateway's controller has to report of pool or route.
         """
         if workspace.meta.deleting:
             self._prober.follow(workspace.key, (), None)
-            return removal_status(workspace, snapshot, moment), False
+            return removal_status(workspace, snapshot, moment), ""
         report = evaluate(snapshot, decisions)
         wanted = status(workspace, self._probed(workspace, snapshot, report), decisions, report, moment)
-        return wanted, report.is_unheard
+        return wanted, report.awaited
 
     def _probed(self, workspace: WorkspaceRecord, snapshot: Snapshot, report: Report) -> Snapshot:
         """Have requests sent to the targets of `report`; return the snapshot with their newest result."""

@@ -14,10 +14,10 @@ from workspace_ctrl.controller.status_write_interval import StatusThrottle
 from workspace_ctrl.controller.status_writes.restored_status import RestoredStatus
 from workspace_ctrl.kube.backoff import Backoff
 from workspace_ctrl.model.api_query_results import QueryResults
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.snapshot import Snapshot
-from workspace_ctrl.readiness.gateway import SILENT_SECONDS
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod, without_volumes
@@ -86,8 +86,10 @@ class WorkspaceState:
     served_names: tuple[str, ...] = ()
     """Model names that the model server has reported since the newest change of the spec. Probes stop while the route that these names
     change is not accepted yet, and the status may be written later."""
+    awaited: str = ""
+    """What a Gateway's controller has to report of pool or route, as a reason; empty for nothing."""
     unheard_since: float | None = None
-    """Since when a Gateway's controller has reported no status for pool or route."""
+    """Since when it has not."""
     unheard_for: float = 0.0
     """How long that has been at the latest observation, in seconds."""
     unmounted_since: Mapping[str, float] = field(default_factory=lambda: _NONE)
@@ -194,11 +196,11 @@ class WorkspaceState:
         """Return the state after the object with that uid was deleted."""
         return replace(self, deleted=(*self.deleted, uid)[-_DELETIONS_KEPT:])
 
-    def with_silence(self, now: float, *, is_unheard: bool) -> "WorkspaceState":
-        """Return the state after an evaluation at `now` that found whether a Gateway's controller reports no status for pool or route."""
-        if is_unheard == (self.unheard_since is not None):
+    def with_silence(self, now: float, awaited: str) -> "WorkspaceState":
+        """Return the state after an evaluation at `now` that found what a Gateway's controller has to report; empty for nothing."""
+        if awaited == self.awaited:
             return self
-        return replace(self, unheard_since=now if is_unheard else None, unheard_for=0.0)
+        return replace(self, awaited=awaited, unheard_since=now if awaited else None, unheard_for=0.0)
 
     def with_expired_status(self, now: float) -> "WorkspaceState":
         """Return the state in which a rejected status is sent as a whole again, if that is due at `now`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from workspace_ctrl.records.chart_inventory import ChartObjectId, kind_of, unpack
+from workspace_ctrl.records.chart_inventory import ChartObjectId, chart_object_id, kind_of, unpack
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository, installed_release
 from workspace_ctrl.records.gateways import InferencePool
 from workspace_ctrl.records.workloads import Workload
@@ -48,6 +48,10 @@ class ChartObjects:
     def is_installed(self) -> bool:
         """Whether the chart of the source is installed with the newest values."""
         return installed_release(self.source, self.release) is not None
+
+    def has_picker_of(self, pool: InferencePool) -> bool:
+        """Whether the Service that `pool` names as its endpoint picker is among the objects that exist."""
+        return bool(pool.picker_service) and chart_object_id("Service", pool.picker_service) in self.parts
 
     def missing(self) -> tuple[str, ...]:
         """Return the kinds of the chart's objects that are in the release's inventory but do not exist."""

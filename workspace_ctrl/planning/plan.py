@@ -19,7 +19,7 @@ from workspace_ctrl.planning.desired_state import Desired, desire
 from workspace_ctrl.planning.gateway.kthena_objects import WantedCompanion, plan_companion
 from workspace_ctrl.planning.gateway.missing_crds import missing_kind_problems, missing_pool_problem
 from workspace_ctrl.planning.gateway.objectives import EVERY_GROUP, WantedObjectives, groups_of, plan_objectives
-from workspace_ctrl.planning.gateway.route_steps import WantedRoute, check_named_route, plan_route
+from workspace_ctrl.planning.gateway.route_steps import RoutedPool, WantedRoute, check_named_route, plan_route
 from workspace_ctrl.planning.plan_builder import PlanBuilder, hold_behind, pods_without_plan
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import removal_steps, terminating_steps
@@ -267,6 +267,6 @@ def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decision
         moving=serving.route.moving,
         header_names=serving.route.header_names,
         refused=serving.route.refused,
-        has_pool=pool is not None,
+        pool=RoutedPool(pool, pool is not None and snapshot.chart.has_picker_of(pool), snapshot.ages.attachment),
         taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, Protocol, TypeVarTuple
 
 from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 from workspace_ctrl.model.canary import CanaryDecision, CanaryPlan, CanaryState
 from workspace_ctrl.model.plan_decisions import Decisions, GroupDecision, LinkName
 from workspace_ctrl.model.probe_results import ProbeTarget
@@ -20,10 +21,11 @@ from workspace_ctrl.readiness.chart import Installation, release_link, source_li
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
 from workspace_ctrl.readiness.gateway import (
     POOL_MISSING,
+    POOL_OUTDATED,
     REFS_UNRESOLVED,
     SILENT,
-    SILENT_SECONDS,
     WAITING_FOR_GATEWAY,
+    ObservedPool,
     endpoints_link,
     gateway_link,
     pool_link,
@@ -87,9 +89,15 @@ class Report:
     """Links with a condition of their own that are no part of GatewayReady; only after `with_requests`."""
 
     @property
-    def is_unheard(self) -> bool:
-        """Whether a Gateway's controller has not reported status for pool or route, yet or for long."""
-        return any(link.reason in {WAITING_FOR_GATEWAY, SILENT} for link in self.links)
+    def awaited(self) -> str:
+        """What a Gateway's controller has to report, as a reason; empty for nothing.
+
+        It is a status of pool or route, or one of the pool that is not outdated.
+        """
+        reasons = {link.reason for link in self.links}
+        if reasons & {WAITING_FOR_GATEWAY, SILENT}:
+            return WAITING_FOR_GATEWAY
+        return POOL_OUTDATED if POOL_OUTDATED in reasons else ""
 
     @property
     def decisive(self) -> Link | None:
@@ -131,6 +139,11 @@ def route_of(snapshot: Snapshot, decisions: Decisions) -> HTTPRoute | None:
 def pool_of(snapshot: Snapshot, decisions: Decisions) -> InferencePool | None:
     """Return the pool: that of gateway.pool.ref if set, else the one of the chart."""
     return snapshot.named_pool if decisions.named_pool is not None else snapshot.pool
+
+
+def _observed_pool(snapshot: Snapshot, decisions: Decisions) -> ObservedPool:
+    pool = pool_of(snapshot, decisions)
+    return ObservedPool(pool, has_picker=pool is not None and snapshot.chart.has_picker_of(pool))
 
 
 def installation_of(snapshot: Snapshot) -> Installation:
@@ -281,7 +294,7 @@ CHAIN: Final[tuple[ChainRow, ...]] = (
         LinkName.POOL,
         applies=_behind_gateway,
         inputs=lambda snapshot, decisions: (
-            pool_of(snapshot, decisions),
+            _observed_pool(snapshot, decisions),
             decisions.parents,
             snapshot.companion,
             installation_of(snapshot),

@@ -6,11 +6,13 @@ earlier Gateways or other controllers are ignored (docs/concepts/readiness.md).
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from workspace_ctrl.api.conditions import Status
-from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL
+from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL, STATUS_REQUEST_ANNOTATION
 from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.model.attachment_status import misses_picker
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chain_link import Link
@@ -28,12 +30,23 @@ _REMEDIES: Final = {"EndpointPickerRefMissing": "; set spec.endpointPickerRef, w
 WAITING_FOR_GATEWAY: Final = "WaitingForGateway"
 """Reason of a pool or route for which the Gateway's controller has not reported status yet."""
 SILENT: Final = "GatewayControllerSilent"
-SILENT_SECONDS: Final = 60.0
-"""How long it may take to report status; usually that takes less than a second."""
 POOL_MISSING: Final = "InferencePoolNotFound"
+_POOL_UNRESOLVED: Final = "InferencePoolRefsUnresolved"
+POOL_OUTDATED: Final = "InferencePoolStatusOutdated"
+"""Reason of a pool whose controller still reports that the endpoint picker's Service does not exist, although it does."""
 _OUR_LABELS: Final = frozenset({POD_LABEL, POD_INDEX_LABEL})
 _UNKNOWN_KIND: Final = "InvalidKind"
 """Reason of the Gateway API for a backend of a kind that the controller does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPool:
+    """The pool, and whether its endpoint picker can be found."""
+
+    record: InferencePool | None
+    """None if it does not exist."""
+    has_picker: bool = False
+    """Whether the Service that it names as its endpoint picker exists; False also if that is not known."""
 
 
 def gateway_link(parents: Sequence[Parent], proxies: Sequence[GatewayProxy], named_route: ObjectRef | None) -> Link:
@@ -69,18 +82,33 @@ def _programmed(parent: Parent, proxies: Sequence[GatewayProxy]) -> Link:
 
 
 def pool_link(
-    pool: InferencePool | None, parents: Sequence[Parent], companion: KthenaModelServer | None, chart: Installation, expected: str
+    observed: ObservedPool, parents: Sequence[Parent], companion: KthenaModelServer | None, chart: Installation, expected: str
 ) -> Link:
     """Return whether the InferencePool exists, and the controller of each Gateway has accepted it.
 
-    `companion` is the object that a GatewayClass may need in addition, and `expected` the pool, as kind and name.
+    A status that the controller would not write now, as it has not looked again since, has a reason of its own. `companion` is the object
+    that a GatewayClass may need in addition, and `expected` the pool, as kind and name.
     """
+    pool = observed.record
     if pool is None or pool.meta.deleting:
         return missing_object(LinkName.POOL, chart, POOL_MISSING, expected)
     kind = next((parent.companion for parent in parents if parent.companion), "")
     if kind and companion is None:
         return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"{kind}, which the GatewayClass needs, has not been created yet")
-    return attachments(LinkName.POOL, pool, parents)
+    link = attachments(LinkName.POOL, pool, parents)
+    is_missed = link.reason == _POOL_UNRESOLVED and any(misses_picker(pool, parent) for parent in parents)
+    return _without_picker(link, pool, exists=observed.has_picker) if is_missed else link
+
+
+def _without_picker(link: Link, pool: InferencePool, *, exists: bool) -> Link:
+    """Return the link of a pool whose controller has not found the endpoint picker's Service, with how to have it look again."""
+    picker = ObjectRef("Service", pool.ref.namespace, pool.picker_service)
+    request = f"{STATUS_REQUEST_ANNOTATION}=$(date +%s)"
+    command = f"kubectl annotate inferencepool {pool.ref.name} -n {pool.ref.namespace} --overwrite {request}"
+    if exists:
+        words = f"but {picker} exists, and the Gateway's controller has not looked again; if this stays, have it do so: {command}"
+        return Link.broken(link.name, POOL_OUTDATED, f"{link.message}; {words}")
+    return Link.broken(link.name, link.reason, f"{link.message}; once {picker} exists, have it looked for again: {command}")
 
 
 def route_link(route: HTTPRoute | None, parents: Sequence[Parent]) -> Link:

@@ -7,7 +7,13 @@ from sys import intern
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, find, parse_brief_conditions
-from workspace_ctrl.api.labels import GATEWAY_LABELS, GATEWAY_NAME_LABEL, GROUP_LABEL, GROUP_WEIGHTS_ANNOTATION
+from workspace_ctrl.api.labels import (
+    GATEWAY_LABELS,
+    GATEWAY_NAME_LABEL,
+    GROUP_LABEL,
+    GROUP_WEIGHTS_ANNOTATION,
+    STATUS_REQUEST_ANNOTATION,
+)
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.listeners import Listener, parse_listener
@@ -241,6 +247,8 @@ class HTTPRoute(Attached):
     """Of the route of a group: its members that get requests, with their weights."""
     owners: frozenset[str] = frozenset()
     """Of the route of a group: the uids of its members."""
+    status_request: str = ""
+    """By which it has asked the Gateways' controllers for a new status of its pool; empty if it does not."""
 
     def pools_beside(self, pool: str) -> tuple[str, ...]:
         """Return the names of the other InferencePools in the rules that have `pool`, sorted."""
@@ -270,6 +278,7 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
         owners=frozenset(bounded(owner.get("uid", "")) for owner in metadata.get("ownerReferences") or ())
         if group
         else frozenset(),
+        status_request=bounded((metadata.get("annotations") or {}).get(STATUS_REQUEST_ANNOTATION, "")),
     )
 
 
@@ -327,6 +336,8 @@ class InferencePool(Attached):
     """Checksum of the fields that Flux owns."""
     has_picker: bool = True
     """Whether it names an endpoint picker; since 1.6 of the inference extension a pool may have none."""
+    picker_service: str = ""
+    """Name of the Service that it names as its endpoint picker; empty if it names none, or another kind."""
     port: int = 0
     """The first port of the model servers; 0 if it names none."""
 
@@ -335,12 +346,14 @@ def parse_inference_pool(raw: Json, kind: str) -> InferencePool:
     """Return the record of an InferencePool."""
     meta = parse_meta(raw, kind)
     selector = (spec_of(raw).get("selector") or {}).get("matchLabels") or {}
+    picker: Json = spec_of(raw).get("endpointPickerRef") or {}
     return InferencePool(
         meta=meta,
         parents=_parse_parents(raw, meta.ref.namespace),
         selector={intern(key): intern(value) for key, value in selector.items()},
         shape=content_checksum(raw.get("metadata") or {}),
-        has_picker=bool(spec_of(raw).get("endpointPickerRef")),
+        has_picker=bool(picker),
+        picker_service=intern(picker.get("name") or "") if picker.get("kind") in {None, "", "Service"} else "",
         port=_first_port(spec_of(raw).get("targetPorts")),
     )
 

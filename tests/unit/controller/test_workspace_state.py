@@ -11,6 +11,7 @@ from workspace_ctrl.model.api_query_results import DryRun, QueryResults
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.gateway import POOL_OUTDATED, WAITING_FOR_GATEWAY
 from workspace_ctrl.records.meta import ObjectRef
 
 FIRST, SECOND = (ObjectRef("Service", "space", name) for name in ("first", "second"))
@@ -144,10 +145,16 @@ def test_each_pod_has_a_minute_of_its_own_to_get_its_volumes():
 
 
 def test_the_silence_of_a_gateway_s_controller_is_measured_until_it_speaks():
-    state = WorkspaceState().with_silence(10.0, is_unheard=True)
+    state = WorkspaceState().with_silence(10.0, WAITING_FOR_GATEWAY)
     assert state.due_at == 70.0
-    assert state.with_silence(20.0, is_unheard=True) is state
+    assert state.with_silence(20.0, WAITING_FOR_GATEWAY) is state
     late = observed(state, 70.0)
     assert late.on(NOTHING).ages.attachment == 60.0
     assert late.due_at is None
-    assert late.with_silence(71.0, is_unheard=False).on(NOTHING).ages.attachment == 0.0
+    assert late.with_silence(71.0, "").on(NOTHING).ages.attachment == 0.0
+
+
+def test_a_gateway_s_controller_that_has_to_report_something_else_has_its_time_again():
+    state = observed(WorkspaceState().with_silence(10.0, POOL_OUTDATED), 65.0).with_silence(65.0, WAITING_FOR_GATEWAY)
+    assert state.due_at == 125.0
+    assert observed(state, 75.0).on(NOTHING).ages.attachment == 10.0

@@ -4,14 +4,33 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, meta, pool, quickstart, route, workspace
+from tests.unit.factories import (
+    NAME,
+    NAMESPACE,
+    PICKER_NOT_FOUND,
+    PICKER_SERVICE,
+    SETTINGS,
+    condition,
+    derived,
+    gateway,
+    meta,
+    missed_pool,
+    parent_status,
+    pool,
+    quickstart,
+    route,
+    workspace,
+)
 from tests.unit.planning.test_plan import finished, manifests, with_accepted, words
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeResult
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.steps import SetFinalizer
+from workspace_ctrl.records.chart_inventory import chart_object_id
+from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import HTTPRoute, RouteMatch, RouteRule
 
 GATEWAY = f"{NAMESPACE}/inference-gateway"
@@ -61,6 +80,73 @@ def test_a_route_that_leads_nowhere_any_more_goes():
     outcome = planned(workspace(), replace(finished(), taken=taken))
     assert words(outcome) == ["delete HTTPRoute"]
     assert reasons(outcome) == ["PathConflict"]
+
+
+REQUEST = "workspace-ctrl/pool-status-requested"
+
+
+def asked(snapshot):
+    """The request for a status of the pool that the applied HTTPRoute has; empty for none, None if no route is applied."""
+    outcome = planned(workspace(), snapshot)
+    assert words(outcome) in (["force HTTPRoute"], [])
+    return next((step.manifest["metadata"]["annotations"].get(REQUEST, "") for step in outcome.steps), None)
+
+
+def as_applied(snapshot):
+    """The world after the route that is due was applied."""
+    (step,) = planned(workspace(), snapshot).steps
+    request = step.manifest["metadata"]["annotations"].get(REQUEST, "")
+    return replace(snapshot, route=replace(route(hash_=applied_hash(step.manifest)), status_request=request))
+
+
+def test_a_status_that_still_misses_a_service_that_exists_is_asked_for_once_by_the_route():
+    outdated = replace(finished(), pool=missed_pool(), parts=PICKER_SERVICE)
+    assert asked(outdated) == "generation-1"
+    requested = as_applied(outdated)
+    assert asked(requested) is None
+    late = replace(requested, ages=StageAges(attachment=60.0))
+    assert asked(replace(requested, ages=StageAges(attachment=59.9))) is None
+    assert asked(late) == "generation-1-again"
+    restarted = replace(as_applied(late), ages=StageAges())
+    assert asked(restarted) is None
+    anew = parent_status(condition("Accepted", generation=2), replace(PICKER_NOT_FOUND, observed_generation=2))
+    assert asked(replace(restarted, pool=missed_pool(anew, generation=2))) == "generation-2"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"pool": missed_pool(parent_status())}, id="found"),
+        pytest.param({"parts": {}}, id="the Service is gone"),
+    ],
+)
+def test_a_request_ends_with_its_reason(change):
+    requested = as_applied(replace(finished(), pool=missed_pool(), parts=PICKER_SERVICE))
+    assert asked(replace(requested, **change)) == ""
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param({"pool": missed_pool(), "parts": {}}, id="a Service that does not exist"),
+        pytest.param({"pool": missed_pool(), "parts": {chart_object_id("Service", "other"): 1}}, id="another Service"),
+        pytest.param({"pool": missed_pool(parent_status()), "parts": PICKER_SERVICE}, id="found"),
+        pytest.param({"pool": missed_pool(generation=2), "parts": PICKER_SERVICE}, id="said of an older pool"),
+        pytest.param(
+            {"pool": missed_pool(parent_status(PICKER_NOT_FOUND, controller="foreign/x")), "parts": PICKER_SERVICE},
+            id="another controller's words",
+        ),
+        pytest.param({"pool": replace(missed_pool(), picker_service=""), "parts": PICKER_SERVICE}, id="a picker of another kind"),
+    ],
+)
+def test_nothing_is_asked_for_without_that_reason(world):
+    assert asked(replace(finished(), **world)) is None
+
+
+def test_a_user_s_route_is_not_asked_to_change():
+    record = asking(httpRouteRef={"name": "mine"})
+    outcome = planned(record, replace(finished(), named_route=named(), route=None, pool=missed_pool(), parts=PICKER_SERVICE))
+    assert words(outcome) == []
 
 
 def test_a_path_of_another_namespace_is_not_routed_and_the_model_server_stays():

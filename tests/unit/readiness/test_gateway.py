@@ -6,10 +6,13 @@ import pytest
 
 from tests.unit.factories import (
     NAME,
+    NAMESPACE,
+    PICKER_NOT_FOUND,
     condition,
     deployment,
     derived,
     gateway,
+    missed_pool,
     parent,
     parent_status,
     picker,
@@ -23,7 +26,7 @@ from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chart import Installation
 from workspace_ctrl.readiness.endpoint_picker import endpoint_picker_link
-from workspace_ctrl.readiness.gateway import endpoints_link, gateway_link, pool_link, route_link
+from workspace_ctrl.readiness.gateway import ObservedPool, endpoints_link, gateway_link, pool_link, route_link
 from workspace_ctrl.records.gateways import GatewayProxy
 from workspace_ctrl.records.listeners import Listener
 from workspace_ctrl.records.meta import ObjectRef
@@ -152,7 +155,7 @@ def test_route_link(parents, generation, status, reason):
 
 @pytest.mark.parametrize(("parents", "generation", "status", "reason"), ATTACHMENTS)
 def test_pool_link(parents, generation, status, reason):
-    link = pool_link(pool(*parents, generation=generation), (parent(),), None, Installation(), POOL)
+    link = pool_link(ObservedPool(pool(*parents, generation=generation)), (parent(),), None, Installation(), POOL)
     assert (link.status, link.reason) == (status, reason.format("InferencePool"))
 
 
@@ -176,14 +179,66 @@ def test_pool_link(parents, generation, status, reason):
 def test_a_pool_without_an_endpoint_picker_has_no_references_to_resolve(conditions, status, reason):
     """From 1.6 of the inference extension on, a Gateway may balance such a pool by itself."""
     bare = replace(pool(parent_status(*conditions)), has_picker=False)
-    link = pool_link(bare, (parent(),), None, Installation(), POOL)
+    link = pool_link(ObservedPool(bare), (parent(),), None, Installation(), POOL)
     assert (link.status, link.reason) == (status, reason)
     assert ("; set spec.endpointPickerRef" in link.message) == (reason == "InferencePoolNotAccepted")
 
 
+LOOK_AGAIN = (
+    f"kubectl annotate inferencepool {derived().release} -n {NAMESPACE} --overwrite workspace-ctrl/pool-status-requested=$(date"
+)
+
+
+def test_a_service_that_the_gateway_s_controller_has_not_found_and_that_exists_is_no_missing_one():
+    missed = missed_pool()
+    gone, there = (pool_link(ObservedPool(missed, has_picker=has), (parent(),), None, INSTALLED, POOL) for has in (False, True))
+    assert (gone.status, gone.reason) == (FALSE, "InferencePoolRefsUnresolved")
+    assert (there.status, there.reason) == (FALSE, "InferencePoolStatusOutdated")
+    assert f"but Service {NAMESPACE}/{derived().endpoint_picker} exists, and" in there.message
+    assert LOOK_AGAIN in gone.message
+    assert LOOK_AGAIN in there.message
+
+
+@pytest.mark.parametrize(
+    ("status", "generation", "reason"),
+    [
+        pytest.param(parent_status(), 1, "InferencePoolAccepted", id="found"),
+        pytest.param(
+            parent_status(condition("Accepted"), PICKER_NOT_FOUND, controller="foreign/x"),
+            1,
+            "WaitingForGateway",
+            id="another controller's",
+        ),
+        pytest.param(parent_status(condition("Accepted"), PICKER_NOT_FOUND), 2, "WaitingForGateway", id="of an older pool"),
+        pytest.param(
+            parent_status(condition("Accepted", "False", "Refused"), PICKER_NOT_FOUND),
+            1,
+            "InferencePoolNotAccepted",
+            id="rejected as well",
+        ),
+        pytest.param(
+            parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "Other")),
+            1,
+            "InferencePoolRefsUnresolved",
+            id="not for the Service",
+        ),
+    ],
+)
+def test_a_status_that_does_not_speak_of_a_missing_service_now_is_as_it_says(status, generation, reason):
+    there = ObservedPool(missed_pool(status, generation=generation), has_picker=True)
+    link = pool_link(there, (parent(),), None, INSTALLED, POOL)
+    assert (link.reason, "annotate" in link.message) == (reason, False)
+
+
+def test_an_endpoint_picker_that_is_no_service_is_not_said_to_exist():
+    unknown = pool(parent_status(condition("Accepted"), PICKER_NOT_FOUND))
+    link = pool_link(ObservedPool(unknown, has_picker=True), (parent(),), None, INSTALLED, POOL)
+    assert (link.reason, "annotate" in link.message) == ("InferencePoolRefsUnresolved", False)
+
+
 def test_a_pool_that_was_deleted_after_the_installation_is_broken():
-    assert pool_link(None, (parent(),), None, Installation(), POOL).status is UNKNOWN
-    assert pool_link(None, (parent(),), None, INSTALLED, POOL).status is FALSE
+    assert pool_link(ObservedPool(None), (parent(),), None, Installation(), POOL).status is UNKNOWN
+    assert pool_link(ObservedPool(None), (parent(),), None, INSTALLED, POOL).status is FALSE
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ import pytest
 
 from tests.unit.factories import (
     NOW,
+    PICKER_SERVICE,
     condition,
     decisions,
     deployment,
     gateway,
     meta,
+    missed_pool,
     parent,
     parent_status,
     picker,
@@ -27,6 +29,7 @@ from tests.unit.factories import (
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.chain import evaluate
 from workspace_ctrl.readiness.status import removal_status
 from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import GatewayService
@@ -131,6 +134,20 @@ def test_a_controller_that_says_nothing_for_a_minute_is_a_failure(seconds, reaso
     entries = conditions(snapshot, decisions(parents=(parent(pool_remedy="set the switch"),)))
     assert state(entries, "GatewayReady") == ("False", reason)
     assert ("set the switch" in find(entries, "GatewayReady").message) == (reason == "GatewayControllerSilent")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "awaited"),
+    [
+        pytest.param(READY, "", id="nothing"),
+        pytest.param(unheard(), "WaitingForGateway", id="a status"),
+        pytest.param(replace(unheard(), ages=StageAges(attachment=60.0)), "WaitingForGateway", id="a status for over a minute"),
+        pytest.param(replace(READY, pool=missed_pool(), parts=PICKER_SERVICE), "InferencePoolStatusOutdated", id="a newer status"),
+        pytest.param(replace(READY, pool=missed_pool(), parts={}), "", id="the Service is missing indeed"),
+    ],
+)
+def test_what_a_gateway_s_controller_has_to_report_is_known(snapshot, awaited):
+    assert evaluate(snapshot, decisions()).awaited == awaited
 
 
 def test_a_controller_that_has_lost_the_status_of_a_pool_is_to_be_restarted():

@@ -6,11 +6,13 @@ import pytest
 
 from tests.unit.factories import (
     NOW,
+    PICKER_SERVICE,
     chain,
     condition,
     decisions,
     gateway,
     meta,
+    missed_pool,
     parent,
     parent_status,
     picker,
@@ -135,6 +137,15 @@ ROWS = [
         "InferencePoolNotFound",
     ),
     *attachments(POOL, pool, "pool", "InferencePool"),
+    (POOL, "picker not found", {"pool": missed_pool(), "parts": {}}, None, FALSE, "InferencePoolRefsUnresolved"),
+    (
+        POOL,
+        "picker not found, but there",
+        {"pool": missed_pool(), "parts": PICKER_SERVICE},
+        None,
+        FALSE,
+        "InferencePoolStatusOutdated",
+    ),
     (ROUTE, "missing", {"route": None}, None, UNKNOWN, "HTTPRouteNotCreated"),
     (
         ROUTE,

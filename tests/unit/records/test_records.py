@@ -154,6 +154,25 @@ def test_a_pool_may_have_no_endpoint_picker(spec, has_picker):
     assert parse_inference_pool(named(spec=spec), "InferencePool").has_picker == has_picker
 
 
+@pytest.mark.parametrize(
+    ("ref", "service"),
+    [
+        pytest.param({"name": "x-epp", "port": {"number": 9002}}, "x-epp", id="a Service is the default"),
+        pytest.param({"kind": "Service", "name": "x-epp"}, "x-epp", id="named as one"),
+        pytest.param({"kind": "Picker", "name": "x-epp"}, "", id="another kind"),
+        pytest.param(None, "", id="none"),
+    ],
+)
+def test_a_pool_names_the_service_of_its_endpoint_picker(ref, service):
+    assert parse_inference_pool(named(spec={"endpointPickerRef": ref}), "InferencePool").picker_service == service
+
+
+def test_a_route_has_its_request_for_a_status():
+    asking = {"metadata": {"name": "x", "annotations": {"workspace-ctrl/pool-status-requested": "generation-1"}}}
+    assert parse_http_route(asking, "HTTPRoute").status_request == "generation-1"
+    assert parse_http_route(named(), "HTTPRoute").status_request == ""
+
+
 def test_the_newest_entry_of_the_history_counts():
     history = [{"chartName": "inferencepool", "chartVersion": "1.5.0"}, {"chartVersion": "1.4.0"}]
     assert parse_helm_release(named(status={"history": history}), "HelmRelease").chart_version == "1.5.0"

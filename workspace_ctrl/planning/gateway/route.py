@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workspace_ctrl.api.gateway_spec import NO_TIMEOUT, Match
+from workspace_ctrl.api.labels import STATUS_REQUEST_ANNOTATION
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.api.workspace import GatewaySpec
@@ -184,12 +185,13 @@ def routing_problems(
         yield Problem(LinkName.ROUTE, "TooManyModelNames", text)
 
 
-def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing) -> Manifest:
-    """Return the HTTPRoute that attaches the pool to `parents`."""
+def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing, request: str = "") -> Manifest:
+    """Return the HTTPRoute that attaches the pool to `parents`; `request` asks their controllers for a new status of the pool, if given."""
     spec: dict[str, Any] = {"parentRefs": [parent_reference(parent) for parent in parents], "rules": list(wanted.rules())}
     if wanted.hostnames:
         spec["hostnames"] = list(wanted.hostnames)
-    return owned("gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": spec})
+    asking = {STATUS_REQUEST_ANNOTATION: request} if request else None
+    return owned("gateway.networking.k8s.io/v1", "HTTPRoute", names.route, owner, {"spec": spec}, annotations=asking)
 
 
 def parent_reference(parent: Parent) -> dict[str, Any]:

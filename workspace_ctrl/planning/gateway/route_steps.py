@@ -1,17 +1,43 @@
 """The steps to the route: ours, or none where the Workspace refers to one of the user's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Problem
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS, misses_picker
+from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.referenced_route import check_route
 from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
 from workspace_ctrl.planning.gateway.user_route_url import reach_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
-from workspace_ctrl.records.gateways import HTTPRoute
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.meta import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedPool:
+    """The pool to which the route leads."""
+
+    record: InferencePool | None
+    """None if it does not exist: the Gateway would answer all requests of a route to it with 500."""
+    has_picker: bool
+    """Whether the Service that it names as its endpoint picker exists."""
+    waiting: float
+    """For how many seconds a status of it has been waited for."""
+
+    def status_request(self, parents: Sequence[Parent], live: HTTPRoute | None) -> str:
+        """Return what the route of the pool, which is `live` now, has as its request for a new status; empty for no request.
+
+        Controllers look at a pool again when a route to it changes. One that reports the same again gets a second request after a minute,
+        as it may have seen the route before the Service, and then no further one.
+        """
+        if self.record is None or not self.has_picker or not any(misses_picker(self.record, parent) for parent in parents):
+            return ""
+        first = f"generation-{self.record.meta.generation}"
+        second = f"{first}-again"
+        is_second = self.waiting >= SILENT_SECONDS or (live is not None and live.status_request == second)
+        return second if is_second else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +52,7 @@ class WantedRoute:
     """Model names that may be matched by header."""
     refused: tuple[Problem, ...]
     """Requested matches that the Workspace may not have."""
-    has_pool: bool
-    """Whether the pool exists: without it, the Gateway would answer all requests of the route with 500."""
+    pool: RoutedPool
     taken: Mapping[RouteClaim, str]
     """Claims of the Workspace that an older one already has."""
 
@@ -39,9 +64,10 @@ def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, li
     granted = asked.without(wanted.taken)
     if not granted.leads_anywhere or not asked.is_claimable(parents):
         draft.delete(_metas(live))
-    elif parents and (wanted.has_pool or wanted.moving is not None):
-        variant = (granted, tuple((parent.gateway.ref, parent.section) for parent in parents))
-        manifest = draft.manifest("route", lambda: http_route(draft.owner, wanted.names, parents, granted), variant)
+    elif parents and (wanted.pool.record is not None or wanted.moving is not None):
+        request = wanted.pool.status_request(parents, live)
+        variant = (granted, tuple((parent.gateway.ref, parent.section) for parent in parents), request)
+        manifest = draft.manifest("route", lambda: http_route(draft.owner, wanted.names, parents, granted, request), variant)
         draft.apply(manifest, LinkName.ROUTE)
     path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
     return replace(

@@ -1,0 +1,29 @@
+"""What is to be made of the status that Gateways' controllers report of pools and routes.
+
+Istio looks for the Service of a pool's endpoint picker when the pool or a route to it changes, and not when the Service does. If the
+Service is away at that moment, the pool's status says so for good, although the Service is back and requests are answered.
+"""
+
+from typing import Final
+
+from workspace_ctrl.api.conditions import Status
+from workspace_ctrl.model.plan_decisions import Parent
+from workspace_ctrl.records.gateways import InferencePool
+
+SILENT_SECONDS: Final = 60.0
+"""How long it may take a controller to report a status; usually that takes less than a second."""
+_PICKER_NOT_FOUND: Final = "InvalidExtensionRef"
+"""Reason of the inference extension for a pool whose endpoint picker is not found."""
+
+
+def misses_picker(pool: InferencePool, parent: Parent) -> bool:
+    """Whether the controller of a Gateway reports that the Service of the pool's endpoint picker does not exist."""
+    entry = pool.parent_status(parent.gateway.ref, parent.controller) if parent.writes_status else None
+    condition = entry.condition("ResolvedRefs") if entry is not None else None
+    return (
+        condition is not None
+        and condition.status == Status.FALSE
+        and condition.reason == _PICKER_NOT_FOUND
+        and condition.speaks_of(pool.meta.generation)
+        and bool(pool.picker_service)
+    )
