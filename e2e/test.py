@@ -44,7 +44,8 @@ _WATCH_UNITS = "tests/unit/cli/test_status.py"
 _PLANNING_UNITS = "tests/unit/planning"
 _SERVER_UNITS = tuple(f"tests/unit/{name}" for name in ("model_index", "probe", "process"))
 _COMPUTING_UNITS = tuple(f"tests/unit/{name}" for name in ("api", "architecture", "catalog", "kube", "readiness", "records"))
-_ELSEWHERE = ("tests/unit/cli", "tests/unit/load", _PLANNING_UNITS, *_SERVER_UNITS, *_COMPUTING_UNITS)
+_SUITE_UNITS = tuple(f"tests/unit/{name}" for name in ("bench", "cases", "docs", "guides", "helm", "hub", "suite"))
+_ELSEWHERE = ("tests/unit/cli", "tests/unit/load", _PLANNING_UNITS, *_SERVER_UNITS, *_COMPUTING_UNITS, *_SUITE_UNITS)
 UNIT_PARTS = (
     ("tests/unit/cli", f"--ignore-glob={_PAGE_UNITS}/*", f"--ignore-glob={_WATCH_UNITS}"),
     (_PAGE_UNITS,),
@@ -52,6 +53,7 @@ UNIT_PARTS = (
     _SERVER_UNITS,
     (_PLANNING_UNITS,),
     _COMPUTING_UNITS,
+    _SUITE_UNITS,
     ("tests/unit", *(f"--ignore-glob={folder}/*" for folder in _ELSEWHERE)),
 )
 """The same for the unit tests alone, all at once: those of commands and servers wait for most of their time, beside the others.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ NOT_FOUND = 404
 BUSY = (429, 500, 503)
 SEPARATOR = re.compile(rb"^---$", re.MULTILINE)
 CRD_NAME = re.compile(rb"^kind: CustomResourceDefinition\nmetadata:\n(?:  .*\n)*?  name: (\S+)$", re.MULTILINE)
+DEEPEST = 12_000
+"""Levels of JSON: the API server takes no more than 10,000."""
 FIELD_MANAGER = "local-cluster"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -97,5 +100,15 @@ class Api:
     def _checked(self, method: str, path: str, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         if response.status >= FIRST_ERROR:
             raise ClusterError(f"{method} {path}: {response.status} {response.data.decode(errors='replace')[:500]}")
-        answer: dict[str, Any] = response.json()
-        return answer
+        return _parsed(response.data)
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    """Return an answer, in which objects may be as deep as tests can make them: Python's parser goes no deeper than its functions may."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEEPEST))
+    try:
+        answer: dict[str, Any] = json.loads(text)
+    finally:
+        sys.setrecursionlimit(limit)
+    return answer
