@@ -12,7 +12,7 @@ import struct
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 MODULE: Final = "workspace_ctrl"
 NUMBER: Final = struct.Struct("=i")
@@ -75,10 +75,10 @@ def _fork_and_wait(starter: int, stderr: int, stdout: int | None = None) -> None
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stderr = _stream(stderr, sys.stderr.fileno(), buffering=1)
+        _replace_stream("stderr", stderr, buffering=1)
         faulthandler.enable()  # what PYTHONFAULTHANDLER says comes too late
         if stdout is not None:
-            sys.stdout = _stream(stdout, sys.stdout.fileno())
+            _replace_stream("stdout", stdout)
         os.close(starter)
         return
     try:
@@ -90,11 +90,15 @@ def _fork_and_wait(starter: int, stderr: int, stdout: int | None = None) -> None
         os._exit(0)
 
 
-def _stream(handle: int, number: int, buffering: int = -1) -> TextIO:
+def _replace_stream(name: str, handle: int, buffering: int = -1) -> None:
+    """Let a stream of `sys` lead to a handle."""
+    number = getattr(sys, name).fileno()
     os.dup2(handle, number)
     os.close(handle)
-    # The stream of before may believe that it can seek, if it was a file.
-    return open(number, "w", buffering=buffering, encoding="utf-8", closefd=False)
+    # The stream of before may believe that it can seek, if it was a file. In a process of its own, the first stream has both names.
+    stream = open(number, "w", buffering=buffering, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    for each in (name, f"__{name}__"):
+        setattr(sys, each, stream)
 
 
 def _tell(pid: int, starter: int) -> None:

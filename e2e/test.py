@@ -1,7 +1,7 @@
 """`make test`: brings about what the tests of this machine need, then runs them.
 
 As root on Linux that includes packages of the distribution and a real cluster; without root, the plane form. All tests run in several
-processes, three at once, each with clusters of its own. `make test-unit` runs the unit tests alone, which need no cluster.
+processes, four at once, each with clusters of its own. `make test-unit` runs the unit tests alone, which need no cluster.
 """
 
 import os
@@ -18,21 +18,22 @@ from e2e.cluster.start import prepare
 
 SHUFFLED = "--randomly-seed=2026"
 """The same order, and the same examples of properties, each time: what fails can be had again. With arguments, pytest shuffles anew."""
-AT_ONCE = 3
-"""Tests wait for about half of their time, so three parts at once keep two cores busy; with more, what takes seconds takes tens of them,
+AT_ONCE = 4
+"""Tests wait for about half of their time, so four parts at once keep two cores busy; with more, what takes seconds takes tens of them,
 and the whole no less."""
 INSTALLING = "e2e/scenarios/test_install*.py"
 _LONGEST_INSTALLING = "e2e/scenarios/test_install.py"
 PARTS = (
     ("tests/plane", "--ignore-glob=tests/plane/test_[a-e]*"),
     ("e2e", f"--ignore-glob={INSTALLING}"),
-    ("tests/plane", "--ignore-glob=tests/plane/test_[!a-e]*"),
     tuple(
         name for path in sorted(REPOSITORY.glob(INSTALLING)) if (name := str(path.relative_to(REPOSITORY))) != _LONGEST_INSTALLING
     ),
+    ("tests/plane", "--ignore-glob=tests/plane/test_[!a-e]*"),
     ("tests/faults",),
     (_LONGEST_INSTALLING,),
-    ("tests", "--ignore-glob=tests/plane/*", "--ignore-glob=tests/faults/*"),
+    ("tests/unit",),
+    ("tests", *(f"--ignore-glob=tests/{folder}/*" for folder in ("plane", "faults", "unit"))),
 )
 """Arguments of pytest for each process, the longest first, as a long one at the end would run alone; the first one is shown as it goes.
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,13 @@ def test_arguments_standard_error_and_exit_code_are_those_of_a_process_of_its_ow
 def test_the_environment_is_the_one_that_is_given():
     forked = start([*CONTROLLER, "status"], {"KUBECONFIG": "/no/such/file", "PATH": os.environ["PATH"]})
     assert "/no/such/file" in forked.stderr.read()
+    assert forked.wait(30) == 1
+
+
+def test_an_output_that_cannot_be_written_ends_it_as_a_process_of_its_own():
+    with Path("/dev/full").open("wb") as full:
+        forked = start([*CONTROLLER, "--help"], os.environ, stdout=full.fileno())
+    assert forked.stderr.read() == "Error: the output cannot be written: No space left on device\n"
     assert forked.wait(30) == 1
 
 
