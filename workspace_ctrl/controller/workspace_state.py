@@ -18,6 +18,8 @@ from workspace_ctrl.model.attachment_status import SILENT_SECONDS
 from workspace_ctrl.model.dependencies import Dependencies
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.model.snapshot import Snapshot
+from workspace_ctrl.readiness.gateway import WAITING_FOR_GATEWAY
+from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.managed_fields import Fields
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.pods import Pod, without_volumes
@@ -150,7 +152,7 @@ class WorkspaceState:
         return replace(
             snapshot,
             pods=self._with_unmounted(snapshot.pods) if self.unmounted else snapshot.pods,
-            ages=replace(self.stage_timer.ages, attachment=self.unheard_for) if self.unheard_for else self.stage_timer.ages,
+            ages=self._ages(),
             cold_start=self.cold_start.at(self.cold_start.observed),
             has_drifted=self.drift.has_drifted,
             pruned=self.pruned,
@@ -158,6 +160,15 @@ class WorkspaceState:
             query_results=self.query_results,
             accepted_drift=self.accepted_drift,
         )
+
+    def _ages(self) -> StageAges:
+        """Return the ages of stages, with that of what is awaited: something else that is awaited next has not been for as long."""
+        ages = self.stage_timer.ages
+        if not self.unheard_for:
+            return ages
+        if self.awaited == WAITING_FOR_GATEWAY:
+            return replace(ages, attachment=self.unheard_for)
+        return replace(ages, pool_status=self.unheard_for)
 
     def _with_unmounted(self, pods: Iterable[Pod]) -> tuple[Pod, ...]:
         late = self.unmounted

@@ -85,6 +85,10 @@ class _NotStreamedError(Exception):
     """The server did not send the list at the beginning of the watch."""
 
 
+class _SilentListError(Exception):
+    """The server began such a list, and then sent nothing for too long; it may send the next one."""
+
+
 class Informer(Generic[RecordT]):
     """Watches one kind into a store, and reports each record that changed."""
 
@@ -115,6 +119,8 @@ class Informer(Generic[RecordT]):
         self._listed: ApiResource | None = None
         """The kind in the version of the latest list."""
         self._can_stream = True
+        self._next_is_paged = False
+        """Whether the next list is read in pages although lists can be streamed."""
         self._synced = asyncio.Event()
         self.is_missing = False
         """Whether the API server does not serve the kind, or RBAC does not allow to list it."""
@@ -144,6 +150,9 @@ class Informer(Generic[RecordT]):
             try:
                 await self._list_and_watch()
                 cause, pause = "ended", 0.0
+            except _SilentListError:
+                self._next_is_paged = True
+                continue
             except _NotStreamedError:
                 self._can_stream = False
                 continue
@@ -173,7 +182,7 @@ class Informer(Generic[RecordT]):
 
     async def _list_and_watch_in(self, resource: ApiResource) -> None:
         is_listed = bool(self._version) and resource == self._listed
-        if not is_listed and self._can_stream:
+        if not is_listed and self._can_stream and not self._next_is_paged:
             await self._watch(resource, is_list=True)
             return
         if not is_listed:
@@ -229,10 +238,11 @@ class Informer(Generic[RecordT]):
 
         Raises:
             _NotStreamedError: the server does not support such lists, or did not finish it.
+            _SilentListError: it sent nothing for too long.
         """
         listed: dict[Key, tuple[RecordT, int]] = {}
         try:
-            async for event in self._without_silence(events):
+            while (event := await self._next(events)) is not None:
                 type_, item = event["type"], event["object"]
                 _raise_error(type_, item)
                 if type_ == "BOOKMARK":
@@ -250,24 +260,25 @@ class Informer(Generic[RecordT]):
                 raise
         raise _NotStreamedError
 
-    async def _without_silence(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        """Yield the events until none comes for too long."""
-        while True:
-            try:
-                async with asyncio.timeout(_LIST_SILENCE_SECONDS):
-                    event = await anext(events)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                silence = f"the API server has sent nothing of its list for {_LIST_SILENCE_SECONDS:g} s"
-                logger.warning("%s: %s; listing page by page", self.resource.plural, silence)
-                return
-            yield event
+    async def _next(self, events: AsyncIterator[Event]) -> Event | None:
+        """Return the next event of a streamed list, or None at its end.
+
+        Raises:
+            _SilentListError: the server sends nothing.
+        """
+        try:
+            async with asyncio.timeout(_LIST_SILENCE_SECONDS):
+                return await anext(events, None)
+        except TimeoutError:
+            silence = f"the API server has sent nothing of its list for {_LIST_SILENCE_SECONDS:g} s"
+            logger.warning("%s: %s; listing page by page", self.resource.plural, silence)
+            raise _SilentListError from None
 
     def _take_list(self, resource: ApiResource, listed: Mapping[Key, tuple[RecordT, int]], version: int) -> None:
         self._recover()
         if self._listed is not None and resource != self._listed:
             logger.info("%s are now served as %s", resource.plural, resource.api_version)
+        self._next_is_paged = False
         self._listed, self._version = resource, str(version)
         for record in self._store.replace(listed, version):
             self._changed(record)

@@ -267,6 +267,6 @@ def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decision
         moving=serving.route.moving,
         header_names=serving.route.header_names,
         refused=serving.route.refused,
-        pool=RoutedPool(pool, pool is not None and snapshot.chart.has_picker_of(pool), snapshot.ages.attachment),
+        pool=RoutedPool(pool, pool is not None and snapshot.chart.has_picker_of(pool), snapshot.ages.pool_status),
         taken={claim: holder for claim, holder in snapshot.taken.items() if claim in (desired.claims or ())},
     )

@@ -255,8 +255,11 @@ def _is_deployed(newest: Json, status: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StageAges:
-    """Seconds since source and release entered their stages, and pool or route began to wait for the status of a Gateway's controller."""
+    """Seconds since source and release entered their stages, and since a Gateway's controller has had something to report."""
 
     source: float = 0.0
     release: float = 0.0
     attachment: float = 0.0
+    """Of pool or route, a status."""
+    pool_status: float = 0.0
+    """Of the pool, a status that is not outdated."""

@@ -158,3 +158,11 @@ def test_a_gateway_s_controller_that_has_to_report_something_else_has_its_time_a
     state = observed(WorkspaceState().with_silence(10.0, POOL_OUTDATED), 65.0).with_silence(65.0, WAITING_FOR_GATEWAY)
     assert state.due_at == 125.0
     assert observed(state, 75.0).on(NOTHING).ages.attachment == 10.0
+
+
+def test_the_age_of_an_outdated_status_of_a_pool_is_none_of_a_silence():
+    """The next evaluation may find a silence that begins; it sees the ages of before."""
+    state = observed(WorkspaceState().with_silence(10.0, POOL_OUTDATED), 3610.0)
+    assert (state.on(NOTHING).ages.attachment, state.on(NOTHING).ages.pool_status) == (0.0, 3600.0)
+    silent = observed(WorkspaceState().with_silence(10.0, WAITING_FOR_GATEWAY), 3610.0)
+    assert (silent.on(NOTHING).ages.attachment, silent.on(NOTHING).ages.pool_status) == (3600.0, 0.0)

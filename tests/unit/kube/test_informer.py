@@ -110,13 +110,14 @@ async def test_whole_lists_are_read_whatever_the_size_of_their_objects():
 
 
 @pytest.mark.parametrize("streamed", [[], [event("ADDED", thing("half", 1))]], ids=["no answer", "half a list"])
-async def test_a_streamed_list_that_does_not_end_is_read_in_pages(streamed, caplog, monkeypatch):
+async def test_a_streamed_list_that_does_not_end_is_read_in_pages_and_the_next_one_is_streamed_again(streamed, caplog, monkeypatch):
     monkeypatch.setattr(informers, "_LIST_SILENCE_SECONDS", 0.05)
-    serving = server_of(lambda _: page(thing("a", 1), version=7), [event("ADDED", thing("b", 8))], streamed)
-    async with serving as (client, requests), watching(client) as (store, told, _):
+    monkeypatch.setattr(informers, "_RELIST_SECONDS", 0.0)
+    expired = b'{"type":"ERROR","object":{"code":410,"message":"too old"}}\n'
+    serving = server_of(lambda _: page(thing("a", 1), version=7), [event("ADDED", thing("b", 8)), expired], streamed)
+    async with serving as (client, requests), watching(client) as (_, told, _):
         assert [await told.get(), await told.get()] == ["a", "b"]
-    assert {name for _, name in store.keys()} == {"a", "b"}  # noqa: SIM118 - a store is no dict
-    assert ["sendInitialEvents" in requests.get_nowait() for _ in range(3)] == [True, False, False]
+        assert ["sendInitialEvents" in await requests.get() for _ in range(4)] == [True, False, False, True]
     assert "things: the API server has sent nothing of its list for 0.05 s; listing page by page" in caplog.text
 
 

@@ -104,8 +104,8 @@ def test_a_status_that_still_misses_a_service_that_exists_is_asked_for_once_by_t
     assert asked(outdated) == "generation-1"
     requested = as_applied(outdated)
     assert asked(requested) is None
-    late = replace(requested, ages=StageAges(attachment=60.0))
-    assert asked(replace(requested, ages=StageAges(attachment=59.9))) is None
+    late = replace(requested, ages=StageAges(pool_status=60.0))
+    assert asked(replace(requested, ages=StageAges(attachment=60.0, pool_status=59.9))) is None
     assert asked(late) == "generation-1-again"
     restarted = replace(as_applied(late), ages=StageAges())
     assert asked(restarted) is None
