@@ -154,7 +154,7 @@ def _doubts(objects: Sequence[Mapping[str, Any]], workspaces: Sequence[Mapping[s
     yield from filter(None, map(_near_kind, objects))
     for raw in workspaces:
         if not raw.get("apiVersion"):
-            text = f"{raw['kind']} {_name(raw)} has no apiVersion, without which no API server takes it"
+            text = f"{raw['kind']} {_name(raw)} has no apiVersion, which the API server requires"
             yield f"{text}; add apiVersion: {GROUP}/{STORAGE_VERSION}"
     yield from repeated_names(objects, DEFAULT_NAMESPACE)
 

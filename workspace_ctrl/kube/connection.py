@@ -16,7 +16,7 @@ from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
-_UNTOLD: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
+_WITHOUT_DETAIL: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
 """Reasons of OpenSSL that say no more than the message does."""
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
@@ -75,7 +75,7 @@ def _unreadable(access: Access, lacking: str, error: Exception, *paths: str | No
     """Return the error for files of certificates, with the reason of OpenSSL or the system if that is one for users."""
     origins = " and ".join(access.origin(path) for path in paths if path)
     reason = getattr(error, "reason" if isinstance(error, ssl.SSLError) else "strerror", None) or ""
-    why = f" ({reason.replace('_', ' ').lower()})" if reason and reason not in _UNTOLD else ""
+    why = f" ({reason.replace('_', ' ').lower()})" if reason and reason not in _WITHOUT_DETAIL else ""
     return ConnectionConfigError(f"cannot connect to the API server: {lacking} can be read in PEM from {origins}{why}")
 
 

@@ -67,7 +67,7 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         ),
         pytest.param(
             "kind: Workspace\nmetadata: {name: w}\n",
-            "warning: Workspace w has no apiVersion, without which no API server takes it; add apiVersion: kaito.sh/v1beta1",
+            "warning: Workspace w has no apiVersion, which the API server requires; add apiVersion: kaito.sh/v1beta1",
             id="no apiVersion",
         ),
         pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in standard input", id="none"),

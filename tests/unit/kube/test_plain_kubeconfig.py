@@ -207,8 +207,8 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
             "tokenFile of user u is /nowhere/token, and there is no such file",
             id="token, no file",
         ),
-        pytest.param(document(user={"token": 5}), "token of user u is not a text", id="token, a number"),
-        pytest.param(document({"server": 5}), "server of cluster c is not a text", id="server, a number"),
+        pytest.param(document(user={"token": 5}), "token of user u is not a string", id="token, a number"),
+        pytest.param(document({"server": 5}), "server of cluster c is not a string", id="server, a number"),
         pytest.param(
             document({"proxy-url": "socks5://me:secret@proxy:1080"}),
             "proxy-url of cluster c is no URL of an HTTP proxy, such as http://proxy.example:3128; set it again",
