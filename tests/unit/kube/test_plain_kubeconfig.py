@@ -270,6 +270,20 @@ def test_a_fault_is_looked_for_once(tmp_path, monkeypatch):
             "and client-key of user u in FILE",
             id="certificate and key",
         ),
+        pytest.param(
+            {},
+            {"client-certificate": "me.key", "client-key": "me.key"},
+            "no certificate with its key can be read in PEM from client-certificate of user u in FILE "
+            "and client-key of user u in FILE",
+            id="certificate and key in one file",
+        ),
+        pytest.param(
+            {},
+            {"client-certificate-data": DATA, "client-key-data": DATA},
+            "no certificate with its key can be read in PEM from client-certificate-data of user u in FILE "
+            "and client-key-data of user u in FILE",
+            id="certificate and key of the same content",
+        ),
     ],
 )
 @pytest.mark.parametrize("is_plain", [True, False])
