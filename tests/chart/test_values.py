@@ -327,6 +327,16 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             id="the gate is off",
         ),
         pytest.param(
+            {"probe": {"mode": "off", "interval": 5}, "bodyBasedRouting": {"values": {"bbr": {}}}},
+            "probe, bodyBasedRouting have no effect: featureGates.gatewayAPIInferenceExtension is false.",
+            id="the gate is off, and modes as well",
+        ),
+        pytest.param(
+            {"probe": {"secret": {"namespace": "a", "name": "b"}}},
+            "probe has no effect: featureGates.gatewayAPIInferenceExtension is false.",
+            id="the gate is off, and a token would be for no Gateway",
+        ),
+        pytest.param(
             GATE | {"mode": "companion", "modelServer": {"updates": "Always"}, "autoscaling": {"enabled": True}},
             "modelServer, autoscaling have no effect: with mode=companion, KAITO makes and scales the model servers.",
             id="beside KAITO",

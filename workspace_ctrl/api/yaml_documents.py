@@ -23,7 +23,8 @@ _TAGS: Final = frozenset({None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in (
 _MERGE: Final = "<<"
 _UNHASHABLE: Final = "found unhashable key"
 """What PyYAML says of a mapping or list as a key."""
-_NO_KEY: Final = "write it as a string; a template such as {{ .Values.x }} has to be rendered first"
+_RENDERED: Final = "a template such as {{ .Values.x }} has to be rendered first"
+_NO_KEY: Final = f"write it as a string; {_RENDERED}"
 FAST_LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """For files of our own: ten times faster where PyYAML has libyaml."""
 
@@ -116,14 +117,22 @@ def parse_documents(text: str, limits: Limits = FILES) -> list[Any]:
     except RecursionError:
         raise YamlError("refers to itself by merge keys", "replace them with the keys and values") from None
     except (yaml.YAMLError, ValueError) as error:
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        if problem == _UNHASHABLE:
-            raise YamlError(f"has a mapping or list as a key{where}", _NO_KEY) from None
-        raise YamlError(f"is not YAML: {excerpt(str(problem), _EXCERPT)}{where}") from None
+        raise _not_yaml(text, error) from None
     _count(documents, limits.values, -1, limits)
     return [_as_json(document) for document in documents]
+
+
+def _not_yaml(text: str, error: yaml.YAMLError | ValueError) -> YamlError:
+    """Return the error for a text that the parser refuses; a template of Helm may be the cause where its braces are at the place."""
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+    mark = getattr(error, "problem_mark", None)
+    where = f" in line {mark.line + 1}" if mark is not None else ""
+    if problem == _UNHASHABLE:
+        return YamlError(f"has a mapping or list as a key{where}", _NO_KEY)
+    marks = (mark, getattr(error, "context_mark", None))  # the place, and the start of what was being read there
+    lines = text.splitlines()
+    is_template = any("{{" in line for each in marks if each is not None for line in lines[each.line : each.line + 1])
+    return YamlError(f"is not YAML: {excerpt(str(problem), _EXCERPT)}{where}", _RENDERED if is_template else "")
 
 
 def _check_text(text: str, limits: Limits) -> None:

@@ -81,7 +81,7 @@ def names_in(words: Sequence[str]) -> tuple[str, ...]:
     They may be as they are printed: `RouteReady: PathConflict`, `condition=Ready`, `Reason: NoReadyEndpoints`.
     """
     spelling = _spelling()
-    found = [word.lower() for text in words for word in re.findall("[^=:,;.()]+", text)]
+    found = [word.lower() for text in words for word in re.findall(r"[^\s=:,;.()]+", text)]
     named = [word for word in found if word not in _BESIDE]
     return tuple(dict.fromkeys(spelling[word] for word in named)) if all(word in spelling for word in named) else ()
 

@@ -16,7 +16,6 @@ from rich.tree import Tree
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND, STORAGE_VERSION
 from workspace_ctrl.catalog.data_files import suggestion
-from workspace_ctrl.catalog.reasons import find_reason
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.arguments.manifest_files import STANDARD_INPUT, filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of, installation_options, plan_settings
@@ -155,7 +154,7 @@ def _doubts(objects: Sequence[Mapping[str, Any]], workspaces: Sequence[Mapping[s
     yield from filter(None, map(_near_kind, objects))
     for raw in workspaces:
         if not raw.get("apiVersion"):
-            text = f"{raw['kind']} {_name(raw)} has no apiVersion, without which no API server takes it"
+            text = f"{raw['kind']} {_name(raw)} has no apiVersion, which the API server requires"
             yield f"{text}; add apiVersion: {GROUP}/{STORAGE_VERSION}"
     yield from repeated_names(objects, DEFAULT_NAMESPACE)
 
@@ -238,8 +237,7 @@ def _problems(planned: Sequence[_Planned]) -> Iterator[str]:
 
 def _heading(problem: Problem) -> str:
     """Return the condition that would have a problem, and the reason there."""
-    reason = find_reason(problem.reason)
-    return f"{reason.types[0]}: {problem.reason}" if reason is not None and reason.types else problem.reason
+    return f"{problem.condition}: {problem.reason}"
 
 
 def _print_trees(planned: Sequence[_Planned], routers: _Routers, rendered: _Charts) -> None:

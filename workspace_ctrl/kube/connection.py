@@ -12,11 +12,11 @@ from typing import Final
 
 import aiohttp
 
-from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, TlsFile
 
 _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
-_UNTOLD: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
+_WITHOUT_DETAIL: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
 """Reasons of OpenSSL that say no more than the message does."""
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
@@ -59,7 +59,7 @@ def _tls_of(access: Access) -> ssl.SSLContext | bool:
     try:
         context = ssl.create_default_context(cafile=tls.authority)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise _unreadable(access, "no certificate of an authority", error, tls.authority) from error
+        raise _unreadable(access, "no certificate of an authority", error, TlsFile.AUTHORITY) from error
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -67,15 +67,15 @@ def _tls_of(access: Access) -> ssl.SSLContext | bool:
         try:
             context.load_cert_chain(tls.certificate, tls.key)
         except (OSError, ValueError) as error:
-            raise _unreadable(access, "no certificate with its key", error, tls.certificate, tls.key) from error
+            raise _unreadable(access, "no certificate with its key", error, TlsFile.CERTIFICATE, TlsFile.KEY) from error
     return context
 
 
-def _unreadable(access: Access, lacking: str, error: Exception, *paths: str | None) -> ConnectionConfigError:
+def _unreadable(access: Access, lacking: str, error: Exception, *files: TlsFile) -> ConnectionConfigError:
     """Return the error for files of certificates, with the reason of OpenSSL or the system if that is one for users."""
-    origins = " and ".join(access.origin(path) for path in paths if path)
+    origins = " and ".join(access.origin(file) for file in files if access.tls.path(file))
     reason = getattr(error, "reason" if isinstance(error, ssl.SSLError) else "strerror", None) or ""
-    why = f" ({reason.replace('_', ' ').lower()})" if reason and reason not in _UNTOLD else ""
+    why = f" ({reason.replace('_', ' ').lower()})" if reason and reason not in _WITHOUT_DETAIL else ""
     return ConnectionConfigError(f"cannot connect to the API server: {lacking} can be read in PEM from {origins}{why}")
 
 

@@ -16,7 +16,7 @@ _PICKER_NOT_FOUND: Final = "InvalidExtensionRef"
 """Reason of the inference extension for a pool whose endpoint picker is not found."""
 
 
-def misses_picker(pool: InferencePool, parent: Parent) -> bool:
+def reports_missing_picker(pool: InferencePool, parent: Parent) -> bool:
     """Whether the controller of a Gateway reports that the Service of the pool's endpoint picker does not exist."""
     entry = pool.parent_status(parent.gateway.ref, parent.controller) if parent.writes_status else None
     condition = entry.condition("ResolvedRefs") if entry is not None else None

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
+from workspace_ctrl.api.conditions import ConditionType
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.canary import CanaryDecision
@@ -33,6 +35,27 @@ class LinkName(StrEnum):
     PROBE = "probe"
 
 
+CONDITIONS: Final[Mapping[LinkName, ConditionType]] = {
+    LinkName.SPEC: ConditionType.WORKLOAD_ACCEPTED,
+    LinkName.WORKLOAD: ConditionType.WORKLOAD_ACCEPTED,
+    LinkName.GATEWAY: ConditionType.ROUTE_READY,
+    LinkName.SOURCE: ConditionType.CHART_READY,
+    LinkName.RELEASE: ConditionType.CHART_READY,
+    LinkName.ENDPOINT_PICKER: ConditionType.ENDPOINT_PICKER_READY,
+    LinkName.POOL: ConditionType.ROUTE_READY,
+    LinkName.ROUTE: ConditionType.ROUTE_READY,
+    LinkName.GROUP: ConditionType.GROUP_READY,
+    LinkName.CANARY: ConditionType.CANARY_PROGRESSING,
+    LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
+    LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
+    LinkName.DISRUPTION_BUDGET: ConditionType.DISRUPTION_BUDGET_READY,
+    LinkName.BODY_ROUTER: ConditionType.GATEWAY_READY,
+    LinkName.ENDPOINTS: ConditionType.ENDPOINTS_READY,
+    LinkName.PROBE: ConditionType.GATEWAY_READY,
+}
+"""Link → the condition that has its reason first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a link does not hold, as found by planning."""
@@ -48,6 +71,11 @@ class Problem:
     """Whether it passes by itself in a moment, so that the link has not failed."""
     field: str = ""
     """Path of the field of the Workspace that is rejected, as in `SpecError`; empty if the problem is not that of one field."""
+
+    @property
+    def condition(self) -> ConditionType:
+        """The condition that has its reason first."""
+        return CONDITIONS[self.link]
 
 
 @dataclass(frozen=True, slots=True)

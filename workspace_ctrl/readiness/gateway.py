@@ -12,7 +12,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL, STATUS_REQUEST_ANNOTATION
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.model.attachment_status import misses_picker
+from workspace_ctrl.model.attachment_status import reports_missing_picker
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chain_link import Link
@@ -96,7 +96,7 @@ def pool_link(
     if kind and companion is None:
         return Link.waiting(LinkName.POOL, f"{kind}NotCreated", f"{kind}, which the GatewayClass needs, has not been created yet")
     link = attachments(LinkName.POOL, pool, parents)
-    is_missed = link.reason == _POOL_UNRESOLVED and any(misses_picker(pool, parent) for parent in parents)
+    is_missed = link.reason == _POOL_UNRESOLVED and any(reports_missing_picker(pool, parent) for parent in parents)
     return _without_picker(link, pool, exists=observed.has_picker) if is_missed else link
 
 

@@ -21,7 +21,7 @@ from workspace_ctrl.api.status import (
     WorkloadStatus,
     WorkspaceStatus,
 )
-from workspace_ctrl.model.plan_decisions import Decisions, LinkName
+from workspace_ctrl.model.plan_decisions import CONDITIONS, Decisions, LinkName
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.readiness.address import internal_url, urls_of, wildcard_listeners
 from workspace_ctrl.readiness.chain import Report, group_route, held_of, installation_of, pool_of, route_of, with_requests
@@ -49,20 +49,14 @@ _MOST_NODES = 1000
 """Limit in a status, whose size the API server limits; anyone who may create pods can name any node in them."""
 _MOST_COPIES = 10
 """Limit of the StatefulSets of an InferenceSet that are named."""
-_DETAILS = {
-    ConditionType.CHART_READY: (LinkName.SOURCE, LinkName.RELEASE),
-    ConditionType.ENDPOINT_PICKER_READY: (LinkName.ENDPOINT_PICKER,),
-    ConditionType.ROUTE_READY: (LinkName.GATEWAY, LinkName.POOL, LinkName.ROUTE),
-    ConditionType.ENDPOINTS_READY: (LinkName.ENDPOINTS,),
-}
-_OPTIONAL = {
-    LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY,
-    LinkName.GROUP: ConditionType.GROUP_READY,
-    LinkName.CANARY: ConditionType.CANARY_PROGRESSING,
-    LinkName.OBJECTIVES: ConditionType.OBJECTIVES_READY,
-    LinkName.AUTOSCALING: ConditionType.AUTOSCALING,
-    LinkName.DISRUPTION_BUDGET: ConditionType.DISRUPTION_BUDGET_READY,
-}
+_DETAILS: Final = (
+    ConditionType.CHART_READY,
+    ConditionType.ENDPOINT_PICKER_READY,
+    ConditionType.ROUTE_READY,
+    ConditionType.ENDPOINTS_READY,
+)
+_OPTIONAL: Final = {**CONDITIONS, LinkName.BODY_ROUTER: ConditionType.BODY_ROUTING_READY}
+"""The router's link among the optional ones is another than that of GatewayReady."""
 _WITHOUT_GATEWAY: Final = (
     "model server is ready; no GatewayReady: feature gate gatewayAPIInferenceExtension is off, or gateway.enabled is false"
 )
@@ -189,8 +183,8 @@ def _inference(accepted: Link, workspace: WorkspaceRecord, snapshot: Snapshot, d
 
 
 def _details(report: Report) -> Iterator[Condition]:
-    for type_, names in _DETAILS.items():
-        members = [link for link in report.links if link.name in names]
+    for type_ in _DETAILS:
+        members = [link for link in report.links if CONDITIONS[link.name] is type_]
         if members:
             yield _of_link(type_, _first_broken(members) or members[-1])
 

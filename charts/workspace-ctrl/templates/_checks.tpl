@@ -119,6 +119,7 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- if and .Values.proxy (not .Values.chartCheck.enabled) }}
 {{- $found = append $found (dict "values" (list "proxy") "why" "only the Helm of chartCheck uses it, and chartCheck.enabled is not true") }}
 {{- end }}
+{{- if include "workspace-ctrl.gatewaySide" . }}
 {{- if and .Values.bodyBasedRouting (ne (toString .Values.bodyBasedRouting.mode) "managed") }}
 {{- with pick .Values.bodyBasedRouting "chart" "values" | keys | sortAlpha }}
 {{- $set := list }}
@@ -136,6 +137,7 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token") }}
 {{- else if and .Values.probe.secret (not .Values.probe.tokenGateways) (not .Values.gateway) }}
 {{- $found = append $found (dict "values" (list "the token of probe.secret") "why" "it is sent only to probe.tokenGateways, or else to gateway, and neither is set") }}
+{{- end }}
 {{- end }}
 {{- if .Values.admission.enabled }}
 {{- if and .Values.admission.issuerRef (ne .Values.admission.certificates "cert-manager") }}

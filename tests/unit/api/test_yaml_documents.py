@@ -92,6 +92,31 @@ def test_what_cannot_be_read_is_refused_with_place_and_way_out(text, problem, re
     assert refused(text) == (problem, remedy)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("kind: Workspace\nname: {{ .Release.Name }}-x\n", 2, id="a value that goes on after a template"),
+        pytest.param("- a\n- {{ .Values.a }}-b\n", 2, id="an item that goes on after a template"),
+        pytest.param("spec:\n  {{- if .Values.a }}\n  b: 1\n  {{- end }}\n", 2, id="a block"),
+        pytest.param(
+            "kind: Workspace\n{{- if .Values.a }}\nb: 1\n{{- end }}\n", 3, id="a block that ends a value; the next line is said"
+        ),
+    ],
+)
+def test_a_template_that_is_not_rendered_is_named_as_the_cause(text, line):
+    problem, remedy = refused(text)
+    assert problem.startswith("is not YAML: ")
+    assert problem.endswith(f" in line {line}")
+    assert remedy == "a template such as {{ .Values.x }} has to be rendered first"
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("a: '{{ .Values.x }}'\nb: [\n", id="braces elsewhere"), pytest.param("a: \x00", id="no place")]
+)
+def test_no_template_is_named_where_braces_are_not_at_the_place(text):
+    assert refused(text)[1] == ""
+
+
 def test_a_key_may_be_overridden_where_it_is_merged_and_repeated_elsewhere():
     text = "a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: x}, {x: x}]\n---\na: 1"
     assert parse_documents(text, FILES) == [{"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": [{"x": "x"}, {"x": "x"}]}, {"a": 1}]

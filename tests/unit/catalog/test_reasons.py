@@ -79,6 +79,13 @@ def test_a_reason_that_is_not_good_has_a_way_out(reason):
     assert not re.search(r"\{\w+\}", reason.command_for("ns", "phi", "phi-inferencepool"))
 
 
+@pytest.mark.parametrize(
+    "name", ["FailedScheduling", "FailedMount", "ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff", "OOMKilled"]
+)
+def test_what_pods_fail_by_has_a_way_out_although_it_is_quoted(name):
+    assert find_reason(name).way_out
+
+
 def test_the_page_is_current():
     assert (REPOSITORY / "docs/reference/conditions.md").read_text() == conditions_page()
 

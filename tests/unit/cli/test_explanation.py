@@ -244,6 +244,7 @@ def test_a_reason_is_explained_without_a_cluster(word, code, output):
     ("words", "output"),
     [
         (["RouteReady:", "PathConflict:"], "PathConflict\ncondition  RouteReady"),
+        (["RouteReady: PathConflict"], "PathConflict\ncondition  RouteReady"),  # in quotes, as one argument
         (["Reason:", "NoReadyEndpoints"], "condition  EndpointsReady"),
         (["Ready", "False", "NoReadyEndpoints"], "Ready is a condition"),
     ],

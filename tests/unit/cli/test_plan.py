@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,7 +10,10 @@ from click.testing import CliRunner
 
 from tests.model_hub import ModelHub
 from tests.unit.cli.test_cli import REPOSITORY, run
+from workspace_ctrl.catalog.reasons import find_reason
+from workspace_ctrl.cli import plan as module
 from workspace_ctrl.cli.main import main
+from workspace_ctrl.model.plan_decisions import LinkName, Problem
 
 QUICKSTART = str(REPOSITORY / "examples/quickstart/workspace.yaml")
 
@@ -63,7 +67,7 @@ def test_plan_with_the_gate_off_shows_the_workload_only():
         ),
         pytest.param(
             "kind: Workspace\nmetadata: {name: w}\n",
-            "warning: Workspace w has no apiVersion, without which no API server takes it; add apiVersion: kaito.sh/v1beta1",
+            "warning: Workspace w has no apiVersion, which the API server requires; add apiVersion: kaito.sh/v1beta1",
             id="no apiVersion",
         ),
         pytest.param("kind: Gateway\n", "no Workspace or InferenceSet found in standard input", id="none"),
@@ -413,6 +417,34 @@ def test_all_fields_that_are_wrong_are_named_at_once():
 def test_what_the_api_server_rejects_is_rejected(head, words):
     result = CliRunner().invoke(main, ["plan", "-f", "-"], input=f"{head}\n")
     assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("link", "reason", "condition"),
+    [
+        (LinkName.WORKLOAD, "NotOwned", "WorkloadAccepted"),
+        (LinkName.RELEASE, "NotOwned", "ChartReady"),
+        (LinkName.ROUTE, "NotOwned", "RouteReady"),
+        (LinkName.ROUTE, "ApplyRefused", "RouteReady"),
+        (LinkName.DISRUPTION_BUDGET, "ObjectUnreadable", "DisruptionBudgetReady"),
+        (LinkName.SOURCE, "CRDsNotAvailable", "ChartReady"),
+        (LinkName.POOL, "CRDsNotAvailable", "RouteReady"),
+        (LinkName.OBJECTIVES, "CRDsNotAvailable", "ObjectivesReady"),
+        (LinkName.POOL, "InferencePoolNotFound", "RouteReady"),
+    ],
+)
+def test_a_problem_is_shown_with_the_condition_of_its_link(link, reason, condition, monkeypatch):
+    judge = module.judge
+
+    def with_problem(*arguments):
+        found = judge(*arguments)
+        decisions = replace(found.preview.decisions, problems=(Problem(link, reason, "so it is"),))
+        planned = replace(found.preview.planned, decisions=decisions)
+        return replace(found, preview=replace(found.preview, planned=planned))
+
+    monkeypatch.setattr(module, "judge", with_problem)
+    assert f"── {condition}: {reason}: so it is\n" in run("plan", "-f", QUICKSTART).output
+    assert condition in find_reason(reason).types
 
 
 def test_what_is_not_supported_does_not_hide_the_rest():

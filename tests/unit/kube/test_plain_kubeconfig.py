@@ -207,8 +207,8 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
             "tokenFile of user u is /nowhere/token, and there is no such file",
             id="token, no file",
         ),
-        pytest.param(document(user={"token": 5}), "token of user u is not a text", id="token, a number"),
-        pytest.param(document({"server": 5}), "server of cluster c is not a text", id="server, a number"),
+        pytest.param(document(user={"token": 5}), "token of user u is not a string", id="token, a number"),
+        pytest.param(document({"server": 5}), "server of cluster c is not a string", id="server, a number"),
         pytest.param(
             document({"proxy-url": "socks5://me:secret@proxy:1080"}),
             "proxy-url of cluster c is no URL of an HTTP proxy, such as http://proxy.example:3128; set it again",
@@ -269,6 +269,20 @@ def test_a_fault_is_looked_for_once(tmp_path, monkeypatch):
             "no certificate with its key can be read in PEM from client-certificate-data of user u in FILE "
             "and client-key of user u in FILE",
             id="certificate and key",
+        ),
+        pytest.param(
+            {},
+            {"client-certificate": "me.key", "client-key": "me.key"},
+            "no certificate with its key can be read in PEM from client-certificate of user u in FILE "
+            "and client-key of user u in FILE",
+            id="certificate and key in one file",
+        ),
+        pytest.param(
+            {},
+            {"client-certificate-data": DATA, "client-key-data": DATA},
+            "no certificate with its key can be read in PEM from client-certificate-data of user u in FILE "
+            "and client-key-data of user u in FILE",
+            id="certificate and key of the same content",
         ),
     ],
 )

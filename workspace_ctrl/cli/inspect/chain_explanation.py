@@ -13,24 +13,11 @@ from workspace_ctrl.api.status import WorkspaceStatus, parse_status
 from workspace_ctrl.catalog.reasons import Reason, find_reason
 from workspace_ctrl.cli.inspect.observed_workspace import ObservedWorkspace
 from workspace_ctrl.kube.resources import Json
-from workspace_ctrl.model.plan_decisions import LinkName
+from workspace_ctrl.model.plan_decisions import CONDITIONS, LinkName
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.readiness.gateway import SILENT, WAITING_FOR_GATEWAY
 from workspace_ctrl.readiness.workload import inference_condition, referenced_workload, resource_condition
 
-_TYPES: Final = {
-    LinkName.SPEC: ConditionType.WORKLOAD_ACCEPTED,
-    LinkName.WORKLOAD: ConditionType.WORKLOAD_ACCEPTED,
-    LinkName.GATEWAY: ConditionType.ROUTE_READY,
-    LinkName.SOURCE: ConditionType.CHART_READY,
-    LinkName.RELEASE: ConditionType.CHART_READY,
-    LinkName.ENDPOINT_PICKER: ConditionType.ENDPOINT_PICKER_READY,
-    LinkName.POOL: ConditionType.ROUTE_READY,
-    LinkName.ROUTE: ConditionType.ROUTE_READY,
-    LinkName.BODY_ROUTER: ConditionType.GATEWAY_READY,
-    LinkName.ENDPOINTS: ConditionType.ENDPOINTS_READY,
-    LinkName.PROBE: ConditionType.GATEWAY_READY,
-}
 _TITLES: Final = {
     LinkName.SPEC: "workload",
     LinkName.WORKLOAD: "workload",
@@ -140,7 +127,7 @@ def _by_status(links: Sequence[Link], status: WorkspaceStatus) -> Iterator[Link]
     """Yield a link for each condition of the status, because objects that may not be listed would seem to be missing."""
     told: set[ConditionType] = set()
     for link in links:
-        type_ = _TYPES[link.name]
+        type_ = CONDITIONS[link.name]
         said = find(status.conditions, type_)
         if said is not None and type_ not in told:
             yield Link(link.name, Status(said.status), said.reason, said.message)
@@ -148,11 +135,11 @@ def _by_status(links: Sequence[Link], status: WorkspaceStatus) -> Iterator[Link]
 
 
 def _of_status(link: Link, observed: ObservedWorkspace, status: WorkspaceStatus) -> Link:
-    type_ = _TYPES[link.name]
+    type_ = CONDITIONS[link.name]
     said = find(status.conditions, type_)
     if said is None or said.status != Status.FALSE or link.status is Status.FALSE:
         return link
-    members = [other for other in observed.report.links if _TYPES[other.name] is type_]
+    members = [other for other in observed.report.links if CONDITIONS[other.name] is type_]
     first = next((other for other in members if not other.holds), None)
     is_rejected = type_ is ConditionType.WORKLOAD_ACCEPTED  # the API server was not asked here
     if first is link or is_rejected:
@@ -199,7 +186,7 @@ def _of_condition(title: str, condition: Condition, status: WorkspaceStatus) -> 
 
 
 def _line(link: Link, status: WorkspaceStatus) -> ExplainedLink:
-    since = _since(_TYPES[link.name], link.status, link.reason, status)
+    since = _since(CONDITIONS[link.name], link.status, link.reason, status)
     return ExplainedLink(_TITLES[link.name], link.status, link.reason, link.message, since)
 
 

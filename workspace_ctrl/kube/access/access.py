@@ -2,10 +2,19 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class ConnectionConfigError(Exception):
     """Neither a kubeconfig nor a pod's ServiceAccount could be read."""
+
+
+class TlsFile(StrEnum):
+    """A file of `Tls`, as its field in a kubeconfig is named; several can be one file."""
+
+    AUTHORITY = "certificate-authority"
+    CERTIFICATE = "client-certificate"
+    KEY = "client-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,11 @@ class Tls:
     server_name: str = ""
     """Name for which the server's certificate is verified; empty for the host in its address."""
 
+    def path(self, file: TlsFile) -> str:
+        """Return the path of a file; empty if there is none."""
+        paths = {TlsFile.AUTHORITY: self.authority, TlsFile.CERTIFICATE: self.certificate, TlsFile.KEY: self.key}
+        return paths[file] or ""
+
 
 class Access(ABC):
     """Address and credentials of the API server."""
@@ -31,9 +45,9 @@ class Access(ABC):
     proxy: str
     """URL of the proxy for requests; empty for none."""
 
-    def origin(self, path: str) -> str:
-        """Return where the content of `path`, a file of `tls`, comes from, for messages."""
-        return path
+    def origin(self, file: TlsFile) -> str:
+        """Return where the content of a file of `tls` comes from, for messages."""
+        return self.tls.path(file)
 
     @abstractmethod
     def namespace(self) -> str:

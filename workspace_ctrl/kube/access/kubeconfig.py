@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls, TlsFile
 from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, fields_of, logged_errors
 from workspace_ctrl.kube.access.plain_kubeconfig import paths_of, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
@@ -88,14 +88,9 @@ class KubeconfigAccess(Access):
         except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
             raise self._error(*(fault_of(self._kubeconfig, self._context) or _unreadable(error))) from error
 
-    def origin(self, path: str) -> str:
-        """Return which field of which file has what is in the file `path`, which may be a temporary one."""
-        names = {
-            self.tls.authority: "certificate-authority",
-            self.tls.certificate: "client-certificate",
-            self.tls.key: "client-key",
-        }
-        return fields_of(self._kubeconfig, self._context).get(names.get(path, ""), path)
+    def origin(self, file: TlsFile) -> str:
+        """Return which field of which kubeconfig has the content of a file of `tls`, which may be a temporary one."""
+        return fields_of(self._kubeconfig, self._context).get(file, self.tls.path(file))
 
     def _load(self) -> Any:  # noqa: ANN401 - the package has no types
         fault = fault_of(self._kubeconfig, self._context)

@@ -22,7 +22,7 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
 """Fields with the path of a file, by kind of entry; those of certificates and keys can be followed by `-data` and the content."""
-_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+_STRINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster": ("server", "tls-server-name", "proxy-url"),
     "user": ("token", "username", "password"),
 }
@@ -118,9 +118,9 @@ def _wrong_field(entry: _Entry, kind: str) -> tuple[str, str] | None:
                 return field + DATA, "is not base64"
         elif (path := given.get(field)) and not (entry.file.absolute().parent / str(path)).is_file():
             return field, f"is {path}, and there is no such file"
-    for field in _TEXTS[kind]:
+    for field in _STRINGS[kind]:
         if not isinstance(given.get(field) or "", str):
-            return field, "is not a text"
+            return field, "is not a string"
     proxy = given.get("proxy-url") or "" if kind == "cluster" else ""
     if proxy and not proxy.startswith(("http://", "https://")):
         return "proxy-url", "is no URL of an HTTP proxy, such as http://proxy.example:3128"  # not quoted, as it may have a password

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workspace_ctrl.api.names import Names
-from workspace_ctrl.model.attachment_status import SILENT_SECONDS, misses_picker
+from workspace_ctrl.model.attachment_status import SILENT_SECONDS, reports_missing_picker
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.referenced_route import check_route
@@ -32,7 +32,7 @@ class RoutedPool:
         Controllers look at a pool again when a route to it changes. One that reports the same again gets a second request after a minute,
         as it may have seen the route before the Service, and then no further one.
         """
-        if self.record is None or not self.has_picker or not any(misses_picker(self.record, parent) for parent in parents):
+        if self.record is None or not self.has_picker or not any(reports_missing_picker(self.record, parent) for parent in parents):
             return ""
         first = f"generation-{self.record.meta.generation}"
         second = f"{first}-again"
