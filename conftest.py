@@ -15,6 +15,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Go programs collect garbage when their heap has grown to four times of what is in use, instead of twice: an API server takes 40 % less CPU
 # time with that, for some hundred megabytes.
 os.environ.setdefault("GOGC", "300")
+# Programs of clusters are idle for most of the time and wake up for timers; to look for work on a second core each time takes a tenth of
+# their CPU time, and makes nothing quicker where several parts run at once. Compilers are not concerned.
+os.environ.setdefault("WORKSPACE_CTRL_GOMAXPROCS", "1")
 # Modules and collected tests stay to the end. Looking for garbage among them, thousands of times, is a fifth of the CPU time of unit tests.
 gc.disable()
 gc.set_threshold(20_000, 20, 20)
@@ -26,6 +29,3 @@ pytest_plugins = ["e2e.cluster.fixtures", "e2e.costs", "pytester"]
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-    # What compiles has ended. Programs of clusters are idle for most of the time and wake up for timers; to look for work on a second
-    # core each time takes a tenth of their CPU time, and makes nothing quicker where several parts run at once.
-    os.environ.setdefault("GOMAXPROCS", "1")

@@ -3,6 +3,7 @@
 Imports are most of what it costs to begin: a second of CPU time, for each process anew. Everything else is as with a process of its own.
 """
 
+import atexit
 import gc
 import importlib
 import multiprocessing
@@ -62,5 +63,8 @@ def _run(arguments: Sequence[str], out: IO[bytes] | None) -> None:
     if out is not None:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(out.fileno(), stream.fileno())
-    with prepared_here():
-        sys.exit(pytest.main([*_NO_WARNING, *arguments]))
+    try:
+        with prepared_here():
+            sys.exit(pytest.main([*_NO_WARNING, *arguments]))
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001 - multiprocessing ends without them

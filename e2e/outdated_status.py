@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from e2e import workspaces
 from e2e.cluster import Cluster
@@ -14,16 +15,25 @@ _REASON = "{.status.parents[0].conditions[?(@.type=='ResolvedRefs')].reason}"
 
 @contextmanager
 def picker_away(cluster: Cluster, namespace: str) -> Iterator[None]:
-    """Have the Service of a pool's endpoint picker away, with the pool's status saying so; at the end it is as before.
+    """Have the Service of a pool's endpoint picker away, with the pool's status saying so; at the end the Service is back.
 
-    Flux has to be kept from restoring it, so its release is suspended.
+    Flux has to be kept from restoring it, so its release is suspended. It stays so after a block that succeeds, for what is to be seen
+    before Flux writes again; otherwise it is resumed, and Flux brings back what is missing.
     """
     service = workspaces.get(cluster, namespace, "service", PICKER)
     suspend(cluster, namespace, suspended=True)
-    cluster.kubectl("delete", "service", PICKER, "-n", namespace, actor="user")
-    cluster.kubectl("annotate", "inferencepool", POOL, "-n", namespace, "looked-at=now", actor="user")
-    wait_reason(cluster, namespace, "InvalidExtensionRef")
-    yield
+    try:
+        cluster.kubectl("delete", "service", PICKER, "-n", namespace, actor="user")
+        cluster.kubectl("annotate", "inferencepool", POOL, "-n", namespace, "looked-at=now", actor="user")
+        wait_reason(cluster, namespace, "InvalidExtensionRef")
+        yield
+        _create_again(cluster, namespace, service)
+    except BaseException:
+        suspend(cluster, namespace, suspended=False)
+        raise
+
+
+def _create_again(cluster: Cluster, namespace: str, service: dict[str, Any]) -> None:
     metadata = {key: value for key, value in service["metadata"].items() if key not in _OF_THE_SERVER}
     spec = {key: value for key, value in service["spec"].items() if not key.startswith("clusterIP")}
     again = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}

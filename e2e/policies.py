@@ -54,11 +54,13 @@ def _wait_enforced(cluster: Cluster) -> None:
     """Wait until the API server enforces the policies as they are now: it hears of changes in order, so that a last one comes after all."""
     name = f"last-{secrets.token_hex(4)}"
     last = yaml.safe_dump_all(_policy_against(name))
-    cluster.kubectl("create", "-f", "-", input=last)
-    # Nothing else refuses the administrator's; of several policies that refuse an object, the API server names any one.
-    create = ("create", "configmap", name, "-n", "default", "--dry-run=server")
-    until(lambda: f"{POLICY} '{name}'" in cluster.kubectl_result(*create).stderr, "the policies to be enforced")
-    cluster.kubectl("delete", "-f", "-", input=last)
+    try:
+        cluster.kubectl("create", "-f", "-", input=last)
+        # Nothing else refuses the administrator's; of several policies that refuse an object, the API server names any one.
+        create = ("create", "configmap", name, "-n", "default", "--dry-run=server")
+        until(lambda: f"{POLICY} '{name}'" in cluster.kubectl_result(*create).stderr, "the policies to be enforced")
+    finally:
+        cluster.kubectl("delete", "--ignore-not-found", "-f", "-", input=last)
 
 
 def _policy_against(name: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ The imports are most of the CPU time of a short-lived controller, and tests star
 arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
 """
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -149,7 +150,10 @@ class Interpreter:
 
 def _serve(ours: socket.socket, theirs: socket.socket) -> None:
     ours.close()  # who has both ends is never told that nobody gives orders any more
-    prepared_interpreter.serve(theirs)
+    try:
+        prepared_interpreter.serve(theirs)
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001 - multiprocessing ends without them, in a command that was forked here as well
 
 
 _prepared: dict[str, Interpreter] = {}

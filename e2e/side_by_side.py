@@ -76,6 +76,19 @@ def _next(waiting: deque[Command]) -> Command | None:
         return None
 
 
+def _begin(places: Sequence[_Place]) -> None:
+    """Start the first command of each place; where one cannot be started, stop the others and wait for them."""
+    try:
+        for place in places:
+            place.begin()
+    except BaseException:
+        for place in places:
+            place.stop(signalled=False)
+        for place in places:
+            place.run()
+        raise
+
+
 def run(commands: Sequence[Command], at_once: int, start: Start = process) -> int:
     """Run the commands in their order, so many at once, and return a place's first exit code that is not 0.
 
@@ -95,8 +108,7 @@ def run(commands: Sequence[Command], at_once: int, start: Start = process) -> in
 
         previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            for place in places:
-                place.begin()
+            _begin(places)
             with ThreadPoolExecutor(at_once) as threads:
                 codes = [code for place in threads.map(_Place.run, places) for code in place]
         finally:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ DEEPEST = 12_000
 """Levels of JSON: the API server takes no more than 10,000."""
 FIELD_MANAGER = "local-cluster"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_deeper = threading.Lock()
 
 
 def crds(folder: Path) -> dict[str, bytes]:
@@ -105,10 +107,15 @@ class Api:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     """Return an answer, in which objects may be as deep as tests can make them: Python's parser goes no deeper than its functions may."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, DEEPEST))
+    answer: dict[str, Any]
     try:
-        answer: dict[str, Any] = json.loads(text)
-    finally:
-        sys.setrecursionlimit(limit)
+        answer = json.loads(text)
+    except RecursionError:
+        with _deeper:  # the limit is one for all threads
+            limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(limit, DEEPEST))
+            try:
+                answer = json.loads(text)
+            finally:
+                sys.setrecursionlimit(limit)
     return answer

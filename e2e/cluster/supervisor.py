@@ -24,6 +24,8 @@ from e2e.cluster.settings import Settings
 LINE_LIMIT = 1 << 20
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 10.0
+CORES = "WORKSPACE_CTRL_GOMAXPROCS"
+"""What GOMAXPROCS is for all programs of a cluster, where it has no value of its own; not for what compiles them."""
 
 
 class Supervisor:
@@ -87,7 +89,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **program.env},
+                env=environment(program),
                 cwd=self._places.data,
                 start_new_session=True,
             )
@@ -141,6 +143,12 @@ class Supervisor:
                     if self._states[name] is State.RUNNING:
                         self._died(self._specs[name])
         self._ended.set()
+
+
+def environment(program: Program) -> dict[str, str]:
+    """Return the environment that a program is started with: ours, with its own."""
+    cores = {"GOMAXPROCS": os.environ[CORES]} if CORES in os.environ else {}
+    return {**cores, **os.environ, **program.env}
 
 
 def main(name: str) -> None:

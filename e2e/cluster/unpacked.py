@@ -111,6 +111,8 @@ def _containerd(scratch: Path) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
+        if process.returncode:
+            raise ClusterError(f"containerd ended with {process.returncode}: {log.read_text(errors='replace').strip()}")
 
 
 def _output(*command: str) -> str:

@@ -2,9 +2,13 @@
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
 
+import os
+import signal
+
 import pytest
 
 from e2e.cluster import images, unpacked
+from e2e.cluster.errors import ClusterError
 from e2e.cluster.oci import FileEntry, Image
 
 BLOBS = "io.containerd.content.v1.content/blobs/sha256"
@@ -73,3 +77,35 @@ def test_one_that_is_broken_off_leaves_nothing(monkeypatch, cache):
         unpacked.unpacked([image("x")])
     assert list((cache / unpacked.FOLDER).iterdir()) == []
     assert images.layout(image("x")).exists()
+
+
+@pytest.fixture
+def containerd(tmp_path, monkeypatch):
+    """Runs a shell in place of containerd, which ends as told when it gets SIGTERM."""
+
+    def run(at_its_end):
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        program = programs / "unshare"
+        program.write_text(f"#!/bin/sh\ntrap '{at_its_end}' TERM\ntouch {tmp_path}/socket\nwhile true; do sleep 0.01; done\n")
+        program.chmod(0o700)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        monkeypatch.setattr(unpacked, "_SOCKET", f"{tmp_path}/socket")
+        return unpacked._containerd(tmp_path)
+
+    return run
+
+
+def test_what_a_containerd_has_unpacked_is_whole_if_it_ends_when_it_is_told(containerd):
+    with containerd("exit 0") as pid:
+        assert pid
+
+
+def test_a_containerd_that_fails_at_its_end_is_an_error(containerd):
+    with pytest.raises(ClusterError, match="containerd ended with 3: not written"), containerd("echo not written >&2; exit 3"):
+        pass
+
+
+def test_a_containerd_that_was_killed_is_an_error(containerd):
+    with pytest.raises(ClusterError, match="containerd ended with -9"), containerd("exit 0") as pid:
+        os.kill(pid, signal.SIGKILL)

@@ -19,9 +19,10 @@ def run(*arguments, stdout, environment=None):
 
 
 def printed(*arguments, environment=None):
-    """Run a command until its end; return its output."""
+    """Run a command until it succeeds; return its output."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        run(*arguments, stdout=file.fileno(), environment=environment)
+        code, errors = run(*arguments, stdout=file.fileno(), environment=environment)
+        assert code == 0, errors
         file.seek(0)
         return file.read()
 

@@ -42,3 +42,14 @@ async def test_kinds_that_are_not_listed_are_named_as_long_as_it_takes(monkeypat
             assert all(informer.is_synced for informer in kinds)
             for task in watching:
                 task.cancel()
+
+
+async def test_nothing_is_logged_when_nothing_is_waited_for(monkeypatch, caplog):
+    monkeypatch.setattr(cache_informers, "_SYNC_LOG_SECONDS", 0.0)
+    caplog.set_level("INFO")
+    logging = asyncio.create_task(cache_informers._log_unsynced([]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not logging.done()
+    logging.cancel()
+    assert caplog.text == ""

@@ -5,9 +5,14 @@ import signal
 from e2e.forked import PYTEST, ForkedPytest
 
 TESTS = """
+import atexit
 import os
 import signal
 import sys
+
+
+def test_exit():
+    atexit.register(print, "at its end")
 
 
 def test_success():
@@ -24,6 +29,14 @@ def test_killed():
 """
 
 
+def test_what_is_to_run_at_the_exit_runs(tmp_path, capfd):
+    (tmp_path / "test_it.py").write_text(TESTS)
+    with (tmp_path / "out").open("wb") as out, capfd.disabled():
+        started = ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", "exit", str(tmp_path)], out)
+    assert started.wait() == 0
+    assert (tmp_path / "out").read_text().endswith("at its end\n")
+
+
 def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
     (tmp_path / "test_it.py").write_text(TESTS)
     started = []
@@ -33,7 +46,7 @@ def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
             started.append(ForkedPytest(command, out))
     assert [each.wait() for each in started] == [1, -signal.SIGKILL]
     printed, killed = ((tmp_path / name).read_text() for name in ("success or failure", "killed"))
-    assert "1 failed, 1 passed, 1 deselected" in printed
+    assert "1 failed, 1 passed, 2 deselected" in printed
     assert ("shown" in printed, "not shown" in printed) == (True, False)
     assert "1 passed" not in killed
     assert "cannot be rewritten" not in printed + killed

@@ -1,5 +1,6 @@
 """Controllers that are forked from a prepared interpreter: for tests, they are as processes of their own."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.prepared import ForkedProcess, prepared, start
+from e2e.prepared import ForkedProcess, Interpreter, prepared, start
 
 CONTROLLER = [sys.executable, "-m", "workspace_ctrl"]
 
@@ -68,6 +69,21 @@ def test_a_signal_ends_it_and_all_threads_that_wait_are_told(waiting, number):
 def test_what_is_not_the_controller_is_started_as_ever():
     with start([sys.executable, "-c", ""], os.environ) as process:
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("arguments", [pytest.param(["crd"], id="returns"), pytest.param(["--no-such-option"], id="exits")])
+def test_what_is_to_run_at_the_exit_of_a_forked_process_runs_also_where_the_interpreter_was_forked(tmp_path, arguments):
+    def note():
+        (tmp_path / str(os.getpid())).touch()
+
+    atexit.register(note)  # in what is forked, as an import there would do
+    interpreter = Interpreter.forked()
+    atexit.unregister(note)
+    forked = interpreter.start(arguments, os.environ)
+    forked.stderr.read()
+    forked.wait(30)
+    assert [path.name for path in tmp_path.iterdir()] == [str(forked.pid)]
+    interpreter.end()
 
 
 def test_after_one_within_another_the_outer_goes_on():

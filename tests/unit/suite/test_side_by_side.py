@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from e2e.side_by_side import run
+from e2e.side_by_side import process, run
 
 
 def together(*commands):
@@ -59,6 +59,22 @@ def test_programs_run_at_once(tmp_path):
     wait = 'touch "$1"; until test -e "$2"; do sleep 0.01; done'
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
     assert together(script(wait, *paths), script(wait, *reversed(paths))) == 0
+
+
+def test_where_one_cannot_be_started_the_others_are_stopped_and_waited_for(tmp_path):
+    begun, end = tmp_path / "begun", tmp_path / "end"
+    stopped = script('trap \'sleep 0.1; touch "$2"; exit\' TERM; touch "$1"; while true; do sleep 0.01; done', str(begun), str(end))
+
+    def start(command, out):
+        if command == ["none"]:
+            while not begun.exists():
+                time.sleep(0.01)
+            raise FileNotFoundError("none")
+        return process(command, out)
+
+    with pytest.raises(FileNotFoundError, match="none"):
+        run([stopped, ["none"], program("third")], 2, start)
+    assert end.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -105,8 +105,9 @@ async def _all_synced(informers: Iterable[Informer[Any]]) -> None:
 
 
 async def _log_unsynced(informers: Collection[Informer[Any]]) -> None:
-    """Log which kinds were not listed yet, again and again: neither an error nor a status would say why nothing happens."""
+    """Log again and again which kinds were not listed yet: as long as any is missing, no Workspace is reconciled and no status says why."""
     while True:
         await asyncio.sleep(_SYNC_LOG_SECONDS)
         waiting = sorted({informer.resource.plural for informer in informers if not informer.is_synced})
-        logger.info("waiting for cache sync: %s", ", ".join(waiting))
+        if waiting:
+            logger.info("waiting for cache sync: %s", ", ".join(waiting))
