@@ -63,7 +63,8 @@ def _identity(raw: Json, unreadable: str) -> dict[str, Any]:
     kept |= {name: _strings(metadata[name]) for name in _MAPS if isinstance(metadata.get(name), Mapping)}
     kept["generation"] = generation if isinstance(generation := metadata.get("generation"), int) else 0
     kept["finalizers"] = [entry for entry in _listed(metadata, "finalizers") if isinstance(entry, str)]
-    owners = [_strings(entry) | {"controller": entry.get("controller") is True} for entry in _listed(metadata, "ownerReferences")]
+    references = [entry for entry in _listed(metadata, "ownerReferences") if isinstance(entry, Mapping)]
+    owners = [_strings(entry) | {"controller": entry.get("controller") is True} for entry in references]
     version = {"apiVersion": raw["apiVersion"]} if isinstance(raw.get("apiVersion"), str) else {}
     return {**version, "metadata": kept | {"ownerReferences": owners, UNREADABLE: unreadable}}
 

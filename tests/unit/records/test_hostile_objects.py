@@ -185,6 +185,14 @@ def test_what_is_no_owner_of_ours_owns_nothing():
     assert parse_service(raw, "Service").meta.controller_uid == ""
 
 
+@pytest.mark.parametrize("references", [[["u"]], [None, "u", 1], [[[[{}]]]]])
+def test_owners_of_another_shape_are_none(references):
+    raw = {"metadata": {"name": "x", "ownerReferences": references}}
+    read = isolated(parse_gateway)(raw, "Gateway")
+    assert (read.meta.ref.name, read.meta.controller_uid) == ("x", "")
+    assert read.meta.unreadable.startswith("AttributeError: ")
+
+
 def template(args):
     return {"metadata": {"name": "x"}, "inference": {"template": {"spec": {"containers": [{"name": "c", "args": args}]}}}}
 
