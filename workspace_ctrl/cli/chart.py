@@ -1,6 +1,5 @@
 """`workspace-ctrl chart check`: checks with Helm whether a chart matches its layout."""
 
-import asyncio
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from pyhelm3.errors import Error as HelmError
 from workspace_ctrl.catalog.charts import UnknownChartError
 from workspace_ctrl.cli.arguments.helm_program import found_helm
 from workspace_ctrl.cli.output import say, to_json
+from workspace_ctrl.cli.shell.event_loop import run_in_loop
 from workspace_ctrl.helm.chart_rendering import ChartReport, ChartUnreadableError, look_at_file, render_and_check, words
 from workspace_ctrl.model.chart_verdicts import ChartId
 
@@ -44,7 +44,7 @@ def check_command(*, reference: str, version: str | None, insecure: bool, layout
     chart = ChartId(reference, version or "", layout=layout, insecure=insecure)
     is_remote = reference.startswith("oci://")
     try:
-        report = asyncio.run(
+        report = run_in_loop(
             render_and_check(program, chart) if is_remote else look_at_file(program, reference, version or "", layout)
         )
     except HelmError as error:

@@ -1,6 +1,5 @@
 """Options for the connection to the API server, and how commands use it: what goes wrong is said in a sentence."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -9,6 +8,7 @@ import click
 
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.cli.arguments.object_names import INSTALL_CRDS
+from workspace_ctrl.cli.shell.event_loop import run_in_loop
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError
 from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.client import Client
@@ -74,7 +74,7 @@ def calling(access: Access, field_manager: str, ask: Callable[[Client], Awaitabl
         click.ClickException: the API server cannot be reached, or rejects a request; exit code 1.
     """
     try:
-        return asyncio.run(_asked(access, field_manager, ask))
+        return run_in_loop(_asked(access, field_manager, ask))
     except KindNotServedError as error:
         raise click.ClickException(_not_served(error)) from None
     except ApiError as error:

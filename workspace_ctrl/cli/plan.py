@@ -1,6 +1,5 @@
 """`workspace-ctrl plan`: previews the objects of Workspaces and InferenceSets, without a cluster."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from workspace_ctrl.cli.installation_options import InstallationOptions, hub_of,
 from workspace_ctrl.cli.output import say, shown, to_json, to_yaml
 from workspace_ctrl.cli.plan_conflicts import taken_matches
 from workspace_ctrl.cli.plan_summaries import canary_in_words, facts, facts_of_chart
+from workspace_ctrl.cli.shell.event_loop import run_in_loop
 from workspace_ctrl.helm.release_rendering import NotRenderedError, missing_parts, rendered_releases
 from workspace_ctrl.hub.hub_client import look_up_all
 from workspace_ctrl.model.plan_decisions import Problem
@@ -91,7 +91,7 @@ def plan_command(
     if not workspaces and not unsupported:
         sources = ", ".join(STANDARD_INPUT if file == "-" else file for file in files)
         raise click.UsageError(f"no Workspace or InferenceSet found in {sources}")
-    models = asyncio.run(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
+    models = run_in_loop(look_up_all(hub, _hub_models(workspaces, settings))) if hub.url else {}
     planned = list(_plan(workspaces, Known(objects, is_all=True, models=models), settings))
     routers = preview_body_routers((entry.preview for entry in planned), settings)
     rendered = _rendered(program, planned, routers) if program else None
@@ -204,7 +204,7 @@ def _rendered(program: str, planned: Sequence[_Planned], routers: _Routers) -> _
         click.ClickException: a chart cannot be fetched or rendered; exit code 1.
     """
     try:
-        return asyncio.run(rendered_releases(program, _all_manifests(planned, routers)))
+        return run_in_loop(rendered_releases(program, _all_manifests(planned, routers)))
     except NotRenderedError as error:
         raise click.ClickException(str(error)) from None
 

@@ -11,6 +11,7 @@ import click
 from workspace_ctrl.cli.output import say
 from workspace_ctrl.cli.page.token_server import TokenServer
 from workspace_ctrl.cli.page.token_sessions import TokenSessions
+from workspace_ctrl.cli.shell.event_loop import run_in_loop
 from workspace_ctrl.kube.access.access import ConnectionConfigError
 from workspace_ctrl.kube.access.pod import server_of_pods
 from workspace_ctrl.kube.access.token import TokenAccess
@@ -49,7 +50,7 @@ def ui_server_command(
         raise click.ClickException(str(error)) from None
     sessions = TokenSessions(partial(TokenAccess, server, certificate_authority), title)
     certificate = Certificate(certificates, "the page is not served") if certificates is not None else None
-    asyncio.run(_serve(sessions, address or None, port, certificate))
+    run_in_loop(_serve(sessions, address or None, port, certificate))
 
 
 async def _serve(sessions: TokenSessions, address: str | None, port: int, certificate: Certificate | None) -> None:

@@ -1,0 +1,32 @@
+"""Runs a coroutine in an event loop of its own, which Ctrl-C may end at any time."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+ResultT = TypeVar("ResultT")
+
+
+def run_in_loop(coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run a coroutine until its end, as `asyncio.run` does, and return its result.
+
+    Ctrl-C while the loop is made waits until it is complete: of half a loop, Python prints a traceback.
+    """
+    try:
+        with ExitStack() as stack:
+            with _interrupts_put_off():
+                runner = stack.enter_context(asyncio.Runner())
+            return runner.run(coroutine)
+    finally:
+        coroutine.close()  # else Python warns of one that did not run
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
