@@ -45,7 +45,8 @@ def wait_back(cluster, namespace, kind, old):
     """Wait until there is another object than the one with the uid `old`; return after how many seconds it is."""
     started = time.monotonic()
     while True:
-        cluster.kubectl("wait", f"{kind}/{PARTS[kind]}", "-n", namespace, "--for=create", "--timeout=30s")
+        # If Flux has missed a deletion, being at work, the next request comes later than the one before: half a minute and more.
+        cluster.kubectl("wait", f"{kind}/{PARTS[kind]}", "-n", namespace, "--for=create", "--timeout=100s")
         if uid(cluster, namespace, kind) != old:
             return time.monotonic() - started
         assert time.monotonic() - started < workspaces.WAIT_SECONDS, f"{kind} was not deleted"
