@@ -11,8 +11,8 @@ Json = dict[str, Any]
 Path = tuple[str | int, ...]
 
 _SELECTOR: Json = {"labelSelector": {"matchLabels": {"apps": "phi"}}}
-_PARTITION: Json = {"mode": "mig", "profile": "1g.10gb", "count": 1}
-_SIZE: Json = {
+PARTITION: Json = {"mode": "mig", "profile": "1g.10gb", "count": 1}
+SIZE: Json = {
     "weights": "14.2Gi",
     "kvBytesPerToken": 131072,
     "contextLimit": 32768,
@@ -21,8 +21,8 @@ _SIZE: Json = {
     "kvHeads": 8,
     "headDim": 128,
 }
-_PRESET: Json = {"preset": {"name": "org/model", "size": _SIZE}}
-_NODES: Json = {"instanceType": "Standard_NC24ads_A100_v4", "partition": _PARTITION}
+_PRESET: Json = {"preset": {"name": "org/model", "size": SIZE}}
+_NODES: Json = {"instanceType": "Standard_NC24ads_A100_v4", "partition": PARTITION}
 _GATEWAY: Json = {
     "group": {"name": "chat", "weight": 2},
     "probe": {"path": "/health", "codes": [200, 204]},

@@ -4,8 +4,6 @@ Order: builds, images, keeper and supervisor, control plane; then node, images a
 """
 
 import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from e2e.cluster.places import ClusterPlaces, locked, spread_clusters
 from e2e.cluster.progress import Steps
 from e2e.cluster.running import is_running
 from e2e.cluster.settings import Settings
+from workspace_ctrl.cli.shell.event_loop import interrupts_put_off
 
 DEFAULT_NAME = "default"
 
@@ -138,7 +137,7 @@ def _lifeline(places: ClusterPlaces, settings: Settings, steps: Steps) -> Iterat
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe:
         try:
-            with steps.step("supervisor"), _uninterrupted():
+            with steps.step("supervisor"), interrupts_put_off():  # until it is known which processes would have to be ended
                 _prepare_folder(places, settings)
                 try:
                     keeper.launch(places, reading)
@@ -160,22 +159,6 @@ def _prepare_folder(places: ClusterPlaces, settings: Settings) -> None:
         folder.mkdir(parents=True)
     settings.save(places)
     identity.create(places)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C until it is known which processes would have to be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if came:
-        raise KeyboardInterrupt
 
 
 def _add_missing(cluster: LocalCluster, form: Form, chosen: list[Addon]) -> LocalCluster:

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from tests.integer_fields import PARTITION, SIZE
+
 Json = dict[str, Any]
 
 SELECTOR: Json = {"labelSelector": {"matchLabels": {"apps": "phi"}}}
@@ -21,22 +23,14 @@ VALID: dict[str, Json] = {
                 "matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}, {"key": "gpu", "operator": "Exists"}],
             },
             "preferredNodes": ["node-1", "node-2"],
-            "partition": {"mode": "mig", "profile": "1g.10gb", "count": 1},
+            "partition": PARTITION,
         },
         "inference": {
             "preset": {
                 "name": "org/model",
                 "accessMode": "public",
                 "presetOptions": {"image": "ignored", "imagePullSecrets": ["pull"], "modelAccessSecret": "hf"},
-                "size": {
-                    "weights": "14.2Gi",
-                    "kvBytesPerToken": 131072,
-                    "contextLimit": 32768,
-                    "layers": 32,
-                    "attentionHeads": 32,
-                    "kvHeads": 8,
-                    "headDim": 128,
-                },
+                "size": SIZE,
             },
             "config": "my-config",
             "adapters": [

@@ -58,7 +58,7 @@ def explain_command(
     next command. The controller need not run. Without NAME, explains the Workspaces that are not ready.
 
     REASON is one of a condition, such as NoReadyEndpoints, or a condition, such as GatewayReady, as it is printed; it needs no cluster.
-    It goes before a Workspace of the same name; workspace/NAME names that.
+    It takes precedence over a Workspace of the same name; use workspace/NAME for the Workspace.
     Exit code: 0 if all are ready, 1 if not, 2 on wrong usage.
     """
     if markdown:

@@ -17,7 +17,7 @@ def run_in_loop(coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
     """
     try:
         with ExitStack() as stack:
-            with _interrupts_put_off():
+            with interrupts_put_off():
                 runner = stack.enter_context(asyncio.Runner())
             return runner.run(coroutine)
     finally:
@@ -25,7 +25,8 @@ def run_in_loop(coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
 
 
 @contextmanager
-def _interrupts_put_off() -> Iterator[None]:
+def interrupts_put_off() -> Iterator[None]:
+    """Put off Ctrl-C until the end of the block, where Python's handler raises KeyboardInterrupt."""
     if threading.current_thread() is not threading.main_thread():  # no other one is interrupted
         yield
         return
