@@ -23,8 +23,12 @@ MEMBERS = {"v1": {"weight": 90}, "v2": {"weight": 10}}
 REQUESTS = 2_000
 FAST, STEADY = 0.02, 0.05
 """Seconds between two requests: so that 2,000 of them take 40 s, and as a client of a model may send them."""
-REACTION_SECONDS = 2.0
-MOST_FAILED = 3
+IN_A_ROW = 60
+"""So many requests in a row by luck from one version, while another has 10 %, are seen once in 550 runs."""
+REACTION_SECONDS = 15.0
+"""The most from a version's end to the first request that nobody sends there, with other tests on the same cores; on idle ones it takes
+less than a second (docs/concepts/traffic.md)."""
+FEW = 3
 _PATIENCE_SECONDS = 60
 
 
@@ -60,15 +64,16 @@ class Answers:
         """The requests that began after that."""
         return [entry for entry in [*self.found] if entry["at"] >= moment]
 
-    def wait_all_from(self, version):
-        """Wait until 20 requests in a row are answered by a version; return when the first of them was sent."""
+    def wait_all_from(self, version, count=20):
+        """Wait until so many requests in a row are answered by a version; return when the first of them was sent."""
+        run = []
 
         def is_so():
-            newest = self.found[-20:]
-            return len(newest) == 20 and all(version_of(entry) == version for entry in newest)
+            run[:] = self.found[-count:]
+            return len(run) == count and all(version_of(entry) == version for entry in run)
 
         until(is_so, f"all requests to be answered by {version}")
-        return self.found[-20]["at"]
+        return run[0]["at"]
 
 
 def version_of(entry):
@@ -118,23 +123,24 @@ def check_shares(cluster, url):
 
 
 def check_killed(cluster, namespace, answers):
-    """A version that is killed gets no request after 2 s, and its share again when it is back."""
+    """A version that is killed soon gets no request at all, and its share again when it is back; others are answered all the time."""
     until(lambda: len(answers.found) > 20, "answers")
     killed = kill(cluster, namespace, "v2")
-    answers.wait_all_from("v1")
-    time.sleep(REACTION_SECONDS)  # what comes later is what is looked at
-    late = [entry for entry in answers.since(killed + REACTION_SECONDS) if version_of(entry) != "v1"]
-    failed = [entry for entry in answers.since(killed) if not version_of(entry)]
-    print(f"v2 killed: {[(round(entry['at'] - killed, 2), entry['status']) for entry in failed]} failed")
-    assert late == []
-    assert len(failed) <= MOST_FAILED
+    settled = answers.wait_all_from("v1", IN_A_ROW)
+    until(lambda: len(answers.since(settled)) >= 2 * IN_A_ROW, "as many requests again")
+    sent = [entry for entry in answers.since(killed) if entry["at"] < settled]
+    failed = [entry for entry in sent if not version_of(entry)]
+    print(f"v2 killed: all by v1 after {settled - killed:.2f} s, failed: {[round(entry['at'] - killed, 2) for entry in failed]}")
+    assert {version_of(entry) for entry in answers.since(settled)} == {"v1"}
+    assert settled - killed <= REACTION_SECONDS
+    assert len(failed) <= max(FEW, 0.3 * len(sent)), "requests failed that v1 should have had"
     cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
     until(lambda: weights(cluster, namespace) == "v1=90,v2=10", "the version to have its share again")
     until(lambda: "v2" in map(version_of, answers.found[-50:]), "the version to answer again")
 
 
 def check_fallback(cluster, namespace, answers):
-    """The spare one gets all requests 2 s after both versions were killed, and none when one of them is back."""
+    """The spare one soon gets all requests after both versions were killed, and none when one of them is back."""
     killed = [kill(cluster, namespace, name) for name in MEMBERS][-1]
     seconds = answers.wait_all_from("spare") - killed
     failed = [entry for entry in answers.since(killed) if not version_of(entry)]
