@@ -44,7 +44,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the collected tests will need."""
     if session.config.option.collectonly:
         return
-    names = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    names = {name for item in session.items for name in _of_this_plugin(item)}
     manager = session.config.pluginmanager.getplugin("capturemanager")
     with manager.global_and_fixture_disabled() if manager else contextlib.nullcontext():
         for fixture, (form, addons) in FIXTURES.items():
@@ -52,6 +52,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 # Whatever is wrong is said again by the fixture, where it counts against the tests that need it.
                 with contextlib.suppress(ClusterError):
                     prepare(form, registry.choose(addons, form), install_packages=False)
+
+
+def _of_this_plugin(item: pytest.Item) -> Iterator[str]:
+    """Yield the clusters that a test uses; one of its own may bear the same name, as a fixture or a parameter."""
+    if isinstance(item, pytest.Function):
+        for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # noqa: SLF001 - names alone are public
+            if name in FIXTURES and definitions[-1].func.__module__ == __name__:
+                yield name
 
 
 @pytest.fixture(scope="session")
