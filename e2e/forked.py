@@ -3,7 +3,6 @@
 Imports are most of what it costs to begin: a second of CPU time, for each process anew. Everything else is as with a process of its own.
 """
 
-import atexit
 import gc
 import importlib
 import multiprocessing
@@ -17,6 +16,7 @@ from typing import IO, Final
 import pytest
 
 import workspace_ctrl
+from e2e.exit_functions import own_exit_functions
 from e2e.prepared import prepared_here
 
 PYTEST: Final = (sys.executable, "-m", "pytest")
@@ -58,13 +58,11 @@ class ForkedPytest:
 
 
 def _run(arguments: Sequence[str], out: IO[bytes] | None) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if out is not None:
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(out.fileno(), stream.fileno())
-    try:
+    with own_exit_functions():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if out is not None:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(out.fileno(), stream.fileno())
         with prepared_here():
             sys.exit(pytest.main([*_NO_WARNING, *arguments]))
-    finally:
-        atexit._run_exitfuncs()  # noqa: SLF001 - multiprocessing ends without them

@@ -4,7 +4,6 @@ The imports are most of the CPU time of a short-lived controller, and tests star
 arguments, environment, working directory, standard error, signals and exit code. Only where `preparing` holds, as nobody measures there.
 """
 
-import atexit
 import json
 import multiprocessing
 import os
@@ -22,6 +21,7 @@ from e2e import prepared_interpreter
 from e2e.cluster import LocalCluster
 from e2e.cluster.places import REPOSITORY
 from e2e.cluster.processes import pid_of
+from e2e.exit_functions import own_exit_functions
 from e2e.prepared_interpreter import KNOWN, MODULE, NUMBER
 
 _END_SECONDS: Final = 10.0
@@ -149,11 +149,9 @@ class Interpreter:
 
 
 def _serve(ours: socket.socket, theirs: socket.socket) -> None:
-    ours.close()  # who has both ends is never told that nobody gives orders any more
-    try:
+    with own_exit_functions():  # of commands that are forked here as well
+        ours.close()  # who has both ends is never told that nobody gives orders any more
         prepared_interpreter.serve(theirs)
-    finally:
-        atexit._run_exitfuncs()  # noqa: SLF001 - multiprocessing ends without them, in a command that was forked here as well
 
 
 _prepared: dict[str, Interpreter] = {}

@@ -1,6 +1,8 @@
 """How `make test-unit` runs its parts: forked runs of pytest have arguments, output and exit codes of their own."""
 
 import signal
+import tempfile
+from pathlib import Path
 
 from e2e.forked import PYTEST, ForkedPytest
 
@@ -35,6 +37,14 @@ def test_what_is_to_run_at_the_exit_runs(tmp_path, capfd):
         started = ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", "exit", str(tmp_path)], out)
     assert started.wait() == 0
     assert (tmp_path / "out").read_text().endswith("at its end\n")
+
+
+def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_path, capfd):
+    (tmp_path / "test_it.py").write_text(TESTS)
+    with tempfile.TemporaryDirectory() as ours, (tmp_path / "out").open("wb") as out, capfd.disabled():
+        started = ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", "exit", str(tmp_path)], out)
+        assert started.wait() == 0
+        assert Path(ours).exists()
 
 
 def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):

@@ -2,9 +2,11 @@
 
 import atexit
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -72,18 +74,30 @@ def test_what_is_not_the_controller_is_started_as_ever():
 
 
 @pytest.mark.parametrize("arguments", [pytest.param(["crd"], id="returns"), pytest.param(["--no-such-option"], id="exits")])
-def test_what_is_to_run_at_the_exit_of_a_forked_process_runs_also_where_the_interpreter_was_forked(tmp_path, arguments):
-    def note():
-        (tmp_path / str(os.getpid())).touch()
+def test_what_a_forked_process_registers_runs_at_its_exit_also_where_the_interpreter_was_forked(tmp_path, monkeypatch, arguments):
+    run = runpy.run_module
 
-    atexit.register(note)  # in what is forked, as an import there would do
+    def registering(*of_run, **options):
+        atexit.register(lambda: (tmp_path / str(os.getpid())).touch())
+        return run(*of_run, **options)
+
+    monkeypatch.setattr(runpy, "run_module", registering)
     interpreter = Interpreter.forked()
-    atexit.unregister(note)
     forked = interpreter.start(arguments, os.environ)
     forked.stderr.read()
     forked.wait(30)
     assert [path.name for path in tmp_path.iterdir()] == [str(forked.pid)]
     interpreter.end()
+
+
+def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_path):
+    with tempfile.TemporaryDirectory(dir=tmp_path):
+        interpreter = Interpreter.forked()
+        forked = interpreter.start(["crd"], os.environ)
+        forked.stderr.read()
+        assert forked.wait(30) == 0
+        interpreter.end()
+        assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_after_one_within_another_the_outer_goes_on():
