@@ -14,7 +14,7 @@ from itertools import count
 
 import aiohttp
 
-_PATIENCE = aiohttp.ClientTimeout(total=10)
+_PATIENCE = aiohttp.ClientTimeout(total=30)
 _POD = "x-inference-pod"
 _EXCERPT = 80
 

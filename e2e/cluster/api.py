@@ -30,6 +30,11 @@ def crds(folder: Path) -> dict[str, bytes]:
     return {match[1].decode(): document for document in documents if (match := CRD_NAME.search(document))}
 
 
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+"""The API server deletes all objects of a kind one after the other before it answers."""
+
+
 class NotReachableError(ClusterError):
     """The API server did not answer, or not yet; trying again is right."""
 
@@ -41,7 +46,8 @@ class Api:
         config = json.loads(kubeconfig.read_text())
         self._server: str = config["clusters"][0]["cluster"]["server"]
         self._headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        self._pool = urllib3.PoolManager(ca_certs=str(certificate), retries=False, timeout=10.0, maxsize=16)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        self._pool = urllib3.PoolManager(ca_certs=str(certificate), retries=False, timeout=timeout, maxsize=16)
 
     def ready(self) -> bool:
         """Say whether the API server serves and has finished its start."""

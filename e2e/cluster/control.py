@@ -8,7 +8,7 @@ from e2e.cluster.errors import ClusterError, ProgramDiedError
 from e2e.cluster.places import ClusterPlaces
 from e2e.cluster.program import Program, ProgramStatus, State, tail
 
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
 
 
 class Control:

@@ -13,7 +13,7 @@ from e2e.cluster.forms import Form
 from e2e.cluster.local import LocalCluster
 from e2e.cluster.processes import join_network
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
 
 
 class Etcd:

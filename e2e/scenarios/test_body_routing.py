@@ -20,7 +20,7 @@ _SAMPLE = """
 import http.client, sys, time
 while True:
     try:
-        connection = http.client.HTTPConnection(sys.argv[1], timeout=10)
+        connection = http.client.HTTPConnection(sys.argv[1], timeout=60)
         connection.request("GET", sys.argv[2])
         print(connection.getresponse().status, flush=True)
     except OSError as error:

@@ -29,7 +29,7 @@ while True:
     started = time.time()
     try:
         request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
-        status = urllib.request.urlopen(request, timeout=10).status
+        status = urllib.request.urlopen(request, timeout=60).status
     except urllib.error.HTTPError as error:
         status = error.status
     except OSError:

@@ -30,7 +30,7 @@ def port():
 
 def scrape(port):
     """The samples as (name, labels) → value, and the text."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
         text = response.read().decode()
     samples = {
         (sample.name.removeprefix(PREFIX), frozenset(sample.labels.items())): sample.value
@@ -120,7 +120,7 @@ def secured(port, token=""):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     asked = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers=headers)
     try:
-        with urllib.request.urlopen(asked, timeout=10, context=context) as response:  # noqa: S310 - our own URL
+        with urllib.request.urlopen(asked, timeout=60, context=context) as response:  # noqa: S310 - our own URL
             assert PREFIX in response.read().decode()
             return response.status
     except urllib.error.HTTPError as error:

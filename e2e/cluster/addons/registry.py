@@ -31,7 +31,7 @@ CHART_SOURCES: tuple[GoFolder, ...] = (INFERENCE, *CHARTS_OF_OLD)
 POOL_CHART = "inferencepool"
 BODY_ROUTER_CHART = "body-based-routing"
 CHARTS: tuple[tuple[GoFolder, str], ...] = (*((folder, POOL_CHART) for folder in CHART_SOURCES), (INFERENCE, BODY_ROUTER_CHART))
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
 
 
 def install(work: Installation) -> None:
