@@ -66,7 +66,7 @@ class Answers:
 
     def wait_all_from(self, version, count=20):
         """Wait until so many requests in a row are answered by a version; return when the first of them was sent."""
-        run = []
+        run: list[dict] = []
 
         def is_so():
             run[:] = self.found[-count:]

@@ -73,12 +73,16 @@ def test_what_is_not_the_controller_is_started_as_ever():
         assert process.wait(30) == 0
 
 
+def _note_pid(folder):
+    (folder / str(os.getpid())).touch()
+
+
 @pytest.mark.parametrize("arguments", [pytest.param(["crd"], id="returns"), pytest.param(["--no-such-option"], id="exits")])
 def test_what_a_forked_process_registers_runs_at_its_exit_also_where_the_interpreter_was_forked(tmp_path, monkeypatch, arguments):
     run = runpy.run_module
 
     def registering(*of_run, **options):
-        atexit.register(lambda: (tmp_path / str(os.getpid())).touch())
+        atexit.register(_note_pid, tmp_path)
         return run(*of_run, **options)
 
     monkeypatch.setattr(runpy, "run_module", registering)
