@@ -33,7 +33,8 @@ PARTS = (
     ("tests/faults",),
     (_LONGEST_INSTALLING,),
     ("tests/unit",),
-    ("tests", *(f"--ignore-glob=tests/{folder}/*" for folder in ("plane", "faults", "unit"))),
+    ("tests", *(f"--ignore-glob=tests/{folder}/*" for folder in ("plane", "faults", "unit", "api"))),
+    ("tests/api",),
 )
 """Arguments of pytest for each process, the longest first, as a long one at the end would run alone; the first one is shown as it goes.
 

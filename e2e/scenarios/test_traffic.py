@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ class Answers:
 
     def wait_all_from(self, version, count=20):
         """Wait until so many requests in a row are answered by a version; return when the first of them was sent."""
-        run: list[dict] = []
+        run: list[dict[str, Any]] = []
 
         def is_so():
             run[:] = self.found[-count:]
