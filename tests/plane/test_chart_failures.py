@@ -133,15 +133,40 @@ def test_a_version_that_is_pushed_later(installed, plane_namespace, behind, tmp_
         wait_well(installed, plane_namespace, "1.5.7")
 
 
-def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, tmp_path):
-    repack(installed, tmp_path, version="v1.5.8", template='{{ fail "this chart is broken" }}\n')
+MISSPELT = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: misspelt}
+dta: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        pytest.param(
+            '{{ fail "this chart is broken" }}\n',
+            "execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux retries",
+            id="template",
+        ),
+        # By the API server: Helm does not look for it.
+        pytest.param(
+            MISSPELT,
+            "server-side apply failed for object NAMESPACE/misspelt /v1, Kind=ConfigMap: failed to create typed patch object "
+            "(NAMESPACE/misspelt; /v1, Kind=ConfigMap): .dta: field not declared in schema; the API server does not know a field of an "
+            "object of the chart; correct the values in gateway.endpointPicker, or choose another version of the chart",
+            id="unknown field",
+        ),
+    ],
+)
+def test_a_broken_chart_that_is_corrected_under_the_same_tag(installed, plane_namespace, behind, tmp_path, template, words):
+    repack(installed, tmp_path, version="v1.5.8", template=template)
     with ControllerProcess(installed, "--chart-version", "v1.5.8"):
         create(installed, plane_namespace, behind)
         said = message(installed, plane_namespace, "ChartReady", "InstallFailed")
         assert said == (
             "HelmRelease NAMESPACE/phi-inferencepool: Helm install failed for release NAMESPACE/phi-inferencepool with chart "
-            "inferencepool@1.5.8+DIGEST: execution error at (inferencepool/templates/added.yaml:1:3): this chart is broken; Flux "
-            "retries"
+            f"inferencepool@1.5.8+DIGEST: {words}"
         )
         repack(installed, tmp_path, version="v1.5.8")
         ask_flux(installed, plane_namespace, "ocirepository/phi-inferencepool", "corrected")

@@ -88,7 +88,7 @@ def uninstalling(release: HelmRelease, age: float) -> str:
     """Return what blocks the deletion of a release; empty while nothing is known to block it."""
     failed = release.failure
     if failed is not None and failed.reason == "UninstallFailed":
-        return f"{_words(failed)}; {remedy(failed.reason, failed.message) or 'Flux retries'}"
+        return f"{_words(failed)}; {remedy(release.ref.kind, failed.reason, failed.message) or 'Flux retries'}"
     if not _is_late(Stage.DELETING, age):
         return ""
     patch = f"kubectl patch helmrelease {release.ref.name} -n {release.ref.namespace} --type=merge"
@@ -127,7 +127,7 @@ def _failing(  # noqa: PLR0917 - all that the message is made of
         return Link.waiting(name, reason, f"{record.ref}: not ready yet")
     words = f"{record.ref}: {_words(failed)}"
     counted = f"failed {attempts} times; " if attempts > 1 else ""
-    advice = remedy(failed.reason, failed.message)
+    advice = remedy(record.ref.kind, failed.reason, failed.message)
     if stalled:
         reset = f"flux reconcile helmrelease {record.ref.name} -n {record.ref.namespace} --reset"
         way_out = advice or "fix the cause"

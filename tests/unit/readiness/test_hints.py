@@ -9,13 +9,17 @@ from workspace_ctrl.readiness.hints import remedy
 LONGEST = 32_768
 
 
-@pytest.mark.parametrize("words", ["chart ", "system:serviceaccount:", "no matches for kind ", ":1->"])
-def test_words_that_come_again_and_again_take_no_longer_than_others(words):
+@pytest.mark.parametrize("kind", ["OCIRepository", "HelmRelease"])
+@pytest.mark.parametrize(
+    "words",
+    ["chart ", "system:serviceaccount:", "no matches for kind ", ":1->", "admission webhook ", "ValidatingAdmissionPolicy "],
+)
+def test_words_that_come_again_and_again_take_no_longer_than_others(kind, words):
     message = (words * LONGEST)[:LONGEST]
 
     def took():
         began = time.thread_time()
-        remedy("Failed", message)
+        remedy(kind, "Failed", message)
         return time.thread_time() - began
 
     assert min(took() for _ in range(5)) < 0.05
@@ -40,4 +44,38 @@ def test_words_that_come_again_and_again_take_no_longer_than_others(words):
     ],
 )
 def test_the_longest_names_are_found(message, advice):
-    assert remedy("Failed", message) == advice
+    assert remedy("HelmRelease", "Failed", message) == advice
+
+
+APPLY = "Helm install failed for release a/b with chart inferencepool@1.5.0: server-side apply failed for object a/b /v1, Kind=ConfigMap: "
+REFUSED = (
+    "admission control of the cluster refuses an object of the chart; correct the values in gateway.endpointPicker, or get an exception for it"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        (
+            "Internal error occurred: failed calling webhook \"dead.example.com\": failed to call webhook: Post "
+            "\"https://127.0.0.1:1/?timeout=10s\": dial tcp 127.0.0.1:1: connect: connection refused",
+            "an admission webhook of the cluster does not answer; repair its server, or delete its configuration",
+        ),
+        (
+            "Internal error occurred: failed calling webhook \"dead.example.com\": failed to call webhook: Post "
+            "\"https://a.b.svc:443/?timeout=10s\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "an admission webhook of the cluster does not answer; repair its server, or delete its configuration",
+        ),
+        ("admission webhook \"validate.kyverno.svc-fail\" denied the request: no", REFUSED),
+        ("configmaps \"b\" is forbidden: ValidatingAdmissionPolicy 'no' with binding 'no' denied request: not that", REFUSED),
+        ("context deadline exceeded", ""),
+        ("Unauthorized", ""),
+    ],
+)
+def test_what_an_api_server_refuses_is_not_taken_for_words_of_a_registry(message, advice):
+    assert remedy("HelmRelease", "InstallFailed", APPLY + message) == advice
+
+
+@pytest.mark.parametrize("message", ["chart 'inferencepool' not found", "exceeded quota", "field not declared in schema"])
+def test_what_helm_says_is_no_hint_for_a_source(message):
+    assert not remedy("OCIRepository", "Failed", message)

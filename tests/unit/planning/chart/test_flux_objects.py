@@ -175,7 +175,7 @@ def test_values_do_not_follow_a_chart_of_somebody_else():
 
 def test_a_release_is_installed_retried_and_kept_as_it_is_in_one_way():
     spec = made()["HelmRelease"]
-    action = {"crds": "Skip", "disableWait": True, "disableTakeOwnership": True}
+    action = {"crds": "Skip", "disableWait": True, "disableTakeOwnership": True, "disableOpenAPIValidation": True}
     action["strategy"] = {"name": "RetryOnFailure", "retryInterval": "1m"}
     assert {key: value for key, value in spec.items() if key not in {"values", "postRenderers"}} == {
         "chartRef": {"kind": "OCIRepository", "name": derived().source},
