@@ -63,9 +63,9 @@ def release_spec(
     `account` is the ServiceAccount with which Flux installs the chart; empty for Flux's own default.
     """
     # A failed attempt is retried without limit; by default Flux gives up after one failure, even one due to a slow image pull. We watch
-    # the installed objects ourselves, so that no worker of Flux is blocked while it waits for them to become ready. The API server judges the
-    # fields of what Helm sends, for which Helm asks strictly; its validation by OpenAPI would only read the API server's schemas, for each
-    # release anew, to learn that it does so: half of the CPU time of an installation (kubectl's ParamVerifyingSchema, which Helm uses).
+    # the installed objects ourselves, so that no worker of Flux is blocked while it waits for them to become ready. The API server judges
+    # the fields of what Helm sends, for which Helm asks strictly; its validation by OpenAPI would only read the API server's schemas, for
+    # each release anew, to learn that it does so: half of the CPU time of an installation (kubectl's ParamVerifyingSchema, as in Helm).
     action = {
         "disableWait": True,
         "disableOpenAPIValidation": True,
