@@ -93,7 +93,7 @@ def test_the_page_is_current():
 def test_hints_are_read_from_the_table():
     named = [reason for group in quoted_reasons()[:2] for reason in group.reasons if reason.way_out]
     assert len(named) > 5
-    assert all(remedy(reason.name, "") == reason.way_out for reason in named)
+    assert all(remedy("HelmRelease", reason.name, "") == reason.way_out for reason in named)
 
 
 def test_an_unknown_reason_is_answered_with_the_nearest():
