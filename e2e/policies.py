@@ -17,7 +17,7 @@ from e2e.cluster.chart import NAME, chart
 from e2e.controller import ACTOR
 from e2e.release import ACCOUNT, NAMESPACE
 from e2e.waiting import until
-from workspace_ctrl.api.yaml_documents import FAST_LOADER
+from workspace_ctrl.api.yaml.documents import FAST_LOADER
 
 POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"

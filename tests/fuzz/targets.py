@@ -32,7 +32,7 @@ from workspace_ctrl.api.printable_text import excerpt, printable
 from workspace_ctrl.api.status import parse_status
 from workspace_ctrl.api.value_limits import MOST_LEVELS, check_values
 from workspace_ctrl.api.workspace import parse_workspace
-from workspace_ctrl.api.yaml_documents import CHARTS, FILES, TENANTS, Limits, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import CHARTS, FILES, TENANTS, Limits, YamlError, parse_documents
 from workspace_ctrl.cache.watches import WATCHED
 from workspace_ctrl.catalog.charts import chart_layouts, value_at
 from workspace_ctrl.catalog.hub_model import hub_model, note_of, read_note, read_total_size

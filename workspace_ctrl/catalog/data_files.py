@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from workspace_ctrl.api.yaml_documents import FAST_LOADER
+from workspace_ctrl.api.yaml.documents import FAST_LOADER
 
 _TELLING = 4
 """Minimum length of a prefix for suggestions."""

@@ -12,9 +12,14 @@ import yaml
 from rich.text import Text
 
 from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.api.yaml.scalars import of_both
 
 
 class _Dumper(yaml.SafeDumper):
+    """Quotes every text that kubectl, or a program in Python, would take for something else, such as 1e3, 08 or y."""
+
+    yaml_implicit_resolvers = of_both()
+
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - named by PyYAML
         return True
 

@@ -17,7 +17,7 @@ from pyhelm3 import Command
 from pyhelm3.errors import Error as HelmError
 
 from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.api.yaml_documents import CHARTS, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import CHARTS, YamlError, parse_documents
 from workspace_ctrl.catalog.charts import chart_version, find_layout, known_layout
 from workspace_ctrl.helm.chart_layout_checks import Check, Rendered, checks, probe_values, renderings
 from workspace_ctrl.model.chart_verdicts import ChartId

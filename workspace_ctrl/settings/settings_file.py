@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from workspace_ctrl.api.errors import field_path, value_problem
-from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import YamlError, parse_documents
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
 from workspace_ctrl.planning.gateway.body_router import check_chart
 from workspace_ctrl.planning.plan_settings import (

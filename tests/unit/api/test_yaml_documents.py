@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.api.yaml_documents import FILES, TENANTS, Limits, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import FILES, TENANTS, Limits, YamlError, parse_documents
+from workspace_ctrl.cli.output import to_yaml
 
 in_json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -57,7 +58,6 @@ def refused(text, limits=TENANTS):
         ),
         pytest.param("-.inf", "has a number that JSON cannot represent, -.inf in line 1", "quote it", id="infinity"),
         pytest.param(".nan", "has a number that JSON cannot represent, .nan in line 1", "quote it", id="NaN"),
-        pytest.param("0b_", "has an invalid number, 0b_ in line 1", "quote it", id="no number"),
         pytest.param(
             "a: !!bool x",
             "has the tag tag:yaml.org,2002:bool in line 1, which is not JSON",
@@ -118,8 +118,8 @@ def test_no_template_is_named_where_braces_are_not_at_the_place(text):
 
 
 def test_a_key_may_be_overridden_where_it_is_merged_and_repeated_elsewhere():
-    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: x}, {x: x}]\n---\na: 1"
-    assert parse_documents(text, FILES) == [{"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": [{"x": "x"}, {"x": "x"}]}, {"a": 1}]
+    text = "a: &a {x: 1, z: 2}\nb: {<<: *a, x: 3}\nc: [{x: x}, {x: x}]\n---\na: 1"
+    assert parse_documents(text, FILES) == [{"a": {"x": 1, "z": 2}, "b": {"x": 3, "z": 2}, "c": [{"x": "x"}, {"x": "x"}]}, {"a": 1}]
 
 
 def test_half_a_surrogate_pair_in_an_escape_is_refused():
@@ -156,15 +156,67 @@ def test_larger_files_are_read():
     assert parse_documents(yaml.dump_all(objects, Dumper=yaml.CSafeDumper)) == objects
 
 
-def test_dates_and_a_lone_equals_sign_stay_text():
-    assert parse_documents("[2026-01-01, =, !!str 1, 0o17, 017, 1e3, yes]", TENANTS) == [
-        ["2026-01-01", "=", "1", "0o17", 15, "1e3", True]
+SCALARS = "[2026-01-01, =, !!str 1, 0o17, 017, 08, 1e3, 1.5e1, +.5, 1., 1_0, 0x_1F, -0b11, 1:30, y, Off, yes, ~, .5e, 1__]"
+
+
+def test_scalars_are_read_as_by_kubectl():
+    expected = ["2026-01-01", "=", "1", 15, 15, 8, 1000, 15, 0.5, 1, 10, 31, -3, "1:30", True, False, True, None, ".5e", 1]
+    (found,) = parse_documents(SCALARS, TENANTS)
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in expected]
+
+
+def test_scalars_are_read_as_by_python():
+    expected = [
+        "2026-01-01",
+        "=",
+        "1",
+        "0o17",
+        15,
+        "08",
+        "1e3",
+        "1.5e1",
+        "+.5",
+        1.0,
+        10,
+        31,
+        -3,
+        90,
+        "y",
+        False,
+        True,
+        None,
+        ".5e",
+        1,
     ]
+    (found,) = parse_documents(SCALARS, TENANTS, for_python=True)
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in expected]
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", ".NaN", "1e400", "9223372036854775808"])
+@pytest.mark.parametrize("for_python", [False, True])
+def test_numbers_that_json_has_not_are_refused(text, for_python):
+    if for_python and text == "1e400":
+        assert parse_documents(text, for_python=True) == [text]
+        return
+    with pytest.raises(YamlError, match="JSON cannot represent"):
+        parse_documents(text, for_python=for_python)
 
 
 @given(document=in_json)
 def test_what_json_knows_is_read_as_it_was_written(document):
-    assert parse_documents(yaml.safe_dump(document), TENANTS) == [document]
+    assert parse_documents(yaml.safe_dump(document), TENANTS, for_python=True) == [document]
+    assert parse_documents(to_yaml(document), TENANTS) == parse_documents(to_yaml(document), TENANTS, for_python=True) == [document]
+
+
+@given(text=st.from_regex(r"[-+.0-9xXoObBeE_:yYnNoOfF]{1,12}", fullmatch=True))
+def test_a_text_that_looks_like_something_else_is_printed_in_quotes(text):
+    assert parse_documents(to_yaml({"key": text})) == parse_documents(to_yaml({"key": text}), for_python=True) == [{"key": text}]
+
+
+def test_a_number_that_is_none_for_python_is_refused():
+    with pytest.raises(YamlError, match="has an invalid number, 0b_ in line 1; quote it"):
+        parse_documents("0b_", for_python=True)
+    assert parse_documents("0b_") == ["0b_"]
 
 
 @given(text=st.text() | pieces.map("".join), limits=st.sampled_from([FILES, TENANTS, Limits(values=5, depth=2)]))

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
-from workspace_ctrl.api.yaml_documents import YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import YamlError, parse_documents
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, value_at
 
 FILE: Final = "workspace-ctrl-flow-control.yaml"

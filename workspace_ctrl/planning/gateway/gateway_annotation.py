@@ -13,7 +13,7 @@ from workspace_ctrl.api.errors import SpecError, field_path, value_problem
 from workspace_ctrl.api.labels import GATEWAY_ANNOTATION
 from workspace_ctrl.api.value_limits import check_values
 from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
-from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.data_files import suggestion
 from workspace_ctrl.planning.admission.fields_without_effect import unknown_paths
 from workspace_ctrl.records.workspaces import LONGEST_OPTIONS

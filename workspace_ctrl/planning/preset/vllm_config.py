@@ -13,7 +13,7 @@ from typing import Any, Final
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import PERFORMANCE_ANNOTATION
 from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.api.yaml_documents import TENANTS, YamlError, parse_documents
+from workspace_ctrl.api.yaml.documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mode
 from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
@@ -140,7 +140,7 @@ def with_performance_mode(config: EngineConfig, wanted: str, version: Version | 
 
 def _document(text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
-        documents = parse_documents(text, TENANTS)
+        documents = parse_documents(text, TENANTS, for_python=True)
     except YamlError as error:
         raise SpecError(_PATH, f"{CONFIG_KEY} {error.problem}", error.remedy) from None
     given = [document for document in documents if document is not None]

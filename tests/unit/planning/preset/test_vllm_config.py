@@ -5,7 +5,7 @@ import time
 import pytest
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.api.yaml_documents import TENANTS
+from workspace_ctrl.api.yaml.documents import TENANTS
 from workspace_ctrl.planning.preset.vllm_config import EngineConfig, config_text, parse_engine_config
 
 LONGEST = TENANTS.size

@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from workspace_ctrl.api.printable_text import excerpt
+from workspace_ctrl.api.yaml.scalars import boolean_of_kubectl, number_of_kubectl, of_kubectl, of_python
 
 _EXCERPT: Final = 200
 """Characters of the parser's message that are quoted."""
@@ -64,12 +65,9 @@ class YamlError(Exception):
 
 
 class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to mypy
-    """Keeps dates, and a lone `=`, as strings, as kubectl does; limits numbers and merge keys."""
+    """Reads scalars as kubectl does; limits numbers and merge keys."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    yaml_implicit_resolvers = of_kubectl()
     most_merged = FILES.values
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -88,9 +86,8 @@ class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to myp
         """Return the value of `node`, a number."""
         if len(node.value) > _LONGEST_NUMBER:
             raise YamlError(f"has a number of {len(node.value)} characters{_line(node)}", "quote it")
-        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
         try:
-            number: int | float = read(node)
+            number = self.value_of(node)
         except ValueError:
             problem = f"has an invalid number, {excerpt(node.value, _LONGEST_NUMBER)}{_line(node)}"
             raise YamlError(problem, "quote it") from None
@@ -99,21 +96,46 @@ class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to myp
             raise YamlError(problem, "quote it")
         return number
 
+    def value_of(self, node: yaml.ScalarNode) -> int | float:
+        """Return the number that a scalar stands for."""
+        return number_of_kubectl(node.value)
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.number)
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.number)
+    def boolean(self, node: yaml.ScalarNode) -> bool:
+        """Return the truth value of `node`."""
+        return boolean_of_kubectl(node.value)
 
 
-def parse_documents(text: str, limits: Limits = FILES) -> list[Any]:
-    """Return the documents in `text`.
+class _PythonLoader(_Loader):
+    """Reads scalars as PyYAML does."""
+
+    yaml_implicit_resolvers = of_python()
+
+    def value_of(self, node: yaml.ScalarNode) -> int | float:
+        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        value: int | float = read(node)
+        return value
+
+    def boolean(self, node: yaml.ScalarNode) -> bool:
+        return bool(self.construct_yaml_bool(node))
+
+
+for _loader in (_Loader, _PythonLoader):
+    _loader.add_constructor("tag:yaml.org,2002:int", _loader.number)
+    _loader.add_constructor("tag:yaml.org,2002:float", _loader.number)
+    _loader.add_constructor("tag:yaml.org,2002:bool", _loader.boolean)
+
+
+def parse_documents(text: str, limits: Limits = FILES, *, for_python: bool = False) -> list[Any]:
+    """Return the documents in `text`, with scalars as kubectl, Helm and Flux read them, or `for_python` as PyYAML does.
 
     Raises:
         DocumentError: it is not YAML, too large, or contains values that are not JSON.
     """
     _check_text(text, limits)
+    loader = _PythonLoader if for_python else _Loader
     try:
         _check_events(text, limits)
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        documents = list(yaml.load_all(text, Loader=loader))
     except RecursionError:
         raise YamlError("refers to itself by merge keys", "replace them with the keys and values") from None
     except (yaml.YAMLError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""YAML of users: its limits, and its plain scalars."""
