@@ -1,10 +1,10 @@
 """`workspace-ctrl plan` with several Workspaces that want the same requests: who gets them, and what the others report."""
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from workspace_ctrl.cli.main import main
+from workspace_ctrl.cli.output import to_yaml
 
 ONE, TWO = "one/a", "one/b"
 OLDER = "are already routed to Workspace one/a, which is older, or of the same second and first by name"
@@ -33,7 +33,7 @@ def inference_set(key, match):
 
 
 def planned(*documents, output="tree"):
-    result = CliRunner().invoke(main, ["plan", "-f", "-", "-o", output], input=yaml.safe_dump_all(documents))
+    result = CliRunner().invoke(main, ["plan", "-f", "-", "-o", output], input=to_yaml(*documents))
     assert result.exit_code == 0, result.output
     return result
 
