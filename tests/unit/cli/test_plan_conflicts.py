@@ -1,6 +1,7 @@
 """`workspace-ctrl plan` with several Workspaces that want the same requests: who gets them, and what the others report."""
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from workspace_ctrl.cli.main import main

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_what_is_not_the_controller_is_started_as_ever():
         assert process.wait(30) == 0
 
 
+@contextmanager
+def forked_interpreter():
+    """One that is ended whatever happens: pytest would wait for it at its own end."""
+    interpreter = Interpreter.forked()
+    try:
+        yield interpreter
+    finally:
+        interpreter.end()
+
+
 def _note_pid(folder):
     (folder / str(os.getpid())).touch()
 
@@ -86,21 +97,19 @@ def test_what_a_forked_process_registers_runs_at_its_exit_also_where_the_interpr
         return run(*of_run, **options)
 
     monkeypatch.setattr(runpy, "run_module", registering)
-    interpreter = Interpreter.forked()
-    forked = interpreter.start(arguments, os.environ)
-    forked.stderr.read()
-    forked.wait(30)
+    with forked_interpreter() as interpreter:
+        forked = interpreter.start(arguments, os.environ)
+        forked.stderr.read()
+        forked.wait(30)
     assert [path.name for path in tmp_path.iterdir()] == [str(forked.pid)]
-    interpreter.end()
 
 
 def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_path):
     with tempfile.TemporaryDirectory(dir=tmp_path):
-        interpreter = Interpreter.forked()
-        forked = interpreter.start(["crd"], os.environ)
-        forked.stderr.read()
-        assert forked.wait(30) == 0
-        interpreter.end()
+        with forked_interpreter() as interpreter:
+            forked = interpreter.start(["crd"], os.environ)
+            forked.stderr.read()
+            assert forked.wait(30) == 0
         assert len(list(tmp_path.iterdir())) == 1
 
 
