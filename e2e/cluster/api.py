@@ -21,6 +21,9 @@ DEEPEST = 12_000
 """Levels of JSON: the API server takes no more than 10,000."""
 FIELD_MANAGER = "local-cluster"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+"""The API server deletes all objects of a kind one after the other before it answers."""
 _deeper = threading.Lock()
 
 
@@ -28,11 +31,6 @@ def crds(folder: Path) -> dict[str, bytes]:
     """Return the CRDs of a folder by name, each as it lies there, without parsing."""
     documents = (part for file in sorted(folder.glob("*.yaml")) for part in SEPARATOR.split(file.read_bytes()))
     return {match[1].decode(): document for document in documents if (match := CRD_NAME.search(document))}
-
-
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
-"""The API server deletes all objects of a kind one after the other before it answers."""
 
 
 class NotReachableError(ClusterError):

@@ -31,29 +31,31 @@ def test_killed():
 """
 
 
+def forked(folder, chosen, out):
+    """Start pytest with the chosen ones of the tests above."""
+    (folder / "test_it.py").write_text(TESTS)
+    return ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(folder), "-k", chosen, str(folder)], out)
+
+
 def test_what_is_to_run_at_the_exit_runs(tmp_path, capfd):
-    (tmp_path / "test_it.py").write_text(TESTS)
     with (tmp_path / "out").open("wb") as out, capfd.disabled():
-        started = ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", "exit", str(tmp_path)], out)
+        started = forked(tmp_path, "exit", out)
     assert started.wait() == 0
     assert (tmp_path / "out").read_text().endswith("at its end\n")
 
 
 def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_path, capfd):
-    (tmp_path / "test_it.py").write_text(TESTS)
     with tempfile.TemporaryDirectory() as ours, (tmp_path / "out").open("wb") as out, capfd.disabled():
-        started = ForkedPytest([*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", "exit", str(tmp_path)], out)
+        started = forked(tmp_path, "exit", out)
         assert started.wait() == 0
         assert Path(ours).exists()
 
 
 def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
-    (tmp_path / "test_it.py").write_text(TESTS)
     started = []
     for name in ("success or failure", "killed"):
         with (tmp_path / name).open("wb") as out, capfd.disabled():
-            command = [*PYTEST, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-k", name, str(tmp_path)]
-            started.append(ForkedPytest(command, out))
+            started.append(forked(tmp_path, name, out))
     assert [each.wait() for each in started] == [1, -signal.SIGKILL]
     printed, killed = ((tmp_path / name).read_text() for name in ("success or failure", "killed"))
     assert "1 failed, 1 passed, 2 deselected" in printed

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from workspace_ctrl.api.printable_text import excerpt
-from workspace_ctrl.api.yaml.scalars import boolean_of_kubectl, number_of_kubectl, of_kubectl, of_python
+from workspace_ctrl.api.yaml.scalars import number_of_kubectl, of_kubectl, of_python
 
 _EXCERPT: Final = 200
 """Characters of the parser's message that are quoted."""
@@ -68,6 +68,7 @@ class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to myp
     """Reads scalars as kubectl does; limits numbers and merge keys."""
 
     yaml_implicit_resolvers = of_kubectl()
+    bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}  # noqa: RUF012 - as PyYAML has it
     most_merged = FILES.values
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -100,9 +101,9 @@ class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to myp
         """Return the number that a scalar stands for."""
         return number_of_kubectl(node.value)
 
-    def boolean(self, node: yaml.ScalarNode) -> bool:
-        """Return the truth value of `node`."""
-        return boolean_of_kubectl(node.value)
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.number)
 
 
 class _PythonLoader(_Loader):
@@ -114,15 +115,6 @@ class _PythonLoader(_Loader):
         read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
         value: int | float = read(node)
         return value
-
-    def boolean(self, node: yaml.ScalarNode) -> bool:
-        return bool(self.construct_yaml_bool(node))
-
-
-for _loader in (_Loader, _PythonLoader):
-    _loader.add_constructor("tag:yaml.org,2002:int", _loader.number)
-    _loader.add_constructor("tag:yaml.org,2002:float", _loader.number)
-    _loader.add_constructor("tag:yaml.org,2002:bool", _loader.boolean)
 
 
 def parse_documents(text: str, limits: Limits = FILES, *, for_python: bool = False) -> list[Any]:

@@ -6,6 +6,7 @@ server.
 """
 
 import re
+from contextlib import suppress
 from typing import Final
 
 import yaml
@@ -13,19 +14,25 @@ import yaml
 Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
 """First character of a scalar → the tags that it may have, each with the pattern of the whole."""
 
-_INTEGER: Final = re.compile(
-    r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<binary>[01]+)|0[oO]?(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]*))"
-)
-_BASES: Final = {"hex": 16, "binary": 2, "octal": 8, "decimal": 10}
-_NUMBER: Final = (
-    ("int", r"[-+]?(?:0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0[bB]_*[01][01_]*|0[oO]?_*[0-7][0-7_]*|0_*|[1-9][0-9_]*)"),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?_*[0-9][0-9_]*)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"),
-)
-_BOOLEAN: Final = r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"
-_LARGEST: Final = 1 << 63
-_TRUE: Final = frozenset({"y", "yes", "true", "on"})
-_REPLACED: Final = (":timestamp", ":value", ":bool", ":int", ":float")
 _TAG: Final = "tag:yaml.org,2002:"
+_OF_KUBECTL: Final = tuple(
+    (firsts, _TAG + kind, re.compile(f"(?:{pattern})$"))
+    for firsts, kind, pattern in (
+        (
+            "-+0123456789",
+            "int",
+            r"[-+]?(?:0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0[bB]_*[01][01_]*|0[oO]?_*[0-7][0-7_]*|0_*|[1-9][0-9_]*)",
+        ),
+        (
+            "-+.0123456789",
+            "float",
+            r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?_*[0-9][0-9_]*)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        ),
+        ("yYnNtTfFoO", "bool", r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
+    )
+)
+"""First characters, tag and pattern of the scalars that kubectl reads as something else than PyYAML does."""
+_LARGEST: Final = 1 << 63
 
 
 def of_python() -> Resolvers:
@@ -35,11 +42,10 @@ def of_python() -> Resolvers:
 
 def of_kubectl() -> Resolvers:
     """Return those of kubectl, Helm and Flux."""
-    found = {first: [*resolvers] for first, resolvers in _of_python_but(_REPLACED).items()}
-    patterns = [("-+.0123456789", kind, pattern) for kind, pattern in _NUMBER] + [("yYnNtTfFoO", "bool", _BOOLEAN)]
-    for firsts, kind, pattern in patterns:
+    found = _of_python_but((":timestamp", ":value", ":bool", ":int", ":float"))
+    for firsts, tag, pattern in _OF_KUBECTL:
         for first in firsts:
-            found.setdefault(first, []).append((_TAG + kind, re.compile(f"(?:{pattern})$")))
+            found.setdefault(first, []).append((tag, pattern))
     return found
 
 
@@ -54,19 +60,14 @@ def _of_python_but(tags: tuple[str, ...]) -> Resolvers:
     return {first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(tags)] for first, resolvers in every.items()}
 
 
-def boolean_of_kubectl(text: str) -> bool:
-    """Return the value of a scalar with the tag `bool`."""
-    return text.lower() in _TRUE
-
-
 def number_of_kubectl(text: str) -> int | float:
     """Return the value of a scalar with the tag `int` or `float`; infinite for one that is, and for what is too large.
 
     A whole number is an `int` however it is written: Go writes the JSON for the API server without a point then.
     """
     plain = text.replace("_", "")
-    if found := _INTEGER.fullmatch(plain):
-        kind = next(name for name, digits in found.groupdict().items() if name != "sign" and digits)
-        return int(found["sign"] + found[kind], _BASES[kind])
+    for base in (0, 8):  # by the prefix; else a leading zero alone makes it octal
+        with suppress(ValueError):
+            return int(plain, base)
     number = float(plain.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return int(number) if number.is_integer() and abs(number) < _LARGEST else number
