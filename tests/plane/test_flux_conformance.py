@@ -8,6 +8,7 @@ import pytest
 
 from e2e import workspaces
 from e2e.flux import wait_done
+from e2e.waiting import until
 from tests.plane.counting_registry import CountingRegistry
 
 VALUES = {"inferencePool": {"modelServers": {"matchLabels": {"app": "ours"}}}}
@@ -90,8 +91,27 @@ class Flux:
         self.wait(target, f"jsonpath={{.status.lastHandledReconcileAt}}={stamp}")
 
     def condition(self, kind, name, type_):
-        conditions = self.get(kind, name).get("status", {}).get("conditions", [])
-        return next((entry for entry in conditions if entry["type"] == type_), None)
+        return condition(self.get(kind, name), type_)
+
+    def failed(self, kind, name, word, generation):
+        """Return an object as it was while Ready had a reason and `observedGeneration` a value.
+
+        Flux writes them one after the other, and the next attempt overwrites both, so they are looked for in one answer.
+        """
+        seen = []
+
+        def is_there():
+            seen[:] = [self.get(kind, name)]
+            ready = condition(seen[0], "Ready") or {}
+            return (ready.get("reason"), seen[0].get("status", {}).get("observedGeneration")) == (word, generation)
+
+        until(is_there, f"{kind} {name} of generation {generation} to be {word}")
+        return seen[0]
+
+
+def condition(document, type_):
+    conditions = document.get("status", {}).get("conditions", [])
+    return next((entry for entry in conditions if entry["type"] == type_), None)
 
 
 def reason(type_, word):
@@ -141,10 +161,8 @@ def test_a_source_with_a_bad_tag_stays_behind_and_stops_upgrades_but_nothing_tha
     flux.source()
     flux.installed()
     flux.patch("ocirepository/source", {"spec": {"ref": {"tag": "v0.0.0"}}})
-    flux.wait("ocirepository/source", reason("Ready", "OCIArtifactPullFailed"))
-    source = flux.get("ocirepository", "source")
-    assert (source["metadata"]["generation"], source["status"]["observedGeneration"]) == (2, 1)
-    assert flux.condition("ocirepository", "source", "Ready")["observedGeneration"] == 2
+    source = flux.failed("ocirepository", "source", "OCIArtifactPullFailed", generation=1)
+    assert source["metadata"]["generation"] == condition(source, "Ready")["observedGeneration"] == 2
     flux.patch("helmrelease/release", {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "2026-01-01T00:00:00Z"}}})
     flux.wait("helmrelease/release", reason("Ready", "SourceNotReady"))
     assert flux.get("deployment", "release-epp")["spec"]["replicas"] == 1
@@ -204,14 +222,10 @@ def test_a_release_that_is_created_suspended_has_seen_its_generation_and_says_no
 def test_a_release_that_does_not_render_never_stalls_and_stays_behind(flux):
     flux.source()
     flux.release(values={})
-    # The condition is written a moment before the generation.
-    flux.wait("helmrelease/release", reason("Ready", "InstallFailed"), "jsonpath={.status.observedGeneration}=1")
-    status = flux.get("helmrelease", "release")["status"]
-    conditions = {entry["type"]: entry for entry in status["conditions"]}
-    assert conditions["Ready"]["reason"] == "InstallFailed"
-    assert "matchLabels is required" in conditions["Ready"]["message"]
-    assert "Stalled" not in conditions
-    assert "history" not in status
+    release = flux.failed("helmrelease", "release", "InstallFailed", generation=1)
+    assert "matchLabels is required" in condition(release, "Ready")["message"]
+    assert condition(release, "Stalled") is None
+    assert "history" not in release["status"]
 
 
 def test_settings_of_flux_alone_make_no_revision(flux):
