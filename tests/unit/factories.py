@@ -21,7 +21,7 @@ from workspace_ctrl.readiness.status import status as status_of
 from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.flux import HelmRelease, OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, ParentStatus
-from workspace_ctrl.records.listeners import Listener, RoutesFrom
+from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.pods import Pod
 from workspace_ctrl.records.workloads import Service, Workload
@@ -182,10 +182,10 @@ def parent(**fields: Any) -> Parent:
     return Parent(gateway=chosen, section=section, **given)
 
 
-def parent_status(*conditions: Condition, controller: str = ISTIO, name: str = "inference-gateway") -> ParentStatus:
-    """What a gateway controller says of an attachment."""
+def parent_status(*conditions: Condition, controller: str = ISTIO, name: str = "inference-gateway", **about: Any) -> ParentStatus:
+    """What a gateway controller says of an attachment; `about` are the listener's name and port in the parentRef."""
     return ParentStatus(
-        parent=ObjectRef("Gateway", NAMESPACE, name),
+        parent=ParentReference(ObjectRef("Gateway", NAMESPACE, name), **about),
         controller=controller,
         conditions=conditions or (condition("Accepted"), condition("ResolvedRefs")),
     )

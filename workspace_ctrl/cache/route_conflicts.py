@@ -114,7 +114,7 @@ FindGateway = Callable[[Key], Gateway | None]
 
 def accepted_claims(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteClaim]:
     """Return the claims of a route on the Gateways that have accepted it: all that is visible of a Workspace of another shard."""
-    accepted = {entry.parent for entry in route.parents if (said := entry.condition("Accepted")) is not None and said.is_true}
+    accepted = {entry.parent.ref for entry in route.parents if (said := entry.condition("Accepted")) is not None and said.is_true}
     gateways = {f"{parent.namespace}/{parent.name}" for parent in accepted}
     return frozenset(claim for claim in claims_of(route, find_gateway) if claim.gateway in gateways)
 
@@ -123,10 +123,10 @@ def claims_of(route: HTTPRoute, find_gateway: FindGateway) -> frozenset[RouteCla
     """Return the claims of one of our routes, with which the index is filled at the start, before the first pass."""
     places = [
         (gateway.key, listener.name, listener.common_hostnames(route.hostnames))
-        for ref, section in route.attached_to
-        if (gateway := find_gateway((ref.namespace, ref.name))) is not None
+        for parent in route.attached_to
+        if parent.ref.kind == "Gateway" and (gateway := find_gateway((parent.ref.namespace, parent.ref.name))) is not None
         for listener in gateway.listeners
-        if listener.speaks_http and section in {"", listener.name} and listener.admits_hostnames(route.hostnames)
+        if listener.speaks_http and parent.selects(listener) and listener.admits_hostnames(route.hostnames)
     ]
     matches = [match for rule in route.rules for match in rule.matches]
     return frozenset(

@@ -8,7 +8,8 @@ from typing import Final
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.model.plan_decisions import Parent
-from workspace_ctrl.records.gateways import InferencePool
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool, ParentStatus
+from workspace_ctrl.records.listeners import ParentReference
 
 SILENT_SECONDS: Final = 60.0
 """How long it may take a controller to report a status; usually that takes less than a second."""
@@ -16,9 +17,18 @@ _PICKER_NOT_FOUND: Final = "InvalidExtensionRef"
 """Reason of the inference extension for a pool whose endpoint picker is not found."""
 
 
+def status_from(parent: Parent, attached: HTTPRoute | InferencePool) -> ParentStatus | None:
+    """Return what the controller of a Gateway reports of a route or a pool; None if it has not yet.
+
+    Status entries of a pool name only the Gateway, those of a route also the listener.
+    """
+    reference = parent.reference if isinstance(attached, HTTPRoute) else ParentReference(parent.gateway.ref)
+    return attached.parent_status(reference, parent.controller)
+
+
 def reports_missing_picker(pool: InferencePool, parent: Parent) -> bool:
     """Whether the controller of a Gateway reports that the Service of the pool's endpoint picker does not exist."""
-    entry = pool.parent_status(parent.gateway.ref, parent.controller) if parent.writes_status else None
+    entry = status_from(parent, pool) if parent.writes_status else None
     condition = entry.condition("ResolvedRefs") if entry is not None else None
     return (
         condition is not None

@@ -10,7 +10,7 @@ from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.canary import CanaryDecision
 from workspace_ctrl.records.gateways import Gateway
-from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.listeners import Listener, ParentReference
 from workspace_ctrl.records.meta import ObjectRef
 
 
@@ -88,6 +88,8 @@ class Parent:
     controller: str
     """controllerName of its class: only status entries of that controller count."""
     class_title: str
+    port: int = 0
+    """Port of the listeners; 0 for any."""
     writes_status: bool = True
     """Whether that controller writes the status of Gateway, HTTPRoute and InferencePool."""
     takes_headers: bool = True
@@ -116,6 +118,11 @@ class Parent:
     """Why no listener accepts the route, according to the Gateway's spec; the status of its controller takes precedence."""
     listeners: tuple[Listener, ...] = ()
     """Listeners that accept the route, according to the Gateway's spec."""
+
+    @property
+    def reference(self) -> ParentReference:
+        """What a route names as its parent."""
+        return ParentReference(self.gateway.ref, self.section, self.port)
 
 
 @dataclass(frozen=True, slots=True)

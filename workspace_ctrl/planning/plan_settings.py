@@ -78,11 +78,14 @@ class ChartSource:
 
 @dataclass(frozen=True, slots=True)
 class GatewayChoice:
-    """A Gateway named by the installation."""
+    """A Gateway named by the installation, a Workspace, or a route of a user."""
 
     namespace: str
     name: str
     section: str = ""
+    """Name of the listener; empty for all."""
+    port: int = field(default=0, kw_only=True)
+    """Port of the listeners, which only routes of users can name; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)

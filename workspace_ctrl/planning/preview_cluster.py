@@ -22,7 +22,7 @@ from workspace_ctrl.planning.resolved_workspace import parse_spec
 from workspace_ctrl.records.core_v1 import ConfigMap, Node, parse_node
 from workspace_ctrl.records.flux import OCIRepository
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute, InferencePool, RouteRule
-from workspace_ctrl.records.listeners import Listener, RoutesFrom
+from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord, parse_workspace_record
@@ -177,7 +177,7 @@ def _named_route(workspace: WorkspaceRecord, dependencies: Dependencies, choices
     return HTTPRoute(
         Meta(ObjectRef("HTTPRoute", namespace, dependencies.route)),
         attached_to=tuple(
-            (ObjectRef("Gateway", *key), "") for key in dict.fromkeys((each.namespace, each.name) for each in choices)
+            ParentReference(ObjectRef("Gateway", *key)) for key in dict.fromkeys((each.namespace, each.name) for each in choices)
         ),
         rules=(RouteRule(pools=(dependencies.pool or names(name, dependencies.chart or DEFAULT_CHART).release,)),),
     )

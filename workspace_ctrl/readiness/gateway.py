@@ -12,7 +12,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.labels import POD_INDEX_LABEL, POD_LABEL, STATUS_REQUEST_ANNOTATION
 from workspace_ctrl.api.printable_text import printable
-from workspace_ctrl.model.attachment_status import reports_missing_picker
+from workspace_ctrl.model.attachment_status import reports_missing_picker, status_from
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.model.snapshot import SiblingPool
 from workspace_ctrl.readiness.chain_link import Link
@@ -181,19 +181,14 @@ def attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Se
 
 
 def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Parent) -> Link:
-    """Return what the controller of one Gateway reports; if it has not accepted the object, with the way out where that is known.
-
-    Status entries of a pool name only the Gateway, those of a route also the listener.
-    """
+    """Return what the controller of one Gateway reports; if it has not accepted the object, with the way out where that is known."""
     kind, gateway = attached.ref.kind, parent.gateway.ref
-    is_route = isinstance(attached, HTTPRoute)
-    section = parent.section if is_route else None
-    listener_problem = parent.listener_problem if is_route else None
+    listener_problem = parent.listener_problem if isinstance(attached, HTTPRoute) else None
     if not parent.writes_status:
         return _blocked(listener_problem) or Link.true(
             name, f"{kind}Found", f"{attached.ref} found; {parent.class_title} writes no status"
         )
-    entry = attached.parent_status(gateway, parent.controller, section)
+    entry = status_from(parent, attached)
     if entry is None:
         return _blocked(listener_problem) or _unheard(name, f"{parent.controller} has not reported status for {attached.ref} yet")
     for type_, reason in (("Accepted", f"{kind}NotAccepted"), ("ResolvedRefs", f"{kind}RefsUnresolved")):

@@ -16,7 +16,7 @@ from workspace_ctrl.api.labels import (
 )
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.records.chart_inventory import content_checksum
-from workspace_ctrl.records.listeners import Listener, parse_listener
+from workspace_ctrl.records.listeners import Listener, ParentReference, parse_listener
 from workspace_ctrl.records.managed_fields import packed
 from workspace_ctrl.records.meta import (
     Conditioned,
@@ -141,14 +141,19 @@ def parse_gateway_class(raw: Json, kind: str) -> GatewayClass:
 class ParentStatus:
     """The status entry of one controller for an object's attachment to one parent."""
 
-    parent: ObjectRef
-    section: str = ""
+    parent: ParentReference
     controller: str = ""
+    """Empty if it does not name itself: in the status of a route it has to (Gateway API), in that of a pool it need not."""
     conditions: tuple[Condition, ...] = ()
 
     def condition(self, type_: str) -> Condition | None:
         """Return the condition of that type, or None."""
         return find(self.conditions, type_)
+
+    def says(self, type_: str, generation: int) -> bool:
+        """Whether the condition of that type is True for `generation` of the object."""
+        condition = find(self.conditions, type_)
+        return condition is not None and condition.is_true and condition.speaks_of(generation)
 
 
 def _parse_parents(raw: Json, namespace: str) -> tuple[ParentStatus, ...]:
@@ -156,20 +161,19 @@ def _parse_parents(raw: Json, namespace: str) -> tuple[ParentStatus, ...]:
 
 
 def _parse_parent(entry: Json, namespace: str) -> ParentStatus:
-    reference = entry.get("parentRef") or {}
     return ParentStatus(
-        parent=_parent_ref(reference, namespace),
-        section=intern(reference.get("sectionName") or ""),
+        parent=_parse_reference(entry.get("parentRef") or {}, namespace),
         controller=intern(entry.get("controllerName") or ""),
         conditions=parse_brief_conditions(entry.get("conditions")),
     )
 
 
-def _parent_ref(reference: Json, namespace: str) -> ObjectRef:
-    return ObjectRef(
-        intern(reference.get("kind") or "Gateway"),
-        intern(reference.get("namespace") or namespace),
-        intern(reference.get("name") or ""),
+def _parse_reference(reference: Json, namespace: str) -> ParentReference:
+    kind, name, port = intern(reference.get("kind") or "Gateway"), intern(reference.get("name") or ""), reference.get("port")
+    return ParentReference(
+        ObjectRef(kind, intern(reference.get("namespace") or namespace), name),
+        section=intern(reference.get("sectionName") or ""),
+        port=port if isinstance(port, int) else 0,
     )
 
 
@@ -179,25 +183,29 @@ class Attached:
 
     meta: Meta
     parents: tuple[ParentStatus, ...] = ()
+    attached_to: tuple[ParentReference, ...] = ()
+    """The parentRefs of a route; a pool has none."""
 
     @property
     def ref(self) -> ObjectRef:
         """Which object this is."""
         return self.meta.ref
 
-    def parent_status(self, parent: ObjectRef, controller: str, section: str | None = None) -> ParentStatus | None:
+    def parent_status(self, parent: ParentReference, controller: str) -> ParentStatus | None:
         """Return the entry of `controller` for the attachment to `parent`; entries of other controllers are ignored.
 
-        With `section`, only entries for that listener count (empty: for the Gateway as a whole).
+        One that names no controller may be of any, and only counts where `controller` names itself in none for that Gateway: the status of
+        a pool leaves it out with Istio 1.31, Envoy AI Gateway 1.0 (which writes one for every Gateway) and NGINX Gateway Fabric.
+
+        Where none is for exactly that reference, one counts that is for none of the others. NGINX Gateway Fabric writes, in some versions,
+        the name of the listener if a Gateway has only one, and never a port (prepareRouteStatus in nginx/nginx-gateway-fabric). Of several
+        such entries one with Accepted=True goes first, as a route is attached when one listener accepts it (Gateway API).
         """
-        return next(
-            (
-                entry
-                for entry in self.parents
-                if entry.parent == parent and entry.controller in {controller, ""} and section in {None, entry.section}
-            ),
-            None,
-        )
+        said = [entry for entry in self.parents if entry.parent.ref == parent.ref]
+        own = [entry for entry in said if entry.controller == controller] or [entry for entry in said if not entry.controller]
+        exact = next((entry for entry in own if entry.parent == parent), None)
+        near = (entry for entry in own if entry.parent not in self.attached_to and parent.may_be_about(entry.parent))
+        return exact or max(near, key=lambda entry: entry.says("Accepted", self.meta.generation), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +244,6 @@ class HTTPRoute(Attached):
     """An HTTPRoute."""
 
     hostnames: tuple[str, ...] = ()
-    attached_to: tuple[tuple[ObjectRef, str], ...] = ()
-    """Gateways in its parentRefs, each with the name of a listener, or an empty one for all."""
     rules: tuple[RouteRule, ...] = ()
     created: str = ""
     """Creation time, as text that sorts by time."""
@@ -282,10 +288,9 @@ def parse_http_route(raw: Json, kind: str) -> HTTPRoute:
     )
 
 
-def attached_to(spec: Json, namespace: str) -> tuple[tuple[ObjectRef, str], ...]:
-    """Return the parents of a route in `namespace`, each with the name of a listener, or an empty one for all."""
-    entries = spec.get("parentRefs") or ()
-    return tuple((_parent_ref(entry, namespace), intern(entry.get("sectionName") or "")) for entry in entries)
+def attached_to(spec: Json, namespace: str) -> tuple[ParentReference, ...]:
+    """Return the parentRefs of a route in `namespace`."""
+    return tuple(_parse_reference(entry, namespace) for entry in spec.get("parentRefs") or ())
 
 
 def _parse_weights(metadata: Json) -> Mapping[str, int]:

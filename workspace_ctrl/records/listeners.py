@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from workspace_ctrl.api.conditions import Condition, Status, find, parse_brief_conditions
-from workspace_ctrl.records.meta import Json
+from workspace_ctrl.records.meta import Json, ObjectRef
 from workspace_ctrl.records.selectors import EVERYTHING, Selector, parse_selector
 
 SCHEMES: Final[Mapping[str, tuple[str, int]]] = {"HTTP": ("http", 80), "HTTPS": ("https", 443)}
@@ -74,6 +74,30 @@ class Listener:
         if not hostnames or not self.hostname:
             return tuple(hostnames) or ((self.hostname,) if self.hostname else ())
         return tuple(_narrower(self.hostname, hostname) for hostname in hostnames if hostnames_overlap(self.hostname, hostname))
+
+
+@dataclass(frozen=True, slots=True)
+class ParentReference:
+    """An entry of a route's parentRefs, and the object of an entry of a status: a Gateway, and which of its listeners."""
+
+    ref: ObjectRef
+    """The Gateway, or an object of another kind."""
+    section: str = ""
+    """Name of a listener; empty for all."""
+    port: int = 0
+    """Port of the listeners; 0 for any. With a name, both apply (Gateway API)."""
+
+    def selects(self, listener: Listener) -> bool:
+        """Whether a listener of the Gateway is meant."""
+        return self.section in {"", listener.name} and self.port in {0, listener.port}
+
+    def may_be_about(self, other: "ParentReference") -> bool:
+        """Whether a status for `other` may be about this reference: it names a listener more exactly, or leaves out the port."""
+        return (
+            self.ref == other.ref
+            and self.section in {"", other.section}
+            and (self.port == other.port or 0 in {self.port, other.port})
+        )
 
 
 def hostnames_overlap(one: str, other: str) -> bool:

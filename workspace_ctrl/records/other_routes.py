@@ -6,7 +6,8 @@ from sys import intern
 
 from workspace_ctrl.api.labels import MODEL_INDEX_LABEL
 from workspace_ctrl.records.gateways import attached_to, parse_match
-from workspace_ctrl.records.meta import Json, Meta, ObjectRef, bounded, parse_meta, spec_of
+from workspace_ctrl.records.listeners import ParentReference
+from workspace_ctrl.records.meta import Json, Meta, bounded, parse_meta, spec_of
 
 _ROOT = "/"
 
@@ -21,8 +22,8 @@ class OtherRoute:
     takes_the_rest: bool = False
     """Whether it has a match that no other is less specific than, or a regular expression, which may match any path."""
     hostnames: tuple[str, ...] = ()
-    attached_to: tuple[tuple[ObjectRef, str], ...] = ()
-    """Gateways in its parentRefs, each with the name of a listener, or an empty one for all."""
+    attached_to: tuple[ParentReference, ...] = ()
+    """Its parentRefs."""
 
 
 def parse_other_route(raw: Json, kind: str) -> OtherRoute:

@@ -10,6 +10,7 @@ from workspace_ctrl.cache.route_conflicts import RouteClaimIndex, accepted_claim
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.route import http_route, routing
 from workspace_ctrl.records.gateways import parse_http_route
+from workspace_ctrl.records.listeners import Listener
 
 PHI = RouteClaim("g/g", "http", "", "/", "X-Gateway-Model-Name=phi")
 POET = RouteClaim("g/g", "http", "", "/", "X-Gateway-Model-Name=poet")
@@ -82,12 +83,27 @@ def test_in_whatever_order_things_happen_each_claim_has_its_oldest_claimant(chan
             assert index.taken(key).get(claim) == expected
 
 
-def test_a_route_of_ours_tells_what_it_was_made_to_claim():
+TWO_LISTENERS = gateway(listeners=(Listener("http", "HTTP", 80), Listener("https", "HTTPS", 443)))
+
+
+@pytest.mark.parametrize(
+    ("section", "about", "places"),
+    [
+        pytest.param("", {}, {"http", "https"}, id="all listeners"),
+        pytest.param("https", {}, {"https"}, id="one by name"),
+        pytest.param("", {"port": 80}, {"http"}, id="one by port"),
+        pytest.param("", {"kind": "ListenerSet"}, set(), id="those of a ListenerSet of that name"),
+    ],
+)
+def test_a_route_of_ours_tells_what_it_was_made_to_claim(section, about, places):
     spec = GatewaySpec.model_validate({"hostnames": ["h"], "match": {"header": True, "catchAll": True}})
-    owner, chosen = meta("Workspace"), (parent(),)
+    owner, chosen = meta("Workspace"), (parent(gateway=TWO_LISTENERS, section=section),)
     asked = routing(owner.ref, spec, derived().release, ("phi", "poet"), SETTINGS)
-    route = parse_http_route(http_route(owner, derived(), chosen, asked), "HTTPRoute")
-    assert claims_of(route, {(NAMESPACE, "inference-gateway"): gateway()}.get) == asked.claims(chosen)
+    raw = http_route(owner, derived(), chosen, asked)
+    raw["spec"]["parentRefs"][0].update(about)
+    route = parse_http_route(raw, "HTTPRoute")
+    wanted = {claim for claim in asked.claims(chosen) if claim.listener in places}
+    assert claims_of(route, {(NAMESPACE, "inference-gateway"): TWO_LISTENERS}.get) == wanted
     assert route.meta.ref.name == NAME
 
 

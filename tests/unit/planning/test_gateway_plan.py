@@ -32,6 +32,7 @@ from workspace_ctrl.planning.steps import SetFinalizer
 from workspace_ctrl.records.chart_inventory import chart_object_id
 from workspace_ctrl.records.flux import StageAges
 from workspace_ctrl.records.gateways import HTTPRoute, RouteMatch, RouteRule
+from workspace_ctrl.records.listeners import ParentReference
 
 GATEWAY = f"{NAMESPACE}/inference-gateway"
 PATH = f"/{NAMESPACE}/{NAME}"
@@ -56,7 +57,7 @@ def named(*matches, pools=(OURS,)):
         meta("HTTPRoute", "mine", owner=""),
         parents=route().parents,
         hostnames=("m.example.com",),
-        attached_to=((gateway().ref, ""),),
+        attached_to=(ParentReference(gateway().ref),),
         rules=(RouteRule(matches or (RouteMatch("/m/"),), pools),),
     )
 

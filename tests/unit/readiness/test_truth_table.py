@@ -38,6 +38,8 @@ OLD_GATEWAY = parent_status(name="old")
 REFUSED = parent_status(condition("Accepted", "False", "NoMatchingParent"), condition("ResolvedRefs"))
 UNDECIDED = parent_status(condition("Accepted", "Unknown", "Pending"), condition("ResolvedRefs"))
 UNRESOLVED = parent_status(condition("Accepted"), condition("ResolvedRefs", "False", "BackendNotFound"))
+NAMELESS = parent_status(controller="")
+NAMELESS_NO = parent_status(condition("Accepted", "False", "NotAccepted"), condition("ResolvedRefs"), controller="")
 HALF = parent_status(condition("Accepted"))
 POLICY = parent_status(condition("example.com/PolicyAffected"), controller="example.com/policies")
 OBSTACLE = Problem(ROUTE, "NotAllowedByListeners", "write this line")
@@ -61,7 +63,9 @@ def attachments(link, make, field, kind):
         (link, "foreign entry beside", {field: make(FOREIGN, POLICY, parent_status())}, None, TRUE, f"{kind}Accepted"),
         (link, "foreign yes beside our no", {field: make(FOREIGN, REFUSED)}, None, FALSE, f"{kind}NotAccepted"),
         (link, "left over from another Gateway", {field: make(OLD_GATEWAY)}, None, UNKNOWN, "WaitingForGateway"),
-        (link, "without a controller's name", {field: make(parent_status(controller=""))}, None, TRUE, f"{kind}Accepted"),
+        (link, "nameless yes beside our no", {field: make(NAMELESS, REFUSED)}, None, FALSE, f"{kind}NotAccepted"),
+        (link, "nameless no beside our yes", {field: make(NAMELESS_NO, parent_status())}, None, TRUE, f"{kind}Accepted"),
+        (link, "without a controller's name", {field: make(NAMELESS)}, None, TRUE, f"{kind}Accepted"),
         (link, "no generation is current", {field: make(_undated(), generation=7)}, None, TRUE, f"{kind}Accepted"),
     ]
 
@@ -167,11 +171,20 @@ ROWS = [
         FALSE,
         "HTTPRouteRefsUnresolved",
     ),
+    (ROUTE, "words about the only listener", {"route": route(parent_status(section="http"))}, None, TRUE, "HTTPRouteAccepted"),
+    (
+        ROUTE,
+        "one of two ports is refused",
+        {"route": route(parent_status(port=80), replace(REFUSED, parent=replace(REFUSED.parent, port=8080)))},
+        decisions(parents=(parent(port=80), parent(port=8080))),
+        FALSE,
+        "HTTPRouteNotAccepted",
+    ),
     (ROUTE, "words about another listener", {}, at(section="https"), UNKNOWN, "WaitingForGateway"),
     (
         ROUTE,
         "words about the listener",
-        {"route": route(parent_status(), replace(parent_status(), section="https"))},
+        {"route": route(parent_status(), parent_status(section="https"))},
         at(section="https"),
         TRUE,
         "HTTPRouteAccepted",
@@ -185,6 +198,7 @@ ROWS = [
         FALSE,
         "NotAllowedByListeners",
     ),
+    (POOL, "its status names no listener", {}, at(section="http"), TRUE, "InferencePoolAccepted"),
     (POOL, "its companion is missing", {}, at(companion="ModelServer"), UNKNOWN, "ModelServerNotCreated"),
     (ENDPOINTS, "none", {"pods": ()}, None, FALSE, "NoReadyEndpoints"),
     (ENDPOINTS, "none ready", {"pods": (pod(ready=False),)}, None, FALSE, "NoReadyEndpoints"),

@@ -144,7 +144,7 @@ def test_a_gateway_s_record_does_not_move_with_its_attached_routes():
 
 def test_a_parent_without_a_namespace_is_in_the_route_s():
     route = parse_http_route(named(status={"parents": [{"parentRef": {"name": "g"}, "controllerName": "c"}]}), "HTTPRoute")
-    assert str(route.parents[0].parent) == "Gateway ns/g"
+    assert str(route.parents[0].parent.ref) == "Gateway ns/g"
 
 
 @pytest.mark.parametrize(

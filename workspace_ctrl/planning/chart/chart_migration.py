@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workspace_ctrl.api.conditions import ConditionType, find
+from workspace_ctrl.model.attachment_status import status_from
 from workspace_ctrl.model.chart_objects import ChartObjects, FormerCharts
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.removal import delete_steps, uninstall_steps
 from workspace_ctrl.planning.steps import Step
-from workspace_ctrl.records.gateways import Attached, HTTPRoute
+from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 
@@ -68,7 +69,7 @@ def _runs(chart: ChartObjects) -> bool:
     return chart.is_installed and is_there and picker is not None and picker.has_leader
 
 
-def _is_known(route: HTTPRoute | None, live: Attached | None, pool: str, parents: Sequence[Parent]) -> bool:
+def _is_known(route: HTTPRoute | None, live: InferencePool | None, pool: str, parents: Sequence[Parent]) -> bool:
     """Whether the Gateways have prepared for the announced `pool`, whose object is `live`, if they report status."""
     if not _takes_announcements(parents):
         return True
@@ -80,18 +81,13 @@ def _takes_announcements(parents: Sequence[Parent]) -> bool:
     return all(parent.takes_headers for parent in parents)
 
 
-def _has_accepted(parent: Parent, route: HTTPRoute | None, pool: Attached | None) -> bool:
+def _has_accepted(parent: Parent, route: HTTPRoute | None, pool: InferencePool | None) -> bool:
     """Whether the controller of a Gateway has accepted route and pool in their current generations."""
     return all(
         attached is not None
-        and (entry := attached.parent_status(parent.gateway.ref, parent.controller, section)) is not None
-        and all(
-            (condition := entry.condition(type_)) is not None
-            and condition.is_true
-            and condition.speaks_of(attached.meta.generation)
-            for type_ in ("Accepted", "ResolvedRefs")
-        )
-        for attached, section in ((route, parent.section), (pool, None))
+        and (entry := status_from(parent, attached)) is not None
+        and all(entry.says(type_, attached.meta.generation) for type_ in ("Accepted", "ResolvedRefs"))
+        for attached in (route, pool)
     )
 
 

@@ -9,24 +9,23 @@ from collections.abc import Iterable, Sequence
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway
-from workspace_ctrl.records.listeners import Listener, RoutesFrom
+from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
 """Kubernetes sets it on every namespace."""
 
 
 def find_listeners(
-    gateway: Gateway, section: str, namespace: str, hostnames: Sequence[str], live: Namespace | None
+    gateway: Gateway, wanted: ParentReference, namespace: str, hostnames: Sequence[str], live: Namespace | None
 ) -> tuple[Listener, ...] | Problem:
     """Return the listeners of `gateway` that accept a route of `namespace` for `hostnames`, or the problem if none does.
 
-    `section` names one listener. `live` is the namespace, or None if its labels are not known; listeners that select namespaces by label
-    are then included.
+    `wanted` may name a listener, or a port. `live` is the namespace, or None if its labels are not known; listeners that select namespaces
+    by label are then included.
     """
-    named = [entry for entry in gateway.listeners if section in {"", entry.name}]
+    named = [entry for entry in gateway.listeners if wanted.selects(entry)]
     if not named:
-        known = ", ".join(entry.name for entry in gateway.listeners) or "none"
-        return _problem("ListenerNotFound", f"{gateway.ref} has no listener {section}; its listeners: {known}")
+        return _problem("ListenerNotFound", _no_listener(gateway, wanted))
     speaking = [entry for entry in named if entry.speaks_http and entry.takes_http_routes]
     if not speaking:
         listed = ", ".join(f"{entry.name} ({entry.protocol})" for entry in named)
@@ -45,6 +44,13 @@ def find_listeners(
         text = f"listeners of {gateway.ref} accept host names {listed}, not {_join(hostnames)}; change gateway.hostnames"
         return _problem("NoMatchingListenerHostname", text)
     return fitting
+
+
+def _no_listener(gateway: Gateway, wanted: ParentReference) -> str:
+    port = f"port {wanted.port}" if wanted.port else ""
+    asked = " with ".join(filter(None, (f"listener {wanted.section}".rstrip(), port)))
+    known = (f"{entry.name} (port {entry.port})" if wanted.port else entry.name for entry in gateway.listeners)
+    return f"{gateway.ref} has no {asked}; its listeners: {', '.join(known) or 'none'}"
 
 
 def _refusal(gateway: Gateway, listener: Listener, namespace: str) -> str:

@@ -25,7 +25,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, stamped
 from workspace_ctrl.planning.plan_settings import ModelIndexSettings
 from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway, GatewayClass
-from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.listeners import Listener, ParentReference
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.other_routes import OtherRoute
 
@@ -134,16 +134,18 @@ def _places_of_others(settings: ModelIndexSettings, inputs: IndexInputs) -> Iter
     """Yield where routes that belong to no Workspace take the rest of the requests, as far as listeners accept them."""
     for route in inputs.others:
         is_own = (route.meta.ref.namespace, route.index) == (settings.service_namespace, settings.service)
-        for ref, section in route.attached_to if route.takes_the_rest and not is_own else ():
-            gateway = inputs.gateways.get(f"{ref.namespace}/{ref.name}")
-            if gateway is not None:
-                yield from _places_on(gateway, section, route, inputs.namespaces)
+        for parent in route.attached_to if route.takes_the_rest and not is_own else ():
+            gateway = inputs.gateways.get(f"{parent.ref.namespace}/{parent.ref.name}")
+            if gateway is not None and parent.ref == gateway.ref:
+                yield from _places_on(gateway, parent, route, inputs.namespaces)
 
 
-def _places_on(gateway: Gateway, section: str, route: OtherRoute, namespaces: Mapping[str, Namespace]) -> Iterator[RoutePlace]:
+def _places_on(
+    gateway: Gateway, parent: ParentReference, route: OtherRoute, namespaces: Mapping[str, Namespace]
+) -> Iterator[RoutePlace]:
     admits = _admission(gateway, route.meta.ref.namespace, namespaces, if_unknown=True)
     for listener in gateway.listeners:
-        if section in {"", listener.name} and admits(listener) and listener.admits_hostnames(route.hostnames):
+        if parent.selects(listener) and admits(listener) and listener.admits_hostnames(route.hostnames):
             for hostname in listener.common_hostnames(route.hostnames) or ("",):
                 yield RoutePlace(gateway.key, listener.name, hostname)
 

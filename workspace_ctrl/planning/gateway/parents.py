@@ -16,6 +16,7 @@ from workspace_ctrl.planning.gateway.listeners import find_listeners
 from workspace_ctrl.planning.plan_settings import ALL_NAMESPACES, GatewayChoice, PlanSettings
 from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute
+from workspace_ctrl.records.listeners import ParentReference
 
 _REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
 _ELSEWHERE = "administrators add namespaces of other Gateways to gatewayNamespaces in the settings"
@@ -65,13 +66,13 @@ def choose_parents(namespace: str, spec: GatewaySpec | None, settings: PlanSetti
     if kept is None:
         return Chosen(problems=(found,))
     chosen = _attach(namespace, (_choice(kept),), hostnames, cluster)
-    note = f"{kept.ref} is kept, because the Workspace is attached to it, but {found.message}"
-    return replace(chosen, parents=tuple(replace(parent, note=_join(parent.note, note)) for parent in chosen.parents))
+    return _with_note(chosen, f"{kept.ref} is kept, because the Workspace is attached to it, but {found.message}")
 
 
 def parents_of(route: HTTPRoute, cluster: Cluster) -> Chosen:
     """Return the Gateways in the parentRefs of a referenced route."""
-    choices = tuple(GatewayChoice(ref.namespace, ref.name, section) for ref, section in route.attached_to if ref.kind == "Gateway")
+    named = [entry for entry in route.attached_to if entry.ref.kind == "Gateway"]
+    choices = [GatewayChoice(entry.ref.namespace, entry.ref.name, entry.section, port=entry.port) for entry in named]
     if not choices:
         return Chosen(problems=(_problem("NoGateway", f"{route.ref} has no Gateway in its parentRefs; add one"),))
     return _attach(route.ref.namespace, choices, route.hostnames, cluster)
@@ -92,6 +93,10 @@ def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequenc
     )
 
 
+def _with_note(chosen: Chosen, note: str) -> Chosen:
+    return replace(chosen, parents=tuple(replace(parent, note=_join(parent.note, note)) for parent in chosen.parents))
+
+
 def _class_problem(gateway: Gateway, cluster: Cluster) -> Problem:
     if "GatewayClass" in cluster.missing_kinds:
         text = f"cannot list or watch GatewayClasses for {gateway.ref}; grant get, list and watch on gatewayclasses"
@@ -110,10 +115,12 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
     if controller is None:
         return _class_problem(gateway, cluster)
     profile = find_profile(controller)
-    listeners = find_listeners(gateway, choice.section, namespace, hostnames, cluster.namespace)
+    wanted = ParentReference(gateway.ref, choice.section, choice.port)
+    listeners = find_listeners(gateway, wanted, namespace, hostnames, cluster.namespace)
     return Parent(
         gateway=gateway,
         section=choice.section,
+        port=choice.port,
         controller=controller,
         class_title=profile.title,
         writes_status=profile.writes_status,
@@ -156,7 +163,7 @@ def _candidates(namespace: str, settings: PlanSettings, gateways: Sequence[Gatew
 
 def _attached_before(route: HTTPRoute | None, candidates: Sequence[Gateway]) -> Gateway | None:
     """Return the first of `candidates` to which the Workspace's route is attached, or None."""
-    attached = {ref for ref, _ in route.attached_to} if route is not None and not route.meta.deleting else set()
+    attached = {entry.ref for entry in route.attached_to} if route is not None and not route.meta.deleting else set()
     return next((gateway for gateway in candidates if gateway.ref in attached), None)
 
 

@@ -7,7 +7,7 @@ from tests.unit.factories import gateway, meta
 from workspace_ctrl.model.plan_decisions import Problem
 from workspace_ctrl.planning.gateway.listeners import find_listeners
 from workspace_ctrl.records.core_v1 import Namespace
-from workspace_ctrl.records.listeners import parse_listener
+from workspace_ctrl.records.listeners import ParentReference, parse_listener
 
 NAME = "kubernetes.io/metadata.name"
 TEAM = Namespace(meta("Namespace", "team-a", namespace=""), {NAME: "team-a", "team": "a"})
@@ -29,8 +29,9 @@ def by_name(*namespaces):
     return {"matchExpressions": [{"key": NAME, "operator": "In", "values": list(namespaces)}]}
 
 
-def listener_problem(*listeners, section="", namespace="team-a", hostnames=(), live=TEAM):
-    found = find_listeners(gateway(namespace="gateways", listeners=listeners), section, namespace, hostnames, live)
+def listener_problem(*listeners, section="", port=0, namespace="team-a", hostnames=(), live=TEAM):
+    shared = gateway(namespace="gateways", listeners=listeners)
+    found = find_listeners(shared, ParentReference(shared.ref, section, port), namespace, hostnames, live)
     return found if isinstance(found, Problem) else None
 
 
@@ -104,18 +105,34 @@ def test_where_labels_choose_the_namespace_needs_the_label(closed, words):
 
 
 @pytest.mark.parametrize(
-    ("listeners", "section", "reason", "words"),
+    ("listeners", "wanted", "reason", "words"),
     [
-        pytest.param((ALL,), "https", "ListenerNotFound", "has no listener https; its listeners: http", id="unknown section"),
-        pytest.param((listener(protocol="TCP"),), "", "NoHTTPListener", "http (TCP)", id="another protocol"),
-        pytest.param((listener(kinds=[{"kind": "GRPCRoute"}]),), "", "NoHTTPListener", "http (HTTP)", id="another kind"),
         pytest.param(
-            (listener("closed"), ALL), "closed", "NotAllowedByListeners", "listener closed of", id="the named one is closed"
+            (ALL,), {"section": "https"}, "ListenerNotFound", "no listener https; its listeners: http", id="unknown section"
+        ),
+        pytest.param(
+            (ALL,), {"port": 81}, "ListenerNotFound", "no listener with port 81; its listeners: http (port 80)", id="no such port"
+        ),
+        pytest.param(
+            (ALL, listener("other")),
+            {"section": "other", "port": 81},
+            "ListenerNotFound",
+            "no listener other with port 81; its listeners: http (port 80), other (port 80)",
+            id="a named listener of another port",
+        ),
+        pytest.param((listener(protocol="TCP"),), {}, "NoHTTPListener", "http (TCP)", id="another protocol"),
+        pytest.param((listener(kinds=[{"kind": "GRPCRoute"}]),), {}, "NoHTTPListener", "http (HTTP)", id="another kind"),
+        pytest.param(
+            (listener("closed"), ALL),
+            {"section": "closed"},
+            "NotAllowedByListeners",
+            "listener closed of",
+            id="the named one is closed",
         ),
     ],
 )
-def test_other_obstacles(listeners, section, reason, words):
-    found = listener_problem(*listeners, section=section)
+def test_other_obstacles(listeners, wanted, reason, words):
+    found = listener_problem(*listeners, **wanted)
     assert found.reason == reason
     assert words in found.message
 

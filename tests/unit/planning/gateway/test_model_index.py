@@ -9,7 +9,7 @@ from workspace_ctrl.planning.gateway.model_index import IndexInputs, index_key, 
 from workspace_ctrl.planning.plan_settings import ModelIndexSettings
 from workspace_ctrl.records.core_v1 import Namespace
 from workspace_ctrl.records.gateways import parse_http_route
-from workspace_ctrl.records.listeners import Listener, RoutesFrom
+from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
 from workspace_ctrl.records.meta import ObjectRef, parse_meta
 from workspace_ctrl.records.other_routes import parse_other_route
 from workspace_ctrl.records.selectors import parse_selector
@@ -50,8 +50,8 @@ def attachments(result):
     ]
 
 
-def other(path=None, *, section="", hostnames=(), namespace="team", labels=None, **match):
-    parent = {"name": "shared", "namespace": "gateways"} | ({"sectionName": section} if section else {})
+def other(path=None, *, section="", about=None, hostnames=(), namespace="team", labels=None, **match):
+    parent = {"name": "shared", "namespace": "gateways", **(about or {})} | ({"sectionName": section} if section else {})
     matches = [({"path": path} if path else {}) | match]
     return parse_other_route(
         {
@@ -75,7 +75,9 @@ def test_the_route_matches_least_of_all_tells_the_gateway_and_goes_with_the_serv
     assert rule["backendRefs"] == [{"group": "", "kind": "Service", "name": "ctrl-models", "port": 80}]
     assert route["metadata"]["namespace"] == "system"
     assert [owner["uid"] for owner in route["metadata"]["ownerReferences"]] == [OWNER.uid]
-    assert parse_http_route(route, "HTTPRoute").attached_to == ((ObjectRef("Gateway", "gateways", "shared"), "http"),)
+    assert parse_http_route(route, "HTTPRoute").attached_to == (
+        ParentReference(ObjectRef("Gateway", "gateways", "shared"), "http"),
+    )
 
 
 def test_a_gateway_without_models_has_no_list():
@@ -129,6 +131,9 @@ def test_where_a_model_takes_the_rest_there_is_no_list(taken, wanted):
         pytest.param(other(prefix("/"), method="GET"), False, id="a method goes first anyway"),
         pytest.param(other(prefix("/"), headers=[{"name": "a", "value": "b"}]), False, id="a header goes first anyway"),
         pytest.param(other(prefix("/"), section="https"), False, id="another listener"),
+        pytest.param(other(prefix("/"), about={"port": 80}), True, id="its port"),
+        pytest.param(other(prefix("/"), about={"port": 443}), False, id="another port"),
+        pytest.param(other(prefix("/"), about={"kind": "ListenerSet"}), False, id="listeners of a ListenerSet of that name"),
         pytest.param(other(prefix("/"), hostnames=["web.example.com"]), False, id="a host name of its own goes first anyway"),
         pytest.param(
             other(prefix("/"), labels={"workspace-ctrl/model-index": "ctrl-models"}), True, id="a label does not make it ours"

@@ -9,7 +9,7 @@ from workspace_ctrl.api.workspace import GatewaySpec, ParentRef
 from workspace_ctrl.planning.gateway.parents import Cluster, choose_parents, parents_of
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.records.gateways import HTTPRoute
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
 
 ONE = gateway()
 OTHER = gateway("other", namespace="elsewhere")
@@ -100,7 +100,7 @@ def test_all_namespaces_count_if_the_installation_says_so():
 
 
 def attached(*gateways, **fields):
-    return HTTPRoute(meta("HTTPRoute", "phi", **fields), attached_to=tuple((entry.ref, "") for entry in gateways))
+    return HTTPRoute(meta("HTTPRoute", "phi", **fields), attached_to=tuple(ParentReference(entry.ref) for entry in gateways))
 
 
 SECOND = gateway("second", namespace="gateways")
@@ -159,9 +159,40 @@ def test_a_listener_that_is_not_there_is_a_problem_of_the_parent_which_then_has_
     assert parent.listener_problem is None
 
 
-def test_somebody_else_s_route_brings_its_own_gateways():
-    named = HTTPRoute(meta("HTTPRoute", "mine"), attached_to=((ONE.ref, "http"), (ObjectRef("Service", NAMESPACE, "mesh"), "")))
-    (parent,) = parents_of(named, cluster(ONE, OTHER)).parents
-    assert (parent.gateway, parent.section) == (ONE, "http")
-    (problem,) = parents_of(HTTPRoute(meta("HTTPRoute", "mine")), cluster(ONE)).problems
-    assert "has no Gateway in its parentRefs" in problem.message
+PUBLIC, INNER = (Listener(name, "HTTP", port, routes_from=RoutesFrom.ALL) for name, port in (("public", 80), ("inner", 8080)))
+TWO_PORTS = gateway(listeners=(PUBLIC, INNER))
+
+
+def parents_of_mine(*attached_to):
+    """The choice for a route of a user."""
+    return parents_of(HTTPRoute(meta("HTTPRoute", "mine"), attached_to=attached_to), cluster(TWO_PORTS, OTHER))
+
+
+@pytest.mark.parametrize(
+    ("references", "chosen"),
+    [
+        pytest.param([ParentReference(ONE.ref)], [(PUBLIC, INNER)], id="all listeners"),
+        pytest.param([ParentReference(ONE.ref, "inner")], [(INNER,)], id="by name"),
+        pytest.param([ParentReference(ONE.ref, port=8080)], [(INNER,)], id="by port"),
+        pytest.param([ParentReference(ONE.ref, "public", 8080)], [()], id="by name and port, of which one does not fit"),
+        pytest.param(
+            [ParentReference(ONE.ref, port=8080), ParentReference(ONE.ref, port=80)], [(INNER,), (PUBLIC,)], id="two ports"
+        ),
+    ],
+)
+def test_somebody_else_s_route_brings_its_own_gateways_and_listeners(references, chosen):
+    found = parents_of_mine(*references)
+    assert [parent.listeners for parent in found.parents] == chosen
+    assert [parent.reference for parent in found.parents] == references
+    assert "parentRefs" not in found.parents[0].note
+
+
+@pytest.mark.parametrize(
+    ("references", "words"),
+    [
+        pytest.param([], "has no Gateway in its parentRefs; add one", id="none"),
+    ],
+)
+def test_a_route_without_a_gateway_is_told_what_to_name(references, words):
+    (problem,) = parents_of_mine(*references).problems
+    assert (problem.reason, words in problem.message) == ("NoGateway", True)
