@@ -70,12 +70,21 @@ def choose_parents(namespace: str, spec: GatewaySpec | None, settings: PlanSetti
 
 
 def parents_of(route: HTTPRoute, cluster: Cluster) -> Chosen:
-    """Return the Gateways in the parentRefs of a referenced route."""
+    """Return the Gateways in the parentRefs of a referenced route; parents of other kinds, such as ListenerSets, are not supported."""
     named = [entry for entry in route.attached_to if entry.ref.kind == "Gateway"]
+    others = ", ".join(str(entry.ref) for entry in route.attached_to if entry not in named)
+    if not named:
+        return Chosen(problems=(_problem("NoGateway", _no_gateway(route, others)),))
     choices = [GatewayChoice(entry.ref.namespace, entry.ref.name, entry.section, port=entry.port) for entry in named]
-    if not choices:
-        return Chosen(problems=(_problem("NoGateway", f"{route.ref} has no Gateway in its parentRefs; add one"),))
-    return _attach(route.ref.namespace, choices, route.hostnames, cluster)
+    chosen = _attach(route.ref.namespace, choices, route.hostnames, cluster)
+    return _with_note(chosen, f"{others} in the parentRefs of {route.ref} is not checked, only Gateways are") if others else chosen
+
+
+def _no_gateway(route: HTTPRoute, others: str) -> str:
+    if not others:
+        return f"{route.ref} has no Gateway in its parentRefs; add one"
+    text = f"{route.ref} has only {others} in its parentRefs, and only Gateways are supported there"
+    return f"{text}; add the Gateway, with the name of one of its own listeners as sectionName"
 
 
 def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayChoice, ...]:

@@ -10,6 +10,7 @@ from workspace_ctrl.planning.gateway.parents import Cluster, choose_parents, par
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.listeners import Listener, ParentReference, RoutesFrom
+from workspace_ctrl.records.meta import ObjectRef
 
 ONE = gateway()
 OTHER = gateway("other", namespace="elsewhere")
@@ -161,6 +162,7 @@ def test_a_listener_that_is_not_there_is_a_problem_of_the_parent_which_then_has_
 
 PUBLIC, INNER = (Listener(name, "HTTP", port, routes_from=RoutesFrom.ALL) for name, port in (("public", 80), ("inner", 8080)))
 TWO_PORTS = gateway(listeners=(PUBLIC, INNER))
+LISTENER_SET = ParentReference(ObjectRef("ListenerSet", NAMESPACE, "team"))
 
 
 def parents_of_mine(*attached_to):
@@ -191,8 +193,21 @@ def test_somebody_else_s_route_brings_its_own_gateways_and_listeners(references,
     ("references", "words"),
     [
         pytest.param([], "has no Gateway in its parentRefs; add one", id="none"),
+        pytest.param(
+            [LISTENER_SET],
+            "has only ListenerSet default/team in its parentRefs, and only Gateways are supported there; add the Gateway, with",
+            id="a ListenerSet",
+        ),
     ],
 )
 def test_a_route_without_a_gateway_is_told_what_to_name(references, words):
     (problem,) = parents_of_mine(*references).problems
     assert (problem.reason, words in problem.message) == ("NoGateway", True)
+
+
+def test_parents_that_are_no_gateways_are_told_beside_those_that_are():
+    mesh = ParentReference(ObjectRef("Service", NAMESPACE, "mesh"))
+    (parent,) = parents_of_mine(LISTENER_SET, ParentReference(ONE.ref), mesh).parents
+    assert parent.gateway.ref == ONE.ref
+    words = "ListenerSet default/team, Service default/mesh in the parentRefs of HTTPRoute default/mine is not checked"
+    assert words in parent.note
