@@ -5,7 +5,7 @@ earlier Gateways or other controllers are ignored (docs/concepts/readiness.md).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -176,8 +176,17 @@ def attachments(name: LinkName, attached: HTTPRoute | InferencePool, parents: Se
     if not parents:
         return Link.waiting(name, "GatewayNotChosen", f"{attached.ref} is waiting for a Gateway")
     links = [_attachment(name, attached, parent) for parent in parents]
-    notes = [parent.note for parent in parents if parent.note and name is LinkName.ROUTE]
+    notes = [note for parent in parents if name is LinkName.ROUTE for note in (parent.note, *_restrictions(parent)) if note]
     return _first_not_holding(links) or _all_hold(name, links, notes)
+
+
+def _restrictions(parent: Parent) -> Iterator[str]:
+    """Yield what is invalid of listeners that serve all the same; whether requests are answered is for the probe to say."""
+    gateway = parent.gateway
+    for listener in parent.listeners if parent.writes_status else ():
+        restriction = listener.restriction(gateway.meta.generation)
+        if restriction is not None:
+            yield f"listener {listener.name} of {gateway.ref}: {restriction.reason}: {restriction.message}"
 
 
 def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Parent) -> Link:

@@ -13,6 +13,9 @@ SCHEMES: Final[Mapping[str, tuple[str, int]]] = {"HTTP": ("http", 80), "HTTPS": 
 """Protocol of a listener that supports HTTPRoutes → scheme and default port of its URLs."""
 _SERVING: Final = ("Accepted", "ResolvedRefs", "Programmed")
 """Conditions that a working listener has."""
+_SERVING_IN_PART: Final = frozenset({"PartiallyInvalidCertificateRef", "InvalidRouteKinds"})
+"""Reasons of ResolvedRefs=False with which a listener that is Programmed serves what is valid: with the other certificates (Envoy Gateway's
+reason), or the other kinds of routes (Gateway API). With any other reason it is not trusted, since Programmed may be written carelessly."""
 _HTTP_ROUTE = ("gateway.networking.k8s.io", "HTTPRoute")
 
 
@@ -44,10 +47,22 @@ class Listener:
 
     def refusal(self, generation: int) -> Condition | None:
         """Return the condition that reports, for the Gateway's `generation`, that the listener does not work, or None."""
-        said = (find(self.conditions, type_) for type_ in _SERVING)
+        restriction = self.restriction(generation)
+        said = (entry for type_ in _SERVING if (entry := find(self.conditions, type_)) is not restriction)
         return next(
             (entry for entry in said if entry is not None and entry.status == Status.FALSE and entry.speaks_of(generation)), None
         )
+
+    def restriction(self, generation: int) -> Condition | None:
+        """Return the condition that reports, for the Gateway's `generation`, what is invalid of a listener that serves the rest.
+
+        None if nothing is, or it does not serve.
+        """
+        said = (find(self.conditions, type_) for type_ in ("Programmed", "ResolvedRefs"))
+        programmed, resolved = (entry if entry is not None and entry.speaks_of(generation) else None for entry in said)
+        if programmed is None or not programmed.is_true or resolved is None or resolved.status != Status.FALSE:
+            return None
+        return resolved if resolved.reason in _SERVING_IN_PART else None
 
     @property
     def speaks_http(self) -> bool:

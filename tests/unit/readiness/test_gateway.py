@@ -50,6 +50,16 @@ def test_gateway_link(conditions, status, reason):
     assert (link.status, link.reason) == (status, reason)
 
 
+ONE_EXPIRED = condition("ResolvedRefs", "False", "PartiallyInvalidCertificateRef", message="old-cert is expired")
+
+
+def test_what_is_invalid_of_a_listener_that_serves_is_said_beside_the_route():
+    listeners = (Listener("https", "HTTPS", 443, conditions=(ONE_EXPIRED, condition("Programmed"))),)
+    link = route_link(route(), (parent(gateway=gateway(listeners=listeners)),))
+    words = "listener https of Gateway default/inference-gateway: PartiallyInvalidCertificateRef: old-cert is expired"
+    assert (link.status, words in link.message) == (TRUE, True)
+
+
 @pytest.mark.parametrize(
     ("conditions", "status", "reason"),
     [
@@ -63,6 +73,32 @@ def test_gateway_link(conditions, status, reason):
         ),
         pytest.param(
             (condition("Programmed", "False", "Invalid", generation=0),), TRUE, "GatewayProgrammed", id="of an older spec"
+        ),
+        pytest.param((ONE_EXPIRED, condition("Programmed")), TRUE, "GatewayProgrammed", id="serves another certificate"),
+        pytest.param(
+            (condition("ResolvedRefs", "False", "InvalidRouteKinds"), condition("Programmed")),
+            TRUE,
+            "GatewayProgrammed",
+            id="serves other kinds of routes",
+        ),
+        pytest.param((ONE_EXPIRED,), FALSE, "PartiallyInvalidCertificateRef", id="is not said to serve another certificate"),
+        pytest.param(
+            (ONE_EXPIRED, condition("Programmed", generation=0)),
+            FALSE,
+            "PartiallyInvalidCertificateRef",
+            id="was said to, for an older spec",
+        ),
+        pytest.param(
+            (ONE_EXPIRED, condition("Programmed"), condition("Accepted", "False", "PortUnavailable")),
+            FALSE,
+            "PortUnavailable",
+            id="serves another certificate, but is not accepted",
+        ),
+        pytest.param(
+            (condition("ResolvedRefs", "False", "InvalidCertificateRef"), condition("Programmed")),
+            FALSE,
+            "InvalidCertificateRef",
+            id="said to serve without a certificate",
         ),
     ],
 )
