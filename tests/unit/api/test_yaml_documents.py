@@ -36,7 +36,7 @@ def refused(text, limits=TENANTS):
         pytest.param("[" * 65_000, "is nested deeper than 64 levels in line 1", "reduce the nesting", id="brackets"),
         pytest.param("- " * 32_000, "is nested deeper than 64 levels in line 1", "reduce the nesting", id="dashes"),
         pytest.param("? " * 32_000, "is nested deeper than 64 levels in line 1", "reduce the nesting", id="keys of keys"),
-        pytest.param("a: &x 1\nb: *x", "has the alias *x in line 2", "replace it with the value", id="alias"),
+        pytest.param("a: &x 1\nb: *x", "has an alias in line 2", "replace it with the value", id="alias"),
         pytest.param("a: {<<: {b: 1}}", "has the merge key << in line 1", "replace it with the keys and values", id="merge key"),
         pytest.param(
             "- 1\n" * 2048,
@@ -52,15 +52,15 @@ def refused(text, limits=TENANTS):
         ),
         pytest.param(
             "0x" + "f" * 16,
-            "has a number that JSON cannot represent, 0xffffffffffffffff in line 1",
+            "has a number that JSON cannot represent in line 1",
             "quote it",
             id="more than 64 bits",
         ),
-        pytest.param("-.inf", "has a number that JSON cannot represent, -.inf in line 1", "quote it", id="infinity"),
-        pytest.param(".nan", "has a number that JSON cannot represent, .nan in line 1", "quote it", id="NaN"),
+        pytest.param("-.inf", "has a number that JSON cannot represent in line 1", "quote it", id="infinity"),
+        pytest.param(".nan", "has a number that JSON cannot represent in line 1", "quote it", id="NaN"),
         pytest.param(
             "a: !!bool x",
-            "has the tag tag:yaml.org,2002:bool in line 1, which is not JSON",
+            "has a tag in line 1, which is not JSON",
             "remove the tag",
             id="a tag for which the value is none",
         ),
@@ -214,7 +214,7 @@ def test_a_text_that_looks_like_something_else_is_printed_in_quotes(text):
 
 
 def test_a_number_that_is_none_for_python_is_refused():
-    with pytest.raises(YamlError, match="has an invalid number, 0b_ in line 1; quote it"):
+    with pytest.raises(YamlError, match="has an invalid number in line 1; quote it"):
         parse_documents("0b_", for_python=True)
     assert parse_documents("0b_") == ["0b_"]
 

@@ -90,10 +90,10 @@ class _Loader(FAST_LOADER):  # type: ignore[misc] # its base is not known to myp
         try:
             number = self.value_of(node)
         except ValueError:
-            problem = f"has an invalid number, {excerpt(node.value, _LONGEST_NUMBER)}{_line(node)}"
+            problem = f"has an invalid number{_line(node)}"
             raise YamlError(problem, "quote it") from None
         if not math.isfinite(number) or (abs(number) >= _LARGEST_NUMBER and isinstance(number, int)):
-            problem = f"has a number that JSON cannot represent, {excerpt(node.value, _LONGEST_NUMBER)}{_line(node)}"
+            problem = f"has a number that JSON cannot represent{_line(node)}"
             raise YamlError(problem, "quote it")
         return number
 
@@ -203,12 +203,12 @@ def _is_merge(event: yaml.ScalarEvent) -> bool:
 
 def _check_event(event: yaml.NodeEvent, limits: Limits) -> None:
     if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag not in _TAGS:
-        problem = f"has the tag {excerpt(str(event.tag), _LONGEST_NUMBER)}{_line(event)}, which is not JSON"
+        problem = f"has a tag{_line(event)}, which is not JSON"
         raise YamlError(problem, "remove the tag")
     if limits.references:
         return
     if isinstance(event, yaml.AliasEvent):
-        problem = f"has the alias *{excerpt(str(event.anchor), _LONGEST_NUMBER)}{_line(event)}"
+        problem = f"has an alias{_line(event)}"
         raise YamlError(problem, "replace it with the value")
     if isinstance(event, yaml.ScalarEvent) and _is_merge(event):
         raise YamlError(f"has the merge key <<{_line(event)}", "replace it with the keys and values")

@@ -263,7 +263,7 @@ def test_the_user_s_context_length_takes_part_in_sizing():
         pytest.param("vllm: {'--x y': 1}", "is not a valid flag name", id="no flag"),
         pytest.param("vllm: {max-model-len: many}", "whole number of tokens", id="no number"),
         pytest.param("vllm: {a: !!binary aGk=}", "which is not JSON", id="bytes"),
-        pytest.param("a: &a [*a]\nvllm: {x: *a}", "has the alias *a in line 1", id="an anchor in itself"),
+        pytest.param("a: &a [*a]\nvllm: {x: *a}", "has an alias in line 1", id="an anchor in itself"),
         pytest.param(None, "has no key inference_config.yaml", id="no such key"),
     ],
 )

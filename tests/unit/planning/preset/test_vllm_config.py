@@ -121,7 +121,7 @@ def test_the_worst_that_fits_takes_milliseconds(text):
         ),
         pytest.param(
             "vllm: {1.5: a, 7: b, true: {}, no-x: .nan}",
-            "inference_config.yaml has a number that JSON cannot represent, .nan in line 1",
+            "inference_config.yaml has a number that JSON cannot represent in line 1",
             "quote it",
             id="NaN",
         ),
