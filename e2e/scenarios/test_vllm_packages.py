@@ -31,13 +31,20 @@ class Recorded(Row):
     name: str
     since: str | None = None
     until: str | None = None
+    short: str | None = None
+    form: str | None = None
+
+
+def rows(kind, version):
+    """The rows of a kind that the table has for a version, by name, read here without the code under test."""
+    at = parse_version(version)
+    known = [row for row in load("vllm.yaml", kind, Recorded) if not row.since or parse_version(row.since) <= at]
+    return {row.name: row for row in known if not row.until or at <= parse_version(row.until)}
 
 
 def recorded(kind, version):
-    """The names of a kind that the table has for a version, read here without the code under test."""
-    rows, at = load("vllm.yaml", kind, Recorded), parse_version(version)
-    known = [row for row in rows if not row.since or parse_version(row.since) <= at]
-    return {row.name for row in known if not row.until or at <= parse_version(row.until)}
+    """The names of a kind that the table has for a version."""
+    return set(rows(kind, version))
 
 
 @pytest.fixture(scope="module", params=[recorded_versions()[0], recorded_versions()[-1]])
@@ -53,6 +60,18 @@ def test_the_table_is_that_of_the_package(package):
     version, names = package
     assert recorded("flags", version) == set(names.flags)
     assert recorded("parsers", version) == set(names.parsers)
+
+
+def test_the_flags_take_their_values_in_the_recorded_form(package):
+    version, names = package
+    assert {name: row.form for name, row in rows("flags", version).items() if row.form} == dict(names.forms)
+
+
+def test_the_recorded_short_forms_are_those_of_the_newest_version(package):
+    version, names = package
+    short = {name: row.short for name, row in rows("flags", version).items() if row.short}
+    newest = version == recorded_versions()[-1]
+    assert short == dict(names.short) if newest else names.short.items() - {("compilation-config", "O")} <= short.items()
 
 
 def test_the_package_knows_all_flags_that_we_give(package):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from functools import cache
 from typing import Final
 
@@ -16,6 +16,21 @@ NODES_WITHOUT_RAY: Final = "several nodes without Ray"
 Version = tuple[int, ...]
 
 
+class Form(StrEnum):
+    """How a flag takes its values on the command line, where that is not one value or a switch with a `--no-` form."""
+
+    ARGUMENTS = "arguments"
+    """`--name a b`."""
+    JSON = "JSON"
+    """`--name=["a", "b"]`."""
+    REPEATED = "repeated"
+    """`--name=a --name=b`."""
+    COMMAS = "commas"
+    """`--name=a,b`."""
+    PRESENCE = "presence"
+    """`--name`, or nothing: a switch without a `--no-` form."""
+
+
 class Feature(Row):
     """A flag or mode, with the recorded versions between which vLLM has it."""
 
@@ -24,6 +39,29 @@ class Feature(Row):
     """First recorded version that has it; None for the oldest one."""
     until: str | None = None
     """Last recorded version that has it; None for the newest one."""
+    short: str | None = None
+    """Short form of a flag, without its dash; only for command lines."""
+    form: Form | None = None
+    """How a flag takes its values; None if it takes one, or is a switch with a `--no-` form."""
+
+
+class RefusedFlags(Row):
+    """Flags that a user cannot set, for one reason."""
+
+    flags: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
+    """Those that can be turned off, as they are by default."""
+    because: str
+    """Completes the sentence "it cannot be set: ..."."""
+    way_out: str
+
+
+class SecretFlag(Row):
+    """A flag whose value is a secret."""
+
+    flag: str
+    note: str
+    """What follows, and what to do instead."""
 
 
 class ObsoleteFlag(Row):
@@ -87,6 +125,24 @@ def flag(name: str) -> Feature | None:
 def obsolete_flags() -> Mapping[str, ObsoleteFlag]:
     """Return the flags that only versions before the oldest recorded one had, by name."""
     return {row.name: row for row in load(_FILE, "obsolete", ObsoleteFlag)}
+
+
+@cache
+def refused_flags() -> Mapping[str, RefusedFlags]:
+    """Return the flags that a user cannot set, by name."""
+    return {name: row for row in load(_FILE, "refused", RefusedFlags) for name in (*row.flags, *row.switches)}
+
+
+@cache
+def secret_flags() -> Mapping[str, SecretFlag]:
+    """Return the flags whose value is a secret, by name."""
+    return {row.flag: row for row in load(_FILE, "secrets", SecretFlag)}
+
+
+@cache
+def short_forms() -> Mapping[str, str]:
+    """Return the flags by their short forms, such as tp, without dashes."""
+    return {row.short: name for name, row in flags().items() if row.short is not None}
 
 
 def flags() -> Mapping[str, Feature]:

@@ -19,13 +19,16 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.preset.gpu_sizing import Sizing, Wanted, size, unchecked
 from workspace_ctrl.planning.preset.node_gpus import FoundGpus
 from workspace_ctrl.planning.preset.preset_pods import PresetServer
-from workspace_ctrl.planning.preset.vllm_command import check_version, local_weights, multi_node_mode
+from workspace_ctrl.planning.preset.vllm_command import WEIGHTS, check_version, local_weights, multi_node_mode
 from workspace_ctrl.planning.preset.vllm_config import EngineConfig, read_engine_config, with_performance_mode
+from workspace_ctrl.planning.vllm.flag_values import CONFIG_FIELD
 from workspace_ctrl.planning.vllm.pod_resources import default_requests, pod_resources
 from workspace_ctrl.planning.workload.model_server import ServerRecords
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 _PRESET = "inference.preset"
+_WITHOUT_LORA = "--no-enable-lora"
+_INTO_VOLUME = f"--download-dir={WEIGHTS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         _check_access(request.preset, model)
     _check_adapters(request.inference.adapters or [], model)
     config = _config(request, version)
+    _check_flags(config, request.inference)
     sizing = _size(request, model, config, found)
     return PresetServer(
         owner=owner,
@@ -139,6 +143,18 @@ def _check_adapters(adapters: list[Adapter], model: PresetModel) -> None:
             raise SpecError(f"{path}.source", "has both volume and volumeSource, which mean the same", "remove volume")
         if (adapter.source.image is None) == (adapter.source.mounted is None):
             raise SpecError(f"{path}.source", "needs exactly one of image and volumeSource")
+
+
+def _check_flags(config: EngineConfig, inference: Inference) -> None:
+    """Reject flags with which another field of the Workspace would have no effect."""
+    if inference.adapters and _WITHOUT_LORA in config.flags:
+        problem = "sets vllm.enable-lora to false, but vLLM loads the adapters of inference.adapters only with it"
+        raise SpecError(CONFIG_FIELD, problem, "remove it, or the adapters")
+    if inference.weights_volume is not None and "download-dir" in config.names and _INTO_VOLUME not in config.flags:
+        problem = (
+            f"sets vllm.download-dir, but the volume of inference.weightsVolume is mounted at {WEIGHTS}, so it would stay empty"
+        )
+        raise SpecError(CONFIG_FIELD, problem, "remove one of them")
 
 
 def _is_one(text: str) -> bool:

@@ -4,7 +4,6 @@ Its key `inference_config.yaml` holds a mapping; the entries under `vllm` are fl
 ours, except for the few that the rest of the chain depends on. Those that change memory or GPUs take part in sizing.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,16 +11,18 @@ from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.labels import PERFORMANCE_ANNOTATION
-from workspace_ctrl.api.printable_text import excerpt
+from workspace_ctrl.api.printable_text import excerpt, printable
 from workspace_ctrl.api.yaml.documents import TENANTS, YamlError, parse_documents
 from workspace_ctrl.catalog.vllm import AUTOMATIC_CONTEXT, Version, has_mode, mode
 from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadConfig, UnresolvedError
+from workspace_ctrl.planning.vllm.flag_arguments import flag_arguments, switch
 from workspace_ctrl.planning.vllm.flag_values import flag_name, whole_number
-from workspace_ctrl.planning.vllm.known_flags import RESERVED, known_flags
+from workspace_ctrl.planning.vllm.known_flags import known_flags, secret_notes
 from workspace_ctrl.planning.vllm.memory_flags import MemorySettings, parse_memory_settings
 from workspace_ctrl.planning.vllm.performance_mode import PERFORMANCE_MODE, THROUGHPUT, is_tuned, why_not_passed
+from workspace_ctrl.planning.vllm.refused_flags import check_refused
 from workspace_ctrl.records.core_v1 import ConfigMap
 from workspace_ctrl.records.meta import ObjectRef
 
@@ -37,8 +38,6 @@ _HOST = "host"
 _WILDCARDS: Final = ("::", "0.0.0.0")  # noqa: S104 - inside a pod, whose address is the only one that others reach
 _NO: Final = "no-"
 """Before the name of a switch: off."""
-_SWITCHES: Final = {"true": True, "false": False}
-"""Quoted values of switches, which take no value on the command line."""
 _AUTOMATIC: Final = ("auto", "-1")
 _SIZED: Final = (
     "gpu-memory-utilization",
@@ -91,7 +90,7 @@ def read_engine_config(
     """
     ref = ObjectRef("ConfigMap", namespace, name)
     if live is None:
-        text = f"{ref} ({_PATH}) not found; it is used as soon as it exists"
+        text = printable(f"{ref} ({_PATH}) not found; it is used as soon as it exists")
         raise UnresolvedError(problem=Problem(LinkName.WORKLOAD, "ConfigNotFound", text))
     if read is None or (read.name, read.version) != (name, live.version):
         raise UnresolvedError(step=ReadConfig(ref, live.version))
@@ -110,16 +109,18 @@ def parse_engine_config(text: str, version: Version | None = None) -> EngineConf
     entries = (document or {}).get("vllm") if isinstance(document, Mapping | None) else document
     if not isinstance(entries, Mapping | None):
         raise SpecError(_PATH, f"{CONFIG_KEY} must be a mapping whose key vllm holds a mapping with flags of vllm serve")
-    named = _named(entries or {})
+    named = _switched(_named(entries or {}))
+    check_refused(named)
     known = known_flags(named, version)
-    given = _switched(known.given)
+    given = dict(known.given)
     memory, remarks = parse_memory_settings(given)
     length, automatic = _length(given.pop(_MAX_MODEL_LEN, None), version)
     host = _host(given.pop(_HOST, None))
-    flags = tuple(flag for name, value in given.items() if name not in _SIZED for flag in _flags(name, value))
+    flags = tuple(flag for name, value in given.items() if name not in _SIZED for flag in flag_arguments(name, value))
     if len(flags) > _MOST_ARGUMENTS:
         raise SpecError(_PATH, f"{CONFIG_KEY} has more than {_MOST_ARGUMENTS} flags and list values", "remove some")
-    return EngineConfig(flags, length, automatic, host, memory, (*_beside(document), *known.notes, *remarks))
+    notes = (*_beside(document), *known.notes, *secret_notes(given), *remarks)
+    return EngineConfig(flags, length, automatic, host, memory, notes)
 
 
 def with_performance_mode(config: EngineConfig, wanted: str, version: Version | None) -> EngineConfig:
@@ -169,19 +170,14 @@ def _switched(given: Mapping[str, object]) -> dict[str, object]:
     """
     flags: dict[str, object] = {}
     for name, value in given.items():
-        positive, switch = name.removeprefix(_NO), _switch(value)
+        positive, is_on = name.removeprefix(_NO), switch(value)
         if positive != name and positive in given:
             raise SpecError(_PATH, f"vllm.{positive} is set twice, also as {name}", "keep one of them")
-        if positive != name and isinstance(switch, bool):
-            flags[positive] = not switch
+        if positive != name and isinstance(is_on, bool):
+            flags[positive] = not is_on
         else:
             flags[name] = value
     return flags
-
-
-def _switch(value: object) -> object:
-    """Return the value of a switch, which may be quoted; other values as they are."""
-    return _SWITCHES.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def _beside(document: object) -> Iterator[str]:
@@ -196,30 +192,7 @@ def _beside(document: object) -> Iterator[str]:
 def _check_name(name: str) -> None:
     if not _FLAG.fullmatch(name):
         problem = f"vllm.{excerpt(name, _QUOTED)} is not a valid flag name"
-        raise SpecError(_PATH, problem, "write it as in vllm serve --help, without the leading dashes")
-    if name in RESERVED:
-        raise SpecError(_PATH, f"vllm.{name} cannot be set, because the controller sets it for the gateway", "remove it")
-
-
-def _flags(name: str, value: object) -> Iterator[str]:
-    if value is None:
-        return
-    value = _switch(value)
-    if isinstance(value, bool):
-        yield f"--{name}" if value else f"--no-{name}"
-    elif isinstance(value, list):
-        yield f"--{name}"
-        yield from (_text(name, item) for item in value)
-    else:
-        yield f"--{name}={_text(name, value)}"
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if "\0" in value:
-        raise SpecError(_PATH, f"vllm.{name} contains a NUL character, which a program argument cannot have", "remove it")
-    return value
+        raise SpecError(_PATH, problem, "write its long name as in vllm serve --help, without the leading dashes")
 
 
 def _length(value: object, version: Version | None) -> tuple[int | None, bool]:

@@ -81,13 +81,6 @@ def parse_memory_settings(given: Mapping[str, object]) -> tuple[MemorySettings, 
     return MemorySettings(**found), notes
 
 
-def _refused(reason: str, remedy: str) -> Callable[[str, object], _Parsed]:
-    def parse(name: str, _: object) -> _Parsed:
-        raise SpecError(CONFIG_FIELD, f"vllm.{name} cannot be set: {reason}", remedy)
-
-    return parse
-
-
 def _one(field: str, read: Callable[[str, object], object]) -> Callable[[str, object], _Parsed]:
     def parse(name: str, value: object) -> _Parsed:
         yield field, read(name, value)
@@ -168,10 +161,6 @@ def _cache_size(name: str, value: object) -> float:
     return whole_number(name, value) / _GIB
 
 
-_BY_CONTROLLER: Final = _refused("the controller sets it, from the number of nodes", "remove it")
-_NODES: Final = _refused(
-    "the copies of data parallelism run in one pod", "set only data-parallel-size, or scale the Deployment to several pods"
-)
 _FLAGS: Final[Mapping[str, Callable[[str, object], _Parsed]]] = {
     "gpu-memory-utilization": _one("utilization", _share),
     "device-memory-utilization": _one("utilization", _share),
@@ -192,29 +181,6 @@ _FLAGS: Final[Mapping[str, Callable[[str, object], _Parsed]]] = {
     "speculative-config": _speculative,
     "spec-model": _speculative_model,
     "hf-overrides": _overrides,
-    "num-gpu-blocks-override": _refused("it fixes the KV cache whatever fits", "set kv-cache-memory-bytes, or remove it"),
-    "prefill-context-parallel-size": _refused("it multiplies the number of GPUs", "remove it"),
-    "device-ids": _refused("the kubelet assigns the GPUs", "remove it"),
-    "distributed-executor-backend": _BY_CONTROLLER,
-    "nnodes": _BY_CONTROLLER,
-    "node-rank": _BY_CONTROLLER,
-    "master-addr": _BY_CONTROLLER,
-    "master-port": _BY_CONTROLLER,
-    "headless": _BY_CONTROLLER,
-    **{
-        f"data-parallel-{part}": _NODES
-        for part in (
-            "address",
-            "backend",
-            "external-lb",
-            "hybrid-lb",
-            "multi-port-external-lb",
-            "rank",
-            "rpc-port",
-            "size-local",
-            "start-rank",
-        )
-    },
 }
 """Flags by name. Not among them, because they need no GPU memory, or less than is assumed: swap-space, block-size, enforce-eager,
 decode-context-parallel-size, kv-offloading-size, enable-sleep-mode."""

@@ -238,10 +238,10 @@ def test_a_date_is_text():
 
 
 def test_lists_and_mappings_become_one_flag_each():
-    text = "vllm: {middleware: [a, b], hf-overrides: {rope: {factor: 2}}, limit-mm-per-prompt: {image: 4}}"
+    text = "vllm: {ignore-patterns: [a, b], hf-overrides: {rope: {factor: 2}}, limit-mm-per-prompt: {image: 4}}"
     command = container(with_config(text))["command"]
     assert command[-5:] == [
-        "--middleware",
+        "--ignore-patterns",
         "a",
         "b",
         '--hf-overrides={"rope": {"factor": 2}}',
@@ -273,10 +273,54 @@ def test_a_config_map_that_cannot_be_used_is_refused_with_the_reason(text, said)
     assert said in str(caught.value)
 
 
-def test_a_config_map_that_is_not_there_is_waited_for():
+SQL = {"adapters": [{"source": {"name": "sql", "image": "registry.example/sql:1"}}]}
+VOLUME = {"weightsVolume": {"claimName": "mine"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "inference", "said"),
+    [
+        pytest.param("download-dir: /data", VOLUME, "so it would stay empty; remove one of them", id="another directory"),
+        pytest.param("download-dir: /workspace/weights", VOLUME, "", id="the directory of the volume"),
+        pytest.param("download-dir: /data", {}, "", id="no volume"),
+        pytest.param("enable-lora: false", SQL, "only with it; remove it, or the adapters", id="no LoRA"),
+        pytest.param("no-enable-lora: false", SQL, "", id="LoRA"),
+        pytest.param("enable-lora: false", {}, "", id="no adapters"),
+    ],
+)
+def test_a_flag_with_which_another_field_would_have_no_effect_is_refused(text, inference, said):
+    asked = {"preset": {"name": "phi-4-mini-instruct"}, "config": "flags", **inference}
+    if not said:
+        assert serve(configured(f"vllm: {{{text}}}"), inference=asked).workload
+        return
+    with pytest.raises(SpecError, match="inference.config sets vllm") as caught:
+        serve(configured(f"vllm: {{{text}}}"), inference=asked)
+    assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("flag", "passed"),
+    [
+        ("api-key: sk-secret", "--api-key=sk-secret"),
+        ("api-key: [sk-secret, sk-secret-2]", "--api-key"),
+        ("watermark-config: {key: 4711, algorithm: sk-secret}", '--watermark-config={"key": 4711, "algorithm": "sk-secret"}'),
+    ],
+)
+def test_a_secret_among_the_flags_is_passed_with_a_warning_that_does_not_show_it(flag, passed):
+    server = with_config(f"vllm: {{{flag}}}")
+    assert passed in container(server)["command"]
+    (note,) = server.notes
+    assert note.startswith(f"inference.config: vllm.{flag.partition(':')[0]} is passed in clear text: everyone who may read")
+    assert "sk-secret" not in f"{note} {server.sizing}"
+    assert with_config("vllm: {api-key: null}").notes == ()
+
+
+@pytest.mark.parametrize("name", ["flags", "not\ud7fcprintable"])
+def test_a_config_map_that_is_not_there_is_waited_for(name):
     with pytest.raises(UnresolvedError) as caught:
-        serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "config": "flags"})
+        serve(inference={"preset": {"name": "phi-4-mini-instruct"}, "config": name})
     assert caught.value.problem.reason == "ConfigNotFound"
+    assert caught.value.problem.message.isprintable()
     assert not caught.value.problem.terminal
 
 

@@ -92,13 +92,13 @@ def test_the_worst_that_fits_takes_milliseconds(text):
         pytest.param(
             f"vllm: {{{'a' * 1000}: 1}}",
             f"vllm.{'a' * 64} is not a valid flag name",
-            "write it as in vllm serve --help, without the leading dashes",
+            "write its long name as in vllm serve --help, without the leading dashes",
             id="a name of 1,000 letters",
         ),
         pytest.param(
             'vllm: {"a\\e[31m\\u202e": 1}',
             "vllm.a\ufffd[31m\ufffd is not a valid flag name",
-            "write it as in vllm serve --help, without the leading dashes",
+            "write its long name as in vllm serve --help, without the leading dashes",
             id="a name that does not print",
         ),
         pytest.param(
@@ -131,6 +131,29 @@ def test_what_is_refused_says_where_and_what_to_do(text, problem, remedy):
     with pytest.raises(SpecError) as caught:
         parse_engine_config(text)
     assert caught.value == SpecError("inference.config", problem, remedy)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "*sk-secret",
+        "!sk-secret x",
+        '"sk-secret\\q"',
+        '"sk-secret\\0"',
+        "[sk-secret",
+        "[-sk-secret]",
+        "@sk-secret",
+        "sk-secret: x",
+        "{? {sk-secret: 1} : 1}",
+        "98765432109876543210",
+        "0b_",
+    ],
+)
+def test_no_error_shows_the_value_of_a_key_that_is_written_in_a_wrong_way(written):
+    """What is said of a text is in the status and in Events, which more people may read than the ConfigMap."""
+    with pytest.raises(SpecError) as caught:
+        parse_engine_config(f"vllm:\n  api-key: {written}")
+    assert all(part not in str(caught.value) for part in ("secret", "98765", "0b_"))
 
 
 def test_the_most_that_is_allowed_is_read():
