@@ -102,10 +102,38 @@ def container_of(values):
         pytest.param({"modelIndex": {"namespaces": []}}, "at '/modelIndex/namespaces'", id="no namespaces"),
         pytest.param({"modelIndex": {"enabled": True}}, "set featureGates.gatewayAPIInferenceExtension=true as well", id="no gate"),
         pytest.param({**GATE, "gatewayRemoval": True}, "to keep them, remove gatewayRemoval", id="gate on and off"),
+        pytest.param(
+            {"metrics": {"port": 8080}},
+            "the fixed port of the health checks and metrics.port are both 8080",
+            id="metrics at the port of the health checks",
+        ),
+        pytest.param(
+            {"admission": {"port": 9090}},
+            "metrics.port and admission.port are both 9090",
+            id="admission at the port of the metrics",
+        ),
+        pytest.param(
+            {**GATE, "autoscaling": {"enabled": True, "port": 9443}},
+            "admission.port and autoscaling.port are both 9443",
+            id="loads at the port of admission",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values, path):
     assert path in refusal(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"admission": {"enabled": False, "port": 9090}},
+        {"autoscaling": {"port": 9443}},
+        {**GATE, "autoscaling": {"enabled": True, "port": 9443, "prometheus": {"url": "http://prometheus.example"}}},
+    ],
+    ids=["no admission", "no autoscaling", "loads of a Prometheus"],
+)
+def test_a_port_that_is_not_listened_on_may_be_any(values):
+    render(values)
 
 
 def test_the_chart_passes_helm_s_strict_lint():

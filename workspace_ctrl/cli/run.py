@@ -18,6 +18,7 @@ from workspace_ctrl.cli.installation_options import (
     read_settings_file,
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.cli.pods.ports import require_different_ports
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.process.kopf_process import run
@@ -88,6 +89,14 @@ def run_command(
 ) -> None:
     """Run the controller until a signal ends it."""
     set_up_logging(log_format, logging.DEBUG if verbose else logging.INFO)
+    require_different_ports(
+        {
+            "--health-port": health_port,
+            "--metrics-port": metrics_port,
+            "--load-port": load_port,
+            "--admission-port": admission_port,
+        }
+    )
     file = read_settings_file(options["config"])
     plan, scope = plan_settings(options, model_hub=DEFAULT_HUB), scope_of(options)
     if file.model_server.updates == "OnSpecChange":

@@ -40,6 +40,16 @@
 {{- if and .Values.admission.enabled (eq .Values.admission.certificates "existing") (not (and .Values.admission.secret .Values.admission.caBundle)) }}
 {{- fail "\n\nadmission.certificates=existing needs admission.secret, a Secret with tls.crt and tls.key, and admission.caBundle, the certificates\n(PEM) of its CA.\n" }}
 {{- end }}
+{{- $ports := list (dict "name" "the fixed port of the health checks" "port" 8080) (dict "name" "metrics.port" "port" .Values.metrics.port) }}
+{{- if .Values.admission.enabled }}{{ $ports = append $ports (dict "name" "admission.port" "port" .Values.admission.port) }}{{ end }}
+{{- if include "workspace-ctrl.servesLoads" . }}{{ $ports = append $ports (dict "name" "autoscaling.port" "port" .Values.autoscaling.port) }}{{ end }}
+{{- range $index, $one := $ports }}
+{{- range slice $ports (add1 $index | int) }}
+{{- if eq (int .port) (int $one.port) }}
+{{- fail (printf "\n\n%s and %s are both %d, but in a pod only one process can listen on a port: set %s to another one.\n" $one.name .name (int .port) .name) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range .Values.chartSources }}
 {{- if and .digest .allowedDigests }}
 {{- fail (printf "\n\nchartSources: %s has both digest and allowedDigests, but a source with a digest is pinned to it: remove one of them.\n" (.name | default "default")) }}

@@ -38,6 +38,21 @@ def test_the_crd_in_the_repository_is_the_one_that_is_printed(kind):
             ("run", "--admission-port", "9443"), 2, "needs --admission-certificates", id="admission without a certificate"
         ),
         pytest.param(
+            ("run", "--health-port=8080", "--load-port=9090", "--metrics-port=8080"),
+            2,
+            "--health-port and --metrics-port are both 8080; choose another port for one of them",
+            id="two servers at one port",
+        ),
+        pytest.param(
+            ("run", "--metrics-port=9443", "--admission-port=9443"), 2, "--metrics-port and --admission-port", id="other two"
+        ),
+        pytest.param(
+            ("model-index", "--config=none.yaml", "--health-port=8081"),
+            2,
+            "--port and --health-port are both 8081",
+            id="two of the list",
+        ),
+        pytest.param(
             ("run", "--shard-selector", "a=b=c"), 2, "'a=b=c' is not a valid label selector; use for example", id="selector"
         ),
         pytest.param(("run",), 1, "/nowhere: ", id="no kubeconfig"),

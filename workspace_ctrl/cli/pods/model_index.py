@@ -7,6 +7,7 @@ import click
 
 from workspace_ctrl.cli.connection_options import access_of, connection_options
 from workspace_ctrl.cli.installation_options import read_settings_file
+from workspace_ctrl.cli.pods.ports import require_different_ports
 from workspace_ctrl.process.log_format import set_up_logging
 from workspace_ctrl.process.model_index_process import IndexPorts, run_model_index
 
@@ -33,6 +34,7 @@ def model_index_command(
     routes, and writes nothing.
     """
     set_up_logging(log_format, logging.INFO)
+    require_different_ports({"--port": port, "--health-port": health_port})
     settings = read_settings_file(config).plan_settings()
     if not settings.model_index.service:
         raise click.UsageError(f"{config}: modelIndex.service is missing; set it to the Service of this process")
