@@ -23,13 +23,19 @@ def helm(*arguments: str, values: dict[str, Any] | None = None) -> subprocess.Co
 
 def render(values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """Return the manifests of a release called workspace-ctrl."""
-    return copy.deepcopy(_rendered(json.dumps(values or {})))
+    return render_on((), values)
+
+
+def render_on(apis: tuple[str, ...], values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the manifests for a cluster that has these API versions in addition to those of Kubernetes."""
+    return copy.deepcopy(_rendered(apis, json.dumps(values or {})))
 
 
 @functools.cache
-def _rendered(values: str) -> list[dict[str, Any]]:
+def _rendered(apis: tuple[str, ...], values: str) -> list[dict[str, Any]]:
     """Return the manifests for values as JSON; rendering them takes half a second, and many tests ask for the same."""
-    result = helm("template", "workspace-ctrl", str(chart()), "--namespace", NAMESPACE, values=json.loads(values))
+    options = ("--namespace", NAMESPACE, *(f"--api-versions={api}" for api in apis))
+    result = helm("template", "workspace-ctrl", str(chart()), *options, values=json.loads(values))
     assert not result.returncode, result.stderr
     return read_documents(result.stdout)
 

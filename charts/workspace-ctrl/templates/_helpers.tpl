@@ -44,18 +44,33 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- else }}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
 {{- end }}
 
-{{- /* The Pod Security standard "restricted", and a read-only root file system. */ -}}
+{{- /* Of all pods. OpenShift gives each namespace a range of user ids, and its SCC restricted-v2 rejects others: there, the ids of the image
+are left out, and those of the range are used. Ids of the installation's own are kept. */ -}}
 {{- define "workspace-ctrl.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{- $context := .Values.podSecurityContext | default dict }}
+{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- range list "runAsUser" "runAsGroup" }}
+{{- if eq (toString (get $context .)) "65532" }}{{ $context = omit $context . }}{{ end }}
+{{- end }}
+{{- end }}
+{{- toYaml $context }}
 {{- end }}
 
-{{- define "workspace-ctrl.containerSecurityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{- /* What the values say about all pods of the chart. */ -}}
+{{- define "workspace-ctrl.podSettings" -}}
+enableServiceLinks: false
+securityContext: {{- include "workspace-ctrl.podSecurityContext" . | nindent 2 }}
+{{- range $key := list "imagePullSecrets" "priorityClassName" "nodeSelector" "affinity" "tolerations" }}
+{{- with get $.Values $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Of the pod of helm test: without the labels with which Service, NetworkPolicy and PodDisruptionBudget select the controller's pods. */ -}}
+{{- define "workspace-ctrl.testLabels" -}}
+app.kubernetes.io/name: {{ include "workspace-ctrl.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- /* Whether the controller needs the rights for gateway objects: with the feature gate, and during gatewayRemoval. */ -}}
