@@ -65,10 +65,26 @@ def test_charts_can_be_fetched_although_the_root_is_read_only():
         assert folder not in pod(values)["containers"][0]["volumeMounts"]
 
 
-def test_a_network_policy_leaves_the_way_to_what_is_asked():
-    closed = {**GATE, "networkPolicy": {"egress": True}, "probe": {"mode": "off"}, "modelHub": {"url": "off"}}
-    for values, rules in (({}, 1), ({"chartCheck": {"enabled": True}}, 2), ({"probe": {}}, 2)):
-        assert len(find(render({**closed, **values}), "NetworkPolicy")["spec"]["egress"]) == rules
+DNS = [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("TCP", "UDP")]
+"""OpenShift's DNS has the second port."""
+ANY = [{"protocol": "TCP"}, *(each for each in DNS if each["protocol"] == "UDP")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(GATE, id="canaries"),  # their model servers have any port
+        pytest.param({"gatewayRemoval": True}, id="removal"),
+        pytest.param({**GATE, "probe": {"mode": "completion"}, "chartCheck": {"enabled": True}}, id="Gateways and registries"),
+        pytest.param({**GATE, "autoscaling": {"enabled": True}}, id="endpoint pickers"),
+        pytest.param({**GATE, "mode": "companion"}, id="beside KAITO"),
+    ],
+)
+def test_a_network_policy_leaves_the_way_to_all_that_the_gateway_side_connects_to(values):
+    closed = {"networkPolicy": {"egress": True}, "probe": {"mode": "off"}, "modelHub": {"url": "off"}}
+    api_server, others = find(render({**closed, **values}), "NetworkPolicy", "workspace-ctrl")["spec"]["egress"]
+    assert api_server == {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
+    assert others == {"ports": ANY}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +98,8 @@ def test_a_network_policy_leaves_the_way_to_what_is_asked():
     ],
 )
 def test_a_network_policy_opens_the_port_of_the_model_hub(hub, port):
-    rules = find(render({"networkPolicy": {"egress": True}, "probe": {"mode": "off"}, "modelHub": hub}), "NetworkPolicy")["spec"]
-    dns = [{"port": 53, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]
-    expected = [] if port is None else [{"ports": [{"port": port, "protocol": "TCP"}, *dns]}]
+    rules = find(render({"networkPolicy": {"egress": True}, "modelHub": hub}), "NetworkPolicy")["spec"]
+    expected = [] if port is None else [{"ports": [{"port": port, "protocol": "TCP"}, *DNS]}]
     assert rules["egress"][1:] == expected
 
 
@@ -93,7 +108,8 @@ def test_only_the_metrics_and_the_webhook_accept_connections_unless_it_is_disabl
     assert spec["policyTypes"] == ["Ingress"]  # an API server or a Gateway may be at any address and port
     assert "egress" not in spec
     metrics, admission = spec["ingress"]
-    assert metrics == {"ports": [{"port": "metrics", "protocol": "TCP"}], "from": [{"namespaceSelector": {}}]}
+    assert metrics["ports"] == [{"port": "metrics", "protocol": "TCP"}]
+    assert metrics["from"][0] == {"namespaceSelector": {}}
     assert admission == {"ports": [{"port": "admission", "protocol": "TCP"}]}
     named = {
         port["name"]
@@ -200,17 +216,16 @@ def test_no_two_objects_have_one_name():
 
 def test_loads_are_served_to_keda_only_where_autoscaling_reads_them_there():
     def of(**autoscaling):
-        manifests = render({**GATE, "autoscaling": autoscaling, "networkPolicy": {"egress": True}})
+        manifests = render({**GATE, "autoscaling": autoscaling})
         services = [each for each in manifests if each["kind"] == "Service" and each["metadata"]["name"].endswith("-load")]
         (container,) = find(manifests, "Deployment", "workspace-ctrl")["spec"]["template"]["spec"]["containers"]
         policy = find(manifests, "NetworkPolicy", "workspace-ctrl")["spec"]
         ports = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
-        pickers = [rule for rule in policy["egress"] if {"port": 9090, "protocol": "TCP"} in rule["ports"]]
-        return len(services), "--load-port=8090" in container["args"], "load" in ports, len(pickers)
+        return len(services), "--load-port=8090" in container["args"], "load" in ports
 
-    assert of(enabled=True) == (1, True, True, 1)
-    assert of(enabled=False) == (0, False, False, 0)
-    assert of(enabled=True, prometheus={"url": "http://prometheus.example"}) == (0, False, False, 0)
+    assert of(enabled=True) == (1, True, True)
+    assert of(enabled=False) == (0, False, False)
+    assert of(enabled=True, prometheus={"url": "http://prometheus.example"}) == (0, False, False)
 
 
 INDEX = {**GATE, "modelIndex": {"enabled": True}}
