@@ -97,10 +97,14 @@ def check_probes(shown, _folder):
     check_part_of_a_workspace({"inference": {"template": {"spec": {"containers": [container]}}}}, _folder)
 
 
-def check_values(shown, _folder):
+def check_values(shown, folder):
     schema = json.loads((REPOSITORY / "charts/workspace-ctrl/values.schema.json").read_text())
     for name, values in shown.items():
-        assert values.keys() <= schema["properties"][name]["properties"].keys()
+        described = schema["properties"][name]
+        assert described.get("additionalProperties", True) or values.keys() <= described["properties"].keys()
+    settings = {name: values for name, values in shown.items() if name in SETTINGS}
+    if settings:
+        check_settings(settings, folder)
 
 
 def check_of(shown):
@@ -115,6 +119,7 @@ def check_of(shown):
         ({"spec"}, check_part_of_an_inference_set),
         ({"livenessProbe"}, check_probes),
         ({"ui"}, check_values),
+        ({"image"}, check_values),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)
     if found is None and fields <= {"resource", "inference", "gateway"}:
