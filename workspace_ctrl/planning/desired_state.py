@@ -18,7 +18,7 @@ from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import ResolvedWorkspace
 from workspace_ctrl.planning.steps import LookUpModel, Query
 from workspace_ctrl.planning.traffic.group_steps import DesiredGroup, desire_group
-from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec, unserved_aliases
+from workspace_ctrl.planning.workload.model_names import model_names, names_in_spec, unserved_names
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.planned_server import PlannedServer, plan_server
 from workspace_ctrl.records.workspaces import WorkspaceRecord
@@ -128,14 +128,14 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
 ) -> DesiredServing:
     derived = names(workspace.meta.ref.name, resolved.dependencies.chart or DEFAULT_CHART)
     served = _reported(snapshot) or _served_before(workspace)
-    models = model_names(spec, server.model_names, served)
+    models = model_names(spec, server, served)
     objectives = spec.gateway.objectives if resolved.gateway_wanted and spec.gateway is not None else None
     chosen = _choose(workspace, spec.gateway, snapshot, settings) if resolved.gateway_wanted else Chosen()
     pool_ref = spec.gateway.pool_ref if spec.gateway is not None else ""
     makes_route, own_pool = not route_ref(spec.gateway), pool_ref or derived.release
     moves = makes_route and not pool_ref
     leads = migration(snapshot.chart, snapshot.route, own_pool, chosen.parents) if moves else Migration(own_pool)
-    named = models if settings.match_reported_names else names_in_spec(spec, server.model_names)
+    named = models if settings.match_reported_names else names_in_spec(spec, server)
     in_header = tuple(name for name in named if name != workspace.group)  # that one leads to the group
     asked = replace(routing(workspace.meta.ref, spec.gateway, leads.pool, in_header, settings), announced=leads.announced)
     refused = path_problem(workspace.meta.ref, asked, chosen.parents, settings) if makes_route else None
@@ -150,7 +150,7 @@ def _serving(  # noqa: PLR0917 - all inputs of planning
         model_names=models,
         objectives={objective_name(derived.workspace, entry.name): entry for entry in objectives or ()},
         route=DesiredRoute(chosen, asked, leads.problem, in_header, tuple(filter(None, (refused, unnamed)))),
-        note=unserved_aliases(spec, server.model_names, _reported(snapshot)),
+        note=unserved_names(spec, server, _reported(snapshot)),
     )
 
 

@@ -176,8 +176,16 @@ CASES = {
     # pod templates
     "template-called-vllm": Outcome(("pod template",)),
     "template-sidecar": Outcome(("target ports: 8000",)),
+    "template-names": Outcome(
+        (
+            "header: X-Gateway-Model-Name: qwen3",
+            "header: X-Gateway-Model-Name: qwen3-8b",
+            "header: X-Gateway-Model-Name: sql",
+            "gateway.modelName: the model server does not serve Qwen3, but qwen3, qwen3-8b, sql",
+        )
+    ),
     "template-shell": Outcome(
-        ("has no container port, so the model server is expected on port 5000", "header: X-Gateway-Model-Name")
+        ("has no container port, so the model server is expected on port 5000", "header: X-Gateway-Model-Name: team-chat")
     ),
 }
 

@@ -197,6 +197,11 @@ def test_a_restricted_option_is_rejected_where_nobody_checks_its_right():
     assert planned(template, settings=denied).decisions.problems == ()
 
 
+def test_names_in_the_arguments_of_a_template_are_read_from_kaito_s_workspace():
+    container = {"name": "m", "args": ["--served-model-name", "$(NAME)", "y"], "env": [{"name": "NAME", "value": "x"}]}
+    assert planned(kaito(inference={"template": {"spec": {"containers": [container]}}})).decisions.model_names == ("x", "y")
+
+
 def test_fields_that_only_kaito_knows_are_no_warning():
     raw = kaito("modelName: mine")
     raw["metadata"]["annotations"] |= {"kaito.sh/later": "yes", "workspace-ctrl/gatway": "", "workspace-ctrl/status": "{}"}

@@ -7,6 +7,7 @@ from workspace_ctrl.model.api_query_results import ConfigContent, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.planning.manifests import Manifest, ref_of
 from workspace_ctrl.planning.steps import LookUpModel
+from workspace_ctrl.planning.workload.argument_names import ArgumentNames
 from workspace_ctrl.records.core_v1 import ConfigMap, Node
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload, Workload, WorkloadKind
@@ -54,6 +55,9 @@ class ModelServer:
     selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of the pods of a reference; for our own workload, they follow from the kind that the API server accepts."""
     model_names: tuple[str, ...] = ()
+    """All names of the model, as the controller starts it; empty if others decide that."""
+    arguments: ArgumentNames = field(default_factory=ArgumentNames)
+    """Names in the arguments of a user's pod template."""
     node_count: int = 0
     replicas: int | None = None
     """Number of copies of an InferenceSet, within its limit of nodes; None for a Workspace."""

@@ -4,7 +4,7 @@ It rarely changes between two passes. So a caller may pass the earlier result, w
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workspace_ctrl.api.errors import SpecError
@@ -16,6 +16,7 @@ from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.resolved_workspace import invalid_spec
 from workspace_ctrl.planning.steps import LookUpModel, Query, UnresolvedError
+from workspace_ctrl.planning.workload.argument_names import names_in_arguments
 from workspace_ctrl.planning.workload.model_names import check_model_name
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.server_from_spec import model_server
@@ -69,7 +70,8 @@ def plan_server(  # noqa: PLR0917 - all inputs
     if known is not None and known.inputs == inputs:
         return known
     try:
-        server = model_server(workspace, spec, records, settings, copies)
+        template = (spec.inference and spec.inference.template) or {}
+        server = replace(model_server(workspace, spec, records, settings, copies), arguments=names_in_arguments(template))
         check_model_name(spec, server.model_names)
     except SpecError as error:
         return PlannedServer(inputs, problem=invalid_spec(error))

@@ -1,0 +1,110 @@
+"""The commands of a container of a user's pod template, as far as it tells them: variables replaced, a shell's script in words."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+_LONGEST: Final = 32 * 1024
+"""Argument or script that is read, in characters."""
+_LONGEST_VALUE: Final = 1024
+"""Value of a variable that is used, in characters: variables can refer to others many times."""
+_REFERENCE: Final = re.compile(r"\$(?:(\$)|\(([^()$]*)\))")
+"""A reference to a variable in a pod's command, arguments and variables: $(NAME), or $$ for a dollar."""
+_FLAG_OF_SCRIPT: Final = re.compile("-[a-z]{0,3}c")
+_ASSIGNMENT: Final = re.compile(r"(?<![^\s;&|()])(\w+)=")
+_PIECE: Final = re.compile(
+    r"(?P<skipped>(?<![^\s;&|()])#[^\n]*|\\\n|(?<!\S)\d(?=[<>]))"
+    r"|(?P<blank>[^\S\n]+)|(?P<end>[;&|()<>\n])"
+    r"|'(?P<literal>[^']*)'"
+    r'|"(?P<quoted>(?:[^"\\]|\\.)*)"'
+    r"|\\(?P<escaped>.)"
+    r"""|(?P<bare>[^\s;&|()<>'"\\]+)""",
+    re.DOTALL,
+)
+"""A piece of a shell's script; comments, joined lines and numbers of redirected files are skipped."""
+_EXPANSION: Final = re.compile(r"\\([$`\"\\])|\$(?:\{(\w+)\}|(\w+))", re.ASCII)
+_SEPARATOR: Final = "\0"
+_END: Final = ";"
+"""What stands for the end of a command."""
+
+
+def commands(container: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Yield the words of each command of `container`; a shell's script, the argument after -c, can have several.
+
+    What the template does not tell stays as it is written, with its dollar or backquote: variables that it takes from other objects, that
+    the script sets, and what a program prints.
+    """
+    variables = _variables(container)
+    given = [_replaced(str(word), variables) for key in ("command", "args") for word in _list(container.get(key))]
+    start = next((index for index, word in enumerate(given, 1) if _FLAG_OF_SCRIPT.fullmatch(word)), len(given))
+    script = [word for text in given[start : start + 1] for word in _words_of_script(text, variables)]
+    words = [*given[:start], *script, *given[start + 1 :]]
+    for is_command, group in groupby(words, lambda word: word != _END):
+        if is_command:
+            yield [*group]
+
+
+def _variables(container: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables with a value in the template; each can refer to those before it."""
+    found: dict[str, str] = {}
+    for entry in _list(container.get("env")):
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        if isinstance(name, str):
+            value = _value(entry, found)
+            found.pop(name, None)
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def _value(entry: Mapping[str, Any], before: Mapping[str, str]) -> str | None:
+    """Return the value of a variable, which can refer to those `before` it; None if the template does not tell it."""
+    value = entry.get("value") or ""
+    if not isinstance(value, str) or (not value and entry.get("valueFrom") is not None):
+        return None
+    replaced = _replaced(value, before)
+    return replaced if len(replaced) <= _LONGEST_VALUE else None
+
+
+def _replaced(text: str, variables: Mapping[str, str]) -> str:
+    """Return `text` with its references replaced, as the kubelet does: unknown ones stay.
+
+    Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    if len(text) > _LONGEST:
+        return text
+    replaced = _REFERENCE.sub(lambda found: found[1] or variables.get(found[2], found[0]), text)
+    return replaced if len(replaced) <= _LONGEST else text
+
+
+def _words_of_script(script: str, variables: Mapping[str, str]) -> list[str]:
+    """Return the words of a shell's script, with `_END` between its commands."""
+    if len(script) > _LONGEST:
+        return []
+    changed = set(_ASSIGNMENT.findall(script))
+    known = {name: value for name, value in variables.items() if name not in changed}
+
+    def expanded(text: str) -> str:
+        return _EXPANSION.sub(lambda found: found[1] or known.get(found[2] or found[3], found[0]), text)
+
+    def read(piece: re.Match[str]) -> str:
+        kind = str(piece.lastgroup)
+        match kind:
+            case "skipped":
+                return ""
+            case "blank":
+                return _SEPARATOR
+            case "end":
+                return f"{_SEPARATOR}{_END}{_SEPARATOR}"
+            case "quoted":
+                return expanded(piece[kind])
+            case "bare":
+                return _SEPARATOR.join(re.split(r"\s+", expanded(piece[kind])))
+        return piece[kind]
+
+    return [word for word in _PIECE.sub(read, script).split(_SEPARATOR) if word]
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
