@@ -209,7 +209,7 @@ class WorkloadRef(ApiModel):
         default=None,
         ge=1,
         le=65535,
-        description="Container port of the model server. Default: the port named http, else the first one.",
+        description="Container port of the model server. Default: the port named http, else the likeliest one, with a warning.",
     )
 
     model_config = ConfigDict(

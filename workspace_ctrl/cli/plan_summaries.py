@@ -47,10 +47,14 @@ def _workload(spec: _Json) -> Facts:
     for container in pod["containers"]:
         yield "image", str(container.get("image", ""))
         for name, count in _at(container, "resources", "limits").items():
-            if name.startswith("nvidia.com/"):
-                yield "GPUs per pod", str(count) if name == "nvidia.com/gpu" else f"{count} of {name}"
+            if "/" in name:  # an extended resource
+                is_gpu = name.startswith("nvidia.com/") or name.endswith("/gpu")
+                yield (
+                    "GPUs per pod" if is_gpu else "devices per pod",
+                    str(count) if name == "nvidia.com/gpu" else f"{count} of {name}",
+                )
         requests = _at(container, "resources", "requests")
-        others = [f"{name} {quantity}" for name, quantity in sorted(requests.items()) if not name.startswith("nvidia.com/")]
+        others = [f"{name} {quantity}" for name, quantity in sorted(requests.items()) if "/" not in name]
         if others:
             yield "requests per pod", ", ".join(others)
         ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]

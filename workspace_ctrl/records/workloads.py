@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeGuard
 
 from workspace_ctrl.api.conditions import Status
 from workspace_ctrl.api.labels import MODEL_FIGURES_ANNOTATION, NODE_GPUS_ANNOTATION
@@ -13,6 +13,9 @@ from workspace_ctrl.records.managed_fields import owned_by_others
 from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, conditions_of, parse_meta, spec_of, status_of
 
 _PORTS: Final = 2**16
+_HTTP: Final = "http"
+_STARTING_PROBES: Final = ("readinessProbe", "startupProbe")
+"""The probes without whose success a container is not ready."""
 _LONGEST_SELECTOR: Final = 4096
 """Labels of a pod selector, in characters; they become part of a URL."""
 
@@ -135,14 +138,28 @@ def parse_persistent_volume_claim(raw: Json, kind: str) -> PersistentVolumeClaim
 
 
 @dataclass(frozen=True, slots=True)
+class ServingPort:
+    """The container port of a pod template on which its model server is expected to answer requests."""
+
+    number: int | None = None
+    """None if the template has no TCP port."""
+    container: str = ""
+    """Name of its container; without a port, of the first one."""
+    is_ambiguous: bool = False
+    """Whether another port could be meant: there are several, and none is named http."""
+    has_probe: bool = True
+    """Whether its container is ready only after a probe has succeeded; of a proxy, whether one of the pod's containers is."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReferencedWorkload:
     """A referenced workload: of any kind with a pod template or a scale subresource."""
 
     workload: Workload
     selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of its pods; empty if the object does not contain them."""
-    port: int | None = None
-    """Container port named http, else the first one; None if there is none. Native sidecars count."""
+    port: ServingPort = field(default_factory=ServingPort)
+    """On which it is expected to answer requests, as far as it has a pod template."""
 
     @property
     def meta(self) -> Meta:
@@ -155,7 +172,7 @@ def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
     spec = spec_of(raw)
     template = _mapping(spec.get("template"))
     return ReferencedWorkload(
-        workload=parse_workload(raw, kind), selector=_selector(spec.get("selector"), template), port=http_port(template)
+        workload=parse_workload(raw, kind), selector=_selector(spec.get("selector"), template), port=serving_port(template)
     )
 
 
@@ -178,27 +195,84 @@ def _labels(value: object) -> dict[str, str]:
     return labels
 
 
-def http_port(template: Json) -> int | None:
-    """Return the container port of a pod template named http, else the first one of a container, else None.
+def serving_port(template: Json) -> ServingPort:
+    """Return the port of a pod template on which its model server is expected to answer requests.
 
-    A native sidecar (an init container that keeps running) with a port named http is a proxy in front of the other containers.
+    It is the one named http. Without that, it is the first one of a native sidecar (an init container that keeps running) that has no name,
+    else one for which a readiness or startup probe asks, else one of a container with devices such as GPUs, else the first one of a
+    container. Ports for metrics count only if there are no others.
+
+    So llm-d's proxy, which is a native sidecar, gets the requests. Source, with a port without a name and without a probe:
+    https://github.com/llm-d-incubation/llm-d-modelservice/blob/main/charts/llm-d-modelservice/templates/_helpers.tpl
     """
     spec = _mapping(template.get("spec"))
+    containers = _mappings(spec.get("containers"))
     sidecars = [entry for entry in _mappings(spec.get("initContainers")) if entry.get("restartPolicy") == "Always"]
-    of_sidecars, of_containers = _ports(sidecars), _ports(_mappings(spec.get("containers")))
-    named = [number for name, number in (*of_sidecars, *of_containers) if name == "http"]
-    return next(iter((*named, *(number for _, number in (*of_containers, *of_sidecars)))), None)
+    every = [*_ports(sidecars, of_sidecars=True), *_ports(containers)]
+    found = [port for port in every if "metrics" not in port.name] or every
+    if not found:
+        return ServingPort(
+            container=_name(next(iter(containers), {})), has_probe=not containers or any(map(_has_probe, containers))
+        )
+    best = min(found, key=_rank)
+    return ServingPort(
+        number=best.number,
+        container=_name(best.container),
+        is_ambiguous=best.name != _HTTP and len({port.number for port in found}) > 1,
+        has_probe=any(map(_has_probe, (best.container, *(containers if best.of_sidecar else ())))),
+    )
 
 
-def _ports(containers: Iterable[Json]) -> list[tuple[object, int]]:
-    """Return name and number of each valid TCP port."""
-    ports = [port for container in containers for port in _mappings(container.get("ports")) if _is_tcp(port)]
-    numbers = [(port.get("name"), port.get("containerPort")) for port in ports]
-    return [(name, number) for name, number in numbers if type(number) is int and 0 < number < _PORTS]
+@dataclass(frozen=True, slots=True)
+class _Port:
+    container: Json
+    name: str
+    number: int
+    of_sidecar: bool
 
 
-def _is_tcp(port: Json) -> bool:
-    return (port.get("protocol") or "TCP") == "TCP"
+def _ports(containers: Iterable[Json], *, of_sidecars: bool = False) -> list[_Port]:
+    """Return each valid TCP port."""
+    return [
+        _Port(container, _name(port), number, of_sidecars)
+        for container in containers
+        for port in _mappings(container.get("ports"))
+        if (port.get("protocol") or "TCP") == "TCP" and is_port(number := port.get("containerPort"))
+    ]
+
+
+def is_port(number: object) -> TypeGuard[int]:
+    """Whether `number` is a port number."""
+    return type(number) is int and 0 < number < _PORTS
+
+
+def _rank(port: _Port) -> tuple[bool, ...]:
+    """Return in which order ports are tried: those with the lowest rank first."""
+    is_proxy = port.of_sidecar and port.name in {_HTTP, ""}
+    return (port.name != _HTTP, not is_proxy, port.of_sidecar, not _is_probed(port), not _has_devices(port.container))
+
+
+def _is_probed(port: _Port) -> bool:
+    """Whether a readiness or startup probe of its container asks the port, by its number or name."""
+    probes = [_mapping(port.container.get(kind)) for kind in _STARTING_PROBES]
+    asked = [_mapping(probe.get(how)).get("port") for probe in probes for how in ("httpGet", "tcpSocket", "grpc")]
+    return port.number in asked or (port.name != "" and port.name in asked)
+
+
+def _has_probe(container: Json) -> bool:
+    return any(_mapping(container.get(kind)) for kind in _STARTING_PROBES)
+
+
+def _has_devices(container: Json) -> bool:
+    """Whether a container asks for devices: extended resources, whose names have a domain, or claims."""
+    resources = _mapping(container.get("resources"))
+    names = [str(name) for kind in ("requests", "limits") for name in _mapping(resources.get(kind))]
+    return bool(resources.get("claims")) or any("/" in name for name in names)
+
+
+def _name(value: Json) -> str:
+    name = value.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _mapping(value: object) -> Json:

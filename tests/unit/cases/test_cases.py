@@ -176,6 +176,15 @@ CASES = {
     # pod templates
     "template-called-vllm": Outcome(("pod template",)),
     "template-sidecar": Outcome(("target ports: 8000",)),
+    "template-ports": Outcome(
+        (
+            "several container ports and none named http, so port 8000 of container server is used; name the right one http",
+            "container server of inference.template has no readinessProbe, so its pods count as ready while the model loads",
+            "target ports: 8000",
+            "GPUs per pod: 8 of amd.com/gpu",
+        )
+    ),
+    "template-quoted-port": refused("inference.template.spec.containers[0].ports[0].containerPort is '8000'; use a number"),
     "template-names": Outcome(
         (
             "header: X-Gateway-Model-Name: qwen3",

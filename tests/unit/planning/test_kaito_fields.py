@@ -29,7 +29,20 @@ BASES = {
     "one of four GPUs": quickstart(resource={**FOUR_GPUS, "partition": {"mode": "accelerator"}}),
     "mig": quickstart(resource={**ONE_GPU, "partition": {"mode": "mig", "profile": "1g.10gb"}}),
     "template": quickstart(
-        inference={"template": {"spec": {"containers": [{"name": "own", "image": "a", "ports": [{"containerPort": 80}]}]}}}
+        inference={
+            "template": {
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "own",
+                            "image": "a",
+                            "ports": [{"containerPort": 80}],
+                            "readinessProbe": {"tcpSocket": {"port": 80}},
+                        }
+                    ]
+                }
+            }
+        }
     ),
     "adapter": quickstart(inference={**PRESET, "adapters": [{"source": {"name": "one", "image": "example/adapter:1"}}]}),
     "adapter of nowhere": quickstart(inference={**PRESET, "adapters": [{"source": {"name": "one"}}]}),

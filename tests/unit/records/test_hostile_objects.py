@@ -18,7 +18,7 @@ from workspace_ctrl.records.gateways import parse_gateway, parse_gateway_service
 from workspace_ctrl.records.managed_fields import NO_FIELDS, owned_fields, unpacked
 from workspace_ctrl.records.pods import parse_pod
 from workspace_ctrl.records.unreadable_objects import isolated
-from workspace_ctrl.records.workloads import http_port, parse_referenced_workload, parse_service, parse_workload
+from workspace_ctrl.records.workloads import parse_referenced_workload, parse_service, parse_workload, serving_port
 from workspace_ctrl.records.workspaces import MAX_SPEC_BYTES, parse_workspace_record
 
 
@@ -72,7 +72,7 @@ def test_of_what_a_container_says_a_printable_part_is_kept(container):
 @pytest.mark.parametrize("number", [0, -1, 65536, 10**30, True, "80"])
 def test_what_is_no_port_is_none(number):
     template = {"spec": {"containers": [{"ports": [{"name": "http", "containerPort": number}, {"containerPort": 8000}]}]}}
-    assert http_port(template) == 8000
+    assert serving_port(template).number == 8000
 
 
 def test_a_model_server_does_not_listen_on_udp():
@@ -81,7 +81,7 @@ def test_a_model_server_does_not_listen_on_udp():
         {"name": "http", "containerPort": 54, "protocol": ["TCP"]},
         {"containerPort": 8000},
     ]
-    assert http_port({"spec": {"containers": [{"ports": ports}]}}) == 8000
+    assert serving_port({"spec": {"containers": [{"ports": ports}]}}).number == 8000
 
 
 def test_a_port_of_a_service_is_found_without_looking_through_all():

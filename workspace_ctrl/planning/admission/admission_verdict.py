@@ -196,7 +196,9 @@ def _taken(workspace: WorkspaceRecord, annotations: Mapping[str, str], known: Kn
 
 def _assumed(workspace: WorkspaceRecord, dependencies: Dependencies, known: Known) -> Iterator[Mapping[str, Any]]:
     """Yield placeholders for the needed objects of which nothing is known."""
-    pods = {"spec": {"containers": [{"name": "any", "ports": [{"containerPort": 80}]}]}}
+    pods = {
+        "spec": {"containers": [{"name": "any", "ports": [{"containerPort": 80}], "readinessProbe": {"httpGet": {"port": 80}}}]}
+    }
     body = {"selector": {"matchLabels": {"any": "any"}}, "template": pods}
     for ref in () if known.is_all else needed(workspace, dependencies):
         if ref not in known.missing:

@@ -1,7 +1,7 @@
 """Referenced workloads: the labels and the port of their pods."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from workspace_ctrl.api.inference_spec import WorkloadRef
@@ -9,6 +9,7 @@ from workspace_ctrl.api.labels import wrong_label
 from workspace_ctrl.model.api_query_results import ScaleSelector
 from workspace_ctrl.model.plan_decisions import LinkName, Problem
 from workspace_ctrl.planning.steps import ReadScale, UnresolvedError
+from workspace_ctrl.planning.workload.expected_port import port_notes
 from workspace_ctrl.planning.workload.model_server import ServerRecords
 from workspace_ctrl.records.meta import ObjectRef
 from workspace_ctrl.records.workloads import ReferencedWorkload
@@ -23,6 +24,8 @@ class ReferencedPods:
 
     selector: Mapping[str, str]
     port: int
+    notes: tuple[str, ...] = ()
+    """What the author should know about the port."""
 
 
 def referenced_pods(reference: WorkloadRef, namespace: str, records: ServerRecords) -> ReferencedPods:
@@ -41,14 +44,17 @@ def referenced_pods(reference: WorkloadRef, namespace: str, records: ServerRecor
         raise _unresolved(
             "WorkloadNotFound", f"{ref} (inference.workloadRef, {reference.api_version}) not found; it is used as soon as it exists"
         )
-    port = reference.target_port or found.port
+    port = reference.target_port or found.port.number
     if port is None:
         raise _unresolved("PortUnknown", f"{ref} has no container port; set inference.workloadRef.targetPort")
     selector = reference.selector or found.selector or _scale_selector(found, records.scale)
     if len(selector) > _MOST_LABELS or wrong_label(selector):
         text = f"{ref} has a selector with invalid labels, or with more than {_MOST_LABELS} labels"
         raise _unresolved("SelectorUnknown", f"{text}; set inference.workloadRef.selector")
-    return ReferencedPods(selector, port)
+    known = replace(found.port, is_ambiguous=found.port.is_ambiguous and reference.target_port is None)
+    way_out = "set inference.workloadRef.targetPort, or name the right one http"
+    notes = port_notes(known, str(ref), way_out) if port == known.number else ()
+    return ReferencedPods(selector, port, tuple(notes))
 
 
 def _scale_selector(found: ReferencedWorkload, scale: ScaleSelector | None) -> Mapping[str, str]:

@@ -81,6 +81,7 @@ def _reference(record: WorkspaceRecord, inference: Inference, records: ServerRec
         reference=ObjectRef(kind, record.meta.ref.namespace, reference.name or ""),
         kind=kind,
         selector=pods.selector,
+        notes=pods.notes,
     )
 
 
@@ -90,7 +91,7 @@ def _template(
     owner, derived = record.meta, names(record.meta.ref.name)
     scaled = any(workload.ref.kind == WorkloadKind.DEPLOYMENT and workload.scaled_by_others for workload in workloads)
     replicas, noted = (None, ()) if copies is None else (copies.checked(1).on(1), copies.notes_on(1))
-    port, assumed = template_port(template)
+    port, assumed, further = template_port(template)
     selector = pool_selector(derived.workspace, WorkloadKind.DEPLOYMENT)
     return ModelServer(
         port=port,
@@ -99,5 +100,5 @@ def _template(
         node_count=resource.count if replicas is None else replicas,
         replicas=replicas,
         sizing="; ".join(filter(None, ("pod template", assumed, *noted))),
-        notes=(*([assumed] if assumed else []), *noted),
+        notes=(*filter(None, (assumed,)), *further, *noted),
     )

@@ -8,28 +8,59 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Copies
 from workspace_ctrl.api.labels import INFERENCE_PORT, POD_LABEL
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.preset.preset_pods import set_labels
 from workspace_ctrl.planning.preset.preset_workload import replicas_of, rollout
+from workspace_ctrl.planning.workload.expected_port import port_notes
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
 from workspace_ctrl.records.meta import Meta
-from workspace_ctrl.records.workloads import http_port
+from workspace_ctrl.records.workloads import is_port, serving_port
 
 _PATH = "inference.template"
+_LONGEST_VALUE = 64
+"""Value of a user in a message, in characters."""
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 _MOST_COPIED = 128 * 1024
 """Longest node requirements of `resource` when copied into all terms, in characters; Kubernetes stores 1.5 MB at most."""
 
 
-def template_port(template: Mapping[str, Any]) -> tuple[int, str]:
-    """Return the container port named http, else the first container port, else KAITO's default, and what was assumed if anything."""
-    found = http_port(template)
-    if found is not None:
-        return found, ""
-    note = f"{_PATH} has no container port, so the model server is expected on port {INFERENCE_PORT}"
-    return INFERENCE_PORT, f"{note}; set {_PATH}.spec.containers[].ports[].containerPort to the port on which it listens"
+def template_port(template: Mapping[str, Any]) -> tuple[int, str, tuple[str, ...]]:
+    """Return the port of a pod template, what was assumed because it has none, and further notes.
+
+    Raises:
+        SpecError: a container port is no port number.
+    """
+    _check_ports(template)
+    found, assumed = serving_port(template), ""
+    if found.number is None:
+        assumed = (
+            f"{_PATH} has no container port, so the model server is expected on port {INFERENCE_PORT}; "
+            f"set {_PATH}.spec.containers[].ports[].containerPort to the port on which it listens"
+        )
+    return found.number or INFERENCE_PORT, assumed, tuple(port_notes(found, _PATH, "name the right one http"))
+
+
+def _check_ports(template: Mapping[str, Any]) -> None:
+    """Check the container ports, as the API server's message is long and does not name the field.
+
+    Raises:
+        SpecError: one is no port number.
+    """
+    pod = template.get("spec")
+    for kind in ("initContainers", "containers"):
+        containers = pod.get(kind) if isinstance(pod, Mapping) else None
+        for index, container in enumerate(containers if isinstance(containers, list) else ()):
+            ports = container.get("ports") if isinstance(container, Mapping) else None
+            for place, port in enumerate(ports if isinstance(ports, list) else ()):
+                number = port.get("containerPort") if isinstance(port, Mapping) else None
+                if number is not None and not is_port(number):
+                    field = f"{_PATH}.spec.{kind}[{index}].ports[{place}].containerPort"
+                    raise SpecError(
+                        field, f"is {excerpt(repr(number), _LONGEST_VALUE)}", "use a number from 1 to 65535, without quotes"
+                    )
 
 
 def template_workload(

@@ -24,11 +24,16 @@ CONFIG_MISSING = f"ConfigMap {NAMESPACE}/my (inference.config) not found; it is 
 PHI = {"preset": {"name": "phi-4-mini-instruct"}}
 NODES = {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {}}
 REFERENCE = {"workloadRef": {"kind": "Deployment", "name": "llama"}}
-TEMPLATE = {"template": {"spec": {"containers": [{"name": "own", "ports": [{"containerPort": 80}]}]}}}
+PROBE = {"httpGet": {"path": "/health", "port": 80}}
+TEMPLATE = {"template": {"spec": {"containers": [{"name": "own", "ports": [{"containerPort": 80}], "readinessProbe": PROBE}]}}}
 
 NO_PORT = (
     "inference.template has no container port, so the model server is expected on port 5000; set "
     "inference.template.spec.containers[].ports[].containerPort to the port on which it listens"
+)
+NO_PROBE = (
+    "container own of inference.template has no readinessProbe, so its pods count as ready while the model loads; "
+    "add readinessProbe: {{httpGet: {{path: /health, port: {port}}}}}, with the path of your server"
 )
 NO_VERSION = "has no effect; set a version of the controller, such as 0.2.0, or always"
 NO_REVISION = "has no effect; use `workspace-ctrl promote` or `workspace-ctrl abort`, which set it"
@@ -282,7 +287,7 @@ def test_a_model_that_cannot_fit_is_refused_unless_what_is_not_known_could_make_
         pytest.param(
             quickstart(inference={"template": {"spec": {"containers": [{"name": "own"}]}}}),
             NOTHING,
-            (NO_PORT,),
+            (NO_PORT, NO_PROBE.format(port=5000)),
             id="a template without a port",
         ),
         pytest.param(

@@ -9,7 +9,7 @@ from workspace_ctrl.model.api_query_results import QueryResults, ScaleSelector
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.plan import Planned, plan
 from workspace_ctrl.planning.steps import Apply, ReadScale
-from workspace_ctrl.records.workloads import ReferencedWorkload, parse_referenced_workload
+from workspace_ctrl.records.workloads import ReferencedWorkload, ServingPort, parse_referenced_workload
 
 GATEWAY_SIDE = {"gateways": (gateway(),), "gateway_classes": (gateway_class(),), "source": fetched_source(), "pool": pool()}
 NO_SELECTOR = QueryResults(scale=ScaleSelector("theirs"))
@@ -55,6 +55,23 @@ def test_a_selector_with_expressions_falls_back_on_the_labels_of_the_template():
 def test_what_the_user_says_comes_first():
     reference = {**NAMED, "selector": {"role": "leader"}, "targetPort": 8080}
     assert pool_of(planned(reference, with_pods({"containerPort": 8000}))) == pool_values({"role": "leader"}, 8080)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param(
+            {}, ("so port 8200 of container server is used; set inference.workloadRef.targetPort", "has no readinessProbe"), id="-"
+        ),
+        pytest.param({"targetPort": 8200}, ("has no readinessProbe",), id="the same port"),
+        pytest.param({"targetPort": 8000}, (), id="another port, whose container is not known"),
+    ],
+)
+def test_a_guessed_port_and_a_missing_probe_are_notes(given, words):
+    container = {"name": "server", "ports": [{"containerPort": 8200}, {"containerPort": 8000}]}
+    found = referenced(selector={"matchLabels": {"app": "llama"}}, template={"spec": {"containers": [container]}})
+    notes = planned({**NAMED, **given}, found).decisions.notes
+    assert [text for text, part in zip(notes, words, strict=True) if part not in text] == []
 
 
 def test_labels_alone_are_enough():
@@ -105,7 +122,7 @@ def test_an_object_of_any_shape_is_read():
         {"selector": {"matchLabels": {"a": 1}}},
     ):
         found = referenced(**spec)
-        assert (found.selector, found.port) == ({}, None)
+        assert (found.selector, found.port) == ({}, ServingPort())
 
 
 def test_the_workspace_s_own_name_is_no_label_of_their_pods():

@@ -54,6 +54,8 @@ def test_what_a_container_says_of_its_last_words_stays():
         pytest.param([], 5000, id="none: KAITO's"),
         pytest.param([{"containerPort": 8000}], 8000, id="the first"),
         pytest.param([{"containerPort": 9090, "name": "metrics"}, {"containerPort": 8080, "name": "http"}], 8080, id="http"),
+        pytest.param([{"containerPort": 9090, "name": "http-metrics"}, {"containerPort": 8080}], 8080, id="not that of metrics"),
+        pytest.param([{"containerPort": 8000, "name": "metrics"}], 8000, id="that of metrics alone"),
     ],
 )
 def test_the_port_is_found_in_the_template(ports, port):  # what is assumed without one: test_admission_verdict
@@ -67,12 +69,83 @@ def test_the_port_is_found_in_the_template(ports, port):  # what is assumed with
     [
         pytest.param({"restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 8000}]}, 8000, id="a proxy in front"),
         pytest.param({"restartPolicy": "Always", "ports": [{"name": "metrics", "containerPort": 9090}]}, 8200, id="other sidecars"),
+        pytest.param({"restartPolicy": "Always", "ports": [{"name": "otlp", "containerPort": 4317}]}, 8200, id="one with a name"),
+        pytest.param({"restartPolicy": "Always", "ports": [{"containerPort": 8000}]}, 8000, id="llm-d's proxy, without a name"),
         pytest.param({"ports": [{"name": "http", "containerPort": 8000}]}, 8200, id="an init container ends before"),
     ],
 )
 def test_a_native_sidecar_may_be_the_proxy(sidecar, port):
-    server = {"name": "server", "ports": [{"containerPort": 8200}]}
+    server = {"name": "server", "ports": [{"containerPort": 8200}], "readinessProbe": {"httpGet": {"port": 8200}}}
     assert serve(template(initContainers=[{"name": "proxy", **sidecar}], containers=[server])).port == port
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param({"readinessProbe": {"httpGet": {"port": 8000}}}, id="asked by a probe"),
+        pytest.param({"startupProbe": {"tcpSocket": {"port": "api"}}}, id="asked by its name"),
+        pytest.param({"resources": {"limits": {"nvidia.com/gpu": 1}}}, id="GPUs"),
+        pytest.param({"resources": {"requests": {"cpu": 1, "google.com/tpu": 4}}}, id="TPUs"),
+        pytest.param({"resources": {"claims": [{"name": "gpu"}]}}, id="a claim"),
+    ],
+)
+def test_the_port_of_the_model_server_comes_before_that_of_a_container_beside_it(server):
+    other = {"name": "otel", "ports": [{"containerPort": 4317}], "resources": {"requests": {"cpu": 1}}}
+    ports = (
+        [{"containerPort": 9000}, {"containerPort": 8000, "name": "api"}] if "startupProbe" in server else [{"containerPort": 8000}]
+    )
+    assert serve(template(containers=[other, {"name": "server", "ports": ports, **server}])).port == 8000
+
+
+PORTS = {"ports": [{"containerPort": 8000}, {"containerPort": 8001}]}
+READY = {"readinessProbe": {"httpGet": {"path": "/health", "port": 8000}}}
+PROXY = {"name": "proxy", "restartPolicy": "Always", "ports": [{"containerPort": 9000, "name": "http"}]}
+SEVERAL = (
+    "inference.template has several container ports and none named http, so port 8000 of container server is used; "
+    "name the right one http"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "notes"),
+    [
+        pytest.param({"containers": [{"name": "server", **PORTS, **READY}]}, [SEVERAL], id="several ports"),
+        pytest.param({"containers": [{"name": "server", "ports": PORTS["ports"][:1], **READY}]}, [], id="one port"),
+        pytest.param(
+            {"containers": [{"name": "server", "ports": [*PORTS["ports"][:1], {"containerPort": 1, "name": "metrics"}], **READY}]},
+            [],
+            id="one for metrics",
+        ),
+        pytest.param({"initContainers": [PROXY], "containers": [{"name": "server", **PORTS, **READY}]}, [], id="one named http"),
+        pytest.param(
+            {"containers": [{"name": "server", "ports": PORTS["ports"][:1], "startupProbe": {"exec": {}}}]},
+            [],
+            id="a startup probe",
+        ),
+        pytest.param(
+            {"initContainers": [PROXY], "containers": [{"name": "server"}]},
+            ["container proxy of inference.template has no readinessProbe"],
+            id="no probe behind a proxy",
+        ),
+        pytest.param(
+            {"containers": [{"name": "side", **READY}, {"name": "server", "ports": PORTS["ports"][:1]}]},
+            ["container server of inference.template has no readinessProbe"],
+            id="a probe of another container",
+        ),
+    ],
+)
+def test_a_guessed_port_and_a_missing_probe_are_notes(spec, notes):
+    found = serve(template(**spec)).notes
+    assert [text for text, beginning in zip(found, notes, strict=True) if not text.startswith(beginning)] == []
+
+
+@pytest.mark.parametrize("number", ["8000", 0, 65536, True, 80.5, []])
+def test_a_container_port_that_is_no_number_is_refused_with_its_path(number):
+    path = (
+        r"inference\.template\.spec\.containers\[0\]\.ports\[1\]\.containerPort is .*; use a number from 1 to 65535, without quotes"
+    )
+    with pytest.raises(SpecError, match=path):
+        serve(template(containers=[{"name": "server", "ports": [{"containerPort": 8000}, {"containerPort": number}]}]))
 
 
 @pytest.mark.parametrize(
