@@ -58,6 +58,7 @@ def test_names(asked, known, served, names):
 NAME = {"name": "NAME", "value": "qwen3"}
 NAMES = {"name": "NAMES", "value": "qwen3 chat"}
 FLAGS = {"name": "FLAGS", "value": "--served-model-name $(NAME) --max-num-seqs 8"}
+LONG = {"name": "LONG", "value": "--served-model-name z" + " " * 1024}
 SECRET = {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 FLAG = "--served-model-name"
 
@@ -111,6 +112,7 @@ def test_names_in_arguments(arguments, names):
         pytest.param(f"vllm serve m {FLAG} $NAMES", ["qwen3", "chat"], id="words of a variable"),
         pytest.param(f'vllm serve m {FLAG} "$NAMES"', [], id="a variable in quotes is one word"),
         pytest.param("vllm serve m $FLAGS", ["qwen3"], id="flags in a variable"),
+        pytest.param("vllm serve m $LONG", [], id="flags in a variable that is too long"),
         pytest.param(f"vllm serve m {FLAG} '$NAME' \\$NAME \"\\$NAME\"", [], id="variables that the shell does not replace"),
         pytest.param(f"vllm serve m {FLAG} $NONE $1 $SECRET $(cat f)", [], id="what only the pod knows"),
         pytest.param(f"vllm serve m {FLAG} `cat f` {{a,b}} q*", [], id="what only a shell knows"),
@@ -123,7 +125,7 @@ def test_names_in_arguments(arguments, names):
 )
 @pytest.mark.parametrize("shell", [["sh", "-c"], ["bash", "-euxc"]])
 def test_names_in_a_shell_s_script(shell, script, names):
-    container = {"command": shell, "args": [script], "env": [NAME, NAMES, FLAGS, SECRET]}
+    container = {"command": shell, "args": [script], "env": [NAME, NAMES, FLAGS, LONG, SECRET]}
     assert [*names_in_arguments({"spec": {"containers": [container]}}).served] == names
 
 
