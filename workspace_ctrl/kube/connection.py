@@ -45,7 +45,7 @@ def open_connection(access: Access) -> Connection:
     session = aiohttp.ClientSession(
         connector=connector,
         middlewares=[_ServerName(access.tls.server_name), _Authorization(access)],
-        headers={"User-Agent": "workspace-ctrl"},
+        headers=(("User-Agent", "workspace-ctrl"), *access.headers),
         proxy=access.proxy or None,
         auto_decompress=True,
     )

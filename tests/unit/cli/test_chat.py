@@ -110,7 +110,7 @@ async def cluster(tmp_path):
 @pytest.fixture
 def run(cluster, tmp_path):
     async def ask(*arguments, **more):
-        environment = {"KUBECONFIG": str(tmp_path / "config"), "NO_PROXY": "*"}
+        environment = {"KUBECONFIG": str(tmp_path / "config"), "HTTP_PROXY": "http://proxy.invalid:1"}  # not for loopback addresses
         return await asyncio.wait_for(asyncio.to_thread(CliRunner().invoke, main, arguments, env=environment, **more), 60)
 
     return ask

@@ -132,6 +132,18 @@ def test_a_url_is_read(address):
     assert names(f"{address}/workspace.yaml") == ["remote"]
 
 
+def test_a_url_is_read_through_the_proxy_of_the_environment_where_kubectl_uses_it(address, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert names(f"{address}/workspace.yaml") == ["remote"]
+    with pytest.raises(click.UsageError, match=r"https://manifests.invalid cannot be read: Connection refused"):
+        names("https://manifests.invalid")
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(
+        click.UsageError, match=r"cannot connect to https://manifests.invalid: HTTPS_PROXY is no URL of an HTTP proxy"
+    ):
+        names("https://manifests.invalid")
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [("/missing", "Not Found"), ("/elsewhere", "redirects to an address that is not https"), ("/large", "has more than 0 MiB")],

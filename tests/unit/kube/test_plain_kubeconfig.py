@@ -38,6 +38,11 @@ def document(cluster=None, user=None, context=None):
     }
 
 
+def with_plugin(command, *arguments, mode="Never", **fields):
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": [*arguments], "interactiveMode": mode}
+    return document(user={"exec": plugin | fields})
+
+
 def written(folder, content):
     for name in ("ca.crt", "me.crt", "me.key"):
         (folder / name).write_text(f"content of {name}")
@@ -48,8 +53,16 @@ def written(folder, content):
 
 def shown(access):
     files = [Path(path).read_bytes() if path else path for path in (access.tls.authority, access.tls.certificate, access.tls.key)]
-    return access.server, files, access.tls.verify, access.tls.server_name, access.proxy, access.authorization(), access.namespace()
+    tls = (files, access.tls.verify, access.tls.server_name)
+    return access.server, tls, access.proxy, access.headers, access.authorization(), access.namespace()
 
+
+IMPERSONATED = {
+    "as": "jane",
+    "as-uid": "uid-1",
+    "as-groups": ["developers", "admins"],
+    "as-user-extra": {"scopes": ["view", "edit"], "example.com/a b%": ["é"]},
+}
 
 PLAIN = [
     pytest.param(document(), None, id="an address alone"),
@@ -65,6 +78,8 @@ PLAIN = [
     pytest.param(document({"insecure-skip-tls-verify": True, "tls-server-name": "name"}), None, id="not verified, another name"),
     pytest.param(document({"server": "http://localhost:8080", "certificate-authority-data": DATA}), None, id="without TLS"),
     pytest.param(document(context={"namespace": "team-a"}), None, id="namespace"),
+    pytest.param(document(user={"token": "secret", **IMPERSONATED}), None, id="impersonation"),
+    pytest.param(document({"disable-compression": True}), None, id="without compression"),
     pytest.param(document() | {"kind": "Config", "apiVersion": "v1", "preferences": {}}, None, id="what kubectl writes"),
 ]
 
@@ -89,6 +104,9 @@ def test_it_says_what_the_package_says(content, context, tmp_path, monkeypatch):
         pytest.param(document({"certificate-authority": "missing.crt"}), id="missing file"),
         pytest.param(document({"certificate-authority-data": "not base64!"}), id="broken data"),
         pytest.param(document({"server": None}), id="no server"),
+        pytest.param(document({"insecure-skip-tls-verify": "false"}), id="no flag"),
+        pytest.param(document({"insecure-skip-tls-verify": True, "certificate-authority-data": DATA}), id="an authority too much"),
+        pytest.param(document(user={"as-groups": ["admins"]}), id="impersonation of nobody"),
         pytest.param(document() | {"users": None, "clusters": None}, id="no clusters"),
         pytest.param(document() | {"clusters": document()["clusters"] * 2}, id="two of one name"),
         pytest.param(document() | {"current-context": "three"}, id="unknown context"),
@@ -101,12 +119,65 @@ def test_all_else_is_left_to_the_package(content, tmp_path):
     assert read_plain_kubeconfig(written(tmp_path, content), None) is None
 
 
-def test_several_files_a_missing_one_and_a_proxy_are_left_to_the_package(tmp_path, monkeypatch):
+def test_several_files_and_a_missing_one_are_left_to_the_package(tmp_path):
     file = written(tmp_path, document())
     assert read_plain_kubeconfig(Path(f"{file}{os.pathsep}{file}"), None) is None
     assert read_plain_kubeconfig(tmp_path / "missing", None) is None
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    assert read_plain_kubeconfig(file, None) is None
+
+
+@pytest.mark.parametrize("user", [{}, {"username": "me", "password": "secret"}], ids=["plain", "password"])
+@pytest.mark.parametrize(
+    ("cluster", "excluded", "proxy"),
+    [
+        ({}, "", "http://of-environment:3128"),
+        ({}, ".example", ""),
+        ({"server": "https://127.0.0.1:6443"}, "", ""),
+        ({"proxy-url": "http://of-cluster:3128"}, "*", "http://of-cluster:3128"),
+    ],
+)
+def test_the_proxy_is_that_of_the_cluster_or_else_of_the_environment(cluster, excluded, proxy, user, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://of-environment:3128")
+    monkeypatch.setenv("NO_PROXY", excluded)
+    assert KubeconfigAccess(written(tmp_path, document(cluster, user)), None).proxy == proxy
+
+
+@pytest.mark.parametrize("user", [{}, {"tokenFile": "me.key"}], ids=["plain", "token file"])
+def test_whom_to_impersonate_is_in_the_headers_of_each_request(user, tmp_path):
+    access = KubeconfigAccess(written(tmp_path, document({"disable-compression": True}, user | IMPERSONATED)), None)
+    assert access.headers == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "uid-1"),
+        ("Impersonate-Group", "developers"),
+        ("Impersonate-Group", "admins"),
+        ("Impersonate-Extra-example.com%2Fa%20b%25", "é"),
+        ("Impersonate-Extra-scopes", "view"),
+        ("Impersonate-Extra-scopes", "edit"),
+        ("Accept-Encoding", "identity"),
+    )
+
+
+@pytest.mark.parametrize("user", [{"token": "first"}, {"tokenFile": "me.key"}], ids=["plain", "token file"])
+def test_another_current_context_does_not_change_whose_credentials_are_sent(user, tmp_path):
+    content = document(user=user, context={"namespace": "team-a"})
+    access = KubeconfigAccess(written(tmp_path, content), None)
+    sent = access.authorization()
+    content["users"].append({"name": "other", "user": {"token": "of another server"}})
+    content["contexts"].append({"name": "three", "context": {"cluster": "c", "user": "other", "namespace": "team-b"}})
+    written(tmp_path, content | {"current-context": "three"})
+    assert (access.authorization_anew(), access.namespace()) == (sent, "team-a")
+
+
+def test_of_several_files_the_first_current_context_counts_as_for_kubectl(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(yaml.safe_dump(document(user={"token": "first"})))
+    other = {
+        "users": [{"name": "v", "user": {"token": "second"}}],
+        "contexts": [{"name": "three", "context": {"cluster": "c", "user": "v"}}],
+    }
+    second.write_text(yaml.safe_dump(other | {"current-context": "three"}))
+    monkeypatch.setenv("KUBECONFIG", f"{first}{os.pathsep}{second}")
+    assert KubeconfigAccess(None, None).authorization() == "Bearer first"
+    assert KubeconfigAccess(None, "three").authorization() == "Bearer second"
 
 
 def test_the_environment_names_the_file(tmp_path, monkeypatch):
@@ -219,7 +290,44 @@ def test_a_file_that_does_not_exist_is_said(tmp_path, monkeypatch):
             "its context one has no cluster and user; set them with",
             id="empty context",
         ),
-        pytest.param("[]", "it has not the shape of a kubeconfig (TypeError); set KUBECONFIG", id="a list"),
+        pytest.param(document({"server": "https://[x"}), "has server https://[x, which is no URL; set one", id="no URL of a host"),
+        pytest.param(document({"server": "HTTPS://x"}), "has server HTTPS://x, which is no URL; set one", id="URL in upper case"),
+        pytest.param(
+            document({"insecure-skip-tls-verify": "false"}),
+            "insecure-skip-tls-verify of cluster c is neither true nor false",
+            id="no flag",
+        ),
+        pytest.param(
+            document({"insecure-skip-tls-verify": True, "certificate-authority": "ca.crt"}),
+            "insecure-skip-tls-verify of cluster c is true, and there is certificate-authority, which would not be used",
+            id="an authority that would not be used",
+        ),
+        *(
+            pytest.param(
+                document(user={"auth-provider": provider}), f"auth-provider of user u {words}, and Kubernetes 1.26", id=words
+            )
+            for provider, words in (
+                ({"name": "gcp"}, "is gcp"),
+                ({"name": "azure", "config": {}}, "is azure"),
+                ("x", "has no name"),
+            )
+        ),
+        pytest.param(
+            with_plugin("true", mode="Always"), "exec of user u asks for input (interactiveMode: Always)", id="no terminal"
+        ),
+        *(
+            pytest.param(document(user=user), words, id=words)
+            for user, words in (
+                ({"as-groups": ["admins"]}, "as-groups of user u is given without as, the name of the user to impersonate"),
+                ({"as": 5}, "as of user u has a value that is not a string"),
+                ({"as": "a\nb"}, "as of user u has a control character, which no header may have"),
+                ({"as": "a", "as-groups": "admins"}, "as-groups of user u is not a list"),
+                ({"as": "a", "as-user-extra": ["x"]}, "as-user-extra of user u is not a map of lists"),
+                ({"as": "a", "as-user-extra": {"x": "y"}}, "as-user-extra of user u is not a map of lists"),
+            )
+        ),
+        pytest.param({"kind": "Config"}, "it has no contexts; set KUBECONFIG", id="no contexts"),
+        pytest.param("[]", "it has not the shape of a kubeconfig; set KUBECONFIG", id="a list"),
     ],
 )
 def test_what_is_wrong_in_a_kubeconfig_is_said_with_the_way_out(content, words, tmp_path):
@@ -236,9 +344,10 @@ def test_of_several_files_the_one_with_the_fault_is_said(tmp_path, monkeypatch):
     assert f"certificate-authority-data of cluster c in {broken} is not base64" in words_of(None)
 
 
-def test_a_token_file_that_is_not_read_need_not_exist(tmp_path):
-    file = written(tmp_path, document(user={"token": "secret", "tokenFile": "/nowhere/token"}))
-    assert KubeconfigAccess(file, None).authorization() == "Bearer secret"
+@pytest.mark.parametrize(("path", "token"), [("/nowhere/token", "secret"), ("me.key", "content of me.key")])
+def test_a_token_file_comes_before_a_token_and_then_need_not_exist(path, token, tmp_path):
+    file = written(tmp_path, document(user={"token": "secret", "tokenFile": path}))
+    assert KubeconfigAccess(file, None).authorization() == f"Bearer {token}"
 
 
 def test_a_fault_is_looked_for_once(tmp_path, monkeypatch):
@@ -296,26 +405,27 @@ async def test_content_that_is_no_certificate_is_said_with_its_field(is_plain, c
     assert str(found.value) == f"cannot connect to the API server: {words.replace('FILE', str(file))}"
 
 
-def with_plugin(command, *arguments):
-    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": [*arguments], "interactiveMode": "Never"}
-    return document(user={"exec": plugin})
-
-
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "words", "hint"),
     [
-        pytest.param(with_plugin("no-such-plugin"), "No such file or directory: 'no-such-plugin'", id="not installed"),
+        pytest.param(with_plugin("no-such-plugin"), "No such file or directory: 'no-such-plugin'", "", id="not installed"),
         pytest.param(
-            with_plugin("sh", "-c", "echo log in first >&2; exit 1"), "exec: process returned 1. log in first", id="fails"
+            with_plugin("no-such-plugin", installHint="brew install\nit"), "No such file", "; brew install it", id="installHint"
         ),
-        pytest.param(with_plugin("echo", "{}"), "missing key", id="no credentials"),
+        pytest.param(
+            with_plugin("sh", "-c", "echo $WORDS >&2; exit 1", env=[{"name": "WORDS", "value": "log in first"}]),
+            "exec: process returned 1. log in first",
+            "",
+            id="fails",
+        ),
+        pytest.param(with_plugin("echo", "{}"), "missing key", "", id="no credentials"),
     ],
 )
-def test_an_exec_plugin_that_gives_no_credentials_is_said_instead_of_requests_without_any(content, words, tmp_path, capfd):
+def test_an_exec_plugin_that_gives_no_credentials_is_said_instead_of_requests_without_any(content, words, hint, tmp_path, capfd):
     found = words_of(written(tmp_path, content))
     assert "the exec plugin of its user gives no credentials: " in found
     assert words in found
-    assert found.endswith("; install it, or log in with it; kubectl fails in the same way")
+    assert found.endswith("; install it, or log in with it; kubectl fails in the same way" + hint)
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,11 +1,14 @@
 """Address and credentials of a pod; those of kubeconfigs are tested against a real API server."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
+from workspace_ctrl.kube.access import kubeconfig as module
 from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.kubeconfig import load_access
 from workspace_ctrl.kube.access.pod import PodAccess
 
 
@@ -55,20 +58,56 @@ def test_a_missing_address_is_named_with_a_way_out(folder, monkeypatch):
         PodAccess(folder)
 
 
-@pytest.mark.parametrize(
-    ("excluded", "proxy"),
-    [
-        ("", "http://proxy.example:3128"),
-        ("localhost, 10.0.0.0/16", ""),
-        ("10.0.0.1", ""),
-        ("10.1.0.0/16,.svc,fd00::/8", "http://proxy.example:3128"),
-        ("*", ""),
-    ],
-)
-def test_a_proxy_of_the_environment_is_used_unless_the_address_is_excluded(folder, monkeypatch, excluded, proxy):
+def test_a_proxy_of_the_environment_is_used_unless_the_address_is_excluded(folder, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", excluded)
-    assert PodAccess(folder).proxy == proxy
+    assert PodAccess(folder).proxy == "http://proxy.example:3128"
+    monkeypatch.setenv("NO_PROXY", "localhost, 10.0.0.0/16")
+    assert PodAccess(folder).proxy == ""
+
+
+@pytest.fixture
+def home(folder, monkeypatch):
+    """The home of a user in a pod, without a kubeconfig."""
+    monkeypatch.setattr(module, "SERVICE_ACCOUNT", folder)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+def kubeconfig_in(folder, server):
+    context = {"name": "prod", "context": {"cluster": "c"}}
+    document = {"current-context": "prod", "contexts": [context], "clusters": [{"name": "c", "cluster": {"server": server}}]}
+    folder.mkdir(exist_ok=True)
+    (folder / "config").write_text(json.dumps(document))
+    return folder / "config"
+
+
+@pytest.mark.parametrize("context", [None, "prod"])
+def test_in_a_pod_each_kubeconfig_comes_before_the_service_account(home, context, monkeypatch):
+    kubeconfig_in(home / ".kube", "https://of-home.example")
+    assert load_access(None, context).server == "https://of-home.example"
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig_in(home / "other", "https://of-environment.example")))
+    assert load_access(None, context).server == "https://of-environment.example"
+    given = kubeconfig_in(home / "given", "https://given.example")
+    assert load_access(given, context).server == "https://given.example"
+
+
+def test_in_a_pod_without_a_kubeconfig_the_service_account_is_used_and_no_context_accepted(home):
+    assert isinstance(load_access(None, None), PodAccess)
+    with pytest.raises(
+        ConnectionConfigError, match=r"there is no context prod: without a kubeconfig .*; set --kubeconfig, or leave out"
+    ):
+        load_access(None, "prod")
+    with pytest.raises(ConnectionConfigError, match="no such file"):
+        load_access(home / "missing", None)
+    (home / "token").unlink()
+    with pytest.raises(ConnectionConfigError, match="~/.kube/config: no such file"):
+        load_access(None, None)
+
+
+def test_in_a_pod_a_home_that_cannot_be_read_has_no_kubeconfig(home, monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert isinstance(load_access(None, None), PodAccess)
 
 
 def test_a_pod_does_without_the_classes_of_the_whole_kubernetes_api(folder):

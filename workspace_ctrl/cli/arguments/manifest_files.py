@@ -15,6 +15,8 @@ import click
 
 from workspace_ctrl.api.labels import GROUP, KIND, SET_KIND
 from workspace_ctrl.api.yaml.documents import YamlError, parse_documents
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.proxy import environment_proxy
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -164,13 +166,24 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _EnvironmentProxy(urllib.request.ProxyHandler):
+    """Uses the proxy of the environment where kubectl would."""
+
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:  # noqa: A002, ANN401 - as in the base class
+        """Send a request through the proxy, as in the base class; None for one that goes directly."""
+        return super().proxy_open(req, proxy, type) if environment_proxy(req.full_url) else None
+
+
 def _fetch(url: str) -> bytes:
     if not url.lower().startswith(_HTTPS):
         raise click.UsageError(f"{url} must begin with https://: what comes by plain HTTP may have been changed on the way")
-    opener = urllib.request.build_opener(_HttpsOnly, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+    secure = urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    opener = urllib.request.build_opener(_HttpsOnly, _EnvironmentProxy, secure)
     try:
         with opener.open(url, timeout=_PATIENCE_SECONDS) as response:
             content: bytes = response.read(_LARGEST + 1)
+    except ConnectionConfigError as error:
+        raise click.UsageError(str(error)) from None
     except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors, a malformed URL a ValueError
         reason = getattr(error, "reason", "") or error
         raise click.UsageError(f"{url} cannot be read: {getattr(reason, 'strerror', None) or reason}") from None

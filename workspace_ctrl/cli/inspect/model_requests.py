@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.proxy import environment_proxy
 from workspace_ctrl.kube.connection import Connection
 
 _CONNECT_SECONDS: Final = 3.0
@@ -66,7 +68,7 @@ async def reachable(routes: Sequence[Route], connection: Connection) -> Route:
         try:
             async with _session(route, connection) as session, session.get(f"{route.url}/v1/models", allow_redirects=False):
                 return route
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ConnectionConfigError) as error:
             reasons.append(f"{route}: {error or type(error).__name__}")
     raise ModelRequestError(f"the Gateway cannot be reached from here: {'; '.join(reasons)}")
 
@@ -101,7 +103,7 @@ async def _session(route: Route, connection: Connection) -> AsyncIterator[aiohtt
         yield connection.session
         return
     timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+    async with aiohttp.ClientSession(timeout=timeout, proxy=environment_proxy(route.url) or None) as session:
         yield session
 
 

@@ -44,6 +44,8 @@ class Access(ABC):
     tls: Tls
     proxy: str
     """URL of the proxy for requests; empty for none."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers of each request besides Authorization, such as those that say whom to impersonate; a name may be there several times."""
 
     def origin(self, file: TlsFile) -> str:
         """Return where the content of a file of `tls` comes from, for messages."""

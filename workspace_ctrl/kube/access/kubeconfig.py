@@ -4,15 +4,20 @@ The package is imported only where a kubeconfig has more than addresses, certifi
 """
 
 import logging
+import os
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls, TlsFile
-from workspace_ctrl.kube.access.kubeconfig_faults import PLUGIN_REMEDY, READABLE_FILE, fault_of, fields_of, logged_errors
-from workspace_ctrl.kube.access.plain_kubeconfig import paths_of, read_plain_kubeconfig
+from workspace_ctrl.kube.access.kubeconfig_entries import ChosenContext, chosen_context
+from workspace_ctrl.kube.access.kubeconfig_faults import READABLE_FILE, fault_of, fields_of, logged_errors, plugin_remedy
+from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, paths_of, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
+from workspace_ctrl.kube.access.proxy import environment_proxy
+from workspace_ctrl.kube.access.request_headers import headers_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +39,29 @@ class KubeconfigAccess(Access):
         self._kubeconfig = kubeconfig
         self._context = context
         self._configuration: Any = None
+        self._file_token = ""
         self._plain = plain = read_plain_kubeconfig(kubeconfig, context)
         if plain is not None:
-            self.server, self.tls, self.proxy = plain.server, plain.tls, ""
+            self._context, self.server, self.tls, self.headers = plain.name, plain.server, plain.tls, plain.headers
             self._folder = plain.folder
             self._check_server()
+            self.proxy = environment_proxy(self.server)
             return
-        self._configuration = found = self._load()
+        chosen = self._chosen()
+        self._context = chosen.name  # another current context, later, has credentials for another server
+        self._configuration = found = self._load(chosen)
         self.server = (found.host or "").rstrip("/")
         self.tls = Tls(found.ssl_ca_cert, found.verify_ssl, found.cert_file, found.key_file, found.tls_server_name or "")
-        self.proxy = found.proxy or ""
+        self.headers = headers_of(chosen.cluster, chosen.user)
         self._check_server()
+        self.proxy = chosen.cluster.get("proxy-url") or environment_proxy(self.server)
 
     def authorization(self) -> str:
         """Return the header; the `kubernetes` package renews tokens that it knows to have expired."""
         if self._plain is not None:
             return f"Bearer {self._plain.token}" if self._plain.token else ""
+        if self._file_token:
+            return f"Bearer {self._file_token}"
         configuration = self._configuration
         header = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix("authorization")
         if header:
@@ -64,7 +76,7 @@ class KubeconfigAccess(Access):
         try:
             plain = read_plain_kubeconfig(self._kubeconfig, self._context)
             if plain is None:
-                self._configuration = self._load()
+                self._configuration = self._load(self._chosen())
             self._plain = plain
         except ConnectionConfigError as error:
             logger.warning("%s", error)
@@ -74,28 +86,22 @@ class KubeconfigAccess(Access):
         """Return the namespace of the context."""
         if (plain := read_plain_kubeconfig(self._kubeconfig, self._context)) is not None:
             return plain.namespace
-        import kubernetes.config  # noqa: PLC0415
-        from kubernetes.config.kube_config import (  # noqa: PLC0415
-            KUBE_CONFIG_DEFAULT_LOCATION,
-            KubeConfigLoader,
-            KubeConfigMerger,
-        )
-
-        try:
-            files = KubeConfigMerger(str(self._kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)).config
-            context = KubeConfigLoader(config_dict=files, active_context=self._context).current_context
-            return str(context["context"].get("namespace") or "default")
-        except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
-            raise self._error(*(fault_of(self._kubeconfig, self._context) or _unreadable(error))) from error
+        return str(self._chosen().context.get("namespace") or "default")
 
     def origin(self, file: TlsFile) -> str:
         """Return which field of which kubeconfig has the content of a file of `tls`, which may be a temporary one."""
         return fields_of(self._kubeconfig, self._context).get(file, self.tls.path(file))
 
-    def _load(self) -> Any:  # noqa: ANN401 - the package has no types
+    def _chosen(self) -> ChosenContext:
         fault = fault_of(self._kubeconfig, self._context)
         if fault is not None:
             raise self._error(*fault)
+        try:
+            return chosen_context(self._kubeconfig, self._context)
+        except _UNREADABLE as error:
+            raise self._error(*_unreadable(error)) from error
+
+    def _load(self, chosen: ChosenContext) -> Any:  # noqa: ANN401 - the package has no types
         import kubernetes.client  # noqa: PLC0415
         import kubernetes.config  # noqa: PLC0415
 
@@ -103,18 +109,20 @@ class KubeconfigAccess(Access):
         try:
             with logged_errors() as errors:
                 kubernetes.config.load_kube_config(
-                    config_file=str(self._kubeconfig) if self._kubeconfig else None,
+                    config_file=paths_of(self._kubeconfig),
                     context=self._context,
                     client_configuration=configuration,
                 )
         except (kubernetes.config.ConfigException, *_UNREADABLE) as error:
             raise self._error(*_unreadable(error)) from error
         if errors and not (configuration.api_key or configuration.cert_file):
-            raise self._error(f"the exec plugin of its user gives no credentials: {errors[-1][:_LONGEST_ERROR]}", PLUGIN_REMEDY)
+            words = f"the exec plugin of its user gives no credentials: {errors[-1][:_LONGEST_ERROR]}"
+            raise self._error(words, plugin_remedy(chosen.user))
+        self._file_token = chosen.file_token()
         return configuration
 
     def _check_server(self) -> None:
-        if not self.server.lower().startswith(("https://", "http://")):
+        if not _is_url(self.server):
             what = f"server {self.server[:_LONGEST_ERROR]}, which is no URL" if self.server else "no server"
             raise self._error(f"the cluster of its context has {what}", "set one such as https://api.example:6443")
 
@@ -124,20 +132,35 @@ class KubeconfigAccess(Access):
         )
 
 
+def _is_url(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return server.startswith(("https://", "http://")) and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the host, or of the port
+        return False
+
+
 def _unreadable(error: Exception) -> tuple[str, str]:
     """Return why a kubeconfig without a known fault cannot be read, and the way out."""
     words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
     if isinstance(error, _OTHER_SHAPE):  # in words of Python
-        words = f"it has not the shape of a kubeconfig ({type(error).__name__})"
+        words = "it has not the shape of a kubeconfig"
     return words, READABLE_FILE
 
 
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:
-    """Return the access to the API server: from the given kubeconfig, else the pod's ServiceAccount, else the user's kubeconfig.
+    """Return the access to the API server: by the given kubeconfig, else by the user's, else by the pod's ServiceAccount, as kubectl.
 
     Raises:
         ConnectionConfigError: no configuration exists, or it cannot be read.
     """
-    if kubeconfig is None and (SERVICE_ACCOUNT / "token").exists():
-        return PodAccess()
-    return KubeconfigAccess(kubeconfig, context)
+    is_named = kubeconfig is not None or os.environ.get("KUBECONFIG")
+    # A home that cannot be read has no kubeconfig for this process; so is that of a pod whose user is not that of the image.
+    if is_named or os.path.exists(os.path.expanduser(DEFAULT_KUBECONFIG)) or not (SERVICE_ACCOUNT / "token").exists():  # noqa: PTH110, PTH111
+        return KubeconfigAccess(kubeconfig, context)
+    if context:
+        raise ConnectionConfigError(
+            f"there is no context {context[:_LONGEST_ERROR]}: without a kubeconfig ($KUBECONFIG, {DEFAULT_KUBECONFIG}) the only access is "
+            "that of the pod's ServiceAccount; set --kubeconfig, or leave out --context"
+        )
+    return PodAccess(SERVICE_ACCOUNT)

@@ -5,20 +5,24 @@ exec plugin fails, of which it only logs an error.
 """
 
 import logging
-import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from workspace_ctrl.kube.access.plain_kubeconfig import DATA, NOT_READ, decoded, document_of, paths_of
+from workspace_ctrl.kube.access.kubeconfig_entries import Documents, Entry, by_name, chosen_name, documents_of
+from workspace_ctrl.kube.access.plain_kubeconfig import DATA, NOT_READ, decoded
+from workspace_ctrl.kube.access.proxy import PROXY_EXAMPLE, PROXY_SCHEMES
+from workspace_ctrl.kube.access.request_headers import COMPRESSION, HeaderFieldError, headers_of
 
 READABLE_FILE: Final = "set KUBECONFIG or --kubeconfig to a readable file, or run in a pod with a ServiceAccount"
-PLUGIN_REMEDY: Final = "install it, or log in with it; kubectl fails in the same way"
+_PLUGIN_REMEDY: Final = "install it, or log in with it; kubectl fails in the same way"
 _MOST_NAMES: Final = 10
+_LONGEST_HINT: Final = 500
+_AUTHORITY: Final = "certificate-authority"
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "cluster": ("certificate-authority",),
+    "cluster": (_AUTHORITY,),
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
 """Fields with the path of a file, by kind of entry; those of certificates and keys can be followed by `-data` and the content."""
@@ -26,18 +30,13 @@ _STRINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster": ("server", "tls-server-name", "proxy-url"),
     "user": ("token", "username", "password"),
 }
+_INSECURE: Final = "insecure-skip-tls-verify"
+_FLAGS: Final = (_INSECURE, COMPRESSION)
+_PLUGINS: Final = "gke-gcloud-auth-plugin for gcp, kubelogin for azure"
 _SET_AGAIN: Final[Mapping[str, str]] = {
     "cluster": "set it again, with kubectl config set-cluster {name}",
     "user": "log in again, or set it with kubectl config set-credentials {name}",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry of one of the lists of a kubeconfig."""
-
-    file: Path
-    fields: Mapping[str, Any]
 
 
 def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | None:
@@ -46,21 +45,28 @@ def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | 
     None if none is found, or if no file can be read as a kubeconfig.
     """
     try:
-        documents = _documents(kubeconfig)
+        documents = documents_of(kubeconfig)
         return _fault(documents, context) if documents else ("no such file", READABLE_FILE)
     except NOT_READ:
         return None
 
 
+def plugin_remedy(user: Mapping[str, Any]) -> str:
+    """Return the way out where the exec plugin of a user fails, with its own hint (`installHint`) if it has one."""
+    plugin = user.get("exec")
+    hint = plugin.get("installHint") if isinstance(plugin, Mapping) else None
+    return f"{_PLUGIN_REMEDY}; {' '.join(str(hint).split())[:_LONGEST_HINT]}" if hint else _PLUGIN_REMEDY
+
+
 def fields_of(kubeconfig: Path | None, context: str | None) -> Mapping[str, str]:
     """Return where each certificate and key of a context is, by the name of its field without `-data`: which field of which file."""
     try:
-        documents = _documents(kubeconfig)
-        chosen = _by_name(documents, "contexts")[_chosen(documents, context)].fields["context"]
+        documents = documents_of(kubeconfig)
+        chosen = by_name(documents, "contexts")[chosen_name(documents, context)].fields["context"]
         found = {}
         for kind, fields in _FIELDS.items():
             name = chosen.get(kind)
-            if name and (entry := _by_name(documents, f"{kind}s").get(name)):
+            if name and (entry := by_name(documents, f"{kind}s").get(name)):
                 given = entry.fields[kind]
                 found.update({field: f"{_title(given, field)} of {kind} {name} in {entry.file}" for field in fields})
     except NOT_READ:
@@ -69,20 +75,10 @@ def fields_of(kubeconfig: Path | None, context: str | None) -> Mapping[str, str]
         return found
 
 
-def _documents(kubeconfig: Path | None) -> Mapping[Path, Mapping[str, Any]]:
-    files = (Path(each).expanduser() for each in paths_of(kubeconfig).split(os.pathsep) if each)
-    return {file: document_of(file) for file in files if file.exists()}
-
-
-def _chosen(documents: Mapping[Path, Mapping[str, Any]], context: str | None) -> str:
-    current = (str(document["current-context"]) for document in documents.values() if document.get("current-context"))
-    return context or next(current, "")
-
-
-def _fault(documents: Mapping[Path, Mapping[str, Any]], context: str | None) -> tuple[str, str] | None:
-    contexts, chosen = _by_name(documents, "contexts"), _chosen(documents, context)
+def _fault(documents: Documents, context: str | None) -> tuple[str, str] | None:
+    contexts, chosen = by_name(documents, "contexts"), chosen_name(documents, context)
     if not contexts:
-        return None
+        return "it has no contexts", READABLE_FILE
     if not chosen:
         return "it has no current context", f"choose one with --context: {_listed(contexts)}"
     if chosen not in contexts:
@@ -92,9 +88,9 @@ def _fault(documents: Mapping[Path, Mapping[str, Any]], context: str | None) -> 
     return next(filter(None, (_fault_of_entry(documents, contexts[chosen], kind) for kind in _FIELDS)), None)
 
 
-def _fault_of_entry(documents: Mapping[Path, Mapping[str, Any]], context: _Entry, kind: str) -> tuple[str, str] | None:
+def _fault_of_entry(documents: Documents, context: Entry, kind: str) -> tuple[str, str] | None:
     """Return what is wrong with the cluster or user of a context."""
-    name, known = context.fields["context"].get(kind), _by_name(documents, f"{kind}s")
+    name, known = context.fields["context"].get(kind), by_name(documents, f"{kind}s")
     if name and name not in known:
         named = f"there are {_listed(known)}" if known else "there are none"
         words = f"its context {context.fields['name']} names {kind} {name}, which is not in it; {named}"
@@ -107,7 +103,7 @@ def _fault_of_entry(documents: Mapping[Path, Mapping[str, Any]], context: _Entry
     return f"{field} of {kind} {name}{place} {problem}", _SET_AGAIN[kind].format(name=name)
 
 
-def _wrong_field(entry: _Entry, kind: str) -> tuple[str, str] | None:
+def _wrong_field(entry: Entry, kind: str) -> tuple[str, str] | None:
     """Return the field of a cluster or user that cannot be read, and why; None if each can."""
     given = entry.fields.get(kind) or {}
     for field in _FIELDS[kind]:
@@ -121,10 +117,40 @@ def _wrong_field(entry: _Entry, kind: str) -> tuple[str, str] | None:
     for field in _STRINGS[kind]:
         if not isinstance(given.get(field) or "", str):
             return field, "is not a string"
-    proxy = given.get("proxy-url") or "" if kind == "cluster" else ""
-    if proxy and not proxy.startswith(("http://", "https://")):
-        return "proxy-url", "is no URL of an HTTP proxy, such as http://proxy.example:3128"  # not quoted, as it may have a password
+    return _wrong_cluster(given) if kind == "cluster" else _wrong_user(given)
+
+
+def _wrong_cluster(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    for field in _FLAGS:
+        if not isinstance(given.get(field) or False, bool):
+            return field, "is neither true nor false"
+    authority = next((field for field in (_AUTHORITY, _AUTHORITY + DATA) if given.get(field)), "")
+    if given.get(_INSECURE) and authority:
+        return _INSECURE, f"is true, and there is {authority}, which would not be used; kubectl rejects both together"
+    proxy = given.get("proxy-url") or ""
+    if proxy and not proxy.startswith(PROXY_SCHEMES):
+        return "proxy-url", f"is {PROXY_EXAMPLE}"  # not quoted, as it may have a password
     return None
+
+
+def _wrong_user(given: Mapping[str, Any]) -> tuple[str, str] | None:
+    provider = given.get("auth-provider")
+    if provider and (not isinstance(provider, Mapping) or provider.get("name") != "oidc"):
+        name = provider.get("name") if isinstance(provider, Mapping) else ""
+        named = f"is {name}" if isinstance(name, str) and name else "has no name"
+        return "auth-provider", f"{named}, and Kubernetes 1.26 has removed all but oidc; an exec plugin takes its place: {_PLUGINS}"
+    plugin = given.get("exec")
+    if isinstance(plugin, Mapping) and plugin.get("interactiveMode") == "Always" and not _has_terminal():
+        return "exec", "asks for input (interactiveMode: Always), and standard input is not a terminal"
+    try:
+        headers_of({}, given)
+    except HeaderFieldError as error:
+        return error.field, error.problem
+    return None
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _is_base64(data: object) -> bool:
@@ -137,15 +163,6 @@ def _is_base64(data: object) -> bool:
 def _title(given: Mapping[str, Any], field: str) -> str:
     """Return the name of a field as it is there: with `-data` where it has the content, and not a path."""
     return field + DATA if given.get(field + DATA) else field
-
-
-def _by_name(documents: Mapping[Path, Mapping[str, Any]], kind: str) -> dict[str, _Entry]:
-    """Return the entries of a list of all files by name; the first of a name counts."""
-    found: dict[str, _Entry] = {}
-    for file, document in documents.items():
-        for entry in document.get(kind) or ():
-            found.setdefault(entry["name"], _Entry(file, entry))
-    return found
 
 
 def _listed(names: Iterable[str]) -> str:

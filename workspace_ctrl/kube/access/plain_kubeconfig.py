@@ -1,7 +1,7 @@
-"""Reads a kubeconfig that has nothing but addresses, certificates and a token.
+"""Reads a kubeconfig that has nothing but addresses, certificates, a token and whom to impersonate.
 
 The `kubernetes` package reads every kubeconfig, but importing it takes a fifth of a second: more than all requests of a command. So it is
-left to what only it can: exec plugins, several files, proxies, and the message for a file that is broken.
+left to what only it can: exec plugins, several files, a proxy of the cluster, and the message for a file that is broken.
 """
 
 import base64
@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.request import getproxies
 
 import yaml
 
 from workspace_ctrl.kube.access.access import Tls
+from workspace_ctrl.kube.access.request_headers import COMPRESSION, IMPERSONATION, Headers, headers_of
 
 DEFAULT_KUBECONFIG: Final = "~/.kube/config"
-_CLUSTER: Final = frozenset({"server", "certificate-authority", "insecure-skip-tls-verify", "tls-server-name"})
-_USER: Final = frozenset({"client-certificate", "client-key", "token"})
+_AUTHORITY: Final = "certificate-authority"
+_CLUSTER: Final = frozenset({"server", _AUTHORITY, "insecure-skip-tls-verify", "tls-server-name", COMPRESSION})
+_USER: Final = frozenset({"client-certificate", "client-key", "token"}) | IMPERSONATION
 DATA: Final = "-data"
 """Ends the names of fields that have the content of a file, in base64."""
 _LOADER: Final[type[Any]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,9 +33,11 @@ NOT_READ: Final = (OSError, ValueError, TypeError, LookupError, AttributeError, 
 class PlainKubeconfig:
     """A context of a kubeconfig."""
 
+    name: str
     server: str
     tls: Tls
     token: str
+    headers: Headers
     namespace: str
     folder: "tempfile.TemporaryDirectory[str] | None"
     """Has the certificates and the key that are in the kubeconfig itself, for as long as this is in use."""
@@ -66,7 +69,7 @@ def decoded(data: str) -> bytes:
 def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> PlainKubeconfig | None:
     """Return a context of a kubeconfig (None for the defaults of kubectl); None if it has more than this module reads, or is broken."""
     path = paths_of(kubeconfig)
-    if os.pathsep in path or getproxies().keys() - {"no"}:
+    if os.pathsep in path:
         return None
     file = Path(path).expanduser()
     try:
@@ -76,18 +79,27 @@ def read_plain_kubeconfig(kubeconfig: Path | None, context: str | None) -> Plain
 
 
 def _read(document: Mapping[str, Any], base: Path, context: str | None) -> PlainKubeconfig:
-    chosen = _named(document["contexts"], context or document["current-context"])["context"]
+    context = context or _text(document["current-context"])
+    chosen = _named(document["contexts"], context)["context"]
     cluster = _plain(_named(document["clusters"], chosen["cluster"])["cluster"], _CLUSTER)
     user = _plain(_named(document["users"], chosen["user"])["user"], _USER) if chosen.get("user") else {}
-    server, token = _text(cluster["server"]).rstrip("/"), _text(user.get("token", ""))
-    verify = not cluster.get("insecure-skip-tls-verify", False)
-    name, namespace = _text(cluster.get("tls-server-name") or ""), _text(chosen.get("namespace") or "default")
+    server, token, headers = _text(cluster["server"]).rstrip("/"), _text(user.get("token", "")), headers_of(cluster, user)
+    verify, name = _is_verified(cluster), _text(cluster.get("tls-server-name") or "")
+    namespace = _text(chosen.get("namespace") or "default")
     if not server.startswith("https:"):
-        return PlainKubeconfig(server, Tls(verify=verify, server_name=name), token, namespace, None)
+        return PlainKubeconfig(context, server, Tls(verify=verify, server_name=name), token, headers, namespace, None)
     files = _Files(base)
-    authority = files.path(cluster, "certificate-authority")
     certificate, key = files.path(user, "client-certificate"), files.path(user, "client-key")
-    return PlainKubeconfig(server, Tls(authority, verify, certificate, key, name), token, namespace, files.folder)
+    tls = Tls(files.path(cluster, _AUTHORITY), verify, certificate, key, name)
+    return PlainKubeconfig(context, server, tls, token, headers, namespace, files.folder)
+
+
+def _is_verified(cluster: Mapping[str, Any]) -> bool:
+    """Return whether the certificate of the server is verified, which an authority cannot be given against."""
+    insecure = cluster.get("insecure-skip-tls-verify") or False
+    if not isinstance(insecure, bool) or (insecure and (cluster.get(_AUTHORITY) or cluster.get(_AUTHORITY + DATA))):
+        raise _NotPlainError
+    return not insecure
 
 
 def _named(entries: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - anything may be in the file

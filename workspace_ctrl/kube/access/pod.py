@@ -3,15 +3,13 @@
 They are read here, because the `kubernetes` package, which could do it, has the classes of the whole Kubernetes API: 9 MiB of memory.
 """
 
-import ipaddress
 import logging
 import os
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls
+from workspace_ctrl.kube.access.proxy import environment_proxy
 
 logger = logging.getLogger(__name__)
 
@@ -72,31 +70,3 @@ def server_of_pods(how: str, option: str) -> str:
             f"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; set {option} outside a pod"
         )
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-
-
-def environment_proxy(server: str) -> str:
-    """Return the proxy for requests to the URL `server` as HTTPS_PROXY and NO_PROXY say; empty for none.
-
-    NO_PROXY may have networks, as for client-go: the range of the cluster's Services is how most clusters exclude the API server.
-    """
-    host = urlsplit(server).hostname or ""
-    proxies = getproxies()
-    if proxy_bypass(host) or _is_in_networks(host, proxies.get("no", "")):
-        return ""
-    return proxies.get("https", "")
-
-
-def _is_in_networks(host: str, excluded: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in map(_network, excluded.split(",")) if network is not None)
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Return the network that an entry of NO_PROXY names; None for a host name."""
-    try:
-        return ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError:
-        return None

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from workspace_ctrl.kube.access.access import Access, Tls
-from workspace_ctrl.kube.access.pod import environment_proxy
+from workspace_ctrl.kube.access.proxy import environment_proxy
 
 
 class TokenAccess(Access):
