@@ -151,3 +151,24 @@ def test_diff_shows_what_an_apply_would_change(installed, plane_namespace, run, 
     rejected = run("diff", "-f", str(path))
     assert (rejected.exit_code, "is rejected" in rejected.output) == (2, True)
     assert workspaces.get(installed, plane_namespace, "workspace", "phi")["inference"]["preset"]["name"] == "phi-4-mini-instruct"
+
+
+def test_diff_hides_the_values_of_secrets_as_kubectl_does(installed, plane_namespace, run, tmp_path):
+    path = tmp_path / "secret.yaml"
+
+    def write(**data):
+        metadata = {"name": "it", "namespace": plane_namespace}
+        path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}))
+
+    def values(output):
+        return {line for line in output.splitlines() if line[1:].startswith(("  same:", "  changed:", "  added:"))}
+
+    write(same="hidden-1", changed="hidden-2")
+    installed.kubectl("apply", "-f", str(path), actor="user")  # keeps the values in an annotation, too
+    write(same="hidden-1", changed="hidden-3", added="hidden-4")
+    theirs = installed.kubectl_result("diff", "--server-side", "--force-conflicts", "-f", str(path), actor="user")
+    ours = run("diff", "-f", str(path))
+    assert (ours.exit_code, theirs.returncode) == (1, 1), ours.output
+    assert values(ours.output) == values(theirs.stdout)
+    assert "hidden" not in ours.output
+    assert "aGlkZGVu" not in ours.output  # the same in base64

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -14,6 +15,7 @@ from workspace_ctrl.cache.watches import RESOURCES
 from workspace_ctrl.cli.arguments.manifest_files import filename_options, read_objects, repeated_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.output import to_yaml
+from workspace_ctrl.cli.printing.masked_secrets import masked
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import KindNotServedError, NotFoundError, RejectedError
 from workspace_ctrl.kube.resources import ApiResource, Json
@@ -47,25 +49,49 @@ def diff_command(
 ) -> None:
     """Show what an apply would change on the cluster.
 
-    By a server-side dry-run, so with defaults and the rejections of admission; nothing is changed. Objects of any kind are compared.
-    Exit code, as of kubectl diff: 0 without differences, 1 with some, 2 if an object is rejected, or on wrong usage.
+    By a server-side dry-run, so with defaults and the rejections of admission; nothing is changed. Objects of any kind are compared; of
+    Secrets, only which values differ is shown.
+    Exit code, as of kubectl diff: 0 without differences, 1 with some, 2 if objects cannot be compared: one is rejected, the cluster cannot
+    be reached, or on wrong usage.
     """
-    objects = read_objects(files, recursive=recursive)
-    if not objects:
-        raise click.UsageError(f"no object found in {', '.join(files)}")
-    access = access_of(kubeconfig, context)
-    own = namespace_of(access, namespace)
-    for text in repeated_names(objects, own):
-        click.secho(printable(f"warning: {text}"), err=True, fg="yellow")
-    changes = calling(access, _MANAGER, lambda client: _changes(client, objects, own))
+    with _failures():
+        objects = read_objects(files, recursive=recursive)
+        if not objects:
+            raise click.UsageError(f"no object found in {', '.join(files)}")
+        access = access_of(kubeconfig, context)
+        own = namespace_of(access, namespace)
+        for text in repeated_names(objects, own):
+            click.secho(printable(f"warning: {text}"), err=True, fg="yellow")
+        changes = calling(access, _MANAGER, lambda client: _changes(client, objects, own))
     for change in changes:
-        if change.problem:
-            click.secho(printable(f"{change.title} is rejected: {change.problem}"), err=True, fg="red")
-        for line in change.lines():
-            click.secho(printable(line, _LONGEST_LINE), fg=_COLORS.get(line[:1]))
+        _print(change)
     if any(change.problem for change in changes):
         sys.exit(_FAILED)
     sys.exit(1 if any(change.before != change.after for change in changes) else 0)
+
+
+class _ComparisonError(click.ClickException):
+    """Objects cannot be compared; the usual exit code, 1, would say that there are differences."""
+
+    exit_code = _FAILED
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Give each error the exit code of a comparison that failed."""
+    try:
+        yield
+    except click.UsageError:  # which has it
+        raise
+    except click.ClickException as error:
+        raise _ComparisonError(error.message) from None
+
+
+def _print(change: _Change) -> None:
+    if change.problem:
+        click.secho(printable(f"{change.title} is rejected: {change.problem}"), err=True, fg="red")
+    for line in change.lines():
+        click.secho(printable(line, _LONGEST_LINE), fg=_COLORS.get(line[:1]))
 
 
 async def _changes(client: Client, objects: Sequence[Mapping[str, Any]], namespace: str) -> list[_Change]:
@@ -88,8 +114,8 @@ async def _change(client: Client, document: Mapping[str, Any], namespace: str) -
     try:
         after = await client.apply(resource, manifest, force=True, dry_run=True)
     except (RejectedError, NotFoundError) as error:
-        return _Change(title, before, before, error.message)
-    return _Change(title, before, _text(after))
+        return _Change(title, "", "", error.message)
+    return _Change(title, *map(_text, masked(before, after)))
 
 
 async def _resource(client: Client, api_version: str, kind: str) -> ApiResource:
@@ -97,14 +123,16 @@ async def _resource(client: Client, api_version: str, kind: str) -> ApiResource:
     return known if known is not None and known.api_version == api_version else await client.find_resource(api_version, kind)
 
 
-async def _live(client: Client, resource: ApiResource, namespace: str, name: str) -> str:
+async def _live(client: Client, resource: ApiResource, namespace: str, name: str) -> Json | None:
     try:
-        return _text(await client.get(resource, namespace, name))
+        return await client.get(resource, namespace, name)
     except NotFoundError:
+        return None
+
+
+def _text(item: Json | None) -> str:
+    """Return an object as YAML, without what every write changes; empty if it does not exist."""
+    if item is None:
         return ""
-
-
-def _text(item: Json) -> str:
-    """Return an object as YAML, without what every write changes."""
     metadata = {key: value for key, value in item["metadata"].items() if key not in _CHANGES_BY_ITSELF}
     return to_yaml({**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata})
