@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -314,6 +315,27 @@ def test_a_reader_that_has_read_enough_is_no_error():
     _, errors = program.run("crd", stdout=writing)
     os.close(writing)
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "code", "printed", "errors"),
+    [
+        *(
+            (">&-", arguments, 1, "", "Error: the output cannot be written: Bad file descriptor\n")
+            for arguments in ("crd", "presets", "explain GatewayReady", "version --client", "--help", "plan -f examples/quickstart")
+        ),
+        (">&-", "explain No", 2, "", "the reason No is not known"),
+        ("2>&-", "crd", 0, "kind: CustomResourceDefinition", ""),
+        ("2>&-", "no-such-command", 2, "", ""),
+        (">&- 2>&- <&-", "crd", 1, "", ""),
+        ("<&-", "plan -f -", 2, "", "no Workspace or InferenceSet found in standard input"),
+    ],
+)
+def test_a_closed_input_or_output_is_no_traceback(closed, arguments, code, printed, errors):
+    command = f"exec {shlex.join(program.PROGRAM)} {arguments} {closed}"
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert (result.returncode, printed in result.stdout, errors in result.stderr) == (code, True, True), result
+    assert "Traceback" not in result.stderr
 
 
 async def test_an_encoding_without_marks_is_no_error(server, served):

@@ -85,6 +85,7 @@ class LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override] # noqa: ANN401
         """Run the command line and exit."""
+        _replace_closed()
         _replace_unprintable()
         try:
             result = super().main(args, prog_name or program_name(sys.argv[0]), **extra)
@@ -109,6 +110,24 @@ def program_name(path: str) -> str:
     if name == "__main__.py":
         return "workspace-ctrl"
     return f"kubectl {name.removeprefix(_PLUGIN)}" if name.startswith(_PLUGIN) else name
+
+
+def _replace_closed() -> None:
+    """Open what Python has no stream for, because it is closed (`>&-`): a write to such an output fails, as in other programs.
+
+    Else its number would be given to the next connection, which would get what is printed. A closed input is empty, and what would go to
+    a closed standard error is lost.
+    """
+    streams = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
+    for number, (name, flags, mode) in enumerate(streams):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            stream = os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def _replace_unprintable() -> None:

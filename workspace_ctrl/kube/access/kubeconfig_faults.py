@@ -150,7 +150,7 @@ def _wrong_user(given: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _has_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()  # None in a process that was started without one
 
 
 def _is_base64(data: object) -> bool:
