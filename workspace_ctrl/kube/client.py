@@ -9,7 +9,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from workspace_ctrl.kube.connection import Connection
 from workspace_ctrl.kube.decoding import decode, encode, lines
@@ -37,6 +44,8 @@ _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 SILENCE_SECONDS = 150.0
 """A watch that sends nothing for this long is dead: the API server sends bookmarks about once a minute."""
 _ATTEMPTS = 4
+_REPEATED_SECONDS = 30.0
+"""For so long a request is repeated, the first time not counted: one that a server takes and never answers ends after two timeouts."""
 _IN_FLIGHT = 32
 """Requests at once; more do not increase the throughput of an API server, and cost the client time and memory."""
 _LONGEST_WAIT = 5.0
@@ -299,14 +308,13 @@ class Client:
                 raise failed.pop()
             return await self._once(request)
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_worth_waiting), stop=stop_after_attempt(self._attempts), wait=_wait, reraise=True
-        )
+        stop = stop_after_attempt(self._attempts) | stop_after_delay(_REPEATED_SECONDS)
+        retrying = AsyncRetrying(retry=retry_if_exception(_is_worth_waiting), stop=stop, wait=_wait, reraise=True)
         return await retrying(attempt)
 
     async def _once(self, request: "_Request") -> dict[str, Any]:
         async with self._in_flight:
-            if request.verb in _WRITES:
+            if request.verb in _WRITING_METHODS:
                 self._fence()
             return await self._send(request)
 
@@ -360,18 +368,10 @@ async def _read(response: aiohttp.ClientResponse, request: _Request) -> bytes:
     return bytes(body)
 
 
-_METHODS = {
-    "list": "GET",
-    "get": "GET",
-    "create": "POST",
-    "update": "PUT",
-    "patch": "PATCH",
-    "delete": "DELETE",
-    "deletecollection": "DELETE",
-}
+_WRITING_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETE"}
+_METHODS = {"list": "GET", "get": "GET", **_WRITING_METHODS}
 _NO_RESOURCE = ApiResource("", "v1", "", "", namespaced=False)
 _EVENT = frozenset({"type", "object"})
-_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=2)
 
 

@@ -73,7 +73,11 @@ def unreachable(what: str, error: BaseException) -> RetryableError:
             cause.errno is not None and cause.errno > 0 and not isinstance(cause, ssl.SSLError)
         )  # which has those of OpenSSL
         reason = os.strerror(cause.errno or 0) if is_of_system else cause.strerror
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            reason = "it does not answer in TLS, but perhaps in plain HTTP"
         words = f"cannot connect to {place[1]}: {reason or cause}"
+    elif slow := _SLOW.match(words):
+        words = f"cannot connect to {slow[1]}: no connection, with TLS where it is used, in time"
     return RetryableError(f"{what}: {words}")
 
 
@@ -176,6 +180,9 @@ def _in_one_line(message: str) -> str:
 
 _STATUSES = frozenset(HTTPStatus)
 _PLACE = re.compile(r"Cannot connect to host (\S+)")
+_SLOW = re.compile(r"Connection timeout to host \w+://([^/?]+)")
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+"""Reasons of OpenSSL for an answer that is not TLS, by version and by the first bytes of the answer."""
 _LONGEST_PLAIN = 500
 """Bytes that are quoted of a response that is not a Status object."""
 _LONGEST_LOCATION = 200

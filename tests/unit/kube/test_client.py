@@ -56,6 +56,53 @@ async def test_a_spoilt_answer_is_asked_for_again_and_then_told(spoilt, monkeypa
     assert len(requests) == 4
 
 
+async def test_a_request_that_is_never_answered_ends_after_the_time_for_which_it_is_repeated(monkeypatch):
+    monkeypatch.setattr("workspace_ctrl.kube.client._REQUEST_TIMEOUT", aiohttp.ClientTimeout(total=0.05))
+    monkeypatch.setattr("workspace_ctrl.kube.client._REPEATED_SECONDS", 0.05)
+    monkeypatch.setattr("workspace_ctrl.kube.client._wait", lambda _state: 0.0)
+    asked, closing = [], asyncio.Event()
+
+    async def answer(request):
+        asked.append(request.path)
+        await closing.wait()
+        return web.Response()
+
+    async with listening(answer, shutdown_timeout=0.01) as port, aiohttp.ClientSession() as session:
+        with pytest.raises(RetryableError, match="no response in time"):
+            await Client(Connection(f"http://127.0.0.1:{port}", session), "tester").get(WORKSPACE, "ns", "phi")
+        closing.set()
+    assert len(asked) == 2
+
+
+async def silent(reader, writer):
+    while await reader.read(1000):
+        pass
+    writer.close()
+
+
+async def plain(reader, writer):
+    await reader.read(1)
+    writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("serve", "words"),
+    [
+        (plain, "it does not answer in TLS, but perhaps in plain HTTP"),
+        (silent, "no connection, with TLS where it is used, in time"),
+    ],
+)
+async def test_a_server_that_does_not_speak_tls_is_said_to_be_one(serve, words, monkeypatch):
+    monkeypatch.setattr("workspace_ctrl.kube.client._REQUEST_TIMEOUT", aiohttp.ClientTimeout(total=30, connect=0.2))
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, aiohttp.ClientSession() as session:
+        with pytest.raises(RetryableError) as found:
+            await Client(Connection(f"https://127.0.0.1:{port}", session), "tester", attempts=1).get_path("/version")
+    assert str(found.value) == f"get /version: cannot connect to 127.0.0.1:{port}: {words}"
+
+
 async def test_a_request_without_an_answer_is_sent_again_and_the_log_says_so(monkeypatch, caplog):
     monkeypatch.setattr("workspace_ctrl.kube.client._REQUEST_TIMEOUT", aiohttp.ClientTimeout(total=0.05))
     caplog.set_level("INFO", "workspace_ctrl")
