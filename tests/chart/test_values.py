@@ -7,6 +7,7 @@ import yaml
 
 from e2e.cluster.chart import SOURCE, chart
 from tests.chart.helm import GATE, NAMESPACE, find, helm, refusal, render
+from workspace_ctrl.catalog.gateway_classes import gateway_classes
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -15,6 +16,7 @@ SETTINGS = {
     **GATE,
     "gateway": {"namespace": "gateways", "name": "inference-gateway", "sectionName": "https"},
     "gatewayNamespaces": ["gateways"],
+    "gatewayClasses": {"example.com/gateway-controller": "istio"},
     "sharedPaths": ["/models"],
     "matchReportedNames": True,
     "chartSources": [
@@ -84,6 +86,8 @@ def container_of(values):
         pytest.param({"replicas": 50}, "at '/replicas'", id="too many"),
         pytest.param({"featureGates": {"gatewayAPIInferenceExtention": True}}, "at '/featureGates'", id="misspelt gate"),
         pytest.param({"gateway": {"name": "only-a-name"}}, "'namespace' required", id="half a gateway"),
+        pytest.param({"gatewayClasses": {"example.com/x": "istoi"}}, "at '/gatewayClasses/example.com~1x'", id="implementation"),
+        pytest.param({"gatewayClasses": {"istio-gie": "istio"}}, "'istio-gie' not allowed", id="no controllerName"),
         pytest.param({"chartSources": [{"url": "https://registry.example/x"}]}, "at '/chartSources/0/url'", id="no OCI address"),
         pytest.param({"endpointPicker": {"replicas": 0}}, "at '/endpointPicker/replicas'", id="no picker"),
         pytest.param({"modelHub": {"url": "https://user:password@hub.example"}}, "at '/modelHub/url'", id="credentials of a hub"),
@@ -207,6 +211,12 @@ def test_the_schema_knows_the_stanzas_of_the_settings_file_and_no_others():
         keys = set(schema["properties"][model.alias or name]["properties"])
         annotation = next(part for part in (getattr(model.annotation, "__args__", None) or (model.annotation,)) if part is not None)
         assert keys == {field.alias or key for key, field in annotation.model_fields.items()}
+
+
+def test_the_schema_knows_the_implementations_of_gateways_and_no_others():
+    schema = json.loads((SOURCE / "values.schema.json").read_text())["properties"]["gatewayClasses"]
+    assert [entry["enum"] for entry in schema["patternProperties"].values()] == [list(gateway_classes())]
+    assert all(name in schema["description"] for name in gateway_classes())
 
 
 @pytest.mark.parametrize("scope", [{"namespaces": ["team"]}, {"shardSelector": "shard=a"}], ids=["namespaces", "shard"])

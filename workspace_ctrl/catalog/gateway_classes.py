@@ -12,8 +12,12 @@ NO_PROVIDER: Final = "none"
 class GatewayClassProfile(Row):
     """The requirements of one implementation; the defaults are the behaviour that the Gateway API and its inference extension specify."""
 
+    name: str
+    """Name in the setting `gatewayClasses`; empty for an unknown implementation."""
     controller: str
     """`spec.controllerName` of its GatewayClass."""
+    aliases: tuple[str, ...] = ()
+    """Other controllerNames of it; `<domain>/*` for all those of a domain that no other profile has."""
     title: str
     """Display name."""
     is_known: bool = True
@@ -55,17 +59,30 @@ class GatewayClassProfile(Row):
 
 @cache
 def gateway_classes() -> Mapping[str, GatewayClassProfile]:
-    """Return all profiles by controllerName."""
-    return {profile.controller: profile for profile in load("gateway_classes.yaml", "gateway_classes", GatewayClassProfile)}
+    """Return all profiles by name."""
+    return {profile.name: profile for profile in load("gateway_classes.yaml", "gateway_classes", GatewayClassProfile)}
 
 
-def find_profile(controller: str | None) -> GatewayClassProfile:
-    """Return the profile for a controllerName; standard behaviour if it is unknown or None."""
+@cache
+def _controllers() -> Mapping[str, GatewayClassProfile]:
+    """Return all profiles by controllerName, and by alias."""
+    return {name: profile for profile in gateway_classes().values() for name in (profile.controller, *profile.aliases)}
+
+
+def find_profile(controller: str | None, assigned: Mapping[str, str]) -> GatewayClassProfile:
+    """Return the profile for a controllerName; standard behaviour if it is unknown or None.
+
+    `assigned` is the setting `gatewayClasses`: controllerName → name of the profile. It takes precedence.
+    """
     name = controller or ""
-    return gateway_classes().get(name) or GatewayClassProfile(controller=name, title="unknown class", is_known=False)
+    if name in assigned:
+        return gateway_classes()[assigned[name]]
+    known = _controllers()
+    found = known.get(name) or known.get("".join((*name.partition("/")[:2], "*")))
+    return found or GatewayClassProfile(name="", controller=name, title="unknown class", is_known=False)
 
 
-def chart_provider(controllers: Iterable[str]) -> str:
-    """Return the chart's `provider.name` for Gateways of these controllers: that of the first one that needs it."""
-    providers = [find_profile(controller).chart_provider for controller in controllers]
+def chart_provider(profiles: Iterable[GatewayClassProfile]) -> str:
+    """Return the chart's `provider.name` for Gateways of these classes: that of the first one that needs it."""
+    providers = [profile.chart_provider for profile in profiles]
     return next((provider for provider in providers if provider != NO_PROVIDER), NO_PROVIDER)

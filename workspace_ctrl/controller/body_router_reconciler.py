@@ -13,7 +13,7 @@ from typing import Any, Final
 from workspace_ctrl.api.names import body_router_name
 from workspace_ctrl.cache.cache import Cache
 from workspace_ctrl.cache.watches import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
-from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, find_profile
+from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER
 from workspace_ctrl.controller.body_routers.router_executor import RouterExecutor, RouterState
 from workspace_ctrl.controller.body_routers.router_objects import RouterObjects
 from workspace_ctrl.controller.flux_stage_timer import FluxActivity
@@ -145,7 +145,7 @@ class BodyRouterReconciler:
             gateway = self._cache.gateways.get((namespace, name))
             if gateway is not None:
                 class_ = self._cache.gateway_classes.get(("", gateway.class_name))
-                provider = find_profile(class_.controller if class_ is not None else None).chart_provider
+                provider = self._settings.plan.profile_of(class_.controller if class_ is not None else None).chart_provider
                 if provider != NO_PROVIDER:
                     wanted[namespace, body_router_name(name)] = (gateway, provider)
         return wanted

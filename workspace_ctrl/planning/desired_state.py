@@ -172,7 +172,7 @@ def _choose(workspace: WorkspaceRecord, spec: GatewaySpec | None, snapshot: Snap
     if not route_ref(spec):
         return choose_parents(workspace.meta.ref.namespace, spec, settings, cluster)
     route = snapshot.named_route
-    return parents_of(route, cluster) if route is not None else Chosen()
+    return parents_of(route, settings, cluster) if route is not None else Chosen()
 
 
 def _dependencies(

@@ -114,7 +114,7 @@ def hold_of(workspace: WorkspaceRecord, config: str | None, controllers: Iterabl
     if policy is None or settings.is_companion or workspace.meta.ref.kind != KIND:
         return Hold()
     names, known = tuple(controllers), before.provider if before is not None else None
-    provider = chart_provider(names) if names else known
+    provider = chart_provider(map(settings.profile_of, names)) if names else known
     pods = PodsStatus(policy.version, manifest_hash(_inputs(workspace, config, policy, settings.charts)), provider)
     if workspace.annotations.get(UPDATE_ANNOTATION) in {UPDATE_ALWAYS, policy.version}:
         is_held = False

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
 from workspace_ctrl.model.chart_verdicts import ChartId
 
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
@@ -187,6 +188,8 @@ class PlanSettings:
     """Default Gateway."""
     gateway_namespaces: tuple[str, ...] = ()
     """Namespaces whose Gateways become the default of Workspaces in other namespaces, if there is no `gateway`."""
+    gateway_classes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """controllerName of a GatewayClass → name of the profile that it has here."""
     shared_paths: tuple[str, ...] = ()
     """Path prefixes that Workspaces of all namespaces may use on Gateways of other namespaces; `/` for all."""
     match_reported_names: bool = False
@@ -216,6 +219,10 @@ class PlanSettings:
     """Request timeout of the routes; without one, some implementations end responses after 15 s."""
     updates: UpdatePolicy | None = None
     """None if changes of pods by another version of the controller do not wait."""
+
+    def profile_of(self, controller: str | None) -> GatewayClassProfile:
+        """Return the requirements of the implementation with that controllerName; None if it is not known."""
+        return find_profile(controller, self.gateway_classes)
 
     @property
     def chart(self) -> ChartSource:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from workspace_ctrl.api.errors import SpecError
-from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.model.api_query_results import ConfigContent, DryRun, QueryResults, ScaleSelector
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName
@@ -110,7 +109,7 @@ def preview_body_routers(previews: Iterable[Preview], settings: PlanSettings) ->
     return {
         ref: (
             router_source(ref, settings.body_routing),
-            router_release(ref, find_profile(parent.controller).chart_provider, settings.body_routing),
+            router_release(ref, settings.profile_of(parent.controller).chart_provider, settings.body_routing),
         )
         for ref, parent in parents.items()
     }

@@ -33,6 +33,7 @@ from workspace_ctrl.settings.stanza import Stanza
 from workspace_ctrl.settings.value_types import (
     Digest,
     Duration,
+    GatewayClasses,
     GatewayKey,
     HttpUrl,
     HubUrl,
@@ -299,6 +300,7 @@ class SettingsFile(Stanza):
     feature_gates: FeatureGates = Field(default_factory=FeatureGates)
     gateway: GatewaySettings | None = None
     gateway_namespaces: list[NamespaceOrAll] = Field(default_factory=list)
+    gateway_classes: GatewayClasses = Field(default_factory=dict)
     shared_paths: list[Path] = Field(default_factory=list)
     match_reported_names: bool = False
     chart_sources: list[ChartSourceSettings] = Field(default_factory=lambda: [ChartSourceSettings()], min_length=1)
@@ -333,6 +335,7 @@ class SettingsFile(Stanza):
             gateway_extension=bool(self.feature_gates.gateway_extension),
             gateway=self.gateway.choice() if self.gateway else None,
             gateway_namespaces=tuple(self.gateway_namespaces),
+            gateway_classes=self.gateway_classes,
             shared_paths=tuple(self.shared_paths),
             match_reported_names=self.match_reported_names,
             charts=tuple(source.source() for source in self.chart_sources),

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from workspace_ctrl.catalog.data_files import suggestion
+from workspace_ctrl.catalog.gateway_classes import gateway_classes
 from workspace_ctrl.planning.resource_requirements import resources_problem
 from workspace_ctrl.settings.process import DEFAULT_HUB, HUB_URL
 
@@ -23,6 +25,7 @@ def _matching(pattern: str, rule: str) -> AfterValidator:
 
 
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_CONTROLLER_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9/._~%!$&'()*+,;=:-]+"
 NAMESPACE_PATTERN: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 Name = Annotated[str, _matching(_NAME, "the name of an object, such as inference-gateway")]
 Namespace = Annotated[str, _matching(NAMESPACE_PATTERN, "the name of a namespace, such as gateways")]
@@ -46,6 +49,26 @@ Duration = Annotated[str, _matching(r"([0-9]{1,5}(h|m|s|ms)){1,4}", 'a duration,
 ValuePath = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "a dotted path in the chart's values, such as inferenceExtension.affinity")
 ]
+
+
+def _known_class(value: str) -> str:
+    known = list(gateway_classes())
+    if value not in known:
+        remedy = suggestion(value, known, f"use one of {', '.join(known)}")
+        raise PydanticCustomError("rule", "is {value}, which is not known; {remedy}", {"value": value, "remedy": remedy})
+    return value
+
+
+def _by_controller_name(value: dict[str, str]) -> dict[str, str]:
+    wrong = next((key for key in value if not re.fullmatch(_CONTROLLER_NAME, key)), None)
+    if wrong is not None:
+        rule = "has the key {key}; use spec.controllerName of a GatewayClass, such as example.com/gateway-controller"
+        raise PydanticCustomError("rule", rule, {"key": wrong})
+    return value
+
+
+GatewayClasses = Annotated[dict[str, Annotated[str, AfterValidator(_known_class)]], AfterValidator(_by_controller_name)]
+"""controllerName of a GatewayClass → name of a profile."""
 
 
 def _is_network(value: str) -> str:

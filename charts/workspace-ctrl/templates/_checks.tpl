@@ -95,7 +95,7 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found := list }}
 {{- if not (include "workspace-ctrl.gatewaySide" .) }}
 {{- $set := list }}
-{{- range list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "helmRelease" "timeout" "probe" "bodyBasedRouting" }}
+{{- range list "gateway" "gatewayNamespaces" "gatewayClasses" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "helmRelease" "timeout" "probe" "bodyBasedRouting" }}
 {{- if get $.Values . }}{{ $set = append $set . }}{{ end }}
 {{- end }}
 {{- if .Values.rbac.kthena }}{{ $set = append $set "rbac.kthena" }}{{ end }}

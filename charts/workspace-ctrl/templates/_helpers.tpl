@@ -107,7 +107,7 @@ does not fail; an installation into a namespace that does not exist is a mistake
 {{- define "workspace-ctrl.settings" -}}
 {{- $settings := dict "featureGates" .Values.featureGates }}
 {{- if include "workspace-ctrl.companion" . }}{{ $_ := set $settings "mode" .Values.mode }}{{ end }}
-{{- range $key := list "gateway" "gatewayNamespaces" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
+{{- range $key := list "gateway" "gatewayNamespaces" "gatewayClasses" "sharedPaths" "matchReportedNames" "chartSources" "chartCheck" "endpointPicker" "modelServer" "modelHub" "timeout" "probe" "bodyBasedRouting" "helmRelease" }}
 {{- with get $.Values $key }}{{ $_ := set $settings $key . }}{{ end }}
 {{- end }}
 {{- if .Values.autoscaling.enabled }}

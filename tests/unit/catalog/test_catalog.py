@@ -3,7 +3,7 @@
 import pytest
 
 from workspace_ctrl.catalog.charts import UnknownChartError, chart_version, find_layout, registry_tag
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import find_profile, gateway_classes
 
 
 def test_layout_puts_decisions_where_the_chart_reads_them():
@@ -83,7 +83,35 @@ def test_each_version_has_the_keys_of_its_time(name, version, image, flags, reso
     assert (layout.values["image_registry"], layout.flags.form, layout.values.get("resources")) == (image, flags, resources)
 
 
-def test_an_unknown_class_gets_standard_behaviour():
-    assert find_profile("istio.io/gateway-controller").chart_provider == "istio"
-    assert find_profile("example.com/x").chart_provider == "none"
-    assert find_profile(None).chart_provider == "none"
+@pytest.mark.parametrize(
+    ("controller", "name", "provider"),
+    [
+        ("istio.io/gateway-controller", "istio", "istio"),
+        ("istio.io/gie-gateway-controller", "istio", "istio"),
+        ("istio.io/unmanaged-gateway", "istio", "istio"),
+        ("openshift.io/gateway-controller/v1", "istio", "istio"),
+        ("istio.aks.azure.com/gateway-controller", "istio", "istio"),
+        ("istio.io/agentgateway-controller", "istio-agentgateway", "none"),
+        ("kgateway.dev/agentgateway", "agentgateway", "none"),
+        ("kgateway.dev/kgateway", "kgateway", "none"),
+        ("networking.gke.io/gateway", "gke", "gke"),
+        ("example.com/gateway-controller", "istio", "istio"),
+        ("example.com/x", "", "none"),
+        ("istio.io.example.com/gateway-controller", "", "none"),
+        ("istio.io", "", "none"),
+        (None, "", "none"),
+    ],
+)
+def test_a_class_is_known_by_its_names_and_by_the_settings_and_others_get_standard_behaviour(controller, name, provider):
+    profile = find_profile(controller, {"example.com/gateway-controller": "istio"})
+    assert (profile.name, profile.chart_provider, profile.is_known) == (name, provider, bool(name))
+
+
+def test_settings_overrule_the_names_that_are_known():
+    assert find_profile("istio.io/gateway-controller", {"istio.io/gateway-controller": "agentgateway"}).name == "agentgateway"
+
+
+def test_no_two_classes_have_a_name_in_common():
+    profiles = gateway_classes().values()
+    names = [name for profile in profiles for name in (profile.controller, *profile.aliases)]
+    assert len(names) == len(set(names))

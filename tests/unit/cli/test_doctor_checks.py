@@ -42,8 +42,13 @@ def definition(*served, version=""):
     return {"metadata": {"annotations": annotations}, "spec": {"versions": [{"name": name, "served": True} for name in served]}}
 
 
-def istiod(switch="true"):
-    return deployment("istiod", env=[("ENABLE_GATEWAY_API_INFERENCE_EXTENSION", switch)])
+def istiod(switch="true", **env):
+    return deployment("istiod", env=[("ENABLE_GATEWAY_API_INFERENCE_EXTENSION", switch), *env.items()])
+
+
+def of_class(controller, **facts):
+    """A cluster with one GatewayClass."""
+    return replace(GOOD, classes=[{"metadata": {"name": "istio"}, "spec": {"controllerName": controller}}], **facts)
 
 
 def envoy_proxy(seconds):
@@ -161,9 +166,9 @@ CASES = {
     ),
     "no class": (replace(GOOD, classes=[]), FAILURE, "there is none", "such as Istio"),
     "an unknown class": (
-        replace(GOOD, classes=[{"metadata": {"name": "x"}, "spec": {"controllerName": "example.com/x"}}]),
+        of_class("example.com/x"),
         WARNING,
-        "none has been tested",
+        "example.com/x: none has been tested",
         "supports InferencePools",
     ),
     "Istio without its switch": (
@@ -173,6 +178,26 @@ CASES = {
         "set ENABLE_GATEWAY_API_INFERENCE_EXTENSION=true",
     ),
     "Istio with its switch off": (replace(GOOD, istiods=[istiod("false")]), FAILURE, "is not true", "istiod"),
+    "Istio under a name of its own, without its switch": (
+        of_class("istio.io/own", istiods=[istiod(), istiod("false", PILOT_GATEWAY_API_CONTROLLER_NAME="istio.io/own")]),
+        FAILURE,
+        "Istio does not handle them",
+        "istiod",
+    ),
+    "Istio by the settings, which reports nothing": (
+        of_class(
+            "example.com/x", istiods=[], pools=[POOL], settings={**GOOD.settings, "gatewayClasses": {"example.com/x": "istio"}}
+        ),
+        WARNING,
+        "Istio has reported nothing",
+        "istiod",
+    ),
+    "a class that the settings misspell": (
+        of_class("example.com/x", settings={**GOOD.settings, "gatewayClasses": {"example.com/x": "istoi"}}),
+        WARNING,
+        "none has been tested",
+        "set gatewayClasses",
+    ),
     "a class that reports nothing": (
         replace(GOOD, istiods=[], pools=[POOL]),
         WARNING,
@@ -236,6 +261,11 @@ def test_a_good_cluster_has_no_finding_but_good_ones():
         ),
         *("registry", "GPUs", "clock"),
     }
+
+
+def test_an_istiod_beside_that_of_the_class_needs_no_switch():
+    there = of_class("istio.io/own", istiods=[istiod("false"), istiod(PILOT_GATEWAY_API_CONTROLLER_NAME="istio.io/own")])
+    assert [finding for finding in findings(there, NOW) if finding.level is not OK] == []
 
 
 def test_in_companion_mode_the_crd_of_kaito_is_as_it_should_be():

@@ -30,6 +30,7 @@ FULL = f"""
 featureGates: {{gatewayAPIInferenceExtension: true}}
 gateway: {{namespace: gateways, name: public, sectionName: https}}
 gatewayNamespaces: [gateways, models]
+gatewayClasses: {{example.com/gateway-controller: istio}}
 sharedPaths: [/models]
 matchReportedNames: true
 chartSources:
@@ -78,6 +79,7 @@ def test_every_stanza_is_read(written):
         gateway_extension=True,
         gateway=GatewayChoice("gateways", "public", "https"),
         gateway_namespaces=("gateways", "models"),
+        gateway_classes={"example.com/gateway-controller": "istio"},
         shared_paths=("/models",),
         match_reported_names=True,
         charts=(
@@ -245,6 +247,15 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         ),
         pytest.param("sharedPaths: [models]", "sharedPaths[0] must be a path without a trailing slash", id="path"),
         pytest.param("gatewayNamespaces: [A]", "gatewayNamespaces[0] must be the name of a namespace", id="namespace"),
+        pytest.param(
+            "gatewayClasses: {example.com/x: istoi}",
+            'gatewayClasses["example.com/x"] is istoi, which is not known; did you mean istio?',
+            id="implementation",
+        ),
+        pytest.param("gatewayClasses: {a/b: nothing-like-it}", "use one of istio,", id="far from any implementation"),
+        pytest.param(
+            "gatewayClasses: {istio-gie: istio}", "has the key istio-gie; use spec.controllerName of a GatewayClass", id="class"
+        ),
         pytest.param("probe: {networks: [127.0.0.1/8]}", "probe.networks[0] must be a network, such as", id="network"),
         pytest.param("chartSources: [{digest: abc}]", "chartSources[0].digest must be sha256:", id="digest"),
         pytest.param(

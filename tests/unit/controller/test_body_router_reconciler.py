@@ -39,9 +39,9 @@ async def test_a_rejection_is_reported_no_longer_than_the_object_has_to_be_appli
     """A replica or a user may have created it in the meantime, just as it has to be."""
     server, cache, reported = ApiServer(), Cache(), asyncio.Queue()
     cache.gateways.put((NAMESPACE, GATEWAY.meta.ref.name), GATEWAY, 1)
-    cache.gateway_classes.put(("", "istio"), gateway_class(), 1)
+    cache.gateway_classes.put(("", "istio"), gateway_class(controller="example.com/x"), 1)
     routing = BodyRoutingSettings(managed=True)
-    settings = Settings(plan=PlanSettings(gateway_extension=True, body_routing=routing))
+    settings = Settings(plan=PlanSettings(gateway_extension=True, body_routing=routing, gateway_classes={"example.com/x": "istio"}))
     reconciler = BodyRouterReconciler(
         server, cache, settings, frozenset, lambda: reported.put_nowait(reconciler.states[GATEWAY.key].reason)
     )

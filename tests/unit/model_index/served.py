@@ -1,6 +1,6 @@
 """Workspaces and routes of the list as the API server has them, and an index that knows them."""
 
-from tests.unit.factories import gateway, gateway_class, meta
+from tests.unit.factories import gateway, meta
 from workspace_ctrl.model.model_index import INDEX_HEADER
 from workspace_ctrl.model.route_claims import RoutePlace
 from workspace_ctrl.model_index.index_routes import parse_index_route
@@ -60,7 +60,7 @@ def routes(*hostnames, key=SHARED, addresses=(ADDRESS,)):
         OWNER,
         {RoutePlace(key, "http", hostname) for hostname in hostnames or ("",)},
         (),
-        IndexInputs({key: there}, {"istio": gateway_class()}, {}),
+        IndexInputs({key: there}, {}, {}),
     )
     return [parse_index_route(route, "HTTPRoute") for route in found.routes]
 

@@ -222,6 +222,14 @@ def test_a_gateway_of_another_implementation_ends_the_waiting_and_one_that_is_aw
     assert after(record, replace(without, gateways=(gateway(),)), at("0.2.0"))["pods"] == known()["pods"]
 
 
+def test_settings_that_make_a_gateway_one_of_another_implementation_end_the_waiting():
+    world = made_before(gateway_classes=(gateway_class(controller="example.com/gateway-controller"),))
+    record, assigned = recorded(known()), {"example.com/gateway-controller": "gke"}
+    as_before = at("0.2.0", gateway_classes={"example.com/gateway-controller": "istio"})
+    assert words(plan(record, world, as_before)) == []
+    assert words(plan(record, world, at("0.2.0", gateway_classes=assigned))) != []
+
+
 def test_the_waiting_is_over_when_nothing_differs():
     assert after(recorded(known()), finished(), at("0.2.0"))["pods"]["version"] == "0.2.0"
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from workspace_ctrl.api.crd import SERVED_VERSIONS, crd
-from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile, gateway_classes
 from workspace_ctrl.catalog.gpus import PRODUCT_LABEL
 from workspace_ctrl.catalog.versions import numbers, part_versions
 from workspace_ctrl.cli.inspect.cluster_facts import ClusterFacts
@@ -25,7 +25,10 @@ from workspace_ctrl.kube.resources import Json
 from workspace_ctrl.planning.plan_settings import Mode
 
 _GATE: Final = "gatewayAPIInferenceExtension"
-_ISTIO: Final = "istio.io/gateway-controller"
+_ISTIO: Final = "istio"
+"""Name of its profile."""
+_UNKNOWN_CLASS: Final = "check that it supports InferencePools; if it is a known one under a name of its own, set gatewayClasses"
+_ISTIO_NAME: Final = "PILOT_GATEWAY_API_CONTROLLER_NAME"
 _ISTIO_SWITCH: Final = "ENABLE_GATEWAY_API_INFERENCE_EXTENSION"
 _FLUX: Final = ("source-controller", "helm-controller")
 _DRAIN_OPTION: Final = "--drain-time-s"
@@ -189,35 +192,51 @@ def _classes(facts: ClusterFacts) -> Iterator[Finding]:
     if not facts.classes:
         yield _failed("gateway classes", "there is none", "install a gateway that supports InferencePools, such as Istio")
         return
-    known = [profile for profile in _profiles(facts.classes) if profile.is_known]
+    found = _profiles(facts, facts.classes)
+    known = [profile for profile in found.values() if profile.is_known]
     if known:
         yield _ok("gateway classes", ", ".join(sorted({profile.title for profile in known})))
     else:
-        controllers = ", ".join(sorted({profile.controller for profile in _profiles(facts.classes)}))
-        yield _doubt("gateway classes", f"{controllers}: none has been tested", "check that it supports InferencePools")
+        yield _doubt("gateway classes", f"{', '.join(sorted(found))}: none has been tested", _UNKNOWN_CLASS)
 
 
-def _profiles(classes: Sequence[Json]) -> list[GatewayClassProfile]:
-    return [find_profile(str((each.get("spec") or {}).get("controllerName") or "")) for each in classes]
+def _profiles(facts: ClusterFacts, classes: Sequence[Json]) -> Mapping[str, GatewayClassProfile]:
+    """Return the profiles of GatewayClasses by controllerName, as the controller's settings assign them."""
+    setting = (facts.settings or {}).get("gatewayClasses")
+    given = setting if isinstance(setting, Mapping) else {}
+    assigned = {name: profile for name, profile in given.items() if profile in gateway_classes()}
+    names = [str((each.get("spec") or {}).get("controllerName") or "") for each in classes]
+    return {name: find_profile(name, assigned) for name in names}
 
 
 def _switches(facts: ClusterFacts) -> Iterator[Finding]:
     """Yield for each known class in use whether it handles InferencePools, where that shows."""
     heard = {str(entry.get("controllerName")) for pool in facts.pools for entry in (pool.get("status") or {}).get("parents") or ()}
-    for profile in {each.controller: each for each in _profiles(facts.classes) if each.is_known}.values():
-        if profile.controller == _ISTIO and facts.istiods:
-            yield from _istio(facts.istiods, profile)
-        elif profile.controller in heard:
+    known = {name: profile for name, profile in _profiles(facts, facts.classes).items() if profile.is_known}
+    for controller, profile in known.items():
+        istiods = _istiods(facts.istiods, controller, profile) if profile.name == _ISTIO else ()
+        if istiods:
+            yield from _istio(istiods, profile)
+        elif controller in heard:
             yield _ok("InferencePools", f"{profile.title} handles them")
-        elif facts.pools and profile.writes_status and _has_gateway(facts, profile.controller):
+        elif facts.pools and profile.writes_status and _has_gateway(facts, controller):
             yield _doubt("InferencePools", f"{profile.title} has reported nothing for any of them", profile.pool_remedy)
+
+
+def _istiods(istiods: Sequence[Json], controller: str, profile: GatewayClassProfile) -> Sequence[Json]:
+    """Return the Deployments of those that handle the Gateways of `controller`."""
+    return [each for each in istiods if _variables(each).get(_ISTIO_NAME, profile.controller) == controller]
+
+
+def _variables(deployment: Json) -> Mapping[str, str]:
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    found = [entry for container in pod.get("containers") or () for entry in container.get("env") or ()]
+    return {str(entry.get("name")): str(entry.get("value")) for entry in found}
 
 
 def _istio(istiods: Sequence[Json], profile: GatewayClassProfile) -> Iterator[Finding]:
     for deployment in istiods:
-        pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-        variables = [entry for container in pod.get("containers") or () for entry in container.get("env") or ()]
-        is_on = any(entry.get("name") == _ISTIO_SWITCH and str(entry.get("value")).lower() == "true" for entry in variables)
+        is_on = _variables(deployment).get(_ISTIO_SWITCH, "").lower() == "true"
         where = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
         if is_on:
             yield _ok("InferencePools", f"Istio handles them ({_ISTIO_SWITCH} of {where})")
@@ -242,7 +261,7 @@ def _gateways(facts: ClusterFacts) -> Iterator[Finding]:
         name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
         programmed = _condition(each, "Programmed")
         classes = [entry for entry in facts.classes if entry["metadata"]["name"] == each["spec"].get("gatewayClassName")]
-        is_silent = any(not profile.writes_status for profile in _profiles(classes))
+        is_silent = any(not profile.writes_status for profile in _profiles(facts, classes).values())
         if programmed.get("status") == "True" or is_silent:
             yield _ok("Gateways", f"{namespace}/{name}")
         else:

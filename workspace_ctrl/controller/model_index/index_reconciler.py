@@ -134,7 +134,7 @@ class ModelIndexReconciler:
         cache = self._cache
         inputs = IndexInputs(
             {gateway.key: gateway for gateway in cache.gateways.values()},
-            {entry.meta.ref.name: entry for entry in cache.gateway_classes.values()},
+            {entry.meta.ref.name: self._settings.plan.profile_of(entry.controller) for entry in cache.gateway_classes.values()},
             {entry.meta.ref.name: entry for entry in cache.namespaces.values()},
             self._objects.all_routes,
         )

@@ -6,7 +6,6 @@ from typing import Final
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import Autoscaling
 from workspace_ctrl.catalog.charts import UnknownChartError, find_layout
-from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.model.plan_decisions import LinkName, Problem, Scaling
 from workspace_ctrl.planning.autoscaling.scaled_object import SCALED_OBJECT, WantedScaling, scaled_object
 from workspace_ctrl.planning.autoscaling.triggers import MeasuredPool
@@ -36,7 +35,9 @@ def scaling_of(desired: Desired, serving: DesiredServing) -> Scaling | None:
     why = _why_not_held(serving, desired.settings)
     if why:
         return Scaling(scaled, 1, given.max_replicas, unheld=why)
-    return Scaling(scaled, 0, given.max_replicas, held_seconds=given.held_seconds, shortest_hold=_shortest_hold(serving))
+    return Scaling(
+        scaled, 0, given.max_replicas, held_seconds=given.held_seconds, shortest_hold=_shortest_hold(serving, desired.settings)
+    )
 
 
 def plan_autoscaling(  # noqa: PLR0917 - what it depends on
@@ -89,7 +90,7 @@ def _obstacle(desired: Desired, serving: DesiredServing) -> Problem | None:
 def _why_not_held(serving: DesiredServing, settings: PlanSettings) -> str:
     """Return why requests to a set without copies would be lost; empty if they are held."""
     for parent in serving.route.chosen.parents:
-        profile = find_profile(parent.controller)
+        profile = settings.profile_of(parent.controller)
         if profile.holds_seconds == 0:
             return f"{parent.class_title} does not hold requests" + (
                 f"; without a copy, {profile.at_zero}" if profile.at_zero else ""
@@ -105,7 +106,7 @@ def _why_not_held(serving: DesiredServing, settings: PlanSettings) -> str:
     return unheld(layout, settings.picker.values, (picker.values if picker is not None else None) or {})
 
 
-def _shortest_hold(serving: DesiredServing) -> float | None:
+def _shortest_hold(serving: DesiredServing, settings: PlanSettings) -> float | None:
     """Return for how many seconds each Gateway of the set holds requests, as far as that is known; None for no limit."""
-    limits = (find_profile(parent.controller).holds_seconds for parent in serving.route.chosen.parents)
+    limits = (settings.profile_of(parent.controller).holds_seconds for parent in serving.route.chosen.parents)
     return min((limit for limit in limits if limit is not None), default=None)

@@ -49,7 +49,7 @@ def pool_values(  # noqa: PLR0917 - what the values depend on
     return PoolValues(
         selector=selector,
         port=port,
-        provider=chart_provider(parent.controller for parent in parents),
+        provider=chart_provider(settings.profile_of(parent.controller) for parent in parents),
         failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
         held_seconds=scaling.held_seconds if scaling is not None else 0,
         open_metrics=scaling is not None and not settings.autoscaling.prometheus,

@@ -16,7 +16,7 @@ from workspace_ctrl.api.labels import (
     MODEL_INDEX_ADDRESSES_ANNOTATION,
     MODEL_INDEX_LABEL,
 )
-from workspace_ctrl.catalog.gateway_classes import find_profile
+from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
 from workspace_ctrl.model.model_index import INDEX_HEADER, IndexState
 from workspace_ctrl.model.route_claims import RoutePlace, hostnames_above
 from workspace_ctrl.planning.drift import is_ours
@@ -24,7 +24,7 @@ from workspace_ctrl.planning.gateway.route import by_path
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, stamped
 from workspace_ctrl.planning.plan_settings import ModelIndexSettings
 from workspace_ctrl.records.core_v1 import Namespace
-from workspace_ctrl.records.gateways import Gateway, GatewayClass
+from workspace_ctrl.records.gateways import Gateway
 from workspace_ctrl.records.listeners import Listener, ParentReference
 from workspace_ctrl.records.meta import Meta
 from workspace_ctrl.records.other_routes import OtherRoute
@@ -45,10 +45,15 @@ class IndexInputs:
 
     gateways: Mapping[str, Gateway]
     """By namespace/name."""
-    classes: Mapping[str, GatewayClass]
+    profiles: Mapping[str, GatewayClassProfile]
+    """By name of the GatewayClass."""
     namespaces: Mapping[str, Namespace]
     others: tuple[OtherRoute, ...] = ()
     """HTTPRoutes that belong to no Workspace."""
+
+    def profile_of(self, gateway: Gateway) -> GatewayClassProfile:
+        """Return the requirements of a Gateway's class; standard behaviour if the class does not exist."""
+        return self.profiles.get(gateway.class_name) or find_profile(None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,7 @@ def _usable(
     gateway: Gateway, places: Iterable[RoutePlace], taken: set[RoutePlace], settings: ModelIndexSettings, inputs: IndexInputs
 ) -> tuple[IndexState, list[RoutePlace]]:
     """Return the places that the list can have, and what has to be said about the others."""
-    class_ = inputs.classes.get(gateway.class_name)
-    if not find_profile(class_.controller if class_ is not None else None).routes_to_services:
+    if not inputs.profile_of(gateway).routes_to_services:
         return IndexState.NOT_SUPPORTED, []
     listeners = {listener.name: listener for listener in gateway.listeners}
     known = [place for place in places if place.listener in listeners]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from workspace_ctrl.api.workspace import GatewaySpec
-from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile, find_profile
+from workspace_ctrl.catalog.gateway_classes import NO_PROVIDER, GatewayClassProfile
 from workspace_ctrl.model.plan_decisions import LinkName, Parent, Problem
 from workspace_ctrl.planning.gateway.listeners import find_listeners
 from workspace_ctrl.planning.plan_settings import ALL_NAMESPACES, GatewayChoice, PlanSettings
@@ -19,6 +19,10 @@ from workspace_ctrl.records.gateways import Gateway, GatewayClass, HTTPRoute
 from workspace_ctrl.records.listeners import ParentReference
 
 _REMEDY = "set gateway.parentRefs, or label one Gateway with kaito.sh/inference-gateway=true"
+_UNTESTED = (
+    "has not been tested with workspace-ctrl; standard behaviour is assumed; if it is a known implementation under a name of its own, "
+    "administrators set gatewayClasses in the settings"
+)
 _ELSEWHERE = "administrators add namespaces of other Gateways to gatewayNamespaces in the settings"
 
 
@@ -57,26 +61,26 @@ def choose_parents(namespace: str, spec: GatewaySpec | None, settings: PlanSetti
     choices = named_gateways(namespace, spec) or ((default,) if default is not None else ())
     hostnames = tuple(spec.hostnames or ()) if spec is not None else ()
     if choices:
-        return _attach(namespace, choices, hostnames, cluster)
+        return _attach(namespace, choices, hostnames, cluster, settings)
     candidates = _candidates(namespace, settings, cluster.gateways)
     found = _discover(candidates, namespace)
     if not isinstance(found, Problem):
-        return _attach(namespace, (_choice(found),), hostnames, cluster)
+        return _attach(namespace, (_choice(found),), hostnames, cluster, settings)
     kept = _attached_before(cluster.route, candidates)
     if kept is None:
         return Chosen(problems=(found,))
-    chosen = _attach(namespace, (_choice(kept),), hostnames, cluster)
+    chosen = _attach(namespace, (_choice(kept),), hostnames, cluster, settings)
     return _with_note(chosen, f"{kept.ref} is kept, because the Workspace is attached to it, but {found.message}")
 
 
-def parents_of(route: HTTPRoute, cluster: Cluster) -> Chosen:
+def parents_of(route: HTTPRoute, settings: PlanSettings, cluster: Cluster) -> Chosen:
     """Return the Gateways in the parentRefs of a referenced route; parents of other kinds, such as ListenerSets, are not supported."""
     named = [entry for entry in route.attached_to if entry.ref.kind == "Gateway"]
     others = ", ".join(str(entry.ref) for entry in route.attached_to if entry not in named)
     if not named:
         return Chosen(problems=(_problem("NoGateway", _no_gateway(route, others)),))
     choices = [GatewayChoice(entry.ref.namespace, entry.ref.name, entry.section, port=entry.port) for entry in named]
-    chosen = _attach(route.ref.namespace, choices, route.hostnames, cluster)
+    chosen = _attach(route.ref.namespace, choices, route.hostnames, cluster, settings)
     return _with_note(chosen, f"{others} in the parentRefs of {route.ref} is not checked, only Gateways are") if others else chosen
 
 
@@ -94,8 +98,10 @@ def named_gateways(namespace: str, spec: GatewaySpec | None) -> tuple[GatewayCho
     return tuple(dict.fromkeys(choices))
 
 
-def _attach(namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], cluster: Cluster) -> Chosen:
-    results = [_parent(namespace, choice, hostnames, cluster) for choice in choices]
+def _attach(
+    namespace: str, choices: Sequence[GatewayChoice], hostnames: Sequence[str], cluster: Cluster, settings: PlanSettings
+) -> Chosen:
+    results = [_parent(namespace, choice, hostnames, cluster, settings) for choice in choices]
     return Chosen(
         tuple(result for result in results if isinstance(result, Parent)),
         tuple(result for result in results if isinstance(result, Problem)),
@@ -116,14 +122,16 @@ def _class_problem(gateway: Gateway, cluster: Cluster) -> Problem:
     )
 
 
-def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], cluster: Cluster) -> Parent | Problem:
+def _parent(
+    namespace: str, choice: GatewayChoice, hostnames: Sequence[str], cluster: Cluster, settings: PlanSettings
+) -> Parent | Problem:
     gateway = _find(choice, cluster.gateways)
     if isinstance(gateway, Problem):
         return gateway
     controller = cluster.controller_of(gateway)
     if controller is None:
         return _class_problem(gateway, cluster)
-    profile = find_profile(controller)
+    profile = settings.profile_of(controller)
     wanted = ParentReference(gateway.ref, choice.section, choice.port)
     listeners = find_listeners(gateway, wanted, namespace, hostnames, cluster.namespace)
     return Parent(
@@ -134,7 +142,7 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
         class_title=profile.title,
         writes_status=profile.writes_status,
         takes_headers=profile.takes_headers,
-        note=_note(profile),
+        note=_note(profile, controller),
         divides=profile.divides,
         lists_models=profile.lists_models,
         service=(f"{profile.service}.{gateway.ref.namespace}.svc", profile.service_port) if profile.service else None,
@@ -149,10 +157,13 @@ def _parent(namespace: str, choice: GatewayChoice, hostnames: Sequence[str], clu
     )
 
 
-def _note(profile: GatewayClassProfile) -> str:
+def _note(profile: GatewayClassProfile, controller: str) -> str:
     if not profile.is_known:
-        return f"{profile.controller} has not been tested with workspace-ctrl; standard behaviour is assumed"
-    return f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else ""
+        return f"{controller} {_UNTESTED}"
+    return _join(
+        f"{controller} is taken for {profile.title}" if controller != profile.controller else "",
+        f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else "",
+    )
 
 
 def _find(choice: GatewayChoice, gateways: Sequence[Gateway]) -> Gateway | Problem:

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.factories import NAME, SETTINGS, chain, gateway, gateway_class, meta, quickstart, workspace
-from tests.unit.planning.test_plan import finished, words
+from tests.unit.factories import NAME, SETTINGS, chain, gateway, gateway_class, meta, pool, quickstart, workspace
+from tests.unit.planning.test_plan import finished, with_accepted, words
 from workspace_ctrl.catalog.gateway_classes import chart_provider, find_profile
 from workspace_ctrl.model.plan_decisions import LinkName
 from workspace_ctrl.planning.plan import plan
+from workspace_ctrl.planning.steps import Apply
 from workspace_ctrl.records.gateways import KthenaModelServer
 
 KTHENA = "volcano.sh/kthena-router"
 ISTIO = "istio.io/gateway-controller"
+OWN_NAME = replace(SETTINGS, gateway_classes={"example.com/gateway-controller": "istio"})
 MODEL_SERVER = KthenaModelServer(meta("ModelServer"))
 
 
@@ -74,8 +76,10 @@ def test_a_class_that_knows_no_headers_is_said_where_they_are_asked_for():
             KTHENA,
             "HTTPRoute default/workspace-phi-4-mini found; kthena-router writes no status; kthena-router ignores timeouts",
         ),
-        ("example.com/new", "example.com/new has not been tested with workspace-ctrl; standard behaviour is assumed"),
+        ("example.com/new", "administrators set gatewayClasses in the settings"),
         ("networking.gke.io/gateway", "GKE Gateway ignores timeouts"),
+        ("gateway.nginx.org/nginx-gateway-controller", "NGINX Gateway Fabric ignores timeouts"),
+        ("openshift.io/gateway-controller/v1", "openshift.io/gateway-controller/v1 is taken for Istio"),
         ("gateway.envoyproxy.io/gatewayclass-controller", "Envoy Gateway ignores the pool's failureMode"),
     ],
 )
@@ -88,7 +92,22 @@ def test_what_is_to_know_of_a_class_is_said_with_the_route(controller, words_):
     assert words_ in link.message
 
 
+def applied(controller, settings=SETTINGS, **gateway_spec):
+    """What the plan of a Workspace behind a Gateway of that class applies, by kind, and what the author is told."""
+    record = workspace(quickstart(gateway=gateway_spec) if gateway_spec else quickstart())
+    pools = {"named_pool": pool(), "route": None, "release": None}
+    outcome = plan(record, with_accepted(world(controller, workloads=(), **pools), record, settings), settings)
+    manifests = {step.manifest["kind"]: step.manifest for step in outcome.steps if isinstance(step, Apply)}
+    return manifests, outcome.decisions.notes
+
+
+@pytest.mark.parametrize(("settings", "provider"), [(SETTINGS, "none"), (OWN_NAME, "istio")])
+def test_the_settings_say_which_implementation_has_a_name_of_its_own(settings, provider):
+    made, _ = applied("example.com/gateway-controller", settings)
+    assert made["HelmRelease"]["spec"]["values"]["provider"]["name"] == provider
+
+
 def test_the_chart_s_provider_is_that_of_the_first_gateway_which_needs_one():
     assert chart_provider([]) == "none"
-    assert chart_provider(["gateway.envoyproxy.io/gatewayclass-controller", ISTIO]) == "istio"
-    assert not find_profile("example.com/new").is_known
+    controllers = ("gateway.envoyproxy.io/gatewayclass-controller", ISTIO)
+    assert chart_provider(find_profile(controller, {}) for controller in controllers) == "istio"

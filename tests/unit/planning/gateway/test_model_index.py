@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.factories import applied_fields, gateway, gateway_class, meta
+from tests.unit.factories import applied_fields, gateway, meta
+from workspace_ctrl.catalog.gateway_classes import find_profile
 from workspace_ctrl.model.model_index import INDEX_HEADER, IndexState
 from workspace_ctrl.model.route_claims import RoutePlace
 from workspace_ctrl.planning.gateway.model_index import IndexInputs, index_key, index_route_name, is_as, plan_index
@@ -25,10 +26,10 @@ def shared(*listeners, **fields):
     return gateway("shared", namespace="gateways", listeners=listeners or (HTTP,), **fields)
 
 
-def inputs(*gateways, others=(), classes=None, namespaces=()):
+def inputs(*gateways, others=(), controller="istio.io/gateway-controller", namespaces=()):
     return IndexInputs(
         {entry.key: entry for entry in gateways or (shared(),)},
-        classes or {"istio": gateway_class()},
+        {"istio": find_profile(controller, {})},
         {name: Namespace(meta("Namespace", name, namespace=""), labels) for name, labels in namespaces},
         tuple(others),
     )
@@ -175,7 +176,7 @@ def test_a_listener_that_does_not_accept_the_route_is_left_out_and_told():
 
 
 def test_a_class_that_routes_to_pools_only_has_no_list():
-    result = plan(places(), inputs(classes={"istio": gateway_class(controller="volcano.sh/kthena-router")}))
+    result = plan(places(), inputs(controller="volcano.sh/kthena-router"))
     assert (result.routes, result.states) == ((), {SHARED: IndexState.NOT_SUPPORTED})
 
 

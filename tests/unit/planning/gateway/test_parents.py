@@ -167,7 +167,7 @@ LISTENER_SET = ParentReference(ObjectRef("ListenerSet", NAMESPACE, "team"))
 
 def parents_of_mine(*attached_to):
     """The choice for a route of a user."""
-    return parents_of(HTTPRoute(meta("HTTPRoute", "mine"), attached_to=attached_to), cluster(TWO_PORTS, OTHER))
+    return parents_of(HTTPRoute(meta("HTTPRoute", "mine"), attached_to=attached_to), LISTING, cluster(TWO_PORTS, OTHER))
 
 
 @pytest.mark.parametrize(
