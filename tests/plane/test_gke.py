@@ -47,14 +47,14 @@ def behind(installed, plane_namespace):
 @pytest.mark.parametrize(
     ("chart", "version"), [("inferencepool", "v1.4.0"), ("inferencepool", "v1.5.0"), *((llm_d.CHART, v) for v in llm_d.VERSIONS)]
 )
-def test_the_load_balancer_checks_the_health_of_the_model_server_at_its_port(
+def test_the_load_balancer_checks_the_model_server_and_has_the_timeout_that_no_route_may_have(
     installed, plane_namespace, behind, tmp_path, chart, version
 ):
     source = {"name": "chosen", "url": installed.chart_source_url(chart), "version": version, "insecure": True}
     path = tmp_path / "settings.yaml"
     path.write_text(json.dumps({"chartSources": [{}, source]}))
     with ControllerProcess(installed, "--config", str(path)):
-        document = workspaces.workspace(gateway={**behind, "chart": {"name": "chosen"}})
+        document = workspaces.workspace(gateway={**behind, "chart": {"name": "chosen"}, "timeout": "10m"})
         workspaces.apply(installed, plane_namespace, document)
         release = f"phi-{chart}"
         installed.kubectl("wait", f"healthcheckpolicy/{release}", "-n", plane_namespace, "--for=create", "--timeout=60s")
@@ -62,6 +62,12 @@ def test_the_load_balancer_checks_the_health_of_the_model_server_at_its_port(
         assert spec["default"]["config"] == {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health", "port": 5000}}
         assert spec["default"]["checkIntervalSec"] == 2  # the chart's own
         assert spec["targetRef"]["name"] == release
+        limit = workspaces.get(installed, plane_namespace, "gcpbackendpolicy", release)["spec"]["default"]
+        assert limit["timeoutSec"] == 600
+        assert limit["logging"] == {"enabled": True}  # the chart's own
+        installed.kubectl("wait", "httproute/phi", "-n", plane_namespace, "--for=create", "--timeout=60s")
+        rules = workspaces.get(installed, plane_namespace, "httproute", "phi")["spec"]["rules"]
+        assert all("timeouts" not in rule for rule in rules)
         pool = installed.kubectl("get", "inferencepool", release, "-n", plane_namespace, "-o", "json", "--show-managed-fields")
         fields = [entry for entry in json.loads(pool)["metadata"]["managedFields"] if entry["manager"] == "helm-controller"]
         assert fields

@@ -29,6 +29,10 @@ class GatewayClassProfile(Row):
     """Whether it writes the status of Gateway, HTTPRoute and InferencePool."""
     takes_headers: bool = True
     """Whether it supports header matches; if not, it ignores these rules."""
+    takes_timeouts: bool = True
+    """Whether it accepts HTTPRoutes with `timeouts`; if not, it rejects the whole route."""
+    timeout_policy: str = ""
+    """Kind of the policy whose `timeoutSec` limits answers where it takes no timeouts of routes; the chart creates one for each pool."""
     ignores: tuple[str, ...] = ()
     """Display names of the parts of our objects that it ignores."""
     lists_models: bool = True

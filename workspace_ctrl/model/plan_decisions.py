@@ -94,6 +94,10 @@ class Parent:
     """Whether that controller writes the status of Gateway, HTTPRoute and InferencePool."""
     takes_headers: bool = True
     """Whether the class supports header matches."""
+    takes_timeouts: bool = True
+    """Whether the class accepts routes with `timeouts`."""
+    timeout_policy: str = ""
+    """Kind of the policy that limits the duration of an answer instead; empty if the class takes timeouts."""
     note: str = ""
     """A remark on the class for messages."""
     divides: str = "weights"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from workspace_ctrl.api.gateway_spec import Objective
 from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import GatewaySpec, Workspace
-from workspace_ctrl.model.plan_decisions import Problem
+from workspace_ctrl.model.plan_decisions import Problem, Scaling
 from workspace_ctrl.planning.chart.flux_objects import pool_selector
 from workspace_ctrl.planning.gateway.parents import Chosen
 from workspace_ctrl.planning.gateway.route import Routing
@@ -25,6 +25,10 @@ class DesiredRoute:
     """Model names that may be matched by header."""
     refused: tuple[Problem, ...] = ()
     """Requested matches that the Workspace may not have."""
+
+    def asked_for(self, scaling: Scaling | None) -> Routing:
+        """Return what the route is to match, with the time for an answer that requests need which `scaling` holds."""
+        return self.asked.held(scaling.held_seconds if scaling is not None else 0)
 
     @property
     def companion_kind(self) -> str:

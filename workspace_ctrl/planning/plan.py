@@ -231,7 +231,8 @@ def _plan_pool(draft: PlanBuilder, decisions: Decisions, desired: Desired, servi
         return
     parents, pool = serving.route.chosen.parents, None
     if parents and "InferencePool" not in snapshot.missing_kinds:
-        pool = pool_values(decisions.selector, serving.server.port, parents, serving.gateway, decisions.scaling, desired.settings)
+        scaling, timeout = decisions.scaling, serving.route.asked_for(decisions.scaling).timeout
+        pool = pool_values(decisions.selector, serving.server.port, parents, serving.gateway, scaling, timeout, desired.settings)
     uid = snapshot.namespace.meta.uid if snapshot.namespace is not None else ""
     wanted = WantedChart(serving.names, serving.gateway, pool, uid)
     plan_chart(draft, wanted, there, snapshot.chart_verdicts, desired.settings)
@@ -259,11 +260,10 @@ def _plan_objectives(draft: PlanBuilder, serving: DesiredServing, snapshot: Snap
 
 
 def _wanted_route(desired: Desired, serving: DesiredServing, decisions: Decisions, snapshot: Snapshot) -> WantedRoute:
-    scaling = decisions.scaling
     pool = snapshot.named_pool if serving.pool_ref else snapshot.pool
     return WantedRoute(
         names=serving.names,
-        asked=serving.route.asked.held(scaling.held_seconds if scaling is not None else 0),
+        asked=serving.route.asked_for(decisions.scaling),
         moving=serving.route.moving,
         header_names=serving.route.header_names,
         refused=serving.route.refused,

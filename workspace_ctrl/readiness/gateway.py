@@ -208,6 +208,8 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
             return _blocked(listener_problem) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
         if condition.status != Status.TRUE:
             words = f"{attached.ref}: {condition.reason}: {condition.message}{_REMEDIES.get(condition.reason, '')}"
+            if not parent.takes_timeouts and "timeout" in condition.message.lower():
+                words = f"{words}; remove spec.rules[].timeouts, and set timeoutSec in a {parent.timeout_policy} for the pool"
             if condition.reason == _UNKNOWN_KIND and parent.pool_remedy:
                 return Link.broken(name, reason, f"{words}; {parent.class_title}: {parent.pool_remedy}").ended()
             return _blocked(listener_problem if type_ == "Accepted" else None) or Link.broken(name, reason, words)

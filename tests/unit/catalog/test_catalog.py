@@ -111,7 +111,8 @@ def test_settings_overrule_the_names_that_are_known():
     assert find_profile("istio.io/gateway-controller", {"istio.io/gateway-controller": "agentgateway"}).name == "agentgateway"
 
 
-def test_no_two_classes_have_a_name_in_common():
+def test_no_two_classes_have_a_name_in_common_and_what_rejects_timeouts_has_a_policy_for_them():
     profiles = gateway_classes().values()
     names = [name for profile in profiles for name in (profile.controller, *profile.aliases)]
     assert len(names) == len(set(names))
+    assert all(profile.takes_timeouts != bool(profile.timeout_policy) for profile in profiles)

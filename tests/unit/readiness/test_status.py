@@ -128,6 +128,21 @@ def test_a_controller_that_does_not_know_pools_is_told_by_its_words_about_the_ro
     assert state(entries, "Stalled") == ("True", "HTTPRouteRefsUnresolved")
 
 
+@pytest.mark.parametrize(
+    ("message", "has_way_out"),
+    [
+        ("Error GWCER104: HTTPRoute is misconfigured, err: Timeouts are not supported.", True),
+        ("Error GWCER104: Paths must start with a '/' character", False),
+    ],
+)
+def test_a_route_that_is_rejected_for_its_timeouts_gets_the_way_out(message, has_way_out):
+    rejected = route(parent_status(condition("Accepted", "False", "UnsupportedValue", message)))
+    decided = decisions(parents=(parent(takes_timeouts=False, timeout_policy="GCPBackendPolicy"),))
+    found = find(conditions(replace(READY, route=rejected), decided), "GatewayReady")
+    way_out = "; remove spec.rules[].timeouts, and set timeoutSec in a GCPBackendPolicy for the pool"
+    assert found.message.endswith(message + way_out * has_way_out)
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(59.9, "WaitingForGateway"), (60.0, "GatewayControllerSilent")])
 def test_a_controller_that_says_nothing_for_a_minute_is_a_failure(seconds, reason):
     snapshot = replace(unheard(condition("ResolvedRefs")), ages=StageAges(attachment=seconds))

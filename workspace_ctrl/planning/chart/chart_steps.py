@@ -43,15 +43,20 @@ def pool_values(  # noqa: PLR0917 - what the values depend on
     parents: Iterable[Parent],
     gateway: GatewaySpec | None,
     scaling: Scaling | None,
+    timeout: str,
     settings: PlanSettings,
 ) -> PoolValues:
-    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`, if they are scaled so."""
+    """Return the chart's values for pods that match `selector` and serve at `port`, behind `parents`, if they are scaled so.
+
+    `timeout` limits the duration of an answer; empty for the Gateway's default.
+    """
     return PoolValues(
         selector=selector,
         port=port,
         provider=chart_provider(settings.profile_of(parent.controller) for parent in parents),
         failure_mode=gateway.pool.failure_mode if gateway and gateway.pool else None,
         held_seconds=scaling.held_seconds if scaling is not None else 0,
+        timeout=timeout,
         open_metrics=scaling is not None and not settings.autoscaling.prometheus,
     )
 

@@ -9,6 +9,7 @@
 - The label of the endpoint picker's pods: each chart has one of its own, and a watch can select only one.
 - The health check of GKE: the charts configure it only together with the pool's appProtocol, which CRDs before 1.4 do not know. Without a
   configuration GKE requests `/`, which model servers answer with 404.
+- The longest duration of an answer on GKE, which rejects routes with timeouts: the charts have a fixed one in a GCPBackendPolicy.
 - The owner of what the chart has in the whole cluster. Flux uninstalls a release by a Secret of its namespace; where that has been deleted
   first, it leaves these objects behind. Their owner is the namespace, so the garbage collector deletes them with it.
 """
@@ -20,11 +21,14 @@ from typing import Any, Final
 
 from workspace_ctrl.api.labels import PICKER_POD_LABEL
 from workspace_ctrl.api.names import Names
+from workspace_ctrl.api.traffic.durations import seconds_of
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue
 from workspace_ctrl.planning.chart.values import PICKER_PORT, PoolValues
 
 GKE: Final = "gke"
 """The charts' `provider.name` for Gateways of GKE."""
+_NO_LIMIT: Final = 2_147_483_647
+"""The greatest `timeoutSec` of a backend service (https://cloud.google.com/compute/docs/reference/rest/v1/backendServices)."""
 CLUSTER_SCOPED: Final = ("ClusterRole", "ClusterRoleBinding")
 """The kinds that the charts have in the whole cluster."""
 _ONE_AFTER_THE_OTHER: Final = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
@@ -79,6 +83,13 @@ def _patches(layout: ChartLayout, names: Names, pool: PoolValues, replicas: int)
             "metadata": {"name": names.endpoint_picker},
             "spec": {"template": template, **({"strategy": _ONE_AFTER_THE_OTHER} if replicas == 1 else {})},
         }
+    if pool.provider == GKE and pool.timeout:
+        yield {
+            "apiVersion": "networking.gke.io/v1",
+            "kind": "GCPBackendPolicy",
+            "metadata": {"name": names.release},
+            "spec": {"default": {"timeoutSec": _timeout_seconds(pool.timeout)}},
+        }
     if pool.provider == GKE and layout.place(ChartValue.PROTOCOL) is not None:
         yield {
             "apiVersion": "networking.gke.io/v1",
@@ -86,3 +97,8 @@ def _patches(layout: ChartLayout, names: Names, pool: PoolValues, replicas: int)
             "metadata": {"name": names.release},
             "spec": {"default": {"config": health_check(pool.port)}},
         }
+
+
+def _timeout_seconds(timeout: str) -> int:
+    """Return the timeoutSec for a timeout of a route, where 0 is no limit."""
+    return min(seconds_of(timeout) or _NO_LIMIT, _NO_LIMIT)

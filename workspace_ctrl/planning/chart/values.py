@@ -58,6 +58,8 @@ class PoolValues:
     """FailOpen or FailClose; None for our default."""
     held_seconds: int = 0
     """How long the endpoint picker holds a request at most while no pod is ready; 0 if it does not."""
+    timeout: str = ""
+    """Longest duration of an answer, as in a route; empty for the default of the chart or the Gateway."""
     open_metrics: bool = False
     """Whether the controller reads the metrics of the endpoint picker, for which it has no token."""
 

@@ -86,7 +86,8 @@ def plan_index(
         gateway = inputs.gateways.get(key)
         if gateway is not None:
             state, free = _usable(gateway, places, taken, settings, inputs)
-            made = [_route(settings, owner, gateway, *part) for part in enumerate(_parts(free))]
+            rule = _rule(settings, index_key(owner.uid, key), takes_timeouts=inputs.profile_of(gateway).takes_timeouts)
+            made = [_route(settings, owner, gateway, rule, *part) for part in enumerate(_parts(free))]
             routes += made[:_MOST_ROUTES]
             states[key] = IndexState.TOO_MANY_HOSTNAMES if len(made) > _MOST_ROUTES else state
     return IndexPlan(tuple(routes), states)
@@ -175,15 +176,20 @@ def _batches(names: Sequence[str], most: int) -> Iterator[tuple[str, ...]]:
         yield tuple(names[start : start + most])
 
 
-def _route(
-    settings: ModelIndexSettings, owner: Meta, gateway: Gateway, number: int, part: tuple[tuple[str, ...], tuple[str, ...]]
+def _route(  # noqa: PLR0917 - what a route is made of
+    settings: ModelIndexSettings,
+    owner: Meta,
+    gateway: Gateway,
+    rule: Mapping[str, Any],
+    number: int,
+    part: tuple[tuple[str, ...], tuple[str, ...]],
 ) -> Manifest:
     listeners, hostnames = part
     ref = gateway.ref
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": ref.namespace, "name": ref.name}
     spec: dict[str, Any] = {
         "parentRefs": [parent | {"sectionName": name} for name in listeners],
-        "rules": [_rule(settings, index_key(owner.uid, gateway.key))],
+        "rules": [rule],
     }
     if hostnames:
         spec["hostnames"] = list(hostnames)
@@ -197,14 +203,14 @@ def _route(
     return stamped({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec})
 
 
-def _rule(settings: ModelIndexSettings, key: str) -> dict[str, Any]:
+def _rule(settings: ModelIndexSettings, key: str, *, takes_timeouts: bool) -> dict[str, Any]:
+    timeouts = {"timeouts": {"request": _TIMEOUT}} if takes_timeouts else {}
     header = {"name": INDEX_HEADER, "value": key}
     return {
         "matches": [by_path("/")],
         "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [header]}}],
         "backendRefs": [{"group": "", "kind": "Service", "name": settings.service, "port": settings.port}],
-        "timeouts": {"request": _TIMEOUT},
-    }
+    } | timeouts
 
 
 def index_route_name(service: str, gateway: str, number: int) -> str:

@@ -23,6 +23,7 @@ _UNTESTED = (
     "has not been tested with workspace-ctrl; standard behaviour is assumed; if it is a known implementation under a name of its own, "
     "administrators set gatewayClasses in the settings"
 )
+_TIMEOUTS_REJECTED = "rejects routes with timeouts; the timeoutSec of a {policy} limits answers instead"
 _ELSEWHERE = "administrators add namespaces of other Gateways to gatewayNamespaces in the settings"
 
 
@@ -142,6 +143,8 @@ def _parent(
         class_title=profile.title,
         writes_status=profile.writes_status,
         takes_headers=profile.takes_headers,
+        takes_timeouts=profile.takes_timeouts,
+        timeout_policy=profile.timeout_policy,
         note=_note(profile, controller),
         divides=profile.divides,
         lists_models=profile.lists_models,
@@ -163,6 +166,7 @@ def _note(profile: GatewayClassProfile, controller: str) -> str:
     return _join(
         f"{controller} is taken for {profile.title}" if controller != profile.controller else "",
         f"{profile.title} ignores {', '.join(profile.ignores)}" if profile.ignores else "",
+        "" if profile.takes_timeouts else f"{profile.title} {_TIMEOUTS_REJECTED.format(policy=profile.timeout_policy)}",
     )
 
 

@@ -95,6 +95,10 @@ class Routing:
         limit = seconds_of(self.timeout) if self.timeout else 0
         return replace(self, timeout=_duration(seconds + limit)) if seconds and limit else self
 
+    def accepted_by(self, parents: Sequence[Parent]) -> "Routing":
+        """Return the routing without a timeout if the class of one of `parents` rejects routes with one."""
+        return self if all(parent.takes_timeouts for parent in parents) else replace(self, timeout="")
+
     def rules(self) -> Iterator[dict[str, Any]]:
         """Yield the rules of the route."""
         if self.path:
@@ -185,9 +189,28 @@ def routing_problems(
         yield Problem(LinkName.ROUTE, "TooManyModelNames", text)
 
 
+def timeout_notes(asked: Routing, parents: Sequence[Parent], named_pool: ObjectRef | None) -> Iterator[str]:
+    """Yield where the timeout has no effect because the class of a Gateway rejects routes with one.
+
+    The chart makes the policy that has it instead, but not for `named_pool`, the pool of the user, and not for other classes.
+    """
+    rejecting = next((parent for parent in parents if not parent.takes_timeouts), None)
+    if rejecting is None or not asked.timeout:
+        return
+    left_out = (
+        f"timeout {asked.timeout} is left out of the route, because {rejecting.class_title} ({rejecting.gateway.ref}) rejects it"
+    )
+    others = ", ".join(str(parent.gateway.ref) for parent in parents if parent.takes_timeouts)
+    if others:
+        yield f"{left_out}; the default of {others} applies there; attach the Workspace to Gateways of one class"
+    if named_pool is not None:
+        yield f"{left_out}; set timeoutSec in a {rejecting.timeout_policy} for {named_pool}"
+
+
 def http_route(owner: Meta, names: Names, parents: Sequence[Parent], wanted: Routing, request: str = "") -> Manifest:
     """Return the HTTPRoute that attaches the pool to `parents`; `request` asks their controllers for a new status of the pool, if given."""
-    spec: dict[str, Any] = {"parentRefs": [parent_reference(parent) for parent in parents], "rules": list(wanted.rules())}
+    rules = list(wanted.accepted_by(parents).rules())
+    spec: dict[str, Any] = {"parentRefs": [parent_reference(parent) for parent in parents], "rules": rules}
     if wanted.hostnames:
         spec["hostnames"] = list(wanted.hostnames)
     asking = {STATUS_REQUEST_ANNOTATION: request} if request else None

@@ -8,7 +8,7 @@ from workspace_ctrl.model.attachment_status import SILENT_SECONDS, reports_missi
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent, Problem
 from workspace_ctrl.model.route_claims import RouteClaim
 from workspace_ctrl.planning.gateway.referenced_route import check_route
-from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems
+from workspace_ctrl.planning.gateway.route import Routing, http_route, routing_problems, timeout_notes
 from workspace_ctrl.planning.gateway.user_route_url import reach_of
 from workspace_ctrl.planning.plan_builder import PlanBuilder
 from workspace_ctrl.records.gateways import HTTPRoute, InferencePool
@@ -66,7 +66,7 @@ def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, li
         draft.delete(_metas(live))
     elif parents and (wanted.pool.record is not None or wanted.moving is not None):
         request = wanted.pool.status_request(parents, live)
-        variant = (granted, tuple((parent.gateway.ref, parent.section) for parent in parents), request)
+        variant = (granted, tuple((each.gateway.ref, each.section, each.takes_timeouts) for each in parents), request)
         manifest = draft.manifest("route", lambda: http_route(draft.owner, wanted.names, parents, granted, request), variant)
         draft.apply(manifest, LinkName.ROUTE)
     path, by_header = granted.path.rstrip("/"), bool(granted.headers) and not granted.catch_all
@@ -76,6 +76,7 @@ def plan_route(draft: PlanBuilder, decisions: Decisions, wanted: WantedRoute, li
         path=path,
         by_header=by_header and path != "",
         wants_header=bool(asked.headers),
+        notes=(*decisions.notes, *timeout_notes(asked, parents, decisions.named_pool)),
     )
 
 

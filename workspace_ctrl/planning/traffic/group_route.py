@@ -68,7 +68,7 @@ def group_route(wanted: GroupRouting, granted: Routing, members: Sequence[GroupM
     weights = wanted.effective
     spec: dict[str, Any] = {
         "parentRefs": [parent_reference(parent) for parent in wanted.parents],
-        "rules": list(_rules(wanted, granted)),
+        "rules": list(_rules(wanted, granted.accepted_by(wanted.parents))),
     }
     if granted.hostnames:
         spec["hostnames"] = list(granted.hostnames)

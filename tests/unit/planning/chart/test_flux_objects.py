@@ -258,6 +258,27 @@ def test_elsewhere_no_health_check_of_gke_is_patched():
         assert [entry["target"]["kind"] for entry in renderer["kustomize"]["patches"]] == ["Deployment"]
 
 
+@pytest.mark.parametrize(
+    ("provider", "timeout", "seconds"),
+    [
+        ("gke", "600s", 600),
+        ("gke", "1h30m", 5400),
+        ("gke", "500ms", 1),
+        pytest.param("gke", "0s", 2_147_483_647, id="no limit"),
+        pytest.param("gke", "99999h99999h", 719_992_800, id="long"),
+        pytest.param("gke", "99999h99999h99999h99999h99999h99999h", 2_147_483_647, id="longer than the policy can be"),
+        pytest.param("gke", "", None, id="what the chart has"),
+        ("istio", "600s", None),
+    ],
+)
+@pytest.mark.parametrize(("name", "version"), [("inferencepool", "v1.4.0"), ("llm-d-router-gateway", "v0.10.0")])
+def test_on_gke_the_timeout_is_in_the_policy_of_the_chart(name, version, provider, timeout, seconds):
+    (renderer,) = post_renderers(find_layout(name, version), derived(), PoolValues({}, 5000, provider, timeout=timeout), 1)
+    found = [entry for entry in renderer["kustomize"]["patches"] if entry["target"]["kind"] == "GCPBackendPolicy"]
+    assert [json.loads(entry["patch"])["spec"] for entry in found] == ([{"default": {"timeoutSec": seconds}}] if seconds else [])
+    assert {entry["target"]["name"] for entry in found} <= {derived().release}
+
+
 MONITORED = {"inferenceExtension": {"monitoring": {"prometheus": {"enabled": True}}}}
 ALL_OWNED = ["Deployment", "ClusterRole", "ClusterRoleBinding"]
 

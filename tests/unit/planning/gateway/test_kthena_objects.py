@@ -1,5 +1,6 @@
 """What other classes need: profiles, and objects beside the pool."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -77,7 +78,10 @@ def test_a_class_that_knows_no_headers_is_said_where_they_are_asked_for():
             "HTTPRoute default/workspace-phi-4-mini found; kthena-router writes no status; kthena-router ignores timeouts",
         ),
         ("example.com/new", "administrators set gatewayClasses in the settings"),
-        ("networking.gke.io/gateway", "GKE Gateway ignores timeouts"),
+        (
+            "networking.gke.io/gateway",
+            "GKE Gateway rejects routes with timeouts; the timeoutSec of a GCPBackendPolicy limits answers",
+        ),
         ("gateway.nginx.org/nginx-gateway-controller", "NGINX Gateway Fabric ignores timeouts"),
         ("openshift.io/gateway-controller/v1", "openshift.io/gateway-controller/v1 is taken for Istio"),
         ("gateway.envoyproxy.io/gatewayclass-controller", "Envoy Gateway ignores the pool's failureMode"),
@@ -99,6 +103,39 @@ def applied(controller, settings=SETTINGS, **gateway_spec):
     outcome = plan(record, with_accepted(world(controller, workloads=(), **pools), record, settings), settings)
     manifests = {step.manifest["kind"]: step.manifest for step in outcome.steps if isinstance(step, Apply)}
     return manifests, outcome.decisions.notes
+
+
+def patched(release):
+    """The kinds that Flux patches, with the specs that it gets."""
+    patches = release["spec"]["postRenderers"][0]["kustomize"]["patches"]
+    return {entry["target"]["kind"]: json.loads(entry["patch"])["spec"] for entry in patches}
+
+
+def test_behind_a_class_that_rejects_timeouts_that_of_a_workspace_is_in_the_policy_of_the_chart():
+    made, notes = applied("networking.gke.io/gateway", timeout="10m")
+    assert "timeouts" not in made["HTTPRoute"]["spec"]["rules"][0]
+    assert patched(made["HelmRelease"])["GCPBackendPolicy"] == {"default": {"timeoutSec": 600}}
+    assert notes == ()
+    made, _ = applied("networking.gke.io/gateway")
+    assert patched(made["HelmRelease"])["GCPBackendPolicy"] == {"default": {"timeoutSec": 300}}
+    made, _ = applied(ISTIO, timeout="10m")
+    assert made["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "10m"}
+    assert "GCPBackendPolicy" not in patched(made["HelmRelease"])
+
+
+def test_when_the_gateway_s_class_changes_to_one_that_rejects_timeouts_the_route_follows():
+    there = world(ISTIO)
+    before = planned(there)
+    rejecting = replace(there, gateway_classes=(gateway_class("c", "networking.gke.io/gateway"),))
+    after = plan(workspace(), rejecting, SETTINGS, before.desired.planned)
+    (made,) = [step.manifest for step in after.steps if isinstance(step, Apply) and step.manifest["kind"] == "HTTPRoute"]
+    assert "timeouts" not in made["spec"]["rules"][0]
+
+
+def test_behind_a_class_that_rejects_timeouts_that_of_a_user_s_pool_has_no_effect_which_is_told():
+    made, notes = applied("networking.gke.io/gateway", pool={"ref": {"name": "mine"}}, timeout="10m")
+    assert "HelmRelease" not in made
+    assert [note.rpartition("; ")[2] for note in notes] == ["set timeoutSec in a GCPBackendPolicy for InferencePool default/mine"]
 
 
 @pytest.mark.parametrize(("settings", "provider"), [(SETTINGS, "none"), (OWN_NAME, "istio")])

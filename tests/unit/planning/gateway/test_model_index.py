@@ -18,6 +18,7 @@ from workspace_ctrl.records.selectors import parse_selector
 SETTINGS = ModelIndexSettings(enabled=True, service_namespace="system", service="ctrl-models")
 OWNER = meta("Service", "ctrl-models", namespace="system", owner="")
 SHARED = "gateways/shared"
+GKE = "networking.gke.io/gateway"
 HTTP = Listener("http", "HTTP", 80, routes_from=RoutesFrom.ALL)
 HTTPS = Listener("https", "HTTPS", 443, routes_from=RoutesFrom.ALL)
 
@@ -79,6 +80,12 @@ def test_the_route_matches_least_of_all_tells_the_gateway_and_goes_with_the_serv
     assert parse_http_route(route, "HTTPRoute").attached_to == (
         ParentReference(ObjectRef("Gateway", "gateways", "shared"), "http"),
     )
+
+
+@pytest.mark.parametrize(("controller", "timeouts"), [("istio.io/gateway-controller", {"request": "10s"}), (GKE, None)])
+def test_a_class_that_rejects_routes_with_timeouts_gets_none(controller, timeouts):
+    (route,) = plan(places(), inputs(controller=controller)).routes
+    assert route["spec"]["rules"][0].get("timeouts") == timeouts
 
 
 def test_a_gateway_without_models_has_no_list():

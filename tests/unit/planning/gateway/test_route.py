@@ -10,8 +10,9 @@ from tests.unit.factories import NAME, NAMESPACE, SETTINGS, derived, gateway, me
 from workspace_ctrl.api.gateway_spec import Match
 from workspace_ctrl.api.workspace import GatewaySpec
 from workspace_ctrl.model.route_claims import RouteClaim
-from workspace_ctrl.planning.gateway.route import http_route, path_problem, routing, routing_problems
+from workspace_ctrl.planning.gateway.route import http_route, path_problem, routing, routing_problems, timeout_notes
 from workspace_ctrl.records.listeners import Listener
+from workspace_ctrl.records.meta import ObjectRef
 
 OWNER = meta("Workspace")
 PATH = f"/{NAMESPACE}/{NAME}"
@@ -72,6 +73,38 @@ def test_a_catch_all_comes_last():
 )
 def test_timeouts(spec, timeouts):
     assert rules(wanted(**spec))[0].get("timeouts") == timeouts
+
+
+GKE = parent(class_title="GKE Gateway", takes_timeouts=False, timeout_policy="GCPBackendPolicy")
+OTHER = parent(gateway=gateway("other"))
+POOL = ObjectRef("InferencePool", NAMESPACE, "mine")
+
+
+@pytest.mark.parametrize("parents", [(GKE,), (OTHER, GKE)])
+def test_a_route_to_a_class_that_rejects_timeouts_has_none(parents):
+    made = rules(wanted(timeout="10m", match={"header": True, "catchAll": True}), *parents)
+    assert len(made) == 3
+    assert all("timeouts" not in rule for rule in made)
+
+
+@pytest.mark.parametrize(
+    ("parents", "pool", "timeout", "expected"),
+    [
+        pytest.param((GKE,), None, "10m", [], id="the chart has a policy"),
+        pytest.param((OTHER,), POOL, "10m", [], id="no class rejects it"),
+        pytest.param((GKE,), POOL, "none", [], id="no timeout"),
+        pytest.param((GKE,), POOL, "10m", [f"set timeoutSec in a GCPBackendPolicy for {POOL}"], id="nobody makes the policy"),
+        pytest.param((GKE, OTHER), None, "10m", [f"the default of {OTHER.gateway.ref} applies there"], id="two classes"),
+    ],
+)
+def test_a_timeout_without_effect_is_told(parents, pool, timeout, expected):
+    found = list(timeout_notes(wanted(timeout=timeout), parents, pool))
+    assert len(found) == len(expected)
+    for note, words in zip(found, expected, strict=True):
+        assert note.startswith(
+            "timeout 10m is left out of the route, because GKE Gateway (Gateway default/inference-gateway) rejects it; "
+        )
+        assert words in note
 
 
 def test_host_names_and_several_gateways():

@@ -20,6 +20,7 @@ from workspace_ctrl.records.meta import ObjectRef
 ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
 KTHENA = "volcano.sh/kthena-router"
 STANDARD = "example.com/any"
+GKE = "networking.gke.io/gateway"
 HEADER = {"header": True}
 
 
@@ -111,6 +112,12 @@ def test_gateways_of_several_classes_share_what_all_of_them_can_do():
     standard = replace(world.classes[0], meta=meta("GatewayClass", "other", namespace="", owner=""), controller=STANDARD)
     rules = manifest(both, replace(world, classes=(*world.classes, standard)))["spec"]["rules"]
     assert len(rules) == 2
+
+
+@pytest.mark.parametrize(("controller", "timeouts"), [(STANDARD, {"request": "300s"}), (GKE, None)])
+def test_a_class_that_rejects_routes_with_timeouts_gets_none(controller, timeouts):
+    (rule,) = manifest(group(member("v1"), member("v2")), cluster(controller=controller))["spec"]["rules"]
+    assert rule.get("timeouts") == timeouts
 
 
 def test_requests_with_the_groups_name_in_the_header_are_divided_too_if_the_oldest_member_wants_it():
