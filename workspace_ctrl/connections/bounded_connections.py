@@ -18,6 +18,20 @@ _KERNEL_BUFFER: Final = 16 << 10
 """Bytes, which Linux doubles: the most that is received at once, and so the longest time for which the event loop is blocked."""
 
 
+class _ReadingSocket(socket.socket):
+    """A socket on which what a server sent before it closed the connection is read, also where the request is not sent any more.
+
+    A server that rejects a client says why and closes the connection, without reading what the client is sending just then. The system
+    reports that first for the request, upon which asyncio would close the connection without having read the reason.
+    """
+
+    def send(self, data: Any, flags: int = 0, /) -> int:  # noqa: ANN401 - type of the base class
+        try:
+            return super().send(data, flags)
+        except (ConnectionResetError, BrokenPipeError):
+            return len(memoryview(data))  # reading ends with what is left, or with the same error
+
+
 class _BoundedHandler(ResponseHandler):
     """Aborts a connection that exceeds the limits."""
 
@@ -70,6 +84,6 @@ async def beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
 def _small_socket(check: Callable[[str, int], None], address: Any) -> socket.socket:  # noqa: ANN401 - what getaddrinfo returns
     family, kind, protocol, _, (host, port, *_) = address
     check(host, port)
-    made = socket.socket(family, kind, protocol)
+    made = _ReadingSocket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BUFFER)
     return made
