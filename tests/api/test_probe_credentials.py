@@ -6,8 +6,7 @@ import pytest
 
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.errors import ApiError
-from workspace_ctrl.probe.credentials import credentials_reader
-from workspace_ctrl.probe.probe_client import Credentials
+from workspace_ctrl.probe.credentials import Credentials, credentials_reader
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ async def test_a_token_is_read_without_the_line_break_that_editors_add(read):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"password": "hunter2"}, "has neither token nor ca.crt"),
+        ({"password": "hunter2"}, "has neither token nor ca.crt, nor tls.crt with tls.key"),
         ({"ca.crt": "hunter2"}, "contains no PEM certificates"),
     ],
 )

@@ -409,12 +409,13 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
         ),
         pytest.param(
             GATE | {"probe": {"tokenGateways": ["a/b"]}},
-            "probe.tokenGateways has no effect: there is no probe.secret with a token.",
+            "probe.tokenGateways has no effect: there is no probe.secret with a token or a client certificate.",
             id="no token",
         ),
         pytest.param(
             GATE | {"probe": {"secret": {"namespace": "a", "name": "b"}}},
-            "the token of probe.secret has no effect: it is sent only to probe.tokenGateways, or else to gateway, and neither is set.",
+            "the token or client certificate of probe.secret has no effect: it is sent only to probe.tokenGateways, or else to gateway, "
+            "and neither is set.",
             id="a token for no Gateway",
         ),
         pytest.param(

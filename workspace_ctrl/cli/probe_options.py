@@ -25,13 +25,13 @@ _OPTIONS = (
     click.option(
         "--probe-secret",
         metavar="NAMESPACE/NAME",
-        help="Secret with token, ca.crt or both, for Gateways that require authentication.",
+        help="Secret with token, ca.crt, tls.crt and tls.key, or some of them, for Gateways that require authentication.",
     ),
     click.option(
         "--probe-token-gateway",
         metavar="NAMESPACE/NAME",
         multiple=True,
-        help="Gateway that gets the token, by HTTPS only; can be repeated (default: the Gateway of --gateway).",
+        help="Gateway that gets the token and the client certificate, by HTTPS only; can be repeated (default: the Gateway of --gateway).",
     ),
     click.option(
         "--probe-network",

@@ -82,7 +82,19 @@ class ProbeResult:
     """Whether the connection was closed without a response, as by a Gateway that requires the PROXY protocol."""
     is_slow: bool = False
     """Whether the server is busy: it answers, but not within the usual timeout."""
+    lacks_certificate: bool = False
+    """Whether the listener requires a client certificate that it accepts, and there is none."""
+
+    @property
+    def is_response(self) -> bool:
+        """Whether the Gateway responded, if only by rejecting the client in TLS."""
+        return self.code is not None or self.lacks_certificate
 
     def agrees_with(self, other: "ProbeResult") -> bool:
         """Whether both have the same meaning; their messages may differ."""
-        return (self.outcome, self.code, self.models, self.by_body) == (other.outcome, other.code, other.models, other.by_body)
+        return self.meaning == other.meaning
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What it says, apart from words and durations."""
+        return self.outcome, self.code, self.models, self.by_body, self.lacks_certificate

@@ -15,6 +15,8 @@ class ModelList:
     """In the order of the response; empty if that is not a list of models."""
     left_out: int = 0
     """Number of entries that are ignored: without a valid name, or above the limit."""
+    is_list: bool = False
+    """Whether the response is a list of models, if one with invalid names or without any."""
 
     def __str__(self) -> str:
         """Return a note about the ignored entries; empty if there are none."""
@@ -38,7 +40,8 @@ def read_models(body: bytes, asked: str = "") -> ModelList:
     names = usable[:MOST_NAMES]
     if asked in usable[MOST_NAMES:]:
         names[-1] = asked
-    return ModelList(tuple(names), len(entries) - len(given) + len(usable) - len(names))
+    is_list = not entries or any(isinstance(entry, dict) and isinstance(entry.get("id"), str) for entry in entries)
+    return ModelList(tuple(names), len(entries) - len(given) + len(usable) - len(names), is_list)
 
 
 def _name(entry: object) -> str:

@@ -1,17 +1,15 @@
 """One request for a model through a Gateway, as a client would send it, and the meaning of its response."""
 
 import asyncio
-import errno
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 
-from workspace_ctrl.api.printable_text import excerpt
 from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.model.probe_results import (
@@ -25,49 +23,25 @@ from workspace_ctrl.model.probe_results import (
     ProbeTarget,
 )
 from workspace_ctrl.model.route_claims import MODEL_HEADER
-from workspace_ctrl.probe.model_list import read_models
+from workspace_ctrl.probe.attempt import Answer, Attempt
+from workspace_ctrl.probe.credentials import Credentials, ReadCredentials, no_credentials
 from workspace_ctrl.probe.timeouts import ANSWER_SECONDS, BUSY_SECONDS, CONNECT_SECONDS
 from workspace_ctrl.probe.trusted_targets import ProbeTrust
 from workspace_ctrl.settings.process import ProbeMode
 
 logger = logging.getLogger(__name__)
 
-_EXCERPT = 200
-"""Characters of a response that are quoted."""
 _LONGEST_ANSWER: Final = 256 << 10
 """Largest response that is read, in bytes: a list of about 500 models."""
 _AS_IT_IS: Final = "identity"
 _UNKNOWN_MODEL: Final = "workspace-ctrl-no-such-model"
 _NO_TRUST: Final = ProbeTrust()
-_WITHHELD: Final = "the token was not sent: it is sent by HTTPS only, and only to Gateways in probe.tokenGateways of the settings"
-_LOGIN = frozenset({HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT})
-"""Status codes of a Gateway that sends clients to a login page."""
-_ACCESS = _LOGIN | {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
-"""Status codes of a Gateway that requires authentication or limits the rate: they say nothing about the model."""
-_LONGEST_LOCATION: Final = 200
-_CUT_OFF: Final = "if the Gateway requires the PROXY protocol, only clients of its load balancer are answered"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Credentials of the requests."""
-
-    token: str = ""
-    """Bearer token; empty for none."""
-    ca: str = ""
-    """CA certificates for the Gateways' certificates, in PEM."""
-
-    def __repr__(self) -> str:
-        """Return a text without secrets, for logs."""
-        return "Credentials(...)"
-
-
-ReadCredentials = Callable[[], Awaitable[Credentials]]
-
-
-async def no_credentials() -> Credentials:
-    """Return empty credentials."""
-    return Credentials()
+_WITHHELD: Final = (
+    "token and client certificate were not sent: they are sent by HTTPS only, and only to Gateways in probe.tokenGateways of the "
+    "settings"
+)
+_MAY_HAVE_NO_LIST: Final = frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND})
+"""Status codes of failures that a server without a list of models may have; 200 is that of a web page."""
 
 
 class ProbeClient:
@@ -90,17 +64,17 @@ class ProbeClient:
         if isinstance(credentials, str):
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
         result = ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=f"Gateway {target.gateway} has no address")
-        withheld = bool(credentials.token) and not self._trust.sends_token(target)
-        credentials = replace(credentials, token="") if withheld else credentials
+        withheld = credentials.identifies and not self._trust.sends_credentials(target)
+        credentials = credentials.anonymous() if withheld else credentials
         for address in target.addresses:
             earlier, result = result, await self._ask(target, address, credentials, in_doubt=in_doubt)
-            if earlier.outcome is ProbeOutcome.FAILED and result.code is None:
+            if earlier.outcome is ProbeOutcome.FAILED and not result.is_response:
                 result = earlier
             if target.try_body and result.outcome is ProbeOutcome.ANSWERED:
                 result = replace(result, by_body=await self._is_led_by_body(target, address, credentials))
-            if result.code is not None or not (result.outcome is ProbeOutcome.NOT_POSSIBLE or result.is_cut_off):
+            if result.is_response or not (result.outcome is ProbeOutcome.NOT_POSSIBLE or result.is_cut_off):
                 break
-        if result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if result.lacks_certificate or result.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             self._credentials = None  # the credentials may have been renewed
             return replace(result, message=f"{result.message}; {_WITHHELD}") if withheld else result
         return result
@@ -151,41 +125,42 @@ class ProbeClient:
                 return refused
             request = replace(request, seconds=BUSY_SECONDS[self._mode])
         result = await self._result(request, target, address, credentials)
-        if result.code == HTTPStatus.NOT_FOUND and request.method == "GET" and target.any_server and not target.get:
+        is_failure = result.outcome is ProbeOutcome.FAILED and result.code in _MAY_HAVE_NO_LIST
+        if is_failure and request.method == "GET" and target.any_server and not target.get:
             return await self._without_list(result, base, target, address, credentials)
         return result
 
     async def _without_list(
-        self, not_found: ProbeResult, base: str, target: ProbeTarget, address: str, credentials: Credentials
+        self, failure: ProbeResult, base: str, target: ProbeTarget, address: str, credentials: Credentials
     ) -> ProbeResult:
         """Return the result of a server that may have no list of models: it answers if it does so for its health."""
         result = await self._result(_Request("GET", f"{base}{HEALTH}"), target, address, credentials)
         if result.outcome is ProbeOutcome.ANSWERED:
-            return replace(result, message=f"{result.message} ({MODELS} is not found)", models=())
-        remedy = "if the server has no list of models, set gateway.probe.path"
-        return replace(not_found, message=f"{not_found.message}; {remedy}")
+            which = "not found" if failure.code == HTTPStatus.NOT_FOUND else "a web page"
+            return replace(result, message=f"{result.message} ({MODELS} is {which})", models=())
+        if failure.code != HTTPStatus.NOT_FOUND:
+            return failure
+        return replace(failure, message=f"{failure.message}; if the server has no list of models, set gateway.probe.path")
 
     async def _result(self, request: "_Request", target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
         """Send a request and return its result; no response is a result, too."""
-        shown = f"{request.method} {target.url}{request.url.removeprefix(f'{_origin(target, address)}{target.path}')}"
+        attempt = Attempt(
+            target,
+            request.method,
+            request.url.removeprefix(f"{_origin(target, address)}{target.path}"),
+            address,
+            request.seconds,
+            has_certificate=bool(credentials.certificate),
+            is_quoted=self._trust.quotes(target.gateway),
+        )
         began = asyncio.get_running_loop().time()
         try:
-            result = self._meaning(target, shown, await self._send(request, target, credentials))
-            return replace(result, is_slow=asyncio.get_running_loop().time() - began > ANSWER_SECONDS)
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError, ssl.SSLError) as error:
-            return _failed(target, f"{shown}: TLS: {excerpt(str(error), _EXCERPT)}")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            text = f"{shown}: the controller cannot connect to {address}:{target.port} ({_words(error)})"
-            return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=text)
-        except TimeoutError:
-            return _failed(target, f"{shown}: no response within {request.seconds:.0f} s")
+            result = attempt.answered(await self._send(request, target, credentials))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            words = _words(error) if self._trust.quotes(target.gateway) else "the connection broke, or the response is not HTTP"
-            is_cut_off = _is_cut_off(error)
-            hint = f"; {_CUT_OFF}" if is_cut_off else ""
-            return replace(_failed(target, f"{shown}: {words}{hint}"), is_cut_off=is_cut_off)
+            return attempt.broken(error)
+        return replace(result, is_slow=asyncio.get_running_loop().time() - began > ANSWER_SECONDS)
 
-    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> "_Answer":
+    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> Answer:
         """Return the response, not decompressed: a few bytes can expand to gigabytes."""
         is_tls = target.scheme == "https"
         async with self._connected().request(
@@ -200,20 +175,22 @@ class ProbeClient:
         ) as response:
             packed = response.headers.get("Content-Encoding", _AS_IT_IS).lower() != _AS_IT_IS
             body = b"" if packed else await beginning(response.content, _LONGEST_ANSWER + 1)
-            return _Answer(
+            return Answer(
                 response.status,
                 body[:_LONGEST_ANSWER],
-                whole=not packed and len(body) <= _LONGEST_ANSWER,
+                is_packed=packed,
+                is_whole=not packed and len(body) <= _LONGEST_ANSWER,
                 location=response.headers.get("Location", ""),
+                content_type=response.content_type,
             )
 
     def _context(self, credentials: Credentials) -> ssl.SSLContext:
-        """Return the TLS context; creating one takes milliseconds, so those of the newest credentials, with and without token, are kept."""
+        """Return the TLS context; creating one takes milliseconds, so those of the newest credentials, anonymous and not, are kept."""
         found = self._contexts.get(credentials)
         if found is None:
-            newest = {Credentials(ca=credentials.ca), self._credentials}
+            newest = {credentials.anonymous(), self._credentials}
             self._contexts = {key: context for key, context in self._contexts.items() if key in newest}
-            found = self._contexts[credentials] = _context(credentials)
+            found = self._contexts[credentials] = credentials.context()
         return found
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -227,24 +204,6 @@ class ProbeClient:
             )
         return self._session
 
-    def _meaning(self, target: ProbeTarget, shown: str, answer: "_Answer") -> ProbeResult:
-        code, is_quoted = answer.code, self._trust.quotes(target.gateway)
-        if target.get and code in target.codes:
-            return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, f"{shown} returned {code}")
-        if code == HTTPStatus.OK and not target.get:
-            models = read_models(answer.body if answer.whole else b"", target.model)
-            note = str(models) if answer.whole else "its model names are ignored, because it is compressed or too long"
-            text = f"{shown} returned {code}{f'; {note}' if note else ''}"
-            return ProbeResult(ProbeOutcome.ANSWERED, target.url, code, text, models.names)
-        read = answer.body[: 8 * _EXCERPT] if is_quoted else b""
-        quoted = excerpt(read.decode(errors="replace"), _EXCERPT)
-        text = f"{shown} returned {code}{f': {quoted}' if quoted else ''}"
-        if code in _LOGIN:
-            login = excerpt(answer.location, _LONGEST_LOCATION) if is_quoted else "another address"
-            text = f"{shown} returned {code} to {login}; only authenticated clients get a response: set a token in --probe-secret"
-        outcome = ProbeOutcome.NOT_POSSIBLE if code in _ACCESS else ProbeOutcome.FAILED
-        return ProbeResult(outcome, target.url, code, text)
-
 
 @dataclass(frozen=True, slots=True)
 class _Request:
@@ -255,17 +214,6 @@ class _Request:
     """Whether the request has the header with the model name."""
     seconds: float = ANSWER_SECONDS
     """Timeout of the response, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    code: int
-    body: bytes
-    """The beginning of the body; empty if it is compressed."""
-    whole: bool
-    """Whether `body` is complete."""
-    location: str = ""
-    """Where a redirection leads to."""
 
 
 def _origin(target: ProbeTarget, address: str) -> str:
@@ -291,27 +239,3 @@ def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> d
         **({MODEL_HEADER: target.model} if target.model and named else {}),
         **({"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}),
     }
-
-
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    """Return the TLS context: it verifies the certificate with the given CA; without one, only if a token would be sent."""
-    if credentials.ca:
-        return ssl.create_default_context(cadata=credentials.ca)
-    context = ssl.create_default_context()
-    if not credentials.token:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def _failed(target: ProbeTarget, message: str) -> ProbeResult:
-    return ProbeResult(ProbeOutcome.FAILED, target.url, None, message)
-
-
-def _is_cut_off(error: BaseException) -> bool:
-    """Whether the connection was closed instead of a response."""
-    return isinstance(error, aiohttp.ServerDisconnectedError) or getattr(error, "errno", None) == errno.ECONNRESET
-
-
-def _words(error: BaseException) -> str:
-    inner = getattr(error, "os_error", None)
-    return excerpt(str((inner.strerror if inner is not None else "") or error or type(error).__name__), _EXCERPT)

@@ -97,7 +97,7 @@ class Prober:
         if not targets:
             return
         holds = is_first and earlier is not None and any(earlier.url in {"", target.url} for target in targets)
-        if earlier is not None and earlier.code is not None:
+        if earlier is not None and earlier.is_response:
             self._reached.update(target.gateway for target in targets)
         self._probed[key] = probed = _Probed(targets, Threshold(earlier if holds else None))
         self._in_namespace[key[0]] += 1
@@ -185,7 +185,7 @@ class Prober:
         return next((result for result in results if result.outcome is ProbeOutcome.NOT_POSSIBLE), results[0])
 
     def _told(self, target: ProbeTarget, result: ProbeResult) -> ProbeResult:
-        if result.code is not None:
+        if result.is_response:
             self._reached.add(target.gateway)
         elif result.outcome is ProbeOutcome.NOT_POSSIBLE and target.gateway in self._reached:
             return ProbeResult(ProbeOutcome.FAILED, result.url, None, result.message)

@@ -1,4 +1,4 @@
-"""What probes trust: which Gateways get the token, which responses are quoted, and which addresses are connected to.
+"""What probes trust: which Gateways get token and client certificate, which responses are quoted, which addresses are connected to.
 
 Whoever can create a Gateway, or write its status, chooses addresses to which the controller connects from its own place in the network.
 """
@@ -13,10 +13,10 @@ from workspace_ctrl.settings.process import Settings
 
 @dataclass(frozen=True, slots=True)
 class ProbeTrust:
-    """What the installation's settings allow probes; by default, no token, no quotes and no special addresses."""
+    """What the installation's settings allow probes; by default, no token, no client certificate, no quotes and no special addresses."""
 
     token_gateways: frozenset[str] = frozenset()
-    """Gateways, as namespace/name, that get the token."""
+    """Gateways, as namespace/name, that get the token and the client certificate."""
     quoted_gateways: frozenset[str] = frozenset()
     """Gateways, as namespace/name, whose responses are quoted in statuses."""
     quoted_namespaces: frozenset[str] = frozenset()
@@ -26,8 +26,8 @@ class ProbeTrust:
     api_server: tuple[str, int] = ("", 0)
     """Address and port of the API server, which never belong to a Gateway."""
 
-    def sends_token(self, target: ProbeTarget) -> bool:
-        """Whether a request to `target` has the token: never over plain HTTP, and only to Gateways that the settings list."""
+    def sends_credentials(self, target: ProbeTarget) -> bool:
+        """Whether a request to `target` says who the client is: never over plain HTTP, and only to Gateways that the settings list."""
         return target.scheme == "https" and target.gateway in self.token_gateways
 
     def quotes(self, gateway: str) -> bool:

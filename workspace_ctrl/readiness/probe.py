@@ -9,7 +9,7 @@ from typing import Final
 from workspace_ctrl.api.conditions import ConditionType, find
 from workspace_ctrl.api.status import WorkspaceStatus
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent
-from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, MODELS, ProbeOutcome, ProbeResult, ProbeTarget
+from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, HEALTH, MODELS, ProbeOutcome, ProbeResult, ProbeTarget
 from workspace_ctrl.readiness.chain_link import Link
 from workspace_ctrl.records.gateways import GatewayService
 from workspace_ctrl.records.listeners import SCHEMES
@@ -18,7 +18,10 @@ PROBE_FAILED: Final = "ProbeFailed"
 ACCESS_RESTRICTED: Final = "AccessRestricted"
 RATE_LIMITED: Final = "RateLimited"
 RESTRICTED: Final = frozenset({ACCESS_RESTRICTED, RATE_LIMITED})
-"""Reasons of a request that a policy of the Gateway has rejected: whether the model would have answered it is not known."""
+"""Reasons of a request that was rejected because of the client: whether the model would have answered another one is not known."""
+_UNAUTHORIZED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_WITHOUT_CERTIFICATE: Final = frozenset({None, HTTPStatus.BAD_REQUEST})
+"""Status codes of a listener that requires a client certificate; most of them reject the connection, without any."""
 MOST_TARGETS: Final = 64
 """Listeners that are probed for one Workspace."""
 _ANY_NAME = "probe"
@@ -79,19 +82,25 @@ def probe_link(result: ProbeResult | None, parents: Sequence[Parent], model_name
 
 
 def _restricted(result: ProbeResult, parents: Sequence[Parent]) -> Link | None:
-    """Return that a policy of the Gateway keeps the request from the model, which says nothing about it; None if none does.
+    """Return that the request was rejected because of the client, which says nothing about the model; None if it was not.
 
-    Such policies belong to others, and are never changed.
+    The policies of a Gateway that do so belong to others, and are never changed. A model server can do so as well: whether it is vLLM with
+    `--api-key` does not show in its answer, and whether such a policy exists is not known either.
     """
+    if result.lacks_certificate:
+        return Link.true(LinkName.PROBE, ACCESS_RESTRICTED, f"not probed: {result.message}")
     if result.code is None:
         return None
     if result.code == HTTPStatus.TOO_MANY_REQUESTS:
         kinds = _kinds(parent.rate_policies for parent in parents)
         text = f"not probed: a rate limit of the Gateway{kinds} or of the endpoint picker rejects requests; raise it"
         return Link.true(LinkName.PROBE, RATE_LIMITED, f"{text}, or make probes rarer (probe.interval): {result.message}")
-    kinds = _kinds(parent.access_policies for parent in parents)
-    text = f"not probed: a policy of the Gateway{kinds} lets only authorized clients pass; give the controller a token (--probe-secret)"
-    return Link.true(LinkName.PROBE, ACCESS_RESTRICTED, f"{text}, or let GET {MODELS} pass: {result.message}")
+    who, way = f"a policy of the Gateway{_kinds(parent.access_policies for parent in parents)}", f"let GET {MODELS} pass"
+    if result.code in _UNAUTHORIZED:
+        who = f"{who}, or the model server (vLLM: --api-key),"
+        way = f"{way}, or set gateway.probe.path to {HEALTH}, which vLLM answers without a key"
+    text = f"not probed: {who} lets only authorized clients pass; give the controller a token (--probe-secret), or {way}"
+    return Link.true(LinkName.PROBE, ACCESS_RESTRICTED, f"{text}: {result.message}")
 
 
 def _kinds(policies: Iterable[str]) -> str:
@@ -110,7 +119,10 @@ def earlier_probe(status: WorkspaceStatus) -> ProbeResult | None:
         return None
     if not ready.is_true and ready.reason != PROBE_FAILED:
         return None
-    return ProbeResult(ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "")
+    lacks_certificate = ready.reason == ACCESS_RESTRICTED and told.code in _WITHOUT_CERTIFICATE
+    return ProbeResult(
+        ProbeOutcome(told.outcome), told.url or "", told.code, told.message or "", lacks_certificate=lacks_certificate
+    )
 
 
 def probe_targets(parents: Sequence[Parent], services: Sequence[GatewayService], address: ModelAddress) -> tuple[ProbeTarget, ...]:

@@ -144,9 +144,9 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- $found = append $found (dict "values" $set "why" "probe.mode is off") }}
 {{- end }}
 {{- else if and .Values.probe.tokenGateways (not .Values.probe.secret) }}
-{{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token") }}
+{{- $found = append $found (dict "values" (list "probe.tokenGateways") "why" "there is no probe.secret with a token or a client certificate") }}
 {{- else if and .Values.probe.secret (not .Values.probe.tokenGateways) (not .Values.gateway) }}
-{{- $found = append $found (dict "values" (list "the token of probe.secret") "why" "it is sent only to probe.tokenGateways, or else to gateway, and neither is set") }}
+{{- $found = append $found (dict "values" (list "the token or client certificate of probe.secret") "why" "it is sent only to probe.tokenGateways, or else to gateway, and neither is set") }}
 {{- end }}
 {{- end }}
 {{- if .Values.admission.enabled }}

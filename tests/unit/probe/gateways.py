@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import socket
+import threading
+from contextlib import asynccontextmanager, contextmanager, suppress
+from http import HTTPStatus
 from ipaddress import ip_network
 
 from aiohttp import web
 
 from tests.unit.http_server import listening
 from workspace_ctrl.model.probe_results import ProbeOutcome, ProbeTarget
-from workspace_ctrl.probe.probe_client import Credentials
+from workspace_ctrl.probe.credentials import Credentials
 from workspace_ctrl.probe.trusted_targets import ProbeTrust
 
 KEY = ("ns", "phi")
@@ -57,7 +60,8 @@ class Server:
         if request.method == "POST" and not (await request.json())["max_tokens"]:
             return web.Response(status=400, text="max_tokens must be at least 1")
         await self.free.wait()
-        return web.Response(status=self.status, text=self.body, headers={"Location": self.location})
+        body = '{"choices": []}' if request.method == "POST" and self.status == HTTPStatus.OK else self.body
+        return web.Response(status=self.status, text=body, headers={"Location": self.location})
 
     async def asked(self, times):
         """Wait until so many requests have come."""
@@ -72,6 +76,29 @@ class Server:
 
     def target(self, **fields):
         return target(self.port, **fields)
+
+
+@contextmanager
+def tls_listener(context, answer="200 OK", body='{"data": [{"id": "phi"}]}'):
+    """A Gateway's stand-in whose TLS is that of OpenSSL on a socket: unlike asyncio's, it sends its alerts. Yields the port."""
+    response = f"HTTP/1.1 {answer}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(1 << 16)
+                secure.sendall(response)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        running = threading.Thread(target=serve, daemon=True)
+        running.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        running.join()
 
 
 def reading(**credentials):

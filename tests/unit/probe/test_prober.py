@@ -10,7 +10,8 @@ import pytest
 from tests.unit.probe.gateways import ANSWERED, FAILED, KEY, LOCAL, NOT_POSSIBLE, TOKEN, Server, reading
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, ProbeResult, ProbeTarget
 from workspace_ctrl.probe.consecutive_results import Pace, pace
-from workspace_ctrl.probe.probe_client import Credentials, ProbeClient
+from workspace_ctrl.probe.credentials import Credentials
+from workspace_ctrl.probe.probe_client import ProbeClient
 from workspace_ctrl.probe.prober import Prober
 from workspace_ctrl.settings.process import ProbeMode
 
@@ -76,10 +77,11 @@ async def test_whether_the_name_in_a_body_is_enough_is_found_out_without_computi
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"data": 1}', '{"data": [{}]}', "<html>"])
-async def test_an_answer_that_lists_no_models_is_an_answer(server, asker, body):
+@pytest.mark.parametrize(("any_server", "outcome"), [(True, ANSWERED), (False, FAILED)])
+async def test_an_answer_that_lists_no_models_is_one_of_servers_that_may_have_no_list(server, asker, body, any_server, outcome):
     server.body = body
-    result = await asker.ask(server.target())
-    assert (result.outcome, result.models) == (ANSWERED, ())
+    result = await asker.ask(server.target(any_server=any_server))
+    assert (result.outcome, result.models) == (outcome, ())
 
 
 async def test_where_nobody_listens_nothing_is_found_out(server, asker, unused_tcp_port):
@@ -144,7 +146,7 @@ async def test_a_gateway_that_fails_is_told_with_its_words_and_so_is_its_return(
     server.status, server.body = 503, "no healthy upstream"
     await told.wait()
     assert (prober.result(KEY).outcome, prober.result(KEY).code) == (FAILED, 503)
-    server.status = 200
+    server.status, server.body = 200, '{"data": []}'
     await told.wait()
     assert prober.result(KEY).outcome is ANSWERED
 

@@ -46,7 +46,8 @@ async def test_who_is_not_let_in_without_the_token_is_told_why_it_was_not_sent(s
         result, _ = await sent(server, LISTED, gateway="team-a/public")
     assert result.outcome is NOT_POSSIBLE
     assert result.message.endswith(
-        "the token was not sent: it is sent by HTTPS only, and only to Gateways in probe.tokenGateways of the settings"
+        "token and client certificate were not sent: they are sent by HTTPS only, and only to Gateways in probe.tokenGateways of "
+        "the settings"
     )
 
 

@@ -35,6 +35,19 @@ def status(ready=None, reason="Because", probe=None):
         pytest.param(
             status(Status.FALSE, "ProbeFailed", FAILED), ProbeResult(ProbeOutcome.FAILED, "http://g/a/b"), id="the probe has failed"
         ),
+        *(
+            pytest.param(
+                status(Status.TRUE, reason, ProbeStatus(outcome="NotPossible", url="u", code=code)),
+                ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", code, lacks_certificate=lacks),
+                id=f"{reason} with {code}",
+            )
+            for reason, code, lacks in (
+                ("AccessRestricted", None, True),
+                ("AccessRestricted", 400, True),
+                ("AccessRestricted", 401, False),
+                ("GatewayConfigured", None, False),
+            )
+        ),
         pytest.param(status(Status.TRUE, probe=ProbeStatus(outcome="Unheard")), None, id="an outcome of another version"),
     ],
 )

@@ -30,6 +30,7 @@ from workspace_ctrl.records.workspaces import pack_status
 ANSWERED = ProbeResult(ProbeOutcome.ANSWERED, "u", 200, "GET u returned 200", ("phi-4-mini-instruct",))
 FAILED = ProbeResult(ProbeOutcome.FAILED, "u", 503, "GET u returned 503: no healthy upstream")
 IMPOSSIBLE = ProbeResult(ProbeOutcome.NOT_POSSIBLE, "u", None, "no connection to 10.0.0.1:80")
+UNCERTIFIED = replace(IMPOSSIBLE, message="the listener requires a client certificate", lacks_certificate=True)
 GUARDED = decisions(parents=(parent(access_policies="SecurityPolicy", rate_policies="BackendTrafficPolicy"),))
 SILENT = decisions(parents=(parent(writes_status=False, class_title="K"),))
 INTERVAL = 60.0
@@ -48,12 +49,25 @@ def probing(result):
         pytest.param(FAILED, decisions(), Status.FALSE, "ProbeFailed", "503: no healthy upstream", id="failed"),
         pytest.param(IMPOSSIBLE, decisions(), Status.TRUE, "NotProbed", "not probed: no connection", id="no way"),
         pytest.param(
-            replace(IMPOSSIBLE, code=401), decisions(), Status.TRUE, "AccessRestricted", "of the Gateway lets only", id="401"
+            replace(IMPOSSIBLE, code=401),
+            decisions(),
+            Status.TRUE,
+            "AccessRestricted",
+            "a policy of the Gateway, or the model server (vLLM: --api-key), lets only authorized clients pass",
+            id="401",
         ),
         pytest.param(
-            replace(IMPOSSIBLE, code=403), GUARDED, Status.TRUE, "AccessRestricted", "Gateway (SecurityPolicy) lets", id="403"
+            replace(IMPOSSIBLE, code=403), GUARDED, Status.TRUE, "AccessRestricted", "set gateway.probe.path to /health", id="403"
         ),
-        pytest.param(replace(IMPOSSIBLE, code=302), GUARDED, Status.TRUE, "AccessRestricted", "--probe-secret", id="a login page"),
+        pytest.param(
+            replace(IMPOSSIBLE, code=302), GUARDED, Status.TRUE, "AccessRestricted", "(SecurityPolicy) lets only", id="a login page"
+        ),
+        pytest.param(
+            UNCERTIFIED, GUARDED, Status.TRUE, "AccessRestricted", "not probed: the listener requires", id="no certificate"
+        ),
+        pytest.param(
+            replace(UNCERTIFIED, code=400), GUARDED, Status.TRUE, "AccessRestricted", "not probed: the listener", id="with a code"
+        ),
         pytest.param(replace(IMPOSSIBLE, code=429), GUARDED, Status.TRUE, "RateLimited", "(BackendTrafficPolicy) or", id="429"),
         pytest.param(IMPOSSIBLE, SILENT, Status.UNKNOWN, "NotVerified", "K writes no status", id="no way, and no status either"),
         pytest.param(
