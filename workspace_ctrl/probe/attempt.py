@@ -154,7 +154,7 @@ class Attempt:
 
     def _without_certificate(self, why: str) -> ProbeResult:
         if self.has_certificate:
-            text = f"the listener does not accept the client certificate ({why}); {_SET_KEYS} that its CA has signed"
+            text = f"the listener does not accept the client certificate ({why}); renew tls.crt and tls.key in the Secret of --probe-secret"
         else:
             text = f"the listener requires a client certificate ({why}); {_SET_KEYS}"
         return ProbeResult(ProbeOutcome.NOT_POSSIBLE, self.target.url, None, f"{self}: {text}", lacks_certificate=True)
