@@ -42,12 +42,12 @@ def names_in_arguments(template: Mapping[str, Any]) -> ArgumentNames:
     """
     pod = template.get("spec")
     containers = pod.get("containers") if isinstance(pod, Mapping) else None
-    for container in containers[:_MOST_CONTAINERS] if isinstance(containers, list) else ():
-        for words in commands(container) if isinstance(container, Mapping) else ():
-            named, adapters = _values(words, NAMES_FLAG), [_adapter_name(text) for text in _values(words, _ADAPTERS_FLAG)]
-            found = ArgumentNames(_plain(named), _plain(adapters), _are_all(words, (*named, *adapters)))
-            if found.served or found.adapters:
-                return found
+    read = containers[:_MOST_CONTAINERS] if isinstance(containers, list) else ()
+    for words in commands(container for container in read if isinstance(container, Mapping)):
+        named, adapters = _values(words, NAMES_FLAG), [_adapter_name(text) for text in _values(words, _ADAPTERS_FLAG)]
+        found = ArgumentNames(_plain(named), _plain(adapters), _are_all(words, (*named, *adapters)))
+        if found.served or found.adapters:
+            return found
     return ArgumentNames()
 
 

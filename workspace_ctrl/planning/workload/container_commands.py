@@ -1,12 +1,14 @@
 """The commands of a container of a user's pod template, as far as it tells them: variables replaced, a shell's script in words."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 _LONGEST: Final = 32 * 1024
-"""Argument or script that is read, in characters."""
+"""What is read of all containers of a template, variables replaced, in characters: a tenant writes it, and others wait meanwhile."""
+_MOST_VARIABLES: Final = 500
+"""Variables of a container that are read."""
 _LONGEST_VALUE: Final = 1024
 """Value of a variable that is used, in characters: variables can refer to others many times."""
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|\(([^()$]*)\))")
@@ -29,27 +31,49 @@ _END: Final = ";"
 """What stands for the end of a command."""
 
 
-def commands(container: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    """Yield the words of each command of `container`; a shell's script, the argument after -c, can have several.
+def commands(containers: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+    """Yield the words of each command of `containers`; a shell's script, the argument after -c, can have several.
 
     What the template does not tell stays as it is written, with its dollar or backquote: variables that it takes from other objects, that
-    the script sets, and what a program prints.
+    the script sets, and what a program prints. What exceeds `_LONGEST` is left out.
     """
-    variables = _variables(container)
-    given = [_replaced(str(word), variables) for key in ("command", "args") for word in _list(container.get(key))]
+    left = _LONGEST
+    for container in containers:
+        words, length = _words(container, left)
+        left -= length
+        for is_command, group in groupby(words, lambda word: word != _END):
+            if is_command:
+                yield [*group]
+
+
+def _words(container: Mapping[str, Any], most: int) -> tuple[list[str], int]:
+    """Return the words of a container, with `_END` between commands, and the length of what was read; no words if it exceeds `most`."""
+    written = [str(word) for key in ("command", "args") for word in _list(container.get(key))]
+    entries = [entry for entry in _list(container.get("env")) if isinstance(entry, Mapping)]
+    length = sum(map(_length, (*written, *(entry.get("value") for entry in entries))))
+    if length > most:
+        return [], 0
+    variables = _variables(entries)
+    given = [_replaced(word, variables) for word in written]
     start = next((index for index, word in enumerate(given, 1) if _FLAG_OF_SCRIPT.fullmatch(word)), len(given))
-    script = [word for text in given[start : start + 1] for word in _words_of_script(text, variables)]
-    words = [*given[:start], *script, *given[start + 1 :]]
-    for is_command, group in groupby(words, lambda word: word != _END):
-        if is_command:
-            yield [*group]
+    script = "".join(given[start : start + 1])
+    known = _known_in(script, variables)
+    in_script = len(_expanded(script, known)) if len(script) <= _LONGEST else 0
+    if length + in_script > most:
+        return [], length
+    return [*given[:start], *_words_of_script(script, known), *given[start + 1 :]], length + in_script
 
 
-def _variables(container: Mapping[str, Any]) -> dict[str, str]:
+def _length(text: object) -> int:
+    """Return how much of an argument, or of the value of a variable, is read: all of it if it can have references."""
+    return len(text) if isinstance(text, str) and "$" in text and len(text) <= _LONGEST else 1
+
+
+def _variables(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the variables with a value in the template; each can refer to those before it."""
     found: dict[str, str] = {}
-    for entry in _list(container.get("env")):
-        name = entry.get("name") if isinstance(entry, Mapping) else None
+    for entry in entries if len(entries) <= _MOST_VARIABLES else ():
+        name = entry.get("name")
         if isinstance(name, str):
             value = _value(entry, found)
             found.pop(name, None)
@@ -72,21 +96,26 @@ def _replaced(text: str, variables: Mapping[str, str]) -> str:
 
     Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or "$" not in text:
         return text
     replaced = _REFERENCE.sub(lambda found: found[1] or variables.get(found[2], found[0]), text)
     return replaced if len(replaced) <= _LONGEST else text
 
 
-def _words_of_script(script: str, variables: Mapping[str, str]) -> list[str]:
-    """Return the words of a shell's script, with `_END` between its commands."""
+def _known_in(script: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a shell's script does not set itself."""
+    changed = set(_ASSIGNMENT.findall(script))
+    return {name: value for name, value in variables.items() if name not in changed}
+
+
+def _expanded(text: str, known: Mapping[str, str]) -> str:
+    return _EXPANSION.sub(lambda found: found[1] or known.get(found[2] or found[3], found[0]), text)
+
+
+def _words_of_script(script: str, known: Mapping[str, str]) -> list[str]:
+    """Return the words of a shell's script, with `_END` between its commands; of its variables, some are `known`."""
     if len(script) > _LONGEST:
         return []
-    changed = set(_ASSIGNMENT.findall(script))
-    known = {name: value for name, value in variables.items() if name not in changed}
-
-    def expanded(text: str) -> str:
-        return _EXPANSION.sub(lambda found: found[1] or known.get(found[2] or found[3], found[0]), text)
 
     def read(piece: re.Match[str]) -> str:
         kind = str(piece.lastgroup)
@@ -98,9 +127,9 @@ def _words_of_script(script: str, variables: Mapping[str, str]) -> list[str]:
             case "end":
                 return f"{_SEPARATOR}{_END}{_SEPARATOR}"
             case "quoted":
-                return expanded(piece[kind])
-            case "bare":
-                return _SEPARATOR.join(re.split(r"\s+", expanded(piece[kind])))
+                return _expanded(piece[kind], known)
+            case "bare" if "$" in piece[kind]:
+                return _SEPARATOR.join(re.split(r"\s+", _expanded(piece[kind], known)))
         return piece[kind]
 
     return [word for word in _PIECE.sub(read, script).split(_SEPARATOR) if word]

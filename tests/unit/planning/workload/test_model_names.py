@@ -4,6 +4,7 @@ import pytest
 
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import Workspace
+from workspace_ctrl.planning.workload import container_commands
 from workspace_ctrl.planning.workload.argument_names import ArgumentNames, names_in_arguments
 from workspace_ctrl.planning.workload.model_names import check_model_name, model_names, names_in_spec, unserved_names
 from workspace_ctrl.planning.workload.model_server import ModelServer
@@ -146,6 +147,41 @@ def test_variables_that_grow_are_not_read():
     env = [{"name": "V0", "value": "x" * 32}, *({"name": f"V{n + 1}", "value": f"$(V{n})" * 64} for n in range(64))]
     container = {"args": ["--served-model-name", "$(V64)", "x", "$(V0)" * 9000], "env": env}
     assert names_in_arguments({"spec": {"containers": [container]}}).served == ("x",)
+
+
+BLANKS = {"name": "BLANKS", "value": "a " * 500}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param({"command": ["sh", "-c", "; a" * 10_000]}, id="commands"),
+        pytest.param({"command": ["sh", "-c", "$BLANKS " * 4000], "env": [BLANKS]}, id="a script that grows"),
+        pytest.param({"command": ["sh", "-c", "$(BLANKS)" * 30], "env": [BLANKS]}, id="a script that its references grow"),
+        pytest.param({"args": ["$(BLANKS)" * 30] * 2000, "env": [BLANKS]}, id="arguments that grow"),
+        pytest.param(
+            {"args": ["a"], "env": [BLANKS, *({"name": f"V{n}", "value": "$(A)" * 200} for n in range(2000))]}, id="variables"
+        ),
+    ],
+)
+def test_of_all_containers_together_only_so_much_is_read(hostile, monkeypatch):
+    read = []
+    for name, longest in (("_PIECE", max), ("_REFERENCE", min)):  # words are made of what the first one finds
+        monkeypatch.setattr(container_commands, name, Counted(getattr(container_commands, name), read, longest))
+    assert names_in_arguments({"spec": {"containers": [hostile] * 16}}) == ArgumentNames()
+    assert sum(read) <= 2 * 32 * 1024
+
+
+class Counted:
+    """A pattern that notes the lengths of what it reads."""
+
+    def __init__(self, pattern, read, longest):
+        self.pattern, self.read, self.longest = pattern, read, longest
+
+    def sub(self, replacement, text):
+        found = self.pattern.sub(replacement, text)
+        self.read.append(self.longest(len(text), len(found)))
+        return found
 
 
 @pytest.mark.parametrize(
