@@ -105,6 +105,31 @@ def test_in_a_pod_without_a_kubeconfig_the_service_account_is_used_and_no_contex
         load_access(None, None)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param("", id="empty"),
+        pytest.param(
+            "apiVersion: v1\nkind: Config\nclusters: null\ncontexts: null\ncurrent-context: ''\n", id="what kubectl leaves"
+        ),
+        pytest.param("contexts: [{name: prod, context: {cluster: c}}]", id="no current context"),
+    ],
+)
+def test_in_a_pod_kubeconfigs_that_choose_no_context_do_not_count_as_for_kubectl(home, content, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(home / "config"))
+    if content is not None:
+        (home / "config").write_text(content)
+    assert isinstance(load_access(None, None), PodAccess)
+
+
+def test_in_a_pod_a_broken_kubeconfig_is_an_error(home, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(home / "config"))
+    (home / "config").write_text("{")
+    with pytest.raises(ConnectionConfigError, match="config"):
+        load_access(None, None)
+
+
 def test_in_a_pod_a_home_that_cannot_be_read_has_no_kubeconfig(home, monkeypatch):
     monkeypatch.setenv("HOME", "/dev/null")
     assert isinstance(load_access(None, None), PodAccess)

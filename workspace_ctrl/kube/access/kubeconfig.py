@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from workspace_ctrl.kube.access.access import Access, ConnectionConfigError, Tls, TlsFile
-from workspace_ctrl.kube.access.kubeconfig_entries import ChosenContext, chosen_context
+from workspace_ctrl.kube.access.kubeconfig_entries import ChosenContext, chosen_context, chosen_name, documents_of
 from workspace_ctrl.kube.access.kubeconfig_faults import READABLE_FILE, fault_of, fields_of, logged_errors, plugin_remedy
-from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, paths_of, read_plain_kubeconfig
+from workspace_ctrl.kube.access.plain_kubeconfig import DEFAULT_KUBECONFIG, NOT_READ, paths_of, read_plain_kubeconfig
 from workspace_ctrl.kube.access.pod import SERVICE_ACCOUNT, PodAccess
 from workspace_ctrl.kube.access.proxy import environment_proxy
 from workspace_ctrl.kube.access.request_headers import headers_of
@@ -148,15 +148,25 @@ def _unreadable(error: Exception) -> tuple[str, str]:
     return words, READABLE_FILE
 
 
+def _has_context(context: str | None) -> bool:
+    """Return whether the default kubeconfigs choose a context; kubectl takes those that do not for empty, and a broken one for an error."""
+    # A home that cannot be read has no kubeconfig for this process; so is that of a pod whose user is not that of the image.
+    if not os.environ.get("KUBECONFIG") and not os.path.exists(os.path.expanduser(DEFAULT_KUBECONFIG)):  # noqa: PTH110, PTH111
+        return False
+    try:
+        documents = documents_of(None)
+        return bool(documents) and bool(chosen_name(documents, context))
+    except NOT_READ:
+        return True
+
+
 def load_access(kubeconfig: Path | None, context: str | None) -> Access:
     """Return the access to the API server: by the given kubeconfig, else by the user's, else by the pod's ServiceAccount, as kubectl.
 
     Raises:
         ConnectionConfigError: no configuration exists, or it cannot be read.
     """
-    is_named = kubeconfig is not None or os.environ.get("KUBECONFIG")
-    # A home that cannot be read has no kubeconfig for this process; so is that of a pod whose user is not that of the image.
-    if is_named or os.path.exists(os.path.expanduser(DEFAULT_KUBECONFIG)) or not (SERVICE_ACCOUNT / "token").exists():  # noqa: PTH110, PTH111
+    if kubeconfig is not None or not (SERVICE_ACCOUNT / "token").exists() or _has_context(context):
         return KubeconfigAccess(kubeconfig, context)
     if context:
         raise ConnectionConfigError(

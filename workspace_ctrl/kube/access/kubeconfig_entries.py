@@ -54,9 +54,10 @@ def _entry(documents: Documents, kind: str, name: str | None) -> Entry | None:
 
 
 def documents_of(kubeconfig: Path | None) -> Documents:
-    """Return the content of each file that exists."""
+    """Return the content of each file that exists; an empty file has none."""
     files = (Path(each).expanduser() for each in paths_of(kubeconfig).split(os.pathsep) if each)
-    return {file: document_of(file) for file in files if file.exists()}
+    documents = {file: document_of(file) for file in files if file.exists()}
+    return {file: {} if document is None else document for file, document in documents.items()}
 
 
 def chosen_name(documents: Documents, context: str | None) -> str:
