@@ -73,6 +73,11 @@ def test_all_pods_are_restricted_with_ids_where_the_namespace_has_none(apis, val
     assert contexts(manifests) == (expected, OF_CONTAINERS)
 
 
+def test_all_pods_are_restricted_without_the_values_as_with_those_of_an_earlier_version():
+    manifests = render({**ALL, "podSecurityContext": None, "securityContext": None})  # helm upgrade --reuse-values
+    assert contexts(manifests) == (RESTRICTED | IDS, OF_CONTAINERS)
+
+
 def test_the_context_of_containers_is_merged_too():
     manifests = render({**ALL, "securityContext": {"readOnlyRootFilesystem": None, "privileged": False}})
     expected = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "privileged": False}

@@ -47,12 +47,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- /* Of all pods. OpenShift gives each namespace a range of user ids, and its SCC restricted-v2 rejects others: there, the ids of the image
 are left out, and those of the range are used. Ids of the installation's own are kept. */ -}}
 {{- define "workspace-ctrl.podSecurityContext" -}}
-{{- $context := .Values.podSecurityContext | default dict }}
+{{- $context := dict "runAsNonRoot" true "runAsUser" 65532 "runAsGroup" 65532 "seccompProfile" (dict "type" "RuntimeDefault") }}
+{{- /* Values that helm upgrade --reuse-values keeps of an earlier version have none. */ -}}
+{{- if hasKey .Values "podSecurityContext" }}{{ $context = .Values.podSecurityContext }}{{ end }}
 {{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}
 {{- range list "runAsUser" "runAsGroup" }}
 {{- if eq (toString (get $context .)) "65532" }}{{ $context = omit $context . }}{{ end }}
 {{- end }}
 {{- end }}
+{{- toYaml $context }}
+{{- end }}
+
+{{- define "workspace-ctrl.containerSecurityContext" -}}
+{{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
+{{- if hasKey .Values "securityContext" }}{{ $context = .Values.securityContext }}{{ end }}
 {{- toYaml $context }}
 {{- end }}
 
