@@ -14,6 +14,8 @@ from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, condit
 
 _PORTS: Final = 2**16
 _HTTP: Final = "http"
+_ASIDE: Final = ("metrics", "health", "management")
+"""In the names of ports that answer no requests for the model."""
 _STARTING_PROBES: Final = ("readinessProbe", "startupProbe")
 """The probes without whose success a container is not ready."""
 _LONGEST_SELECTOR: Final = 4096
@@ -199,8 +201,9 @@ def serving_port(template: Json) -> ServingPort:
     """Return the port of a pod template on which its model server is expected to answer requests.
 
     It is the one named http. Without that, it is the first one of a native sidecar (an init container that keeps running) that has no name,
-    else one for which a readiness or startup probe asks, else one of a container with devices such as GPUs, else the first one of a
-    container. Ports for metrics count only if there are no others.
+    else one of a container with devices such as GPUs, else one for which a readiness or startup probe asks, else the first one of a
+    container: a sidecar can have a probe where the model server has none. Ports named for metrics, health or management count only if there
+    are no others.
 
     So llm-d's proxy, which is a native sidecar, gets the requests. Source, with a port without a name and without a probe:
     https://github.com/llm-d-incubation/llm-d-modelservice/blob/main/charts/llm-d-modelservice/templates/_helpers.tpl
@@ -209,7 +212,7 @@ def serving_port(template: Json) -> ServingPort:
     containers = _mappings(spec.get("containers"))
     sidecars = [entry for entry in _mappings(spec.get("initContainers")) if entry.get("restartPolicy") == "Always"]
     every = [*_ports(sidecars, of_sidecars=True), *_ports(containers)]
-    found = [port for port in every if "metrics" not in port.name] or every
+    found = [port for port in every if not any(word in port.name for word in _ASIDE)] or every
     if not found:
         return ServingPort(
             container=_name(next(iter(containers), {})), has_probe=not containers or any(map(_has_probe, containers))
@@ -249,7 +252,7 @@ def is_port(number: object) -> TypeGuard[int]:
 def _rank(port: _Port) -> tuple[bool, ...]:
     """Return in which order ports are tried: those with the lowest rank first."""
     is_proxy = port.of_sidecar and port.name in {_HTTP, ""}
-    return (port.name != _HTTP, not is_proxy, port.of_sidecar, not _is_probed(port), not _has_devices(port.container))
+    return (port.name != _HTTP, not is_proxy, port.of_sidecar, not _has_devices(port.container), not _is_probed(port))
 
 
 def _is_probed(port: _Port) -> bool:

@@ -56,6 +56,7 @@ def test_what_a_container_says_of_its_last_words_stays():
         pytest.param([{"containerPort": 9090, "name": "metrics"}, {"containerPort": 8080, "name": "http"}], 8080, id="http"),
         pytest.param([{"containerPort": 9090, "name": "http-metrics"}, {"containerPort": 8080}], 8080, id="not that of metrics"),
         pytest.param([{"containerPort": 8000, "name": "metrics"}], 8000, id="that of metrics alone"),
+        pytest.param([{"containerPort": 8081, "name": "management"}, {"containerPort": 8080}], 8080, id="not that of management"),
     ],
 )
 def test_the_port_is_found_in_the_template(ports, port):  # what is assumed without one: test_admission_verdict
@@ -79,6 +80,9 @@ def test_a_native_sidecar_may_be_the_proxy(sidecar, port):
     assert serve(template(initContainers=[{"name": "proxy", **sidecar}], containers=[server])).port == port
 
 
+PROBED = {"readinessProbe": {"httpGet": {"port": 4317}}}
+
+
 @pytest.mark.parametrize(
     "server",
     [
@@ -87,10 +91,11 @@ def test_a_native_sidecar_may_be_the_proxy(sidecar, port):
         pytest.param({"resources": {"limits": {"nvidia.com/gpu": 1}}}, id="GPUs"),
         pytest.param({"resources": {"requests": {"cpu": 1, "google.com/tpu": 4}}}, id="TPUs"),
         pytest.param({"resources": {"claims": [{"name": "gpu"}]}}, id="a claim"),
+        pytest.param({"resources": {"limits": {"nvidia.com/gpu": 1}}, "beside": PROBED}, id="GPUs, beside a sidecar with a probe"),
     ],
 )
 def test_the_port_of_the_model_server_comes_before_that_of_a_container_beside_it(server):
-    other = {"name": "otel", "ports": [{"containerPort": 4317}], "resources": {"requests": {"cpu": 1}}}
+    other = {"name": "otel", "ports": [{"containerPort": 4317}], "resources": {"requests": {"cpu": 1}}, **server.get("beside", {})}
     ports = (
         [{"containerPort": 9000}, {"containerPort": 8000, "name": "api"}] if "startupProbe" in server else [{"containerPort": 8000}]
     )
