@@ -1,7 +1,8 @@
 """The commands of a container of a user's pod template, as far as it tells them: variables replaced, a shell's script in words."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,7 +15,11 @@ _LONGEST_VALUE: Final = 1024
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|\(([^()$]*)\))")
 """A reference to a variable in a pod's command, arguments and variables: $(NAME), or $$ for a dollar."""
 _FLAG_OF_SCRIPT: Final = re.compile("-[a-z]{0,3}c")
-_ASSIGNMENT: Final = re.compile(r"(?<![^\s;&|()])(\w+)=")
+_ASSIGNMENT: Final = re.compile(r"(?<![^\s;&|()])(\w+)\+?=")
+_PLAIN_ASSIGNMENT: Final = re.compile(
+    r"""(?<![^\s;&|()])(\w+)=(?:'([^']*)'|"([^"$`\\]*)"|([\w./:@+,=~-]*))(?=[\s;&|)]|\Z)""", re.ASCII
+)
+"""An assignment of a value that has nothing to replace."""
 _PIECE: Final = re.compile(
     r"(?P<skipped>(?<![^\s;&|()])#[^\n]*|\\\n|(?<!\S)\d(?=[<>]))"
     r"|(?P<blank>[^\S\n]+)|(?P<end>[;&|()<>\n])"
@@ -34,8 +39,8 @@ _END: Final = ";"
 def commands(containers: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
     """Yield the words of each command of `containers`; a shell's script, the argument after -c, can have several.
 
-    What the template does not tell stays as it is written, with its dollar or backquote: variables that it takes from other objects, that
-    the script sets, and what a program prints. What exceeds `_LONGEST` is left out.
+    What the template does not tell stays as it is written, with its dollar or backquote: variables that it takes from other objects, or
+    that the script sets to more than plain text, and what a program prints. What exceeds `_LONGEST` is left out.
     """
     left = _LONGEST
     for container in containers:
@@ -57,8 +62,10 @@ def _words(container: Mapping[str, Any], most: int) -> tuple[list[str], int]:
     given = [_replaced(word, variables) for word in written]
     start = next((index for index, word in enumerate(given, 1) if _FLAG_OF_SCRIPT.fullmatch(word)), len(given))
     script = "".join(given[start : start + 1])
-    known = _known_in(script, variables)
-    in_script = len(_expanded(script, known)) if len(script) <= _LONGEST else 0
+    if len(script) > most:
+        return [], length
+    known = _known_in(script, variables, {str(entry.get("name")) for entry in entries})
+    in_script = len(_expanded(script, known))
     if length + in_script > most:
         return [], length
     return [*given[:start], *_words_of_script(script, known), *given[start + 1 :]], length + in_script
@@ -102,10 +109,15 @@ def _replaced(text: str, variables: Mapping[str, str]) -> str:
     return replaced if len(replaced) <= _LONGEST else text
 
 
-def _known_in(script: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a shell's script does not set itself."""
-    changed = set(_ASSIGNMENT.findall(script))
-    return {name: value for name, value in variables.items() if name not in changed}
+def _known_in(script: str, variables: Mapping[str, str], given: Container[str]) -> dict[str, str]:
+    """Return the variables whose value a shell's script uses: `variables` that it does not set, and those that it sets once, to plain text.
+
+    Of the ones `given` to the container that it sets, the value can be either, as with `[ "$A" ] || A=b`.
+    """
+    changed = Counter(_ASSIGNMENT.findall(script))
+    own = {found[1]: found[2] or found[3] or found[4] or "" for found in _PLAIN_ASSIGNMENT.finditer(script)}
+    is_known = {name for name, value in own.items() if changed[name] == 1 and name not in given and len(value) <= _LONGEST_VALUE}
+    return {name: value for name, value in variables.items() if name not in changed} | {name: own[name] for name in is_known}
 
 
 def _expanded(text: str, known: Mapping[str, str]) -> str:
@@ -114,8 +126,6 @@ def _expanded(text: str, known: Mapping[str, str]) -> str:
 
 def _words_of_script(script: str, known: Mapping[str, str]) -> list[str]:
     """Return the words of a shell's script, with `_END` between its commands; of its variables, some are `known`."""
-    if len(script) > _LONGEST:
-        return []
 
     def read(piece: re.Match[str]) -> str:
         kind = str(piece.lastgroup)
