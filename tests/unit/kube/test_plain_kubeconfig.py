@@ -81,7 +81,31 @@ PLAIN = [
     pytest.param(document(user={"token": "secret", **IMPERSONATED}), None, id="impersonation"),
     pytest.param(document({"disable-compression": True}), None, id="without compression"),
     pytest.param(document() | {"kind": "Config", "apiVersion": "v1", "preferences": {}}, None, id="what kubectl writes"),
+    pytest.param(document({"extensions": [{"name": "cluster_info"}]}, context={"extensions": []}), None, id="what minikube writes"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("user", "token"),
+    [
+        pytest.param(None, "", id="no user"),
+        pytest.param(
+            {"token": "secret", "exec": None, "as": None, "as-groups": None, "client-key-data": None}, "secret", id="no fields"
+        ),
+    ],
+)
+def test_null_is_no_value_as_for_kubectl(user, token, tmp_path):
+    content = document(user={}) | {"users": [{**entry, "user": user} for entry in document(user={})["users"]]}
+    plain = read_plain_kubeconfig(written(tmp_path, content), None)
+    assert plain is not None
+    assert (plain.token, plain.headers) == (token, ())
+
+
+def test_no_error_quotes_the_credentials_in_a_kubeconfig(tmp_path):
+    content = document(user={"token": None, "username": "me", "password": "secret", "exec": {"command": "login"}})
+    with pytest.raises(ConnectionConfigError, match="Expected key token") as error:
+        KubeconfigAccess(written(tmp_path, content), None)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(("content", "context"), PLAIN)

@@ -142,7 +142,8 @@ def _is_url(server: str) -> bool:
 
 def _unreadable(error: Exception) -> tuple[str, str]:
     """Return why a kubeconfig without a known fault cannot be read, and the way out."""
-    words = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+    # Up to the content, which the package quotes and which can have a token.
+    words = " ".join(str(error).partition("/{")[0].split())[:_LONGEST_ERROR] or type(error).__name__
     if isinstance(error, _OTHER_SHAPE):  # in words of Python
         words = "it has not the shape of a kubeconfig"
     return words, READABLE_FILE

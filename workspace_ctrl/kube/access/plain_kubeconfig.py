@@ -82,7 +82,7 @@ def _read(document: Mapping[str, Any], base: Path, context: str | None) -> Plain
     context = context or _text(document["current-context"])
     chosen = _named(document["contexts"], context)["context"]
     cluster = _plain(_named(document["clusters"], chosen["cluster"])["cluster"], _CLUSTER)
-    user = _plain(_named(document["users"], chosen["user"])["user"], _USER) if chosen.get("user") else {}
+    user = _plain(_named(document["users"], chosen["user"])["user"] or {}, _USER) if chosen.get("user") else {}
     server, token, headers = _text(cluster["server"]).rstrip("/"), _text(user.get("token", "")), headers_of(cluster, user)
     verify, name = _is_verified(cluster), _text(cluster.get("tls-server-name") or "")
     namespace = _text(chosen.get("namespace") or "default")
@@ -112,9 +112,11 @@ def _named(entries: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401 - anyt
 
 
 def _plain(entry: Mapping[str, Any], keys: frozenset[str]) -> Mapping[str, Any]:
-    if not {key.removesuffix(DATA) for key in entry} <= keys:
+    """Return the fields that have a value; extensions, as minikube writes them, are notes of other programs."""
+    given = {key: value for key, value in entry.items() if value is not None and key != "extensions"}
+    if not {key.removesuffix(DATA) for key in given} <= keys:
         raise _NotPlainError
-    return entry
+    return given
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - anything may be in the file
