@@ -208,7 +208,7 @@ def _attachment(name: LinkName, attached: HTTPRoute | InferencePool, parent: Par
             return _blocked(listener_problem) or _unheard(name, f"{attached.ref}: {type_} is for an older generation")
         if condition.status != Status.TRUE:
             words = f"{attached.ref}: {condition.reason}: {condition.message}{_REMEDIES.get(condition.reason, '')}"
-            if not parent.takes_timeouts and "timeout" in condition.message.lower():
+            if name is LinkName.ROUTE and not parent.takes_timeouts and "timeouts" in condition.message.lower():
                 words = f"{words}; remove spec.rules[].timeouts, and set timeoutSec in a {parent.timeout_policy} for the pool"
             if condition.reason == _UNKNOWN_KIND and parent.pool_remedy:
                 return Link.broken(name, reason, f"{words}; {parent.class_title}: {parent.pool_remedy}").ended()

@@ -128,17 +128,22 @@ def test_a_controller_that_does_not_know_pools_is_told_by_its_words_about_the_ro
     assert state(entries, "Stalled") == ("True", "HTTPRouteRefsUnresolved")
 
 
+TIMEOUTS = "Error GWCER104: HTTPRoute is misconfigured, err: Timeouts are not supported."
+
+
 @pytest.mark.parametrize(
-    ("message", "has_way_out"),
+    ("make", "message", "has_way_out"),
     [
-        ("Error GWCER104: HTTPRoute is misconfigured, err: Timeouts are not supported.", True),
-        ("Error GWCER104: Paths must start with a '/' character", False),
+        pytest.param(route, TIMEOUTS, True, id="for its timeouts"),
+        pytest.param(route, "Error GWCER104: Paths must start with a '/' character", False, id="for something else"),
+        pytest.param(route, "Timeout while waiting for the load balancer", False, id="for a timeout of another kind"),
+        pytest.param(pool, TIMEOUTS, False, id="a pool, which has no timeouts"),
     ],
 )
-def test_a_route_that_is_rejected_for_its_timeouts_gets_the_way_out(message, has_way_out):
-    rejected = route(parent_status(condition("Accepted", "False", "UnsupportedValue", message)))
+def test_a_route_that_is_rejected_for_its_timeouts_gets_the_way_out(make, message, has_way_out):
+    rejected = make(parent_status(condition("Accepted", "False", "UnsupportedValue", message)))
     decided = decisions(parents=(parent(takes_timeouts=False, timeout_policy="GCPBackendPolicy"),))
-    found = find(conditions(replace(READY, route=rejected), decided), "GatewayReady")
+    found = find(conditions(replace(READY, **{make.__name__: rejected}), decided), "GatewayReady")
     way_out = "; remove spec.rules[].timeouts, and set timeoutSec in a GCPBackendPolicy for the pool"
     assert found.message.endswith(message + way_out * has_way_out)
 
