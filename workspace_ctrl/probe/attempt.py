@@ -33,7 +33,8 @@ _ACCESS: Final = _LOGIN | {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPSt
 _CERTIFICATE_PAGES: Final = (b"No required SSL certificate was sent", b"The SSL certificate error")
 """What nginx says, with the status code 400, instead of a TLS alert about the client's certificate (ngx_http_special_response.c)."""
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
-_PAGE: Final = (b"<!doctype html", b"<html")
+_BEFORE_MARKUP: Final = b"\xef\xbb\xbf \t\r\n\f"
+"""Bytes that a web page may begin with: a byte order mark, and white space (WHATWG HTML, section 13.1)."""
 _COMPLETIONS: Final[Mapping[str, tuple[str, str]]] = {
     CHAT_COMPLETIONS: ("choices", "completion"),
     COMPLETIONS: ("choices", "completion"),
@@ -60,8 +61,8 @@ class Answer:
 
     @property
     def is_page(self) -> bool:
-        """Whether this is a web page. Some servers call every text HTML, so the body has to begin like one where it can be read."""
-        return self.content_type in _HTML and (self.is_packed or self.body.lstrip()[:20].lower().startswith(_PAGE))
+        """Whether this is a web page. Some servers call every text HTML, so the body has to begin with markup where it can be read."""
+        return self.content_type in _HTML and (self.is_packed or self.body.lstrip(_BEFORE_MARKUP).startswith(b"<"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ OTHERS = [
     pytest.param(MODELS, {"any_server": True}, '{"status": "ok"}', "application/json", "", id="any server answers as it likes"),
     pytest.param(MODELS, {"any_server": True}, "OK", "text/html", "", id="a text that its server calls a page"),
     pytest.param(MODELS, {"any_server": True}, *PAGE, "it is a web page", id="a page for the list and for the health"),
+    pytest.param(
+        MODELS, {"any_server": True}, "\ufeff\n<!-- 2026 --><html>", "text/html", "it is a web page", id="a page with a mark"
+    ),
     pytest.param(CHAT_COMPLETIONS, {"any_server": True}, *PAGE, "it is a web page", id="a page of any server"),
 ]
 
