@@ -41,6 +41,11 @@ _COMPLETIONS: Final[Mapping[str, tuple[str, str]]] = {
     EMBEDDINGS: ("data", "list of embeddings"),
 }
 """Path → the list in the answer of an OpenAI-compatible server, and what the answer is called."""
+_SET_CA: Final = "put the CA of the listener's certificate into ca.crt of the Secret of --probe-secret"
+_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
+"""Codes of OpenSSL for a certificate whose CA is not known (X509_V_ERR_*, x509_vfy.h): self-signed, or without its issuer."""
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
+"""OpenSSL's name for an answer that is not TLS."""
 _SET_KEYS: Final = "put tls.crt and tls.key into the Secret of --probe-secret"
 
 
@@ -139,7 +144,7 @@ class Attempt:
         if refused is not None:
             return self._without_certificate(f"TLS alert: {refused.alert}")
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
-            return self._failed(f"TLS: {excerpt(str(error), _EXCERPT)}")
+            return self._failed(f"TLS: {_tls_words(error)}")
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             place = f"{self.address}:{self.target.port}"
             text = f"{self}: the controller cannot connect to {place} ({_words(error)}{self._hint_of_handshake(error)})"
@@ -188,6 +193,18 @@ def _has_list(body: bytes, key: str) -> bool:
 def _is_cut_off(error: BaseException) -> bool:
     """Whether the connection was closed instead of a response."""
     return isinstance(error, aiohttp.ServerDisconnectedError) or getattr(error, "errno", None) == errno.ECONNRESET
+
+
+def _tls_words(error: BaseException) -> str:
+    """Return why there is no TLS connection, in the words of OpenSSL, and what to do; nothing of aiohttp's, as in `_words`."""
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        hint = f"; {_SET_CA}" if inner.verify_code in _UNTRUSTED else ""
+        return f"{excerpt(f'the certificate is not valid: {inner.verify_message}', _EXCERPT)}{hint}"
+    reason = getattr(inner, "reason", None)
+    if reason == _NO_TLS:
+        return "the server does not speak TLS at this port"
+    return excerpt(reason.replace("_", " ").lower(), _EXCERPT) if reason else _words(error)
 
 
 def _words(error: BaseException) -> str:

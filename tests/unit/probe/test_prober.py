@@ -103,25 +103,50 @@ async def test_a_connection_that_breaks_is_a_failure(asker):
     assert (result.outcome, result.code) == (FAILED, None)
 
 
+UNTRUSTED = "; put the CA of the listener's certificate into ca.crt of the Secret of --probe-secret"
+
+
 @pytest.mark.parametrize(
-    ("credentials", "hostname", "outcome"),
+    ("credentials", "hostname", "words"),
     [
-        pytest.param({}, "m.example.com", ANSWERED, id="nothing to lose: not checked"),
-        pytest.param({"token": TOKEN}, "m.example.com", FAILED, id="a token is not shown to anybody"),
-        pytest.param({"token": TOKEN, "ca": "own"}, "m.example.com", ANSWERED, id="signed by the authority"),
-        pytest.param({"ca": "own"}, "other.example.com", FAILED, id="for another name"),
+        pytest.param({}, "m.example.com", "", id="nothing to lose: not checked"),
+        pytest.param(
+            {"token": TOKEN}, "m.example.com", f"self-signed certificate{UNTRUSTED}", id="a token is not shown to anybody"
+        ),
+        pytest.param({"token": TOKEN, "ca": "own"}, "m.example.com", "", id="signed by the authority"),
+        pytest.param(
+            {"ca": "own"},
+            "other.example.com",
+            "Hostname mismatch, certificate is not valid for 'other.example.com'.",
+            id="for another name",
+        ),
     ],
 )
-async def test_certificates(certificate, credentials, hostname, outcome, caplog):
+async def test_certificates(certificate, credentials, hostname, words, caplog):
     context, pem = certificate
     asking = ProbeClient(ProbeMode.MODELS, reading(**{**credentials, **({"ca": pem} if "ca" in credentials else {})}), LOCAL)
     with caplog.at_level(logging.DEBUG):
         async with Server().served(context) as server:
             result = await asking.ask(server.target(scheme="https", hostname=hostname))
-            assert result.outcome is outcome
-            assert len(server.requests) == (outcome is ANSWERED)
+            assert result.outcome is (FAILED if words else ANSWERED)
+            assert len(server.requests) == (not words)
     await asking.close()
+    assert result.message.endswith(f": TLS: the certificate is not valid: {words}") or not words
     assert TOKEN not in caplog.text + result.message + repr(Credentials(token=TOKEN))
+
+
+async def test_a_listener_without_tls_is_named_as_such(asker):
+    async def refuse(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        result = await asker.ask(ProbeTarget("ns/g", "https", ("127.0.0.1",), port, ""))
+    assert result.outcome is FAILED
+    assert result.message == f"GET https://127.0.0.1:{port}/v1/models: TLS: the server does not speak TLS at this port"
 
 
 @pytest.fixture
