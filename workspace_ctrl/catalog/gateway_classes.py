@@ -17,7 +17,9 @@ class GatewayClassProfile(Row):
     controller: str
     """`spec.controllerName` of its GatewayClass."""
     aliases: tuple[str, ...] = ()
-    """Other controllerNames of it; `<domain>/*` for all those of a domain that no other profile has."""
+    """Other controllerNames of it; `<domain>/*` for all those of a domain that no other profile has, and that are not in `unrelated`."""
+    unrelated: tuple[str, ...] = ()
+    """controllerNames of such a domain that are of no implementation for requests from outside of the cluster."""
     title: str
     """Display name."""
     is_known: bool = True
@@ -82,7 +84,8 @@ def find_profile(controller: str | None, assigned: Mapping[str, str]) -> Gateway
     if name in assigned:
         return gateway_classes()[assigned[name]]
     known = _controllers()
-    found = known.get(name) or known.get("".join((*name.partition("/")[:2], "*")))
+    of_domain = known.get("".join((*name.partition("/")[:2], "*")))
+    found = known.get(name) or (of_domain if of_domain is not None and name not in of_domain.unrelated else None)
     return found or GatewayClassProfile(name="", controller=name, title="unknown class", is_known=False)
 
 

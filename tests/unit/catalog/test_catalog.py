@@ -88,7 +88,8 @@ def test_each_version_has_the_keys_of_its_time(name, version, image, flags, reso
     [
         ("istio.io/gateway-controller", "istio", "istio"),
         ("istio.io/gie-gateway-controller", "istio", "istio"),
-        ("istio.io/unmanaged-gateway", "istio", "istio"),
+        ("istio.io/unmanaged-gateway", "", "none"),
+        ("istio.io/mesh-controller", "", "none"),
         ("openshift.io/gateway-controller/v1", "istio", "istio"),
         ("istio.aks.azure.com/gateway-controller", "istio", "istio"),
         ("istio.io/agentgateway-controller", "istio-agentgateway", "none"),

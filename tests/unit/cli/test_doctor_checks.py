@@ -268,6 +268,13 @@ def test_an_istiod_beside_that_of_the_class_needs_no_switch():
     assert [finding for finding in findings(there, NOW) if finding.level is not OK] == []
 
 
+def test_a_waypoint_of_istio_is_not_asked_for_inference_pools():
+    waypoint = {"metadata": {"name": "istio-waypoint"}, "spec": {"controllerName": "istio.io/mesh-controller"}}
+    beside = {**GOOD.gateways[0], "spec": {**GOOD.gateways[0]["spec"], "gatewayClassName": "istio-waypoint"}}
+    there = replace(GOOD, classes=[*GOOD.classes, waypoint], gateways=[*GOOD.gateways, beside], pools=[POOL])
+    assert [finding for finding in findings(there, NOW) if finding.level is not OK] == []
+
+
 def test_in_companion_mode_the_crd_of_kaito_is_as_it_should_be():
     """And nobody is advised to replace it."""
     assert [found for found in findings(beside_kaito(with_fields("resource")), NOW) if found.level is not OK] == []
