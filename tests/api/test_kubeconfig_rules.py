@@ -32,13 +32,14 @@ IMPERSONATED = {
 @pytest.fixture
 def kubectl(plane, monkeypatch, tmp_path):
     """Sends a request by kubectl with a kubeconfig; returns the exit code and what it prints to standard error."""
+    program = plane.kubectl_command("admin")[0]  # before HOME is another: the cluster's files are found by it
     for name in ("http_proxy", "https_proxy", "no_proxy", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
     async def run(*options):
-        command = (plane.kubectl_command("admin")[0], *options, "get", f"--raw={PATH}")
+        command = (program, *options, "get", f"--raw={PATH}")
         nothing, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=nothing, stderr=pipe, env=dict(os.environ))
         _, errors = await process.communicate()
