@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from e2e.cluster import Cluster
+from e2e.cluster import Cluster, ClusterError
 from e2e.waiting import until
 from workspace_ctrl.api.crd import KINDS, crd
 from workspace_ctrl.api.labels import GROUP, PLURAL, SET_PLURAL
@@ -134,8 +134,17 @@ def wait_ready(
     *,
     kind: str = "workspace",
 ) -> None:
-    """Wait until a condition of a Workspace, or of another kind, is True."""
-    cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
+    """Wait until a condition of a Workspace, or of another kind, is True.
+
+    Raises:
+        ClusterError: it did not in `seconds`; the message has the conditions that are not True.
+    """
+    try:
+        cluster.kubectl("wait", f"{kind}/{name}", "-n", namespace, f"--for=condition={type_}", f"--timeout={seconds}s")
+    except ClusterError as error:
+        conditions = get(cluster, namespace, kind, name).get("status", {}).get("conditions", [])
+        told = [f"{entry['type']}: {entry['reason']}: {entry['message']}" for entry in conditions if entry["status"] != "True"]
+        raise ClusterError("\n".join([str(error), *told])) from error
 
 
 def wait_reason(
