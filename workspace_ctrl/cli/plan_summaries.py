@@ -8,6 +8,7 @@ from workspace_ctrl.api.labels import GROUP_WEIGHTS_ANNOTATION
 from workspace_ctrl.catalog.charts import ChartLayout, ChartValue, chart_layouts, value_at
 from workspace_ctrl.model.canary import CanaryPlan
 from workspace_ctrl.model.route_claims import REQUEST_ID_HEADER
+from workspace_ctrl.records.meta import mappings_of
 
 Facts: TypeAlias = Iterator[tuple[str, str]]
 _Json: TypeAlias = Mapping[str, Any]
@@ -34,7 +35,7 @@ def canary_in_words(plan: CanaryPlan) -> str:
 def facts_of_chart(manifest: _Json) -> Facts:
     """Yield names and values of the important fields of an object of a chart, which may have any shape."""
     spec = _at(manifest, "spec")
-    for container in _mappings(_at(spec, "template", "spec").get("containers")):
+    for container in mappings_of(_at(spec, "template", "spec").get("containers")):
         yield "image", str(container.get("image", ""))
     selector = _at(spec, "selector", "matchLabels")
     if manifest.get("kind") == "InferencePool" and selector:
@@ -57,11 +58,11 @@ def _workload(spec: _Json) -> Facts:
         others = [f"{name} {quantity}" for name, quantity in sorted(requests.items()) if "/" not in name]
         if others:
             yield "requests per pod", ", ".join(others)
-        ports = [str(port.get("containerPort")) for port in _mappings(container.get("ports"))]
+        ports = [str(port.get("containerPort")) for port in mappings_of(container.get("ports"))]
         if ports:
             yield "ports", ", ".join(ports)
-    terms = _mappings(_at(pod, "affinity", "nodeAffinity", _REQUIRED).get("nodeSelectorTerms"))
-    nodes = " or ".join(", ".join(map(_requirement, _mappings(term.get("matchExpressions")))) for term in terms)
+    terms = mappings_of(_at(pod, "affinity", "nodeAffinity", _REQUIRED).get("nodeSelectorTerms"))
+    nodes = " or ".join(", ".join(map(_requirement, mappings_of(term.get("matchExpressions")))) for term in terms)
     if nodes:
         yield "nodes", nodes
 
@@ -79,10 +80,6 @@ def _at(value: object, *keys: str) -> _Json:
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> list[_Json]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
 
 
 def _service(spec: _Json) -> Facts:

@@ -27,7 +27,7 @@ from workspace_ctrl.catalog.gateway_classes import chart_provider
 from workspace_ctrl.catalog.versions import pod_changes
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import ChartSource, PlanSettings, UpdatePolicy
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.meta import ObjectRef, mapping_of
 from workspace_ctrl.records.workloads import WorkloadKind
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
@@ -127,8 +127,8 @@ def hold_of(workspace: WorkspaceRecord, config: str | None, controllers: Iterabl
 
 def _inputs(workspace: WorkspaceRecord, config: str | None, policy: UpdatePolicy, charts: Sequence[ChartSource]) -> dict[str, Any]:
     spec = workspace.fields()
-    gateway = _mapping(spec.get("gateway"))
-    name = _mapping(gateway.get("chart")).get("name")
+    gateway = mapping_of(spec.get("gateway"))
+    name = mapping_of(gateway.get("chart")).get("name")
     return {
         "spec": {name: spec[name] for name in _FIELDS if name in spec},
         "gateway": {name: gateway[name] for name in _GATEWAY_FIELDS if name in gateway},
@@ -137,10 +137,6 @@ def _inputs(workspace: WorkspaceRecord, config: str | None, policy: UpdatePolicy
         "config": config,
         "settings": policy.chosen,
     }
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _changes(earlier: str | None, version: str, refs: Iterable[ObjectRef]) -> str:

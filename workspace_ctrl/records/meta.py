@@ -118,14 +118,27 @@ class Conditioned:
 
 def status_of(raw: Json) -> Json:
     """Return the status of `raw`; empty if there is none."""
-    status = raw.get("status")
-    return status if isinstance(status, dict | Mapping) else {}
+    return mapping_of(raw.get("status"))
 
 
 def spec_of(raw: Json) -> Json:
     """Return the spec of `raw`; empty if there is none."""
-    spec = raw.get("spec")
-    return spec if isinstance(spec, dict | Mapping) else {}
+    return mapping_of(raw.get("spec"))
+
+
+def mapping_of(value: object) -> Json:
+    """Return a part of an object whose shape nobody has checked; empty if it is no mapping."""
+    return value if isinstance(value, dict | Mapping) else {}
+
+
+def list_of(value: object) -> list[Any]:
+    """Return a part of an object whose shape nobody has checked; empty if it is no list."""
+    return value if isinstance(value, list) else []
+
+
+def mappings_of(value: object) -> list[Json]:
+    """Return the mappings in a part of an object whose shape nobody has checked; none if it is no list."""
+    return [entry for entry in list_of(value) if isinstance(entry, Mapping)]
 
 
 def conditions_of(raw: Json) -> tuple[Condition, ...]:

@@ -10,7 +10,18 @@ from workspace_ctrl.api.labels import MODEL_FIGURES_ANNOTATION, NODE_GPUS_ANNOTA
 from workspace_ctrl.catalog.hub_model import LONGEST_NOTE
 from workspace_ctrl.records.chart_inventory import content_checksum
 from workspace_ctrl.records.managed_fields import owned_by_others
-from workspace_ctrl.records.meta import Conditioned, Json, Meta, bounded, conditions_of, parse_meta, spec_of, status_of
+from workspace_ctrl.records.meta import (
+    Conditioned,
+    Json,
+    Meta,
+    bounded,
+    conditions_of,
+    mapping_of,
+    mappings_of,
+    parse_meta,
+    spec_of,
+    status_of,
+)
 
 _PORTS: Final = 2**16
 _HTTP: Final = "http"
@@ -172,7 +183,7 @@ class ReferencedWorkload:
 def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
     """Return the record of a referenced workload."""
     spec = spec_of(raw)
-    template = _mapping(spec.get("template"))
+    template = mapping_of(spec.get("template"))
     return ReferencedWorkload(
         workload=parse_workload(raw, kind), selector=_selector(spec.get("selector"), template), port=serving_port(template)
     )
@@ -180,9 +191,9 @@ def parse_referenced_workload(raw: Json, kind: str) -> ReferencedWorkload:
 
 def _selector(selector: object, template: Json) -> dict[str, str]:
     """Return labels that select the pods: those of the selector, or if it is more than labels, those of the pod template."""
-    if _mapping(selector).get("matchExpressions"):
-        return _labels(_mapping(template.get("metadata")).get("labels"))
-    return _labels(_mapping(selector).get("matchLabels"))
+    if mapping_of(selector).get("matchExpressions"):
+        return _labels(mapping_of(template.get("metadata")).get("labels"))
+    return _labels(mapping_of(selector).get("matchLabels"))
 
 
 def _labels(value: object) -> dict[str, str]:
@@ -191,7 +202,7 @@ def _labels(value: object) -> dict[str, str]:
     Raises:
         ValueError: they are too long for the URL of a request.
     """
-    labels = {key: label for key, label in _mapping(value).items() if isinstance(label, str)}
+    labels = {key: label for key, label in mapping_of(value).items() if isinstance(label, str)}
     if sum(len(key) + len(label) for key, label in labels.items()) > _LONGEST_SELECTOR:
         raise ValueError("its selector is too long")
     return labels
@@ -208,9 +219,9 @@ def serving_port(template: Json) -> ServingPort:
     So llm-d's proxy, which is a native sidecar, gets the requests. Source, with a port without a name and without a probe:
     https://github.com/llm-d-incubation/llm-d-modelservice/blob/main/charts/llm-d-modelservice/templates/_helpers.tpl
     """
-    spec = _mapping(template.get("spec"))
-    containers = _mappings(spec.get("containers"))
-    sidecars = [entry for entry in _mappings(spec.get("initContainers")) if entry.get("restartPolicy") == "Always"]
+    spec = mapping_of(template.get("spec"))
+    containers = mappings_of(spec.get("containers"))
+    sidecars = [entry for entry in mappings_of(spec.get("initContainers")) if entry.get("restartPolicy") == "Always"]
     every = [*_ports(sidecars, of_sidecars=True), *_ports(containers)]
     found = [port for port in every if not any(word in port.name for word in _ASIDE)] or every
     if not found:
@@ -239,7 +250,7 @@ def _ports(containers: Iterable[Json], *, of_sidecars: bool = False) -> list[_Po
     return [
         _Port(container, _name(port), number, of_sidecars)
         for container in containers
-        for port in _mappings(container.get("ports"))
+        for port in mappings_of(container.get("ports"))
         if (port.get("protocol") or "TCP") == "TCP" and is_port(number := port.get("containerPort"))
     ]
 
@@ -257,33 +268,25 @@ def _rank(port: _Port) -> tuple[bool, ...]:
 
 def _is_probed(port: _Port) -> bool:
     """Whether a readiness or startup probe of its container asks the port, by its number or name."""
-    probes = [_mapping(port.container.get(kind)) for kind in _STARTING_PROBES]
-    asked = [_mapping(probe.get(how)).get("port") for probe in probes for how in ("httpGet", "tcpSocket", "grpc")]
+    probes = [mapping_of(port.container.get(kind)) for kind in _STARTING_PROBES]
+    asked = [mapping_of(probe.get(how)).get("port") for probe in probes for how in ("httpGet", "tcpSocket", "grpc")]
     return port.number in asked or (port.name != "" and port.name in asked)
 
 
 def _has_probe(container: Json) -> bool:
-    return any(_mapping(container.get(kind)) for kind in _STARTING_PROBES)
+    return any(mapping_of(container.get(kind)) for kind in _STARTING_PROBES)
 
 
 def _has_devices(container: Json) -> bool:
     """Whether a container asks for devices: extended resources, whose names have a domain, or claims."""
-    resources = _mapping(container.get("resources"))
-    names = [str(name) for kind in ("requests", "limits") for name in _mapping(resources.get(kind))]
+    resources = mapping_of(container.get("resources"))
+    names = [str(name) for kind in ("requests", "limits") for name in mapping_of(resources.get(kind))]
     return bool(resources.get("claims")) or any("/" in name for name in names)
 
 
 def _name(value: Json) -> str:
     name = value.get("name")
     return name if isinstance(name, str) else ""
-
-
-def _mapping(value: object) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> list[Json]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
 
 
 def _number(value: object, otherwise: int = 0) -> int:

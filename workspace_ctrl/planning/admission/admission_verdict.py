@@ -24,7 +24,7 @@ from workspace_ctrl.planning.preset.vllm_config import CONFIG_KEY
 from workspace_ctrl.planning.preview import ALONE, Neighbours, Preview, foresee
 from workspace_ctrl.planning.preview_cluster import check_metadata, kind_of_owner, workspace_record
 from workspace_ctrl.planning.resolved_workspace import resolve
-from workspace_ctrl.records.meta import ObjectRef
+from workspace_ctrl.records.meta import ObjectRef, mapping_of
 from workspace_ctrl.records.workspaces import SPEC_FIELDS, WorkspaceRecord, is_kept, spec_fields
 
 _NOT_IN_FILES: Final = "without a cluster, it has to be in the input files"
@@ -207,12 +207,8 @@ def _assumed(workspace: WorkspaceRecord, dependencies: Dependencies, known: Know
 
 
 def _texts(raw: Mapping[str, Any], name: str) -> Mapping[str, str]:
-    given = _mapping(_mapping(raw.get("metadata")).get(name))
+    given = mapping_of(mapping_of(raw.get("metadata")).get(name))
     return {str(key): str(value) for key, value in given.items()}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _is_same(one: object, other: object) -> bool:

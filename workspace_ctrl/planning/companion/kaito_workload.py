@@ -7,7 +7,7 @@ from workspace_ctrl.api.inference_spec import Inference, Preset
 from workspace_ctrl.api.labels import INFERENCE_PORT, POD_INDEX_LABEL, SET_KIND, SET_LABEL
 from workspace_ctrl.api.workspace import Workspace
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
-from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.meta import Meta, ObjectRef, mapping_of
 from workspace_ctrl.records.workloads import WorkloadKind
 
 
@@ -44,7 +44,7 @@ def workspace_of_kaito(kind: str, fields: Mapping[str, Any]) -> Workspace:
     All other fields are KAITO's to check, and newer versions have more of them.
     """
     if kind == SET_KIND:
-        fields = _mapping(_mapping(fields.get("spec")).get("template"))
+        fields = mapping_of(mapping_of(fields.get("spec")).get("template"))
     inference = fields.get("inference")
     if not isinstance(inference, Mapping):
         return Workspace()
@@ -55,7 +55,3 @@ def workspace_of_kaito(kind: str, fields: Mapping[str, Any]) -> Workspace:
             template=dict(template) if isinstance(template, Mapping) else None,
         )
     )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from workspace_ctrl.model.probe_results import MOST_NAMES, is_model_name
 from workspace_ctrl.planning.workload.container_commands import commands
+from workspace_ctrl.records.meta import list_of, mapping_of, mappings_of
 
 NAMES_FLAG: Final = "--served-model-name"
 _ADAPTERS_FLAG: Final = "--lora-modules"
@@ -40,10 +41,8 @@ def names_in_arguments(template: Mapping[str, Any]) -> ArgumentNames:
 
     Words that only the pod knows, or that are no plain names, are left out.
     """
-    pod = template.get("spec")
-    containers = pod.get("containers") if isinstance(pod, Mapping) else None
-    read = containers[:_MOST_CONTAINERS] if isinstance(containers, list) else ()
-    for words in commands(container for container in read if isinstance(container, Mapping)):
+    containers = list_of(mapping_of(template.get("spec")).get("containers"))
+    for words in commands(mappings_of(containers[:_MOST_CONTAINERS])):
         named, adapters = _values(words, NAMES_FLAG), [_adapter_name(text) for text in _values(words, _ADAPTERS_FLAG)]
         found = ArgumentNames(_plain(named), _plain(adapters), _are_all(words, (*named, *adapters)))
         if found.served or found.adapters:

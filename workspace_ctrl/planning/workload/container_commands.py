@@ -6,6 +6,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from workspace_ctrl.records.meta import list_of, mappings_of
+
 _LONGEST: Final = 32 * 1024
 """What is read of all containers of a template, variables replaced, in characters: a tenant writes it, and others wait meanwhile."""
 _MOST_VARIABLES: Final = 500
@@ -53,8 +55,8 @@ def commands(containers: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]
 
 def _words(container: Mapping[str, Any], most: int) -> tuple[list[str], int]:
     """Return the words of a container, with `_END` between commands, and the length of what was read; no words if it exceeds `most`."""
-    written = [str(word) for key in ("command", "args") for word in _list(container.get(key))]
-    entries = [entry for entry in _list(container.get("env")) if isinstance(entry, Mapping)]
+    written = [str(word) for key in ("command", "args") for word in list_of(container.get(key))]
+    entries = mappings_of(container.get("env"))
     length = sum(map(_length, (*written, *(entry.get("value") for entry in entries))))
     if length > most:
         return [], 0
@@ -143,7 +145,3 @@ def _words_of_script(script: str, known: Mapping[str, str]) -> list[str]:
         return piece[kind]
 
     return [word for word in _PIECE.sub(read, script).split(_SEPARATOR) if word]
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()

@@ -15,7 +15,7 @@ from workspace_ctrl.planning.preset.preset_pods import set_labels
 from workspace_ctrl.planning.preset.preset_workload import replicas_of, rollout
 from workspace_ctrl.planning.workload.expected_port import port_notes
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
-from workspace_ctrl.records.meta import Meta
+from workspace_ctrl.records.meta import Meta, list_of, mapping_of
 from workspace_ctrl.records.workloads import is_port, serving_port
 
 _PATH = "inference.template"
@@ -49,13 +49,11 @@ def _check_ports(template: Mapping[str, Any]) -> None:
     Raises:
         SpecError: one is no port number.
     """
-    pod = template.get("spec")
+    pod = mapping_of(template.get("spec"))
     for kind in ("initContainers", "containers"):
-        containers = pod.get(kind) if isinstance(pod, Mapping) else None
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            ports = container.get("ports") if isinstance(container, Mapping) else None
-            for place, port in enumerate(ports if isinstance(ports, list) else ()):
-                number = port.get("containerPort") if isinstance(port, Mapping) else None
+        for index, container in enumerate(list_of(pod.get(kind))):
+            for place, port in enumerate(list_of(mapping_of(container).get("ports"))):
+                number = mapping_of(port).get("containerPort")
                 if number is not None and not is_port(number):
                     field = f"{_PATH}.spec.{kind}[{index}].ports[{place}].containerPort"
                     raise SpecError(
