@@ -93,13 +93,14 @@ class KubeconfigAccess(Access):
         return fields_of(self._kubeconfig, self._context).get(file, self.tls.path(file))
 
     def _chosen(self) -> ChosenContext:
-        fault = fault_of(self._kubeconfig, self._context)
-        if fault is not None:
-            raise self._error(*fault)
         try:
-            return chosen_context(self._kubeconfig, self._context)
+            documents = documents_of(self._kubeconfig)
+            fault = fault_of(documents, self._context)
+            if fault is None:
+                return chosen_context(documents, self._context)
         except _UNREADABLE as error:
             raise self._error(*_unreadable(error)) from error
+        raise self._error(*fault)
 
     def _load(self, chosen: ChosenContext) -> Any:  # noqa: ANN401 - the package has no types
         import kubernetes.client  # noqa: PLC0415

@@ -38,9 +38,8 @@ class ChosenContext:
             return ""
 
 
-def chosen_context(kubeconfig: Path | None, context: str | None) -> ChosenContext:
-    """Return a context of a kubeconfig, which has no fault; None for the defaults of kubectl."""
-    documents = documents_of(kubeconfig)
+def chosen_context(documents: Documents, context: str | None) -> ChosenContext:
+    """Return a context of a kubeconfig, which has no fault."""
     name = chosen_name(documents, context)
     found = by_name(documents, "contexts")[name]
     chosen = found.fields["context"]

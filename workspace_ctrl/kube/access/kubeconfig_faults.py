@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workspace_ctrl.kube.access.kubeconfig_entries import Documents, Entry, by_name, chosen_name, documents_of
-from workspace_ctrl.kube.access.plain_kubeconfig import DATA, NOT_READ, decoded
+from workspace_ctrl.kube.access.plain_kubeconfig import AUTHORITY, DATA, INSECURE, NOT_READ, decoded
 from workspace_ctrl.kube.access.proxy import PROXY_EXAMPLE, PROXY_SCHEMES
 from workspace_ctrl.kube.access.request_headers import COMPRESSION, HeaderFieldError, headers_of
 
@@ -20,9 +20,8 @@ READABLE_FILE: Final = "set KUBECONFIG or --kubeconfig to a readable file, or ru
 _PLUGIN_REMEDY: Final = "install it, or log in with it; kubectl fails in the same way"
 _MOST_NAMES: Final = 10
 _LONGEST_HINT: Final = 500
-_AUTHORITY: Final = "certificate-authority"
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "cluster": (_AUTHORITY,),
+    "cluster": (AUTHORITY,),
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
 """Fields with the path of a file, by kind of entry; those of certificates and keys can be followed by `-data` and the content."""
@@ -30,8 +29,7 @@ _STRINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster": ("server", "tls-server-name", "proxy-url"),
     "user": ("token", "username", "password"),
 }
-_INSECURE: Final = "insecure-skip-tls-verify"
-_FLAGS: Final = (_INSECURE, COMPRESSION)
+_FLAGS: Final = (INSECURE, COMPRESSION)
 _PLUGINS: Final = "gke-gcloud-auth-plugin for gcp, kubelogin for azure"
 _SET_AGAIN: Final[Mapping[str, str]] = {
     "cluster": "set it again, with kubectl config set-cluster {name}",
@@ -39,13 +37,9 @@ _SET_AGAIN: Final[Mapping[str, str]] = {
 }
 
 
-def fault_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str] | None:
-    """Return which name or field in a kubeconfig (None for the default of kubectl) is wrong, and the way out.
-
-    None if none is found, or if no file can be read as a kubeconfig.
-    """
+def fault_of(documents: Documents, context: str | None) -> tuple[str, str] | None:
+    """Return which name or field in a kubeconfig is wrong, and the way out; None if none is found."""
     try:
-        documents = documents_of(kubeconfig)
         return _fault(documents, context) if documents else ("no such file", READABLE_FILE)
     except NOT_READ:
         return None
@@ -124,9 +118,9 @@ def _wrong_cluster(given: Mapping[str, Any]) -> tuple[str, str] | None:
     for field in _FLAGS:
         if not isinstance(given.get(field) or False, bool):
             return field, "is neither true nor false"
-    authority = next((field for field in (_AUTHORITY, _AUTHORITY + DATA) if given.get(field)), "")
-    if given.get(_INSECURE) and authority:
-        return _INSECURE, f"is true, and there is {authority}, which would not be used; kubectl rejects both together"
+    authority = next((field for field in (AUTHORITY, AUTHORITY + DATA) if given.get(field)), "")
+    if given.get(INSECURE) and authority:
+        return INSECURE, f"is true, and there is {authority}, which would not be used; kubectl rejects both together"
     proxy = given.get("proxy-url") or ""
     if proxy and not proxy.startswith(PROXY_SCHEMES):
         return "proxy-url", f"is {PROXY_EXAMPLE}"  # not quoted, as it may have a password

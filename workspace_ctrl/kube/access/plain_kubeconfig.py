@@ -18,8 +18,9 @@ from workspace_ctrl.kube.access.access import Tls
 from workspace_ctrl.kube.access.request_headers import COMPRESSION, IMPERSONATION, Headers, headers_of
 
 DEFAULT_KUBECONFIG: Final = "~/.kube/config"
-_AUTHORITY: Final = "certificate-authority"
-_CLUSTER: Final = frozenset({"server", _AUTHORITY, "insecure-skip-tls-verify", "tls-server-name", COMPRESSION})
+AUTHORITY: Final = "certificate-authority"
+INSECURE: Final = "insecure-skip-tls-verify"
+_CLUSTER: Final = frozenset({"server", AUTHORITY, INSECURE, "tls-server-name", COMPRESSION})
 _USER: Final = frozenset({"client-certificate", "client-key", "token"}) | IMPERSONATION
 DATA: Final = "-data"
 """Ends the names of fields that have the content of a file, in base64."""
@@ -90,14 +91,14 @@ def _read(document: Mapping[str, Any], base: Path, context: str | None) -> Plain
         return PlainKubeconfig(context, server, Tls(verify=verify, server_name=name), token, headers, namespace, None)
     files = _Files(base)
     certificate, key = files.path(user, "client-certificate"), files.path(user, "client-key")
-    tls = Tls(files.path(cluster, _AUTHORITY), verify, certificate, key, name)
+    tls = Tls(files.path(cluster, AUTHORITY), verify, certificate, key, name)
     return PlainKubeconfig(context, server, tls, token, headers, namespace, files.folder)
 
 
 def _is_verified(cluster: Mapping[str, Any]) -> bool:
     """Return whether the certificate of the server is verified, which an authority cannot be given against."""
-    insecure = cluster.get("insecure-skip-tls-verify") or False
-    if not isinstance(insecure, bool) or (insecure and (cluster.get(_AUTHORITY) or cluster.get(_AUTHORITY + DATA))):
+    insecure = cluster.get(INSECURE) or False
+    if not isinstance(insecure, bool) or (insecure and (cluster.get(AUTHORITY) or cluster.get(AUTHORITY + DATA))):
         raise _NotPlainError
     return not insecure
 
