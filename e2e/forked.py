@@ -24,6 +24,7 @@ _PLUGINS: Final = ("hypothesis", "_hypothesis_pytestplugin", "pytest_asyncio.plu
 _OF_CONFTESTS: Final = ("e2e.controller", "e2e.policies", "e2e.workspaces")
 _NO_WARNING: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """Assertions of plugins that were imported before are not rewritten, which matters to those who write plugins."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def prepare() -> None:
@@ -44,7 +45,12 @@ class ForkedPytest:
         """Start it, with its output in a file; None is our own."""
         arguments = command[len(PYTEST) :]
         self._process = multiprocessing.get_context("fork").Process(target=_run, args=(arguments, out))
-        self._process.start()
+        # A signal that comes while it begins waits until the process has its own handlers instead of ours.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def wait(self) -> int:
         """Wait until it has ended and return its exit code; that of a signal is negative."""
@@ -61,6 +67,7 @@ def _run(arguments: Sequence[str], out: IO[bytes] | None) -> None:
     with own_exit_functions():
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if out is not None:
             for stream in (sys.stdout, sys.stderr):
                 os.dup2(out.fileno(), stream.fileno())

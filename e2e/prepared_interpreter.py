@@ -72,9 +72,12 @@ def _reap(_number: int, _frame: object) -> None:
 def _fork_and_wait(starter: int, stderr: int, stdout: int | None = None) -> None:
     """Return in one more forked process; tell who it is, wait for it, tell its exit code, and end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # A signal that comes at once waits until it is no longer ignored.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         _replace_stream("stderr", stderr, buffering=1)
         faulthandler.enable()  # what PYTHONFAULTHANDLER says comes too late
         if stdout is not None:

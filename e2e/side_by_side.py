@@ -53,6 +53,8 @@ class _Place:
         else:
             self.ran.append(command)
             self._running = self._start(command, self.out)
+            if self._stopped:  # while it was being started: whoever stopped this place has not seen it
+                self._running.terminate()
 
     def run(self) -> list[int]:
         """Wait for the command that has begun, and for others until none is left; return the exit codes."""

@@ -28,6 +28,10 @@ def test_failure():
 
 def test_killed():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_endless():
+    signal.pause()
 """
 
 
@@ -51,6 +55,19 @@ def test_what_was_registered_before_stays_for_the_process_that_has_done_so(tmp_p
         assert Path(ours).exists()
 
 
+def test_a_signal_that_comes_at_once_is_not_taken_by_a_handler_of_ours(tmp_path, capfd):
+    ours = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: ours.append(number))
+    try:
+        with (tmp_path / "out").open("wb") as out, capfd.disabled():
+            started = forked(tmp_path, "endless", out)
+        started.terminate()
+        assert started.wait() == -signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ours == []
+
+
 def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
     started = []
     for name in ("success or failure", "killed"):
@@ -58,7 +75,7 @@ def test_each_has_its_own_arguments_output_and_exit_code(tmp_path, capfd):
             started.append(forked(tmp_path, name, out))
     assert [each.wait() for each in started] == [1, -signal.SIGKILL]
     printed, killed = ((tmp_path / name).read_text() for name in ("success or failure", "killed"))
-    assert "1 failed, 1 passed, 2 deselected" in printed
+    assert "1 failed, 1 passed, 3 deselected" in printed
     assert ("shown" in printed, "not shown" in printed) == (True, False)
     assert "1 passed" not in killed
     assert "cannot be rewritten" not in printed + killed

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -78,13 +79,33 @@ def test_where_one_cannot_be_started_the_others_are_stopped_and_waited_for(tmp_p
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("later", [False, True], ids=["first", "later"])
+def test_a_program_that_was_being_started_when_all_are_stopped_is_stopped_too(number, later):
+    """The signal comes when the process is there and its place does not know it yet, in the main thread and in that of a place."""
+    endless = script("while true; do sleep 0.01; done")
+    handled = threading.Event()
+
+    def start(command, out):
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(number)
+            signal.signal(number, lambda *arguments: (handler(*arguments), handled.set()))
+        started = process(command, out)
+        if command is endless:
+            os.kill(os.getpid(), number)
+            assert handled.wait(60)
+        return started
+
+    assert run([*([program("first")] if later else []), endless], 1, start) == signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_each_program_is_waited_for_when_all_are_stopped_and_no_other_begins(tmp_path, number):
     """What a program takes down at its end is taken down: here it writes a file."""
     part = (
         "import pathlib, signal, sys, time\n"
         "def stop(*_):\n    time.sleep(0.2)\n    pathlib.Path(sys.argv[1]).write_text('down')\n    sys.exit(1)\n"
         "signal.signal(signal.SIGINT, stop)\nsignal.signal(signal.SIGTERM, stop)\n"
-        "pathlib.Path(sys.argv[2]).touch()\nsignal.pause()"
+        "pathlib.Path(sys.argv[2]).touch()\nwhile True:\n    time.sleep(0.01)"
     )
     commands = [[sys.executable, "-c", part, str(tmp_path / f"end{n}"), str(tmp_path / f"begin{n}")] for n in range(3)]
     runner = f"import sys; from e2e.side_by_side import run; sys.exit(run({commands!r}, 2))"
