@@ -132,7 +132,7 @@ def check_killed(cluster, namespace, answers):
     sent = [entry for entry in answers.since(killed) if entry["at"] < settled]
     failed = [entry for entry in sent if not version_of(entry)]
     print(f"v2 killed: all by v1 after {settled - killed:.2f} s, failed: {[round(entry['at'] - killed, 2) for entry in failed]}")
-    assert {version_of(entry) for entry in answers.since(settled)} == {"v1"}
+    assert [entry for entry in answers.since(settled) if version_of(entry) != "v1"] == []
     assert settled - killed <= REACTION_SECONDS
     assert len(failed) <= max(FEW, 0.3 * len(sent)), "requests failed that v1 should have had"
     cluster.kubectl("scale", "deployment", "v2", "--replicas=1", "-n", namespace)
