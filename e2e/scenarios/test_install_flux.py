@@ -16,6 +16,7 @@ from e2e.release import NAMESPACE, SMALL_SERVERS, merge, own_chart, wait_answere
 
 MANIFESTS = REPOSITORY / "flux"
 TEAM = "team-blue"
+READY = ("Ready", "GatewayReady")
 
 
 def helm(*arguments, values=None):
@@ -81,8 +82,9 @@ def test_flux_installs_the_controller_and_a_team_s_models_in_order(flux, behind,
     controller = documents(flux, MANIFESTS / "controller.yaml", merge(image_values(), own_chart(flux), SMALL_SERVERS, gateway))
     flux.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(controller))
     for name, namespace in (("workspace-ctrl", NAMESPACE), ("models", TEAM)):
-        flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=120s")
-    workspaces.wait_ready(flux, TEAM, "phi")
+        flux.kubectl("wait", f"helmrelease/{name}", "-n", namespace, "--for=condition=Ready", "--timeout=180s")
+    # Flux has waited for the Workspace, although nobody had written a status of it when its chart was applied.
+    assert {type_: workspaces.condition(flux, TEAM, "phi", type_).get("status") for type_ in READY} == dict.fromkeys(READY, "True")
     wait_answered(flux, TEAM, "phi", "phi-4-mini-instruct")
 
     # What the team may not do, its release may not do either.

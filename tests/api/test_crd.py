@@ -6,8 +6,11 @@ import pytest
 
 from e2e import workspaces
 from e2e.cluster import ClusterError
+from workspace_ctrl.api.crd import SERVED_VERSIONS
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.inference_set import in_set_words, parse_inference_set
+from workspace_ctrl.api.status import parse_status
+from workspace_ctrl.records.workspaces import parse_workspace_record
 
 
 def test_both_versions_show_the_same_object(installed, plane_namespace):
@@ -34,6 +37,32 @@ def test_an_inference_set_has_its_own_short_names_and_columns(installed, plane_n
     head, row = installed.kubectl("get", "is", "-n", plane_namespace, "-o", "wide").splitlines()
     assert head.split() == ["NAME", "READY", "GATEWAYREADY", "URL", "AGE", "REASON"]
     assert row.split()[:3] == ["short", "2/3", "http://a/b"]
+
+
+@pytest.mark.parametrize("made", [workspaces.workspace, workspaces.inference_set])
+@pytest.mark.parametrize("version", SERVED_VERSIONS)
+def test_what_nobody_has_observed_yet_says_so_and_is_waited_for(installed, plane_namespace, made, version):
+    """For kstatus, by which Flux and Helm wait, it is in progress; without a status it would be ready."""
+    document = {**made("unseen"), "apiVersion": f"kaito.sh/{version}"}
+    kind = document["kind"]
+    create = ("create", "-n", plane_namespace, "-o", "json", "-f", "-")
+    answers = [json.loads(installed.kubectl(*create, input=json.dumps(document), actor="user"))]
+    answers.append(workspaces.get(installed, plane_namespace, kind, "unseen"))
+    installed.kubectl("apply", "--server-side", "-n", plane_namespace, "-f", "-", input=json.dumps(document), actor="user")
+    answers.append(workspaces.get(installed, plane_namespace, kind, "unseen"))
+    for found in answers:
+        assert (found["metadata"]["generation"], found["status"]) == (1, {"observedGeneration": -1})
+        assert parse_workspace_record(found, kind).status == parse_status(None, kind)
+    wait = ("wait", f"{kind}/unseen", "-n", plane_namespace, "--for=condition=Ready")
+    with pytest.raises(ClusterError, match="timed out"):
+        installed.kubectl(*wait, "--timeout=1s")
+    ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": "m", "lastTransitionTime": "2026-11-27T18:00:00Z"}
+    written = {"observedGeneration": 1, "conditions": [{**ready, "observedGeneration": 1}]}
+    about = {**{name: document[name] for name in ("apiVersion", "kind", "metadata")}, "status": written}
+    apply = ("apply", "--server-side", "--subresource=status", "--field-manager=workspace-ctrl", "-n", plane_namespace, "-f", "-")
+    installed.kubectl(*apply, input=json.dumps(about))
+    assert workspaces.get(installed, plane_namespace, kind, "unseen")["status"] == written
+    installed.kubectl(*wait, "--timeout=30s")
 
 
 def test_an_inference_set_has_a_scale_subresource(installed, plane_namespace):

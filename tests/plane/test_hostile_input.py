@@ -41,9 +41,8 @@ def test_each_hostile_template_ends_in_a_condition_and_others_go_on(installed, p
         workspaces.apply(installed, plane_namespace, workspaces.workspace("good"))
         workspaces.wait_ready(installed, plane_namespace, "good", "Ready")
         for name in stored:
-            installed.kubectl(
-                "wait", f"workspace/{name}", "-n", plane_namespace, "--for=jsonpath={.status.observedGeneration}", "--timeout=30s"
-            )
+            observed = "--for=jsonpath={.status.observedGeneration}=1"
+            installed.kubectl("wait", f"workspace/{name}", "-n", plane_namespace, observed, "--timeout=30s")
             found = workspaces.condition(installed, plane_namespace, name, "Ready")
             assert found["status"] in {"True", "False"}, name
             assert 0 < len(found["message"]) <= 4096, name

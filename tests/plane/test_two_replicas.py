@@ -248,7 +248,9 @@ def test_only_the_chosen_namespaces_are_watched(installed, plane_namespace, make
         expected = {("workspaces", plane_namespace), ("workspaces", f"{plane_namespace}-more"), ("gateways", None)}
         until(lambda: expected <= replica.watched(), "the watches' ends in the audit log")
         assert ("workspaces", None) not in replica.watched()
-        assert workspaces.get(installed, f"{plane_namespace}-other", "workspace", "elsewhere").get("status") is None
+        assert workspaces.get(installed, f"{plane_namespace}-other", "workspace", "elsewhere")["status"] == {
+            "observedGeneration": -1
+        }
     finally:
         installed.kubectl("delete", "namespace", f"{plane_namespace}-other", "--wait=false")
 

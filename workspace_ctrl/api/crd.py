@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from workspace_ctrl.api.api_model import ApiModel, pattern_rule
 from workspace_ctrl.api.inference_set import InferenceSet, in_set_words
 from workspace_ctrl.api.labels import GROUP, KIND, OLDER_VERSIONS, PLURAL, SET_KIND, SET_PLURAL, STORAGE_VERSION
-from workspace_ctrl.api.status import InferenceSetStatus, WorkspaceStatus
+from workspace_ctrl.api.status import NOT_OBSERVED, InferenceSetStatus, WorkspaceStatus
 from workspace_ctrl.api.workspace import Workspace
 
 SERVED_VERSIONS: Final = (*OLDER_VERSIONS, STORAGE_VERSION)
@@ -77,10 +77,16 @@ def _schema(kind: str) -> dict[str, Any]:
         "kind": {"type": "string", "description": f"{kind}."},
         "metadata": {"type": "object"},
         **schema["properties"],
-        "status": _without_defaults(structural_schema(TypeAdapter(row.status).json_schema(by_alias=True))),
+        "status": _status_schema(row.status),
     }
     found: dict[str, Any] = _in_words(schema, row.words)
     return found
+
+
+def _status_schema(model: type[WorkspaceStatus]) -> dict[str, Any]:
+    """Return the schema of a status; one that nobody has written yet is for no generation."""
+    schema = _without_defaults(structural_schema(TypeAdapter(model).json_schema(by_alias=True)))
+    return schema | {"default": {"observedGeneration": NOT_OBSERVED}}
 
 
 def _version(name: str, row: _Kind, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The reference pages of Workspace and InferenceSet in docs/reference, generated from the CRDs."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -116,11 +117,10 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _default(schema: Mapping[str, Any]) -> str:
-    return (
-        f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`"
-        if "default" in schema
-        else ""
-    )
+    if "default" not in schema:
+        return ""
+    default = schema["default"]
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
 def _limits(schema: Mapping[str, Any], messages: Sequence[str], *, required: bool) -> Iterator[str]:

@@ -20,6 +20,11 @@ from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupMemberSta
 
 PartT = TypeVar("PartT")
 
+NOT_OBSERVED: Final = -1
+"""`observedGeneration` in the default that the CRD gives a status, as the CRDs of Flux do.
+
+kstatus takes an object without a status for ready, and one whose `observedGeneration` is not its generation for in progress.
+"""
 _OUR_TYPES = frozenset(ConditionType)
 _IN_CAMEL_CASE: Final = ConfigDict(alias_generator=to_camel)
 _CONDITION_LIST: dict[str, Any] = {
@@ -134,7 +139,12 @@ class WorkspaceStatus:
 
     __pydantic_config__ = _IN_CAMEL_CASE
 
-    observed_generation: Annotated[int | None, Field(description="Generation of the Workspace that the status is for.")] = None
+    observed_generation: Annotated[
+        int | None,
+        Field(
+            description=f"Generation of the Workspace that the status is for; {NOT_OBSERVED} before the first status is written."
+        ),
+    ] = None
     state: Annotated[
         str | None,
         Field(
@@ -265,7 +275,7 @@ def parse_status(raw: object, kind: str = KIND) -> WorkspaceStatus:
         return InferenceSetStatus() if is_set else WorkspaceStatus()
     gateway = raw.get("gateway")
     common: dict[str, Any] = {
-        "observed_generation": _number(raw.get("observedGeneration")),
+        "observed_generation": _observed(raw.get("observedGeneration")),
         "state": _text(raw.get("state")),
         "target_node_count": _number(raw.get("targetNodeCount")),
         "worker_nodes": _texts(raw.get("workerNodes")),
@@ -332,6 +342,12 @@ def _texts(raw: object) -> tuple[str, ...]:
 
 def _text(raw: object) -> str | None:
     return raw if isinstance(raw, str) else None
+
+
+def _observed(raw: object) -> int | None:
+    """Return the generation that a status is for; None for `NOT_OBSERVED`, which is as good as no status."""
+    number = _number(raw)
+    return None if number == NOT_OBSERVED else number
 
 
 def _number(raw: object) -> int | None:

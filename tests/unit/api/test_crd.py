@@ -39,3 +39,13 @@ def test_every_field_is_described(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_version_is_stored(kind):
     assert [entry["name"] for entry in crd(kind)["spec"]["versions"] if entry["storage"]] == ["v1beta1"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_without_a_status_is_in_progress_for_kstatus(kind):
+    """Flux and Helm would take it for ready; so do Flux's own CRDs."""
+    versions = [entry["schema"]["openAPIV3Schema"]["properties"]["status"] for entry in crd(kind)["spec"]["versions"]]
+    assert [schema["default"] for schema in versions] == [{"observedGeneration": -1}] * len(SERVED_VERSIONS)
+    for schema in versions:
+        assert schema["properties"]["observedGeneration"].get("minimum", -1) <= -1  # or the API server rejects the CRD
+        assert [path for path, node in _nodes(schema, "status") if "default" in node] == ["status"]

@@ -19,6 +19,9 @@ def made(generation=1, **conditions):
     [
         pytest.param(made(), made(), WriteTiming.NEVER, id="nothing new"),
         pytest.param(WorkspaceStatus(), made(), WriteTiming.FIRST, id="the first status"),
+        pytest.param(
+            parse_status({"observedGeneration": -1}), made(), WriteTiming.FIRST, id="the first after the default of the CRD"
+        ),
         pytest.param(WorkspaceStatus(), made(Stalled="True X"), WriteTiming.NOW, id="the first status says that a person must act"),
         pytest.param(WorkspaceStatus(), made(Ready="True Ready"), WriteTiming.SETTLED, id="the first status is a good one"),
         pytest.param(made(), made(generation=2), WriteTiming.NOW, id="a new spec"),
