@@ -38,6 +38,7 @@ NAVIGATION: Final[list[object]] = [
             "examples/multi-node/README.md",
             "examples/pod-template/README.md",
             "examples/inference-set/README.md",
+            "examples/argo-cd/README.md",
         ]
     },
     {

@@ -45,7 +45,8 @@ class ConditionType(StrEnum):
 
 
 MEANINGS: Final[Mapping[ConditionType, str]] = {
-    ConditionType.READY: "The model is served and, if a Gateway is wanted, reachable through it. Flux and Argo CD wait for it.",
+    ConditionType.READY: "The model is served and, if a Gateway is wanted, reachable through it. Flux and Helm wait for it, "
+    "Argo CD with health checks for these kinds.",
     ConditionType.RECONCILING: "Present only while True: the controller is working towards Ready; no action needed.",
     ConditionType.STALLED: "Present only while True: Ready needs a change by a user.",
     ConditionType.WARNING: "Present only while True: something in the Workspace is ignored, or something was assumed. The same "

@@ -1,7 +1,7 @@
 """The status of a Workspace or InferenceSet: a summary of the links of its chain.
 
 GatewayReady is True only if every link holds, and otherwise False with the reason of the first link that does not hold. No code path
-skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, so that Flux, Argo CD and `kubectl wait` understand them.
+skips a link. `Ready`, `Reconciling` and `Stalled` follow kstatus, by which Flux and Helm wait; for Argo CD, `examples/argo-cd` reads them.
 """
 
 from collections.abc import Iterable, Iterator

@@ -8,7 +8,11 @@ import yaml
 from click.testing import CliRunner
 
 from tests.unit.docs.documents import DOCUMENTS, REPOSITORY, yaml_blocks
+from workspace_ctrl.api.conditions import ConditionType
+from workspace_ctrl.api.crd import KINDS
+from workspace_ctrl.api.labels import API_VERSION
 from workspace_ctrl.cli.main import main
+from workspace_ctrl.readiness.failure_reasons import SCALED_TO_ZERO
 from workspace_ctrl.settings.settings_file import SettingsFile
 
 OF_THE_CHART = {"charts/workspace-ctrl/README.md", "docs/reference/settings.md"}
@@ -107,6 +111,15 @@ def check_values(shown, folder):
         check_settings(settings, folder)
 
 
+def check_health_checks(shown, _folder):
+    """Flux's own evaluation of them needs its controllers; what they name is what is written."""
+    for entry in shown["healthCheckExprs"]:
+        assert (entry["apiVersion"], entry["kind"] in KINDS) == (API_VERSION, True)
+        words = {word for name in ("current", "failed") for word in re.findall(r"c\.type == '(\w+)'", entry.get(name, ""))}
+        assert words <= set(ConditionType)
+        assert set(re.findall(r"c\.reason == '(\w+)'", entry["current"])) <= {SCALED_TO_ZERO}
+
+
 def check_of(shown):
     """The check for a block, by its fields."""
     if isinstance(shown, list):
@@ -119,6 +132,7 @@ def check_of(shown):
         ({"spec"}, check_part_of_an_inference_set),
         ({"livenessProbe"}, check_probes),
         ({"ui"}, check_values),
+        ({"healthCheckExprs"}, check_health_checks),
         ({"image"}, check_values),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)
