@@ -1,8 +1,8 @@
 """`answers.py URL MODEL INTERVAL [COUNT]`, run where the Gateway can be reached: chat completions, and which pod has answered each.
 
 One request every so many seconds, until so many are sent, or until standard input ends. A line of JSON on standard output is a finished
-request: the time at which it began (Unix), its HTTP status (0 for none), the name of the pod, as the stand-in for vLLM reports it, and the
-beginning of what a failed one was answered with.
+request: its number, the time at which it began (Unix), its HTTP status (0 for none), the name of the pod, as the stand-in for vLLM reports
+it, and the beginning of what a failed one was answered with.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ async def ask(url: str, model: str, interval: float, most: int | None) -> None:
         for number in count():
             if number == most or (reader is not None and reader.done()):
                 break
-            requests.create_task(_ask(session, f"{url}/v1/chat/completions", body))
+            requests.create_task(_ask(session, f"{url}/v1/chat/completions", body, number))
             due += interval
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, object]) -> None:
+async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, object], number: int) -> None:
     at, status, pod, words = time.time(), 0, "", ""
     try:
         async with session.post(url, json=body) as answer:
@@ -43,7 +43,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, object]
             words = text[:_EXCERPT] if status != HTTPStatus.OK else ""
     except (aiohttp.ClientError, TimeoutError) as error:
         words = str(error)[:_EXCERPT]  # that there was no answer is the finding
-    print(json.dumps({"at": at, "status": status, "pod": pod, "words": words}), flush=True)
+    print(json.dumps({"number": number, "at": at, "status": status, "pod": pod, "words": words}), flush=True)
 
 
 if __name__ == "__main__":
