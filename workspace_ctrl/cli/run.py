@@ -18,6 +18,7 @@ from workspace_ctrl.cli.installation_options import (
     read_settings_file,
 )
 from workspace_ctrl.cli.leader_election_options import ReplicaOptions, election_of, replica_options, scope_of
+from workspace_ctrl.cli.pods.logged_command import LoggedCommand, log_format_option
 from workspace_ctrl.cli.pods.ports import require_different_ports
 from workspace_ctrl.cli.probe_options import ProbeOptions, probe_of, probe_options
 from workspace_ctrl.planning.held_updates import update_policy
@@ -33,7 +34,7 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
     """The options of the shared groups."""
 
 
-@click.command("run")
+@click.command("run", cls=LoggedCommand)
 @connection_options
 @installation_options
 @replica_options
@@ -68,7 +69,7 @@ class _Options(InstallationOptions, ReplicaOptions, ProbeOptions):
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with tls.crt and tls.key of the webhook; renewed files are reloaded.",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
+@log_format_option
 @click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
 def run_command(
     *,

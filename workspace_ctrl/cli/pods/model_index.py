@@ -7,12 +7,13 @@ import click
 
 from workspace_ctrl.cli.connection_options import access_of, connection_options
 from workspace_ctrl.cli.installation_options import read_settings_file
+from workspace_ctrl.cli.pods.logged_command import LoggedCommand, log_format_option
 from workspace_ctrl.cli.pods.ports import require_different_ports
 from workspace_ctrl.process.log_format import set_up_logging
 from workspace_ctrl.process.model_index_process import IndexPorts, run_model_index
 
 
-@click.command("model-index")
+@click.command("model-index", cls=LoggedCommand)
 @connection_options
 @click.option(
     "--config",
@@ -24,7 +25,7 @@ from workspace_ctrl.process.model_index_process import IndexPorts, run_model_ind
 @click.option(
     "--health-port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port of /healthz and /readyz; 0 to disable."
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the log.")
+@log_format_option
 def model_index_command(
     *, kubeconfig: Path | None, context: str | None, config: Path, port: int, health_port: int, log_format: str
 ) -> None:
