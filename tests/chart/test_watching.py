@@ -6,7 +6,8 @@ from collections import defaultdict
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.cluster.chart import SOURCE
 from e2e.cluster.places import REPOSITORY
@@ -54,7 +55,7 @@ async def exported():
         metrics.event_dropped(drop)
     for result in Result:
         metrics.pass_ended(result, 0.1)
-    families = [family for family in registry.collect() if family.name != "python_info"]
+    families = list(text_string_to_metric_families(generate_latest(registry).decode()))
     samples = defaultdict(lambda: defaultdict(set))
     for sample in (sample for family in families for sample in family.samples):
         values = samples[sample.name]
@@ -103,6 +104,15 @@ def test_the_documentation_lists_exactly_what_is_exported(exported):
         labels = set(samples[family + suffixes[kind]]) - {"le"}
         found[family + ("_total" if kind == "counter" else "")] = (kind, labels)
     assert documented() == found
+
+
+def test_beside_these_there_are_only_those_of_the_python_client():
+    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    prefixes = ("process_", "python_")
+    assert all(f"`{prefix}*`" in text for prefix in prefixes)
+    others = [name for name in (family.name for family in REGISTRY.collect()) if not name.startswith("workspace_ctrl_")]
+    assert others
+    assert [name for name in others if not name.startswith(prefixes)] == []
 
 
 def test_alerts_in_the_documentation_are_those_of_the_chart():

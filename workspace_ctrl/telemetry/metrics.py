@@ -9,7 +9,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -47,6 +47,9 @@ class Metrics:
     """The metrics of one process: an `Observer` that also counts requests."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        # They would be a second series for each counter and histogram, which nothing reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(_PREFIX + name, text, labels, registry=registry)
 
