@@ -50,6 +50,7 @@ class Cache:
         `companion` is whether the status of Workspaces is KAITO's, so that ours is kept elsewhere.
         """
         self._namespaces_of = namespaces_of
+        self.is_companion = companion
         self._readers: Mapping[str, WatchedKind[Any]] = watches.OF_KAITO if companion else {}
         self._sinks: dict[str, Mapping[str, Sink[Any]]] = {}
         self._stores: dict[str, RecordStore[Any]] = {}

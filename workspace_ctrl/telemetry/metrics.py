@@ -40,7 +40,7 @@ _MOST_REASONS: Final = 50
 OTHER: Final = "Other"
 """Reason under which the rarest reasons are counted together."""
 NO_STATUS: Final = "StatusNotWritten"
-"""Reason of Workspaces that have no status yet."""
+"""Reason of Workspaces that have no status yet; beside KAITO, which has one of its own, they are not counted."""
 
 
 class Metrics:
@@ -154,6 +154,7 @@ class Metrics:
 
 _Summary = tuple[tuple[tuple[str, str], ...], str]
 """((type, status) of each condition, reason why the Workspace is not ready or "")."""
+_WITHOUT_STATUS: Final[_Summary] = ((ConditionType.READY.value, Status.UNKNOWN.value),), NO_STATUS
 
 
 class _View(Collector):
@@ -181,8 +182,9 @@ class _View(Collector):
             f"{_PREFIX}workqueue_oldest_age_seconds", "Age of the oldest Workspace in the work queue.", value=age
         )
         yield GaugeMetricFamily(f"{_PREFIX}active_workers", "Reconciliations in progress.", value=queue.active)
-        yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces))
-        yield from _by_status("inference_sets", "InferenceSets", self._inference_sets.tally(cache.inference_sets))
+        yield from _by_status("workspaces", "Workspaces", self._workspaces.tally(cache.workspaces, companion=cache.is_companion))
+        sets = self._inference_sets.tally(cache.inference_sets, companion=cache.is_companion)
+        yield from _by_status("inference_sets", "InferenceSets", sets)
         yield _copies(cache.inference_sets)
         if self.index is not None:
             yield _gateways_with_list(self.index)
@@ -194,8 +196,11 @@ class _Summaries:
     def __init__(self) -> None:
         self._summaries: dict[Key, tuple[bytes, _Summary]] = {}
 
-    def tally(self, store: RecordStore[WorkspaceRecord]) -> Tally[_Summary]:
-        """Return the number of objects per summary; an unchanged status is not parsed again."""
+    def tally(self, store: RecordStore[WorkspaceRecord], *, companion: bool) -> Tally[_Summary]:
+        """Return the number of objects per summary; an unchanged status is not parsed again.
+
+        `companion` is whether the status is KAITO's: then objects without a gateway side have none of ours, and are not counted.
+        """
         summaries: dict[Key, tuple[bytes, _Summary]] = {}
         shared: dict[_Summary, _Summary] = {}
         keys = store.keys()
@@ -208,7 +213,7 @@ class _Summaries:
                 known = workspace.stored_status, _summary(workspace)
             summaries[key] = known[0], shared.setdefault(known[1], known[1])
         self._summaries = summaries
-        return Tally(summary for _, summary in summaries.values())
+        return Tally(summary for _, summary in summaries.values() if not companion or summary != _WITHOUT_STATUS)
 
 
 def _copies(store: RecordStore[WorkspaceRecord]) -> GaugeMetricFamily:
@@ -277,7 +282,7 @@ def _summary(workspace: WorkspaceRecord) -> _Summary:
     status = workspace.status
     ready = find(status.conditions, ConditionType.READY)
     if ready is None:
-        return ((ConditionType.READY.value, Status.UNKNOWN.value),), NO_STATUS
+        return _WITHOUT_STATUS
     entries = tuple((condition.type, condition.status) for condition in status.conditions)
     return entries, "" if ready.is_true else ready.reason
 

@@ -142,6 +142,16 @@ async def test_workspaces_and_queue_are_counted_when_somebody_asks(registry, met
     assert value(registry, "workqueue_depth") is None
 
 
+async def test_what_has_no_gateway_side_beside_kaito_is_not_counted_as_not_ready(registry, metrics):
+    cache = Cache(companion=True)
+    metrics.started(WorkQueue(), cache)
+    put(cache, "a", None, 1)
+    put(cache, "b", status(Ready="False ProbeFailed", GatewayReady="False ProbeFailed"), 2)
+    (family,) = [family for family in registry.collect() if family.name == f"{PREFIX}workspaces_not_ready"]
+    assert {sample.labels["reason"]: sample.value for sample in family.samples} == {"ProbeFailed": 1}
+    assert value(registry, "workspaces", condition="Ready", status="Unknown") is None
+
+
 async def test_the_number_of_reasons_is_limited_and_none_is_lost(registry, metrics):
     cache = Cache()
     metrics.started(WorkQueue(), cache)
