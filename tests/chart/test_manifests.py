@@ -10,7 +10,7 @@ import yaml
 
 from e2e.cluster.chart import SOURCE
 from e2e.cluster.places import REPOSITORY
-from tests.chart.helm import GATE, find, render
+from tests.chart.helm import GATE, find, refusal, render
 from workspace_ctrl.api.crd import KINDS, crd
 
 FLUX = "flux2"
@@ -144,6 +144,29 @@ def test_secured_metrics_have_a_certificate_for_their_service_and_the_rights_to_
     rules = find(manifests, "ClusterRole", "workspace-ctrl")["rules"]
     assert all(rule in rules for rule in REVIEWS)
     assert find(manifests, "ClusterRole", "-metrics")["rules"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "sent"),
+    [
+        pytest.param({}, {"bearerTokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}, id="that of Prometheus"),
+        pytest.param(
+            {"name": "metrics-reader", "key": "token"},
+            {"authorization": {"credentials": {"name": "metrics-reader", "key": "token"}}},
+            id="of a Secret, where files are denied",
+        ),
+    ],
+)
+def test_prometheus_sends_one_token(credentials, sent):
+    metrics = {"secure": {"enabled": True}, "serviceMonitor": {"enabled": True, "credentials": credentials}}
+    (endpoint,) = find(render({"metrics": metrics}), "ServiceMonitor")["spec"]["endpoints"]
+    assert {key: value for key, value in endpoint.items() if key in {"bearerTokenFile", "authorization"}} == sent
+
+
+def test_half_of_a_reference_to_a_token_is_refused():
+    assert "'key' required, if 'name' exists" in refusal(
+        {"metrics": {"serviceMonitor": {"credentials": {"name": "metrics-reader"}}}}
+    )
 
 
 def test_without_it_no_right_of_it_is_given_and_a_secret_of_one_s_own_is_taken():

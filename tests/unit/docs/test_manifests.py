@@ -96,6 +96,16 @@ def check_alerts(shown, _folder):
             assert metric in known
 
 
+def check_token(shown, _folder):
+    """A Secret that Kubernetes fills with a token: of a ServiceAccount that the page makes, and as the page names it in the values."""
+    name, namespace = shown["metadata"]["name"], shown["metadata"]["namespace"]
+    account = shown["metadata"]["annotations"]["kubernetes.io/service-account.name"]
+    assert shown["type"] == "kubernetes.io/service-account-token"
+    assert f"$ kubectl create serviceaccount {account} --namespace {namespace}\n" in DOCUMENTS["docs/metrics.md"]
+    assert f"--serviceaccount={namespace}:{account}\n" in DOCUMENTS["docs/metrics.md"]
+    assert f"`{{name: {name}, key: token}}`" in DOCUMENTS["docs/metrics.md"]
+
+
 def check_probes(shown, _folder):
     container = {"name": "controller", "image": "registry.example/x:1", "ports": [{"containerPort": 8080}], **shown}
     check_part_of_a_workspace({"inference": {"template": {"spec": {"containers": [container]}}}}, _folder)
@@ -126,6 +136,7 @@ def check_of(shown):
         return check_alerts
     fields = set(shown)
     by_fields = (
+        ({"apiVersion", "kind", "type"}, check_token),
         ({"apiVersion", "kind"}, check_manifest),
         ({"vllm"}, check_vllm_flags),
         ({"containers"}, check_pod),
