@@ -169,6 +169,10 @@ def test_half_of_a_reference_to_a_token_is_refused():
     )
 
 
+def test_a_label_that_prometheus_cannot_have_is_refused():
+    assert "'a-b' does not match" in refusal({"metrics": {"prometheusRule": {"matchLabels": {"a-b": "c"}}}})
+
+
 def test_without_it_no_right_of_it_is_given_and_a_secret_of_one_s_own_is_taken():
     manifests = render({"metrics": {"serviceMonitor": {"enabled": True}}})
     assert not any(rule in find(manifests, "ClusterRole", "workspace-ctrl")["rules"] for rule in REVIEWS)

@@ -24,6 +24,8 @@ SELECTION = re.compile(rf"({NAME.pattern})(?:\{{([^}}]*)\}})?")
 MATCHER = re.compile(r'([a-z_]+)(?:=|!=)"([^"]*)"')
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 LEGEND = re.compile(r"\{\{([a-z_]+)\}\}")
+OF_TARGETS = {"namespace", "job"}
+"""Labels that Prometheus gives each series of a target."""
 CAUSES = ("ended", "broken", "expired", "missing")
 """Why a watch is started again, in the informer's words."""
 
@@ -47,6 +49,10 @@ async def exported():
         raw["status"] = json.loads(json.dumps(status_of(state).as_object()))
         for store in (cache.workspaces, cache.inference_sets):
             store.put(("default", state.lower()), workspace(raw), number + 1)
+    cache.workspaces.put(("default", "new"), workspace(quickstart(metadata={"name": "new", "namespace": "default", "uid": "n"})), 9)
+    cache.inference_sets.put(
+        ("default", "new"), workspace(quickstart(metadata={"name": "new", "namespace": "default", "uid": "n"})), 9
+    )
     metrics.status_written(StatusChange(workspace(), status_of(Status.TRUE), 1.0))
     metrics.requested("patch", "services", 200)
     for cause in CAUSES:
@@ -82,16 +88,35 @@ def test_an_expression_finds_metrics_labels_and_values_that_there_are(expression
     assert selections
     for name, matchers in selections:
         assert name in samples
-        for label, value in MATCHER.findall(matchers):
+        for label, value in ((label, value) for label, value in MATCHER.findall(matchers) if label not in OF_TARGETS):
             assert value in samples[name][label], f"{name} never has {label}={value}"
-    grouped = {label for group in GROUPING.findall(expression) for label in group.split(", ")}
+    grouped = {label for group in GROUPING.findall(expression) for label in group.split(", ")} - OF_TARGETS
     assert all(grouped <= set(samples[name]) for name, _ in selections)
     assert set(LEGEND.findall(legend)) <= grouped
 
 
+def test_every_query_of_the_dashboard_is_about_the_releases_that_are_chosen():
+    board = json.loads((SOURCE / "files" / "dashboard.json").read_text())
+    chosen = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
+    assert chosen == OF_TARGETS
+    for panel in board["panels"]:
+        for expression in (target["expr"] for target in panel["targets"]):
+            selections = SELECTION.findall(expression)
+            assert all(matchers.startswith('namespace=~"$namespace",job=~"$job"') for _, matchers in selections), expression
+            assert re.match(r"sum|max|histogram_quantile", expression), "several releases would be lines of one name"
+
+
+def test_the_variables_of_the_dashboard_read_what_every_process_exports(exported):
+    types, _ = exported
+    board = json.loads((SOURCE / "files" / "dashboard.json").read_text())
+    queries = [variable["definition"] for variable in board["templating"]["list"] if variable["type"] == "query"]
+    assert all(NAME.findall(query) == ["workspace_ctrl_reconcile_total"] for query in queries)
+    assert "workspace_ctrl_reconcile" in types
+
+
 def documented():
     """Type and labels of each metric in the table of docs/metrics.md."""
-    text = (REPOSITORY / "docs" / "metrics.md").read_text()
+    text = (REPOSITORY / "docs" / "metrics.md").read_text().partition("## Alerts")[0]
     rows = re.findall(r"^\| `(\w+)(?:\{([a-z,]*)\})?` \| (\w+) \|", text, re.MULTILINE)
     return {name: (kind, {label for label in labels.split(",") if label}) for name, labels, kind in rows}
 
@@ -122,6 +147,13 @@ def test_alerts_in_the_documentation_are_those_of_the_chart():
     assert shown
     for alert in shown:
         assert alert.items() <= rules[alert["alert"]].items()
+
+
+def test_the_documentation_lists_all_alerts_with_their_time():
+    text = (REPOSITORY / "docs" / "metrics.md").read_text().partition("## Alerts")[2]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\w*) \|", text, re.MULTILINE))
+    rules = yaml.safe_load((SOURCE / "files" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert rows == {rule["alert"]: rule.get("for", "") for rule in rules}
 
 
 def test_what_alerts_advise_to_look_at_is_exported(exported):

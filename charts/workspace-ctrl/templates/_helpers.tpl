@@ -175,6 +175,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- printf "%s-metrics.%s.svc" (include "workspace-ctrl.fullname" .) .Release.Namespace }}
 {{- end }}
 
+{{- /* How expressions select the series of this release, without braces: by default, by the labels that the Prometheus operator gives them. */ -}}
+{{- define "workspace-ctrl.seriesMatchers" -}}
+{{- $labels := .Values.metrics.prometheusRule.matchLabels | default (dict "job" (printf "%s-metrics" (include "workspace-ctrl.fullname" .)) "namespace" .Release.Namespace) }}
+{{- $matchers := list }}
+{{- range $name, $value := $labels }}{{ $matchers = append $matchers (printf "%s=%q" $name $value) }}{{ end }}
+{{- join "," $matchers }}
+{{- end }}
+
 {{- /* A label selector as --shard-selector takes it, such as "shard in (a,b),!paused", as the API's matchExpressions. */ -}}
 {{- define "workspace-ctrl.selectorTerms" -}}
 {{- range regexFindAll "[^,(]+(\\([^)]*\\))?" . -1 }}
