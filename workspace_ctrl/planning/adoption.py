@@ -5,14 +5,17 @@ not enough: fields of the former manager, such as a second container, would stay
 to us in `metadata.managedFields`; the apply that follows removes those that the Workspace does not define.
 
 The chart's policy for the controller allows that only for objects that someone who may change them has labelled with the Workspace's name.
+
+The restore of a backup brings back objects of ours without their owner, whose uid is another one then. They are adopted on request, too,
+and not by their marks: whoever may write such an object can set these, and they do not say that the author of the Workspace may change it.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from workspace_ctrl.api.labels import ADOPT_ANNOTATION, FIELD_MANAGER, HASH_ANNOTATION, OWNER_LABEL
+from workspace_ctrl.api.labels import ADOPT_ANNOTATION, FIELD_MANAGER, GROUP, HASH_ANNOTATION, OWNER_LABEL
 from workspace_ctrl.planning.manifests import Manifest
-from workspace_ctrl.records.meta import Json, Meta, ObjectRef
+from workspace_ctrl.records.meta import Json, Meta, ObjectRef, parse_meta
 
 _ALL: Final = "true"
 _LONGEST_ANNOTATION: Final = 1024
@@ -33,6 +36,23 @@ def is_adopted(annotations: Mapping[str, str], kind: str) -> bool:
 def adopt_command(workspace: ObjectRef, kind: str) -> str:
     """Return the command with which the author of the Workspace or InferenceSet `workspace` allows the adoption of an object of `kind`."""
     return f"kubectl annotate {workspace.kind.lower()} {workspace.name} -n {workspace.namespace} {ADOPT_ANNOTATION}={kind}"
+
+
+def is_restored(meta: Meta, owner: Meta) -> bool:
+    """Whether an object without an owner has the marks of one that we made for `owner`, as after the restore of a backup.
+
+    Our field manager is not asked for: most tools write what they restore as a field manager of their own. Anyone who may write the
+    object can set these marks, so they choose words only.
+    """
+    return not meta.controller_uid and meta.workspace == owner.ref.name and bool(meta.applied_hash)
+
+
+def restored_offer(owner: ObjectRef, ref: ObjectRef) -> str:
+    """Return a message that an object looks like a restored one of `owner`, and how all of them become its own again."""
+    return (
+        f"{ref} has the marks of an object that was made for this {owner.kind}, but no owner, as after the restore of a backup; to go on "
+        f"with it and with all others of this {owner.kind}: {adopt_command(owner, _ALL)} --overwrite"
+    )
 
 
 def is_own(live: Json, owner: Meta) -> bool:
@@ -60,6 +80,8 @@ def refusal(live: Json, owner: Meta, ref: ObjectRef) -> str:
     if controller is None or controller.get("uid") == owner.uid:
         return ""
     other = f"{controller.get('kind')} {controller.get('name')}"
+    if _is_earlier(controller, owner.ref):
+        return f"{ref} is owned by an earlier {other}, so Kubernetes deletes it; then it is created again"
     return f"{ref} is owned by {other}, which would revert changes; delete that owner, or rename the Workspace"
 
 
@@ -68,6 +90,8 @@ def offer(live: Json, owner: Meta, ref: ObjectRef) -> str:
     annotate = adopt_command(owner.ref, ref.kind)
     if _controller(live) is not None:
         return f"{ref} was created for this Workspace by another controller, such as KAITO; stop that controller, then adopt it: {annotate}"
+    if is_restored(parse_meta(live, ref.kind), owner):
+        return restored_offer(owner.ref, ref)
     label = f"kubectl label {ref.kind.lower()} {ref.name} -n {ref.namespace} {OWNER_LABEL}={owner.ref.name}"
     return (
         f"{ref} already exists and was not created for this Workspace; delete it, rename the Workspace, or adopt it, so that it is "
@@ -119,6 +143,12 @@ def _others_spec(entry: Json) -> bool:
 
 def _controller(live: Json) -> Json | None:
     return next((owner for owner in live["metadata"].get("ownerReferences") or () if owner.get("controller")), None)
+
+
+def _is_earlier(controller: Json, owner: ObjectRef) -> bool:
+    """Whether the controller of an object had the name of `owner`, and so is gone: a name is that of one object at a time."""
+    group = str(controller.get("apiVersion", "")).partition("/")[0]
+    return (group, controller.get("kind"), controller.get("name")) == (GROUP, owner.kind, owner.name)
 
 
 def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

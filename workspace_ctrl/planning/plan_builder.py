@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from workspace_ctrl.api.status import PodsStatus
 from workspace_ctrl.model.api_query_results import ConfigContent
 from workspace_ctrl.model.plan_decisions import Decisions, LinkName, Parent, Problem
-from workspace_ctrl.planning.adoption import adopt_command, is_adopted
+from workspace_ctrl.planning.adoption import adopt_command, is_adopted, is_restored, restored_offer
 from workspace_ctrl.planning.held_updates import HELD_KINDS, RELEASE, Hold, hold_of
 from workspace_ctrl.planning.manifests import Manifest, applied_hash, ref_of
 from workspace_ctrl.planning.plan_settings import PlanSettings
@@ -113,6 +113,8 @@ class PlanBuilder:
         if _is_of_group(meta):
             text = f"{meta.ref} is the route of group {meta.ref.name}; rename the Workspace, or the group in gateway.group of its members"
             return Problem(link, "NotOwned", text)
+        if is_restored(meta, self.owner):
+            return Problem(link, "NotOwned", restored_offer(self.owner.ref, meta.ref))
         if not meta.is_controlled_by(self.owner.uid):
             text = f"{meta.ref} already exists and is not owned by this Workspace; delete it, or rename the Workspace"
             if not meta.controller_uid:

@@ -60,6 +60,7 @@ _ADOPTABLE: Final = frozenset(
         "inferenceobjective.llm-d.ai",
         "modelserver",
         "networkpolicy",
+        "poddisruptionbudget",
         "scaledobject",
     }
 )

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from workspace_ctrl.api.labels import POD_LABEL
-from workspace_ctrl.planning.adoption import is_adopted
+from workspace_ctrl.planning.adoption import is_adopted, is_restored
 from workspace_ctrl.planning.manifests import Manifest, owned
 from workspace_ctrl.planning.workload.model_server import ModelServer
 from workspace_ctrl.records.meta import Meta, ObjectRef
@@ -27,7 +27,9 @@ def budgets_of_users(
     """Yield those of `budgets` that are not ours and select a pod of the model server of `workspace`, as it is planned or as it runs."""
     labels = [*map(_labels, (server.workload, *server.copies)), *(pod.labels for pod in pods if not pod.has_ended)]
     for budget in budgets:
-        is_ours = budget.meta.is_controlled_by(workspace.meta.uid) or _is_adopted(budget, workspace)
+        is_ours = (
+            budget.meta.is_controlled_by(workspace.meta.uid) or _is_adopted(budget, workspace) or _is_restored(budget, workspace)
+        )
         if not is_ours and any(map(budget.selects, labels)):
             yield budget.ref
 
@@ -54,6 +56,11 @@ def _is_adopted(budget: DisruptionBudget, workspace: WorkspaceRecord) -> bool:
     """Whether the user wants a budget with the name of ours to become ours."""
     is_free = budget.ref.name == workspace.meta.ref.name and not budget.meta.controller_uid
     return is_free and is_adopted(workspace.annotations, DISRUPTION_BUDGET)
+
+
+def _is_restored(budget: DisruptionBudget, workspace: WorkspaceRecord) -> bool:
+    """Whether a budget with the name of ours is one of ours that a backup has brought back, and so no user's."""
+    return budget.ref.name == workspace.meta.ref.name and is_restored(budget.meta, workspace.meta)
 
 
 def _labels(workload: Manifest | None) -> Mapping[str, str]:
