@@ -55,7 +55,7 @@ NAVIGATION: Final[list[object]] = [
         "When it does not work": ["docs/symptoms.md", "docs/ui.md", "docs/reference/conditions.md", "docs/cases.md", "docs/faq.md"],
     },
     {
-        "Operate": ["docs/operations.md", "docs/metrics.md", "docs/settings.md", "docs/security.md"],
+        "Operate": ["docs/operations.md", "docs/backup.md", "docs/metrics.md", "docs/settings.md", "docs/security.md"],
     },
     {
         "Reference": [

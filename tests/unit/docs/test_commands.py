@@ -16,7 +16,7 @@ ALL = [(document, words) for document, text in DOCUMENTS.items() for words in co
 PROGRAMS = {"workspace-ctrl", "kubectl", "helm", "make", "python"}
 """Programs whose commands are checked further, here and in tests/chart."""
 OF_OTHERS = {
-    *("cosign", "curl", "docker", "flux", "gh", "istioctl", "kind", "openssl"),
+    *("cosign", "curl", "docker", "flux", "gh", "istioctl", "kind", "openssl", "velero"),
     *("az", "eksctl", "gcloud"),
     *("echo", "for", "grep", "kill", "mktemp", "rm", "sha256sum", "source", "sudo", "xargs"),
 }
