@@ -78,7 +78,7 @@
 {{- $annotations := dig "metadata" "annotations" (dict) $crd | default dict }}
 {{- $owner := printf "%s/%s" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
 {{- if and $crd (ne $owner (printf "%s/%s" .Release.Namespace .Release.Name)) }}
-{{- fail "\n\nFlux or its CRDs are already installed in this cluster, which can have only one Flux: set flux2.enabled=false.\nIf only CRDs are left of a release with another name, delete them first (names that end in toolkit.fluxcd.io).\n" }}
+{{- fail "\n\nFlux or its CRDs are already installed in this cluster, which can have only one Flux: set flux2.enabled=false.\nIf only CRDs are left of a release with another name or namespace, do not delete them, which deletes all objects of\ntheir kinds, but hand them over (docs/uninstalling.md#moving-a-release).\n" }}
 {{- end }}
 {{- end }}
 {{- end }}
