@@ -1,9 +1,11 @@
 """A model hub on loopback, in a thread: for tests whose client is another process, or a command."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +26,8 @@ Answer = tuple[int, bytes] | Callable[[BaseHTTPRequestHandler], None]
 class ModelHub:
     """The files of a few repositories; use it as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """Make it; with a `certificate`, beside whose file is `tls.key`, it is served by HTTPS."""
         self.answers: dict[str, Answer] = {}
         """Path → status and body, or a function that answers; other paths are not found."""
         self.requests: list[str] = []
@@ -53,11 +56,19 @@ class ModelHub:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate, certificate.with_name("tls.key"))
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -103,6 +103,12 @@ def test_a_network_policy_opens_the_port_of_the_model_hub(hub, port):
     assert rules["egress"][1:] == expected
 
 
+@pytest.mark.parametrize(("url", "ports"), [("http://proxy.example:3128", [443, 3128]), ("https://proxy.example/", [443])])
+def test_it_opens_the_port_of_a_proxy_on_the_way_to_it(url, ports):
+    rules = find(render({"networkPolicy": {"egress": True}, "proxy": {"https": url}}), "NetworkPolicy")["spec"]
+    assert rules["egress"][1:] == [{"ports": [*({"port": port, "protocol": "TCP"} for port in ports), *DNS]}]
+
+
 def test_only_the_metrics_and_the_webhook_accept_connections_unless_it_is_disabled():
     spec = find(render(), "NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress"]  # an API server or a Gateway may be at any address and port

@@ -15,6 +15,8 @@ from workspace_ctrl.catalog.model_config import ModelConfig, ModelFileError, rea
 from workspace_ctrl.catalog.presets import SIZE_REMEDY, remedy_for
 from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
 from workspace_ctrl.connections.special_addresses import AddressNotAllowedError, address_of, special_kind
+from workspace_ctrl.kube.access.access import ConnectionConfigError
+from workspace_ctrl.kube.access.proxy import environment_proxy
 from workspace_ctrl.model.hub_answers import HubAnswer
 from workspace_ctrl.settings.process import HubSettings
 
@@ -60,7 +62,10 @@ class _Reply:
 
 
 class HubClient:
-    """Reads files of models; each over a new connection, whose address is checked after name resolution."""
+    """Reads files of models; each over a new connection, whose address is checked after name resolution.
+
+    It goes through the proxy that the environment names for the hub, as requests to the API server do; then that is the address.
+    """
 
     def __init__(self, settings: HubSettings, api_server: str = "") -> None:
         """Make it; `api_server` is the URL of the API server, which is never connected to."""
@@ -161,7 +166,7 @@ class HubClient:
                     url = target
         except TimeoutError:
             raise self._no_answer(f"no answer within {_SECONDS:.0f} s") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, ConnectionConfigError, OSError, ValueError) as error:
             raise self._no_answer(_words(error)) from None
         return _Reply(reply.status, b"", reply.headers, is_elsewhere=True)
 
@@ -177,12 +182,19 @@ class HubClient:
             return _Reply(response.status, body, response.headers)
 
     def _connected(self) -> aiohttp.ClientSession:
+        """Return the session of all requests.
+
+        Raises:
+            ConnectionConfigError: the environment names a proxy that cannot be used.
+        """
         if self._session is None:
+            proxy = environment_proxy(str(self._hub)) or None
             self._session = aiohttp.ClientSession(
                 connector=BoundedConnector(self._check),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={"Accept-Encoding": _AS_IT_IS},
+                proxy=proxy,
                 timeout=aiohttp.ClientTimeout(total=_SECONDS, connect=_CONNECT_SECONDS),
             )
         return self._session

@@ -126,8 +126,9 @@ the switch is easily forgotten; nor those of the gateway side during gatewayRemo
 {{- if and .Values.serviceAccount.annotations (not .Values.serviceAccount.create) }}
 {{- $found = append $found (dict "values" (list "serviceAccount.annotations") "why" "serviceAccount.create is false") }}
 {{- end }}
-{{- if and .Values.proxy (not .Values.chartCheck.enabled) }}
-{{- $found = append $found (dict "values" (list "proxy") "why" "only the Helm of chartCheck uses it, and chartCheck.enabled is not true") }}
+{{- $asksNoHub := or (include "workspace-ctrl.companion" .) (not (include "workspace-ctrl.modelHubPort" . | trim)) }}
+{{- if and .Values.proxy (not .Values.chartCheck.enabled) $asksNoHub }}
+{{- $found = append $found (dict "values" (list "proxy") "why" "only the Helm of chartCheck and modelHub use it, and both are off") }}
 {{- end }}
 {{- if include "workspace-ctrl.gatewaySide" . }}
 {{- if and .Values.bodyBasedRouting (ne (toString .Values.bodyBasedRouting.mode) "managed") }}

@@ -156,10 +156,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* The port of the model hub; empty if none is asked. */ -}}
 {{- define "workspace-ctrl.modelHubPort" -}}
 {{- $url := dig "url" "https://huggingface.co" .Values.modelHub | toString }}
-{{- if not (has $url (list "off" "false")) }}
-{{- $host := regexReplaceAll "^https?://([^/]+).*$" $url "${1}" }}
-{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (hasPrefix "https:" $url | ternary "443" "80") }}
+{{- if not (has $url (list "off" "false")) }}{{ include "workspace-ctrl.portOf" $url }}{{ end }}
 {{- end }}
+{{- define "workspace-ctrl.portOf" -}}
+{{- $host := regexReplaceAll "^https?://([^/]+).*$" . "${1}" }}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $host) | default (hasPrefix "https:" . | ternary "443" "80") }}
 {{- end }}
 
 {{- /* The Secret with the certificate of admission. */ -}}

@@ -255,3 +255,42 @@ async def test_the_api_server_is_not_connected_to(hub):
     await client.close()
     assert "it has the address of the API server" in answer.message
     assert hub.requests == []
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """Set variables of the environment about proxies, and no others."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch.setenv
+
+
+async def asked_at(url, networks=LOOPBACK):
+    client = HubClient(HubSettings(url, networks))
+    try:
+        return await client.look_up(MODEL)
+    finally:
+        await client.close()
+
+
+async def test_a_proxy_of_the_environment_is_the_way_to_the_hub(hub, variables):
+    hub.add(MODEL)
+    variables("HTTP_PROXY", hub.url)
+    assert (await asked_at("http://hub.example")).found is not None
+    assert {headers["Host"] for _, _, headers in hub.requests} == {"hub.example"}
+
+
+async def test_the_address_of_a_proxy_is_checked_as_that_of_a_hub(hub, variables):
+    variables("HTTP_PROXY", hub.url)
+    answer = await asked_at("http://hub.example", ())
+    assert "it has a loopback address, which modelHub.networks in the settings does not allow" in answer.message
+    assert hub.requests == []
+
+
+async def test_a_proxy_of_another_kind_is_said_without_its_password(variables):
+    variables("HTTPS_PROXY", "socks5://me:secret@proxy:1080")
+    answer = await asked_at("https://hub.example")
+    assert answer.reason == "ModelHubUnavailable"
+    assert "HTTPS_PROXY is no URL of an HTTP proxy, such as http://proxy.example:3128" in answer.message
+    assert "secret" not in answer.message
