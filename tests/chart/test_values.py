@@ -8,6 +8,7 @@ import yaml
 from e2e.cluster.chart import SOURCE, chart
 from tests.chart.helm import GATE, NAMESPACE, find, helm, refusal, render
 from workspace_ctrl.catalog.gateway_classes import gateway_classes
+from workspace_ctrl.planning.preset.installed_environment import RESERVED
 from workspace_ctrl.settings.settings_file import SettingsFile, parse_settings_file
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -45,6 +46,8 @@ SETTINGS = {
         "image": "registry.example/vllm:v1",
         "localWeights": "/opt/kaito/models",
         "priorityClassName": "models",
+        "caBundle": {"configMap": "ca-bundle", "key": "ca-bundle.crt"},
+        "env": [{"name": "HF_ENDPOINT", "value": "https://hub.example/mirror"}],
         "updates": "Always",
         "resources": {"requests": {"cpu": 4}},
     },
@@ -91,6 +94,33 @@ def container_of(values):
         pytest.param({"chartSources": [{"url": "https://registry.example/x"}]}, "at '/chartSources/0/url'", id="no OCI address"),
         pytest.param({"endpointPicker": {"replicas": 0}}, "at '/endpointPicker/replicas'", id="no picker"),
         pytest.param({"modelHub": {"url": "https://user:password@hub.example"}}, "at '/modelHub/url'", id="credentials of a hub"),
+        *(
+            pytest.param(
+                {"modelServer": {"env": [{"name": name, "value": "x"}]}}, "at '/modelServer/env/0/name'", id=f"reserved {name}"
+            )
+            for name in RESERVED
+        ),
+        pytest.param(
+            {"modelServer": {"env": [{"name": "A-B", "value": "x"}]}}, "at '/modelServer/env/0/name'", id="name of a variable"
+        ),
+        pytest.param(
+            {"modelServer": {"env": [{"name": "A", "valueFrom": {}}]}}, "'valueFrom' not allowed", id="reference of a variable"
+        ),
+        pytest.param(
+            {"modelServer": {"env": [{"name": "A", "value": "x"}, {"name": "A", "value": "y"}]}},
+            "modelServer.env sets A twice",
+            id="variable twice",
+        ),
+        pytest.param(
+            {"modelServer": {"caBundle": {"configMap": "x"}, "env": [{"name": "SSL_CERT_FILE", "value": "x"}]}},
+            "modelServer.env must not contain SSL_CERT_FILE, which is set by modelServer.caBundle",
+            id="certificates twice",
+        ),
+        pytest.param(
+            {"modelServer": {"env": [{"name": "http_proxy", "value": "http://proxy"}, {"name": "NO_PROXY", "value": "localhost"}]}},
+            "modelServer.env has http_proxy, but no NO_PROXY with localhost,.svc",
+            id="proxy between pods",
+        ),
         pytest.param({"timeout": "5 minutes"}, "at '/timeout'", id="duration"),
         pytest.param({"scope": {"namespaces": ["Team A"]}}, "at '/scope/namespaces/0'", id="namespace"),
         pytest.param({"image": {"repository": "registry.example/workspace-ctrl:v1"}}, "at '/image/repository'", id="tag in name"),
@@ -282,6 +312,17 @@ def test_wrong_ones_of_these_are_refused(values, path):
     assert path in refusal(values)
 
 
+def test_a_schema_refuses_the_names_of_variables_that_the_controller_refuses():
+    schema = json.loads((SOURCE / "values.schema.json").read_text())
+    name = schema["properties"]["modelServer"]["properties"]["env"]["items"]["properties"]["name"]
+    assert name["not"]["enum"] == list(RESERVED)
+
+
+def test_a_proxy_of_all_requests_is_accepted_where_pods_reach_each_other_without_it():
+    proxy = [{"name": "HTTP_PROXY", "value": "http://proxy"}, {"name": "NO_PROXY", "value": "10.0.0.0/8, localhost, .svc"}]
+    assert parse_settings_file(settings_of({"modelServer": {"env": proxy}})).model_server.variables()
+
+
 def notes(values):
     result = helm("install", "workspace-ctrl", str(chart()), "--dry-run=client", "--namespace", "system", values=values)
     assert not result.returncode, result.stderr
@@ -395,7 +436,9 @@ def test_what_is_switched_on_needs_the_gateway_side(values, words):
             id="no ServiceAccount",
         ),
         pytest.param(
-            {"proxy": {"https": "http://proxy:3128"}}, "proxy has no effect: only the Helm of chartCheck uses it", id="a proxy"
+            {"proxy": {"https": "http://proxy:3128"}, "modelHub": {"url": "off"}},
+            "proxy has no effect: only the Helm of chartCheck and modelHub use it, and both are off.",
+            id="a proxy",
         ),
         pytest.param(
             GATE | {"bodyBasedRouting": {"values": {"bbr": {}}}},

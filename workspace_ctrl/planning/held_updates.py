@@ -50,6 +50,8 @@ _SETTINGS: Final = (
     "local_weights",
     "model_server_resources",
     "model_server_priority_class",
+    "model_server_env",
+    "model_server_ca_bundle",
     "flux_service_account",
     "request_timeout",
 )

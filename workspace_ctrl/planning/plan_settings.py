@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from workspace_ctrl.catalog.gateway_classes import GatewayClassProfile, find_profile
 from workspace_ctrl.model.chart_verdicts import ChartId
+from workspace_ctrl.planning.preset.installed_environment import CertificateBundle
 
 DEFAULT_MODEL_SERVER_IMAGE = "docker.io/vllm/vllm-openai:v0.33.0"
 """The official image of vLLM: it serves every preset of the catalog, and is newer than the fixes of known remote vulnerabilities."""
@@ -207,6 +208,10 @@ class PlanSettings:
     """Requests and limits of the containers of presets; what is left out follows from the size of the model."""
     model_server_priority_class: str = ""
     """PriorityClass of the pods of presets; empty for the cluster's default."""
+    model_server_env: tuple[tuple[str, str], ...] = ()
+    """Further environment variables of the containers of presets, with their values."""
+    model_server_ca_bundle: CertificateBundle | None = None
+    """Certificates of authorities that presets trust; None for those of the image."""
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
     model_hub: str = ""
     """URL of the hub that has the figures of models that are not in the catalog; empty if none is asked."""

@@ -348,6 +348,8 @@ class SettingsFile(Stanza):
             local_weights=self.model_server.local_weights or "",
             model_server_resources=self.model_server.resources or {},
             model_server_priority_class=self.model_server.priority_class_name or "",
+            model_server_env=self.model_server.variables(),
+            model_server_ca_bundle=self.model_server.certificates(),
             restricted_fields=self.restricted_fields == "allow",
             **{name: value for name, value in given.items() if value is not None},
         )

@@ -34,6 +34,8 @@ Path = Annotated[str, _matching(r"/|(/[A-Za-z0-9._~-]+)+", "a path without a tra
 Folder = Annotated[
     str, _matching(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", "an absolute path without a trailing slash, such as /opt/kaito/models")
 ]
+VariableName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, such as HTTPS_PROXY")]
+DataKey = Annotated[str, _matching(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", "a key of a ConfigMap, such as ca.crt")]
 GatewayKey = Annotated[str, _matching(f"{NAMESPACE_PATTERN}/{_NAME}", "a Gateway as namespace/name")]
 Url = Annotated[
     str,

@@ -55,6 +55,22 @@
 {{- fail (printf "\n\nchartSources: %s has both digest and allowedDigests, but a source with a digest is pinned to it: remove one of them.\n" (.name | default "default")) }}
 {{- end }}
 {{- end }}
+{{- $variables := dict }}
+{{- range .Values.modelServer.env }}
+{{- if hasKey $variables .name }}
+{{- fail (printf "\n\nmodelServer.env sets %s twice: remove one of them.\n" .name) }}
+{{- end }}
+{{- $_ := set $variables .name .value }}
+{{- if and $.Values.modelServer.caBundle (has .name (list "SSL_CERT_FILE" "REQUESTS_CA_BUNDLE")) }}
+{{- fail (printf "\n\nmodelServer.env must not contain %s, which is set by modelServer.caBundle: remove one of them.\n" .name) }}
+{{- end }}
+{{- end }}
+{{- $direct := splitList "," (get $variables (hasKey $variables "no_proxy" | ternary "no_proxy" "NO_PROXY") | replace " " "") }}
+{{- range list "http_proxy" "HTTP_PROXY" "all_proxy" "ALL_PROXY" }}
+{{- if and (hasKey $variables .) (not (or (has "*" $direct) (and (has "localhost" $direct) (has ".svc" $direct)))) }}
+{{- fail (printf "\n\nmodelServer.env has %s, but no NO_PROXY with localhost,.svc, so the pods would reach themselves and each other by it: add it.\n" .) }}
+{{- end }}
+{{- end }}
 {{- range .Values.rbac.workloadKinds }}
 {{- $isBuiltIn := or (and (not .apiGroup) (ne .resource "replicationcontrollers")) (regexMatch "(^|\\.)k8s\\.io$" .apiGroup) }}
 {{- if or $isBuiltIn (regexMatch "secret|token|credential|certificate" .resource) }}

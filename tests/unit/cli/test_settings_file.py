@@ -21,6 +21,7 @@ from workspace_ctrl.planning.plan_settings import (
     PlanSettings,
     Verification,
 )
+from workspace_ctrl.planning.preset.installed_environment import CertificateBundle
 from workspace_ctrl.settings.process import DEFAULT_HUB, HubSettings, ProbeMode, ProbeSettings, SettingsError
 from workspace_ctrl.settings.settings_file import parse_settings_file
 
@@ -129,6 +130,13 @@ def test_body_based_routers_need_a_process_that_sees_all_workspaces(written, sco
 
 def hub_settings(path, default="off", **options):
     return hub_of({**dict.fromkeys(InstallationOptions.__annotations__), "config": path, **options}, default)
+
+
+def test_variables_and_certificates_of_presets_are_set_by_the_file(written):
+    file = written("modelServer: {env: [{name: HF_ENDPOINT, value: 'https://hub.example'}], caBundle: {configMap: ca-bundle}}")
+    settings = settings_of(file)
+    assert settings.model_server_env == (("HF_ENDPOINT", "https://hub.example"),)
+    assert settings.model_server_ca_bundle == CertificateBundle("ca-bundle", "ca.crt")
 
 
 def test_the_model_hub_is_set_by_file_and_options(written):
@@ -271,6 +279,21 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param(
             "modelServer: {resources: {requests: {cpu: many}}}", "modelServer.resources has 'many' for cpu; use", id="quantity"
         ),
+        pytest.param(
+            "modelServer: {env: [{name: VLLM_API_KEY, value: x}]}",
+            "modelServer env must not contain VLLM_API_KEY, which would be readable in every Deployment",
+            id="reserved variable",
+        ),
+        pytest.param(
+            "modelServer: {env: [{name: A, valueFrom: {}}]}",
+            "modelServer.env[0].valueFrom is not known",
+            id="reference of a variable",
+        ),
+        pytest.param(
+            "modelServer: {env: [{name: A-B, value: x}]}", "env[0].name must be the name of an environment", id="variable"
+        ),
+        pytest.param("modelServer: {env: [{name: A, value: 1}]}", "in quotes if it looks like a number", id="value of a variable"),
+        pytest.param("modelServer: {caBundle: {configMap: a, key: ../b}}", "caBundle.key must be a key of a ConfigMap", id="key"),
         pytest.param("modelServer: {resources: {cpu: 1}}", "modelServer.resources must contain only requests", id="resources"),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),

@@ -144,6 +144,8 @@ def check_of(shown):
         ({"livenessProbe"}, check_probes),
         ({"ui"}, check_values),
         ({"healthCheckExprs"}, check_health_checks),
+        ({"proxy"}, check_values),
+        ({"env", "volumes", "volumeMounts"}, check_values),
         ({"image"}, check_values),
     )
     found = next((check for needed, check in by_fields if needed <= fields), None)

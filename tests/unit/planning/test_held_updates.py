@@ -29,6 +29,7 @@ from workspace_ctrl.planning import held_updates
 from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, Mode, PickerSettings, PlanSettings, Verification
+from workspace_ctrl.planning.preset.installed_environment import CertificateBundle
 
 OLD = "of-an-older-version"
 GROUP = {"group": {"name": "chat", "weight": 10}}
@@ -172,6 +173,8 @@ def test_the_annotation_with_another_version_has_no_effect():
     "changes",
     [
         pytest.param({"model_server_image": "registry.example/vllm:v1"}, id="the image"),
+        pytest.param({"model_server_env": (("HF_ENDPOINT", "https://hub.example"),)}, id="environment variables"),
+        pytest.param({"model_server_ca_bundle": CertificateBundle("ca-bundle", "ca.crt")}, id="certificates"),
         pytest.param({"picker": PickerSettings(replicas=3)}, id="the endpoint pickers"),
         pytest.param({"charts": (ChartSource(verification=Verification("cosign")),)}, id="the chart"),
     ],

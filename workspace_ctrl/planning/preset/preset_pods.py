@@ -12,6 +12,7 @@ from workspace_ctrl.api.names import Names
 from workspace_ctrl.api.workspace import Resource
 from workspace_ctrl.catalog.presets import PresetModel
 from workspace_ctrl.planning.preset.gpu_sizing import Sizing
+from workspace_ctrl.planning.preset.installed_environment import CertificateBundle, mounts_of, variables_of, volumes_of
 from workspace_ctrl.planning.preset.vllm_command import ADAPTERS, LEADER_ANSWERS, WEIGHTS, MultiNodeMode, serve_command
 from workspace_ctrl.planning.preset.vllm_config import EngineConfig
 from workspace_ctrl.planning.workload.node_affinity import TOLERATIONS, node_affinity
@@ -65,6 +66,10 @@ class PresetServer:
     """Requests and limits of the container."""
     priority_class: str = ""
     """PriorityClass of the pods; empty for the cluster's default."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Further environment variables, with their values."""
+    ca_bundle: CertificateBundle | None = None
+    """Certificates of authorities that it trusts; None for those of the image."""
     multi_node: MultiNodeMode | None = None
     """How its pods become one model server; None for one node."""
     copies: Copies | None = None
@@ -191,6 +196,7 @@ def _container(server: PresetServer) -> dict[str, Any]:
             {"name": _WEIGHTS_NAME, "mountPath": WEIGHTS},
             *_local_mounts(server.local_weights),
             *_adapter_mounts(server.adapters),
+            *mounts_of(server.ca_bundle),
         ],
     }
 
@@ -220,6 +226,8 @@ def _environment(server: PresetServer) -> Iterator[dict[str, Any]]:
         yield {"name": "LEADER", "value": leader}
         yield {"name": "POD_INDEX", "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{POD_INDEX_LABEL}']"}}}
         yield {"name": "VLLM_HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    yield from variables_of(server.ca_bundle)
+    yield from ({"name": name, "value": value} for name, value in server.env)
 
 
 def _probes(server: PresetServer) -> dict[str, Any]:
@@ -253,6 +261,7 @@ def _volumes(server: PresetServer) -> Iterator[dict[str, Any]]:
     for index, adapter in enumerate(server.adapters):
         source = adapter.source
         yield {"name": f"adapter-{index}"} | (dict(source.mounted or {}) or {"image": {"reference": source.image}})
+    yield from volumes_of(server.ca_bundle)
 
 
 def _local_mounts(directory: str) -> list[dict[str, Any]]:

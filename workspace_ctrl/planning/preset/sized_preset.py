@@ -77,6 +77,8 @@ def sized_preset(request: PresetRequest, model: PresetModel, found: FoundGpus, s
         timeout=request.timeout,
         local_weights=directory,
         priority_class=settings.model_server_priority_class,
+        env=settings.model_server_env,
+        ca_bundle=settings.model_server_ca_bundle,
         resources=_resources(request, model, config, sizing, settings),
         multi_node=multi_node_mode(sizing, version),
         copies=request.copies.checked(sizing.nodes) if request.copies is not None else None,
