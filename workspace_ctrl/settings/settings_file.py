@@ -42,6 +42,7 @@ from workspace_ctrl.settings.value_types import (
     NamespaceOrAll,
     Network,
     Path,
+    Resources,
     Url,
     ValuePath,
 )
@@ -224,7 +225,7 @@ class AutoscalingStanza(Stanza):
 class EndpointPickerSettings(Stanza):
     """Settings of all endpoint pickers."""
 
-    resources: dict[str, Any] | None = None
+    resources: Resources | None = None
     replicas: int = Field(default=1, ge=1, le=100)
     values: dict[str, Any] = Field(default_factory=dict)
     allowed_values: list[ValuePath] = Field(default_factory=list)

@@ -295,6 +295,21 @@ def test_helm_is_looked_for_only_where_charts_are_to_be_checked(written):
         pytest.param("modelServer: {env: [{name: A, value: 1}]}", "in quotes if it looks like a number", id="value of a variable"),
         pytest.param("modelServer: {caBundle: {configMap: a, key: ../b}}", "caBundle.key must be a key of a ConfigMap", id="key"),
         pytest.param("modelServer: {resources: {cpu: 1}}", "modelServer.resources must contain only requests", id="resources"),
+        pytest.param(
+            "endpointPicker: {resources: {request: {cpu: 1}}}",
+            "endpointPicker.resources must contain only requests and limits",
+            id="misspelt requests of endpoint pickers",
+        ),
+        pytest.param(
+            "endpointPicker: {resources: {limits: {memory: 4GB}}}",
+            "endpointPicker.resources has '4GB' for memory; use a quantity, such as 1Gi",
+            id="quantity of endpoint pickers",
+        ),
+        pytest.param(
+            "endpointPicker: {values: {inferenceExtension: {resources: {limits: {memory: 4GB}}}}}",
+            "endpointPicker.values.inferenceExtension.resources has '4GB' for memory; use a quantity, such as 1Gi",
+            id="quantity among the values of the chart",
+        ),
         pytest.param("chartSources: [{verify: {provider: notation}}]", "verify needs secretRef with notation", id="keys"),
         pytest.param("endpointPicker: {replicas: 0}", "endpointPicker.replicas is not valid", id="replicas"),
         pytest.param("endpointPicker: {allowedValues: [a..b]}", "endpointPicker.allowedValues[0] must be a dotted path", id="path"),

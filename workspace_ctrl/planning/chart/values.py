@@ -19,7 +19,7 @@ from workspace_ctrl.planning.chart.value_validation import SHAPES, is_one_line
 from workspace_ctrl.planning.chart.values_without_effect import trap_in
 from workspace_ctrl.planning.manifests import manifest_hash
 from workspace_ctrl.planning.plan_settings import DEFAULT_PICKER_RESOURCES, PickerSettings, PlanSettings
-from workspace_ctrl.planning.resource_requirements import completed
+from workspace_ctrl.planning.resource_requirements import completed, resources_problem
 
 PROTECTED: Final = (
     ChartValue.MATCH_LABELS,
@@ -110,12 +110,21 @@ def check_installed(settings: PlanSettings) -> None:
         protected = protected_paths(layout)
         values = {key: value for key, value in picker.values.items() if key in layout.roots or key not in used}
         _check(trap_in(layout, values), ("endpointPicker", "values"))
+        _check(_wrong_resources(layout, values), ("endpointPicker", "values"))
         for path, _ in leaves(values):
             if any(path[: len(entry)] == entry for entry in protected):
                 raise SpecError(field_path(("endpointPicker", "values", *path)), "is set by the controller", "remove it")
         for entry in picker.allowed_values:
             if any(tuple(entry.split("."))[: len(path)] == path for path in protected):
                 raise SpecError("endpointPicker.allowedValues", f"contains {entry}, which the controller sets", "remove it")
+
+
+def _wrong_resources(layout: ChartLayout, values: Mapping[str, Any]) -> tuple[Path, str] | None:
+    """Return the path of requests and limits that are none, and why: what is not known in them would be left out without a word."""
+    path = layout.place(ChartValue.RESOURCES)
+    given = value_at(values, path) if path is not None else None
+    problem = resources_problem(given) if given is not None else ""
+    return (path, problem) if path is not None and problem else None
 
 
 def _own(layout: ChartLayout, values: Mapping[str, Any]) -> dict[str, Any]:
