@@ -197,6 +197,13 @@ def test_several_replicas_are_spread_and_drained_one_by_one():
     assert [constraint["topologyKey"] for constraint in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
+def test_pods_that_are_not_ready_never_block_a_drain():
+    manifests = render({**GATE, "flux2": {"enabled": False}, "replicas": 2, "modelIndex": {"enabled": True, "replicas": 2}})
+    budgets = {each["metadata"]["name"]: each["spec"] for each in manifests if each["kind"] == "PodDisruptionBudget"}
+    assert set(budgets) == {"workspace-ctrl", "workspace-ctrl-models"}
+    assert {spec.get("unhealthyPodEvictionPolicy") for spec in budgets.values()} == {"AlwaysAllow"}
+
+
 def test_what_selects_the_controller_s_pods_selects_no_others():
     manifests = render({"replicas": 2, "networkPolicy": {"enabled": True}})
     others = [find(manifests, "Pod"), find(manifests, "Job")["spec"]["template"]]
