@@ -47,6 +47,15 @@ def test_labels_are_those_of_all_pods_and_change_no_selector():
     assert selectors[0] == selectors[1]
 
 
+def test_requests_and_limits_of_all_pods_can_be_set():
+    chosen = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
+    values = {"resources": chosen, "hookResources": chosen, "modelIndex": {"enabled": True, "resources": chosen}}
+    found = pods(render({**ALL, **values, "ui": {"enabled": True, "resources": chosen}}))
+    assert only([container["resources"] for _, spec in found.values() for container in spec["containers"]]) == chosen
+    defaults = pods(render(ALL))
+    assert all(container["resources"]["limits"]["memory"] for _, spec in defaults.values() for container in spec["containers"])
+
+
 def contexts(manifests):
     """Return the security context of all pods, and that of all containers."""
     specs = [spec for _, spec in pods(manifests).values()]
