@@ -1,5 +1,11 @@
 {{- /* Rejects settings that would fail silently. Most checks need a cluster, so they do nothing with helm template. */ -}}
 {{- define "workspace-ctrl.checks" -}}
+{{- with include "workspace-ctrl.missing" . | fromJsonArray }}
+{{- fail (printf "\n\nThese values are missing: %s.\nThey were set to null, or helm upgrade --reuse-values kept the values of a version without them. Instead of null, leave a value out; instead of\n--reuse-values, use --reset-then-reuse-values, which takes the defaults of this version for what you did not set.\n" (join ", " .)) }}
+{{- end }}
+{{- with include "workspace-ctrl.takenKeys" . | fromJsonArray }}
+{{- fail (printf "\n\n%s\n" (join "\n" .)) }}
+{{- end }}
 {{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
 {{- fail "\n\ngatewayRemoval removes all gateway objects, but the feature gate is on. To remove them, set featureGates.gatewayAPIInferenceExtension=false as well; to keep them, remove gatewayRemoval.\n" }}
 {{- end }}

@@ -1,0 +1,108 @@
+"""Values that are missing, because they were set to null, or because Helm kept those of a version that did not have them."""
+
+from functools import reduce
+
+import pytest
+import yaml
+
+from e2e.cluster.chart import SOURCE
+from e2e.release import merge
+from tests.chart.helm import GATE, refusal, render
+
+DEFAULTS = yaml.safe_load((SOURCE / "values.yaml").read_text())
+OPTIONAL = {"podSecurityContext", "securityContext"}
+"""Without them, the templates have the same."""
+READ = {"chartCheck", "endpointPicker", "modelServer", "modelHub", "probe", "bodyBasedRouting"}
+"""Empty stanzas that the templates look into."""
+
+
+def paths(tree, above=()):
+    """Yield path and value of all that has a default, stanzas as well as what is in them."""
+    for name, value in tree.items():
+        if (*above, name) != ("flux2",):  # its values are the subchart's, which has defaults of its own
+            yield (*above, name), value
+            if isinstance(value, dict) and not name.lower().endswith("resources") and name not in OPTIONAL:
+                yield from paths(value, (*above, name))
+
+
+def is_needed(path, value):
+    if path[-1].lower().endswith("resources") or path[0] in OPTIONAL or "labels" in path:
+        return False
+    if isinstance(value, dict) and value:
+        return any(is_needed((*path, name), inner) for name, inner in value.items())
+    return path[0] in READ or value not in ("", [], {})
+
+
+ALL = dict(paths(DEFAULTS))
+NEEDED = [path for path, value in ALL.items() if is_needed(path, value)]
+STANZAS = [path for path in NEEDED if isinstance(ALL[path], dict)]
+
+
+def nothing_at(chosen):
+    """Return values with null at these paths."""
+    return reduce(merge, (reduce(lambda within, name: {name: within}, reversed(path), None) for path in chosen), {})
+
+
+def missing(values):
+    said = refusal(values)
+    assert "use --reset-then-reuse-values" in said
+    assert "nil pointer" not in said
+    return said.partition("These values are missing: ")[2].partition(".\n")[0].split(", ")
+
+
+def test_stanzas_are_among_what_is_needed():
+    assert {("autoscaling",), ("modelIndex",), ("controllerPolicy",), ("metrics", "secure"), ("uninstallCheck",)} < set(STANZAS)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_all_that_is_needed_is_named_before_a_template_fails(depth):
+    chosen = [path for path in NEEDED if len(path) == depth]
+    assert chosen
+    assert missing(nothing_at(chosen)) == [".".join(path) for path in chosen]
+
+
+def test_all_else_may_be_missing():
+    others = [path for path in ALL if path not in NEEDED]
+    assert {("podSecurityContext",), ("modelIndex", "resources"), ("gateway",)} < set(others)
+    everything = {
+        "flux2": {"enabled": False},
+        "ui": {"enabled": True},
+        "modelIndex": {"enabled": True},
+        "autoscaling": {"enabled": True},
+    }
+    assert render(merge(GATE | everything, nothing_at(others)))
+
+
+def test_the_check_comes_before_all_templates_of_the_chart():
+    """Helm renders deeper folders first, and within one depth from the end of the alphabet."""
+    templates = [path.relative_to(SOURCE) for path in (SOURCE / "templates").rglob("*.yaml")]
+    first = max(templates, key=lambda path: (len(path.parts), str(path)))
+    assert (SOURCE / first).read_text().rpartition("}}\n")[0].endswith('include "workspace-ctrl.checks" . ')
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "keys"),
+    [
+        pytest.param(lambda labels: {"podLabels": labels}, "podLabels", ["instance", "name"], id="pods"),
+        pytest.param(
+            lambda labels: {"metrics": {"dashboard": {"enabled": True, "labels": labels}}},
+            "metrics.dashboard.labels",
+            ["instance", "managed-by", "name", "version"],
+            id="an object",
+        ),
+    ],
+)
+def test_labels_that_the_chart_sets_are_refused(values, path, keys):
+    names = {f"app.kubernetes.io/{key}": "x" for key in keys}
+    said = refusal(values(names | {"team": "platform"}))
+    assert [line for line in said.splitlines() if "which the chart sets itself" in line] == [
+        f"{path} contains {name}, which the chart sets itself: remove it." for name in names
+    ]
+    assert render(values({"team": "platform", "app.kubernetes.io/component": "controller"}))
+
+
+def test_every_place_of_labels_and_annotations_is_checked():
+    ours = {"app.kubernetes.io/name": "x"}
+    watched = {name: {"labels": ours} for name in ("serviceMonitor", "prometheusRule", "dashboard")}
+    said = refusal({"podLabels": ours, "podAnnotations": {"checksum/settings": "x"}, "metrics": watched})
+    assert said.count("which the chart sets itself: remove it.") == 5
