@@ -21,8 +21,13 @@ from workspace_ctrl.api.yaml.documents import FAST_LOADER
 
 POLICY = "ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
-CHARTS = ("inferencepool", "another-inferencepool", "llm-d-router-gateway")
-"""Charts of the clusters' registries, and of tests that push their own there."""
+_FORK: dict[str, Any] = {"layout": "inferencepool"}
+CHARTS: dict[str, dict[str, Any]] = {
+    "inferencepool": {},
+    "another-inferencepool": _FORK,
+    "llm-d-router-gateway": {"version": "v0.10.0"},
+}
+"""Charts of the clusters' registries, and of tests that push their own there, with what else their sources need."""
 PINNED = "pinned-inferencepool"
 """A chart that no registry has; its source is pinned to `ALLOWED_DIGEST`."""
 ALLOWED_DIGEST = f"sha256:{'a' * 64}"
@@ -121,9 +126,11 @@ def as_created(api_version: str, kind: str, spec: dict[str, Any]) -> dict[str, A
 
 def values(cluster: Cluster) -> dict[str, Any]:
     """Return the values of the chart for the charts in the cluster's registry."""
-    sources: list[dict[str, Any]] = [{"name": name, "url": cluster.chart_source_url(name), "insecure": True} for name in CHARTS]
+    sources: list[dict[str, Any]] = [
+        {"name": name, "url": cluster.chart_source_url(name), "insecure": True, **more} for name, more in CHARTS.items()
+    ]
     sources[0]["allowedDigests"] = {"v1.5.0": ALLOWED_DIGEST}
-    pinned = {"name": "pinned", "url": cluster.chart_source_url(PINNED), "insecure": True, "digest": ALLOWED_DIGEST}
+    pinned = {"name": "pinned", "url": cluster.chart_source_url(PINNED), "insecure": True, "digest": ALLOWED_DIGEST, **_FORK}
     router = {"url": cluster.chart_source_url("body-based-routing"), "insecure": True}
     return {
         "featureGates": {"gatewayAPIInferenceExtension": True},

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from workspace_ctrl.planning.plan_settings import BudgetSettings
 from workspace_ctrl.planning.preset.installed_environment import CertificateBundle, environment_problem
 from workspace_ctrl.settings.stanza import Stanza
-from workspace_ctrl.settings.value_types import CountOrPercentage, DataKey, Folder, Name, Resources, VariableName
+from workspace_ctrl.settings.value_types import CountOrPercentage, DataKey, Folder, Image, Name, Resources, VariableName
 
 
 class DisruptionBudgetStanza(Stanza):
@@ -42,7 +42,7 @@ class ModelServerSettings(Stanza):
     ca_bundle: CaBundleStanza | None = None
     disruption_budget: DisruptionBudgetStanza = Field(default_factory=DisruptionBudgetStanza)
     env: list[EnvironmentVariable] = Field(default_factory=list)
-    image: str | None = Field(default=None, min_length=1)
+    image: Image | None = None
     local_weights: Folder | None = None
     priority_class_name: Name | None = None
     resources: Resources | None = None

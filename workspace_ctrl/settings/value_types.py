@@ -36,6 +36,7 @@ Folder = Annotated[
 ]
 VariableName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, such as HTTPS_PROXY")]
 DataKey = Annotated[str, _matching(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", "a key of a ConfigMap, such as ca.crt")]
+Image = Annotated[str, _matching(r"[!-~]+", "the reference of an image without spaces, such as docker.io/vllm/vllm-openai:v0.33.0")]
 GatewayKey = Annotated[str, _matching(f"{NAMESPACE_PATTERN}/{_NAME}", "a Gateway as namespace/name")]
 Url = Annotated[
     str,

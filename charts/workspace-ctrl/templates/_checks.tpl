@@ -3,7 +3,7 @@
 {{- with include "workspace-ctrl.missing" . | fromJsonArray }}
 {{- fail (printf "\n\nThese values are missing: %s.\nThey were set to null, or helm upgrade --reuse-values kept the values of a version without them. Instead of null, leave a value out; instead of\n--reuse-values, use --reset-then-reuse-values, which takes the defaults of this version for what you did not set.\n" (join ", " .)) }}
 {{- end }}
-{{- with include "workspace-ctrl.takenKeys" . | fromJsonArray }}
+{{- with concat (include "workspace-ctrl.takenKeys" . | fromJsonArray) (include "workspace-ctrl.settingsProblems" . | fromJsonArray) }}
 {{- fail (printf "\n\n%s\n" (join "\n" .)) }}
 {{- end }}
 {{- if and .Values.gatewayRemoval .Values.featureGates.gatewayAPIInferenceExtension }}
@@ -54,11 +54,6 @@
 {{- if eq (int .port) (int $one.port) }}
 {{- fail (printf "\n\n%s and %s are both %d, but in a pod only one process can listen on a port: set %s to another one.\n" $one.name .name (int .port) .name) }}
 {{- end }}
-{{- end }}
-{{- end }}
-{{- range .Values.chartSources }}
-{{- if and .digest .allowedDigests }}
-{{- fail (printf "\n\nchartSources: %s has both digest and allowedDigests, but a source with a digest is pinned to it: remove one of them.\n" (.name | default "default")) }}
 {{- end }}
 {{- end }}
 {{- $variables := dict }}
