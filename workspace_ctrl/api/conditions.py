@@ -18,6 +18,11 @@ from pydantic.alias_generators import to_camel
 
 from workspace_ctrl.api.printable_text import printable
 
+CANARY_BEGUN: Final = "CanaryInProgress"
+"""Reason of a canary that has its share of the requests."""
+CANARY_NOT_READY: Final = "CanaryNotReady"
+"""Reason of a canary that gets no requests: no pod is ready, or some may be of another version."""
+
 
 class ConditionType(StrEnum):
     """The condition types that we write, in the order in which they are shown."""

@@ -4,11 +4,14 @@ The picker has a time series for each model name, priority and tenant that its c
 are summed up, and a missing one is 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from workspace_ctrl.load.metric_values import checked
 
 _HELD: Final = ("llm_d_epp_flow_control_queue_size", "inference_extension_flow_control_queue_size")
 """Requests in the picker, by the names of llm-d and of the inference extension; llm-d has both, for the same requests."""
@@ -50,19 +53,21 @@ def parse_load(text: str) -> PoolLoad:
     """Return the load in the metrics of an endpoint picker, in the text format of Prometheus.
 
     Raises:
-        ValueError: they are not in that format.
+        ValueError: they are not in that format, or a value of the load is not a number, endless or negative: with a load that is not
+            known, an autoscaler keeps the replicas.
     """
     sums: dict[str, float] = {}
     for family in text_string_to_metric_families("\n".join(_relevant(text)) + "\n"):
         for sample in family.samples:
-            sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+            sums[sample.name] = sums.get(sample.name, 0.0) + (sample.value if sample.value >= 0 else nan)
     ready = _value(sums, _READY)
+    averages = sums if ready else {}  # those of no pods may be anything
     return PoolLoad(
         held=_value(sums, _HELD),
-        waiting=_value(sums, _WAITING) * ready,
+        waiting=_value(averages, _WAITING) * ready,
         # Requests that reach pods without the picker count as well.
-        running=max(_value(sums, _ANSWERED), _value(sums, _RUNNING) * ready),
-        cache=_value(sums, _CACHE) if ready else 0.0,
+        running=max(_value(sums, _ANSWERED), _value(averages, _RUNNING) * ready),
+        cache=_value(averages, _CACHE),
     )
 
 
@@ -73,5 +78,10 @@ def _relevant(text: str) -> Iterator[str]:
             yield line
 
 
-def _value(sums: dict[str, float], names: tuple[str, ...]) -> float:
-    return next((sums[name] for name in names if name in sums), 0.0)
+def _value(sums: Mapping[str, float], names: tuple[str, ...]) -> float:
+    """Return the value with the first of `names` that there is; 0 without one.
+
+    Raises:
+        ValueError: it is not a number, endless or negative.
+    """
+    return next((checked(name, sums[name]) for name in names if name in sums), 0.0)

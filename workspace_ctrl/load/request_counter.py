@@ -6,7 +6,7 @@ readings of all namespaces take turns, and special addresses are not connected t
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
@@ -20,8 +20,9 @@ from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.fair_slots import FairSlots
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
-from workspace_ctrl.load.server_figures import parse_figures
-from workspace_ctrl.model.canary import CanaryCount, CanaryTarget, CountingServer, Figures
+from workspace_ctrl.load.counters import CountedPods, Counters
+from workspace_ctrl.load.server_figures import parse_counters
+from workspace_ctrl.model.canary import CanaryCount, CanaryTarget, CountingServer
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
@@ -42,12 +43,10 @@ class _Counted:
     """One canary in progress."""
 
     target: CanaryTarget
-    seen: dict[str, Figures] = field(default_factory=dict)
-    """uid of a pod → what it had counted when it was read last."""
     restarts: dict[str, int] = field(default_factory=dict)
     """uid of a pod of the canary that was ready in this step → how often its containers had restarted."""
-    canary: Figures = field(default_factory=Figures)
-    others: Figures = field(default_factory=Figures)
+    canary: CountedPods = field(default_factory=CountedPods)
+    others: CountedPods = field(default_factory=CountedPods)
     began: float | None = None
     """Since when it has its share of the requests without a break, by the event loop's clock."""
     count: CanaryCount = field(default_factory=lambda: CanaryCount(""))
@@ -78,7 +77,8 @@ class RequestCounter:
             self._counted[key] = known = _Counted(target, count=CanaryCount(target.step))
             self._schedule(key, known, 0.0)
         elif known.target.step != target.step:
-            known.restarts, known.canary, known.others, known.began = {}, Figures(), Figures(), None
+            known.restarts, known.began = {}, None
+            known.canary, known.others = known.canary.begun_again(), known.others.begun_again()
             known.count = CanaryCount(target.step)
         known.target = target
         crashed = _crashed(known)
@@ -118,28 +118,26 @@ class RequestCounter:
     async def _read(self, key: Key, known: _Counted) -> None:
         target = known.target
         servers = [server for server in (*target.canary, *target.others) if server.address]
-        read = await asyncio.gather(*(self._figures(key[0], server) for server in servers))
+        read = await asyncio.gather(*(self._counters(key[0], server) for server in servers))
         self._schedule(key, known, target.period)  # before the callback, which might fail
         if known.target.step != target.step:
             return  # these figures are those of the step before
-        found = {server.uid: figures for server, figures in zip(servers, read, strict=True)}
+        found = {server.uid: counters for server, counters in zip(servers, read, strict=True)}
         now = asyncio.get_running_loop().time()
         known.began = (known.began if known.began is not None else now) if known.target.is_routed else None
-        known.canary += _growth(known.seen, target.canary, found)
-        known.others += _growth(known.seen, target.others, found)
-        known.seen = dict(_newest(known.seen, target, found))
+        known.canary, known.others = known.canary.read(target.canary, found), known.others.read(target.others, found)
         known.count = CanaryCount(
             target.step,
             now - known.began if known.began is not None else 0.0,
-            known.canary,
-            known.others,
-            _unknown(target.canary, found),
-            _unknown(target.others, found),
+            known.canary.total,
+            known.others.total,
+            known.canary.unknown(target.canary, found),
+            known.others.unknown(target.others, found),
             known.count.crashed,
         )
         self._changed(key)
 
-    async def _figures(self, namespace: str, server: CountingServer) -> Figures | str:
+    async def _counters(self, namespace: str, server: CountingServer) -> Counters | str:
         """Return what a model server has counted, or why that is not known."""
         async with self._slots.of(namespace):
             try:
@@ -147,7 +145,7 @@ class RequestCounter:
             except FiguresUnknownError as error:
                 return f"Pod {server.name}: {error}"
 
-    async def _fetch(self, server: CountingServer) -> Figures:
+    async def _fetch(self, server: CountingServer) -> Counters:
         """Return what a model server has counted.
 
         Raises:
@@ -165,7 +163,7 @@ class RequestCounter:
                 if response.status != HTTPStatus.OK:
                     raise FiguresUnknownError(f"{url} answers with {response.status}")
                 body = await beginning(response.content, _MOST_BYTES)
-            return await asyncio.to_thread(parse_figures, body.decode(errors="replace"))
+            return await asyncio.to_thread(parse_counters, body.decode(errors="replace"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise FiguresUnknownError(f"{url} does not answer: {error or 'no response in time'}; {_REMEDY}") from error
         except ValueError as error:
@@ -187,29 +185,3 @@ def _crashed(known: _Counted) -> str:
         if server.address:
             known.restarts[server.uid] = server.restarts
     return found
-
-
-def _growth(seen: Mapping[str, Figures], servers: Sequence[CountingServer], found: Mapping[str, Figures | str]) -> Figures:
-    """Return what was counted since the last reading; of a pod that is read for the first time, nothing."""
-    total = Figures()
-    for server in servers:
-        now, before = found.get(server.uid), seen.get(server.uid)
-        if isinstance(now, Figures) and before is not None:
-            total += now.since(before)
-    return total
-
-
-def _newest(seen: Mapping[str, Figures], target: CanaryTarget, found: Mapping[str, Figures | str]) -> Iterator[tuple[str, Figures]]:
-    """Yield what each pod that still exists had counted when it was read last."""
-    for server in (*target.canary, *target.others):
-        now, before = found.get(server.uid), seen.get(server.uid)
-        if isinstance(now, Figures):
-            yield server.uid, now
-        elif before is not None:
-            yield server.uid, before
-
-
-def _unknown(servers: Sequence[CountingServer], found: Mapping[str, Figures | str]) -> str:
-    """Return why the figures of one of the servers are not known; empty if all are."""
-    reasons = (found.get(server.uid) for server in servers)
-    return next((reason for reason in reasons if isinstance(reason, str)), "")

@@ -1,17 +1,22 @@
 """A canary: what is counted of its requests, and how far it is."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from workspace_ctrl.api.conditions import CANARY_BEGUN, CANARY_NOT_READY
+
 _CERTAINTY: Final = 1.96
 """Standard deviations: a rate counts as certain if chance exceeds it in 1 of 40 cases."""
+_MOST: Final = 1 << 53
+"""Number from which more of them make no bound narrower that a float can tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What model servers have counted of their requests; these numbers only grow until a server restarts."""
+    """Requests to model servers; of no kind there are more than of all."""
 
     requests: int = 0
     errors: int = 0
@@ -21,20 +26,6 @@ class Figures:
     answers: int = 0
     """Those whose duration is in `seconds`."""
     seconds: float = 0.0
-
-    def since(self, earlier: "Figures") -> "Figures":
-        """Return what was counted since `earlier`; if a number is lower now, the server has begun to count again."""
-        if self.requests < earlier.requests or self.errors < earlier.errors or self.rejected < earlier.rejected:
-            return self
-        if self.answers < earlier.answers:
-            return self
-        return Figures(
-            self.requests - earlier.requests,
-            self.errors - earlier.errors,
-            self.rejected - earlier.rejected,
-            self.answers - earlier.answers,
-            max(self.seconds - earlier.seconds, 0.0),
-        )
 
     def __add__(self, other: "Figures") -> "Figures":
         """Return the figures of both."""
@@ -68,12 +59,13 @@ class Figures:
 
 
 def _certain(count: int, total: int) -> tuple[float, float]:
-    """Return the bounds of Wilson's interval for a rate."""
-    if not total:
+    """Return the bounds of Wilson's interval for a rate; with numbers that are no part and whole, those of the nearest ones that are."""
+    if total <= 0:
         return 0.0, 1.0
-    rate, square = count / total, _CERTAINTY**2
-    spread = _CERTAINTY * math.sqrt(rate * (1 - rate) / total + square / (4 * total**2))
-    middle, scale = rate + square / (2 * total), 1 + square / total
+    rate, square = min(max(count, 0), total) / total, _CERTAINTY**2
+    number = float(min(total, _MOST))
+    spread = _CERTAINTY * math.sqrt(rate * (1 - rate) / number + square / (4 * number**2))
+    middle, scale = rate + square / (2 * number), 1 + square / number
     return max((middle - spread) / scale, 0.0), min((middle + spread) / scale, 1.0)
 
 
@@ -152,15 +144,22 @@ class CanaryState:
     phase: CanaryPhase = CanaryPhase.PROGRESSING
     step: int = 0
     """From 0."""
-    reason: str = "CanaryInProgress"
+    reason: str = CANARY_BEGUN
     message: str = ""
     """The figures of the step that has ended last."""
+    promotion: int = 0
+    """Number of its promotion among those of the group, from 1; of several canaries the one that was promoted last gets the requests."""
 
     def percent(self, plan: CanaryPlan) -> int:
         """Return the share of the requests that the canary should have."""
         if self.phase is CanaryPhase.STOPPED:
             return 0
         return 100 if self.phase is CanaryPhase.PROMOTED else plan.steps[min(self.step, len(plan.steps) - 1)]
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it gets no requests until its own pass has found all its pods in order."""
+        return self.phase is CanaryPhase.PROGRESSING and self.reason == CANARY_NOT_READY
 
     @property
     def step_id(self) -> str:
@@ -176,3 +175,7 @@ class CanaryDecision:
     state: CanaryState
     remark: str = ""
     """Why the step cannot be judged now; empty if it can."""
+    name: str = ""
+    """Of the canary."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Members of its group that get requests with this decision → their weights; empty while that is not known."""

@@ -40,6 +40,12 @@ go_goroutines 80
         ),
         pytest.param(READY + 'inference_pool_average_kv_cache_utilization{name="p"} 0.5\n', PoolLoad(cache=0.5), id="KV cache"),
         pytest.param(
+            'inference_pool_ready_pods{name="p"} 0\ninference_pool_average_queue_size{name="p"} NaN\n'
+            'inference_pool_average_kv_cache_utilization NaN\ninference_objective_running_requests{model_name="m"} 7\n',
+            PoolLoad(running=7),
+            id="averages of no pods, which are no numbers",
+        ),
+        pytest.param(
             f'{HELD}{{model_name="m"}} 4\nllm_d_epp_flow_control_queue_size{{model_name="m"}} 4\n',
             PoolLoad(held=4),
             id="llm-d has both names for the same requests",
@@ -70,3 +76,26 @@ def test_values_have_the_names_of_the_triggers():
 def test_what_is_no_page_of_metrics_is_an_error():
     with pytest.raises(ValueError, match="could not convert|invalid|Invalid"):
         parse_load(f"{HELD} many\n")
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        HELD,
+        "inference_objective_running_requests",
+        "inference_pool_average_queue_size",
+        "inference_pool_average_running_requests",
+        "inference_pool_average_kv_cache_utilization",
+        "inference_pool_ready_pods",
+    ],
+)
+def test_a_load_that_is_no_number_is_not_known_so_that_no_replica_is_removed_for_it(name, value):
+    lines = (
+        READY,
+        'inference_objective_running_requests{model_name="m"} 7\n',
+        f'{name}{{name="q"}} {value}\n',
+        f'{name}{{name="r"}} 9\n',
+    )
+    with pytest.raises(ValueError, match=name):
+        parse_load("".join(lines))

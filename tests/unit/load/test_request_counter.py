@@ -79,15 +79,45 @@ async def test_only_what_comes_after_the_first_reading_counts():
         assert found.seconds > first.seconds >= 0
 
 
-async def test_a_server_that_begins_to_count_again_loses_nothing_that_was_counted():
+async def test_a_server_that_was_restarted_loses_nothing_that_was_counted():
+    server = Server()
+    async with listening(server) as port, counting() as watched:
+        watched.counter.follow(KEY, target([pod("a")], [pod("b", port)]))
+        await watched.next()
+        server.good = 30
+        await watched.next()
+        server.good = 4
+        watched.counter.follow(KEY, target([pod("a")], [pod("b", port, restarts=1)]))
+        assert (await watched.next()).others == Figures(requests=34)
+
+
+async def test_counters_that_fall_without_a_restart_are_not_known_and_count_nothing():
+    server = Server()
+    async with listening(server) as port, counting() as watched:
+        watched.counter.follow(KEY, target([pod("a", port)], [pod("b", port)]))
+        await watched.next()
+        server.good, server.failed = 40, 30
+        assert (await watched.next()).canary == Figures(requests=70, errors=30)
+        server.good = 39
+        found = await watched.next()
+        assert (found.canary, found.others) == (Figures(), Figures())
+        assert "Pod v2-a: its counters fall" in found.unknown
+        assert "Pod v2-b: its counters fall" in found.unknown_others
+        server.good = 99
+        assert "Pod v2-a: its counters fall" in (await watched.next()).unknown
+
+
+async def test_what_pods_have_counted_that_are_gone_stays():
     server = Server()
     async with listening(server) as port, counting() as watched:
         watched.counter.follow(KEY, target([pod("a", port)]))
         await watched.next()
         server.good = 30
         await watched.next()
-        server.good = 4
-        assert (await watched.next()).canary == Figures(requests=34)
+        watched.counter.follow(KEY, target([pod("b", port)]))
+        await watched.next()
+        server.good = 32
+        assert (await watched.next()).canary == Figures(requests=32)
 
 
 async def test_another_step_begins_with_nothing():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from workspace_ctrl.load.server_figures import parse_figures
-from workspace_ctrl.model.canary import Figures
+from workspace_ctrl.load.counters import Counters
+from workspace_ctrl.load.server_figures import parse_counters
 
 VLLM = """\
 # HELP http_requests_total Total number of requests by method, status and handler.
@@ -25,21 +25,31 @@ vllm:e2e_request_latency_seconds_sum{model_name="m"} 40.0
 
 
 def test_requests_for_inference_are_counted_by_status():
-    assert parse_figures(VLLM) == Figures(requests=100, errors=6, rejected=4, answers=96, seconds=48.5)
+    assert parse_counters(VLLM) == Counters({"2xx": 90, "5xx": 6, "4xx": 4}, answers=96, seconds=48.5)
 
 
 def test_the_engines_latency_stands_for_a_missing_one_of_the_server():
     page = "\n".join(line for line in VLLM.splitlines() if "duration" not in line)
-    assert (parse_figures(page).answers, parse_figures(page).seconds) == (90, 40.0)
+    assert (parse_counters(page).answers, parse_counters(page).seconds) == (90, 40.0)
 
 
 def test_a_server_that_was_not_asked_yet_has_counted_nothing():
-    assert parse_figures("# TYPE http_requests_total counter\n") == Figures()
+    assert parse_counters("# TYPE http_requests_total counter\n") == Counters()
 
 
 def test_statuses_may_be_single_codes():
     page = 'http_requests_total{method="POST",status="503"} 2\nhttp_requests_total{method="POST",status="404"} 3\n'
-    assert parse_figures(page) == Figures(requests=5, errors=2, rejected=3)
+    assert parse_counters(page) == Counters({"503": 2, "404": 3})
+
+
+def test_what_is_no_status_is_kept_once():
+    page = "".join(f'http_requests_total{{method="POST",status="{status}"}} 1\n' for status in ("", "OK", "600", "20x", "2xx"))
+    assert parse_counters(page) == Counters({"": 4, "2xx": 1})
+
+
+@pytest.mark.parametrize(("value", "process"), [("1763722800.25", 1763722800.25), ("NaN", None), ("+Inf", None)])
+def test_a_process_is_known_by_its_start(value, process):
+    assert parse_counters(f"http_requests_total 7\nprocess_start_time_seconds {value}\n") == Counters({"": 7}, process=process)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +61,25 @@ def test_statuses_may_be_single_codes():
         pytest.param('http_requests_total{method="POST",status="2xx"} NaN\n', "counter of nan", id="not a number"),
         pytest.param('http_requests_total{method="POST",status="2xx"} +Inf\n', "counter of inf", id="endless"),
         pytest.param('http_requests_total{method="POST",status="2xx"} -1\n', "counter of -1", id="negative"),
+        pytest.param(
+            'http_requests_total{method="POST",status="2xx"} 1e160\n', "counter of 1e[+]160", id="more than can be counted"
+        ),
+        pytest.param("http_requests_total 1\nhttp_request_duration_seconds_count NaN\n", "count of nan", id="answers, no number"),
+        *(
+            pytest.param(
+                f"http_requests_total 1\nhttp_request_duration_seconds_count 5\nhttp_request_duration_seconds_sum {text}\n",
+                f"duration_seconds_sum of {text.strip('+').lower()}",
+                id=f"a duration of {text}",
+            )
+            for text in ("NaN", "+Inf", "-1.0")
+        ),
+        pytest.param(
+            'http_requests_total 1\nvllm:e2e_request_latency_seconds_sum{model_name="m"} NaN\n',
+            "latency_seconds_sum of nan",
+            id="a duration of the engine",
+        ),
     ],
 )
 def test_another_page_says_nothing(page, words):
     with pytest.raises(ValueError, match=words):
-        parse_figures(page)
+        parse_counters(page)

@@ -60,10 +60,52 @@ def test_nobody_is_promoted_by_ignorance():
     assert found.remark == "Pod x does not answer"
 
 
+@pytest.mark.parametrize("seconds", [1.0, 300.0])
+@pytest.mark.parametrize(
+    "missing",
+    [{"unknown": "Pod v2-3 does not answer"}, {"unknown_others": "Pod v1-3 does not answer"}],
+    ids=["of the canary", "of the others"],
+)
+@pytest.mark.parametrize(
+    ("canary", "reason"), [(counted(1000, 1000), "CanaryErrors"), (counted(1000, rejected=900), "CanaryRejects")]
+)
+def test_ignorance_keeps_nobody_from_being_stopped_for_what_was_counted(seconds, missing, canary, reason):
+    found = after(seconds, canary, **missing)
+    assert (found.phase, found.reason) == (STOPPED, reason)
+
+
+def test_what_may_be_chance_is_judged_when_all_figures_of_the_canary_are_known():
+    errors = counted(1000, 11)
+    assert after(canary=errors, unknown="Pod v2-3 does not answer").reason == "CanaryFiguresUnknown"
+    assert after(canary=errors, unknown_others="Pod v1-3 does not answer").reason == "CanaryErrors"
+
+
+def test_a_canary_that_is_not_ready_is_stopped_for_what_it_failed_before():
+    assert after(1.0, counted(100, 90), is_ready=False).reason == "CanaryErrors"
+
+
 def test_figures_of_the_others_are_needed_for_a_comparison_only():
+    slow = counted(1000, latency=9.0)
+    assert after(canary=slow, unknown_others="Pod x does not answer").reason == "CanaryFiguresUnknown"
     assert after(others=None, unknown_others="Pod x does not answer").reason == "CanaryFiguresUnknown"
     alone = replace(PLAN, max_latency_ratio=float("inf"))
     assert after(others=None, unknown_others="Pod x does not answer", plan=alone).step == 1
+
+
+@pytest.mark.parametrize("missing", [{}, {"unknown_others": "Pod v1-1 does not answer"}], ids=["no requests", "not known"])
+@pytest.mark.parametrize(
+    ("seconds", "canary", "reason"),
+    [
+        pytest.param(300.0, counted(1000, rejected=1000), "CanaryRejects", id="all"),
+        pytest.param(300.0, counted(1000, rejected=600), "CanaryRejects", id="more than half"),
+        pytest.param(300.0, counted(1000, rejected=510), "CanaryInProgress", id="half, by chance"),
+        pytest.param(10.0, counted(1000, rejected=1000), "CanaryInProgress", id="before the end"),
+        pytest.param(300.0, counted(19, rejected=19), "CanaryWaitsForRequests", id="too few"),
+    ],
+)
+def test_what_cannot_be_compared_must_not_reject_more_than_half(missing, seconds, canary, reason):
+    alone = replace(PLAN, max_latency_ratio=float("inf"))
+    assert after(seconds, canary, None, plan=alone, **missing).reason == reason
 
 
 def test_figures_of_another_step_decide_nothing():
@@ -75,6 +117,29 @@ def test_a_canary_that_is_not_ready_makes_no_progress():
     waiting = after(is_ready=False)
     assert (waiting.phase, waiting.step, waiting.reason) == (PROGRESSING, 0, "CanaryNotReady")
     assert advance(waiting, PLAN, Observed(None)).state == STATE
+
+
+@pytest.mark.parametrize("before", [None, CanaryState("r0", PROMOTED), CanaryState("r1", reason="CanaryNotReady")])
+def test_a_canary_begins_when_its_workloads_are_as_its_spec_wants_them(before):
+    waiting = advance(before, PLAN, Observed(has_wanted_pods=False)).state
+    assert waiting == CanaryState("r1", reason="CanaryNotReady")
+    assert waiting.is_waiting
+    assert advance(waiting, PLAN, Observed()).state == CanaryState("r1")
+
+
+def test_one_that_has_begun_goes_on_while_its_workloads_are_scaled():
+    assert advance(STATE, PLAN, Observed(has_wanted_pods=False)).state == STATE
+    found = CanaryCount(STATE.step_id, 300.0, GOOD, GOOD)
+    assert advance(STATE, PLAN, Observed(found, has_wanted_pods=False)).state.step == 1
+
+
+def test_a_promotion_is_the_last_one_of_the_group_and_keeps_its_number():
+    last = CanaryState("r1", step=3)
+    found = CanaryCount(last.step_id, 300.0, GOOD, GOOD)
+    promoted = advance(last, PLAN, Observed(found, promotions=4)).state
+    assert promoted.promotion == 5
+    assert advance(last, PLAN, Observed(wish="promote-r1", promotions=7)).state.promotion == 8
+    assert advance(promoted, PLAN, Observed(found, wish="promote-r1", promotions=9)).state == promoted
 
 
 def test_a_crash_ends_it():
@@ -109,11 +174,6 @@ def test_what_the_author_wanted_of_another_version_is_forgotten(wish):
 
 def test_a_stopped_canary_gets_nothing():
     assert CanaryState("r1", STOPPED, step=2).percent(PLAN) == 0
-
-
-def test_counters_that_began_again_count_from_zero():
-    assert counted(30).since(counted(20)) == counted(10)
-    assert counted(5).since(counted(20)) == counted(5)
 
 
 @given(st.lists(st.tuples(st.floats(0, 900), st.integers(0, 500), st.floats(0, 1), st.floats(0.1, 5)), max_size=20))
