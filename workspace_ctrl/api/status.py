@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from workspace_ctrl.api.conditions import Condition, ConditionType, find, parse_conditions
+from workspace_ctrl.api.conditions import CANARY_NOT_READY, Condition, ConditionType, find, parse_conditions
 from workspace_ctrl.api.labels import KIND, SET_KIND
 from workspace_ctrl.api.printable_text import printable
 from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupMemberStatus, GroupStatus
@@ -177,9 +177,19 @@ class WorkspaceStatus:
     @property
     def canary_step(self) -> tuple[object, ...]:
         """What identifies the step of a canary; empty for others."""
-        group = self.gateway.group if self.gateway is not None else None
-        canary = group.canary if group is not None else None
+        canary = self._canary
         return (canary.revision, canary.phase, canary.step) if canary is not None else ()
+
+    @property
+    def canary_share(self) -> tuple[object, ...]:
+        """What the share of a canary in the requests of its group depends on; empty for others."""
+        canary = self._canary
+        return (*self.canary_step, canary.reason == CANARY_NOT_READY, canary.promotion) if canary is not None else ()
+
+    @property
+    def _canary(self) -> CanaryStatus | None:
+        group = self.gateway.group if self.gateway is not None else None
+        return group.canary if group is not None else None
 
     def as_object(self) -> dict[str, Any]:
         """Return the status as JSON, without unknown fields."""

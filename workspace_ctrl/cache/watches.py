@@ -201,7 +201,9 @@ OF_KAITO: Final = {
 DEPLOYMENTS: Final = WatchedKind(
     "Deployment", DEPLOYMENT, parse_workload, OWNER_LABEL, _label, concerns_group=True, is_starting=_is_starting
 )
-STATEFUL_SETS: Final = WatchedKind("StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, is_starting=_is_starting)
+STATEFUL_SETS: Final = WatchedKind(
+    "StatefulSet", STATEFUL_SET, parse_workload, OWNER_LABEL, _label, concerns_group=True, is_starting=_is_starting
+)
 VOLUME_CLAIMS: Final = WatchedKind(
     "PersistentVolumeClaim", CLAIM, parse_persistent_volume_claim, OWNER_LABEL, _label, metadata_only=True
 )

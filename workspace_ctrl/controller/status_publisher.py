@@ -95,7 +95,7 @@ class Publisher:
             rejected_status=rejected or state.rejected_status,
         )
         # Former charts are removed, and the share of a canary follows, once the status says so, and our own write makes no event.
-        follows = snapshot.former or current.status.canary_step != wanted.canary_step
+        follows = snapshot.former or current.status.canary_share != wanted.canary_share
         return Published(state, 0.0 if follows else None, is_ready)
 
     async def publish_conflict(self, rival: WorkspaceRecord, holder: WorkspaceRecord, *, gateway_wanted: bool) -> None:

@@ -20,6 +20,8 @@ class MemberRecords:
     """Its InferencePools; two while its chart is replaced by another one."""
     deployments: tuple[Workload, ...] = ()
     """Its Deployments, that of the endpoint picker among them."""
+    stateful_sets: tuple[Workload, ...] = ()
+    """Its StatefulSets: a model on several nodes has one, and each copy of it in an InferenceSet."""
     pods: tuple[Pod, ...] = ()
     is_observed: bool = True
     """Whether all that it references has been listed, so that what is missing here does not exist."""

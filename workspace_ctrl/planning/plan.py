@@ -33,6 +33,7 @@ from workspace_ctrl.planning.workload.workload_steps import (
     chosen_replicas,
     dry_run,
     existing_copies,
+    has_wanted_pods,
     plan_budget,
     plan_workload,
     waiting_copies,
@@ -61,11 +62,12 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     if snapshot.namespace is not None and snapshot.namespace.meta.deleting:
         workloads = () if desired.settings.is_companion else tuple(workload.meta for workload in snapshot.workloads)
         return Plan(_terminating(desired), terminating_steps(workspace, snapshot.route, snapshot.chart, workloads))
-    group = plan_groups(desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
+    grouped = partial(plan_groups, desired.groups, workspace, snapshot.taken, snapshot.accepted_drift, snapshot.canary_count)
     removal = partial(removal_steps, workspace, snapshot.route, snapshot.chart)
     if workspace.meta.deleting:
-        return Plan(Decisions(), (*group.steps, *removal()))
+        return Plan(Decisions(), (*grouped().steps, *removal()))
     if serving is None or desired.planned is None:
+        group = grouped(has_wanted_pods=False)
         steps = () if desired.resolved.gateway_wanted else removal()
         decisions = _without_server(desired)
         problems = (*decisions.problems, *group.problems)
@@ -75,6 +77,7 @@ def make_plan(desired: Desired, snapshot: Snapshot) -> Plan | Pending:
     query = _dry_run(draft, serving, snapshot)
     if query is not None:
         return Pending(query)
+    group = grouped(has_wanted_pods=has_wanted_pods(draft, serving.server, snapshot.workloads))
     decisions = _plan_serving(draft, desired, serving, snapshot)
     if not desired.resolved.gateway_wanted:
         _plan_objectives(draft, serving, snapshot, desired.settings)

@@ -52,7 +52,7 @@ def write_decision(old: WorkspaceStatus, new: WorkspaceStatus) -> WriteDecision:
     after = new.conditions
     if ConditionType.READY not in before:
         return _first_news(new)
-    if old.observed_generation != new.observed_generation or old.canary_step != new.canary_step:
+    if old.observed_generation != new.observed_generation or old.canary_share != new.canary_share:
         return WriteDecision(WriteTiming.NOW)
     was_ready = any(entry.is_true for entry in old.conditions if entry.type in _WHOLE)
     urgencies = [(_urgency(before.get(entry.type), entry, was_ready=was_ready), entry) for entry in after]

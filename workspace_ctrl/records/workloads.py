@@ -81,7 +81,12 @@ class Workload(Conditioned):
     @property
     def is_rolled_out(self) -> bool:
         """Whether all pods that exist are of the newest spec."""
-        return self.is_current and self.existing_replicas <= self.updated_replicas
+        return self.is_current and not self.has_old_pods
+
+    @property
+    def has_old_pods(self) -> bool:
+        """Whether some of its pods are of an earlier spec, as its controller has observed it last; being scaled makes none of them old."""
+        return self.existing_replicas > self.updated_replicas
 
     @property
     def is_starting(self) -> bool:

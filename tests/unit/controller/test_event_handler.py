@@ -37,6 +37,7 @@ from workspace_ctrl.records.chart_inventory import ChartObject
 from workspace_ctrl.records.core_v1 import ConfigMap, Namespace, Node
 from workspace_ctrl.records.gateways import GatewayProxy, GatewayService
 from workspace_ctrl.records.pods import PodProblem
+from workspace_ctrl.records.workloads import Workload
 
 KEY, OTHER = (NAMESPACE, NAME), (NAMESPACE, "other")
 BOTH = {KEY, OTHER}
@@ -230,6 +231,7 @@ SHARED = replace(route(), meta=replace(meta("HTTPRoute", "chat", owner=""), work
         pytest.param(watches.PODS, pod(labels={POD_LABEL: NAME}), BOTH, id="its pods"),
         pytest.param(watches.INFERENCE_POOLS, pool(), BOTH, id="its pool"),
         pytest.param(watches.DEPLOYMENTS, picker(), BOTH, id="its endpoint picker"),
+        pytest.param(watches.STATEFUL_SETS, Workload(meta("StatefulSet")), BOTH, id="its model server on several nodes"),
         pytest.param(watches.HTTP_ROUTES, route(), BOTH, id="its own route"),
         pytest.param(watches.HTTP_ROUTES, SHARED, BOTH, id="the route of the group"),
         pytest.param(watches.SERVICES, service(), {KEY}, id="nothing else"),

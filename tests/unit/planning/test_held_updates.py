@@ -30,6 +30,7 @@ from workspace_ctrl.planning.held_updates import update_policy
 from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.plan_settings import ChartSource, Mode, PickerSettings, PlanSettings, Verification
 from workspace_ctrl.planning.preset.installed_environment import CertificateBundle
+from workspace_ctrl.planning.traffic.preview_group import simulated_groups
 
 OLD = "of-an-older-version"
 GROUP = {"group": {"name": "chat", "weight": 10}}
@@ -72,6 +73,14 @@ def known(version="0.1.0", settings=None):
 def test_pods_of_a_version_that_noted_nothing_wait_if_it_has_observed_the_spec():
     assert words(plan(recorded(), made_before(), at("0.2.0"))) == []
     assert words(plan(recorded(generation=2), made_before(), at("0.2.0"))) == ["try Deployment"]
+
+
+def test_a_canary_goes_on_with_pods_that_wait():
+    mine = recorded(gateway={"group": {"name": "chat", "canary": {}}})
+    world = replace(made_before(), groups=simulated_groups(mine, (), SETTINGS))
+    found = plan(mine, world, at("0.2.0"))
+    assert found.decisions.waiting
+    assert found.decisions.group.canary.state.reason == "CanaryInProgress"
 
 
 def test_they_wait_on_in_later_passes_and_after_a_restart_until_the_spec_changes():

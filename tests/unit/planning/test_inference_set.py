@@ -16,6 +16,7 @@ from workspace_ctrl.planning.plan import plan
 from workspace_ctrl.planning.preview import preview
 from workspace_ctrl.planning.preview_cluster import simulated_cluster
 from workspace_ctrl.planning.steps import Apply, Delete, DryRunWorkload, Scale
+from workspace_ctrl.planning.traffic.preview_group import simulated_groups
 from workspace_ctrl.records.meta import Meta, ObjectRef
 from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import parse_workspace_record
@@ -64,9 +65,9 @@ def live(manifest, *, ready=True, hash_=None):
     )
 
 
-def planned(document, *workloads):
+def planned(document, *workloads, **fields):
     """The plan in a cluster that has the `workloads`, and accepts every other one."""
-    world = replace(simulated_cluster(record(document), Dependencies(), (), SETTINGS), workloads=workloads)
+    world = replace(simulated_cluster(record(document), Dependencies(), (), SETTINGS), workloads=workloads, **fields)
     found = plan(record(document), world, SETTINGS)
     for query in found.queries:
         assert isinstance(query, DryRunWorkload)
@@ -181,6 +182,28 @@ def test_other_replicas_are_no_change_of_the_template(inference, kind):
     assert not planned(raw(inference, replicas=0), *workloads).decisions.has_outdated_copies
     other = {**inference, "preset": {**inference["preset"], "presetOptions": {"modelAccessSecret": "other"}}}
     assert planned(raw(other), *workloads).decisions.has_outdated_copies
+
+
+@pytest.mark.parametrize("inference", [SMALL, LARGE], ids=["one node", "several nodes"])
+def test_a_canary_begins_when_all_its_copies_have_the_template_of_the_spec(inference):
+    def reason(*workloads):
+        records = simulated_groups(record(document), (), SETTINGS)
+        found = planned(document, *workloads, groups=records)
+        return found.decisions.group.canary.state.reason
+
+    document = raw(inference, replicas=2, gateway={"group": {"name": "chat", "canary": {}}})
+    workloads = [live(each) for each in manifests(document, "Deployment" if inference is SMALL else "StatefulSet")]
+    assert reason(*workloads) == "CanaryInProgress"
+    assert reason(*workloads[:-1]) == "CanaryInProgress"  # the last one has no pods
+    assert reason(*workloads[:-1], replace(workloads[-1], observed_generation=0)) == "CanaryNotReady"
+    old = replace(workloads[-1], meta=replace(workloads[-1].meta, applied_hash="old"))
+    assert reason(*workloads[:-1], old) == "CanaryNotReady"
+
+
+def test_a_canary_does_not_begin_while_its_model_server_cannot_be_planned():
+    document = raw({"preset": {"name": "no-such-model"}}, gateway={"group": {"name": "chat", "canary": {}}})
+    found = planned(document, groups=simulated_groups(record(document), (), SETTINGS))
+    assert found.decisions.group.canary.state.reason == "CanaryNotReady"
 
 
 def test_a_deleted_deployment_comes_back_with_the_replicas_of_the_set():

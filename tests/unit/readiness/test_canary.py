@@ -18,6 +18,8 @@ FIRST = CanaryState("r1")
 SECOND = CanaryState("r1", step=1, message="40 requests, 0.0% failed")
 STOPPED = replace(SECOND, phase=CanaryPhase.STOPPED, reason="CanaryErrors", message="3 of 30 requests failed")
 PROMOTED = replace(SECOND, phase=CanaryPhase.PROMOTED, reason="CanaryPromoted")
+AGAIN = replace(PROMOTED, promotion=3)
+UNROUTED = replace(SECOND, reason="CanaryWithoutRequests")
 BLIND = replace(SECOND, reason="CanaryFiguresUnknown")
 
 
@@ -40,6 +42,13 @@ BLIND = replace(SECOND, reason="CanaryFiguresUnknown")
             id="not judged",
         ),
         pytest.param(
+            UNROUTED,
+            "all go to v1",
+            "Unknown",
+            "step 2 of 2: 50 % of the requests, for 300 s at least; all go to v1; in the step before: 40 requests, 0.0% failed",
+            id="not in the route",
+        ),
+        pytest.param(
             STOPPED, "", "False", "stopped in step 2 of 2, and gets no requests any more: 3 of 30 requests failed", id="stopped"
         ),
         pytest.param(PROMOTED, "", "True", "gets all requests of the group; 40 requests, 0.0% failed", id="promoted"),
@@ -50,12 +59,57 @@ def test_the_condition(state, remark, status, words):
     assert (link.status, link.reason, link.message) == (status, state.reason, words)
 
 
-@pytest.mark.parametrize("state", [FIRST, SECOND, STOPPED, PROMOTED, BLIND], ids=lambda state: state.reason)
+@pytest.mark.parametrize("state", [FIRST, SECOND, STOPPED, PROMOTED, AGAIN, BLIND, UNROUTED], ids=lambda state: state.reason)
 def test_the_controller_goes_on_from_the_status(state):
     written = GroupStatus("chat", canary=canary_status(CanaryDecision(PLAN, state)))
     read = parse_status(WorkspaceStatus(gateway=GatewayStatus(group=written)).as_object()).gateway.group
     assert read == written
-    assert state_in(read) == state
+    assert state_in(read, "chat") == state
+
+
+def test_what_a_status_says_of_another_group_says_nothing_of_this_one():
+    written = GroupStatus("staging", canary=canary_status(CanaryDecision(PLAN, PROMOTED)))
+    assert (state_in(written, "chat"), state_in(written, "staging")) == (None, PROMOTED)
+
+
+@pytest.mark.parametrize(
+    ("state", "weights", "status", "words"),
+    [
+        pytest.param(
+            STOPPED,
+            {"v1": 100},
+            "False",
+            "stopped in step 2 of 2, and gets no requests any more: 3 of 30 requests failed",
+            id="others get them",
+        ),
+        pytest.param(
+            STOPPED,
+            {"v2": 100},
+            "False",
+            "stopped in step 2 of 2, but keeps its requests, because no other member of the group has a weight; give one a weight, or "
+            "change the model server of this one, or promote it: 3 of 30 requests failed",
+            id="it is the last resort",
+        ),
+        pytest.param(PROMOTED, {"v2": 100}, "True", "gets all requests of the group; 40 requests, 0.0% failed", id="it gets all"),
+        pytest.param(
+            PROMOTED,
+            {"v2": 90, "v3": 10},
+            "True",
+            "was promoted; requests of the group by weight: v2 90, v3 10; 40 requests, 0.0% failed",
+            id="another one is tried",
+        ),
+        pytest.param(
+            PROMOTED,
+            {"v3": 100},
+            "True",
+            "was promoted; now all requests of the group go to v3; 40 requests, 0.0% failed",
+            id="another one was promoted later",
+        ),
+    ],
+)
+def test_the_words_follow_the_weights(state, weights, status, words):
+    link = canary_link(CanaryDecision(PLAN, state, name="v2", weights=weights))
+    assert (link.status, link.reason, link.message) == (status, state.reason, words)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +117,7 @@ def test_the_controller_goes_on_from_the_status(state):
 )
 def test_a_status_that_says_nothing_is_none(canary):
     raw = {"gateway": {"group": {"name": "chat", "canary": canary}}}
-    assert state_in(parse_status(raw).gateway.group) is None
+    assert state_in(parse_status(raw).gateway.group, "chat") is None
 
 
 def status_of(state):
@@ -101,6 +155,8 @@ def test_events(old, new, told):
     [
         pytest.param(status_of(FIRST), status_of(SECOND), WriteTiming.NOW, id="next step"),
         pytest.param(status_of(SECOND), status_of(STOPPED), WriteTiming.NOW, id="stopped"),
+        pytest.param(status_of(replace(FIRST, reason="CanaryNotReady")), status_of(FIRST), WriteTiming.NOW, id="begun"),
+        pytest.param(status_of(PROMOTED), status_of(AGAIN), WriteTiming.NOW, id="promoted once more"),
         pytest.param(status_of(FIRST), status_of(FIRST), WriteTiming.NEVER, id="nothing new"),
     ],
 )

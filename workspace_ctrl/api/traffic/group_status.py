@@ -21,6 +21,10 @@ class CanaryStatus:
     percent: Annotated[int | None, Field(description="Share of the group's requests in this step, in percent.")] = None
     reason: Annotated[str | None, Field(description="Reason of the condition CanaryProgressing.")] = None
     message: Annotated[str | None, Field(description="Figures of the step that has ended last.")] = None
+    promotion: Annotated[
+        int | None,
+        Field(description="Number of its promotion in the group: of several promoted canaries, the last one gets the requests."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class GroupObserver:
                 route=self._cache.http_routes.get(key),
                 pools=pools,
                 deployments=self._cache.deployments.owned_by(key),
+                stateful_sets=self._cache.stateful_sets.owned_by(key),
                 pods=tuple(pods.values()),
                 is_observed=(key == of_pass or self._has_pass(key)) and self._watches.is_synced(key),
             )

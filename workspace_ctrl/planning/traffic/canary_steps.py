@@ -1,13 +1,15 @@
 """What a member that is a canary does in a pass: its next state, and what is to be counted for that."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from workspace_ctrl.api.labels import CANARY_ANNOTATION
-from workspace_ctrl.model.canary import CanaryCount, CanaryDecision, CanaryPhase, CanaryTarget, CountingServer
+from workspace_ctrl.model.canary import CanaryDecision, CanaryPhase, CanaryTarget, CountingServer
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.planning.steps import CountRequests, Step
-from workspace_ctrl.planning.traffic.canary import Observed, advance
-from workspace_ctrl.planning.traffic.members import GroupMember
+from workspace_ctrl.planning.traffic.canary import WITHOUT_REQUESTS, Observed, advance
+from workspace_ctrl.planning.traffic.group_route import GroupRouting
+from workspace_ctrl.planning.traffic.members import GroupMember, weights_now
 
 _READINGS = 20
 """In an interval."""
@@ -19,13 +21,43 @@ _DEFAULT_PORT = 5000
 """Of model servers, as KAITO has it."""
 
 
-def decide_canary(own: GroupMember | None, annotation: str, count: CanaryCount | None) -> CanaryDecision | None:
-    """Return the next state of a member that is a canary; None for others."""
+def decide_canary(
+    own: GroupMember | None,
+    members: Sequence[GroupMember],
+    routed: GroupRouting | None,
+    observed: Observed,
+    live: Mapping[str, int],
+) -> CanaryDecision | None:
+    """Return the next state of a member that is a canary; None for others.
+
+    `routed` is how the requests of the group are divided now, None while that is not known, and `live` are the weights of its route.
+    Of what is `observed`, whether the canary is ready is added here.
+    """
     if own is None or own.canary is None:
         return None
     if own.gateway is None:  # it stays where it is until its spec is valid
-        return CanaryDecision(own.canary, own.state) if own.state is not None else None
-    return advance(own.state, own.canary, Observed(count, own.is_ready and not own.is_held, annotation))
+        decision = CanaryDecision(own.canary, own.state) if own.state is not None else None
+    else:
+        is_ready = own.is_ready and not own.has_mixed_pods
+        others = [each.state for each in members if each.state is not None and each.meta.ref != own.meta.ref]
+        promotions = max((state.promotion for state in others), default=0)
+        decision = advance(own.state, own.canary, replace(observed, is_ready=is_ready, promotions=promotions))
+    return _routed(decision, own, members, routed, live) if decision is not None else None
+
+
+def _routed(
+    decision: CanaryDecision, own: GroupMember, members: Sequence[GroupMember], routed: GroupRouting | None, live: Mapping[str, int]
+) -> CanaryDecision:
+    """Return a decision with the weights that follow from it; a step in which the canary gets nothing cannot be judged."""
+    if routed is None:
+        return replace(decision, name=own.name)
+    then = [replace(each, state=decision.state) if each.meta.ref == own.meta.ref else each for each in members]
+    weights = replace(routed, weights=weights_now(then) or live).effective  # without weights, the route stays as it is
+    state = decision.state
+    if state.phase is CanaryPhase.PROGRESSING and not state.is_waiting and weights and own.name not in weights:
+        remark = f"it gets none of them, because all requests of the group go to {', '.join(weights)}"
+        decision = replace(decision, state=replace(state, reason=WITHOUT_REQUESTS), remark=remark)
+    return replace(decision, name=own.name, weights=weights)
 
 
 def counting_steps(
@@ -37,7 +69,7 @@ def counting_steps(
     is_counting: bool,
 ) -> Iterator[Step]:
     """Yield the step that has requests counted, or that stops it; `is_counting` is whether they are counted now."""
-    if decision is None or own is None or own.is_held or decision.state.phase is not CanaryPhase.PROGRESSING:
+    if decision is None or own is None or own.has_mixed_pods or decision.state.phase is not CanaryPhase.PROGRESSING:
         yield from (CountRequests(None),) if is_counting else ()
         return
     weights = records.route.weights if records.route is not None else {}

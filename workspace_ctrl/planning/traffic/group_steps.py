@@ -18,6 +18,7 @@ from workspace_ctrl.planning.manifests import applied_hash
 from workspace_ctrl.planning.plan_settings import PlanSettings
 from workspace_ctrl.planning.removal import delete_steps
 from workspace_ctrl.planning.steps import Apply, Step
+from workspace_ctrl.planning.traffic.canary import Observed
 from workspace_ctrl.planning.traffic.canary_steps import annotation_of, counting_steps, decide_canary
 from workspace_ctrl.planning.traffic.group_route import UNDIVIDED, GroupRouting, group_route, group_routing
 from workspace_ctrl.planning.traffic.members import (
@@ -89,14 +90,17 @@ def plan_group(
     taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
     count: CanaryCount | None = None,
+    *,
+    has_wanted_pods: bool = True,
 ) -> GroupPlan:
     """Return the next steps for the route of a group, and what `workspace`, a member or a former one, reports.
 
-    `count` is what is counted for it as a canary.
+    `count` is what is counted for it as a canary, and `has_wanted_pods` whether its workloads are as its spec wants them.
     """
     records, routed = desired.records, desired.routing
     own = next((member for member in desired.members if member.meta.ref == workspace), None)
-    canary = decide_canary(own, annotation_of(records, own), count)
+    observed = Observed(count, has_wanted_pods=has_wanted_pods, wish=annotation_of(records, own))
+    canary = decide_canary(own, desired.members, routed, observed, records.route.weights if records.route is not None else {})
     taken = {claim: holder for claim, holder in taken.items() if claim in desired.claims}
     blocking = _blocking(desired)
     problems = (*filter(None, (blocking,)), *_problems(desired, workspace, taken))
@@ -119,14 +123,17 @@ def plan_groups(
     taken: Mapping[RouteClaim, str],
     accepted_drift: Mapping[ObjectRef, Fields],
     count: CanaryCount | None = None,
+    *,
+    has_wanted_pods: bool = True,
 ) -> GroupPlan:
     """Return the next steps for the route of the group of `workspace`, and for those that it has left; it reports only on the former.
 
-    `count` is what is counted for it as a canary.
+    `count` is what is counted for it as a canary, and `has_wanted_pods` whether its workloads are as its spec wants them.
     """
+    counts = [count if group.records.name == workspace.group else None for group in groups]
     plans = [
-        plan_group(group, workspace.meta.ref, taken, accepted_drift, count if group.records.name == workspace.group else None)
-        for group in groups
+        plan_group(group, workspace.meta.ref, taken, accepted_drift, counted, has_wanted_pods=has_wanted_pods)
+        for group, counted in zip(groups, counts, strict=True)
     ]
     told = (found for group, found in zip(groups, plans, strict=True) if group.records.name == workspace.group)
     own = next(told, GroupPlan())

@@ -11,7 +11,7 @@ from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.gateway_spec import DEFAULT_WEIGHT, LARGEST_WEIGHT, Group
 from workspace_ctrl.api.labels import SET_KIND
 from workspace_ctrl.api.names import endpoint_picker_name, names
-from workspace_ctrl.api.traffic.canary_spec import Canary
+from workspace_ctrl.api.traffic.canary_spec import Canary, check_canary
 from workspace_ctrl.api.workspace import GatewaySpec, check_gateway
 from workspace_ctrl.model.canary import CanaryPhase, CanaryPlan, CanaryState
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
@@ -22,6 +22,7 @@ from workspace_ctrl.planning.traffic.canary_state import canary_plan, state_in
 from workspace_ctrl.planning.traffic.shares import in_order, with_canary
 from workspace_ctrl.records.gateways import HTTPRoute
 from workspace_ctrl.records.meta import Meta, ObjectRef
+from workspace_ctrl.records.workloads import Workload
 from workspace_ctrl.records.workspaces import WorkspaceRecord
 
 MOST_MEMBERS = 8
@@ -43,7 +44,7 @@ class GroupMember:
     route: HTTPRoute | None
     """Its own route."""
     is_rolling_out: bool = False
-    """Whether its Deployment has pods of an earlier version."""
+    """Whether its Deployment or StatefulSets have pods of an earlier version."""
     canary: CanaryPlan | None = None
     """The steps of a canary; None for others."""
     state: CanaryState | None = None
@@ -82,10 +83,18 @@ class GroupMember:
         return self.canary is not None and self.state is not None and self.state.revision != self.canary.revision
 
     @property
-    def is_held(self) -> bool:
-        """Whether a canary gets no requests because some of its pods are of an earlier version."""
+    def has_mixed_pods(self) -> bool:
+        """Whether some of the pods of a canary that is tried are of an earlier version."""
         is_tried = self.canary is not None and (self.state is None or self.state.phase is not CanaryPhase.PROMOTED)
         return self.is_rolling_out and is_tried
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a canary gets no requests because some of its pods may be of an earlier version.
+
+        What its workload should be is known in its own pass only, so the status says when it is.
+        """
+        return self.has_mixed_pods or (self.canary is not None and self.state is not None and self.state.is_waiting)
 
     @property
     def share(self) -> MemberShare:
@@ -116,20 +125,27 @@ def _member(records: MemberRecords, owners: frozenset[str], settings: PlanSettin
     pool = _pool(records, spec, settings)
     status = workspace.status.gateway
     group = (spec.group if spec is not None else None) or _group_of_invalid(workspace)
-    state = state_in(status.group if status is not None else None)
+    told = status.group if status is not None else None
     return GroupMember(
         meta=workspace.meta,
         created=workspace.created,
         group=group,
-        canary=canary_plan(workspace, group.canary, state, is_valid=spec is not None),
-        state=state,
+        canary=canary_plan(workspace, group.canary, told, is_valid=spec is not None),
+        state=state_in(told, workspace.group),
         pool=pool,
         is_ready=_is_ready(records, pool),
-        is_rolling_out=any(each.ref.name == workspace.meta.ref.name and not each.is_rolled_out for each in records.deployments),
+        is_rolling_out=any(each.has_old_pods for each in _model_servers(records)),
         gateway=spec,
         route=records.route,
         model_names=status.model_names if status is not None else (),
     )
+
+
+def _model_servers(records: MemberRecords) -> Iterator[Workload]:
+    """Yield the workloads of its model server: the Deployment of its name, or StatefulSets."""
+    name = records.workspace.meta.ref.name
+    yield from (each for each in records.deployments if each.ref.name == name)
+    yield from records.stateful_sets
 
 
 def _gateway_of(workspace: WorkspaceRecord, settings: PlanSettings) -> GatewaySpec | None:
@@ -162,8 +178,18 @@ def _group_of_invalid(workspace: WorkspaceRecord) -> Group:
     given = given if isinstance(given, Mapping) else {}
     weight, fallback = given.get("weight"), given.get("fallback") is True
     is_weight = type(weight) is int and 0 <= weight <= LARGEST_WEIGHT and not fallback
-    canary = Canary() if given.get("canary") is not None else None  # it keeps its share
+    canary = _canary_of_invalid(given["canary"]) if given.get("canary") is not None else None
     return Group.model_construct(name=workspace.group, weight=weight if is_weight else None, fallback=fallback, canary=canary)
+
+
+def _canary_of_invalid(given: object) -> Canary:
+    """Return the canary of a spec that is not valid, which has the share that its status says; with the defaults if it is not valid."""
+    try:
+        canary = Canary.model_validate(given)
+        check_canary(canary)
+    except (ValidationError, SpecError):
+        return Canary()
+    return canary
 
 
 def _pool(records: MemberRecords, spec: GatewaySpec | None, settings: PlanSettings) -> str:
@@ -199,13 +225,21 @@ def weights_now(members: Sequence[GroupMember]) -> dict[str, int]:
 
 
 def _shares(members: Iterable[GroupMember]) -> dict[str, int]:
-    """Return the weights of members, all above 0; canaries get theirs one after the other, the oldest first."""
+    """Return the weights of members, all above 0; canaries get theirs one after the other.
+
+    Those that were promoted come first, in the order of that, because each of the others is tried against what has been promoted; then the
+    others, the oldest first.
+    """
     members = [member for member in members if member.weight]
     weights = {member.name: member.weight for member in members if member.canary is None}
-    for member in members:
-        if member.canary is not None:
-            weights = with_canary(weights, member.name, member.percent)
+    for member in sorted((member for member in members if member.canary is not None), key=_promotion):
+        weights = with_canary(weights, member.name, member.percent)
     return in_order(weights, (member.name for member in members))
+
+
+def _promotion(member: GroupMember) -> tuple[bool, int]:
+    state = member.state
+    return (False, state.promotion) if state is not None and state.phase is CanaryPhase.PROMOTED else (True, 0)
 
 
 def heaviest(weights: Mapping[str, int]) -> str:

@@ -136,6 +136,18 @@ def _has_same_pods(manifest: Manifest, live: Workload) -> bool:
     return is_same or live.meta.applied_hash == hash_with_replicas(manifest, live.replicas)
 
 
+def has_wanted_pods(draft: PlanBuilder, server: ModelServer, live: Iterable[Workload]) -> bool:
+    """Whether the workloads of the model server are as the spec wants them, and their controllers have seen that.
+
+    Workloads that do not exist yet have no other pods, and pods of an older version of this controller that stay are wanted.
+    """
+    there = {each.ref: each for each in live}
+    wanted = ((manifest, there[ref_of(manifest)]) for manifest in server.manifests if ref_of(manifest) in there)
+    return all(
+        each.is_current and (_has_same_pods(manifest, each) or draft.keeps(manifest, each.meta)) for manifest, each in wanted
+    )
+
+
 def waiting_copies(existing: Iterable[ExistingCopy], copies: Copies | None, count: int) -> frozenset[ObjectRef]:
     """Return the copies of a model on several nodes, of `count`, whose change waits, because too many others are not ready.
 

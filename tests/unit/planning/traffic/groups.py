@@ -7,6 +7,7 @@ from workspace_ctrl.api.labels import POD_LABEL
 from workspace_ctrl.api.names import endpoint_picker_name, release_name
 from workspace_ctrl.api.status import GatewayStatus, WorkspaceStatus
 from workspace_ctrl.api.traffic.group_status import CanaryStatus, GroupStatus
+from workspace_ctrl.model.canary import CanaryPhase, CanaryState
 from workspace_ctrl.model.groups import GroupRecords, MemberRecords
 from workspace_ctrl.planning.gateway.parents import Cluster
 from workspace_ctrl.planning.traffic.members import members_of
@@ -62,9 +63,12 @@ def revision_of(records):
     return found.canary.revision
 
 
-def at_step(records, step=1, phase="Progressing", revision=None):
-    """A canary whose status says how far it is."""
-    canary = CanaryStatus(revision=revision or revision_of(records), phase=phase, step=step, percent=0, reason="CanaryInProgress")
-    status = WorkspaceStatus(gateway=GatewayStatus(group=GroupStatus(GROUP, canary=canary)))
+def at_step(records, step=1, phase="Progressing", revision=None, *, group=GROUP, reason="CanaryInProgress", **fields):
+    """A canary whose status says how far it is in a group."""
+    (found,) = members_of(GroupRecords(GROUP, (records,)), SETTINGS)
+    revision = revision or found.canary.revision
+    percent = CanaryState(revision, CanaryPhase(phase), step - 1).percent(found.canary) if phase in set(CanaryPhase) else 0
+    canary = CanaryStatus(revision=revision, phase=phase, step=step, percent=percent, reason=reason, **fields)
+    status = WorkspaceStatus(gateway=GatewayStatus(group=GroupStatus(group, canary=canary)))
     workspace = replace(records.workspace, stored_status=pack_status(status.as_object()))
     return replace(records, workspace=workspace)
