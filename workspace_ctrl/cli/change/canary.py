@@ -7,7 +7,7 @@ import click
 
 from workspace_ctrl.api.labels import CANARY_ANNOTATION
 from workspace_ctrl.api.status import parse_status
-from workspace_ctrl.api.traffic.group_status import CanaryStatus
+from workspace_ctrl.api.traffic.group_status import GroupStatus
 from workspace_ctrl.cli.arguments.object_names import parse_names
 from workspace_ctrl.cli.connection_options import access_of, calling, connection_options, namespace_of
 from workspace_ctrl.cli.inspect.named_workspaces import find_named, kind_of
@@ -16,7 +16,9 @@ from workspace_ctrl.kube.resources import Json
 
 _MANAGER: Final = "workspace-ctrl-cli"
 """Field manager of what a user has a command write."""
-_DONE: Final = {"promote": "gets all requests of its group", "abort": "gets no requests of its group any more"}
+_NONE: Final = "gets no requests of its group any more"
+_DONE: Final = {"promote": "gets all requests of its group", "abort": _NONE}
+_ALONE: Final = f"{_NONE} as soon as another member has a weight, which none has now"
 
 
 @click.command("promote")
@@ -39,7 +41,8 @@ def promote_command(*, name: str, kubeconfig: Path | None, context: str | None, 
 def abort_command(*, name: str, kubeconfig: Path | None, context: str | None, namespace: str | None) -> None:
     """Take all requests of its group from a canary, also after it was promoted.
 
-    The other members get them. Its version is meant: after a change of the model server, a canary begins with its first step.
+    The other members get them; where none has a weight, it keeps its requests until one has. Its version is meant: after a change of the
+    model server, a canary begins with its first step.
     """
     _decide("abort", name, kubeconfig, context, namespace)
 
@@ -51,25 +54,33 @@ def _decide(verb: str, name: str, kubeconfig: Path | None, context: str | None, 
 
     async def annotate(client: Client) -> str:
         item = await find_named(client, wanted, own)
-        revision, metadata = _canary_of(item).revision, item["metadata"]
+        group = _group_of(item)
+        revision, metadata = group.canary.revision if group.canary is not None else "", item["metadata"]
         patch = {"metadata": {"annotations": {CANARY_ANNOTATION: f"{verb}-{revision}"}}}
         await client.merge_patch(
             kind_of(item).resource, str(metadata["namespace"]), str(metadata["name"]), patch, field_manager=_MANAGER
         )
-        return f"{item['kind']} {metadata['namespace']}/{metadata['name']} {_DONE[verb]} (revision {revision})"
+        done = _ALONE if verb == "abort" and not has_other_weight(group, str(metadata["name"])) else _DONE[verb]
+        return f"{item['kind']} {metadata['namespace']}/{metadata['name']} {done} (revision {revision})"
 
     click.echo(calling(access, _MANAGER, annotate))
 
 
-def _canary_of(item: Json) -> CanaryStatus:
-    """Return how far the canary of an object is.
+def has_other_weight(group: GroupStatus, name: str) -> bool:
+    """Whether a member of a group other than `name` has a weight, or would get the requests as a fallback, as a status says."""
+    others = (member for member in group.members if member.name != name)
+    return any(member.weight or member.current or member.fallback for member in others)
+
+
+def _group_of(item: Json) -> GroupStatus:
+    """Return the group of a canary, with how far that is.
 
     Raises:
-        click.ClickException: it is none, or no controller has seen it yet; exit code 1.
+        click.ClickException: the object is none, or no controller has seen it yet; exit code 1.
     """
     gateway = parse_status(item.get("status"), str(item["kind"])).gateway
-    canary = gateway.group.canary if gateway is not None and gateway.group is not None else None
-    if canary is None or not canary.revision:
+    group = gateway.group if gateway is not None else None
+    if group is None or group.canary is None or not group.canary.revision:
         title = f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}"
         raise click.ClickException(f"{title} is no canary: it has no gateway.group.canary, or no controller has seen that yet")
-    return canary
+    return group
