@@ -166,7 +166,20 @@ def test_jsonpath(template, output):
 
 
 @pytest.mark.parametrize(
-    "template", ["{.a", "{end}", "{range .a}", '{"x}', "{.a[}", "{.a[?(@.b==c)]}", "{'\\q'}", "{range .a}" * 40, "{.a b}", "{..}"]
+    "template",
+    [
+        "{.a",
+        "{end}",
+        "{range .a}",
+        '{"x}',
+        "{.a[}",
+        "{.a[?(@.b==c)]}",
+        "{'\\q'}",
+        "{range .a}" * 40,
+        "{.a b}",
+        "{..}",
+        f"{{.a[?(@.b=={'[' * 100_000})]}}",
+    ],
 )
 def test_a_template_that_is_not_understood(template):
     with pytest.raises(JsonPathError):

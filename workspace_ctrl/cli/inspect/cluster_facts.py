@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
-
 from workspace_ctrl.api.labels import API_VERSION, KIND, MODEL_INDEX_LABEL
+from workspace_ctrl.api.yaml.documents import YamlError, parse_documents
 from workspace_ctrl.cache.watches import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -178,8 +177,9 @@ async def _settings(client: Client, parts: InstalledParts) -> Mapping[str, Any] 
         metadata = deployment["metadata"]
         try:
             found = await client.get(CONFIG_MAP, str(metadata["namespace"]), str(metadata["name"]))
-            document = yaml.safe_load(str((found.get("data") or {}).get("settings.yaml") or ""))
-        except (ApiError, yaml.YAMLError):
+            documents = parse_documents(str((found.get("data") or {}).get("settings.yaml") or ""))
+        except (ApiError, YamlError):
             return None  # the check says that it is not known
+        document = next(iter(documents), None)
         return document if isinstance(document, Mapping) else {}
     return None

@@ -234,7 +234,7 @@ def _literal(text: str) -> object:
         return text[1:-1]
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise JsonPathError(f"{text} is neither a number nor a text in quotes") from None
 
 

@@ -106,9 +106,13 @@ def _is_quick(pattern: str, path: str) -> bool:
 
 
 def _matches(pattern: str, path: str) -> bool:
+    """Whether a path matches; an expression that this process cannot try, which the Gateway may still know, matches nothing.
+
+    Beside its own error, `re` raises others for untrusted text: a count such as {4294967296} is an OverflowError.
+    """
     try:
         return re.fullmatch(pattern, path) is not None
-    except re.error:
+    except (re.error, ArithmeticError, ValueError, RecursionError, MemoryError):
         return False
 
 

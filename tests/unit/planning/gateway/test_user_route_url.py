@@ -1,6 +1,8 @@
 """The URL of a model behind a user's own route follows from what reaches the API of the model server."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workspace_ctrl.model.probe_results import CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, MODELS
 from workspace_ctrl.planning.gateway.user_route_url import Reach, reach_of
@@ -96,6 +98,19 @@ def split(base):
 )
 def test_the_url_is_what_reaches_the_api(rules, expected):
     assert reach(*rules) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["a{4294967296}", "[", "(?P<a>b)(?P<a>c)", "a{2,1}", "(?(9)a)", "\\N{x}", "(" * 100],
+)
+def test_an_expression_that_cannot_be_tried_matches_nothing(expression):
+    assert reach(rule({"path": {"type": "RegularExpression", "value": f"/v1/{expression}"}})) == Reach("")
+
+
+@given(st.text("/v1()[]{}0123456789,*+?|\\.^$a-zPN<>=!:#", max_size=40))
+def test_every_expression_is_tried_or_left_alone(expression):
+    assert reach(rule({"path": {"type": "RegularExpression", "value": f"/{expression}"}})).path == ""
 
 
 def test_a_route_with_hundreds_of_matches_takes_no_time():
