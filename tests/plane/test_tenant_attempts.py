@@ -246,6 +246,11 @@ REFUSED = [
         id="another's path through dots",
     ),
     pytest.param(create(None, gateway=lambda p: match(p, path=f"/{p.own}/%2e%2e/x")), "must be ", id="another's path, escaped"),
+    pytest.param(
+        create(None, gateway=lambda p: p.behind(probe={"path": f"/../../{p.other}/phi/metrics"})),
+        "must be ",
+        id="a probe of another's path",
+    ),
     pytest.param(create(None, gateway=lambda p: p.behind(hostnames=["bank.example"])), ROUTES, id="a host name"),
     pytest.param(create(None, gateway=lambda p: p.behind(hostnames=["*.example"])), ROUTES, id="all host names of a domain"),
     pytest.param(

@@ -53,6 +53,8 @@ class ProbeTarget:
     """Path of a GET request instead, as the Workspace sets it; empty for none."""
     codes: tuple[int, ...] = ()
     """HTTP status codes that count as an answer then."""
+    is_own_path: bool = False
+    """Whether `path` belongs to the namespace of the Workspace, so that no other namespace may have routes below it."""
     any_server: bool = False
     """Whether the model server may be one without a list of models."""
     try_body: bool = False

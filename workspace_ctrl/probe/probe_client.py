@@ -9,8 +9,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
 from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
+from workspace_ctrl.connections.url_paths import PathError, check_path, url_at
 from workspace_ctrl.kube.errors import ApiError
 from workspace_ctrl.model.probe_results import (
     CHAT_COMPLETIONS,
@@ -60,6 +62,12 @@ class ProbeClient:
 
         `in_doubt` is whether the previous probe got no response: a completion then has a longer timeout, in case the server is only busy.
         """
+        try:
+            check_path(f"{target.path}{target.get}")
+        except PathError as error:
+            return ProbeResult(
+                ProbeOutcome.NOT_POSSIBLE, target.url, message=f"no request is sent to {target.url}{target.get}: {error}"
+            )
         credentials = await self._authority()
         if isinstance(credentials, str):
             return ProbeResult(ProbeOutcome.NOT_POSSIBLE, target.url, message=credentials)
@@ -86,9 +94,9 @@ class ProbeClient:
         """
         codes = []
         for model in (target.model, _UNKNOWN_MODEL):
-            request = _Request("POST", f"{_origin(target, address)}{CHAT_COMPLETIONS}", {"model": model}, named=False)
+            request = _Request("POST", CHAT_COMPLETIONS, {"model": model}, named=False)
             try:
-                codes.append((await self._send(request, target, credentials)).code)
+                codes.append((await self._send(request, url_at(_origin(target, address), request.path), target, credentials)).code)
             except (aiohttp.ClientError, OSError, ValueError):
                 return None
             if codes[0] == HTTPStatus.NOT_FOUND:
@@ -110,31 +118,28 @@ class ProbeClient:
         return self._credentials
 
     async def _ask(self, target: ProbeTarget, address: str, credentials: Credentials, *, in_doubt: bool) -> ProbeResult:
-        base = f"{_origin(target, address)}{target.path}"
-        completion = _completion(target, base, tokens=1)
+        completion = _completion(target, tokens=1)
         if target.get:
-            request = _Request("GET", f"{base}{target.get}", named=True)
+            request = _Request("GET", target.get)
         elif target.completion or self._mode is ProbeMode.COMPLETION:
             request = completion
         else:
-            request = _Request("GET", f"{base}{MODELS}")
+            request = _Request("GET", MODELS)
         if in_doubt:
             # A server rejects this at once however busy it is, and one that hangs does not.
-            refused = await self._result(_completion(target, base, tokens=0), target, address, credentials)
+            refused = await self._result(_completion(target, tokens=0), target, address, credentials)
             if refused.code is None:
                 return refused
             request = replace(request, seconds=BUSY_SECONDS[self._mode])
         result = await self._result(request, target, address, credentials)
         is_failure = result.outcome is ProbeOutcome.FAILED and result.code in _MAY_HAVE_NO_LIST
         if is_failure and request.method == "GET" and target.any_server and not target.get:
-            return await self._without_list(result, base, target, address, credentials)
+            return await self._without_list(result, target, address, credentials)
         return result
 
-    async def _without_list(
-        self, failure: ProbeResult, base: str, target: ProbeTarget, address: str, credentials: Credentials
-    ) -> ProbeResult:
+    async def _without_list(self, failure: ProbeResult, target: ProbeTarget, address: str, credentials: Credentials) -> ProbeResult:
         """Return the result of a server that may have no list of models: it answers if it does so for its health."""
-        result = await self._result(_Request("GET", f"{base}{HEALTH}"), target, address, credentials)
+        result = await self._result(_Request("GET", HEALTH), target, address, credentials)
         if result.outcome is ProbeOutcome.ANSWERED:
             which = "not found" if failure.code == HTTPStatus.NOT_FOUND else "a web page"
             return replace(result, message=f"{result.message} ({MODELS} is {which})", models=())
@@ -147,25 +152,26 @@ class ProbeClient:
         attempt = Attempt(
             target,
             request.method,
-            request.url.removeprefix(f"{_origin(target, address)}{target.path}"),
+            request.path,
             address,
             request.seconds,
             has_certificate=bool(credentials.certificate),
-            is_quoted=self._trust.quotes(target.gateway),
+            is_quoted=self._trust.quotes(target),
         )
         began = asyncio.get_running_loop().time()
         try:
-            result = attempt.answered(await self._send(request, target, credentials))
+            url = url_at(_origin(target, address), f"{target.path}{request.path}")
+            result = attempt.answered(await self._send(request, url, target, credentials))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return attempt.broken(error)
         return replace(result, is_slow=asyncio.get_running_loop().time() - began > ANSWER_SECONDS)
 
-    async def _send(self, request: "_Request", target: ProbeTarget, credentials: Credentials) -> Answer:
+    async def _send(self, request: "_Request", url: URL, target: ProbeTarget, credentials: Credentials) -> Answer:
         """Return the response, not decompressed: a few bytes can expand to gigabytes."""
         is_tls = target.scheme == "https"
         async with self._connected().request(
             request.method,
-            request.url,
+            url,
             json=request.body,
             headers=_headers(target, credentials, named=request.named),
             ssl=self._context(credentials) if is_tls else True,
@@ -208,7 +214,8 @@ class ProbeClient:
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
-    url: str
+    path: str
+    """Its path below that of the target."""
     body: Mapping[str, Any] | None = None
     named: bool = True
     """Whether the request has the header with the model name."""
@@ -220,7 +227,7 @@ def _origin(target: ProbeTarget, address: str) -> str:
     return f"{target.scheme}://{f'[{address}]' if ':' in address else address}:{target.port}"
 
 
-def _completion(target: ProbeTarget, base: str, tokens: int) -> "_Request":
+def _completion(target: ProbeTarget, tokens: int) -> "_Request":
     """Return a request for so many tokens; one for an embedding has none, and is invalid instead if `tokens` is 0."""
     path = target.completion or CHAT_COMPLETIONS
     prompt: Mapping[str, Any] = {"messages": [{"role": "user", "content": "Say yes."}], "max_tokens": tokens}
@@ -228,7 +235,7 @@ def _completion(target: ProbeTarget, base: str, tokens: int) -> "_Request":
         prompt = {"prompt": "Say yes.", "max_tokens": tokens}
     elif path == EMBEDDINGS:
         prompt = {"input": "yes"} if tokens else {}
-    return _Request("POST", f"{base}{path}", {"model": target.model, **prompt})
+    return _Request("POST", path, {"model": target.model, **prompt})
 
 
 def _headers(target: ProbeTarget, credentials: Credentials, *, named: bool) -> dict[str, str]:

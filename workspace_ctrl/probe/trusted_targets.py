@@ -30,9 +30,17 @@ class ProbeTrust:
         """Whether a request to `target` says who the client is: never over plain HTTP, and only to Gateways that the settings list."""
         return target.scheme == "https" and target.gateway in self.token_gateways
 
-    def quotes(self, gateway: str) -> bool:
-        """Whether the responses of `gateway` are quoted; those of other Gateways may be of servers that their owners may not read."""
-        return gateway in self.quoted_gateways or not self.quoted_namespaces.isdisjoint({gateway.partition("/")[0], ALL_NAMESPACES})
+    def quotes(self, target: ProbeTarget) -> bool:
+        """Whether the responses of `target` are quoted.
+
+        Those of other Gateways may be of servers that their owners may not read. So may those to a path that the Workspace sets, where
+        others may have routes below the path of the model.
+        """
+        if target.get and not target.is_own_path:
+            return False
+        return target.gateway in self.quoted_gateways or not self.quoted_namespaces.isdisjoint(
+            {target.gateway.partition("/")[0], ALL_NAMESPACES}
+        )
 
     def check(self, address: str, port: int) -> None:
         """Check the address of a connection, after name resolution.

@@ -179,7 +179,8 @@ def held_of(snapshot: Snapshot, decisions: Decisions) -> str:
 def _targets(snapshot: Snapshot, decisions: Decisions) -> tuple[ProbeTarget, ...]:
     if held_of(snapshot, decisions):
         return ()  # a request would start a copy
-    return probe_targets(decisions.parents, snapshot.gateway_services, ModelAddress.of(decisions))
+    namespace = snapshot.namespace.meta.ref.name if snapshot.namespace is not None else ""
+    return probe_targets(decisions.parents, snapshot.gateway_services, ModelAddress.of(decisions, namespace))
 
 
 def _always(_snapshot: Snapshot, _decisions: Decisions) -> bool:

@@ -44,12 +44,14 @@ class ModelAddress:
     """Path of the GET request that the Workspace sets for probes; empty for the default."""
     codes: tuple[int, ...] = ()
     """Status codes of that request that count as an answer."""
+    is_own_path: bool = False
+    """Whether the path is below that of the Workspace's namespace."""
     any_server: bool = False
     """Whether the model server may be one without a list of models."""
 
     @classmethod
-    def of(cls, decisions: Decisions) -> "ModelAddress":
-        """Return the address that planning has decided on."""
+    def of(cls, decisions: Decisions, namespace: str = "") -> "ModelAddress":
+        """Return the address that planning has decided on for a Workspace of `namespace`; empty if that is not known."""
         return cls(
             hostnames=decisions.hostnames,
             path=decisions.path,
@@ -58,6 +60,7 @@ class ModelAddress:
             completion="" if MODELS in decisions.api else next(iter(decisions.api), ""),
             get=decisions.probe_path,
             codes=decisions.probe_codes,
+            is_own_path=bool(namespace) and f"{decisions.path}/".startswith(f"/{namespace}/"),
             any_server=decisions.any_server,
         )
 
@@ -151,6 +154,7 @@ def _targets(parent: Parent, services: Sequence[GatewayService], address: ModelA
             completion=address.completion or ("" if parent.lists_models else CHAT_COMPLETIONS),
             get=address.get,
             codes=address.codes,
+            is_own_path=address.is_own_path,
             any_server=address.any_server,
             try_body=address.by_header,
         )

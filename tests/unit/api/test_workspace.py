@@ -139,6 +139,21 @@ def test_refusals_name_path_problem_and_remedy(changes, text):
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/health/", "/v1/models", "/.well-known/ready", "/a-b_c~d.e/f"])
+def test_a_path_for_probes_is_below_that_of_the_workspace(path):
+    assert parse_workspace(NAME, quickstart(gateway={"probe": {"path": path}})).gateway.probe.path == path
+
+
+@pytest.mark.parametrize(
+    "path", ["", "health", "/..", "/.", "/../x", "/x/../y", "/x/./y", "//x", "/x//y", "/%2e%2e/x", "/x?y", "/x\n"]
+)
+def test_a_path_for_probes_that_leads_elsewhere_is_refused(path):
+    with pytest.raises(
+        SpecError, match=r"gateway\.probe\.path must be an absolute path .* without segments like \. and \.\. or empty ones"
+    ):
+        parse_workspace(NAME, quickstart(gateway={"probe": {"path": path}}))
+
+
 def test_a_name_that_no_limit_allows_is_refused():
     with pytest.raises(SpecError, match=r"metadata\.name must be a DNS label of at most 63 characters"):
         parse_workspace("a.b", quickstart())

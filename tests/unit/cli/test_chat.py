@@ -69,6 +69,9 @@ class Cluster:
     async def whole(self, _request):
         return web.json_response({"choices": [{"message": {"content": "All at once."}}]})
 
+    async def deep(self, _request):
+        return web.Response(body=b"data: " + b"[" * 100_000 + b"\n", content_type="text/event-stream")
+
     async def nonsense(self, _request):
         return web.Response(body=b"data: {\n", content_type="text/event-stream")
 
@@ -147,7 +150,12 @@ async def test_lines_of_standard_input_are_a_conversation(cluster, run):
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [("refused", "answers 503: no healthy upstream"), ("nonsense", "the answer is not JSON")]
+    ("answer", "words"),
+    [
+        ("refused", "answers 503: no healthy upstream"),
+        ("nonsense", "the answer is not JSON"),
+        ("deep", "the answer is not JSON"),
+    ],
 )
 async def test_no_answer_is_a_sentence(cluster, run, answer, words):
     cluster.status = served_at(f"{cluster.url}/ns/phi")
@@ -176,6 +184,22 @@ async def test_a_model_that_cannot_be_reached_is_a_sentence(cluster, run):
 )
 def test_the_way_through_the_api_server(url, path):
     assert proxied(url, "https://api") == Route(f"https://api/api/v1/namespaces/gw/services/{path}", by_api_server=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gateway.gw.svc/../../../../../secrets/x",
+        "http://gateway.gw.svc//x",
+        "http://gateway.gw.svc/%2e%2e/x",
+        "http://gateway%2f..%2f.gw.svc/x",
+        "http://..gw.svc/x",
+        "http://gateway.gw.svc:port/x",
+        "http://[gateway.gw.svc/x",
+    ],
+)
+def test_a_url_of_a_status_leads_to_no_other_path_of_the_api_server(url):
+    assert proxied(url, "https://api") is None
 
 
 @pytest.mark.parametrize("url", ["", "http://example.com/x", "http://192.0.2.1/x"])

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from tests.unit.probe.gateways import ANSWERED, LOOPBACK, NOT_POSSIBLE, TOKEN, Server, reading
+from tests.unit.probe.gateways import ANSWERED, FAILED, LOOPBACK, NOT_POSSIBLE, TOKEN, Server, reading
 from workspace_ctrl.connections.special_addresses import AddressNotAllowedError
 from workspace_ctrl.planning.plan_settings import GatewayChoice, PlanSettings
 from workspace_ctrl.probe.probe_client import ProbeClient
@@ -58,6 +58,35 @@ async def test_a_redirect_gets_no_token(certificate):
         result, headers = await sent(server, LISTED, pem, scheme="https", gateway="gateways/public", hostname="m.example.com")
     assert (result.outcome, result.code, headers) == (NOT_POSSIBLE, 302, [f"Bearer {TOKEN}"])
     assert elsewhere.requests == []
+
+
+OUT = [
+    "/../../admin/keys",
+    "/./.././../admin/keys",
+    "//../../../admin/keys",
+    "/%2e%2e/%2e%2e/admin/keys",
+    "/a%2f..%2f..",
+    "/..;/admin",
+]
+
+
+@pytest.mark.parametrize("fields", [{"get": path} for path in OUT] + [{"path": f"/ns/phi{path}"} for path in OUT], ids=str)
+async def test_no_path_leads_out_of_that_of_the_model_whoever_has_stored_it(certificate, fields):
+    context, pem = certificate
+    trust = ProbeTrust(frozenset({"gateways/public"}), frozenset({"gateways/public"}), networks=LOOPBACK)
+    async with Server().served(context) as server:
+        result, _ = await sent(
+            server, trust, pem, scheme="https", gateway="gateways/public", hostname="m.example.com", codes=(599,), **fields
+        )
+    assert (result.outcome, result.code, server.requests) == (NOT_POSSIBLE, None, [])
+    assert result.message.startswith("no request is sent to https://m.example.com")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1/admin", "127.0.0.1/admin?", "127.0.0.1/admin#", "user@127.0.0.1"])
+async def test_an_address_of_a_gateway_adds_no_path(address):
+    async with Server().served() as server:
+        result, _ = await sent(server, LISTED, addresses=(address,))
+    assert (result.outcome, server.requests) == (FAILED, [])
 
 
 @pytest.mark.parametrize(
@@ -162,3 +191,13 @@ async def test_responses_are_quoted_for_listed_gateways_only(trust, quoted):
         result = await asking.ask(server.target())
     await asking.close()
     assert result.message.endswith(f"/v1/models returned 500{quoted}")
+
+
+@pytest.mark.parametrize(("is_own", "quoted"), [(True, ": the secret"), (False, "")], ids=["own", "shared"])
+async def test_the_response_to_a_path_of_the_workspace_is_quoted_only_where_nobody_else_has_routes(is_own, quoted):
+    asking = ProbeClient(ProbeMode.MODELS, trust=ProbeTrust(networks=LOOPBACK, quoted_gateways=frozenset({"ns/g"})))
+    async with Server().served() as server:
+        server.status, server.body = 500, "the secret"
+        result = await asking.ask(server.target(path="", get="/admin/keys", codes=(200,), is_own_path=is_own))
+    await asking.close()
+    assert result.message.endswith(f"/admin/keys returned 500{quoted}")

@@ -182,6 +182,23 @@ def test_what_the_workspace_wants_to_be_asked_for_is():
     assert (target.get, target.codes, target.any_server) == ("/health", (200, 204), True)
 
 
+@pytest.mark.parametrize(
+    ("path", "namespace", "is_own"),
+    [
+        pytest.param("/team-a/phi", "team-a", True, id="below the namespace's"),
+        pytest.param("/team-a", "team-a", True, id="the namespace's"),
+        pytest.param("/team-ab/phi", "team-a", False, id="of a longer name"),
+        pytest.param("", "team-a", False, id="all paths"),
+        pytest.param("/admin", "team-a", False, id="another one"),
+        pytest.param("/team-a/phi", "", False, id="a namespace that is not known"),
+        pytest.param("//x", "", False, id="no name"),
+    ],
+)
+def test_whose_path_is_probed(path, namespace, is_own):
+    (target,) = probe_targets((parent(),), (), ModelAddress.of(decisions(path=path), namespace))
+    assert target.is_own_path is is_own
+
+
 def test_a_wildcard_is_asked_by_a_name_that_matches():
     (target,) = targets(Listener("a", "HTTP", 80, "*.example.com"))
     assert target.hostname == "probe.example.com"

@@ -1,6 +1,7 @@
 """Requests to a model: directly to its URL, or through the API server's proxy where the Gateway cannot be reached from here."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from workspace_ctrl.connections.url_paths import check_path
 from workspace_ctrl.kube.access.access import ConnectionConfigError
 from workspace_ctrl.kube.access.proxy import environment_proxy
 from workspace_ctrl.kube.connection import Connection
@@ -19,6 +21,8 @@ _SILENCE_SECONDS: Final = 300.0
 _POD_HEADERS: Final = ("x-inference-pod", "x-went-into-resp-headers")
 _DATA: Final = "data:"
 _DONE: Final = "[DONE]"
+_SERVICE: Final = re.compile(r"([a-z0-9][-a-z0-9]{0,62})\.([a-z0-9][-a-z0-9]{0,62})\.svc(?:\.[a-z0-9.-]{1,253})?\Z")
+"""Host name of a Service: its name and its namespace."""
 _LONGEST_ERROR: Final = 500
 _LONGEST_EVENT: Final = 1 << 20
 
@@ -47,14 +51,23 @@ class Piece:
 
 
 def proxied(internal_url: str, server: str) -> Route | None:
-    """Return the way through the API server's proxy to a Service, of which `internal_url` is a URL; None if it is that of none."""
-    parts = urlsplit(internal_url)
-    labels = (parts.hostname or "").split(".")
-    if len(labels) < 3 or labels[2] != "svc":  # noqa: PLR2004 - name, namespace, svc
+    """Return the way through the API server's proxy to a Service, of which `internal_url` is a URL; None if it is that of none.
+
+    The URL is that of a status, which others may have written, and the request has the user's credentials: nothing in it may lead to
+    another path of the API server than that of the Service.
+    """
+    try:
+        parts = urlsplit(internal_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        check_path(parts.path)
+    except ValueError:
         return None
-    scheme, port = parts.scheme, parts.port or (443 if parts.scheme == "https" else 80)
-    service = f"{scheme}:{labels[0]}:{port}" if scheme == "https" else f"{labels[0]}:{port}"
-    return Route(f"{server}/api/v1/namespaces/{labels[1]}/services/{service}/proxy{parts.path}", by_api_server=True)
+    service = _SERVICE.match(parts.hostname or "")
+    if service is None:
+        return None
+    name, namespace = service.groups()
+    named = f"https:{name}:{port}" if parts.scheme == "https" else f"{name}:{port}"
+    return Route(f"{server}/api/v1/namespaces/{namespace}/services/{named}/proxy{parts.path}", by_api_server=True)
 
 
 async def reachable(routes: Sequence[Route], connection: Connection) -> Route:
@@ -127,7 +140,7 @@ def _text(document: bytes, part: str) -> str:
     """Return the text of the first choice; an event without one, such as that of the usage, is empty."""
     try:
         found: Any = json.loads(document)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelRequestError("the answer is not JSON") from None
     try:
         return str(found["choices"][0][part].get("content") or "")
