@@ -6,6 +6,7 @@ It costs a fraction of the `kubernetes` package's client (docs/performance.md).
 import asyncio
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -18,6 +19,8 @@ _TOKEN_AGE_SECONDS = 30.0
 """Seconds after which a token is read again; a projected token is replaced long before it expires."""
 _WITHOUT_DETAIL: Final = frozenset({"PEM_LIB", "NO_CERTIFICATE_OR_CRL_FOUND"})
 """Reasons of OpenSSL that say no more than the message does."""
+_READING: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="credentials")
+"""Threads of their own: whatever else runs in threads, the request that renews the Lease does not wait for it."""
 _REFUSED_SECONDS = 5.0
 """Shortest interval, in seconds, of reading the credentials again after they were rejected: it may run an exec plugin."""
 
@@ -126,7 +129,7 @@ class _Authorization:
                 await self._read(self._access.authorization_anew)
 
     async def _read(self, read: Callable[[], str]) -> None:
-        self._header = await asyncio.to_thread(read)
+        self._header = await asyncio.get_running_loop().run_in_executor(_READING, read)
         self._expires = asyncio.get_running_loop().time() + _TOKEN_AGE_SECONDS
 
     def _is_old(self) -> bool:
