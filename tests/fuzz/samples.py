@@ -328,6 +328,31 @@ REVIEW = {
     "apiVersion": "admission.k8s.io/v1",
     "request": {"uid": "u-1", "operation": "UPDATE", "object": QUICKSTART, "oldObject": {"metadata": {}}},
 }
+METRICS_FRAGMENTS = (
+    "http_requests_total",
+    "http_request_duration_seconds_sum",
+    "http_request_duration_seconds_count",
+    "inference_pool_ready_pods",
+    "inference_pool_average_queue_size",
+    "llm_d_epp_flow_control_queue_size",
+    '{method="POST",status="5xx"}',
+    '{a="\\\\"}',
+    "{",
+    "}",
+    ",",
+    '"',
+    "\\",
+    "=",
+    " ",
+    "\n",
+    " 1\n",
+    " NaN\n",
+    " 1e308\n",
+    " -1\n",
+    " +Inf\n",
+    "# TYPE",
+    "\u2028",
+)
 YAML_FRAGMENTS = (
     *(
         "vllm:\n",

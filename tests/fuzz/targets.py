@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -41,6 +42,8 @@ from workspace_ctrl.catalog.model_config import ModelFileError, read_config
 from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.helm.chart_layout_checks import Rendered, checks, renderings
 from workspace_ctrl.kube.decoding import KEPT_LEVELS, decode, without_depths
+from workspace_ctrl.load.picker_metrics import parse_load
+from workspace_ctrl.load.server_figures import parse_figures
 from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge, judge_change
@@ -441,6 +444,18 @@ def check_printable_text(data: bytes) -> None:
     assert len(excerpt(text, 200)) <= 200
 
 
+def check_metrics(data: bytes) -> None:
+    """Metrics of a server are numbers that can be reckoned with, or one printable line about what is wrong."""
+    text = data.decode(errors="replace")
+    for parse in (parse_load, parse_figures):
+        try:
+            found = dataclasses.asdict(parse(text))
+        except ValueError as error:
+            assert_message(str(error))
+        else:
+            assert all(isfinite(value) and value >= 0 for value in found.values())
+
+
 _YAML = pieces(*samples.YAML_FRAGMENTS)
 _LABELS = st.dictionaries(texts, texts, max_size=3) | anything
 TARGETS = {
@@ -454,6 +469,7 @@ TARGETS = {
         Target(check_companion, mutated(samples.COMPANIONS).map(as_json)),
         Target(check_yaml_of_tenants, _YAML),
         Target(check_yaml_of_files, _YAML),
+        Target(check_metrics, pieces(*samples.METRICS_FRAGMENTS)),
         Target(check_settings_file, mutated(samples.SETTINGS).map(as_json) | _YAML),
         Target(check_managed_fields, (mutated([samples.MANAGED_FIELDS]) | deep_mappings).map(as_json)),
         Target(check_records, mutated(samples.OBJECTS).map(as_json)),

@@ -4,14 +4,13 @@ The picker has a time series for each model name, priority and tenant that its c
 are summed up, and a missing one is 0.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
 from typing import Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from workspace_ctrl.load.metric_values import checked
+from workspace_ctrl.load.prometheus_text import samples
 
 _HELD: Final = ("llm_d_epp_flow_control_queue_size", "inference_extension_flow_control_queue_size")
 """Requests in the picker, by the names of llm-d and of the inference extension; llm-d has both, for the same requests."""
@@ -57,9 +56,8 @@ def parse_load(text: str) -> PoolLoad:
             known, an autoscaler keeps the replicas.
     """
     sums: dict[str, float] = {}
-    for family in text_string_to_metric_families("\n".join(_relevant(text)) + "\n"):
-        for sample in family.samples:
-            sums[sample.name] = sums.get(sample.name, 0.0) + (sample.value if sample.value >= 0 else nan)
+    for sample in samples(text, _NAMES):
+        sums[sample.name] = sums.get(sample.name, 0.0) + (sample.value if sample.value >= 0 else nan)
     ready = _value(sums, _READY)
     averages = sums if ready else {}  # those of no pods may be anything
     return PoolLoad(
@@ -69,13 +67,6 @@ def parse_load(text: str) -> PoolLoad:
         running=max(_value(sums, _ANSWERED), _value(averages, _RUNNING) * ready),
         cache=_value(averages, _CACHE),
     )
-
-
-def _relevant(text: str) -> Iterator[str]:
-    """Yield the lines of samples that are read; a page has thousands."""
-    for line in text.splitlines():
-        if line.partition("{")[0].partition(" ")[0] in _NAMES:
-            yield line
 
 
 def _value(sums: Mapping[str, float], names: tuple[str, ...]) -> float:

@@ -5,15 +5,13 @@ its counter of failed requests stays 0, because it looks for the status in anoth
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
-
 from workspace_ctrl.load.counters import Counters
 from workspace_ctrl.load.metric_values import checked
+from workspace_ctrl.load.prometheus_text import Sample, samples
 
 _REQUESTS: Final = "http_requests_total"
 _DURATION: Final = "http_request_duration_seconds"
@@ -23,6 +21,7 @@ _STARTED: Final = "process_start_time_seconds"
 _NAMES: Final = frozenset(
     {_REQUESTS, _STARTED, *(f"{name}_{part}" for name in (_DURATION, _ENGINE_DURATION) for part in ("sum", "count"))}
 )
+_LABELS: Final = frozenset({"method", "status"})
 _STATUS: Final = re.compile(r"[1-5](xx|[0-9]{2})")
 _REMEDY: Final = "workspace-ctrl promote or abort decides instead"
 
@@ -37,34 +36,27 @@ def parse_counters(text: str) -> Counters:
     """
     if _REQUESTS not in text:
         raise ValueError(f"its metrics have no {_REQUESTS}, as those of vLLM have; {_REMEDY}")
-    samples = [sample for sample in _samples(text) if sample.labels.get("method", "POST") == "POST"]
-    duration = _DURATION if any(sample.name == f"{_DURATION}_count" for sample in samples) else _ENGINE_DURATION
-    started = (sample.value for sample in samples if sample.name == _STARTED and isfinite(sample.value))
+    found = [sample for sample in samples(text, _NAMES, _LABELS) if sample.labels.get("method", "POST") == "POST"]
+    duration = _DURATION if any(sample.name == f"{_DURATION}_count" for sample in found) else _ENGINE_DURATION
+    started = (sample.value for sample in found if sample.name == _STARTED and isfinite(sample.value))
     return Counters(
-        statuses=_by_status(samples),
-        answers=int(_sum(samples, f"{duration}_count")),
-        seconds=_sum(samples, f"{duration}_sum"),
+        statuses=_by_status(found),
+        answers=int(_sum(found, f"{duration}_count")),
+        seconds=_sum(found, f"{duration}_sum"),
         process=next(started, None),
     )
 
 
-def _samples(text: str) -> Iterator[Sample]:
-    """Yield the samples that are read; a page has thousands."""
-    lines = (line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] in _NAMES)
-    for family in text_string_to_metric_families("\n".join(lines) + "\n"):
-        yield from family.samples
-
-
-def _by_status(samples: list[Sample]) -> dict[str, int]:
+def _by_status(found: Sequence[Sample]) -> dict[str, int]:
     """Return the number of requests by status; what is no status is empty."""
-    found: dict[str, int] = {}
-    for sample in samples:
+    counts: dict[str, int] = {}
+    for sample in found:
         if sample.name == _REQUESTS:
             given = str(sample.labels.get("status", ""))
             status = given if _STATUS.fullmatch(given) else ""
-            found[status] = found.get(status, 0) + int(checked("counter", sample.value))
-    return found
+            counts[status] = counts.get(status, 0) + int(checked("counter", sample.value))
+    return counts
 
 
-def _sum(samples: list[Sample], name: str) -> float:
-    return checked(name, sum(checked(name, sample.value) for sample in samples if sample.name == name))
+def _sum(found: Sequence[Sample], name: str) -> float:
+    return checked(name, sum(checked(name, sample.value) for sample in found if sample.name == name))

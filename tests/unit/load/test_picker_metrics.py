@@ -73,6 +73,12 @@ def test_values_have_the_names_of_the_triggers():
     }
 
 
+@pytest.mark.parametrize("values", [("NaN",), ("+Inf",), ("-1",), ("1e308",), ("7", "-5"), ("1e16",)], ids=" and ".join)
+def test_a_value_that_is_no_load_makes_the_load_unknown(values):
+    with pytest.raises(ValueError, match=f"have a {HELD} of"):
+        parse_load("".join(f'{HELD}{{model_name="{number}"}} {value}\n' for number, value in enumerate(values)))
+
+
 def test_what_is_no_page_of_metrics_is_an_error():
     with pytest.raises(ValueError, match="could not convert|invalid|Invalid"):
         parse_load(f"{HELD} many\n")

@@ -78,6 +78,7 @@ def test_a_process_is_known_by_its_start(value, process):
             "latency_seconds_sum of nan",
             id="a duration of the engine",
         ),
+        pytest.param('http_requests_total{method="POST",status="2xx"} 1e308\n', "counter of 1e[+]308", id="more than there can be"),
     ],
 )
 def test_another_page_says_nothing(page, words):
