@@ -3,17 +3,22 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
 _MOST_AROUND: Final = 16 << 10
 """Bytes apart from the body: headers, and the framing of chunks, which may be one byte long each."""
+_SMALLEST_CHUNK: Final = 896
+"""Bytes of the chunks of a long body, on average: each costs seven more, and servers write chunks of 2 or 4 KiB."""
 _MOST_ANSWERS: Final = 8
 """Responses to one request, interim ones such as 103 Early Hints included: they are cheap to send, but cost memory and time to read."""
 _PIECE: Final = 4096
+_LOOKING_UP: Final = ThreadPoolExecutor(max_workers=32, thread_name_prefix="names")
 _KERNEL_BUFFER: Final = 16 << 10
 """Bytes, which Linux doubles: the most that is received at once, and so the longest time for which the event loop is blocked."""
 
@@ -47,7 +52,7 @@ class _BoundedHandler(ResponseHandler):
             self._received += len(piece)
             super().data_received(piece)
             body = self._payload.total_bytes if self._payload is not None else 0
-            if self._received - body > _MOST_AROUND or self._answers > _MOST_ANSWERS:
+            if self._received - body > _MOST_AROUND + body * 7 // _SMALLEST_CHUNK or self._answers > _MOST_ANSWERS:
                 self.set_exception(aiohttp.ClientPayloadError("response headers too large, or too many responses"))
                 if self.transport is not None:
                     self.transport.abort()
@@ -55,6 +60,28 @@ class _BoundedHandler(ResponseHandler):
     def feed_data(self, data: Any, size: int = 0) -> None:  # noqa: ANN401 - type of the base class
         self._answers += 1
         super().feed_data(data, size)
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up, which others choose, in threads of its own: without an answer, a thread is taken for half a minute."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(_LOOKING_UP, look_up)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: the threads are shared."""
 
 
 class BoundedConnector(aiohttp.TCPConnector):
@@ -65,7 +92,7 @@ class BoundedConnector(aiohttp.TCPConnector):
 
         It is called with the address that the socket connects to, so a host name cannot get another one after the check.
         """
-        super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=partial(_small_socket, check))
+        super().__init__(force_close=True, ttl_dns_cache=10, socket_factory=partial(_small_socket, check), resolver=_Resolver())
         # The type of the base class allows only its own handler.
         self._factory = partial(_BoundedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
 

@@ -1,25 +1,25 @@
 """Reads the load of a pool from its endpoint picker, when an autoscaler asks for it.
 
-Nothing is read unless asked for, and several questions within a second share an answer. Pickers are untrusted: what is read of an answer is
-limited, and only sums leave this process.
+Nothing is read unless asked for, and several questions within a second share an answer. Pickers are untrusted (`metrics_client`), and only
+sums leave this process: why a picker does not answer is in the log, not in the answer to whoever asks.
 """
 
-import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from time import monotonic
 from typing import Final
 
-import aiohttp
-
-from workspace_ctrl.connections.bounded_connections import beginning
+from workspace_ctrl.api.printable_text import printable
+from workspace_ctrl.connections.special_addresses import Network
 from workspace_ctrl.kube.bounded_cache import BoundedCache
 from workspace_ctrl.kube.fair_slots import FairSlots
+from workspace_ctrl.load.metrics_client import MetricsClient, NoMetricsError
 from workspace_ctrl.load.picker_metrics import PoolLoad, parse_load
 
+logger = logging.getLogger(__name__)
+
 METRICS_PORT: Final = 9090
-_SECONDS: Final = 2.0
 _REUSED_SECONDS: Final = 1.0
 _COUNTED_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 8 << 20
@@ -28,9 +28,9 @@ _AT_ONCE: Final = 16
 _AT_ONCE_OF_NAMESPACE: Final = 8
 
 
-def metrics_url(namespace: str, picker: str) -> str:
-    """Return where the Service of an endpoint picker has its metrics."""
-    return f"http://{picker}.{namespace}.svc:{METRICS_PORT}/metrics"
+def metrics_origin(namespace: str, picker: str) -> str:
+    """Return where the Service of an endpoint picker has its metrics, without their path."""
+    return f"http://{picker}.{namespace}.svc:{METRICS_PORT}"
 
 
 class LoadUnknownError(Exception):
@@ -47,13 +47,19 @@ class _Answer:
 class LoadReader:
     """Reads the loads of pools."""
 
-    def __init__(self, url_of: Callable[[str, str], str] = metrics_url) -> None:
-        """Make it; `url_of` returns where the metrics of an endpoint picker are, by namespace and name."""
-        self._url_of = url_of
+    def __init__(self, origin_of: Callable[[str, str], str] = metrics_origin, networks: Sequence[Network] = ()) -> None:
+        """Make it; `origin_of` returns where the metrics of an endpoint picker are, by namespace and name.
+
+        `networks` may be connected to although their addresses are special.
+        """
+        self._origin_of = origin_of
+        self._client = MetricsClient("endpoint picker", _MOST_BYTES, networks)
         self._slots: FairSlots[str] = FairSlots(_AT_ONCE, _AT_ONCE_OF_NAMESPACE)
         self._known: BoundedCache[tuple[str, str], _Answer] = BoundedCache(_MOST_POOLS)
         self._asked: BoundedCache[tuple[str, str], float] = BoundedCache(_MOST_POOLS)
         """Endpoint picker → when its load was last asked for, by the monotonic clock."""
+        self._problems: BoundedCache[tuple[str, str], str] = BoundedCache(_MOST_POOLS)
+        """Endpoint picker → why it does not answer, as it was logged."""
 
     @property
     def held(self) -> float:
@@ -82,22 +88,17 @@ class LoadReader:
             known = self._known.get(key)
             if known is not None and monotonic() - known.at < _REUSED_SECONDS:
                 return known.load
-            load = await self._fetch(self._url_of(namespace, picker))
+            try:
+                load = await self._client.read(self._origin_of(namespace, picker), parse_load)
+            except (NoMetricsError, ValueError) as error:
+                raise LoadUnknownError(self._told(key, str(error))) from error
             self._known.keep(key, _Answer(load, monotonic()))
+            self._problems.drop(key)
             return load
 
-    async def _fetch(self, url: str) -> PoolLoad:
-        timeout = aiohttp.ClientTimeout(total=_SECONDS)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)) as session,
-                session.get(url, allow_redirects=False) as response,
-            ):
-                if response.status != HTTPStatus.OK:
-                    raise LoadUnknownError(f"{url} answers with {response.status}")
-                body = await beginning(response.content, _MOST_BYTES)
-            return await asyncio.to_thread(parse_load, body.decode(errors="replace"))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LoadUnknownError(f"{url} does not answer: {error or 'no response in time'}") from error
-        except ValueError as error:
-            raise LoadUnknownError(f"{url} does not answer with metrics: {error}") from error
+    def _told(self, key: tuple[str, str], problem: str) -> str:
+        """Log a problem that was not the last one of that endpoint picker, and return it; an autoscaler asks again every few seconds."""
+        if self._problems.get(key) != problem:
+            self._problems.keep(key, problem)
+            logger.warning("load of endpoint picker %s/%s is not known: %s", *key, printable(problem))
+        return problem

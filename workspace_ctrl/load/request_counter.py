@@ -1,7 +1,7 @@
 """Counts the requests to canaries and to the other members of their groups, as their model servers report them.
 
-Each canary in progress has one timer; for others, nothing is sent. Model servers are untrusted: what is read of an answer is limited,
-readings of all namespaces take turns, and special addresses are not connected to.
+Each canary in progress has one timer; for others, nothing is sent. Model servers are untrusted (`metrics_client`), and readings of all
+namespaces take turns.
 """
 
 import asyncio
@@ -9,25 +9,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
-import aiohttp
-
-from workspace_ctrl.connections.bounded_connections import BoundedConnector, beginning
-from workspace_ctrl.connections.special_addresses import AddressNotAllowedError, Network, special_kind
+from workspace_ctrl.connections.special_addresses import Network
 from workspace_ctrl.kube.backoff import jittered
 from workspace_ctrl.kube.fair_slots import FairSlots
 from workspace_ctrl.kube.store import Key
 from workspace_ctrl.kube.tasks import log_failure
 from workspace_ctrl.load.counters import CountedPods, Counters
+from workspace_ctrl.load.metrics_client import MetricsClient, NoMetricsError
 from workspace_ctrl.load.server_figures import parse_counters
 from workspace_ctrl.model.canary import CanaryCount, CanaryTarget, CountingServer
 
 logger = logging.getLogger(__name__)
 _log_failure = partial(log_failure, logger)
 
-_SECONDS: Final = 2.0
 _MOST_BYTES: Final = 4 << 20
 _AT_ONCE: Final = 16
 _AT_ONCE_OF_NAMESPACE: Final = 8
@@ -63,7 +59,7 @@ class RequestCounter:
         `networks` may be connected to although their addresses are special.
         """
         self._changed = changed
-        self._networks = networks
+        self._client = MetricsClient("pod", _MOST_BYTES, networks)
         self._slots: FairSlots[str] = FairSlots(_AT_ONCE, _AT_ONCE_OF_NAMESPACE)
         self._counted: dict[Key, _Counted] = {}
 
@@ -152,27 +148,12 @@ class RequestCounter:
             FiguresUnknownError: it does not answer, or not with that.
         """
         host = f"[{server.address}]" if ":" in server.address else server.address
-        url = f"http://{host}:{server.port}/metrics"
         try:
-            async with (
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=_SECONDS), connector=BoundedConnector(self._check), auto_decompress=False
-                ) as session,
-                session.get(url, allow_redirects=False, headers={"Accept-Encoding": "identity"}) as response,
-            ):
-                if response.status != HTTPStatus.OK:
-                    raise FiguresUnknownError(f"{url} answers with {response.status}")
-                body = await beginning(response.content, _MOST_BYTES)
-            return await asyncio.to_thread(parse_counters, body.decode(errors="replace"))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise FiguresUnknownError(f"{url} does not answer: {error or 'no response in time'}; {_REMEDY}") from error
+            return await self._client.read(f"http://{host}:{server.port}", parse_counters)
+        except NoMetricsError as error:
+            raise FiguresUnknownError(f"{error}; {_REMEDY}") from error
         except ValueError as error:
             raise FiguresUnknownError(str(error)) from error
-
-    def _check(self, address: str, _port: int) -> None:
-        kind = special_kind(address, self._networks)
-        if kind:
-            raise AddressNotAllowedError(f"the pod has a {kind} address")
 
 
 def _crashed(known: _Counted) -> str:

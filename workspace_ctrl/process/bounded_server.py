@@ -86,16 +86,23 @@ class BoundedServer(web.Server):
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, port: int, option: str, context: ssl.SSLContext | None = None, *, most: int = MOST_CONNECTIONS
+    handler: Handler,
+    port: int,
+    option: str,
+    context: ssl.SSLContext | None = None,
+    *,
+    most: int = MOST_CONNECTIONS,
+    cancels: bool = False,
 ) -> AsyncIterator[None]:
     """Serve on all addresses while the context lasts; with TLS if there is a `context`.
 
-    `option` sets the port, for messages; `most` is the number of connections.
+    `option` sets the port, for messages; `most` is the number of connections. With `cancels`, a handler ends with its connection, so that
+    there are no more of those that wait for others than connections.
 
     Raises:
         PortError: the port is in use, or the process may not listen on it.
     """
-    server = BoundedServer(handler, most)
+    server = BoundedServer(handler, most, cancels=cancels)
     handshake = _HANDSHAKE_SECONDS if context is not None else None
     try:
         listening = await asyncio.get_running_loop().create_server(

@@ -22,6 +22,7 @@ from workspace_ctrl.kube.access.access import Access
 from workspace_ctrl.kube.client import Client
 from workspace_ctrl.kube.connection import Connection, open_connection
 from workspace_ctrl.kube.lease import LeaseLock
+from workspace_ctrl.load.known_pickers import KnownPickers
 from workspace_ctrl.load.load_reader import LoadReader
 from workspace_ctrl.process import python_garbage_collection
 from workspace_ctrl.process.admission import Admission, kopf_insights
@@ -169,19 +170,22 @@ class KopfProcess:
         replica = LeaderElectedRunner(client, self._settings, lock, self._metrics, loads)
         working = asyncio.create_task(replica.run(self._stop), name="replica")
         measuring = asyncio.create_task(self._metrics.measure_lag(), name="lag")
+        pickers = KnownPickers(client, self._settings.scope.namespaces)
+        beside = [measuring]
         if self._settings.load_port:
             self._metrics.follow_held(lambda: loads.held)
+            beside.append(asyncio.create_task(pickers.run(), name="known endpoint pickers"))
         try:
             async with (
-                serve_loads(self._settings.load_port, loads),
+                serve_loads(self._settings.load_port, loads, pickers.has),
                 serve_health(self._health_port, working, replica.readiness),
                 serve_metrics(self._settings.metrics, MetricsPage(), Client(connection, FIELD_MANAGER, self._metrics.requested)),
             ):
                 await working
         finally:
-            working.cancel()
-            measuring.cancel()
-            await asyncio.gather(working, measuring, return_exceptions=True)  # the connection is closed next
+            for task in (working, *beside):
+                task.cancel()
+            await asyncio.gather(working, *beside, return_exceptions=True)  # the connection is closed next
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
