@@ -7,7 +7,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -43,7 +43,7 @@ from workspace_ctrl.cli.output import to_yaml
 from workspace_ctrl.helm.chart_layout_checks import Rendered, checks, renderings
 from workspace_ctrl.kube.decoding import KEPT_LEVELS, decode, without_depths
 from workspace_ctrl.load.picker_metrics import parse_load
-from workspace_ctrl.load.server_figures import parse_figures
+from workspace_ctrl.load.server_figures import parse_counters
 from workspace_ctrl.model.probe_results import LONGEST_NAME, MOST_NAMES
 from workspace_ctrl.model.snapshot import Snapshot
 from workspace_ctrl.planning.admission.admission_verdict import Known, judge, judge_change
@@ -447,13 +447,21 @@ def check_printable_text(data: bytes) -> None:
 def check_metrics(data: bytes) -> None:
     """Metrics of a server are numbers that can be reckoned with, or one printable line about what is wrong."""
     text = data.decode(errors="replace")
-    for parse in (parse_load, parse_figures):
-        try:
-            found = dataclasses.asdict(parse(text))
-        except ValueError as error:
-            assert_message(str(error))
-        else:
-            assert all(isfinite(value) and value >= 0 for value in found.values())
+    with _reported():
+        load = parse_load(text)
+        assert all(isfinite(value) and value >= 0 for value in dataclasses.astuple(load))
+    with _reported():
+        counters = parse_counters(text)
+        assert all(isfinite(value) and value >= 0 for value in (*counters.statuses.values(), counters.answers, counters.seconds))
+        assert counters.process is None or isfinite(counters.process)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        assert_message(str(error))
 
 
 _YAML = pieces(*samples.YAML_FRAGMENTS)
