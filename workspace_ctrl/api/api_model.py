@@ -21,7 +21,8 @@ HOSTNAME_PATTERN: Final = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a
 PATH_PATTERN: Final = r"^/([A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?$"
 PROBE_PATH_PATTERN: Final = r"^/(\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(\.?[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?$"
 """Without segments `.` and `..` and empty ones, which lead out of the path of the Workspace; `/.well-known/x` and `/health/` are paths."""
-MODEL_NAME_PATTERN: Final = "^[!-~]+$"
+MODEL_NAME_PATTERN: Final = "^[!-,.-~][!-~]*$"
+"""A value of a header; not with a dash in front, as names are arguments of model servers, which would take it for a flag."""
 DURATION_PATTERN: Final = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 TIMEOUT_PATTERN: Final = "^(none|([0-9]{1,5}(h|m|s|ms)){1,4})$"
 CHART_VERSION_PATTERN: Final = "^[A-Za-z0-9_][A-Za-z0-9._+-]*$"
@@ -39,7 +40,7 @@ _WORDS: Final[Mapping[str, str]] = {
     HOSTNAME_PATTERN: "a host name in lower case without a port, such as models.example.com, or a wildcard such as *.example.com",
     PATH_PATTERN: "an absolute path without a trailing slash, of letters, digits, -, _, . and ~, such as /team-a/chat, or / for all",
     PROBE_PATH_PATTERN: "an absolute path of letters, digits, -, _, . and ~, such as /health, without segments like . and .. or empty ones",
-    MODEL_NAME_PATTERN: "a name of printable ASCII characters without spaces",
+    MODEL_NAME_PATTERN: "a name of printable ASCII characters without spaces that does not begin with -",
     DURATION_PATTERN: "a duration in h, m, s or ms, such as 10m or 1h30m",
     TIMEOUT_PATTERN: "a duration in h, m, s or ms, such as 300s, 0s for no limit, or none for the Gateway's default",
     CHART_VERSION_PATTERN: "a tag, such as v1.5.0",

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from workspace_ctrl.api.api_model import (
     HOSTNAME_PATTERN,
     LABEL_NAME_PATTERN,
+    MODEL_NAME_PATTERN,
     PATH_PATTERN,
     PROBE_PATH_PATTERN,
     WORKSPACE_NAME_PATTERN,
@@ -31,8 +32,8 @@ Hostname = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=HO
 """A host name, or a wildcard such as `*.example.com`."""
 
 
-ModelName = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=r"^[!-~]+$")]
-"""A model name, as it can be in a header."""
+ModelName = Annotated[str, Field(min_length=1, max_length=_NAME_LIMIT, pattern=MODEL_NAME_PATTERN)]
+"""A model name, as it can be in a header and among the arguments of a model server."""
 
 
 class Match(ApiModel):

@@ -18,8 +18,12 @@ HEALTH: Final = "/health"
 
 
 def is_model_name(name: str) -> bool:
-    """Whether a name that a server reports is a valid model name, like gateway.modelName: it is used as a header value."""
-    return 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name
+    """Whether a name that a server reports is a valid model name, like gateway.modelName: it is used as a header value.
+
+    Names that begin with a dash are none: whoever passes one to a program would pass a flag.
+    """
+    is_header_value = 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name
+    return is_header_value and not name.startswith("-")
 
 
 class ProbeOutcome(StrEnum):

@@ -8,6 +8,8 @@ from tests.unit.factories import NAME, quickstart
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
 
+BEGINS_WITH_A_DASH = "must be a name of printable ASCII characters without spaces that does not begin with -"
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=10), children, max_size=3),
@@ -124,6 +126,14 @@ def test_objects_that_have_pods_can_be_referenced(reference):
             {"gateway": {"aliases": [f"name-{number}" for number in range(17)]}},
             "gateway.aliases is not valid: it must have at most 16 items",
             id="too long a list",
+        ),
+        *(
+            pytest.param({"gateway": given}, f"gateway.{path} {BEGINS_WITH_A_DASH}", id=f"a flag as {path}")
+            for path, given in (
+                ("aliases[0]", {"aliases": ["--trust-remote-code"]}),
+                ("aliases[1]", {"aliases": ["chat", "-tp=4"]}),
+                ("modelName", {"modelName": "--api-key=abc"}),
+            )
         ),
         pytest.param({"gateway": {"aliases": [""]}}, "gateway.aliases[0] is not valid: it must not be empty", id="no text"),
         pytest.param(

@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.factories import SETTINGS, quickstart, workspace
+from workspace_ctrl.api.api_model import MODEL_NAME_PATTERN
 from workspace_ctrl.api.errors import SpecError
 from workspace_ctrl.api.workspace import parse_workspace
 from workspace_ctrl.model.api_query_results import ConfigContent
+from workspace_ctrl.model.probe_results import is_model_name
 from workspace_ctrl.planning.steps import UnresolvedError
 from workspace_ctrl.planning.workload.model_server import ModelServer, ServerRecords
 from workspace_ctrl.planning.workload.server_from_spec import model_server
@@ -76,6 +80,22 @@ def test_aliases_are_further_names_of_the_same_server():
     start = command.index("--served-model-name")
     assert command[start : start + 5] == ["--served-model-name", "phi-4-mini-instruct", "chat", "gpt-4o", "--port=5000"]
     assert server.model_names == ("phi-4-mini-instruct", "chat", "gpt-4o")
+
+
+@pytest.mark.parametrize("alias", ["--trust-remote-code", "--api-key=abc", "-tp=4", "-"])
+def test_a_name_never_becomes_a_flag_of_the_model_server(alias):
+    """Among the names, vLLM would take what begins with a dash for a flag, past the list of those that nobody may set."""
+    with pytest.raises(SpecError, match=r"gateway\.aliases\[1\] must be a name .* that does not begin with -"):
+        serve(gateway={"aliases": ["chat", alias]})
+    assert not is_model_name(alias)
+
+
+@given(st.from_regex(MODEL_NAME_PATTERN, fullmatch=True).filter(lambda name: len(name) <= 253))
+def test_each_name_that_the_api_allows_is_one_argument_that_is_no_flag_and_a_name_that_servers_may_report(alias):
+    command = container(serve(gateway={"aliases": [alias]}))["command"]
+    assert command[command.index("--served-model-name") + 2] == alias
+    assert not alias.startswith("-")
+    assert is_model_name(alias)
 
 
 def test_an_alias_is_none_if_the_model_has_that_name():
