@@ -34,7 +34,7 @@ class GroupEndpoint:
     name: str
     endpoint: Endpoint | None = None
     is_ready: bool = False
-    """Whether any member answers."""
+    """Whether any of the members that get its requests answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ def _group(gateway: GatewayStatus) -> GroupEndpoint | None:
     group = gateway.group
     if group is None or not group.name:
         return None
-    return GroupEndpoint(group.name, _endpoint(group.url) if group.url else None, any(member.ready for member in group.members))
+    is_ready = any(member.ready and member.current for member in group.members)
+    return GroupEndpoint(group.name, _endpoint(group.url) if group.url else None, is_ready)
 
 
 def _endpoint(url: str) -> Endpoint:

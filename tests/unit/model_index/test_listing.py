@@ -117,7 +117,7 @@ def test_only_models_of_allowed_namespaces_are_listed(namespaces, gateway, wante
 
 def test_a_group_is_an_endpoint_of_its_own_with_the_names_that_its_members_have_in_common():
     group = {"name": "chat", "url": f"http://{ADDRESS}/team-a/chat", "members": [{"name": "v1", "ready": False}]}
-    ready = group | {"members": [{"name": "v1", "ready": False}, {"name": "v2", "ready": True}]}
+    ready = group | {"members": [{"name": "v1", "ready": False, "current": 90}, {"name": "v2", "ready": True, "current": 10}]}
     found = at(ADDRESS, workspace("v1", "phi", "old", group=group), workspace("v2", "phi", "new", group=ready))
     (entry,) = [entry for entry in found.entries if entry["x-kind"] == "Group"]
     assert entry == {
@@ -130,6 +130,22 @@ def test_a_group_is_an_endpoint_of_its_own_with_the_names_that_its_members_have_
         "x-kind": "Group",
         "x-name": "chat",
     }
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param([{"name": "v1", "ready": True, "current": 100}], True, id="it gets all"),
+        pytest.param(
+            [{"name": "v1", "ready": False, "current": 100}, {"name": "v2", "ready": True, "current": 0}], False, id="it gets none"
+        ),
+        pytest.param([{"name": "v1", "ready": True}], False, id="there is no route yet"),
+    ],
+)
+def test_a_group_is_ready_if_a_member_that_gets_its_requests_is(members, expected):
+    group = {"name": "chat", "url": f"http://{ADDRESS}/team-a/chat", "members": members}
+    (entry,) = [entry for entry in at(ADDRESS, workspace("v1", group=group)).entries if entry["x-kind"] == "Group"]
+    assert entry["x-ready"] is expected
 
 
 def test_a_group_whose_members_have_no_name_in_common_is_listed_by_its_own():

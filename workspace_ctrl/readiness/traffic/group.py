@@ -13,15 +13,18 @@ from workspace_ctrl.records.gateways import HTTPRoute
 
 
 def group_link(decision: GroupDecision, route: HTTPRoute | None) -> Link:
-    """Return whether the group's route is accepted by each Gateway, and any member is ready."""
+    """Return whether the group's route is accepted by each Gateway, and any of the members that get its requests is ready."""
     name = decision.name
     if route is None or route.group != name or route.meta.deleting:
         return Link.waiting(LinkName.GROUP, "GroupRouteNotCreated", f"HTTPRoute of group {name} has not been created yet")
     accepted = attachments(LinkName.GROUP, route, decision.parents)
     if not accepted.holds:
         return accepted
-    if not any(member.is_ready for member in decision.members):
-        return Link.broken(LinkName.GROUP, "NoReadyMember", f"no member of group {name} is ready, so its requests are not answered")
+    if not any(member.is_ready and member.ref.name in route.weights for member in decision.members):
+        ready = [f"{member.ref.kind} {member.ref.name}" for member in decision.members if member.is_ready]
+        without = f"; {', '.join(ready)} {'is' if len(ready) == 1 else 'are'} ready, without a weight" if ready else ""
+        text = f"no member of group {name} that gets its requests is ready, so they are not answered{without}"
+        return Link.broken(LinkName.GROUP, "NoReadyMember", text)
     url = next(iter(urls_of(decision.parents, decision.hostnames, decision.path)), "")
     served = f"group {name} is served at {url}" if url else f"group {name} is served"
     return Link.true(LinkName.GROUP, "GroupConfigured", f"{served}; weights: {_weights(route)}")
